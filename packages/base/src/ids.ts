@@ -1,0 +1,129 @@
+/**
+ * Ids need no coordination: a prefix that names the kind, then 128 bits. Resource ids are UUIDv7 bits in Crockford
+ * base32, so that they sort by age; request ids are plain UUIDv7 text (RFC 9562 section 5.7).
+ */
+import type { Clock } from "./clock.ts";
+import type { Random } from "./random.ts";
+
+declare const brand: unique symbol;
+type Branded<Name extends string> = string & { readonly [brand]: Name };
+
+export type AccountId = Branded<"acct">;
+export type AppId = Branded<"app">;
+export type FunctionId = Branded<"fn">;
+export type RevisionId = Branded<"rev">;
+export type InstanceId = Branded<"inst">;
+export type NodeId = Branded<"node">;
+export type KeyId = Branded<"key">;
+export type DeploymentId = Branded<"dep">;
+export type AuditId = Branded<"aud">;
+export type GatewayId = Branded<"gw">;
+/** A UUIDv7 in its usual text form. */
+export type RequestId = Branded<"request">;
+
+interface IdOfPrefix {
+  acct: AccountId;
+  app: AppId;
+  fn: FunctionId;
+  rev: RevisionId;
+  inst: InstanceId;
+  node: NodeId;
+  key: KeyId;
+  dep: DeploymentId;
+  aud: AuditId;
+  gw: GatewayId;
+}
+export type IdPrefix = keyof IdOfPrefix;
+
+const CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz";
+const ID_BODY = /^[0-7][0-9a-hjkmnp-tv-z]{25}$/;
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const HEX: readonly string[] = Array.from({ length: 256 }, (_, n) => n.toString(16).padStart(2, "0"));
+
+export interface IdSource {
+  /** A fresh id of the kind, for example `fn_01k…`. */
+  id<P extends IdPrefix>(prefix: P): IdOfPrefix[P];
+  requestId(): RequestId;
+}
+
+export function createIdSource(deps: { readonly clock: Clock; readonly random: Random }): IdSource {
+  const fresh = (): Uint8Array => uuidV7Bytes(deps.clock.wallMs(), deps.random.bytes(10));
+  return {
+    id: <P extends IdPrefix>(prefix: P) => idFromBytes(prefix, fresh()),
+    requestId: () => uuidText(fresh()) as RequestId,
+  };
+}
+
+/** True when `value` is a well-formed id of the kind. Total. */
+export function isId<P extends IdPrefix>(prefix: P, value: unknown): value is IdOfPrefix[P] {
+  return (
+    typeof value === "string" &&
+    value.startsWith(`${prefix}_`) &&
+    ID_BODY.test(value.slice(prefix.length + 1))
+  );
+}
+
+export function isRequestId(value: unknown): value is RequestId {
+  return typeof value === "string" && UUID.test(value);
+}
+
+/** The 16 bytes of a request id. The argument must satisfy `isRequestId`. */
+export function requestIdToBytes(id: RequestId): Uint8Array {
+  const out = new Uint8Array(16);
+  let at = 0;
+  for (let i = 0; i < id.length; i += 2) {
+    if (id.charCodeAt(i) === 45) i += 1;
+    out[at++] = Number.parseInt(id.slice(i, i + 2), 16);
+  }
+  return out;
+}
+
+export function requestIdFromBytes(bytes: Uint8Array): RequestId {
+  return uuidText(bytes) as RequestId;
+}
+
+/** The 16 bytes behind a resource id, for fixed-size records. The argument must satisfy `isId`. */
+export function idToBytes(id: string): Uint8Array {
+  const body = id.slice(id.indexOf("_") + 1);
+  let value = 0n;
+  for (const char of body) value = (value << 5n) | BigInt(CROCKFORD.indexOf(char));
+  const out = new Uint8Array(16);
+  for (let i = 15; i >= 0; i -= 1) {
+    out[i] = Number(value & 255n);
+    value >>= 8n;
+  }
+  return out;
+}
+
+export function idFromBytes<P extends IdPrefix>(prefix: P, bytes: Uint8Array): IdOfPrefix[P] {
+  let value = 0n;
+  for (const byte of bytes) value = (value << 8n) | BigInt(byte);
+  let body = "";
+  for (let i = 0; i < 26; i += 1) {
+    body = CROCKFORD[Number(value & 31n)] + body;
+    value >>= 5n;
+  }
+  return `${prefix}_${body}` as IdOfPrefix[P];
+}
+
+function uuidV7Bytes(wallMs: number, random: Uint8Array): Uint8Array {
+  const out = new Uint8Array(16);
+  let rest = Math.floor(wallMs);
+  for (let i = 5; i >= 0; i -= 1) {
+    out[i] = rest % 256;
+    rest = Math.floor(rest / 256);
+  }
+  out.set(random, 6);
+  out[6] = 0x70 | ((out[6] ?? 0) & 0x0f);
+  out[8] = 0x80 | ((out[8] ?? 0) & 0x3f);
+  return out;
+}
+
+function uuidText(bytes: Uint8Array): string {
+  let text = "";
+  for (let i = 0; i < 16; i += 1) {
+    if (i === 4 || i === 6 || i === 8 || i === 10) text += "-";
+    text += HEX[bytes[i] ?? 0];
+  }
+  return text;
+}
