@@ -1,0 +1,87 @@
+/**
+ * Fits a Node-like socket and Buffer to the link's ports without importing Node: both are described by the few
+ * members that are used, so that this package still loads anywhere.
+ */
+import type { BytePipe, PipeListener, TextPort } from "./ports.ts";
+
+/** The members of `net.Socket` that a link uses. */
+export interface SocketLike {
+  write(bytes: Uint8Array): boolean;
+  on(event: string, listener: (...args: never[]) => void): unknown;
+  off(event: string, listener: (...args: never[]) => void): unknown;
+  pause(): unknown;
+  resume(): unknown;
+  destroy(): unknown;
+  readonly destroyed: boolean;
+}
+
+export interface SocketPipe extends BytePipe {
+  /** Lets go of the socket, which stays open: for handing it to another process. */
+  detach(): void;
+}
+
+/** Wraps a socket that nobody else reads. */
+export function socketPipe(socket: SocketLike): SocketPipe {
+  let listener: PipeListener | undefined;
+  let failure: unknown;
+  const onData = (bytes: Uint8Array): void => listener?.onBytes(bytes);
+  const onDrain = (): void => listener?.onDrain();
+  const onError = (error: unknown): void => {
+    failure = error;
+  };
+  const onEnd = (): void => void socket.destroy();
+  const onClose = (): void => listener?.onClosed(failure);
+  return {
+    write: (bytes) => socket.destroyed || socket.write(bytes),
+    start(next) {
+      listener = next;
+      socket.on("error", onError);
+      socket.on("end", onEnd);
+      socket.on("close", onClose);
+      socket.on("drain", onDrain);
+      socket.on("data", onData);
+    },
+    pause: () => void socket.pause(),
+    resume: () => void socket.resume(),
+    destroy: () => void socket.destroy(),
+    detach() {
+      listener = undefined;
+      socket.pause();
+      socket.off("data", onData);
+      socket.off("drain", onDrain);
+      socket.off("end", onEnd);
+      socket.off("close", onClose);
+    },
+  };
+}
+
+interface BufferLike extends Uint8Array {
+  write(text: string, offset: number): number;
+  toString(encoding: "utf8", start: number, end: number): string;
+}
+
+/** The members of Node's `Buffer` constructor that `bufferText` uses. */
+export interface BufferHost {
+  from(buffer: ArrayBufferLike, byteOffset: number, length: number): BufferLike;
+}
+
+/** UTF-8 by Node's Buffer. Views are cached for the slab in use, which every frame of many turns shares. */
+export function bufferText(host: BufferHost): TextPort {
+  const viewOf = (bytes: Uint8Array): BufferLike =>
+    host.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  let slab: Uint8Array | undefined;
+  let slabView: BufferLike | undefined;
+  return {
+    write(target, text, offset) {
+      if (target !== slab || slabView === undefined) {
+        slab = target;
+        slabView = viewOf(target);
+      }
+      return slabView.write(text, offset);
+    },
+    read(source, start, end) {
+      const view = "readUInt8" in source ? (source as BufferLike) : viewOf(source);
+      return view.toString("utf8", start, end);
+    },
+  };
+}
