@@ -55,7 +55,7 @@ export function socketPipe(socket: SocketLike): SocketPipe {
   };
 }
 
-interface BufferLike extends Uint8Array {
+interface BufferLike {
   write(text: string, offset: number): number;
   toString(encoding: "utf8", start: number, end: number): string;
 }
@@ -80,7 +80,7 @@ export function bufferText(host: BufferHost): TextPort {
       return slabView.write(text, offset);
     },
     read(source, start, end) {
-      const view = "readUInt8" in source ? (source as BufferLike) : viewOf(source);
+      const view = "readUInt8" in source ? (source as unknown as BufferLike) : viewOf(source);
       return view.toString("utf8", start, end);
     },
   };

@@ -1,0 +1,91 @@
+/**
+ * The configuration of one function: the one schema from which types, docs, `skerry.yaml`, the API and its errors
+ * follow. Changing any of it makes a new revision.
+ */
+import { z } from "zod";
+import { LIMITS } from "./limits.ts";
+
+const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
+
+const env = z
+  .record(
+    z.string().regex(ENV_NAME, "An environment name is letters, digits and _, not led by a digit."),
+    z.string(),
+  )
+  .refine(
+    (record) => JSON.stringify(record).length <= LIMITS.envBytesMax,
+    `All environment values together may take ${LIMITS.envBytesMax} bytes.`,
+  )
+  .refine(
+    (record) => !Object.keys(record).some((name) => name.startsWith("SKERRY_")),
+    "Environment names that begin with SKERRY_ belong to the platform.",
+  );
+
+export const functionConfig = z.strictObject({
+  runtime: z.enum(["node26"]).default("node26").describe("Language runtime."),
+  entry: z
+    .string()
+    .max(255)
+    .optional()
+    .describe("File with the handler; index.ts, index.mjs or index.js when absent."),
+  handler: z
+    .string()
+    .regex(/^[A-Za-z_$][\w$]*$/)
+    .default("handler")
+    .describe("Export that handles events; a default export with `fetch` wins."),
+  memoryMb: z.int().min(64).max(10_240).default(128).describe("Memory of one instance, in MiB."),
+  timeoutMs: z.int().min(10).max(900_000).default(10_000).describe("Longest run of one request."),
+  initTimeoutMs: z
+    .int()
+    .min(100)
+    .max(120_000)
+    .default(10_000)
+    .describe("Longest time for loading the code."),
+  idleTimeoutMs: z
+    .int()
+    .min(100)
+    .max(86_400_000)
+    .default(300_000)
+    .describe("An instance without a request for this long is stopped."),
+  queueTimeoutMs: z
+    .int()
+    .min(0)
+    .max(120_000)
+    .default(10_000)
+    .describe("Longest wait for a free slot before a request is refused."),
+  concurrency: z
+    .int()
+    .min(1)
+    .max(1_000)
+    .optional()
+    .describe("Requests at once in one instance; 1 for event handlers and 100 for fetch when absent."),
+  provisionedInstances: z
+    .int()
+    .min(0)
+    .max(1_000)
+    .default(0)
+    .describe("Instances that are kept ready at all times."),
+  maxInstances: z.int().min(1).max(1_000).default(20).describe("Most instances at once."),
+  rest: z
+    .enum(["freeze", "run"])
+    .default("freeze")
+    .describe("Whether an instance without a request is frozen or goes on running."),
+  auth: z
+    .enum(["key", "none"])
+    .default("key")
+    .describe("Who may call the URL: holders of a key, or everyone."),
+  env: env.default({}).describe("Environment variables of the function."),
+});
+
+/** A checked configuration with every default filled in. */
+export type FunctionConfig = z.infer<typeof functionConfig>;
+/** What a user may write; everything has a default. */
+export type FunctionConfigInput = z.input<typeof functionConfig>;
+
+/** How the code takes requests; found when the built code is first loaded. */
+export type HandlerKind = "event" | "fetch";
+
+/** Concurrency that applies when the configuration names none. DESIGN: fetch handlers serve many. */
+export function concurrencyOf(config: FunctionConfig, kind: HandlerKind): number {
+  return config.concurrency ?? (kind === "event" ? 1 : 100);
+}

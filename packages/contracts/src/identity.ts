@@ -1,0 +1,74 @@
+/**
+ * Who asks, for what. `authorize` is the only place that decides; it is pure and denies by default. Every operation of
+ * the API and every call through the gateway goes through it.
+ */
+import type { AccountId, KeyId } from "@skerry/base";
+import { z } from "zod";
+
+export const role = z.enum(["viewer", "developer", "operator", "admin"]);
+export type Role = z.infer<typeof role>;
+
+/** A caller after its key was verified. */
+export interface Principal {
+  readonly keyId: KeyId;
+  readonly accountId: AccountId;
+  readonly role: Role;
+  /** Names of the apps the key is confined to; undefined reaches the whole account. */
+  readonly apps: readonly string[] | undefined;
+}
+
+export const ACTIONS = [
+  "platform.read",
+  "apps.read",
+  "functions.read",
+  "functions.deploy",
+  "functions.delete",
+  "functions.invoke",
+  "logs.read",
+  "instances.read",
+  "instances.stop",
+  "keys.read",
+  "keys.write",
+  "audit.read",
+] as const;
+export type Action = (typeof ACTIONS)[number];
+
+/** What an action touches. An absent app means the account as a whole. */
+export interface ResourceRef {
+  readonly accountId: AccountId;
+  readonly app?: string;
+}
+
+const READ: readonly Action[] = [
+  "platform.read",
+  "apps.read",
+  "functions.read",
+  "logs.read",
+  "instances.read",
+];
+const DEVELOP: readonly Action[] = [
+  ...READ,
+  "functions.deploy",
+  "functions.delete",
+  "functions.invoke",
+];
+const OPERATE: readonly Action[] = [...DEVELOP, "instances.stop", "audit.read", "keys.read"];
+
+const ALLOWED: Readonly<Record<Role, ReadonlySet<Action>>> = {
+  viewer: new Set(READ),
+  developer: new Set(DEVELOP),
+  operator: new Set(OPERATE),
+  admin: new Set(ACTIONS),
+};
+
+/**
+ * True when `principal` may do `action` on `resource`. A key confined to apps may list apps (the answer is filtered
+ * to its own) and read the platform's state, and otherwise only touch resources of its apps.
+ */
+export function authorize(principal: Principal, action: Action, resource: ResourceRef): boolean {
+  if (principal.accountId !== resource.accountId) return false;
+  if (!ALLOWED[principal.role].has(action)) return false;
+  if (principal.apps === undefined) return true;
+  if (resource.app === undefined) return action === "platform.read" || action === "apps.read";
+  return principal.apps.includes(resource.app);
+}

@@ -1,0 +1,111 @@
+export { appManifest, type AppManifest } from "./app-manifest.ts";
+export {
+  CONFIG_FORMAT,
+  type ConfigEntry,
+  type ConfigSnapshot,
+  type ConfigValue,
+  type FunctionEntry,
+  type KeyEntry,
+  type RevisionEntry,
+} from "./config-log.ts";
+export {
+  concurrencyOf,
+  functionConfig,
+  type FunctionConfig,
+  type FunctionConfigInput,
+  type HandlerKind,
+} from "./function-config.ts";
+export { failFunction, type FunctionErrorReason } from "./function-errors.ts";
+export { GATEWAY_HEADERS, HOST_SUFFIX, KEY_PREFIX, PATH_PREFIX } from "./gateway-wire.ts";
+export {
+  ACTIONS,
+  authorize,
+  role,
+  type Action,
+  type Principal,
+  type ResourceRef,
+  type Role,
+} from "./identity.ts";
+export {
+  LOG_LINE_MARK,
+  type ArtefactManifest,
+  type CodeCacheHead,
+  type InstanceCaller,
+  type InstanceHead,
+  type ReplyError,
+  type ReplyHead,
+  type RequestHead,
+  type RuntimeLogLine,
+  type SpecialiseHead,
+  type SpecialiseReply,
+} from "./invocation-wire.ts";
+export { LIMITS } from "./limits.ts";
+export {
+  COLD_REASONS,
+  decodeMeterRecord,
+  encodeMeterRecord,
+  METER_FORMAT,
+  METER_RECORD_BYTES,
+  meterIdsOf,
+  OUTCOMES,
+  START_KINDS,
+  type ColdReason,
+  type MeterIds,
+  type MeterRecord,
+  type Outcome,
+  type StartKind,
+} from "./metering.ts";
+export { appName, functionName, parseFunctionPath } from "./names.ts";
+export {
+  INSTANCE_STATES,
+  type AgentNote,
+  type BuildHead,
+  type BuildReply,
+  type ConsumerNote,
+  type GatewayNote,
+  type InstanceExit,
+  type InstanceGrant,
+  type InstanceState,
+  type InstanceView,
+  type ListInstancesHead,
+  type ListInstancesReply,
+  type SandboxView,
+  type SpooledLogLine,
+  type StartHead,
+  type StartRefusal,
+  type StartReply,
+  type StopInstanceHead,
+  type StopReason,
+  type WatchHead,
+  type WatchReply,
+} from "./node-wire.ts";
+export {
+  invocationsQuery,
+  logsQuery,
+  OPERATIONS,
+  waitQuery,
+  type Operation,
+  type OperationName,
+} from "./operations.ts";
+export { LOCAL_PLACEMENT, placement, type Placement } from "./placement.ts";
+export { envNameOf, flagOf, platformConfig, type PlatformConfig } from "./platform-config.ts";
+export { failInput, invalid, parseInput } from "./problems.ts";
+export {
+  createdKeyResource,
+  deploymentPlan,
+  deploymentRequest,
+  DEPLOYMENT_STATES,
+  keyRequest,
+  type AppResource,
+  type AuditResource,
+  type DeploymentPlan,
+  type DeploymentRequest,
+  type DeploymentResource,
+  type FunctionResource,
+  type InstanceResource,
+  type InvocationResource,
+  type KeyResource,
+  type LogLineResource,
+  type PlatformResource,
+  type RevisionResource,
+} from "./resources.ts";

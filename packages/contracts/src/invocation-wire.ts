@@ -1,0 +1,104 @@
+/**
+ * What travels on an instance's link: JSON heads of OPEN and REPLY. Agent and gateway are the initiators, the instance
+ * the acceptor. Keys of the per-request heads are short, since they are written and read for every request.
+ */
+import type { ColdReason } from "./metering.ts";
+import type { HandlerKind } from "./function-config.ts";
+
+/** Facts that a caller of an instance tells at HELLO. */
+export type InstanceCaller = "agent" | "gateway";
+
+/** Opens a request. The body of the stream is the request's body. */
+export interface RequestHead {
+  readonly op: "request";
+  /** Request id, a UUIDv7. */
+  readonly id: string;
+  /** HTTP method; `EVENT` when the body is the event itself (an invocation, not a URL call). */
+  readonly m: string;
+  /** Path and query as the function sees them, beginning with `/`. */
+  readonly u: string;
+  /** Header names (lower case) and values in turn. */
+  readonly h: readonly string[];
+  /** Authority the caller used, for absolute URLs. */
+  readonly a: string;
+  /** Why this request waited for a start, unless it was warm. */
+  readonly c?: ColdReason;
+}
+
+/** Answers a request. The body of the stream is the response's body. */
+export interface ReplyHead {
+  readonly s: number;
+  readonly h: readonly string[];
+  /** Microseconds from the arrival of the head in the instance to this answer. */
+  readonly t: number;
+  /** Set when the function failed; there is no body then. */
+  readonly e?: ReplyError;
+}
+
+export interface ReplyError {
+  readonly kind: "failed" | "bad_response" | "too_large";
+  readonly name: string;
+  readonly message: string;
+}
+
+/** Turns a blank into an instance of one revision; at most once in its life. */
+export interface SpecialiseHead {
+  readonly op: "specialise";
+  /** Directory inside the sandbox with the artefact. */
+  readonly codeDirectory: string;
+  readonly handler: string;
+  /** Names for context and logs. */
+  readonly names: { readonly app: string; readonly fn: string; readonly revision: string };
+  readonly instanceId: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly memoryMb: number;
+  readonly timeoutMs: number;
+  /** Bytes of a buffered answer that the instance refuses to pass. */
+  readonly payloadBytesMax: number;
+}
+
+export type SpecialiseReply =
+  | {
+      readonly ok: true;
+      readonly handlerKind: HandlerKind;
+      readonly codeUs: number;
+      readonly initUs: number;
+      /** True when V8 took the code cache. */
+      readonly codeCacheUsed: boolean;
+    }
+  | { readonly ok: false; readonly name: string; readonly message: string };
+
+/** After specialise, in a build sandbox: the reply's body is V8's code cache of the bundle. */
+export interface CodeCacheHead {
+  readonly op: "code-cache";
+}
+
+export type InstanceHead = RequestHead | SpecialiseHead | CodeCacheHead;
+
+/** What a built artefact holds; `artefact.json` in its directory. */
+export interface ArtefactManifest {
+  readonly format: 1;
+  /** Bundle file, relative to the artefact directory. */
+  readonly bundle: string;
+  readonly bundleFormat: "cjs" | "esm";
+  /** V8 code cache of the bundle, when one could be made. */
+  readonly codeCache: string | null;
+  /** Other files of the source that the code may read at run time, relative to `files/`. */
+  readonly assetFiles: number;
+  readonly handlerKind: HandlerKind | null;
+  /** What the code said when it was first loaded, if it failed. */
+  readonly initFailure: { readonly name: string; readonly message: string } | null;
+}
+
+/** A log line as the runtime writes it to stdout: RS (0x1e), this as JSON, LF. Other lines are raw output. */
+export interface RuntimeLogLine {
+  /** Wall milliseconds. */
+  readonly t: number;
+  readonly l: "debug" | "info" | "warn" | "error";
+  /** Request id when the runtime knows which request wrote it. */
+  readonly r?: string;
+  readonly m: string;
+}
+/** First byte of a structured line: ASCII record separator, as in RFC 7464. */
+export const LOG_LINE_MARK = "\u001e";
+

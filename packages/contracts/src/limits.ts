@@ -1,0 +1,20 @@
+/** Every bound that users can meet, with its unit in its name. Docs and errors quote these. */
+export const LIMITS = {
+  /** Buffered request body of an invocation, and buffered answer of an event handler. */
+  payloadBytesMax: 6 << 20,
+  /** Zip archive of one function's source, as uploaded. */
+  archiveBytesMax: 64 << 20,
+  /** All files of one function's source, unpacked. */
+  sourceBytesMax: 256 << 20,
+  sourceFilesMax: 20_000,
+  envBytesMax: 32 << 10,
+  functionsPerAppMax: 200,
+  /** Requests that wait for a slot of one function in one gateway. */
+  queueLengthMax: 2_000,
+  /** One log line of a function; the rest is cut off and marked. */
+  logLineBytesMax: 16 << 10,
+  /** Log bytes one instance may write per second before lines are dropped and counted. */
+  logBytesPerSecondMax: 1 << 20,
+  /** A JSON request body of the control API. */
+  apiBodyBytesMax: 1 << 20,
+} as const;

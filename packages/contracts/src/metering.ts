@@ -1,0 +1,171 @@
+/**
+ * The metering record: one fixed-size record per invocation, appended by the gateway before the response leaves.
+ * START, END and REPORT lines, bills and the cold-start anatomy are all read from it. Durations are whole
+ * microseconds, saturating at 2^32 − 1 (71 minutes); integers are little-endian.
+ *
+ *   0 u8 format · 1 u8 outcome · 2 u8 cold reason · 3 u8 start kind · 4 u16 status · 6 u16 memory MiB · 8 f64 start wall ms
+ *   16 request id · 32 function id · 48 revision id · 64 instance id (16 bytes each, zero when none)
+ *   80 u32 queue · 84 place · 88 boot · 92 code · 96 init · 100 handler · 104 u32 bytes in · 108 bytes out ·
+ *   112 u32 billed µs · 116 u32 check (FNV-1a of bytes 0–115) — 120 bytes in all
+ */
+import {
+  idFromBytes,
+  idToBytes,
+  requestIdFromBytes,
+  requestIdToBytes,
+  type FunctionId,
+  type InstanceId,
+  type RequestId,
+  type RevisionId,
+} from "@skerry/base";
+
+export const METER_FORMAT = 1;
+export const METER_RECORD_BYTES = 120;
+const CHECK_AT = 116;
+
+/** How an invocation ended. Append only: the index is stored. */
+export const OUTCOMES = [
+  "ok",
+  "function_error",
+  "timeout",
+  "out_of_memory",
+  "crashed",
+  "init_failed",
+  "bad_response",
+  "throttled",
+  "too_large",
+  "cancelled",
+  "unavailable",
+] as const;
+export type Outcome = (typeof OUTCOMES)[number];
+
+/** Why an invocation had to wait for an instance to start. Append only. */
+export const COLD_REASONS = [
+  "warm",
+  "first_instance",
+  "all_slots_busy",
+  "new_revision",
+  "instance_lost",
+] as const;
+export type ColdReason = (typeof COLD_REASONS)[number];
+
+/** What the request's instance came from. Append only. */
+export const START_KINDS = ["warm", "resumed", "blank", "fresh"] as const;
+export type StartKind = (typeof START_KINDS)[number];
+
+export interface MeterRecord {
+  readonly requestId: RequestId;
+  readonly functionId: FunctionId;
+  readonly revisionId: RevisionId;
+  readonly instanceId: InstanceId | undefined;
+  readonly outcome: Outcome;
+  readonly coldReason: ColdReason;
+  readonly startKind: StartKind;
+  readonly status: number;
+  readonly memoryMb: number;
+  readonly startWallMs: number;
+  readonly queueUs: number;
+  readonly placeUs: number;
+  readonly bootUs: number;
+  readonly codeUs: number;
+  readonly initUs: number;
+  readonly handlerUs: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly billedUs: number;
+}
+
+/** The 16-byte forms of the ids that repeat from record to record, cached by their owner. */
+export interface MeterIds {
+  readonly functionId: Uint8Array;
+  readonly revisionId: Uint8Array;
+  readonly instanceId: Uint8Array | undefined;
+}
+
+export function meterIdsOf(
+  record: Pick<MeterRecord, "functionId" | "revisionId" | "instanceId">,
+): MeterIds {
+  return {
+    functionId: idToBytes(record.functionId),
+    revisionId: idToBytes(record.revisionId),
+    instanceId: record.instanceId === undefined ? undefined : idToBytes(record.instanceId),
+  };
+}
+
+/** Writes one record at `at`; the target must have METER_RECORD_BYTES left there. */
+export function encodeMeterRecord(
+  view: DataView,
+  at: number,
+  source: { readonly record: MeterRecord; readonly ids: MeterIds },
+): void {
+  const { record, ids } = source;
+  const bytes = new Uint8Array(view.buffer, view.byteOffset + at, METER_RECORD_BYTES);
+  bytes[0] = METER_FORMAT;
+  bytes[1] = OUTCOMES.indexOf(record.outcome);
+  bytes[2] = COLD_REASONS.indexOf(record.coldReason);
+  bytes[3] = START_KINDS.indexOf(record.startKind);
+  view.setUint16(at + 4, record.status, true);
+  view.setUint16(at + 6, Math.min(record.memoryMb, 0xffff), true);
+  view.setFloat64(at + 8, record.startWallMs, true);
+  bytes.set(requestIdToBytes(record.requestId), 16);
+  bytes.set(ids.functionId, 32);
+  bytes.set(ids.revisionId, 48);
+  if (ids.instanceId === undefined) bytes.fill(0, 64, 80);
+  else bytes.set(ids.instanceId, 64);
+  view.setUint32(at + 80, saturate(record.queueUs), true);
+  view.setUint32(at + 84, saturate(record.placeUs), true);
+  view.setUint32(at + 88, saturate(record.bootUs), true);
+  view.setUint32(at + 92, saturate(record.codeUs), true);
+  view.setUint32(at + 96, saturate(record.initUs), true);
+  view.setUint32(at + 100, saturate(record.handlerUs), true);
+  view.setUint32(at + 104, saturate(record.bytesIn), true);
+  view.setUint32(at + 108, saturate(record.bytesOut), true);
+  view.setUint32(at + 112, saturate(record.billedUs), true);
+  view.setUint32(at + CHECK_AT, fnv1a(bytes, CHECK_AT), true);
+}
+
+/** Reads one record; undefined when it is torn, damaged or of another format. */
+export function decodeMeterRecord(bytes: Uint8Array, at: number): MeterRecord | undefined {
+  if (bytes.length - at < METER_RECORD_BYTES) return undefined;
+  const part = bytes.subarray(at, at + METER_RECORD_BYTES);
+  const view = new DataView(part.buffer, part.byteOffset, part.length);
+  if (part[0] !== METER_FORMAT || view.getUint32(CHECK_AT, true) !== fnv1a(part, CHECK_AT)) {
+    return undefined;
+  }
+  const outcome = OUTCOMES[part[1] as number];
+  const coldReason = COLD_REASONS[part[2] as number];
+  const startKind = START_KINDS[part[3] as number];
+  if (outcome === undefined || coldReason === undefined || startKind === undefined) return undefined;
+  const instance = part.subarray(64, 80);
+  return {
+    outcome,
+    coldReason,
+    startKind,
+    status: view.getUint16(4, true),
+    memoryMb: view.getUint16(6, true),
+    startWallMs: view.getFloat64(8, true),
+    requestId: requestIdFromBytes(part.subarray(16, 32)),
+    functionId: idFromBytes("fn", part.subarray(32, 48)),
+    revisionId: idFromBytes("rev", part.subarray(48, 64)),
+    instanceId: instance.every((byte) => byte === 0) ? undefined : idFromBytes("inst", instance),
+    queueUs: view.getUint32(80, true),
+    placeUs: view.getUint32(84, true),
+    bootUs: view.getUint32(88, true),
+    codeUs: view.getUint32(92, true),
+    initUs: view.getUint32(96, true),
+    handlerUs: view.getUint32(100, true),
+    bytesIn: view.getUint32(104, true),
+    bytesOut: view.getUint32(108, true),
+    billedUs: view.getUint32(112, true),
+  };
+}
+
+function saturate(value: number): number {
+  return value >= 0xffffffff ? 0xffffffff : value > 0 ? Math.round(value) : 0;
+}
+
+function fnv1a(bytes: Uint8Array, end: number): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < end; i += 1) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
+  return hash >>> 0;
+}

@@ -1,0 +1,16 @@
+import { z } from "zod";
+
+/** Lower-case DNS labels, because `FN.APP.localhost` is a URL of the function. RFC 1123 section 2.1. */
+const LABEL = /^[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?$/;
+const LABEL_RULE =
+  "use 1–40 lower-case letters, digits and hyphens, begin with a letter, end with a letter or digit";
+
+export const appName = z.string().regex(LABEL, `An app name must ${LABEL_RULE}.`);
+export const functionName = z.string().regex(LABEL, `A function name must ${LABEL_RULE}.`);
+
+/** `APP/FN` as users write it; undefined when it is not of that form. */
+export function parseFunctionPath(text: string): { app: string; fn: string } | undefined {
+  const [app, fn, ...rest] = text.split("/");
+  if (app === undefined || fn === undefined || rest.length > 0) return undefined;
+  return LABEL.test(app) && LABEL.test(fn) ? { app, fn } : undefined;
+}

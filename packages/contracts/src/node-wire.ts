@@ -1,0 +1,172 @@
+/**
+ * What travels between gateway and agent, and between both and control: JSON heads of streams and JSON notes over
+ * links. The initiator of gateway–agent is the gateway; of gateway–control and agent–control never control.
+ */
+import type {
+  FunctionId,
+  GatewayId,
+  InstanceId,
+  NodeId,
+  RevisionId,
+  WireError,
+} from "@skerry/base";
+import type { ConfigSnapshot } from "./config-log.ts";
+import type { HandlerKind } from "./function-config.ts";
+import type { ColdReason, StartKind } from "./metering.ts";
+import type { Placement } from "./placement.ts";
+
+/** Gateway → agent: start an instance of the revision and hand its link to this gateway. */
+export interface StartHead {
+  readonly op: "start";
+  readonly functionId: FunctionId;
+  readonly revisionId: RevisionId;
+  readonly reason: ColdReason;
+}
+
+export type StartReply =
+  | { readonly ok: true; readonly instance: InstanceGrant }
+  | { readonly ok: false; readonly refusal: StartRefusal };
+
+/** Why an agent did not start an instance. */
+export type StartRefusal =
+  | { readonly kind: "limit"; readonly why: string }
+  | { readonly kind: "init_failed"; readonly name: string; readonly message: string; readonly initUs: number }
+  | { readonly kind: "unavailable"; readonly why: string };
+
+/** An instance whose link goes to the gateway named; travels beside the link's descriptor. */
+export interface InstanceGrant {
+  readonly instanceId: InstanceId;
+  readonly nodeId: NodeId;
+  readonly functionId: FunctionId;
+  readonly revisionId: RevisionId;
+  readonly handlerKind: HandlerKind;
+  readonly startKind: StartKind;
+  readonly reason: ColdReason | "provisioned";
+  /** Microseconds of each stage of the start. */
+  readonly placeUs: number;
+  readonly bootUs: number;
+  readonly codeUs: number;
+  readonly initUs: number;
+}
+
+/** Gateway → agent, one way. `stop` lets the agent end the instance; its link is closed by then. */
+export type GatewayNote =
+  | { readonly op: "rest"; readonly instanceId: InstanceId }
+  | { readonly op: "resume"; readonly instanceId: InstanceId }
+  | { readonly op: "stop"; readonly instanceId: InstanceId; readonly why: StopReason };
+
+export type StopReason = "idle" | "new_revision" | "removed" | "timeout" | "broken" | "draining";
+
+/** Agent → gateway, one way. */
+export type AgentNote =
+  | { readonly op: "exited"; readonly instanceId: InstanceId; readonly exit: InstanceExit }
+  /** The agent is leaving: start replacements elsewhere, then let its instances go. */
+  | { readonly op: "draining" };
+
+export interface InstanceExit {
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly outOfMemory: boolean;
+}
+
+/** Gateway or agent → control: follow the config log. The reply head is WatchReply; its body is JSON lines of
+ * ConfigEntry, each batch ended by an empty line. */
+export interface WatchHead {
+  readonly op: "watch";
+  /** Highest number the consumer holds; 0 for none. */
+  readonly after: number;
+}
+
+/** The log since `after`, or the whole snapshot when that is too far back. */
+export interface WatchReply {
+  readonly snapshot: ConfigSnapshot | null;
+  readonly seq: number;
+}
+
+/** Consumer → control, one way. */
+export type ConsumerNote =
+  /** Everything up to `seq` is in force here. */
+  | { readonly op: "applied"; readonly seq: number }
+  /** New records lie in the spool of this role. */
+  | { readonly op: "spooled" };
+
+/** Control → agent: build a revision's artefact. Body of the reply: build log lines as text. */
+export interface BuildHead {
+  readonly op: "build";
+  readonly sourceDigest: string;
+  readonly entry: string | null;
+  readonly handler: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly memoryMb: number;
+  readonly initTimeoutMs: number;
+}
+export type BuildReply =
+  | {
+      readonly ok: true;
+      readonly artefactKey: string;
+      readonly runtimeBuild: string;
+      readonly handlerKind: HandlerKind | null;
+      readonly initFailure: { readonly name: string; readonly message: string } | null;
+      readonly reused: boolean;
+    }
+  | { readonly ok: false; readonly error: WireError };
+
+/** Control → agent. */
+export interface ListInstancesHead {
+  readonly op: "instances";
+}
+export interface ListInstancesReply {
+  readonly instances: readonly InstanceView[];
+  readonly sandbox: SandboxView;
+}
+
+/** Control → agent. */
+export interface StopInstanceHead {
+  readonly op: "stop-instance";
+  readonly instanceId: InstanceId;
+}
+
+export const INSTANCE_STATES = ["starting", "ready", "resting", "stopping"] as const;
+export type InstanceState = (typeof INSTANCE_STATES)[number];
+
+export interface InstanceView extends Placement {
+  readonly id: InstanceId;
+  readonly nodeId: NodeId;
+  readonly app: string;
+  readonly fn: string;
+  readonly functionId: FunctionId;
+  readonly revisionId: RevisionId;
+  readonly gatewayId: GatewayId | null;
+  readonly state: InstanceState;
+  readonly pid: number;
+  /** Kernel uid of its own, when it has one. */
+  readonly uid: number | null;
+  readonly startKind: StartKind;
+  readonly reason: ColdReason | "provisioned";
+  readonly startedWallMs: number;
+  readonly memoryBytes: number;
+  readonly memoryMb: number;
+  readonly cpuUs: number;
+}
+
+export interface SandboxView {
+  readonly rung: string;
+  readonly label: string;
+  /** How each limit is enforced here. */
+  readonly enforcement: Readonly<Record<string, string>>;
+  /** What would raise the level; null at the top. */
+  readonly raise: string | null;
+}
+
+/** One line of a function's log in an agent's spool; JSON, one a line. */
+export interface SpooledLogLine {
+  readonly t: number;
+  readonly l: "debug" | "info" | "warn" | "error";
+  /** stdout/stderr for raw output, console for lines the runtime tagged, platform for the agent's own remarks. */
+  readonly s: "console" | "stdout" | "stderr" | "platform";
+  readonly f: FunctionId;
+  readonly v: RevisionId;
+  readonly i: InstanceId;
+  readonly r?: string;
+  readonly m: string;
+}

@@ -1,0 +1,83 @@
+/**
+ * Every operation of the control API as one row: method, path, what it needs permission for, and its schemas. Server,
+ * SDK and documentation are read from this table, so none of them can drift from another.
+ */
+import { z } from "zod";
+import type { Action } from "./identity.ts";
+import {
+  appResource,
+  auditResource,
+  createdKeyResource,
+  deploymentPlan,
+  deploymentRequest,
+  deploymentResource,
+  functionResource,
+  instanceResource,
+  invocationResource,
+  keyRequest,
+  keyResource,
+  logLineResource,
+  pageOf,
+  platformResource,
+  principalResource,
+  sourceDigestText,
+} from "./resources.ts";
+
+export interface Operation {
+  readonly method: "GET" | "PUT" | "POST" | "DELETE" | "HEAD";
+  /** Parameters stand in braces; `{app}` confines the permission check to that app. */
+  readonly path: string;
+  readonly action: Action;
+  readonly summary: string;
+  readonly query?: z.ZodType;
+  /** JSON body; `zip` is an archive that streams. */
+  readonly body?: z.ZodType | "zip";
+  /** JSON answer; `lines` streams JSON lines; null has no body. */
+  readonly answer: z.ZodType | "lines" | null;
+  /** Item schema of a `lines` answer. */
+  readonly line?: z.ZodType;
+  readonly status: number;
+  /** Changes something: an audit record is written in the same transaction. */
+  readonly mutates: boolean;
+}
+
+const page = { limit: z.coerce.number().int().min(1).max(1_000).default(100), cursor: z.string().optional() };
+const pageQuery = z.strictObject(page);
+export const logsQuery = z.strictObject({
+  ...page,
+  request: z.string().optional().describe("Only lines of this request id."),
+  follow: z.stringbool().default(false).describe("Keep the answer open and stream new lines."),
+});
+export const invocationsQuery = z.strictObject(page);
+export const waitQuery = z.strictObject({
+  waitMs: z.coerce.number().int().min(0).max(30_000).default(0).describe("Answer when it changes."),
+  state: z.string().optional().describe("The state already seen, as `state/functions`."),
+});
+
+const READ = { mutates: false, status: 200 } as const;
+
+export const OPERATIONS = {
+  getPlatform: { ...READ, method: "GET", path: "/v1/platform", action: "platform.read", summary: "State of the platform", answer: platformResource },
+  getPrincipal: { ...READ, method: "GET", path: "/v1/principal", action: "platform.read", summary: "Who this key is", answer: principalResource },
+  listApps: { ...READ, method: "GET", path: "/v1/apps", action: "apps.read", summary: "Apps", query: pageQuery, answer: pageOf(appResource) },
+  deleteApp: { method: "DELETE", path: "/v1/apps/{app}", action: "functions.delete", summary: "Remove an app and its functions", answer: null, status: 204, mutates: true },
+  listFunctions: { ...READ, method: "GET", path: "/v1/apps/{app}/functions", action: "functions.read", summary: "Functions of an app", query: pageQuery, answer: pageOf(functionResource) },
+  getFunction: { ...READ, method: "GET", path: "/v1/apps/{app}/functions/{fn}", action: "functions.read", summary: "One function", answer: functionResource },
+  deleteFunction: { method: "DELETE", path: "/v1/apps/{app}/functions/{fn}", action: "functions.delete", summary: "Remove a function", answer: null, status: 204, mutates: true },
+  headPackage: { ...READ, method: "HEAD", path: "/v1/apps/{app}/packages/{digest}", action: "functions.deploy", summary: "Whether a source is there", answer: null },
+  putPackage: { method: "PUT", path: "/v1/apps/{app}/packages/{digest}", action: "functions.deploy", summary: "Upload a function's source as zip", body: "zip", answer: z.object({ digest: sourceDigestText, bytes: z.int(), files: z.int() }), status: 201, mutates: true },
+  planDeployment: { ...READ, method: "POST", path: "/v1/apps/{app}/plans", action: "functions.deploy", summary: "What a deployment would change", body: deploymentRequest, answer: deploymentPlan },
+  createDeployment: { method: "POST", path: "/v1/apps/{app}/deployments", action: "functions.deploy", summary: "Build and activate functions", body: deploymentRequest, answer: deploymentResource, status: 202, mutates: true },
+  getDeployment: { ...READ, method: "GET", path: "/v1/apps/{app}/deployments/{deployment}", action: "functions.read", summary: "One deployment", query: waitQuery, answer: deploymentResource },
+  listInstances: { ...READ, method: "GET", path: "/v1/instances", action: "instances.read", summary: "Live instances", answer: pageOf(instanceResource) },
+  stopInstance: { method: "DELETE", path: "/v1/instances/{instance}", action: "instances.stop", summary: "Stop one instance", answer: null, status: 204, mutates: true },
+  listLogs: { ...READ, method: "GET", path: "/v1/apps/{app}/functions/{fn}/logs", action: "logs.read", summary: "Log lines, oldest first", query: logsQuery, answer: "lines", line: logLineResource },
+  listInvocations: { ...READ, method: "GET", path: "/v1/apps/{app}/functions/{fn}/invocations", action: "logs.read", summary: "Invocation records, newest first", query: invocationsQuery, answer: pageOf(invocationResource) },
+  getInvocation: { ...READ, method: "GET", path: "/v1/apps/{app}/functions/{fn}/invocations/{request}", action: "logs.read", summary: "One invocation record", answer: invocationResource },
+  listKeys: { ...READ, method: "GET", path: "/v1/keys", action: "keys.read", summary: "Keys", query: pageQuery, answer: pageOf(keyResource) },
+  createKey: { method: "POST", path: "/v1/keys", action: "keys.write", summary: "Make a key; the answer alone carries it", body: keyRequest, answer: createdKeyResource, status: 201, mutates: true },
+  deleteKey: { method: "DELETE", path: "/v1/keys/{key}", action: "keys.write", summary: "Revoke a key", answer: null, status: 204, mutates: true },
+  listAudit: { ...READ, method: "GET", path: "/v1/audit", action: "audit.read", summary: "Who changed what, newest first", query: pageQuery, answer: pageOf(auditResource) },
+} as const satisfies Record<string, Operation>;
+
+export type OperationName = keyof typeof OPERATIONS;

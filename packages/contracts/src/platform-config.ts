@@ -1,0 +1,52 @@
+/** The platform's configuration: one schema from which types, environment names, flags and docs follow. */
+import { z } from "zod";
+
+export const platformConfig = z.strictObject({
+  home: z.string().describe("Directory of all state. Env SKERRY_HOME. Restart."),
+  host: z.string().default("127.0.0.1").describe("Address to listen on. Restart."),
+  apiPort: z.int().min(0).max(65_535).default(4400).describe("Port of the control API. Restart."),
+  gatewayPort: z.int().min(0).max(65_535).default(4480).describe("Port of the gateway. Restart."),
+  gateways: z.int().min(1).max(64).default(1).describe("Gateway processes. Restart."),
+  sandbox: z
+    .enum(["auto", "bubblewrap", "process"])
+    .default("auto")
+    .describe("Sandbox rung; auto takes the strongest that works. Restart."),
+  store: z
+    .string()
+    .default("sqlite")
+    .describe("`sqlite`, or the URL of a PostgreSQL database. Restart."),
+  blanks: z
+    .int()
+    .min(0)
+    .max(64)
+    .default(2)
+    .describe("Pre-started sandboxes kept for each hot pool. Restart."),
+  uidFirst: z
+    .int()
+    .min(1_000)
+    .default(200_000)
+    .describe("First kernel uid for instances when the platform runs as root. Restart."),
+  uidCount: z.int().min(16).default(65_536).describe("Size of that range. Restart."),
+  drainDeadlineMs: z
+    .int()
+    .min(0)
+    .default(30_000)
+    .describe("Longest wait for running requests at a restart or stop. Restart."),
+  logLevel: z.enum(["debug", "info", "warn", "error"]).default("info").describe("Restart."),
+  telemetryDays: z.int().min(1).default(7).describe("Age at which logs and records go. Restart."),
+  example: z
+    .boolean()
+    .default(true)
+    .describe("Deploy examples/hello when the platform is empty. Restart."),
+});
+export type PlatformConfig = z.infer<typeof platformConfig>;
+
+/** The environment variable of a key: `apiPort` → `SKERRY_API_PORT`. */
+export function envNameOf(key: string): string {
+  return `SKERRY_${key.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+}
+
+/** The command-line flag of a key: `apiPort` → `--api-port`. */
+export function flagOf(key: string): string {
+  return `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
