@@ -1,0 +1,182 @@
+/**
+ * Invocation records as rows: what the gateways metered, taken in from their spools. Fragments like telemetry's log
+ * lines; control composes both. A record is kept under its request id, so taking the same bytes in twice changes
+ * nothing and nothing is counted twice.
+ */
+import type { MeterRecord, Placement } from "@skerry/contracts";
+import type { StoreModule, Tx, TxStep } from "@skerry/store";
+
+/** The tables; a module without procedures of its own. */
+export const recordTables = {
+  name: "invocation_records",
+  database: "telemetry",
+  migrations: [
+    {
+      version: 1,
+      sql: [
+        `CREATE TABLE invocation_records (
+          request_id @text PRIMARY KEY,
+          seq @integer NOT NULL UNIQUE,
+          function_id @text NOT NULL,
+          revision_id @text NOT NULL,
+          instance_id @text,
+          outcome @text NOT NULL,
+          cold_reason @text NOT NULL,
+          start_kind @text NOT NULL,
+          status @integer NOT NULL,
+          memory_mb @integer NOT NULL,
+          start_ms @real NOT NULL,
+          queue_us @integer NOT NULL,
+          place_us @integer NOT NULL,
+          boot_us @integer NOT NULL,
+          code_us @integer NOT NULL,
+          init_us @integer NOT NULL,
+          handler_us @integer NOT NULL,
+          bytes_in @integer NOT NULL,
+          bytes_out @integer NOT NULL,
+          billed_us @integer NOT NULL,
+          site @text NOT NULL,
+          zone @text NOT NULL,
+          placement_set @text NOT NULL
+        )`,
+        "CREATE INDEX invocation_records_by_function ON invocation_records (function_id, seq)",
+        "CREATE INDEX invocation_records_by_age ON invocation_records (start_ms)",
+      ],
+    },
+  ],
+  procedures: {},
+} as const satisfies StoreModule;
+
+export interface RecordRow {
+  readonly request_id: string;
+  readonly seq: number;
+  readonly function_id: string;
+  readonly revision_id: string;
+  readonly instance_id: string | null;
+  readonly outcome: string;
+  readonly cold_reason: string;
+  readonly start_kind: string;
+  readonly status: number;
+  readonly memory_mb: number;
+  readonly start_ms: number;
+  readonly queue_us: number;
+  readonly place_us: number;
+  readonly boot_us: number;
+  readonly code_us: number;
+  readonly init_us: number;
+  readonly handler_us: number;
+  readonly bytes_in: number;
+  readonly bytes_out: number;
+  readonly billed_us: number;
+  readonly site: string;
+  readonly zone: string;
+  readonly placement_set: string;
+}
+
+const COLUMNS =
+  "request_id, seq, function_id, revision_id, instance_id, outcome, cold_reason, start_kind, status, memory_mb, " +
+  "start_ms, queue_us, place_us, boot_us, code_us, init_us, handler_us, bytes_in, bytes_out, billed_us, " +
+  "site, zone, placement_set";
+const MARKS = COLUMNS.split(",")
+  .map(() => "?")
+  .join(", ");
+
+/** Appends records with ascending numbers from `seqFrom`; those known already are left out. Returns the next number. */
+export function* insertRecords(
+  tx: Tx,
+  args: {
+    readonly seqFrom: number;
+    readonly records: readonly MeterRecord[];
+    readonly placement: Placement;
+  },
+): TxStep<number> {
+  const { site, zone, set } = args.placement;
+  let seq = args.seqFrom;
+  for (const r of args.records) {
+    yield* tx.run(
+      `INSERT INTO invocation_records (${COLUMNS}) VALUES (${MARKS}) ON CONFLICT (request_id) DO NOTHING`,
+      [
+        r.requestId,
+        seq,
+        r.functionId,
+        r.revisionId,
+        r.instanceId ?? null,
+        r.outcome,
+        r.coldReason,
+        r.startKind,
+        r.status,
+        r.memoryMb,
+        r.startWallMs,
+        r.queueUs,
+        r.placeUs,
+        r.bootUs,
+        r.codeUs,
+        r.initUs,
+        r.handlerUs,
+        r.bytesIn,
+        r.bytesOut,
+        r.billedUs,
+        site,
+        zone,
+        set,
+      ],
+    );
+    seq += 1;
+  }
+  return seq;
+}
+
+export function* selectRecord(tx: Tx, requestId: string): TxStep<RecordRow | undefined> {
+  return yield* tx.get<RecordRow>("SELECT * FROM invocation_records WHERE request_id = ?", [
+    requestId,
+  ]);
+}
+
+export interface RecordSelection {
+  readonly functionId: string;
+  /** Only what has a smaller number; absent starts at the newest. */
+  readonly before?: number | undefined;
+  readonly limit: number;
+}
+
+/** Records of a function, newest first. */
+export function* selectRecords(tx: Tx, selection: RecordSelection): TxStep<readonly RecordRow[]> {
+  const { functionId, before, limit } = selection;
+  return yield* tx.all<RecordRow>(
+    "SELECT * FROM invocation_records WHERE function_id = ? AND seq < ? ORDER BY seq DESC LIMIT ?",
+    [functionId, before ?? Number.MAX_SAFE_INTEGER, limit],
+  );
+}
+
+/** Records of a function in order of arrival, for its log. */
+export function* selectRecordsAfter(
+  tx: Tx,
+  selection: {
+    readonly functionId: string;
+    readonly requestId?: string | undefined;
+    readonly after: number;
+    readonly limit: number;
+  },
+): TxStep<readonly RecordRow[]> {
+  const { functionId, requestId, after, limit } = selection;
+  if (requestId !== undefined) {
+    const row = yield* selectRecord(tx, requestId);
+    return row !== undefined && row.function_id === functionId && row.seq > after ? [row] : [];
+  }
+  return yield* tx.all<RecordRow>(
+    "SELECT * FROM invocation_records WHERE function_id = ? AND seq > ? ORDER BY seq LIMIT ?",
+    [functionId, after, limit],
+  );
+}
+
+/** Removes records older than `beforeMs`, at most `limit`; returns how many went. */
+export function* expireRecords(
+  tx: Tx,
+  args: { readonly beforeMs: number; readonly limit: number },
+): TxStep<number> {
+  return yield* tx.run(
+    `DELETE FROM invocation_records WHERE request_id IN
+       (SELECT request_id FROM invocation_records WHERE start_ms < ? ORDER BY start_ms LIMIT ?)`,
+    [args.beforeMs, args.limit],
+  );
+}
