@@ -1,0 +1,88 @@
+/**
+ * SQL is written once. This module turns the portable text into one engine's dialect: `?` stays for SQLite and
+ * becomes `$n` for PostgreSQL, column types are tokens, and what does not mean the same on both is refused.
+ *
+ * Tokens: `@text`, `@integer`, `@real`, `@bytes`. Text compares by code point on both engines, hence COLLATE "C" on
+ * PostgreSQL; tables are STRICT on SQLite, so that both refuse a value of the wrong type.
+ */
+import { storeError } from "./errors.ts";
+
+export type Dialect = "sqlite" | "postgres";
+
+export interface EngineSql {
+  readonly text: string;
+  readonly paramCount: number;
+  /** True when the statement may change rows. */
+  readonly writes: boolean;
+}
+
+const COLUMN_TYPES: Readonly<Record<Dialect, Readonly<Record<string, string>>>> = {
+  sqlite: { text: "TEXT", integer: "INTEGER", real: "REAL", bytes: "BLOB" },
+  postgres: {
+    text: 'TEXT COLLATE "C"',
+    integer: "BIGINT",
+    real: "DOUBLE PRECISION",
+    bytes: "BYTEA",
+  },
+};
+
+/** Literals, quoted names, comments, parameters, tokens, separators and the words that write. */
+const PIECES =
+  /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\*[\s\S]*?\*\/|\?|(?:\bAS\s+)?@[a-z]+|;|\b(?:INSERT|UPDATE|DELETE)\b/gi;
+const WRITING_WORD = /^(?:INSERT|UPDATE|DELETE)$/i;
+
+/** Pieces whose inside is not SQL. */
+const OPAQUE = /^(?:'|"|--|\/\*)/;
+
+const STATEMENT_START = /^\s*(?:SELECT|INSERT|UPDATE|DELETE|WITH|VALUES)\b/i;
+const MIGRATION_START =
+  /^\s*(?:CREATE\s+(?:TABLE|INDEX|UNIQUE\s+INDEX)|ALTER\s+TABLE\s+\w+\s+ADD\s+COLUMN|INSERT|UPDATE)\b/i;
+const CREATE_TABLE = /^\s*CREATE\s+TABLE\b/i;
+
+/** One statement of a procedure. Throws `STORE_STATEMENT_REFUSED`. */
+export function translateStatement(sql: string, dialect: Dialect): EngineSql {
+  if (!STATEMENT_START.test(sql)) {
+    throw refuse("procedures select, insert, update and delete only", sql);
+  }
+  return translate(sql, dialect);
+}
+
+/** One statement of a migration. Throws `STORE_STATEMENT_REFUSED`, also for whatever takes something away. */
+export function translateMigration(sql: string, dialect: Dialect): string {
+  if (!MIGRATION_START.test(sql)) {
+    throw refuse("migrations create and add only, so that the last release keeps working", sql);
+  }
+  const { text, paramCount } = translate(sql, dialect);
+  if (paramCount > 0) throw refuse("a migration takes no parameters", sql);
+  return dialect === "sqlite" && CREATE_TABLE.test(text) ? `${text.trimEnd()} STRICT` : text;
+}
+
+function translate(sql: string, dialect: Dialect): EngineSql {
+  let paramCount = 0;
+  let writes = false;
+  const text = sql.replaceAll(PIECES, (piece) => {
+    if (piece === "?") {
+      paramCount += 1;
+      return dialect === "postgres" ? `$${paramCount}` : piece;
+    }
+    if (piece === ";") throw refuse("one statement at a time, without a semicolon", sql);
+    if (WRITING_WORD.test(piece)) {
+      writes = true;
+      return piece;
+    }
+    return OPAQUE.test(piece) ? piece : columnType(piece, dialect, sql);
+  });
+  return { text, paramCount, writes };
+}
+
+/** A cast names the bare type: a collation there is a syntax error on PostgreSQL. */
+function columnType(piece: string, dialect: Dialect, sql: string): string {
+  const at = piece.indexOf("@");
+  const type = COLUMN_TYPES[dialect][piece.slice(at + 1).toLowerCase()];
+  if (type === undefined) throw refuse(`unknown token ${piece.slice(at)}`, sql);
+  return at > 0 ? `AS ${type.replace(/ COLLATE.*/, "")}` : type;
+}
+
+function refuse(problem: string, sql: string): Error {
+  return storeError("STORE_STATEMENT_REFUSED", { problem, sql: sql.slice(0, 200) });
+}

@@ -1,0 +1,196 @@
+/**
+ * The embedded store: SQLite in one worker thread, so that a flush never stalls the loop that serves requests. This
+ * side joins the calls of a turn into one message, bounds what is outstanding, and matches answers to callers.
+ */
+import { Worker } from "node:worker_threads";
+import type { Clock, Log, PlatformError } from "@skerry/base";
+import { assert } from "@skerry/base";
+import { Backlog, type Release } from "./backlog.ts";
+import { storeError } from "./errors.ts";
+import type { ArgsOf, ModuleSource, ResultOf, Store, StoreModule } from "./port.ts";
+import {
+  revealError,
+  type CallMessage,
+  type FromWorker,
+  type Reply,
+  type ToWorker,
+  type WorkerOptions,
+} from "./sqlite-messages.ts";
+
+export interface SqliteStoreDeps {
+  readonly log: Log;
+  readonly clock: Clock;
+}
+
+export interface SqliteStoreOptions {
+  /** Created where needed, for this user only. One platform at a time may have it open. */
+  readonly directory: string;
+  readonly modules: readonly ModuleSource[];
+}
+
+/**
+ * Opens the embedded store and brings its tables up to date. Rejects with `STORE_IN_USE`, `STORE_FORMAT_NEWER`,
+ * `STORE_ENGINE_TOO_OLD`, `STORE_MODULE_INVALID`, `STORE_UNAVAILABLE`, `STORE_DISK_FULL` or `STORE_CORRUPT`.
+ */
+export function openSqliteStore(
+  deps: SqliteStoreDeps,
+  options: SqliteStoreOptions,
+): Promise<Store> {
+  return openSqliteStoreIn(deps, options, workerUrl());
+}
+
+/** The same store without files, for tests of engines: whatever it holds ends with `close`. */
+export function openMemoryStore(
+  deps: SqliteStoreDeps,
+  options: { readonly modules: readonly ModuleSource[] },
+): Promise<Store> {
+  return openSqliteStoreIn(deps, { ...options, directory: undefined }, workerUrl());
+}
+
+function workerUrl(): URL {
+  return new URL("./sqlite-worker.ts", import.meta.url);
+}
+
+/** As `openSqliteStore`, over a worker that the test chose. Not part of the package's door. */
+export async function openSqliteStoreIn(
+  deps: SqliteStoreDeps,
+  options: Omit<SqliteStoreOptions, "directory"> & { readonly directory: string | undefined },
+  url: URL,
+): Promise<Store> {
+  const workerData: WorkerOptions = {
+    directory: options.directory,
+    modules: options.modules.map(({ module, url: at }) => ({ name: module.name, url: at })),
+    wallMs: deps.clock.wallMs(),
+  };
+  const worker = new Worker(url, { workerData, name: "skerry-store" });
+  const names = options.modules.map(({ module }) => module.name);
+  const store = new SqliteStore(worker, { log: deps.log, modules: new Set(names) });
+  await store.opened;
+  return store;
+}
+
+interface PendingCall {
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: PlatformError) => void;
+  readonly leave: Release;
+}
+
+class SqliteStore implements Store {
+  readonly opened: Promise<void>;
+  readonly #worker: Worker;
+  readonly #log: Log;
+  readonly #modules: ReadonlySet<string>;
+  readonly #backlog = new Backlog();
+  readonly #opening = Promise.withResolvers<void>();
+  readonly #exited = Promise.withResolvers<void>();
+  #pending = new Map<number, PendingCall>();
+  #turn: CallMessage[] = [];
+  #nextId = 0;
+  #isLost = false;
+  #closing: Promise<void> | undefined;
+
+  constructor(worker: Worker, options: { log: Log; modules: ReadonlySet<string> }) {
+    this.#worker = worker;
+    this.#log = options.log;
+    this.#modules = options.modules;
+    this.opened = this.#opening.promise;
+    worker.on("message", (message: FromWorker) => this.#receive(message));
+    worker.on("error", (error) => this.#lose(error));
+    worker.on("exit", () => {
+      this.#lose(undefined);
+      this.#exited.resolve();
+    });
+  }
+
+  call<M extends StoreModule, K extends keyof M["procedures"] & string>(
+    module: M,
+    name: K,
+    args: ArgsOf<M["procedures"][K]>,
+  ): Promise<ResultOf<M["procedures"][K]>> {
+    assert(this.#modules.has(module.name), `module ${module.name} was not opened`);
+    return new Promise((resolve, reject) => {
+      if (this.#isLost) throw unavailable();
+      const leave = this.#backlog.enter(args);
+      const id = this.#nextId++;
+      this.#pending.set(id, { resolve: resolve as PendingCall["resolve"], reject, leave });
+      if (this.#turn.length === 0) setImmediate(() => this.#sendTurn());
+      this.#turn.push({ id, module: module.name, procedure: name, args });
+    });
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    await this.#backlog.close();
+    if (!this.#isLost) this.#post({ kind: "close" });
+    await this.#exited.promise;
+  }
+
+  #sendTurn(): void {
+    const calls = this.#turn;
+    this.#turn = [];
+    if (!this.#isLost) this.#sendCalls(calls);
+  }
+
+  /** Arguments that cannot be cloned spoil their own call only. */
+  #sendCalls(calls: readonly CallMessage[]): void {
+    try {
+      this.#post({ kind: "calls", calls });
+    } catch (cause) {
+      if (calls.length > 1) return calls.forEach((call) => this.#sendCalls([call]));
+      for (const { id, module, procedure } of calls) {
+        const details = { what: "arguments", procedure: `${module}.${procedure}` };
+        this.#take(id)?.reject(storeError("STORE_NOT_CLONEABLE", details, cause));
+      }
+    }
+  }
+
+  #post(message: ToWorker): void {
+    this.#worker.postMessage(message);
+  }
+
+  #receive(message: FromWorker): void {
+    switch (message.kind) {
+      case "opened":
+        return this.#opening.resolve();
+      case "refused":
+        this.#isLost = true;
+        return this.#opening.reject(revealError(message.error));
+      case "replies":
+        return message.replies.forEach((reply) => this.#settle(reply));
+      case "closed":
+        this.#isLost = true;
+    }
+  }
+
+  #settle(reply: Reply): void {
+    const call = this.#take(reply.id);
+    if (reply.kind === "done") call?.resolve(reply.result);
+    else call?.reject(revealError(reply.error));
+  }
+
+  #take(id: number): PendingCall | undefined {
+    const call = this.#pending.get(id);
+    this.#pending.delete(id);
+    call?.leave();
+    return call;
+  }
+
+  /** The thread is gone: a call in flight may have been committed just before. */
+  #lose(cause: unknown): void {
+    if (this.#isLost) return;
+    this.#isLost = true;
+    const problem = "its worker thread ended";
+    this.#log.error("store worker ended unexpectedly", { cause, calls: this.#pending.size });
+    this.#opening.reject(storeError("STORE_UNAVAILABLE", { engine: "SQLite", problem }, cause));
+    const error = storeError("STORE_OUTCOME_UNKNOWN", { engine: "SQLite", problem }, cause);
+    for (const id of [...this.#pending.keys()]) this.#take(id)?.reject(error);
+  }
+}
+
+function unavailable(): PlatformError {
+  return storeError("STORE_UNAVAILABLE", { engine: "SQLite", problem: "its worker thread ended" });
+}
