@@ -38,7 +38,9 @@ export type IdPrefix = keyof IdOfPrefix;
 const CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz";
 const ID_BODY = /^[0-7][0-9a-hjkmnp-tv-z]{25}$/;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-const HEX: readonly string[] = Array.from({ length: 256 }, (_, n) => n.toString(16).padStart(2, "0"));
+const HEX: readonly string[] = Array.from({ length: 256 }, (_, n) =>
+  n.toString(16).padStart(2, "0"),
+);
 
 export interface IdSource {
   /** A fresh id of the kind, for example `fn_01k…`. */

@@ -12,7 +12,9 @@ export interface Log {
 }
 
 /** Builds a Log over one write function; `write` must not throw. */
-export function createLog(write: (level: LogLevel, message: string, fields: LogFields) => void): Log {
+export function createLog(
+  write: (level: LogLevel, message: string, fields: LogFields) => void,
+): Log {
   const make = (bound: LogFields): Log => {
     const at =
       (level: LogLevel) =>

@@ -89,7 +89,8 @@ export class PlatformError extends Error {
     return new PlatformError({
       code: isErrorCode(w.code) ? w.code : "UNKNOWN",
       reason: typeof w.reason === "string" ? w.reason : "UNKNOWN_ERROR",
-      message: typeof w.message === "string" ? w.message : "The peer sent an error without a message.",
+      message:
+        typeof w.message === "string" ? w.message : "The peer sent an error without a message.",
       hint: typeof w.hint === "string" ? w.hint : "",
       retryable: w.retryable === true,
       ...(typeof w.details === "object" && w.details !== null ? { details: w.details } : {}),
@@ -98,7 +99,14 @@ export class PlatformError extends Error {
 
   toWire(): WireError {
     const { code, reason, message, hint, retryable, details } = this;
-    return { code, reason, message, hint, retryable, ...(Object.keys(details).length > 0 ? { details } : {}) };
+    return {
+      code,
+      reason,
+      message,
+      hint,
+      retryable,
+      ...(Object.keys(details).length > 0 ? { details } : {}),
+    };
   }
 }
 
@@ -121,7 +129,11 @@ export type ReasonFactory<T extends ReasonTable> = (<K extends keyof T & string>
  * `const fail = defineReasons({ FUNCTION_MISSING: {…} }); throw fail("FUNCTION_MISSING", { name })`.
  */
 export function defineReasons<const T extends ReasonTable>(table: T): ReasonFactory<T> {
-  const make = (reason: keyof T & string, details: ErrorDetails = {}, cause?: unknown): PlatformError => {
+  const make = (
+    reason: keyof T & string,
+    details: ErrorDetails = {},
+    cause?: unknown,
+  ): PlatformError => {
     const spec = table[reason] as ReasonSpec;
     return new PlatformError({
       code: spec.code,

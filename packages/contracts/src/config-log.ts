@@ -3,13 +3,7 @@
  * at a sequence number; a consumer that has seen number N asks for what came after. Consumers keep the folded log on
  * disk and serve from it when control is away.
  */
-import type {
-  AccountId,
-  AppId,
-  FunctionId,
-  KeyId,
-  RevisionId,
-} from "@skerry/base";
+import type { AccountId, AppId, FunctionId, KeyId, RevisionId } from "@skerry/base";
 import type { FunctionConfig, HandlerKind } from "./function-config.ts";
 import type { Role } from "./identity.ts";
 

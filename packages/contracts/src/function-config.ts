@@ -58,7 +58,9 @@ export const functionConfig = z.strictObject({
     .min(1)
     .max(1_000)
     .optional()
-    .describe("Requests at once in one instance; 1 for event handlers and 100 for fetch when absent."),
+    .describe(
+      "Requests at once in one instance; 1 for event handlers and 100 for fetch when absent.",
+    ),
   provisionedInstances: z
     .int()
     .min(0)

@@ -101,4 +101,3 @@ export interface RuntimeLogLine {
 }
 /** First byte of a structured line: ASCII record separator, as in RFC 7464. */
 export const LOG_LINE_MARK = "\u001e";
-

@@ -135,7 +135,8 @@ export function decodeMeterRecord(bytes: Uint8Array, at: number): MeterRecord | 
   const outcome = OUTCOMES[part[1] as number];
   const coldReason = COLD_REASONS[part[2] as number];
   const startKind = START_KINDS[part[3] as number];
-  if (outcome === undefined || coldReason === undefined || startKind === undefined) return undefined;
+  if (outcome === undefined || coldReason === undefined || startKind === undefined)
+    return undefined;
   const instance = part.subarray(64, 80);
   return {
     outcome,

@@ -30,7 +30,12 @@ export type StartReply =
 /** Why an agent did not start an instance. */
 export type StartRefusal =
   | { readonly kind: "limit"; readonly why: string }
-  | { readonly kind: "init_failed"; readonly name: string; readonly message: string; readonly initUs: number }
+  | {
+      readonly kind: "init_failed";
+      readonly name: string;
+      readonly message: string;
+      readonly initUs: number;
+    }
   | { readonly kind: "unavailable"; readonly why: string };
 
 /** An instance whose link goes to the gateway named; travels beside the link's descriptor. */

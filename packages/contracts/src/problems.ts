@@ -13,10 +13,17 @@ export const failInput = defineReasons({
 });
 
 /** Parses `value`, or throws INPUT_INVALID that names all problems at once. */
-export function parseInput<S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S> {
+export function parseInput<S extends z.ZodType>(
+  schema: S,
+  value: unknown,
+  what: string,
+): z.output<S> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  throw invalid(what, result.error.issues.map((issue) => problemText(issue, schema)));
+  throw invalid(
+    what,
+    result.error.issues.map((issue) => problemText(issue, schema)),
+  );
 }
 
 /** INPUT_INVALID for findings that no schema can express. */
@@ -29,7 +36,9 @@ function problemText(issue: z.core.$ZodIssue, schema: z.ZodType): string {
   const path = issue.path.map(String).join(".");
   const at = path === "" ? "" : `${path}: `;
   if (issue.code !== "unrecognized_keys") return `${at}${issue.message}`;
-  return issue.keys.map((key) => `${at}unknown key "${key}"${suggestion(key, schema, issue.path)}`).join(" · ");
+  return issue.keys
+    .map((key) => `${at}unknown key "${key}"${suggestion(key, schema, issue.path)}`)
+    .join(" · ");
 }
 
 function suggestion(key: string, schema: z.ZodType, path: readonly PropertyKey[]): string {

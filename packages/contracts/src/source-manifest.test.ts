@@ -20,10 +20,7 @@ test("the text of a tree is this exact text, on every machine and in every relea
       "",
     ].join("\n"),
   );
-  assert.equal(
-    sha256(text),
-    "9de32cd063ea8f0482a17bae2e43a308026fbaf9dc28f9a7615f96580d649a64",
-  );
+  assert.equal(sha256(text), "9de32cd063ea8f0482a17bae2e43a308026fbaf9dc28f9a7615f96580d649a64");
 });
 
 test("the order of the entries does not matter", () => {
@@ -32,10 +29,25 @@ test("the order of the entries does not matter", () => {
 });
 
 test("paths are ordered as their UTF-8 bytes are", () => {
-  const paths = ["z", "\u{ff5e}", "\u{1f600}", "\u{e000}", "é", "a/b", "a.b", "\u{1f600}a", "\u{1f601}"];
-  const lines = manifestText(paths.map((path) => entry(path))).split("\n").slice(1, -1);
+  const paths = [
+    "z",
+    "\u{ff5e}",
+    "\u{1f600}",
+    "\u{e000}",
+    "é",
+    "a/b",
+    "a.b",
+    "\u{1f600}a",
+    "\u{1f601}",
+  ];
+  const lines = manifestText(paths.map((path) => entry(path)))
+    .split("\n")
+    .slice(1, -1);
   const inBytes = paths.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
-  assert.deepEqual(lines.map((line) => line.split(" ").slice(3).join(" ")), inBytes);
+  assert.deepEqual(
+    lines.map((line) => line.split(" ").slice(3).join(" ")),
+    inBytes,
+  );
 });
 
 test("every part of an entry changes the text", () => {

@@ -42,7 +42,10 @@ export function manifestText(entries: Iterable<SourceEntry>): string {
 }
 
 function lineOf(entry: SourceEntry): string {
-  assert(entry.path.length > 0 && entry.path.isWellFormed(), "path is empty or has lone surrogates");
+  assert(
+    entry.path.length > 0 && entry.path.isWellFormed(),
+    "path is empty or has lone surrogates",
+  );
   assert(SHA256_HEX.test(entry.sha256), `not a SHA-256 in hex: ${entry.sha256}`);
   assert(Number.isSafeInteger(entry.bytes) && entry.bytes >= 0, `not a size: ${entry.bytes}`);
   const path = entry.path.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");

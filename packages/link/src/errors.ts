@@ -1,6 +1,7 @@
 import { defineReasons } from "@skerry/base";
 
-const HINT_PEER = "Look at the peer's log; a peer of another release must be upgraded or restarted.";
+const HINT_PEER =
+  "Look at the peer's log; a peer of another release must be upgraded or restarted.";
 
 export const fail = defineReasons({
   LINK_CLOSED: {

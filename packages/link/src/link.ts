@@ -155,7 +155,8 @@ export class Link {
     assert(this.#streams.size === 0, "a link with streams cannot be parked");
     this.#parked = true;
     await new Promise<void>((resolve, reject) => {
-      this.#onParked = () => (this.#closedWith === undefined ? resolve() : reject(this.#closedWith));
+      this.#onParked = () =>
+        this.#closedWith === undefined ? resolve() : reject(this.#closedWith);
       this.writer.frame({ type: FrameType.PARK, flags: 0, stream: 0 });
     });
     this.#stopTimers();
