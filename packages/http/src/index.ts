@@ -1,0 +1,23 @@
+export { isSameAuthority, parseAuthority, type Authority } from "./authority.ts";
+export { admitBody, readBody, type BodyLimits } from "./body.ts";
+export { createHeaderPolicy, type HeaderPolicy, type HeaderPolicyOptions } from "./headers.ts";
+export {
+  resetConnection,
+  sendBytes,
+  sendError,
+  sendJson,
+  type ErrorContext,
+  type ResponseHead,
+} from "./respond.ts";
+export {
+  serveHttp,
+  type DrainResult,
+  type HttpServer,
+  type HttpServerDeps,
+  type HttpServerOptions,
+  type ListenTarget,
+  type RequestHandler,
+} from "./server.ts";
+export { DEFAULT_LIMITS, type HttpLimits } from "./limits.ts";
+export { openBody, streamTo, type BodyWriter, type StreamHead } from "./stream.ts";
+export { parseRequestTarget, TARGET_CHARS_MAX, targetBelow, type ParsedTarget } from "./target.ts";

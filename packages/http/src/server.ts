@@ -1,0 +1,247 @@
+/**
+ * One listening socket, its connections and their end.
+ *
+ * Node's server stays visible: a handler gets Node's own request and response and the parsed target, and nothing is
+ * allocated per request beyond the target. Requests that two HTTP parsers could read differently never reach a handler.
+ *
+ * Draining relies on a *shared* listening socket: another process holds the same socket, so closing our copy loses no
+ * waiting connection. Connections that are open are not closed under the client's hands: each is told `Connection:
+ * close` with its next answer, and an idle one ends by the keep-alive timeout that every answer announced.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { Server as NetServer, type AddressInfo, type Socket } from "node:net";
+
+import type { Clock, Log } from "@skerry/base";
+
+import { admitRequest } from "./admission.ts";
+import { holdBody } from "./body.ts";
+import { fail } from "./errors.ts";
+import { DEFAULT_LIMITS, type HttpLimits } from "./limits.ts";
+import { isDone, refuseMalformed } from "./malformed.ts";
+import { cut, sendError } from "./respond.ts";
+import type { ParsedTarget } from "./target.ts";
+
+/** Answers one request. A rejection or throw becomes an error answer, or a reset once the response has begun. */
+export type RequestHandler = (
+  req: IncomingMessage,
+  res: ServerResponse,
+  target: ParsedTarget,
+) => void | Promise<void>;
+
+export interface HttpServerDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Names the errors that are answered before or instead of the handler. */
+  readonly requestId: () => string;
+  readonly onRequest: RequestHandler;
+}
+
+/** An inherited listening or bound socket, a TCP address, or the path of a unix socket. */
+export type ListenTarget =
+  | { readonly fd: number }
+  | { readonly host: string; readonly port: number }
+  | { readonly path: string };
+
+export interface HttpServerOptions {
+  readonly listen: ListenTarget;
+  /** Missing fields come from `DEFAULT_LIMITS`. */
+  readonly limits?: Partial<HttpLimits>;
+}
+
+export interface DrainResult {
+  /** Requests that were still being answered at the deadline and were reset. */
+  readonly requestsCut: number;
+}
+
+export interface HttpServer extends AsyncDisposable {
+  /** The port of a TCP listener; undefined on a unix socket. */
+  readonly port: number | undefined;
+  /** Open connections. */
+  readonly connections: number;
+  /**
+   * Stops accepting and resolves when every connection has ended, at the latest after `deadlineMs`, when those left
+   * are cut. A second call resolves with the first.
+   */
+  drain(options: { readonly deadlineMs: number }): Promise<DrainResult>;
+}
+
+/** A socket, its newest response, and whether it has already been refused. */
+interface Connection {
+  latest: ServerResponse | undefined;
+  isRefused: boolean;
+}
+
+/** Starts to listen. Rejects with `LISTEN_FAILED`. Disposing drains with a deadline of zero. */
+export async function serveHttp(
+  deps: HttpServerDeps,
+  options: HttpServerOptions,
+): Promise<HttpServer> {
+  const listening = new ListeningServer(deps, { ...DEFAULT_LIMITS, ...options.limits });
+  await listening.listen(options.listen);
+  return listening;
+}
+
+class ListeningServer implements HttpServer {
+  readonly #deps: HttpServerDeps;
+  readonly #limits: HttpLimits;
+  readonly #server: Server;
+  readonly #connections = new Map<Socket, Connection>();
+  #drained: Promise<DrainResult> | undefined;
+
+  constructor(deps: HttpServerDeps, limits: HttpLimits) {
+    this.#deps = deps;
+    this.#limits = limits;
+    this.#server = createNodeServer(limits);
+    this.#server
+      .on("connection", (socket) => this.#onConnection(socket))
+      .on("request", (req, res) => this.#onRequest(req, res))
+      .on("checkContinue", (req, res) => {
+        holdBody(req, res);
+        this.#onRequest(req, res);
+      })
+      .on("clientError", (error, socket) => this.#onClientError(error, socket as Socket))
+      .on("timeout", (socket) => this.#onTimeout(socket))
+      .on("drop", () => deps.log.warn("connection dropped: too many are open"));
+  }
+
+  async listen(target: ListenTarget): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const onError = (error: NodeJS.ErrnoException): void => {
+        const details = { address: JSON.stringify(target), errno: error.code ?? "unknown" };
+        reject(fail("LISTEN_FAILED", details, error));
+      };
+      this.#server.once("error", onError);
+      this.#server.listen(target, () => {
+        this.#server.off("error", onError);
+        resolve();
+      });
+    });
+    this.#server.on("error", (error) => this.#deps.log.error("listening socket", { error }));
+  }
+
+  get port(): number | undefined {
+    const address = this.#server.address() as AddressInfo | string | null;
+    return typeof address === "object" ? address?.port : undefined;
+  }
+
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  drain(options: { readonly deadlineMs: number }): Promise<DrainResult> {
+    this.#drained ??= this.#drain(options.deadlineMs);
+    return this.#drained;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.drain({ deadlineMs: 0 });
+  }
+
+  async #drain(deadlineMs: number): Promise<DrainResult> {
+    // `http.Server.close` would also destroy idle connections, on which a request may be under way.
+    const closed = new Promise<void>((resolve) => {
+      NetServer.prototype.close.call(this.#server, () => resolve());
+    });
+    for (const { latest } of this.#connections.values()) {
+      if (latest !== undefined && !latest.headersSent) latest.shouldKeepAlive = false;
+    }
+    let requestsCut = 0;
+    const cancel = this.#deps.clock.schedule(deadlineMs, () => {
+      requestsCut = this.#cutAll();
+    });
+    await closed;
+    cancel();
+    // Nothing is open any more; this only stops Node's own interval.
+    this.#server.close();
+    return { requestsCut };
+  }
+
+  #cutAll(): number {
+    let requestsCut = 0;
+    for (const [socket, { latest }] of this.#connections) {
+      const isIdle = latest === undefined || isDone(latest);
+      if (!isIdle) requestsCut += 1;
+      if (isIdle) socket.destroy();
+      else cut(socket);
+    }
+    return requestsCut;
+  }
+
+  #onConnection(socket: Socket): void {
+    this.#connections.set(socket, { latest: undefined, isRefused: false });
+    socket.once("close", () => this.#connections.delete(socket));
+  }
+
+  #onRequest(req: IncomingMessage, res: ServerResponse): void {
+    const connection = this.#connections.get(req.socket);
+    if (connection !== undefined) {
+      if (this.#drained !== undefined) announceClose(connection.latest, res);
+      connection.latest = res;
+    }
+    const target = this.#admit(req, res);
+    if (target === undefined) return;
+    try {
+      const answered = this.#deps.onRequest(req, res, target);
+      if (answered !== undefined) answered.catch((error: unknown) => this.#onFailed(res, error));
+    } catch (error) {
+      this.#onFailed(res, error);
+    }
+  }
+
+  /** Undefined when the request has been refused; its connection then ends with the answer. */
+  #admit(req: IncomingMessage, res: ServerResponse): ParsedTarget | undefined {
+    try {
+      return admitRequest(req, this.#limits);
+    } catch (error) {
+      res.shouldKeepAlive = false;
+      this.#onFailed(res, error);
+      return undefined;
+    }
+  }
+
+  #onFailed(res: ServerResponse, error: unknown): void {
+    sendError(res, error, { requestId: this.#deps.requestId() });
+  }
+
+  #onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+    const connection = this.#connections.get(socket);
+    if (connection === undefined) return void socket.destroy();
+    if (connection.isRefused) return;
+    connection.isRefused = true;
+    refuseMalformed({ error, socket, latest: connection.latest, clock: this.#deps.clock });
+  }
+
+  /** No byte moved for a while: an idle connection ends, a client that does not read is cut, a slow handler may go on. */
+  #onTimeout(socket: Socket): void {
+    const latest = this.#connections.get(socket)?.latest;
+    if (latest === undefined || isDone(latest)) socket.destroy();
+    else if (socket.writableLength > 0) cut(socket);
+  }
+}
+
+/** While draining, the last answer of a connection says so; an earlier one that has not left yet must not. */
+function announceClose(previous: ServerResponse | undefined, res: ServerResponse): void {
+  res.shouldKeepAlive = false;
+  if (previous === undefined || previous.headersSent || previous.req.httpVersionMinor === 0) return;
+  previous.shouldKeepAlive = true;
+}
+
+function createNodeServer(limits: HttpLimits): Server {
+  const server = createServer({
+    insecureHTTPParser: false,
+    joinDuplicateHeaders: false,
+    requireHostHeader: true,
+    noDelay: true,
+    maxHeaderSize: limits.headerBytesMax,
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    connectionsCheckingInterval: Math.min(1_000, limits.headersTimeoutMs),
+  });
+  server.maxConnections = limits.connectionsMax;
+  server.maxRequestsPerSocket = 0;
+  // Node would silently drop the rest; admission counts and refuses instead.
+  server.maxHeadersCount = 0;
+  server.timeout = limits.stallTimeoutMs;
+  return server;
+}
