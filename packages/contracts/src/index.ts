@@ -109,3 +109,4 @@ export {
   type PlatformResource,
   type RevisionResource,
 } from "./resources.ts";
+export { manifestText, SOURCE_DIGEST_PREFIX, type SourceEntry } from "./source-manifest.ts";

@@ -1,0 +1,49 @@
+import { createWriteStream } from "node:fs";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { failCode, storing } from "./errors.ts";
+
+/** A zip file by its path, or its bytes as they arrive. */
+export type Archive = string | Readable;
+
+/**
+ * The path of the archive as a file. An upload is written to `archive.zip` in the workspace: zip is read from its end.
+ * The file is not synced, since it is thrown away. Reading stops at `bytesMax` with ARCHIVE_TOO_LARGE; an upload that
+ * is not read to its end is left open, so that its sender can still be told why.
+ */
+export async function archiveFile(
+  archive: Archive,
+  { workspace, bytesMax }: { readonly workspace: string; readonly bytesMax: number },
+): Promise<string> {
+  if (typeof archive === "string") return archive;
+  const path = join(workspace, "archive.zip");
+  const target = createWriteStream(path, { flags: "wx", mode: 0o600 });
+  await storing(() => pipeline(received(archive, bytesMax), target));
+  return path;
+}
+
+async function* received(upload: Readable, bytesMax: number): AsyncGenerator<Uint8Array> {
+  const chunks = upload.iterator({ destroyOnReturn: false });
+  let bytes = 0;
+  try {
+    for (;;) {
+      const next = await nextChunk(chunks);
+      if (next.done === true) return;
+      bytes += next.value.byteLength;
+      if (bytes > bytesMax) throw failCode("ARCHIVE_TOO_LARGE", { bytesMax });
+      yield next.value;
+    }
+  } finally {
+    await chunks.return?.();
+  }
+}
+
+/** An upload's own failure is the network's, never the disk's. */
+async function nextChunk(chunks: AsyncIterator<Uint8Array>): Promise<IteratorResult<Uint8Array>> {
+  try {
+    return await chunks.next();
+  } catch (error) {
+    throw failCode("CODE_UPLOAD_BROKEN", {}, error);
+  }
+}
