@@ -1,0 +1,148 @@
+/**
+ * Builds bubblewrap's argument list. Pure, so that what a sandbox may see is decided in one place.
+ *
+ * Two lists come out. `argv` stands in the process list of the host and holds the walls only;
+ * `streamed` goes through a pipe (`--args`) and holds environment and paths, which nobody else may
+ * read. bubblewrap reads the pipe to its end before it makes any namespace: that is the moment in
+ * which the driver puts it into its cgroups. Should the driver die in between, bubblewrap sees an
+ * empty or cut list; the libraries come last in it, so that the command then cannot start at all.
+ */
+import type { SandboxSpec } from "./ports.ts";
+import { NOTHING_WEAKENED, type Protection, type Weakened } from "./protections.ts";
+
+/** Where the shell lies that sets the process limit inside; only where no cgroup does. */
+export const LAUNCH_SHELL = "/usr/lib/skerry/sh";
+/** The uid and gid that the command sees as its own, whatever its kernel uid. */
+export const INNER_UID = 1000;
+
+export interface BubblewrapPlan {
+  readonly spec: SandboxSpec;
+  /** Holds `usr` (shared libraries) and `etc`, made by the driver. */
+  readonly skeleton: string;
+  /** Descriptor numbers as bubblewrap sees them. */
+  readonly descriptors: {
+    readonly args: number;
+    readonly seccomp: number;
+    readonly status: number;
+    /** Inherited by the platform itself; replaced by /dev/null and closed by bubblewrap. */
+    readonly leaked: readonly number[];
+  };
+  /** Limit of processes and threads set inside, or null when a cgroup does it. */
+  readonly processesMaxInside: number | null;
+  readonly weakened?: Weakened;
+}
+
+export interface BubblewrapArguments {
+  /** Follows the program's name; ends with the command. */
+  readonly argv: readonly string[];
+  /** NUL-terminated, for the `--args` pipe. */
+  readonly streamed: Buffer;
+}
+
+export function buildBubblewrapArguments(plan: BubblewrapPlan): BubblewrapArguments {
+  const weakened = plan.weakened ?? NOTHING_WEAKENED;
+  const { args, seccomp, status, leaked } = plan.descriptors;
+  const argv = [
+    ...namespaceArguments(weakened),
+    weakened.has("capabilities") ? "--cap-add" : "--cap-drop",
+    "ALL",
+    ...unless(weakened, "newSession", ["--new-session"]),
+    ...unless(weakened, "seccomp", ["--seccomp", String(seccomp)]),
+    ...unless(weakened, "cleanEnvironment", ["--clearenv"]),
+    "--die-with-parent",
+    ...unless(
+      weakened,
+      "descriptors",
+      leaked.flatMap((descriptor) => ["--args", String(descriptor)]),
+    ),
+    "--json-status-fd",
+    String(status),
+    "--args",
+    String(args),
+    "--",
+    ...launchCommand(plan),
+  ];
+  const streamed = [...environmentArguments(plan), ...fileArguments(plan, weakened)];
+  return { argv, streamed: Buffer.from(streamed.map((argument) => `${argument}\0`).join("")) };
+}
+
+function unless(
+  weakened: Weakened,
+  protection: Protection,
+  standing: readonly string[],
+): readonly string[] {
+  return weakened.has(protection) ? [] : standing;
+}
+
+function namespaceArguments(weakened: Weakened): readonly string[] {
+  return [
+    "--unshare-user",
+    ...unless(weakened, "nestedUserNamespaces", ["--disable-userns"]),
+    ...unless(weakened, "pidNamespace", ["--unshare-pid"]),
+    ...unless(weakened, "networkNamespace", ["--unshare-net"]),
+    ...unless(weakened, "ipcNamespace", ["--unshare-ipc"]),
+    ...unless(weakened, "cgroupNamespace", ["--unshare-cgroup-try"]),
+    ...unless(weakened, "utsNamespace", ["--unshare-uts", "--hostname", "sandbox"]),
+    "--uid",
+    String(INNER_UID),
+    "--gid",
+    String(INNER_UID),
+  ];
+}
+
+function launchCommand(plan: BubblewrapPlan): readonly string[] {
+  if (plan.processesMaxInside === null) return plan.spec.command;
+  return [
+    LAUNCH_SHELL,
+    "-c",
+    'ulimit -u "$0" 2>/dev/null || ulimit -p "$0" || exit 125; exec "$@"',
+    String(plan.processesMaxInside),
+    ...plan.spec.command,
+  ];
+}
+
+function environmentArguments({ spec }: BubblewrapPlan): readonly string[] {
+  return Object.entries(spec.env).flatMap(([name, value]) => ["--setenv", name, value]);
+}
+
+function fileArguments(plan: BubblewrapPlan, weakened: Weakened): readonly string[] {
+  const { spec, skeleton } = plan;
+  const readOnly = weakened.has("readOnlyMounts") ? "--bind" : "--ro-bind";
+  const sealed = !weakened.has("readOnlyRoot");
+  return [
+    ...(weakened.has("hostFiles") ? ["--ro-bind", "/", "/"] : []),
+    ...(weakened.has("pidNamespace") ? ["--ro-bind", "/proc", "/proc"] : ["--proc", "/proc"]),
+    "--dev",
+    "/dev",
+    ...(weakened.has("systemDirectory") ? ["--ro-bind", "/sys", "/sys"] : []),
+    ...unless(weakened, "temporarySize", ["--size", String(spec.limits.tmpBytes)]),
+    "--tmpfs",
+    "/tmp",
+    ...spec.mounts.flatMap(({ kind, source, target }) => [
+      kind === "rw" ? "--bind" : readOnly,
+      source,
+      target,
+    ]),
+    ...(weakened.has("hostFiles") ? [] : systemArguments(skeleton, readOnly)),
+    ...(sealed ? ["--remount-ro", "/dev", "--remount-ro", "/"] : []),
+    "--chdir",
+    spec.cwd,
+  ];
+}
+
+function systemArguments(skeleton: string, bind: string): readonly string[] {
+  return [
+    "--symlink",
+    "usr/lib",
+    "/lib",
+    "--symlink",
+    "usr/lib64",
+    "/lib64",
+    bind,
+    `${skeleton}/etc`,
+    "/etc",
+    bind,
+    `${skeleton}/usr`,
+    "/usr",
+  ];
+}

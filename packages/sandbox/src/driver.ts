@@ -1,0 +1,239 @@
+/**
+ * Starts sandboxes. The order of a start, as root: take a uid, make the groups with their limits,
+ * start the outermost process under that uid, put it into the groups, and only then let it go on.
+ * Whatever fails on the way is undone before the error is thrown.
+ */
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { once } from "node:events";
+import { join } from "node:path";
+import { assert, PlatformError, type Clock, type Log } from "@skerry/base";
+import { removeGroup, SandboxGroup, tryWrite, type Hierarchy } from "./cgroups.ts";
+import { findInheritedDescriptors } from "./descriptors.ts";
+import { fail } from "./errors.ts";
+import { findProgram } from "./host.ts";
+import { launchBubblewrap, launchPlain, type Launched } from "./launch.ts";
+import { LimitWatch } from "./limit-watch.ts";
+import type {
+  Sandbox,
+  SandboxDriver,
+  SandboxLevel,
+  SandboxRung,
+  SandboxSpec,
+  SweepCount,
+} from "./ports.ts";
+import type { Weakened } from "./protections.ts";
+import { lowerPriority, RunningSandbox } from "./running-sandbox.ts";
+import { buildSeccompProgram, encodeSeccompProgram, seccompArchOf } from "./seccomp.ts";
+import { createSkeleton } from "./skeleton.ts";
+import { assertSpec } from "./spec.ts";
+import { sweepLeftovers } from "./sweep.ts";
+import { createGroupTree, createTableTree, type Tree } from "./tree.ts";
+import type { UidPool } from "./uid-pool.ts";
+
+export interface SandboxDriverDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface DriverOptions {
+  /** Real path of the owner's directory. */
+  readonly home: string;
+  readonly ownerName: string;
+  readonly rung: SandboxRung;
+  readonly hierarchies: readonly Hierarchy[];
+  readonly weakened: Weakened;
+  /** Null when sandboxes share the platform's uid. */
+  readonly uids: UidPool | null;
+  readonly level: SandboxLevel;
+}
+
+/** What was taken for a sandbox that does not run yet. */
+interface Held {
+  uid: number | null;
+  group: SandboxGroup | null;
+}
+
+/** When the whole machine is short of memory, sandboxes go before the platform. */
+const OOM_SCORE_ADJUSTMENT = "500";
+/** bubblewrap's init is counted by RLIMIT_NPROC in the sandbox's user namespace. */
+const INIT_PROCESSES = 1;
+
+export class Driver implements SandboxDriver {
+  readonly level: SandboxLevel;
+  readonly #deps: SandboxDriverDeps;
+  readonly #options: DriverOptions;
+  readonly #living = new Map<string, RunningSandbox>();
+  readonly #watch: LimitWatch;
+  readonly #workDirectory: string;
+  readonly #leaked: { readonly descriptors: readonly number[]; readonly devNull: number };
+  #closed = false;
+
+  constructor(deps: SandboxDriverDeps, options: DriverOptions) {
+    this.#deps = deps;
+    this.#options = options;
+    this.level = options.level;
+    this.#watch = new LimitWatch(deps.clock);
+    this.#workDirectory = join(options.home, "sandbox");
+    if (options.rung === "bubblewrap") this.#prepareFiles();
+    const descriptors = findInheritedDescriptors();
+    this.#leaked = { descriptors, devNull: openSync("/dev/null", "r") };
+  }
+
+  async start(spec: SandboxSpec): Promise<Sandbox> {
+    if (this.#closed) throw fail("SANDBOX_DRIVER_CLOSED");
+    assertSpec(spec);
+    if (this.#living.has(spec.id)) throw fail("SANDBOX_ID_TAKEN", { id: spec.id });
+    const held: Held = { uid: null, group: null };
+    let sandbox: RunningSandbox | undefined;
+    try {
+      this.#hold(spec, held);
+      const launched = this.#launch(spec, held.uid);
+      const { pid } = launched.child;
+      if (pid === undefined) {
+        const [error] = (await once(launched.child, "error")) as [Error];
+        throw error;
+      }
+      sandbox = this.#adopt({ spec, launched, pid, held });
+      await held.group?.attach(pid);
+      this.#setPriority(pid, spec);
+      launched.release();
+      return sandbox;
+    } catch (error) {
+      if (sandbox === undefined) this.#letGo(held);
+      else await sandbox.kill();
+      throw PlatformError.is(error) ? error : startFailed(spec.id, error);
+    }
+  }
+
+  sweep(): Promise<SweepCount> {
+    const { ownerName } = this.#options;
+    return sweepLeftovers(this.#deps, { ownerName, living: new Set(this.#living.keys()) });
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await Promise.all([...this.#living.values()].map((sandbox) => sandbox.kill()));
+    for (const { owner } of this.#options.hierarchies) removeGroup(owner);
+    rmSync(this.#workDirectory, { recursive: true, force: true });
+    closeSync(this.#leaked.devNull);
+  }
+
+  #enforces(role: "memory" | "pids" | "cpu"): boolean {
+    return this.#options.hierarchies.some(({ roles }) => roles.includes(role));
+  }
+
+  #prepareFiles(): void {
+    const arch = seccompArchOf(process.arch);
+    assert(arch !== null, "bubblewrap is offered only where a seccomp program can be made");
+    rmSync(this.#workDirectory, { recursive: true, force: true });
+    mkdirSync(this.#workDirectory);
+    chmodSync(this.#workDirectory, 0o755);
+    createSkeleton(join(this.#workDirectory, "root"), { launchShell: !this.#enforces("pids") });
+    const program = buildSeccompProgram({ arch, denyUncountedMemory: !this.#enforces("memory") });
+    writeFileSync(join(this.#workDirectory, "seccomp.bpf"), encodeSeccompProgram(program));
+  }
+
+  #hold(spec: SandboxSpec, held: Held): void {
+    const { uids, hierarchies } = this.#options;
+    const writable = spec.mounts.flatMap(({ kind, source }) => (kind === "rw" ? [source] : []));
+    if (uids !== null) {
+      const uid = uids.take(writable);
+      if (uid === undefined) throw fail("SANDBOX_UIDS_EXHAUSTED", { count: uids.count });
+      held.uid = uid;
+      for (const source of writable) chownSync(source, uid, uid);
+    }
+    if (hierarchies.length > 0) held.group = new SandboxGroup(hierarchies, spec.id, spec.limits);
+  }
+
+  #letGo({ uid, group }: Held): void {
+    group?.remove();
+    if (uid !== null) this.#options.uids?.release(uid);
+  }
+
+  #launch(spec: SandboxSpec, uid: number | null): Launched {
+    const marker = this.#markerOf(spec);
+    if (this.#options.rung === "process")
+      return launchPlain({ spec, marker, leaked: this.#leaked });
+    const { weakened } = this.#options;
+    const limitsInside = !this.#enforces("pids") && !weakened.has("processLimit");
+    return launchBubblewrap({
+      spec,
+      marker,
+      leaked: this.#leaked,
+      bubblewrap: findProgram("bwrap") ?? "/usr/bin/bwrap",
+      skeleton: join(this.#workDirectory, "root"),
+      seccompFile: join(this.#workDirectory, "seccomp.bpf"),
+      uid,
+      processesMaxInside: limitsInside ? spec.limits.processesMax + INIT_PROCESSES : null,
+      weakened,
+    });
+  }
+
+  #markerOf(spec: SandboxSpec): string {
+    return `${this.#options.ownerName}/${spec.id}/`;
+  }
+
+  #adopt(started: {
+    readonly spec: SandboxSpec;
+    readonly launched: Launched;
+    readonly pid: number;
+    readonly held: Held;
+  }): RunningSandbox {
+    const { spec, launched, pid, held } = started;
+    const { rung } = this.#options;
+    const sandbox = new RunningSandbox(
+      {
+        ...this.#deps,
+        launched,
+        tree: this.#treeOf(spec, pid, held.group),
+        onGone: () => {
+          this.#living.delete(spec.id);
+          this.#watch.remove(sandbox);
+          if (held.uid !== null) this.#options.uids?.release(held.uid);
+        },
+      },
+      { id: spec.id, pid, rung, uid: held.uid },
+    );
+    this.#living.set(spec.id, sandbox);
+    this.#watchLimits(sandbox, spec);
+    return sandbox;
+  }
+
+  #treeOf(spec: SandboxSpec, pid: number, group: SandboxGroup | null): Tree {
+    if (group !== null) return createGroupTree(group, this.#options.hierarchies);
+    return createTableTree({
+      rootPid: pid,
+      marker: this.#markerOf(spec),
+      supervised: this.#options.rung === "bubblewrap",
+      recentTable: () => this.#watch.recentTable(),
+    });
+  }
+
+  #watchLimits(sandbox: RunningSandbox, { limits }: SandboxSpec): void {
+    const { rung, weakened } = this.#options;
+    const looksAtMemory = !this.#enforces("memory") && !weakened.has("memoryLimit");
+    this.#watch.add(sandbox, {
+      memoryBytes: looksAtMemory ? limits.memoryBytes : undefined,
+      processesMax: rung === "process" ? limits.processesMax : undefined,
+    });
+  }
+
+  #setPriority(pid: number, { limits }: SandboxSpec): void {
+    tryWrite(`/proc/${pid}/oom_score_adj`, OOM_SCORE_ADJUSTMENT);
+    if (!this.#enforces("cpu")) lowerPriority(pid, limits.cpuShares);
+  }
+}
+
+function startFailed(id: string, error: unknown): PlatformError {
+  const problem = error instanceof Error ? error.message : String(error);
+  return fail("SANDBOX_START_FAILED", { id, problem }, error);
+}

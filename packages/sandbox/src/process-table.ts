@@ -1,0 +1,118 @@
+/**
+ * What runs on this machine, from `/proc` (proc(5)). It stands in for control groups where there are
+ * none: finding a tree, counting it, stopping and killing it. Nothing here may rely on
+ * `/proc/<pid>/task/<tid>/children`, which many kernels are built without.
+ *
+ * A tree is what descends from a root process or carries the sandbox's marker in its environment.
+ * Inside bubblewrap the former is complete: orphans fall to the init of their own pid namespace.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+
+/** Environment variable that the platform sets on every sandbox's outermost process. */
+export const MARKER = "SKERRY_SANDBOX";
+
+export interface ProcessRow {
+  readonly pid: number;
+  readonly parentPid: number;
+  /** One letter; `T` is stopped, `Z` ended but not collected. */
+  readonly state: string;
+  readonly threads: number;
+  readonly residentBytes: number;
+  /** Own CPU time and that of collected children. */
+  readonly cpuUs: number;
+}
+
+const PAGE_BYTES = 4096;
+/** USER_HZ is 100 in every Linux ABI that Node runs on. */
+const TICK_US = 10_000;
+
+/** One line of `/proc/<pid>/stat`; the name in brackets may hold blanks and brackets itself. */
+export function parseStat(text: string): ProcessRow | undefined {
+  const open = text.indexOf("(");
+  const close = text.lastIndexOf(")");
+  if (open < 0 || close < open) return undefined;
+  const fields = text.slice(close + 2).split(" ");
+  // fields[0] is field 3 (state) of proc(5).
+  const field = (number: number): number => Number(fields[number - 3] ?? 0);
+  return {
+    pid: Number(text.slice(0, open)),
+    state: fields[0] ?? "?",
+    parentPid: field(4),
+    cpuUs: (field(14) + field(15) + field(16) + field(17)) * TICK_US,
+    threads: field(20),
+    residentBytes: field(24) * PAGE_BYTES,
+  };
+}
+
+/** Every process that could be read, in the order of `/proc`. */
+export function readProcessTable(): readonly ProcessRow[] {
+  return listPids().flatMap((pid) => readProcess(pid) ?? []);
+}
+
+export function readProcess(pid: number): ProcessRow | undefined {
+  return parseStat(readText(`/proc/${pid}/stat`));
+}
+
+/** The roots that live and all that descends from them. Pure. */
+export function descendants(
+  table: readonly ProcessRow[],
+  roots: Iterable<number>,
+): readonly ProcessRow[] {
+  const children = Map.groupBy(table, (row) => row.parentPid);
+  const byPid = new Map(table.map((row) => [row.pid, row]));
+  const found = new Map<number, ProcessRow>();
+  const waiting = [...roots].flatMap((pid) => byPid.get(pid) ?? []);
+  for (let row = waiting.pop(); row !== undefined; row = waiting.pop()) {
+    if (found.has(row.pid)) continue;
+    found.set(row.pid, row);
+    waiting.push(...(children.get(row.pid) ?? []));
+  }
+  return [...found.values()];
+}
+
+/** Processes whose environment says `SKERRY_SANDBOX=<value>`, or any value that starts with it. */
+export function pidsWithMarker(start: string): readonly number[] {
+  return listPids().filter((pid) => markerOf(pid)?.startsWith(start) === true);
+}
+
+/** The marker of a process as it was started; undefined without one or without permission. */
+export function markerOf(pid: number): string | undefined {
+  const variable = readText(`/proc/${pid}/environ`)
+    .split("\0")
+    .find((candidate) => candidate.startsWith(`${MARKER}=`));
+  return variable?.slice(MARKER.length + 1);
+}
+
+/** Sends a signal; false when the process is gone or not ours. */
+export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false;
+  }
+}
+
+function listPids(): readonly number[] {
+  try {
+    return readdirSync("/proc").flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []));
+  } catch {
+    return [];
+  }
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+/** Thread ids of a process; the process itself where they cannot be listed. */
+export function listThreads(pid: number): readonly number[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`).map(Number);
+  } catch {
+    return [pid];
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * Ends what an earlier run of the same owner left behind. It is found by two marks that nobody else
+ * sets: the owner's group directories, wherever on this machine they lie (an earlier run may have
+ * been started from another control group), and the marker in a process's environment.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Clock, Log } from "@skerry/base";
+import { parseCgroupMounts } from "./cgroup-layout.ts";
+import { readPids, removeGroup, tryWrite } from "./cgroups.ts";
+import type { SweepCount } from "./ports.ts";
+import { pidsWithMarker, readProcess, signalProcess } from "./process-table.ts";
+
+export interface SweepOptions {
+  readonly ownerName: string;
+  /** Ids of sandboxes that this run has started: they stay. */
+  readonly living: ReadonlySet<string>;
+}
+
+const DEADLINE_MS = 10_000;
+const PAUSE_MS = 5;
+/** Bounds the search for owner directories. */
+const GROUPS_MAX = 10_000;
+
+export async function sweepLeftovers(
+  deps: { readonly clock: Clock; readonly log: Log },
+  options: SweepOptions,
+): Promise<SweepCount> {
+  const groups = findLeftoverGroups(options);
+  const seen = new Set<number>();
+  const left = new Set(groups);
+  const deadline = deps.clock.monotonicMs() + DEADLINE_MS;
+  for (;;) {
+    const pids = leftoverPids(left, options);
+    for (const pid of pids) seen.add(pid);
+    for (const group of left) killGroup(group);
+    for (const pid of pids) signalProcess(pid, "SIGKILL");
+    for (const group of left) if (removeGroup(group)) left.delete(group);
+    if (pids.length === 0 && left.size === 0) break;
+    if (deps.clock.monotonicMs() > deadline) {
+      deps.log.error("leftovers of an earlier run cannot be removed", { groups: [...left], pids });
+      break;
+    }
+    await new Promise<void>((resolve) => void deps.clock.schedule(PAUSE_MS, resolve));
+  }
+  return { processes: seen.size, groups: groups.length };
+}
+
+function leftoverPids(groups: ReadonlySet<string>, options: SweepOptions): readonly number[] {
+  const inGroups = [...groups].flatMap((group) => readPids(join(group, "cgroup.procs")));
+  const living = new Set(
+    [...options.living].flatMap((id) => pidsWithMarker(`${options.ownerName}/${id}/`)),
+  );
+  const marked = pidsWithMarker(`${options.ownerName}/`).filter((pid) => !living.has(pid));
+  return [...new Set([...inGroups, ...marked])].filter(
+    (pid) => pid !== process.pid && (readProcess(pid)?.state ?? "Z") !== "Z",
+  );
+}
+
+function killGroup(group: string): void {
+  tryWrite(join(group, "pids.max"), "0");
+  if (tryWrite(join(group, "cgroup.kill"), "1")) return;
+  for (const pid of readPids(join(group, "cgroup.procs"))) signalProcess(pid, "SIGKILL");
+}
+
+function findLeftoverGroups(options: SweepOptions): readonly string[] {
+  return findOwnerDirectories(options.ownerName).flatMap((owner) =>
+    readDirectories(owner)
+      .filter((id) => !options.living.has(id))
+      .map((id) => join(owner, id)),
+  );
+}
+
+/** Every group directory of the owner, in all hierarchies. */
+export function findOwnerDirectories(ownerName: string): readonly string[] {
+  const found: string[] = [];
+  const waiting = parseCgroupMounts(readText("/proc/self/mountinfo")).map(
+    ({ mountPoint }) => mountPoint,
+  );
+  for (let seen = 0; seen < GROUPS_MAX; seen += 1) {
+    const directory = waiting.pop();
+    if (directory === undefined) break;
+    for (const name of readDirectories(directory)) {
+      if (name === ownerName) found.push(join(directory, name));
+      else waiting.push(join(directory, name));
+    }
+  }
+  return found;
+}
+
+function readDirectories(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => entry.name);
+  } catch {
+    return [];
+  }
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * Two ways to hold a process tree: by control group, or by walking `/proc`. Both stop, count and kill
+ * all of it, and neither is ever out of date: they ask the kernel each time.
+ *
+ * `kill` is one attempt and `isGone` one look; the sandbox repeats them until the tree is gone.
+ */
+import type { Hierarchy, SandboxGroup } from "./cgroups.ts";
+import type { SandboxUsage } from "./ports.ts";
+import {
+  descendants,
+  markerOf,
+  pidsWithMarker,
+  readProcess,
+  readProcessTable,
+  signalProcess,
+  type ProcessRow,
+} from "./process-table.ts";
+
+export interface Tree {
+  rest(): void;
+  resume(): void;
+  kill(): void;
+  /** True when no process is left and what held them is removed. */
+  isGone(): boolean;
+  usage(): SandboxUsage;
+  /** True when the kernel takes the weight; else the caller lowers priorities. */
+  setCpuShares(weight: number): boolean;
+  /** Processes that the memory limit killed. */
+  oomKills(): number;
+  /** All living processes. */
+  rows(): readonly ProcessRow[];
+}
+
+/** Rounds of "stop what is new": each halves what a fork bomb can do, a bound all the same. */
+const STOP_ROUNDS_MAX = 40;
+
+export function createGroupTree(group: SandboxGroup, hierarchies: readonly Hierarchy[]): Tree {
+  const countsMemory = hierarchies.some(({ roles }) => roles.includes("memory"));
+  const rows = (): readonly ProcessRow[] => group.pids().flatMap((pid) => readProcess(pid) ?? []);
+  let oomKills = 0;
+  return {
+    rows,
+    rest: () => {
+      if (!group.setFrozen(true)) stopAll(rows);
+    },
+    resume: () => {
+      if (!group.setFrozen(false)) continueAll(rows());
+    },
+    kill: () => {
+      if (!group.killAll()) for (const pid of group.pids()) signalProcess(pid, "SIGKILL");
+    },
+    isGone: () => {
+      oomKills = Math.max(oomKills, group.oomKills());
+      return group.pids().length === 0 && group.remove();
+    },
+    usage: () => {
+      const usage = group.usage();
+      return countsMemory ? usage : { ...usage, memoryBytes: residentBytes(rows()) };
+    },
+    setCpuShares: (weight) => group.setCpuShares(weight),
+    oomKills: () => Math.max(oomKills, group.oomKills()),
+  };
+}
+
+export interface TableTreeOptions {
+  readonly rootPid: number;
+  /** Value of the marker variable that this tree carries. */
+  readonly marker: string;
+  /** The root only supervises: it ends, with the status to report, once its children have. */
+  readonly supervised: boolean;
+  /** A process table that may be a moment old, shared by all trees. */
+  readonly recentTable: () => readonly ProcessRow[];
+}
+
+export function createTableTree(options: TableTreeOptions): Tree {
+  const { rootPid, marker } = options;
+  const isAlive = (row: ProcessRow): boolean => row.state !== "Z";
+  const rows = (): readonly ProcessRow[] =>
+    descendants(readProcessTable(), [rootPid, ...pidsWithMarker(marker)]).filter(isAlive);
+  let attempts = 0;
+  return {
+    rows,
+    rest: () => {
+      stopAll(rows);
+      signalGroup(rootPid, "SIGSTOP");
+    },
+    resume: () => {
+      continueAll(rows());
+      signalGroup(rootPid, "SIGCONT");
+    },
+    kill: () => {
+      const members = stopAll(rows);
+      const inner = members.filter((row) => row.pid !== rootPid);
+      const sparesRoot = options.supervised && inner.length > 0 && attempts === 0;
+      attempts += 1;
+      for (const row of inner) signalProcess(row.pid, "SIGKILL");
+      if (sparesRoot) signalProcess(rootPid, "SIGCONT");
+      else signalGroup(rootPid, "SIGKILL");
+    },
+    isGone: () => rows().length === 0,
+    usage: () => {
+      const table = options.recentTable();
+      return usageOf(descendants(table, [rootPid, ...orphansOf(table, marker)]).filter(isAlive));
+    },
+    setCpuShares: () => false,
+    oomKills: () => 0,
+  };
+}
+
+/** Processes that lost their parent are asked for their marker; the others are found by descent. */
+function orphansOf(table: readonly ProcessRow[], marker: string): readonly number[] {
+  return table
+    .filter((row) => row.parentPid === 1 && markerOf(row.pid) === marker)
+    .map((row) => row.pid);
+}
+
+/** Stops members until a look finds no new one and none running; returns them. */
+function stopAll(rows: () => readonly ProcessRow[]): readonly ProcessRow[] {
+  let members = rows();
+  for (let round = 0; round < STOP_ROUNDS_MAX; round += 1) {
+    const running = members.filter((row) => row.state !== "T" && row.state !== "Z");
+    if (running.length === 0) break;
+    for (const row of running) signalProcess(row.pid, "SIGSTOP");
+    members = rows();
+  }
+  return members;
+}
+
+/** In reverse order of birth, so that a parent does not run before its children can. */
+function continueAll(members: readonly ProcessRow[]): void {
+  for (const row of members.toReversed()) signalProcess(row.pid, "SIGCONT");
+}
+
+/** The root leads its own process group; this also reaches it where there is no `/proc`. */
+function signalGroup(rootPid: number, signal: NodeJS.Signals): void {
+  if (!signalProcess(-rootPid, signal)) signalProcess(rootPid, signal);
+}
+
+function usageOf(members: readonly ProcessRow[]): SandboxUsage {
+  return {
+    memoryBytes: residentBytes(members),
+    cpuUs: members.reduce((sum, row) => sum + row.cpuUs, 0),
+    processes: members.length,
+  };
+}
+
+function residentBytes(members: readonly ProcessRow[]): number {
+  return members.reduce((sum, row) => sum + row.residentBytes, 0);
+}
