@@ -1,0 +1,101 @@
+/**
+ * Requests that found no free slot. They wait in order of arrival, at most `queueTimeoutMs`; while a start is under way
+ * that will serve them, `initTimeoutMs` longer, so that slow code can be started at all. With `queueTimeoutMs` 0 a
+ * request waits for starts only.
+ */
+import type { ColdReason } from "@skerry/contracts";
+import { pickInstance, takeSlot } from "./slots.ts";
+import { noteDue, type RejectWhy, type Step, type WaitingRequest } from "./state.ts";
+
+const RETRY_AFTER_MS_MIN = 1_000;
+const RETRY_AFTER_MS_MAX = 30_000;
+
+/** Puts a request at the end of the queue; false when that is full and the request was rejected. */
+export function enqueue<R>(step: Step<R>, request: R): boolean {
+  const { state, now } = step;
+  if (state.policy === undefined) return rejectOne(step, request, "removed");
+  if (state.waiting.size >= state.queueLengthMax) return rejectOne(step, request, "queue_full");
+  const { queueTimeoutMs, initTimeoutMs } = state.policy;
+  const softMs = now + queueTimeoutMs;
+  const hardMs = softMs + initTimeoutMs;
+  state.waiting.set(request, { arrivedMs: now, softMs, hardMs, reason: reasonNow(step) });
+  noteDue(state, softMs);
+  return true;
+}
+
+/** Why a request that arrives now has to wait. */
+export function reasonNow({ state }: Step<unknown>): ColdReason {
+  for (const instance of state.instances.values()) {
+    if (instance.revisionId === state.policy?.revisionId) return "all_slots_busy";
+  }
+  return state.absence;
+}
+
+/** Gives free slots to those who wait. */
+export function serveWaiting<R>(step: Step<R>): void {
+  const { state } = step;
+  for (const [request, entry] of state.waiting) {
+    const instance = pickInstance(step);
+    if (instance === undefined) return;
+    state.waiting.delete(request);
+    const coldReason = instance.readyMs >= entry.arrivedMs ? entry.reason : "warm";
+    takeSlot(step, instance, { request, coldReason });
+  }
+}
+
+/** Rejects whoever has waited long enough and notes when the next one will have. */
+export function expireWaiting<R>(step: Step<R>): void {
+  const { state, now } = step;
+  let uncovered = -coveredByStarts(step);
+  for (const [request, entry] of state.waiting) {
+    uncovered += 1;
+    const dueMs = uncovered > 0 ? entry.softMs : entry.hardMs;
+    if (now >= dueMs) rejectWaiting(step, request, timeoutWhy(step));
+    else noteDue(state, now < entry.softMs ? entry.softMs : dueMs);
+  }
+}
+
+function coveredByStarts({ state }: Step<unknown>): number {
+  const { policy } = state;
+  if (policy === undefined) return 0;
+  return (state.starting.get(policy.revisionId) ?? 0) * policy.slots;
+}
+
+function timeoutWhy({ state }: Step<unknown>): RejectWhy {
+  const kind = state.gate.refusal?.kind;
+  if (state.instances.size > 0 || kind === undefined || kind === "limit") return "queue_timeout";
+  return kind;
+}
+
+/** Rejects every request that waits. */
+export function rejectAllWaiting<R>(step: Step<R>, why: RejectWhy): void {
+  for (const request of step.state.waiting.keys()) rejectWaiting(step, request, why);
+}
+
+function rejectWaiting<R>(step: Step<R>, request: R, why: RejectWhy): void {
+  step.state.waiting.delete(request);
+  rejectOne(step, request, why);
+}
+
+/** Answers a request with a refusal. Always false, for callers that return it. */
+export function rejectOne<R>(step: Step<R>, request: R, why: RejectWhy): false {
+  const { state, effects } = step;
+  const caused = why === "init_failed" || why === "unavailable";
+  const refusal = caused ? state.gate.refusal : undefined;
+  effects.push({ kind: "reject", request, why, retryAfterMs: retryAfterMs(step, why), refusal });
+  return false;
+}
+
+/** When a slot may be free: the time until the gate opens, or until the queue has been worked off. */
+function retryAfterMs({ state, now }: Step<unknown>, why: RejectWhy): number {
+  const gateMs = why === "init_failed" || why === "unavailable" ? state.gate.untilMs - now : 0;
+  const slots = Math.max(1, state.instances.size * (state.policy?.slots ?? 1));
+  const queueMs = ((state.holdMs ?? 0) * state.waiting.size) / slots;
+  return Math.min(RETRY_AFTER_MS_MAX, Math.max(RETRY_AFTER_MS_MIN, gateMs, queueMs));
+}
+
+/** The request that has waited longest. */
+export function oldestWaiting({ state }: Step<unknown>): WaitingRequest | undefined {
+  for (const entry of state.waiting.values()) return entry;
+  return undefined;
+}
