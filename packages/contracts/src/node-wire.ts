@@ -56,6 +56,8 @@ export interface InstanceGrant {
 
 /** Gateway → agent, one way. `stop` lets the agent end the instance; its link is closed by then. */
 export type GatewayNote =
+  /** The instance's link is here now, handed over by another gateway. */
+  | { readonly op: "owned"; readonly instanceId: InstanceId }
   | { readonly op: "rest"; readonly instanceId: InstanceId }
   | { readonly op: "resume"; readonly instanceId: InstanceId }
   | { readonly op: "stop"; readonly instanceId: InstanceId; readonly why: StopReason };

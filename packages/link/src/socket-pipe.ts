@@ -7,8 +7,8 @@ import type { BytePipe, PipeListener, TextPort } from "./ports.ts";
 /** The members of `net.Socket` that a link uses. */
 export interface SocketLike {
   write(bytes: Uint8Array): boolean;
-  on(event: string, listener: (...args: never[]) => void): unknown;
-  off(event: string, listener: (...args: never[]) => void): unknown;
+  on(event: string, listener: (...args: unknown[]) => void): unknown;
+  off(event: string, listener: (...args: unknown[]) => void): unknown;
   pause(): unknown;
   resume(): unknown;
   destroy(): unknown;
@@ -24,7 +24,7 @@ export interface SocketPipe extends BytePipe {
 export function socketPipe(socket: SocketLike): SocketPipe {
   let listener: PipeListener | undefined;
   let failure: unknown;
-  const onData = (bytes: Uint8Array): void => listener?.onBytes(bytes);
+  const onData = (bytes: unknown): void => listener?.onBytes(bytes as Uint8Array);
   const onDrain = (): void => listener?.onDrain();
   const onError = (error: unknown): void => {
     failure = error;

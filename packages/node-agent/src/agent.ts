@@ -1,0 +1,229 @@
+/**
+ * The node agent: starts sandboxes, turns them into instances of revisions, gives their links to gateways, limits,
+ * rests and ends them, and builds artefacts. It serves from the folded config log alone; control may be away.
+ */
+import type { FunctionId, GatewayId } from "@skerry/base";
+import type {
+  BuildHead,
+  GatewayNote,
+  ListInstancesHead,
+  ListInstancesReply,
+  SandboxView,
+  StartHead,
+  StartReply,
+  StopInstanceHead,
+} from "@skerry/contracts";
+import type { OpenedStream, StreamHandler } from "@skerry/link";
+import type { SandboxLevel } from "@skerry/sandbox";
+import { Builder } from "./builder.ts";
+import type { BuildTool } from "./build-tool.ts";
+import { GatewayLinks } from "./gateway-links.ts";
+import { Instances } from "./instances.ts";
+import { findRevision, type AgentDeps, type AgentOptions, type RevisionRef } from "./ports.ts";
+import { missingProvisioned, provisionRetryMs, type ProvisionFailures } from "./provisioning.ts";
+
+export interface Agent {
+  /** Serves a stream that control opened. */
+  acceptFromControl(opened: OpenedStream): StreamHandler;
+  /** The config changed: provisioned instances are brought up to what it says. */
+  configChanged(): void;
+  /**
+   * Starts no more instances, asks gateways to replace theirs elsewhere, and resolves when none is left or the
+   * deadline has passed.
+   */
+  drain(deadlineMs: number): Promise<void>;
+  /** Ends every instance; resolves when nothing of them is left. */
+  close(): Promise<void>;
+}
+
+const DRAIN_POLL_MS = 50;
+const DEFAULT_MEMORY_MB = 128;
+
+export async function startAgent(
+  deps: AgentDeps & { readonly buildTool: BuildTool; readonly buildsDirectory: string },
+  options: AgentOptions,
+): Promise<Agent> {
+  const agent = new NodeAgent(deps, options);
+  await agent.listen();
+  return agent;
+}
+
+class NodeAgent implements Agent {
+  readonly #deps: AgentDeps;
+  readonly #options: AgentOptions;
+  readonly #instances: Instances;
+  readonly #gateways: GatewayLinks;
+  readonly #builder: Builder;
+  readonly #failures: ProvisionFailures = new Map();
+  readonly #provisioning = new Map<string, number>();
+  #closed = false;
+
+  constructor(
+    deps: AgentDeps & { readonly buildTool: BuildTool; readonly buildsDirectory: string },
+    options: AgentOptions,
+  ) {
+    this.#deps = deps;
+    this.#options = options;
+    this.#instances = new Instances(deps, options, {
+      exited: (gatewayId, instanceId, exit) => this.#gateways.exited(gatewayId, instanceId, exit),
+      freed: () => this.#provision(),
+    });
+    this.#gateways = new GatewayLinks({
+      clock: deps.clock,
+      log: deps.log,
+      start: (head, gatewayId) => this.#start(head, gatewayId),
+      note: (note, gatewayId) => this.#note(note, gatewayId),
+      connected: () => this.#provision(),
+      lost: (gatewayId) => this.#instances.stopOfGateway(gatewayId),
+    });
+    this.#builder = new Builder({
+      ...deps,
+      tool: deps.buildTool,
+      startRuntime: (request) => this.#instances.startForBuild(request),
+    });
+  }
+
+  async listen(): Promise<void> {
+    await this.#gateways.listen(this.#options.socketPath);
+    this.#instances.warm(DEFAULT_MEMORY_MB);
+    this.configChanged();
+  }
+
+  acceptFromControl(opened: OpenedStream): StreamHandler {
+    const head = JSON.parse(opened.head) as BuildHead | ListInstancesHead | StopInstanceHead;
+    const answer = (reply: object): void => {
+      opened.stream.reply(JSON.stringify(reply), undefined, true);
+    };
+    switch (head.op) {
+      case "build":
+        void this.#builder.build(head).then(answer);
+        break;
+      case "instances":
+        answer(this.#list());
+        break;
+      case "stop-instance":
+        answer({ found: this.#instances.ask(head.instanceId, { kind: "stopAsked" }) });
+        break;
+      default:
+        opened.stream.cancel("unknown operation");
+    }
+    return IGNORING;
+  }
+
+  configChanged(): void {
+    const classes = new Set(
+      [...this.#deps.config.functions()].map((fn) => fn.latest.config.memoryMb),
+    );
+    for (const memoryMb of classes) this.#instances.warm(memoryMb);
+    this.#provision();
+  }
+
+  async drain(deadlineMs: number): Promise<void> {
+    this.#instances.drain();
+    this.#gateways.announceDraining();
+    const endMs = this.#deps.clock.monotonicMs() + deadlineMs;
+    while (this.#instances.size > 0 && this.#deps.clock.monotonicMs() < endMs) {
+      await new Promise<void>((resolve) => {
+        this.#deps.clock.schedule(DRAIN_POLL_MS, resolve);
+      });
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#gateways.close();
+    await this.#instances.close();
+  }
+
+  async #start(head: StartHead, gatewayId: GatewayId): Promise<StartReply> {
+    const ref = findRevision(this.#deps.config, head);
+    if (ref === undefined) {
+      const why = "this node does not know the revision yet";
+      return { ok: false, refusal: { kind: "unavailable", why } };
+    }
+    const outcome = await this.#instances.start(ref, gatewayId, head.reason);
+    return outcome.ok ? { ok: true, instance: outcome.grant } : outcome;
+  }
+
+  #note(note: GatewayNote, gatewayId: GatewayId): void {
+    const { instanceId } = note;
+    switch (note.op) {
+      case "owned":
+        this.#instances.ask(instanceId, { kind: "handedOver", gatewayId });
+        return;
+      case "rest":
+        this.#instances.ask(instanceId, { kind: "restAsked" });
+        return;
+      case "resume":
+        this.#instances.ask(instanceId, { kind: "resumeAsked" });
+        return;
+      case "stop":
+        this.#instances.ask(instanceId, { kind: "stopAsked" });
+        return;
+      default:
+        this.#deps.log.warn("a gateway sent an unknown note", { gatewayId });
+    }
+  }
+
+  #list(): ListInstancesReply {
+    return {
+      instances: this.#instances.list(),
+      sandbox: sandboxView(this.#deps.sandboxes.level),
+    };
+  }
+
+  #provision(): void {
+    if (this.#closed) return;
+    const [gatewayId] = this.#gateways.gateways();
+    if (gatewayId === undefined) return;
+    const nowMs = this.#deps.clock.monotonicMs();
+    const have = new Map<string, number>();
+    for (const { revisionId } of this.#instances.list()) {
+      have.set(revisionId, (have.get(revisionId) ?? 0) + 1);
+    }
+    const missing = missingProvisioned(
+      this.#deps.config,
+      ({ revision }) => (have.get(revision.id) ?? 0) + (this.#provisioning.get(revision.id) ?? 0),
+    );
+    for (const ref of missing) {
+      if ((this.#failures.get(ref.fn.id)?.retryAtMs ?? 0) > nowMs) continue;
+      void this.#provisionOne(ref, gatewayId);
+    }
+  }
+
+  async #provisionOne(ref: RevisionRef, gatewayId: GatewayId): Promise<void> {
+    const { id } = ref.revision;
+    this.#provisioning.set(id, (this.#provisioning.get(id) ?? 0) + 1);
+    const outcome = await this.#instances.start(ref, gatewayId, "provisioned");
+    const left = (this.#provisioning.get(id) ?? 1) - 1;
+    if (left === 0) this.#provisioning.delete(id);
+    else this.#provisioning.set(id, left);
+    if (outcome.ok) this.#failures.delete(ref.fn.id);
+    else this.#retryProvisioning(ref.fn.id);
+  }
+
+  #retryProvisioning(functionId: FunctionId): void {
+    const failures = (this.#failures.get(functionId)?.failures ?? 0) + 1;
+    const waitMs = provisionRetryMs(failures);
+    const retryAtMs = this.#deps.clock.monotonicMs() + waitMs;
+    this.#failures.set(functionId, { failures, retryAtMs });
+    this.#deps.clock.schedule(waitMs, () => this.#provision(), { background: true });
+  }
+}
+
+const IGNORING: StreamHandler = {
+  onReply: () => undefined,
+  onBody: () => undefined,
+  onWritable: () => undefined,
+  onFailed: () => undefined,
+};
+
+/** The driver's level in the words of the API. */
+export function sandboxView(level: SandboxLevel): SandboxView {
+  return {
+    rung: level.rung,
+    label: level.label,
+    enforcement: { ...level.limits, rest: level.rest },
+    raise: level.raise.length === 0 ? null : level.raise.join(" · "),
+  };
+}

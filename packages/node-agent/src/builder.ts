@@ -1,0 +1,342 @@
+/**
+ * The build step: source in, artefact out, both steps inside a sandbox without network. First esbuild makes one bundle;
+ * then a fresh runtime loads it once, which tells the kind of handler and yields V8's code cache of what loading
+ * compiled. Handlers are never called. The artefact depends on source, recipe and runtime build alone and can be made
+ * again at any time.
+ */
+import { existsSync } from "node:fs";
+import { copyFile, link, lstat, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, extname, join, relative, sep } from "node:path";
+import { PlatformError, type Clock, type IdSource, type Log } from "@skerry/base";
+import { artefactKey, type CodeStore } from "@skerry/code-store";
+import type {
+  ArtefactManifest,
+  BuildHead,
+  BuildReply,
+  HandlerKind,
+  SpecialiseHead,
+  SpecialiseReply,
+} from "@skerry/contracts";
+import type { Sandbox, SandboxDriver } from "@skerry/sandbox";
+import type { BuildTool } from "./build-tool.ts";
+import { fail } from "./errors.ts";
+import type { RuntimeBuild } from "./runtime-build.ts";
+import type { RuntimeProcess } from "./runtime-process.ts";
+
+export interface BuilderDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly ids: IdSource;
+  readonly sandboxes: SandboxDriver;
+  readonly code: CodeStore;
+  readonly runtime: RuntimeBuild;
+  readonly tool: BuildTool;
+  /** Directory for the builds' own directories. */
+  readonly buildsDirectory: string;
+  startRuntime(options: {
+    readonly memoryMb: number;
+    readonly codeDirectory: string;
+  }): Promise<RuntimeProcess>;
+}
+
+const BUNDLE = "__skerry_bundle.cjs";
+const ESM_BUNDLE = "__skerry_bundle.mjs";
+const CODE_CACHE = "__skerry_bundle.cache";
+const RECIPE_VERSION = 1;
+const BUILD_TIMEOUT_MS = 60_000;
+const BUILD_MEMORY_BYTES = 1 << 30;
+const BUNDLE_BYTES_MAX = 64 << 20;
+const OUTPUT_TEXT_MAX = 8 << 10;
+const ENTRIES = ["index.ts", "index.mts", "index.mjs", "index.js", "index.cjs"];
+/** Sources are in the bundle; everything else may be read by the code when it runs. */
+const BUNDLED = new Set([".ts", ".mts", ".cts", ".tsx", ".jsx"]);
+const NO_TOP_LEVEL_AWAIT = /Top-level await is currently not supported/;
+
+export class Builder {
+  readonly #deps: BuilderDeps;
+  readonly #running = new Map<string, Promise<BuildReply>>();
+
+  constructor(deps: BuilderDeps) {
+    this.#deps = deps;
+  }
+
+  /** Builds unless the artefact is there. Equal builds at once are one. Never rejects. */
+  build(head: BuildHead): Promise<BuildReply> {
+    const key = this.#keyOf(head);
+    const running = this.#running.get(key) ?? this.#build(head, key).catch(failed);
+    this.#running.set(key, running);
+    void running.finally(() => this.#running.delete(key));
+    return running;
+  }
+
+  #keyOf(head: BuildHead): string {
+    const recipe = JSON.stringify({
+      version: RECIPE_VERSION,
+      esbuild: this.#deps.tool.version,
+      entry: head.entry,
+      handler: head.handler,
+      memoryMb: head.memoryMb,
+    });
+    const { sourceDigest } = head;
+    return artefactKey({ sourceDigest, recipe, runtimeBuild: this.#deps.runtime.id });
+  }
+
+  async #build(head: BuildHead, key: string): Promise<BuildReply> {
+    const { code } = this.#deps;
+    const reused = await code.hasArtefact(key);
+    if (!reused) {
+      if (!(await code.has(head.sourceDigest))) {
+        throw fail("SOURCE_MISSING_ON_NODE", { sourceDigest: head.sourceDigest });
+      }
+      await code.putArtefact(key, (target) => this.#make(head, target));
+    }
+    const text = await readFile(join(code.artefactDirectory(key), "artefact.json"), "utf8");
+    const { handlerKind, initFailure } = JSON.parse(text) as ArtefactManifest;
+    const runtimeBuild = this.#deps.runtime.id;
+    return { ok: true, artefactKey: key, runtimeBuild, handlerKind, initFailure, reused };
+  }
+
+  async #make(head: BuildHead, target: string): Promise<void> {
+    const source = this.#deps.code.sourceDirectory(head.sourceDigest);
+    const entry = findEntry(source, head.entry);
+    const bundleFormat = await this.#bundle({ source, entry, target });
+    const assetFiles = await linkAssets(source, target);
+    const bundle = bundleFormat === "cjs" ? BUNDLE : ESM_BUNDLE;
+    const unloaded: ArtefactManifest = {
+      format: 1,
+      bundle,
+      bundleFormat,
+      codeCache: null,
+      assetFiles,
+      handlerKind: null,
+      initFailure: null,
+    };
+    const manifestPath = join(target, "artefact.json");
+    await writeFile(manifestPath, JSON.stringify(unloaded));
+    const loaded = await this.#load(head, target);
+    if (loaded.codeCache !== undefined) await writeFile(join(target, CODE_CACHE), loaded.codeCache);
+    const manifest: ArtefactManifest = {
+      ...unloaded,
+      codeCache: loaded.codeCache === undefined ? null : CODE_CACHE,
+      handlerKind: loaded.handlerKind,
+      initFailure: loaded.initFailure,
+    };
+    await writeFile(manifestPath, JSON.stringify(manifest));
+  }
+
+  /** CommonJS first, because V8 keeps a code cache for it; modules that await at top level stay modules. */
+  async #bundle(job: {
+    readonly source: string;
+    readonly entry: string;
+    readonly target: string;
+  }): Promise<"cjs" | "esm"> {
+    const first = await this.#esbuild(job, "cjs");
+    if (first.ok) return "cjs";
+    if (!NO_TOP_LEVEL_AWAIT.test(first.output))
+      throw fail("BUILD_FAILED", { output: first.output });
+    const second = await this.#esbuild(job, "esm");
+    if (!second.ok) throw fail("BUILD_FAILED", { output: second.output });
+    return "esm";
+  }
+
+  async #esbuild(
+    job: { readonly source: string; readonly entry: string; readonly target: string },
+    format: "cjs" | "esm",
+  ): Promise<{ readonly ok: boolean; readonly output: string }> {
+    const id = this.#deps.ids.id("inst");
+    const out = join(this.#deps.buildsDirectory, id);
+    await mkdir(out, { recursive: true, mode: 0o755 });
+    try {
+      const sandbox = await this.#startEsbuild({ id, out, format, ...job });
+      const output = collectText(sandbox);
+      const exit = await this.#withTimeout(sandbox);
+      if (exit.code !== 0) {
+        const text = (await output).trim() || `esbuild ended (${exit.signal ?? exit.code})`;
+        return { ok: false, output: text };
+      }
+      const bundle = format === "cjs" ? BUNDLE : ESM_BUNDLE;
+      await takeFile(join(out, bundle), join(job.target, bundle));
+      await takeSourceMap(join(out, `${bundle}.map`), join(job.target, `${bundle}.map`));
+      return { ok: true, output: await output };
+    } finally {
+      await rm(out, { recursive: true, force: true });
+    }
+  }
+
+  #startEsbuild(job: {
+    readonly id: string;
+    readonly out: string;
+    readonly source: string;
+    readonly entry: string;
+    readonly format: "cjs" | "esm";
+  }): Promise<Sandbox> {
+    const { sandboxes, tool } = this.#deps;
+    const inside = sandboxes.level.rung !== "process";
+    const at = (mount: string, host: string): string => (inside ? mount : host);
+    const source = at("/src", job.source);
+    const bundle = job.format === "cjs" ? BUNDLE : ESM_BUNDLE;
+    return sandboxes.start({
+      id: job.id,
+      command: [
+        join(at("/tool", tool.directory), "esbuild"),
+        join(source, job.entry),
+        "--bundle",
+        "--platform=node",
+        "--target=node26",
+        `--format=${job.format}`,
+        `--outfile=${join(at("/out", job.out), bundle)}`,
+        "--sourcemap",
+        "--sources-content=false",
+        "--keep-names",
+        "--legal-comments=none",
+        "--log-level=warning",
+        "--color=false",
+        ...(job.format === "cjs" ? CJS_META : ESM_REQUIRE),
+      ],
+      env: { HOME: "/tmp", GOMAXPROCS: "2" },
+      cwd: source,
+      mounts: [
+        { kind: "ro", source: tool.directory, target: "/tool" },
+        { kind: "ro", source: job.source, target: "/src" },
+        { kind: "rw", source: job.out, target: "/out" },
+      ],
+      limits: {
+        memoryBytes: BUILD_MEMORY_BYTES,
+        processesMax: 64,
+        openFilesMax: 4_096,
+        cpuShares: 50,
+        tmpBytes: 16 << 20,
+      },
+    });
+  }
+
+  async #withTimeout(sandbox: Sandbox): ReturnType<Sandbox["kill"]> {
+    let late = false;
+    const cancel = this.#deps.clock.schedule(BUILD_TIMEOUT_MS, () => {
+      late = true;
+      void sandbox.kill();
+    });
+    const exit = await sandbox.exited;
+    cancel();
+    if (late) throw fail("BUILD_TIMEOUT", { timeoutMs: BUILD_TIMEOUT_MS });
+    return exit;
+  }
+
+  /** Loads the bundle once in a fresh runtime of the function's own memory class. */
+  async #load(head: BuildHead, directory: string): Promise<Loaded> {
+    const runtime = await this.#deps.startRuntime({
+      memoryMb: head.memoryMb,
+      codeDirectory: directory,
+    });
+    try {
+      const reply = await specialiseOnce(runtime, head);
+      if (!reply.ok) {
+        const { name, message } = reply;
+        return { handlerKind: null, initFailure: { name, message }, codeCache: undefined };
+      }
+      const cache = await runtime.ask({ op: "code-cache" }, head.initTimeoutMs);
+      const codeCache = cache.body.length > 0 ? cache.body : undefined;
+      return { handlerKind: reply.handlerKind, initFailure: null, codeCache };
+    } finally {
+      await runtime.destroy();
+    }
+  }
+}
+
+interface Loaded {
+  readonly handlerKind: HandlerKind | null;
+  readonly initFailure: { readonly name: string; readonly message: string } | null;
+  readonly codeCache: Buffer | undefined;
+}
+
+/** `import.meta` has no meaning in CommonJS; esbuild is told what the file's own URL is. */
+const CJS_META = [
+  "--define:import.meta.url=__skerry_meta_url",
+  "--define:import.meta.dirname=__dirname",
+  "--define:import.meta.filename=__filename",
+  "--banner:js=const __skerry_meta_url=require('node:url').pathToFileURL(__filename).href;",
+];
+const ESM_REQUIRE = [
+  "--banner:js=import{createRequire as __skerry_require}from'node:module';const require=__skerry_require(import.meta.url);",
+];
+
+function failed(error: unknown): BuildReply {
+  return { ok: false, error: PlatformError.from(error).toWire() };
+}
+
+function findEntry(source: string, wanted: string | null): string {
+  if (wanted !== null && (relative(".", wanted).startsWith("..") || wanted.startsWith(sep))) {
+    throw fail("BUILD_ENTRY_MISSING", { entry: wanted });
+  }
+  const found = (wanted === null ? ENTRIES : [wanted]).find((name) =>
+    existsSync(join(source, name)),
+  );
+  if (found === undefined) {
+    throw fail("BUILD_ENTRY_MISSING", { entry: wanted ?? "index.ts, index.mjs or index.js" });
+  }
+  return found;
+}
+
+async function specialiseOnce(runtime: RuntimeProcess, head: BuildHead): Promise<SpecialiseReply> {
+  const specialise: SpecialiseHead = {
+    op: "specialise",
+    codeDirectory: runtime.codeDirectoryInside,
+    handler: head.handler,
+    names: { app: "build", fn: "build", revision: "build" },
+    instanceId: runtime.id,
+    env: head.env,
+    memoryMb: head.memoryMb,
+    timeoutMs: head.initTimeoutMs,
+    payloadBytesMax: 0,
+  };
+  try {
+    return (await runtime.ask(specialise, head.initTimeoutMs)).head as SpecialiseReply;
+  } catch (error) {
+    await runtime.sandbox.kill();
+    const why = runtime.collector.tail.at(-1) ?? PlatformError.from(error).message;
+    return { ok: false, name: "InitFailed", message: why };
+  }
+}
+
+/** Links what the code may read at run time beside the bundle, so that its relative paths hold. */
+async function linkAssets(source: string, target: string): Promise<number> {
+  const entries = await readdir(source, { recursive: true, withFileTypes: true });
+  let count = 0;
+  for (const entry of entries) {
+    if (!entry.isFile() || BUNDLED.has(extname(entry.name))) continue;
+    const path = relative(source, join(entry.parentPath, entry.name));
+    if (path.split(sep).includes("node_modules")) continue;
+    await mkdir(join(target, dirname(path)), { recursive: true, mode: 0o755 });
+    await link(join(source, path), join(target, path)).catch(async () => {
+      await copyFile(join(source, path), join(target, path));
+    });
+    count += 1;
+  }
+  return count;
+}
+
+/** What a sandbox wrote is taken only if it is a plain file of bounded size. */
+async function takeFile(from: string, to: string): Promise<void> {
+  const found = await lstat(from).catch(() => undefined);
+  if (found?.isFile() !== true || found.size > BUNDLE_BYTES_MAX) {
+    throw fail("BUILD_FAILED", { output: "the bundle is missing or too large" });
+  }
+  await copyFile(from, to);
+}
+
+/** Names the sources as the user knows them, relative to the folder that was deployed. */
+async function takeSourceMap(from: string, to: string): Promise<void> {
+  await takeFile(from, to);
+  const map = JSON.parse(await readFile(to, "utf8")) as { sources?: string[] };
+  const sources = (map.sources ?? []).map((name) => name.replace(/^.*?\.\.\/src\//, ""));
+  await writeFile(to, JSON.stringify({ ...map, sources }));
+}
+
+async function collectText(sandbox: Sandbox): Promise<string> {
+  sandbox.stdout.resume();
+  let text = "";
+  for await (const chunk of sandbox.stderr) {
+    if (text.length < OUTPUT_TEXT_MAX) text += String(chunk);
+  }
+  return text.slice(0, OUTPUT_TEXT_MAX);
+}

@@ -1,0 +1,362 @@
+/**
+ * Every instance of this node: starts them, holds the functions' limits, carries out what their gateways ask and tells
+ * them how an instance ended. The count of a function includes starts under way, so the limit holds however many
+ * gateways ask at once and also while control is away.
+ */
+import { PlatformError, type FunctionId, type GatewayId, type InstanceId } from "@skerry/base";
+import {
+  LIMITS,
+  type ColdReason,
+  type InstanceExit,
+  type InstanceGrant,
+  type InstanceView,
+  type SpecialiseHead,
+  type SpecialiseReply,
+  type StartKind,
+  type StartRefusal,
+} from "@skerry/contracts";
+import type { SandboxExit } from "@skerry/sandbox";
+import { linkArtefact, LINKED_FILES_MAX, readArtefact, type Artefact } from "./artefact-files.ts";
+import { Blanks } from "./blanks.ts";
+import { POOL_POLICY, type PoolKey } from "./blank-pool.ts";
+import { decideInstance, type InstanceEvent, type InstanceLife } from "./instance-life.ts";
+import type { AgentDeps, AgentOptions, RevisionRef } from "./ports.ts";
+import { startRuntimeProcess, type RuntimeProcess } from "./runtime-process.ts";
+
+export type StartCause = ColdReason | "provisioned";
+
+export type StartOutcome =
+  | { readonly ok: true; readonly grant: InstanceGrant }
+  | { readonly ok: false; readonly refusal: StartRefusal };
+
+interface Instance {
+  readonly ref: RevisionRef;
+  readonly process: RuntimeProcess;
+  readonly grant: InstanceGrant;
+  readonly startedWallMs: number;
+  life: InstanceLife;
+}
+
+export interface InstancesListener {
+  /** An instance that a gateway held has ended. */
+  exited(gatewayId: GatewayId, instanceId: InstanceId, exit: InstanceExit): void;
+  /** The number of instances of a function went down. */
+  freed(functionId: FunctionId): void;
+}
+
+const HEAP_DEATH = /JavaScript heap out of memory|Fatal JavaScript out of memory/;
+
+export class Instances {
+  readonly #deps: AgentDeps;
+  readonly #options: AgentOptions;
+  readonly #listener: InstancesListener;
+  readonly #blanks: Blanks;
+  readonly #live = new Map<InstanceId, Instance>();
+  readonly #counts = new Map<FunctionId, number>();
+  readonly #artefacts = new Map<string, Promise<Artefact>>();
+  #draining = false;
+
+  constructor(deps: AgentDeps, options: AgentOptions, listener: InstancesListener) {
+    this.#deps = deps;
+    this.#options = options;
+    this.#listener = listener;
+    this.#blanks = new Blanks(
+      {
+        clock: deps.clock,
+        log: deps.log,
+        ids: deps.ids,
+        start: (key) => this.#startProcess({ memoryMb: key.memoryMb }),
+      },
+      { ...POOL_POLICY, blanksPerPool: options.blanks },
+    );
+  }
+
+  /** Instances of the function, starts under way included. */
+  countOf(functionId: FunctionId): number {
+    return this.#counts.get(functionId) ?? 0;
+  }
+
+  get size(): number {
+    return this.#live.size;
+  }
+
+  /** Makes the pool of a memory class hot before anyone asks. */
+  warm(memoryMb: number): void {
+    this.#blanks.warm(this.#poolKey(memoryMb));
+  }
+
+  /** Starts an instance of the revision and gives its link to the gateway. Never rejects. */
+  async start(ref: RevisionRef, gatewayId: GatewayId, cause: StartCause): Promise<StartOutcome> {
+    const { fn, revision } = ref;
+    const refusal = this.#refusalOf(ref);
+    if (refusal !== undefined) return { ok: false, refusal };
+    this.#count(fn.id, 1);
+    const askedMs = this.#deps.clock.monotonicMs();
+    let process: RuntimeProcess | undefined;
+    try {
+      const artefact = await this.#artefactOf(revision.artefactKey);
+      const claimed = await this.#claim(revision.config.memoryMb, artefact);
+      process = claimed.process;
+      const placeUs = (this.#deps.clock.monotonicMs() - askedMs) * 1_000 - claimed.bootUs;
+      process.collector.own({ f: fn.id, v: revision.id, i: process.id });
+      const reply = await this.#specialise(process, ref);
+      if (!reply.ok) {
+        const initUs = (this.#deps.clock.monotonicMs() - askedMs) * 1_000;
+        await this.#discard(process, fn.id);
+        const { name, message } = reply;
+        return { ok: false, refusal: { kind: "init_failed", name, message, initUs } };
+      }
+      const grant: InstanceGrant = {
+        instanceId: process.id,
+        nodeId: this.#options.nodeId,
+        functionId: fn.id,
+        revisionId: revision.id,
+        handlerKind: reply.handlerKind,
+        startKind: claimed.startKind,
+        reason: cause,
+        placeUs: Math.max(0, placeUs),
+        bootUs: claimed.bootUs,
+        codeUs: reply.codeUs,
+        initUs: reply.initUs,
+      };
+      await this.#handOver({ ref, process, grant }, gatewayId);
+      return { ok: true, grant };
+    } catch (error) {
+      const { message } = PlatformError.from(error);
+      this.#deps.log.warn("an instance did not start", { fn: fn.id, error: message });
+      if (process === undefined) this.#count(fn.id, -1);
+      else if (!this.#live.has(process.id)) await this.#discard(process, fn.id);
+      return { ok: false, refusal: { kind: "unavailable", why: message } };
+    }
+  }
+
+  /** Something a gateway or an operator asks of one instance; unknown ids are instances that just ended. */
+  ask(instanceId: InstanceId, event: InstanceEvent): boolean {
+    const instance = this.#live.get(instanceId);
+    if (instance === undefined) return false;
+    const { life, effects } = decideInstance(instance.life, event);
+    instance.life = life;
+    for (const effect of effects) {
+      if (effect === "rest") instance.process.sandbox.rest();
+      else if (effect === "resume") instance.process.sandbox.resume();
+      else if (effect === "kill") void instance.process.sandbox.kill();
+    }
+    return true;
+  }
+
+  /** Ends what a gateway held and nobody took over. */
+  stopOfGateway(gatewayId: GatewayId): void {
+    for (const [id, { life }] of this.#live) {
+      const held = life.kind === "ready" || life.kind === "resting";
+      if (held && life.gatewayId === gatewayId) this.ask(id, { kind: "stopAsked" });
+    }
+  }
+
+  list(): readonly InstanceView[] {
+    return [...this.#live.values()].map((instance) => this.#view(instance));
+  }
+
+  /** Starts no more instances. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  /** Ends everything; resolves when nothing is left. */
+  async close(): Promise<void> {
+    this.#draining = true;
+    await this.#blanks.close();
+    const all = [...this.#live.values()];
+    await Promise.allSettled(all.map(({ process }) => process.destroy()));
+  }
+
+  /** Starts a process that belongs to no function: for builds. */
+  async startForBuild(options: {
+    readonly memoryMb: number;
+    readonly codeDirectory: string;
+  }): Promise<RuntimeProcess> {
+    return await this.#startProcess(options);
+  }
+
+  #refusalOf({ fn, revision }: RevisionRef): StartRefusal | undefined {
+    if (this.#draining) return { kind: "unavailable", why: "the node is draining" };
+    const { maxInstances } = revision.config;
+    if (this.countOf(fn.id) < maxInstances) return undefined;
+    return { kind: "limit", why: `all ${maxInstances} instances allowed are in use` };
+  }
+
+  async #claim(
+    memoryMb: number,
+    artefact: Artefact,
+  ): Promise<{ process: RuntimeProcess; startKind: StartKind; bootUs: number }> {
+    const linkable =
+      artefact.files.length <= LINKED_FILES_MAX && this.#deps.sandboxes.level.rung !== "process";
+    const blank = linkable ? this.#blanks.take(this.#poolKey(memoryMb)) : undefined;
+    if (blank !== undefined) {
+      try {
+        linkArtefact(artefact, blank.codeDirectory);
+      } catch (error) {
+        await blank.destroy();
+        throw error;
+      }
+      return { process: blank, startKind: "blank", bootUs: 0 };
+    }
+    const codeDirectory = artefact.directory;
+    const process = await this.#startProcess({ memoryMb, codeDirectory });
+    return { process, startKind: "fresh", bootUs: process.bootUs };
+  }
+
+  #startProcess(options: {
+    readonly memoryMb: number;
+    readonly codeDirectory?: string;
+  }): Promise<RuntimeProcess> {
+    const { instancesDirectory } = this.#options;
+    return startRuntimeProcess(this.#deps, {
+      id: this.#deps.ids.id("inst"),
+      instancesDirectory,
+      ...options,
+    });
+  }
+
+  async #specialise(
+    process: RuntimeProcess,
+    { fn, revision }: RevisionRef,
+  ): Promise<SpecialiseReply> {
+    const { config } = revision;
+    const head: SpecialiseHead = {
+      op: "specialise",
+      codeDirectory: process.codeDirectoryInside,
+      handler: config.handler,
+      names: { app: fn.app, fn: fn.name, revision: revision.id },
+      instanceId: process.id,
+      env: config.env,
+      memoryMb: config.memoryMb,
+      timeoutMs: config.timeoutMs,
+      payloadBytesMax: LIMITS.payloadBytesMax,
+    };
+    try {
+      return (await process.ask(head, config.initTimeoutMs)).head as SpecialiseReply;
+    } catch (error) {
+      return await this.#initFailure(process, error, config.initTimeoutMs);
+    }
+  }
+
+  /** The runtime did not live to answer: says how it ended, as the function's own failure. */
+  async #initFailure(
+    process: RuntimeProcess,
+    error: unknown,
+    initTimeoutMs: number,
+  ): Promise<SpecialiseReply> {
+    const timedOut = PlatformError.from(error).reason === "INSTANCE_START_FAILED";
+    const exit = exitOf(await process.sandbox.kill(), process);
+    if (exit.outOfMemory) return { ok: false, name: "OutOfMemory", message: "memory ran out" };
+    if (timedOut) {
+      const message = `loading the code took longer than ${initTimeoutMs} ms`;
+      return { ok: false, name: "InitTimeout", message };
+    }
+    const message = `the process ended (${exit.signal ?? `code ${exit.code}`})`;
+    return { ok: false, name: "Crashed", message };
+  }
+
+  async #handOver(
+    started: Pick<Instance, "ref" | "process" | "grant">,
+    gatewayId: GatewayId,
+  ): Promise<void> {
+    const { process, grant } = started;
+    const socket = await process.releaseLink();
+    const instance: Instance = {
+      ...started,
+      startedWallMs: this.#deps.clock.wallMs(),
+      life: decideInstance({ kind: "starting" }, { kind: "handedOver", gatewayId }).life,
+    };
+    this.#live.set(process.id, instance);
+    void process.sandbox.exited.then((exit) => this.#ended(instance, exit));
+    try {
+      await this.#deps.handOff(gatewayId, grant, socket);
+    } catch (error) {
+      this.ask(process.id, { kind: "stopAsked" });
+      throw error;
+    }
+  }
+
+  async #ended(instance: Instance, sandboxExit: SandboxExit): Promise<void> {
+    const { process, ref } = instance;
+    const { life } = instance;
+    const exit = exitOf(sandboxExit, process);
+    if (life.kind === "ready" || life.kind === "resting") {
+      this.#listener.exited(life.gatewayId, process.id, exit);
+      process.collector.remark("error", `The instance ended: ${describeExit(exit)}.`);
+    }
+    instance.life = decideInstance(life, { kind: "exited" }).life;
+    this.#live.delete(process.id);
+    await process.destroy();
+    this.#count(ref.fn.id, -1);
+  }
+
+  async #discard(process: RuntimeProcess, functionId: FunctionId): Promise<void> {
+    await process.destroy();
+    this.#count(functionId, -1);
+  }
+
+  #count(functionId: FunctionId, by: 1 | -1): void {
+    const count = this.countOf(functionId) + by;
+    if (count === 0) this.#counts.delete(functionId);
+    else this.#counts.set(functionId, count);
+    if (by < 0) this.#listener.freed(functionId);
+  }
+
+  #artefactOf(key: string): Promise<Artefact> {
+    const known = this.#artefacts.get(key);
+    if (known !== undefined) return known;
+    const reading = readArtefact(this.#deps.code.artefactDirectory(key));
+    this.#artefacts.set(key, reading);
+    reading.catch(() => this.#artefacts.delete(key));
+    const oldest = this.#artefacts.keys().next().value;
+    if (this.#artefacts.size > 1_000 && oldest !== undefined) this.#artefacts.delete(oldest);
+    return reading;
+  }
+
+  #poolKey(memoryMb: number): PoolKey {
+    const { runtime, sandboxes } = this.#deps;
+    return { runtimeBuild: runtime.id, rung: sandboxes.level.rung, memoryMb };
+  }
+
+  #view(instance: Instance): InstanceView {
+    const { ref, process, grant, life, startedWallMs } = instance;
+    const usage = process.sandbox.usage();
+    const held = life.kind === "ready" || life.kind === "resting";
+    return {
+      ...this.#options.placement,
+      id: process.id,
+      nodeId: this.#options.nodeId,
+      app: ref.fn.app,
+      fn: ref.fn.name,
+      functionId: ref.fn.id,
+      revisionId: ref.revision.id,
+      gatewayId: held ? life.gatewayId : null,
+      state: life.kind === "gone" ? "stopping" : life.kind,
+      pid: process.sandbox.pid,
+      uid: process.sandbox.uid,
+      startKind: grant.startKind,
+      reason: grant.reason,
+      startedWallMs,
+      memoryBytes: usage.memoryBytes,
+      memoryMb: ref.revision.config.memoryMb,
+      cpuUs: usage.cpuUs,
+    };
+  }
+}
+
+/** V8 ends itself when its heap is full; that is memory running out as much as the kernel's kill is. */
+function exitOf(exit: SandboxExit, process: RuntimeProcess): InstanceExit {
+  const heapDeath = process.collector.tail.some((line) => HEAP_DEATH.test(line));
+  return {
+    code: exit.code,
+    signal: exit.signal,
+    outOfMemory: exit.oomKilled || exit.reason === "memory" || heapDeath,
+  };
+}
+
+function describeExit(exit: InstanceExit): string {
+  if (exit.outOfMemory) return "it ran out of memory";
+  return exit.signal === null ? `exit code ${exit.code}` : `signal ${exit.signal}`;
+}

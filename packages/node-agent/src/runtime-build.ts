@@ -1,0 +1,81 @@
+/**
+ * A runtime build: one Node binary and one bundle of the instance runtime, laid down once under the platform's home
+ * where every sandbox mounts the same inodes, so that their pages are shared. The id names the exact pair: a revision
+ * keeps the build it was made with, and V8 code caches are valid for one build only.
+ */
+import { createHash } from "node:crypto";
+import { constants, copyFileSync, existsSync } from "node:fs";
+import { chmod, mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { PlatformError } from "@skerry/base";
+import { RUNTIME_ENTRY } from "@skerry/instance-runtime";
+import { build } from "esbuild";
+import { fileURLToPath } from "node:url";
+import { fail } from "./errors.ts";
+
+export interface RuntimeBuild {
+  /** For example `node26.10.0-1a2b3c4d`. */
+  readonly id: string;
+  /** Directory that sandboxes mount as `/skerry`; holds `node` and `runtime.cjs`. */
+  readonly directory: string;
+}
+
+/** Where a sandbox sees the runtime. */
+export const RUNTIME_MOUNT = "/skerry";
+
+/** Bundles the runtime and copies the binary, unless both are there already. */
+export async function prepareRuntimeBuild(options: {
+  readonly runtimesDirectory: string;
+  readonly nodeBinary: string;
+  readonly nodeVersion: string;
+}): Promise<RuntimeBuild> {
+  try {
+    const bundle = await bundleRuntime();
+    const digest = createHash("sha256").update(bundle).digest("hex").slice(0, 8);
+    const id = `node${options.nodeVersion.replace(/^v/, "")}-${digest}`;
+    const directory = join(options.runtimesDirectory, id);
+    if (!existsSync(directory)) await layDown({ ...options, directory, bundle });
+    return { id, directory };
+  } catch (error) {
+    if (PlatformError.is(error)) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw fail("RUNTIME_UNUSABLE", { runtime: options.nodeVersion, why }, error);
+  }
+}
+
+async function bundleRuntime(): Promise<Uint8Array> {
+  const result = await build({
+    entryPoints: [fileURLToPath(RUNTIME_ENTRY)],
+    bundle: true,
+    write: false,
+    platform: "node",
+    format: "cjs",
+    target: "node26",
+    minifySyntax: true,
+    legalComments: "none",
+    logLevel: "silent",
+  });
+  const [file] = result.outputFiles;
+  if (file === undefined) throw fail("RUNTIME_UNUSABLE", { runtime: "node", why: "no bundle" });
+  return file.contents;
+}
+
+async function layDown(options: {
+  readonly directory: string;
+  readonly runtimesDirectory: string;
+  readonly nodeBinary: string;
+  readonly bundle: Uint8Array;
+}): Promise<void> {
+  const fresh = `${options.directory}.new-${process.pid}`;
+  await rm(fresh, { recursive: true, force: true });
+  await mkdir(fresh, { recursive: true });
+  await chmod(options.runtimesDirectory, 0o755);
+  copyFileSync(options.nodeBinary, join(fresh, "node"), constants.COPYFILE_FICLONE);
+  await chmod(join(fresh, "node"), 0o555);
+  await writeFile(join(fresh, "runtime.cjs"), options.bundle, { mode: 0o444 });
+  await chmod(fresh, 0o755);
+  await rename(fresh, options.directory).catch(async (error: unknown) => {
+    await rm(fresh, { recursive: true, force: true });
+    if (!existsSync(options.directory)) throw error;
+  });
+}

@@ -1,0 +1,228 @@
+/**
+ * One sandbox with a runtime in it, from spawn until its link is handed to a gateway: first a blank that anyone may
+ * still claim, after `specialise` an instance of one revision. Knows nothing of pools, limits or gateways.
+ */
+import { mkdirSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { PlatformError, type Clock, type InstanceId, type Log } from "@skerry/base";
+import { nodeFlags } from "@skerry/instance-runtime";
+import { bufferText, Link, socketPipe, type SocketPipe } from "@skerry/link";
+import type { Sandbox, SandboxDriver, SandboxMount } from "@skerry/sandbox";
+import { fail } from "./errors.ts";
+import { LogCollector } from "./log-collector.ts";
+import { RUNTIME_MOUNT, type RuntimeBuild } from "./runtime-build.ts";
+import type { SpoolWriter } from "@skerry/telemetry";
+
+/** Where a sandbox sees the artefact. */
+const CODE_MOUNT = "/code";
+const MEBIBYTE = 1 << 20;
+/** Threads count as processes; Node itself runs about a dozen. */
+const PROCESSES_MAX = 128;
+const OPEN_FILES_MAX = 4_096;
+const TMP_BYTES_MAX = 64 * MEBIBYTE;
+
+export interface RuntimeProcessDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly sandboxes: SandboxDriver;
+  readonly runtime: RuntimeBuild;
+  readonly logSpool: Pick<SpoolWriter, "append">;
+}
+
+export interface RuntimeProcessOptions {
+  readonly id: InstanceId;
+  readonly memoryMb: number;
+  readonly instancesDirectory: string;
+  /** Artefact to mount; absent for a blank, whose own directory is mounted instead. */
+  readonly codeDirectory?: string;
+}
+
+export interface RuntimeProcess {
+  readonly id: InstanceId;
+  readonly sandbox: Sandbox;
+  readonly collector: LogCollector;
+  /** Where a blank's files are put, on the host. */
+  readonly codeDirectory: string;
+  /** The same directory as the runtime sees it. */
+  readonly codeDirectoryInside: string;
+  /** Time from before the spawn to the runtime's HELLO, in microseconds. */
+  readonly bootUs: number;
+  /** Asks the runtime something: the head of its reply parsed as JSON, and the reply's body. */
+  ask(head: object, timeoutMs: number): Promise<{ readonly head: unknown; readonly body: Buffer }>;
+  /** Parks the link and gives its socket away. Afterwards `ask` must not be called. */
+  releaseLink(): Promise<Sandbox["link"]>;
+  /** Ends the tree and removes its directory; resolves when nothing is left. */
+  destroy(): Promise<void>;
+}
+
+/** Starts a runtime and waits until it has said HELLO. Throws INSTANCE_START_FAILED; nothing is left then. */
+export async function startRuntimeProcess(
+  deps: RuntimeProcessDeps,
+  options: RuntimeProcessOptions,
+): Promise<RuntimeProcess> {
+  const startedMs = deps.clock.monotonicMs();
+  const directory = join(options.instancesDirectory, options.id);
+  const codeDirectory = options.codeDirectory ?? join(directory, "code");
+  mkdirSync(options.codeDirectory === undefined ? codeDirectory : directory, {
+    recursive: true,
+    mode: 0o755,
+  });
+  const sandbox = await startSandbox(deps, options, codeDirectory).catch(async (error: unknown) => {
+    await rm(directory, { recursive: true, force: true });
+    throw error;
+  });
+  const collector = new LogCollector({ clock: deps.clock, spool: deps.logSpool });
+  collector.follow(sandbox);
+  const destroy = async (): Promise<void> => {
+    await sandbox.kill();
+    collector.flush();
+    await rm(directory, { recursive: true, force: true });
+  };
+  try {
+    const talk = await openLink(deps, sandbox, collector);
+    return {
+      id: options.id,
+      sandbox,
+      collector,
+      codeDirectory,
+      codeDirectoryInside: insidePath(sandbox, CODE_MOUNT, codeDirectory),
+      bootUs: (deps.clock.monotonicMs() - startedMs) * 1_000,
+      ...talk,
+      destroy,
+    };
+  } catch (error) {
+    await destroy();
+    throw error;
+  }
+}
+
+/** The `process` rung has no mounts: programs and files stand where the host has them. */
+function insidePath(sandbox: { readonly rung: string }, mount: string, host: string): string {
+  return sandbox.rung === "process" ? host : mount;
+}
+
+async function startSandbox(
+  deps: RuntimeProcessDeps,
+  options: RuntimeProcessOptions,
+  codeDirectory: string,
+): Promise<Sandbox> {
+  const { level } = deps.sandboxes;
+  const runtime = insidePath(level, RUNTIME_MOUNT, deps.runtime.directory);
+  const mounts: SandboxMount[] = [
+    { kind: "ro", source: deps.runtime.directory, target: RUNTIME_MOUNT },
+    { kind: "ro", source: codeDirectory, target: CODE_MOUNT },
+  ];
+  return await deps.sandboxes.start({
+    id: options.id,
+    command: [join(runtime, "node"), ...nodeFlags(options.memoryMb), join(runtime, "runtime.cjs")],
+    env: {},
+    cwd: insidePath(level, CODE_MOUNT, codeDirectory),
+    mounts,
+    limits: {
+      memoryBytes: options.memoryMb * MEBIBYTE,
+      processesMax: PROCESSES_MAX,
+      openFilesMax: OPEN_FILES_MAX,
+      cpuShares: 100,
+      tmpBytes: Math.min(TMP_BYTES_MAX, (options.memoryMb * MEBIBYTE) / 2),
+    },
+  });
+}
+
+type Talk = Pick<RuntimeProcess, "ask" | "releaseLink">;
+
+async function openLink(
+  deps: RuntimeProcessDeps,
+  sandbox: Sandbox,
+  collector: LogCollector,
+): Promise<Talk> {
+  const pipe = socketPipe(sandbox.link);
+  let closed: PlatformError | undefined;
+  const link = await new Promise<Link>((resolve, reject) => {
+    const opening: Link = new Link(
+      { pipe, clock: deps.clock, text: bufferText(Buffer), scheduleFlush: setImmediate },
+      {
+        side: "initiator",
+        peer: "instance",
+        hello: { role: "agent" },
+        onHello: () => resolve(opening),
+        onClosed: (error) => {
+          closed = error;
+          void sandbox.exited.then(() => {
+            const why = collector.tail.at(-1) ?? error.message;
+            reject(fail("INSTANCE_START_FAILED", { why }, error));
+          });
+          void sandbox.kill();
+        },
+      },
+    );
+  });
+  return {
+    ask: (head, timeoutMs) =>
+      askOnce({ link, clock: deps.clock, closed: () => closed }, head, timeoutMs),
+    releaseLink: () => releaseLink(link, pipe, sandbox),
+  };
+}
+
+async function releaseLink(
+  link: Link,
+  pipe: SocketPipe,
+  sandbox: Sandbox,
+): Promise<Sandbox["link"]> {
+  await link.park();
+  pipe.detach();
+  return sandbox.link;
+}
+
+interface Asking {
+  readonly link: Link;
+  readonly clock: Clock;
+  closed(): PlatformError | undefined;
+}
+
+function askOnce(
+  asking: Asking,
+  head: object,
+  timeoutMs: number,
+): Promise<{ readonly head: unknown; readonly body: Buffer }> {
+  return new Promise((resolve, reject) => {
+    const parts: Uint8Array[] = [];
+    let reply: unknown;
+    const cancelTimer = asking.clock.schedule(timeoutMs, () => {
+      stream.cancel("timeout");
+      reject(fail("INSTANCE_START_FAILED", { why: `no answer within ${timeoutMs} ms` }));
+    });
+    const take = (bytes: Uint8Array, end: boolean): void => {
+      parts.push(bytes);
+      stream.grant(bytes.length);
+      if (!end) return;
+      cancelTimer();
+      resolve({ head: reply, body: Buffer.concat(parts) });
+    };
+    const stream = asking.link.open(
+      JSON.stringify(head),
+      { remainingMs: timeoutMs, end: true },
+      {
+        onReply: (text, body, end) => {
+          reply = parseReply(text);
+          take(body, end);
+        },
+        onBody: take,
+        onWritable: () => undefined,
+        onFailed: (error) => {
+          cancelTimer();
+          reject(asking.closed() ?? error);
+        },
+      },
+    );
+  });
+}
+
+/** An unreadable reply is the instance's own fault and reads as an empty one. */
+function parseReply(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return {};
+  }
+}
