@@ -1,0 +1,197 @@
+/**
+ * A role's link to control: follows the config log, keeps the fold on disk, says what is in force and serves the
+ * streams that control opens. When control is away the fold stays as it is and the link is tried again for ever.
+ */
+import { connect } from "node:net";
+import { backoffMs, type Cancel, type Clock, type Log, type Random } from "@skerry/base";
+import type {
+  ConfigEntry,
+  ConfigSnapshot,
+  ConsumerNote,
+  WatchHead,
+  WatchReply,
+} from "@skerry/contracts";
+import {
+  bufferText,
+  Link,
+  socketPipe,
+  type HelloFacts,
+  type LinkStream,
+  type OpenedStream,
+  type StreamHandler,
+} from "@skerry/link";
+import { ConfigFold } from "./config-fold.ts";
+import { readSnapshot, writeSnapshot } from "./snapshot-file.ts";
+
+export interface FollowerDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface FollowerOptions {
+  /** Control's unix socket. */
+  readonly socketPath: string;
+  /** File for the fold. */
+  readonly snapshotPath: string;
+  /** Role, id and build of this process. */
+  readonly hello: HelloFacts;
+  /** Streams that control opens here. */
+  readonly accept?: (opened: OpenedStream) => StreamHandler;
+  /** After each batch that was folded in. What is done here counts as in force afterwards. */
+  readonly onChange?: () => void;
+}
+
+const RECONNECT = { delayMsMin: 20, delayMsMax: 1_000 };
+const SILENCE_MS_MAX = 10_000;
+const SAVE_AFTER_MS = 50;
+
+export class ConfigFollower {
+  readonly fold = new ConfigFold();
+  readonly #deps: FollowerDeps;
+  readonly #options: FollowerOptions;
+  #link: Link | undefined;
+  #connected = false;
+  #attempt = 0;
+  #cancelRetry: Cancel | undefined;
+  #cancelSave: Cancel | undefined;
+  #saving: Promise<void> = Promise.resolve();
+  #closed = false;
+  #onFirstBatch: (() => void) | undefined;
+  /** Resolves once control has sent what is current; a role that has a snapshot need not wait for it. */
+  readonly synchronised: Promise<void>;
+
+  constructor(deps: FollowerDeps, options: FollowerOptions) {
+    this.#deps = deps;
+    this.#options = options;
+    this.synchronised = new Promise((resolve) => {
+      this.#onFirstBatch = resolve;
+    });
+    const snapshot = readSnapshot(options.snapshotPath);
+    if (snapshot !== undefined) this.fold.load(snapshot);
+    this.#connect();
+  }
+
+  /** Whether control is there at the moment. */
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  /** Tells control something; dropped while control is away. */
+  note(note: ConsumerNote): void {
+    if (this.#connected) this.#link?.note(JSON.stringify(note));
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#cancelRetry?.();
+    this.#link?.close("the role stopped");
+    if (this.#cancelSave !== undefined) this.#save();
+    await this.#saving;
+  }
+
+  #connect(): void {
+    const socket = connect(this.#options.socketPath);
+    const link: Link = new Link(
+      {
+        pipe: socketPipe(socket),
+        clock: this.#deps.clock,
+        text: bufferText(Buffer),
+        scheduleFlush: setImmediate,
+      },
+      {
+        side: "initiator",
+        peer: "control",
+        hello: this.#options.hello,
+        silenceMsMax: SILENCE_MS_MAX,
+        ...(this.#options.accept === undefined ? {} : { accept: this.#options.accept }),
+        onHello: () => {
+          this.#connected = true;
+          this.#attempt = 0;
+          this.#watch(link);
+        },
+        onClosed: () => this.#lost(link),
+      },
+    );
+    this.#link = link;
+  }
+
+  #lost(link: Link): void {
+    if (this.#link !== link || this.#closed) return;
+    if (this.#connected) this.#deps.log.warn("control is away; serving from what is known");
+    this.#connected = false;
+    this.#link = undefined;
+    const waitMs = backoffMs(this.#attempt, RECONNECT, this.#deps.random);
+    this.#attempt += 1;
+    this.#cancelRetry = this.#deps.clock.schedule(waitMs, () => this.#connect());
+  }
+
+  #watch(link: Link): void {
+    const head: WatchHead = { op: "watch", after: this.fold.seq };
+    let rest = "";
+    const take = (bytes: Uint8Array): void => {
+      stream.grant(bytes.length);
+      rest += Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
+      const lines = rest.split("\n");
+      rest = lines.pop() ?? "";
+      this.#applyLines(lines);
+    };
+    const stream: LinkStream = link.open(
+      JSON.stringify(head),
+      { end: true },
+      {
+        onReply: (text, body) => {
+          this.#begin(JSON.parse(text) as WatchReply);
+          take(body);
+        },
+        onBody: take,
+        onWritable: () => undefined,
+        onFailed: () => undefined,
+      },
+    );
+  }
+
+  #begin({ snapshot }: WatchReply): void {
+    if (snapshot !== null) this.#load(snapshot);
+    this.#changed();
+    this.#onFirstBatch?.();
+    this.#onFirstBatch = undefined;
+  }
+
+  #load(snapshot: ConfigSnapshot): void {
+    if (snapshot.seq < this.fold.seq) {
+      this.#deps.log.warn("control's configuration is older than the one kept here", {
+        theirs: snapshot.seq,
+        ours: this.fold.seq,
+      });
+    }
+    this.fold.load(snapshot);
+  }
+
+  #applyLines(lines: readonly string[]): void {
+    let applied = false;
+    for (const line of lines) {
+      if (line === "") continue;
+      this.fold.apply(JSON.parse(line) as ConfigEntry);
+      applied = true;
+    }
+    if (applied) this.#changed();
+  }
+
+  #changed(): void {
+    this.#options.onChange?.();
+    this.note({ op: "applied", seq: this.fold.seq });
+    this.#cancelSave ??= this.#deps.clock.schedule(SAVE_AFTER_MS, () => this.#save());
+  }
+
+  /** One write at a time; what changes meanwhile is written by the next. */
+  #save(): void {
+    this.#cancelSave?.();
+    this.#cancelSave = undefined;
+    this.#saving = this.#saving
+      .then(() => writeSnapshot(this.#options.snapshotPath, this.fold.snapshot()))
+      .catch((error: unknown) => {
+        this.#deps.log.error("the configuration snapshot was not saved", { error: String(error) });
+      });
+  }
+}

@@ -1,0 +1,38 @@
+/** Keeps a folded config log on disk, replaced whole by rename, so that a restart serves without control. */
+import { existsSync, readFileSync } from "node:fs";
+import { open, rename } from "node:fs/promises";
+import { CONFIG_FORMAT, type ConfigSnapshot } from "@skerry/contracts";
+import { fail } from "./errors.ts";
+
+/** The snapshot at `path`; undefined when there is none or it is torn. Throws CONFIG_FORMAT_NEWER. */
+export function readSnapshot(path: string): ConfigSnapshot | undefined {
+  if (!existsSync(path)) return undefined;
+  const snapshot = parse(readFileSync(path, "utf8"));
+  if (snapshot !== undefined && snapshot.format > CONFIG_FORMAT) {
+    throw fail("CONFIG_FORMAT_NEWER", { path, found: snapshot.format, known: CONFIG_FORMAT });
+  }
+  return snapshot;
+}
+
+export async function writeSnapshot(path: string, snapshot: ConfigSnapshot): Promise<void> {
+  const fresh = `${path}.new`;
+  const file = await open(fresh, "w", 0o600);
+  try {
+    await file.writeFile(JSON.stringify(snapshot));
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(fresh, path);
+}
+
+function parse(text: string): ConfigSnapshot | undefined {
+  try {
+    const value = JSON.parse(text) as Partial<ConfigSnapshot>;
+    const fits =
+      typeof value.format === "number" && typeof value.seq === "number" && Array.isArray(value.entries);
+    return fits ? (value as ConfigSnapshot) : undefined;
+  } catch {
+    return undefined;
+  }
+}
