@@ -143,6 +143,13 @@ const REASONS = {
     retryable: false,
     audience: "operator",
   },
+  STORE_URL_REFUSED: {
+    code: "INVALID_ARGUMENT",
+    message: "The address of the PostgreSQL database is not a URL.",
+    hint: "Write it as postgres://user:password@host:5432/database.",
+    retryable: false,
+    audience: "operator",
+  },
   STORE_SETTING_REFUSED: {
     code: "FAILED_PRECONDITION",
     message:

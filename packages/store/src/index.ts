@@ -20,6 +20,11 @@ export type {
   TxStep,
 } from "./port.ts";
 export {
+  openPostgresStore,
+  type PostgresStoreDeps,
+  type PostgresStoreOptions,
+} from "./postgres-store.ts";
+export {
   openMemoryStore,
   openSqliteStore,
   type SqliteStoreDeps,

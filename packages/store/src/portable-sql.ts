@@ -26,10 +26,13 @@ const COLUMN_TYPES: Readonly<Record<Dialect, Readonly<Record<string, string>>>> 
   },
 };
 
-/** Literals, quoted names, comments, parameters, tokens, separators and the words that write. */
+/** Literals, quoted names, comments, parameters, tokens, separators and words; the rest passes unseen. */
 const PIECES =
-  /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\*[\s\S]*?\*\/|\?|(?:\bAS\s+)?@[a-z]+|;|\b(?:INSERT|UPDATE|DELETE)\b/gi;
+  /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\*[\s\S]*?\*\/|\?|(?:\bAS\s+)?@[a-z]+|;|\b\w+\b/gi;
 const WRITING_WORD = /^(?:INSERT|UPDATE|DELETE)$/i;
+/** SQLite's LIKE ignores case, PostgreSQL's does not; the others exist on one of them only. */
+const DIALECT_WORD = /^(?:LIKE|ILIKE|GLOB|REGEXP)$/i;
+const PLAIN_WORD = /^\w+$/;
 
 /** Pieces whose inside is not SQL. */
 const OPAQUE = /^(?:'|"|--|\/\*)/;
@@ -66,8 +69,9 @@ function translate(sql: string, dialect: Dialect): EngineSql {
       return dialect === "postgres" ? `$${paramCount}` : piece;
     }
     if (piece === ";") throw refuse("one statement at a time, without a semicolon", sql);
-    if (WRITING_WORD.test(piece)) {
-      writes = true;
+    if (DIALECT_WORD.test(piece)) throw refuse(`${piece} differs between the engines`, sql);
+    if (PLAIN_WORD.test(piece)) {
+      writes ||= WRITING_WORD.test(piece);
       return piece;
     }
     return OPAQUE.test(piece) ? piece : columnType(piece, dialect, sql);

@@ -47,7 +47,7 @@ export const storeModule = defineStoreModule({
       ],
     },
   ],
-  reads: ["readCounter", "readSum", "listNames", "readAndWrite", "slowSum"],
+  reads: ["readCounter", "readSum", "listNames", "readAndWrite"],
   procedures: {
     *add(tx: Tx, args: { name: string; by: number }) {
       const row = yield* tx.get<{ n: number }>(
@@ -154,16 +154,8 @@ export const storeModule = defineStoreModule({
     *statement(tx: Tx, args: { sql: string; params: readonly SqlValue[] }) {
       return yield* tx.all(args.sql, args.params);
     },
-    // eslint-disable-next-line require-yield -- a procedure may need no statement.
     *giveFunction() {
       return () => 1;
-    },
-    *slowSum(tx: Tx, args: { upTo: number }) {
-      return yield* tx.get<{ total: number }>(
-        `WITH RECURSIVE seq(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM seq WHERE i < ?)
-         SELECT COUNT(*) AS total FROM seq`,
-        [args.upTo],
-      );
     },
   },
 });

@@ -1,0 +1,1 @@
+export { findPostgres, hasPostgres, startPostgres, type PostgresServer } from "./postgres.ts";
