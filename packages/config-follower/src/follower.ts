@@ -4,12 +4,12 @@
  */
 import { connect } from "node:net";
 import { backoffMs, type Cancel, type Clock, type Log, type Random } from "@skerry/base";
-import type {
-  ConfigEntry,
-  ConfigSnapshot,
-  ConsumerNote,
-  WatchHead,
-  WatchReply,
+import {
+  CONFIG_FORMAT,
+  type ConfigEntry,
+  type ConsumerNote,
+  type WatchHead,
+  type WatchReply,
 } from "@skerry/contracts";
 import {
   bufferText,
@@ -128,20 +128,17 @@ export class ConfigFollower {
 
   #watch(link: Link): void {
     const head: WatchHead = { op: "watch", after: this.fold.seq };
-    let rest = "";
+    const batches = new BatchReader((reply, entries) => this.#apply(reply, entries));
     const take = (bytes: Uint8Array): void => {
       stream.grant(bytes.length);
-      rest += Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
-      const lines = rest.split("\n");
-      rest = lines.pop() ?? "";
-      this.#applyLines(lines);
+      batches.take(bytes);
     };
     const stream: LinkStream = link.open(
       JSON.stringify(head),
       { end: true },
       {
         onReply: (text, body) => {
-          this.#begin(JSON.parse(text) as WatchReply);
+          batches.begin(JSON.parse(text) as WatchReply);
           take(body);
         },
         onBody: take,
@@ -151,37 +148,24 @@ export class ConfigFollower {
     );
   }
 
-  #begin({ snapshot }: WatchReply): void {
-    if (snapshot !== null) this.#load(snapshot);
-    this.#changed();
-    this.#onFirstBatch?.();
-    this.#onFirstBatch = undefined;
-  }
-
-  #load(snapshot: ConfigSnapshot): void {
-    if (snapshot.seq < this.fold.seq) {
-      this.#deps.log.warn("control's configuration is older than the one kept here", {
-        theirs: snapshot.seq,
-        ours: this.fold.seq,
-      });
+  /** `reply` is set for the first batch of a connection. */
+  #apply(reply: WatchReply | undefined, entries: readonly ConfigEntry[]): void {
+    if (reply?.reset === true) {
+      const { seq } = this.fold;
+      if (reply.seq < seq) {
+        this.#deps.log.warn("control's configuration is older than the one kept here", {
+          theirs: reply.seq,
+          ours: seq,
+        });
+      }
+      this.fold.load({ format: CONFIG_FORMAT, seq: reply.seq, entries });
+    } else {
+      for (const entry of entries) this.fold.apply(entry);
     }
-    this.fold.load(snapshot);
-  }
-
-  #applyLines(lines: readonly string[]): void {
-    let applied = false;
-    for (const line of lines) {
-      if (line === "") continue;
-      this.fold.apply(JSON.parse(line) as ConfigEntry);
-      applied = true;
-    }
-    if (applied) this.#changed();
-  }
-
-  #changed(): void {
     this.#options.onChange?.();
     this.note({ op: "applied", seq: this.fold.seq });
     this.#cancelSave ??= this.#deps.clock.schedule(SAVE_AFTER_MS, () => this.#save());
+    if (reply !== undefined) this.#onFirstBatch?.();
   }
 
   /** One write at a time; what changes meanwhile is written by the next. */
@@ -193,5 +177,38 @@ export class ConfigFollower {
       .catch((error: unknown) => {
         this.#deps.log.error("the configuration snapshot was not saved", { error: String(error) });
       });
+  }
+}
+
+/** Cuts the body of a watch into batches; a character may span two chunks. */
+class BatchReader {
+  readonly #onBatch: (reply: WatchReply | undefined, entries: readonly ConfigEntry[]) => void;
+  readonly #decoder = new TextDecoder();
+  #reply: WatchReply | undefined;
+  #rest = "";
+  #entries: ConfigEntry[] = [];
+
+  constructor(onBatch: (reply: WatchReply | undefined, entries: readonly ConfigEntry[]) => void) {
+    this.#onBatch = onBatch;
+  }
+
+  begin(reply: WatchReply): void {
+    this.#reply = reply;
+  }
+
+  take(bytes: Uint8Array): void {
+    const lines = (this.#rest + this.#decoder.decode(bytes, { stream: true })).split("\n");
+    this.#rest = lines.pop() ?? "";
+    for (const line of lines) {
+      if (line === "") this.#endBatch();
+      else this.#entries.push(JSON.parse(line) as ConfigEntry);
+    }
+  }
+
+  #endBatch(): void {
+    const [reply, entries] = [this.#reply, this.#entries];
+    this.#reply = undefined;
+    this.#entries = [];
+    this.#onBatch(reply, entries);
   }
 }

@@ -30,7 +30,9 @@ function parse(text: string): ConfigSnapshot | undefined {
   try {
     const value = JSON.parse(text) as Partial<ConfigSnapshot>;
     const fits =
-      typeof value.format === "number" && typeof value.seq === "number" && Array.isArray(value.entries);
+      typeof value.format === "number" &&
+      typeof value.seq === "number" &&
+      Array.isArray(value.entries);
     return fits ? (value as ConfigSnapshot) : undefined;
   } catch {
     return undefined;

@@ -30,6 +30,7 @@ export {
   LOG_LINE_MARK,
   type ArtefactManifest,
   type CodeCacheHead,
+  type CodeCacheReply,
   type InstanceCaller,
   type InstanceHead,
   type ReplyError,

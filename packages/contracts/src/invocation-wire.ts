@@ -73,6 +73,11 @@ export interface CodeCacheHead {
   readonly op: "code-cache";
 }
 
+/** Not ok for a module that has none, such as an ES module; the body is empty then. */
+export type CodeCacheReply =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly name: string; readonly message: string };
+
 export type InstanceHead = RequestHead | SpecialiseHead | CodeCacheHead;
 
 /** What a built artefact holds; `artefact.json` in its directory. */

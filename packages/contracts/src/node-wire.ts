@@ -10,7 +10,6 @@ import type {
   RevisionId,
   WireError,
 } from "@skerry/base";
-import type { ConfigSnapshot } from "./config-log.ts";
 import type { HandlerKind } from "./function-config.ts";
 import type { ColdReason, StartKind } from "./metering.ts";
 import type { Placement } from "./placement.ts";
@@ -76,17 +75,20 @@ export interface InstanceExit {
   readonly outOfMemory: boolean;
 }
 
-/** Gateway or agent → control: follow the config log. The reply head is WatchReply; its body is JSON lines of
- * ConfigEntry, each batch ended by an empty line. */
+/**
+ * Gateway or agent → control: follow the config log. The reply head is WatchReply; its body never ends: JSON lines of
+ * ConfigEntry in batches, each ended by an empty line. A batch comes into force as a whole; the first may be empty.
+ */
 export interface WatchHead {
   readonly op: "watch";
   /** Highest number the consumer holds; 0 for none. */
   readonly after: number;
 }
 
-/** The log since `after`, or the whole snapshot when that is too far back. */
 export interface WatchReply {
-  readonly snapshot: ConfigSnapshot | null;
+  /** The first batch is the whole log, because `after` is too far back or ahead: forget everything before. */
+  readonly reset: boolean;
+  /** The number that the first batch leads to. */
   readonly seq: number;
 }
 
