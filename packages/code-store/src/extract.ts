@@ -152,22 +152,24 @@ async function unpackContent(
   file: PlannedFile,
   write: (chunk: Buffer) => Promise<void>,
 ): Promise<void> {
+  let ended = false;
   const writeAll = async (chunks: AsyncIterable<Buffer>): Promise<void> => {
     for await (const chunk of chunks) await write(chunk);
+    ended = true;
   };
   const packed = openPacked(zip, file);
   if (file.packing === "stored") return pipeline(packed, writeAll);
   const inflate = createInflateRaw({ chunkSize: INFLATE_CHUNK_BYTES });
+  const { path, packedBytes } = file;
   try {
     await pipeline(packed, inflate, writeAll);
   } catch (error) {
-    throw isInflateError(error)
-      ? failCode("ARCHIVE_CONTENT_BROKEN", { path: file.path }, error)
-      : error;
+    if (isInflateError(error)) throw failCode("ARCHIVE_CONTENT_BROKEN", { path }, error);
+    // A deflated stream that ends before its packed bytes do leaves the reading side to be aborted.
+    if (!ended) throw error;
   }
-  // The stream may end before its packed bytes do; what follows would be hidden from every reader.
-  if (inflate.bytesWritten !== file.packedBytes)
-    refuse("ARCHIVE_CONTENT_BROKEN", { path: file.path });
+  // What follows the end of the stream would be hidden from every reader.
+  if (inflate.bytesWritten !== packedBytes) refuse("ARCHIVE_CONTENT_BROKEN", { path });
 }
 
 function openPacked(zip: ZipFile, { packedOffset, packedBytes }: PlannedFile): Readable {
