@@ -93,6 +93,7 @@ export { envNameOf, flagOf, platformConfig, type PlatformConfig } from "./platfo
 export { failInput, invalid, parseInput } from "./problems.ts";
 export {
   createdKeyResource,
+  deploymentMark,
   deploymentPlan,
   deploymentRequest,
   DEPLOYMENT_STATES,

@@ -62,7 +62,12 @@ function childOf(schema: unknown, step: PropertyKey): unknown {
 
 function unwrap(schema: unknown): unknown {
   let at = schema;
-  while (at instanceof z.ZodDefault || at instanceof z.ZodOptional || at instanceof z.ZodNullable) {
+  while (
+    at instanceof z.ZodDefault ||
+    at instanceof z.ZodPrefault ||
+    at instanceof z.ZodOptional ||
+    at instanceof z.ZodNullable
+  ) {
     at = at.unwrap();
   }
   return at;
