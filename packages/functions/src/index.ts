@@ -10,3 +10,63 @@ export {
   type RoutePolicy,
   type RouteState,
 } from "./routing/state.ts";
+export {
+  deleteAppRows,
+  ensureApp,
+  findAppId,
+  listApps,
+  type AppRecord,
+} from "./catalogue/apps.ts";
+export { changedKeys, configIdentity, type ConfigIdentity } from "./catalogue/config-identity.ts";
+export {
+  compactConfig,
+  functionConfigKey,
+  keyConfigKey,
+  putConfig,
+  readConfig,
+  readConfigSeq,
+  removeConfig,
+  type ConfigPage,
+} from "./catalogue/config-log.ts";
+export {
+  decideDeployment,
+  DEPLOYMENT_BUILDS_MAX,
+  hasEnded,
+  newDeployment,
+  type BuildOutcome,
+  type BuiltFunction,
+  type DeploymentDecision,
+  type DeploymentEffect,
+  type DeploymentEvent,
+  type DeploymentFunction,
+  type DeploymentState,
+} from "./catalogue/deployment.ts";
+export {
+  advanceDeployment,
+  countUnfinishedDeployments,
+  DEPLOYMENT_FORMAT,
+  getDeployment,
+  insertDeployment,
+  listUnfinishedDeployments,
+  overtakeDeployments,
+  pruneDeployments,
+  type AdvancedDeployment,
+  type DeploymentRecord,
+  type UnfinishedDeployment,
+} from "./catalogue/deployments.ts";
+export { failCatalogue } from "./catalogue/errors.ts";
+export {
+  activateRevision,
+  deleteFunctionRows,
+  getFunction,
+  listFunctions,
+  ownedFunctions,
+  planFunctions,
+  type FunctionName,
+  type FunctionRecord,
+  type PlannedFunction,
+  type RevisionActivation,
+  type WantedFunction,
+} from "./catalogue/functions.ts";
+export { missingSources, recordSource, type SourceOwner } from "./catalogue/sources.ts";
+export { CATALOGUE_TABLES } from "./catalogue/tables.ts";

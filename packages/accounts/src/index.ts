@@ -1,0 +1,21 @@
+export { DEFAULT_ACCOUNT_NAME, ensureDefaultAccount } from "./accounts.ts";
+export {
+  appendAudit,
+  listAudit,
+  PLATFORM_ACTOR,
+  type AuditRecord,
+  type AuditStamp,
+} from "./audit.ts";
+export { failAccounts } from "./errors.ts";
+export { isSecretOf, mintKey, parseKey, type MintedKey, type PresentedKey } from "./key-text.ts";
+export {
+  ACCOUNT_KEYS_MAX,
+  findKey,
+  insertKey,
+  keyEntryOf,
+  listKeys,
+  listLocalKeys,
+  revokeKey,
+  type KeyRecord,
+} from "./keys.ts";
+export { ACCOUNT_TABLES } from "./tables.ts";

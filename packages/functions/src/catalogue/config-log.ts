@@ -1,0 +1,123 @@
+/**
+ * The config log in the store: one row per key, its latest value and the number of the write that put it there. A
+ * removed key stays as a tombstone, so that a consumer that was away learns of it; the oldest tombstones go when they
+ * are many, and `horizon` remembers how far: whoever was away longer starts over from the whole. Numbers are given in
+ * commit order, because every write updates the one counter row.
+ */
+import { assert } from "@skerry/base";
+import type { ConfigEntry, ConfigValue } from "@skerry/contracts";
+import type { Tx, TxStep } from "@skerry/store";
+
+/** Key of a function's entry. */
+export function functionConfigKey(functionId: string): string {
+  return `function/${functionId}`;
+}
+
+/** Key of an access key's entry. */
+export function keyConfigKey(keyId: string): string {
+  return `key/${keyId}`;
+}
+
+/** Sets the value of a key and returns the number of this write. */
+export function* putConfig(
+  tx: Tx,
+  write: { readonly key: string; readonly value: ConfigValue },
+): TxStep<number> {
+  const seq = yield* nextSeq(tx);
+  yield* tx.run(
+    `INSERT INTO config_log (key, seq, value) VALUES (?, ?, ?)
+     ON CONFLICT (key) DO UPDATE SET seq = excluded.seq, value = excluded.value`,
+    [write.key, seq, JSON.stringify(write.value)],
+  );
+  return seq;
+}
+
+/** Removes a key; the number of the write, or undefined when there was nothing to remove. */
+export function* removeConfig(tx: Tx, key: string): TxStep<number | undefined> {
+  const found = yield* tx.get(
+    "SELECT seq FROM config_log WHERE key = ? AND value IS NOT NULL",
+    [key],
+  );
+  if (found === undefined) return undefined;
+  const seq = yield* nextSeq(tx);
+  yield* tx.run("UPDATE config_log SET seq = ?, value = NULL WHERE key = ?", [seq, key]);
+  return seq;
+}
+
+function* nextSeq(tx: Tx): TxStep<number> {
+  const row = yield* tx.get<{ seq: number }>(
+    "UPDATE config_counter SET seq = seq + 1 WHERE id = 1 RETURNING seq",
+  );
+  assert(row !== undefined, "the config counter has its row");
+  return row.seq;
+}
+
+/** Number of the last write; 0 when there was none. */
+export function* readConfigSeq(tx: Tx): TxStep<number> {
+  return (yield* readCounter(tx)).seq;
+}
+
+/** Part of the log, oldest first. */
+export interface ConfigPage {
+  /** Number of the last write at the time of reading. */
+  readonly seq: number;
+  /**
+   * True when what came after `after` is no longer known (or `after` was never given out): the page then begins at
+   * the start of the log and replaces whatever the reader holds.
+   */
+  readonly fromStart: boolean;
+  readonly entries: readonly ConfigEntry[];
+  /** False when `limit` cut the page off. Read on from its last number. */
+  readonly complete: boolean;
+}
+
+/**
+ * What was written after number `after`, at most `limit` entries. Reading on page by page is consistent although
+ * writes go on: a key that is written meanwhile moves to the end. A reader that began at the start and goes on passes the
+ * `seq` of its first page as `startedAtSeq`: only tombstones after that one can concern it.
+ */
+export function* readConfig(
+  tx: Tx,
+  args: { readonly after: number; readonly limit: number; readonly startedAtSeq?: number },
+): TxStep<ConfigPage> {
+  const { seq, horizon } = yield* readCounter(tx);
+  const knownSeq = Math.max(args.after, args.startedAtSeq ?? 0);
+  const lost = args.after > seq || knownSeq < horizon;
+  const rows = yield* tx.all<{ key: string; seq: number; value: string | null }>(
+    "SELECT key, seq, value FROM config_log WHERE seq > ? ORDER BY seq LIMIT ?",
+    [lost ? 0 : args.after, args.limit + 1],
+  );
+  const entries = rows.slice(0, args.limit).map((row) => ({
+    key: row.key,
+    seq: row.seq,
+    value: row.value === null ? null : (JSON.parse(row.value) as ConfigValue),
+  }));
+  return { seq, fromStart: lost || args.after === 0, entries, complete: rows.length <= args.limit };
+}
+
+function* readCounter(tx: Tx): TxStep<{ readonly seq: number; readonly horizon: number }> {
+  const row = yield* tx.get<{ seq: number; horizon: number }>(
+    "SELECT seq, horizon FROM config_counter WHERE id = 1",
+  );
+  assert(row !== undefined, "the config counter has its row");
+  return row;
+}
+
+/** Forgets the oldest tombstones beyond `keepMax` (1 or more), at most `removeMax` of them. Returns how many went. */
+export function* compactConfig(
+  tx: Tx,
+  args: { readonly keepMax: number; readonly removeMax: number },
+): TxStep<number> {
+  const count = yield* tx.get<{ n: number }>(
+    "SELECT COUNT(*) AS n FROM config_log WHERE value IS NULL",
+  );
+  const surplus = Math.min((count?.n ?? 0) - args.keepMax, args.removeMax);
+  if (surplus <= 0) return 0;
+  const oldest = yield* tx.all<{ seq: number }>(
+    "SELECT seq FROM config_log WHERE value IS NULL ORDER BY seq LIMIT ?",
+    [surplus],
+  );
+  const horizon = oldest.at(-1)?.seq ?? 0;
+  yield* tx.run("UPDATE config_counter SET horizon = ? WHERE id = 1", [horizon]);
+  return yield* tx.run("DELETE FROM config_log WHERE value IS NULL AND seq <= ?", [horizon]);
+}
