@@ -1,0 +1,89 @@
+/** Calls an event handler: with an invocation's own event, or with an HTTP event for a call of the function's URL. */
+import { LIMITS } from "@skerry/contracts";
+import type { Call } from "./call.ts";
+import { fail } from "./errors.ts";
+import { answerFromResponse } from "./fetch-call.ts";
+import { answerFromResult, httpEventOf, jsonAnswer, type AnswerFault } from "./http-event.ts";
+import { InvocationContext, type InstanceFacts } from "./invocation-context.ts";
+import type { Surroundings } from "./ports.ts";
+import { PlatformError } from "@skerry/base";
+
+export interface EventDeps extends Surroundings {
+  readonly facts: InstanceFacts;
+  readonly payloadBytesMax: number;
+  /** Reports what the handler threw, in reply and log. */
+  readonly threw: (call: Call, error: unknown) => void;
+}
+
+export type EventHandler = (event: unknown, context: unknown) => unknown;
+
+/** Runs one request to its answer. Never rejects. */
+export async function runEvent(call: Call, handler: EventHandler, deps: EventDeps): Promise<void> {
+  const body = call.body.whole ?? (await collectBody(call));
+  if (body === undefined) return;
+  const invocation = call.head.m === "EVENT";
+  let event: unknown;
+  try {
+    event = invocation ? parseEvent(body) : httpEventOf(call.head, body);
+  } catch (error) {
+    refuse(call, fail("EVENT_NOT_JSON", { why: (error as Error).message }));
+    return;
+  }
+  let result: unknown;
+  try {
+    result = handler(event, new InvocationContext(call, deps.facts));
+    if (isThenable(result)) result = await result;
+  } catch (error) {
+    deps.threw(call, error);
+    return;
+  }
+  if (call.gone) return;
+  if (result instanceof Response) {
+    await answerFromResponse(call, result, deps);
+    return;
+  }
+  const made = invocation ? jsonAnswer(result) : answerFromResult(result);
+  if ("fault" in made) badResponse(call, made, deps);
+  else if ((made.body?.length ?? 0) > deps.payloadBytesMax) tooLarge(call, deps);
+  else call.answer(made);
+}
+
+/** No body at all is the empty event `{}`, so that handlers may take their event apart without a check. */
+function parseEvent(body: Uint8Array): unknown {
+  if (body.length === 0) return {};
+  return JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.length).toString("utf8"));
+}
+
+async function collectBody(call: Call): Promise<Uint8Array | undefined> {
+  try {
+    return await call.body.collect(LIMITS.payloadBytesMax);
+  } catch (error) {
+    if (!call.gone) refuse(call, PlatformError.from(error));
+    return undefined;
+  }
+}
+
+/** The caller's mistake, not the function's: an ordinary answer with the error's wire form. */
+function refuse(call: Call, error: PlatformError): void {
+  const body = Buffer.from(JSON.stringify({ error: error.toWire() }));
+  call.answer({ status: error.httpStatus, headers: ["content-type", "application/json"], body });
+}
+
+function badResponse(call: Call, { fault }: AnswerFault, { log }: EventDeps): void {
+  log("error", `The answer cannot be sent: ${fault}`, call.id);
+  call.failed({ kind: "bad_response", name: "BadResponse", message: fault });
+}
+
+function tooLarge(call: Call, { log, payloadBytesMax }: EventDeps): void {
+  const message = `The answer is larger than ${payloadBytesMax} bytes.`;
+  log("error", message, call.id);
+  call.failed({ kind: "too_large", name: "AnswerTooLarge", message });
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === "object" &&
+    value !== null &&
+    typeof (value as { then?: unknown }).then === "function"
+  );
+}

@@ -1,0 +1,105 @@
+/**
+ * The body of one request while it arrives. One consumer takes it: `collect` for buffered handlers or `toStream` for
+ * fetch handlers; until then at most the link's credit is held. What nobody takes is thrown away, so that a caller
+ * who is still sending is never stuck.
+ */
+import type { LinkStream } from "@skerry/link";
+import { fail } from "./errors.ts";
+
+const EMPTY = new Uint8Array(0);
+
+export class IncomingBody {
+  readonly #stream: LinkStream;
+  #chunks: Uint8Array[] = [];
+  #ended: boolean;
+  #failure: Error | undefined;
+  #discarding = false;
+  #wake: (() => void) | undefined;
+
+  constructor(stream: LinkStream, first: Uint8Array, ended: boolean) {
+    this.#stream = stream;
+    this.#ended = ended;
+    if (first.length > 0) this.#chunks.push(first);
+  }
+
+  /** The whole body when it had arrived with the request; undefined otherwise. */
+  get whole(): Uint8Array | undefined {
+    return this.#ended && this.#chunks.length <= 1 ? (this.#chunks[0] ?? EMPTY) : undefined;
+  }
+
+  push(chunk: Uint8Array, end: boolean): void {
+    if (end) this.#ended = true;
+    if (this.#discarding) this.#stream.grant(chunk.length);
+    else if (chunk.length > 0) this.#chunks.push(chunk);
+    this.#notify();
+  }
+
+  fail(error: Error): void {
+    this.#failure = error;
+    this.#notify();
+  }
+
+  /** Lets the rest pass unread. */
+  discard(): void {
+    this.#discarding = true;
+    for (const chunk of this.#chunks.splice(0)) this.#stream.grant(chunk.length);
+  }
+
+  /** Gathers everything. Throws REQUEST_BODY_TOO_LARGE past `bytesMax`, or what ended the request. */
+  async collect(bytesMax: number): Promise<Uint8Array> {
+    const taken: Uint8Array[] = [];
+    let bytes = 0;
+    for (;;) {
+      for (const chunk of this.#chunks.splice(0)) {
+        bytes += chunk.length;
+        if (bytes > bytesMax) throw fail("REQUEST_BODY_TOO_LARGE", { bytesMax });
+        taken.push(chunk);
+        this.#stream.grant(chunk.length);
+      }
+      if (this.#failure !== undefined) throw this.#failure;
+      if (this.#ended) return taken.length === 1 ? (taken[0] as Uint8Array) : Buffer.concat(taken);
+      await this.#more();
+    }
+  }
+
+  /** A byte stream that asks the caller for more only as it is read. */
+  toStream(): ReadableStream<Uint8Array> {
+    return new ReadableStream(
+      {
+        type: "bytes",
+        pull: (controller) => this.#pull(controller),
+        cancel: () => this.discard(),
+      },
+      { highWaterMark: 0 },
+    ) as ReadableStream<Uint8Array>;
+  }
+
+  async #pull(controller: ReadableByteStreamController): Promise<void> {
+    while (this.#chunks.length === 0 && !this.#ended && this.#failure === undefined) {
+      await this.#more();
+    }
+    const chunk = this.#chunks.shift();
+    if (chunk !== undefined) {
+      // A byte stream takes the buffer away from its owner, and this one is shared with other frames.
+      controller.enqueue(new Uint8Array(chunk));
+      this.#stream.grant(chunk.length);
+    } else if (this.#failure !== undefined) {
+      controller.error(this.#failure);
+    } else {
+      controller.close();
+      controller.byobRequest?.respond(0);
+    }
+  }
+
+  #more(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  #notify(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+}

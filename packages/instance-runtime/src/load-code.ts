@@ -1,0 +1,95 @@
+/**
+ * Loads the user's bundle. CommonJS goes through `vm.Script`, so that V8's code cache of the build can be used and
+ * made; ES modules go through `import()`. Nothing is caught here: what the code throws is the caller's to report.
+ */
+import { readFileSync } from "node:fs";
+import { createRequire, Module } from "node:module";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { constants, Script } from "node:vm";
+import type { ArtefactManifest } from "@skerry/contracts";
+
+export interface CompiledCode {
+  readonly bundlePath: string;
+  readonly codeCacheUsed: boolean;
+  /** Runs the module's top level and returns what it exports. */
+  run(): unknown;
+  /** V8's code cache of what has been compiled so far; undefined for ES modules, which have none. */
+  createCodeCache(): Uint8Array | undefined;
+}
+
+/** Where relative paths of the code begin: its own files when the artefact carries any. */
+export function homeOf(codeDirectory: string, manifest: ArtefactManifest): string {
+  return manifest.assetFiles > 0 ? join(codeDirectory, "files") : codeDirectory;
+}
+
+export function readManifest(codeDirectory: string): ArtefactManifest {
+  return JSON.parse(readFileSync(join(codeDirectory, "artefact.json"), "utf8")) as ArtefactManifest;
+}
+
+export function compileCode(codeDirectory: string, manifest: ArtefactManifest): CompiledCode {
+  const bundlePath = join(codeDirectory, manifest.bundle);
+  if (manifest.bundleFormat === "esm") {
+    return {
+      bundlePath,
+      codeCacheUsed: false,
+      run: () => import(pathToFileURL(bundlePath).href),
+      createCodeCache: () => undefined,
+    };
+  }
+  const script = compileCommonJs(bundlePath, readCache(codeDirectory, manifest));
+  return {
+    bundlePath,
+    codeCacheUsed: script.cachedDataRejected === false,
+    run: () => runCommonJs(script, join(homeOf(codeDirectory, manifest), manifest.bundle)),
+    createCodeCache: () => script.createCachedData(),
+  };
+}
+
+const WRAPPER_HEAD = "(function (exports, require, module, __filename, __dirname) { ";
+const WRAPPER_TAIL = "\n})";
+
+function readCache(codeDirectory: string, manifest: ArtefactManifest): Buffer | undefined {
+  if (manifest.codeCache === null) return undefined;
+  try {
+    return readFileSync(join(codeDirectory, manifest.codeCache));
+  } catch {
+    return undefined;
+  }
+}
+
+function compileCommonJs(bundlePath: string, cachedData: Buffer | undefined): Script {
+  const source = readFileSync(bundlePath, "utf8");
+  const plain = source.startsWith("#!") ? `//${source.slice(2)}` : source;
+  return new Script(WRAPPER_HEAD + plain + WRAPPER_TAIL, {
+    filename: bundlePath,
+    columnOffset: -WRAPPER_HEAD.length,
+    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+    ...(cachedData === undefined ? {} : { cachedData }),
+  });
+}
+
+type Wrapper = (
+  exports: unknown,
+  require: NodeJS.Require,
+  module: Module,
+  filename: string,
+  directory: string,
+) => void;
+
+function runCommonJs(script: Script, filename: string): unknown {
+  const module = new Module(filename);
+  module.filename = filename;
+  module.paths = [join(dirname(filename), "node_modules")];
+  const wrapper = script.runInThisContext() as Wrapper;
+  wrapper.call(
+    module.exports,
+    module.exports,
+    createRequire(filename),
+    module,
+    filename,
+    dirname(filename),
+  );
+  module.loaded = true;
+  return module.exports;
+}

@@ -1,0 +1,53 @@
+/**
+ * The bootstrap of an instance: bundled into one file, started with the link on descriptor 3. It is silent until it is
+ * spoken to and ends with its link. Everything process-wide is wired here: console, environment, crash handling.
+ */
+import { AsyncLocalStorage } from "node:async_hooks";
+import { Socket } from "node:net";
+import { systemClock } from "@skerry/base";
+import { bufferText, Link, socketPipe } from "@skerry/link";
+import { RUNTIME_LINK_FD } from "./node-flags.ts";
+import { redirectConsole } from "./console.ts";
+import { exitWithLogs, watchCrashes } from "./crash.ts";
+import type { Surroundings } from "./ports.ts";
+import { createRuntime } from "./runtime.ts";
+import { createLoader, scrubEnv } from "./specialise.ts";
+import { stdoutLines } from "./stdout.ts";
+
+function main(): void {
+  scrubEnv(process.env);
+  const clock = systemClock();
+  const atTurnEnd = (run: () => void): void => void setImmediate(run);
+  const owners = new AsyncLocalStorage<{ readonly id: string }>();
+  const lines = stdoutLines(process, clock, atTurnEnd);
+  const surroundings: Surroundings = {
+    clock,
+    atTurnEnd,
+    log: (level, message, requestId) =>
+      lines.line(level, message, requestId ?? owners.getStore()?.id),
+    runAs: (owner, work) => owners.run(owner, work),
+  };
+  redirectConsole(console, surroundings.log);
+  watchCrashes(process, surroundings.log, lines);
+  const runtime = createRuntime(
+    surroundings,
+    createLoader({
+      runtimePath: process.argv[1] ?? "",
+      env: process.env,
+      changeDirectory: (directory) => process.chdir(directory),
+    }),
+  );
+  const pipe = socketPipe(new Socket({ fd: RUNTIME_LINK_FD, readable: true, writable: true }));
+  new Link(
+    { pipe, clock, text: bufferText(Buffer), scheduleFlush: atTurnEnd },
+    {
+      side: "acceptor",
+      peer: "platform",
+      hello: { role: "instance", runtimeBuild: process.version },
+      accept: (opened) => runtime.accept(opened),
+      onClosed: () => exitWithLogs(process, lines, 0),
+    },
+  );
+}
+
+main();

@@ -1,0 +1,60 @@
+/** Turns the process into an instance of one revision: environment, working directory, code. */
+import { performance } from "node:perf_hooks";
+import type { SpecialiseHead } from "@skerry/contracts";
+import { findHandler } from "./handler.ts";
+import { compileCode, homeOf, readManifest } from "./load-code.ts";
+import type { LoadCode } from "./runtime.ts";
+import { mapStackTraces } from "./stack-traces.ts";
+
+export interface LoadDeps {
+  readonly runtimePath: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly changeDirectory: (directory: string) => void;
+}
+
+/** The loader that a bootstrap gives to the runtime. */
+export function createLoader({ runtimePath, env, changeDirectory }: LoadDeps): LoadCode {
+  return async (head) => {
+    const startMs = performance.now();
+    fillEnv(env, head);
+    const manifest = readManifest(head.codeDirectory);
+    changeDirectory(homeOf(head.codeDirectory, manifest));
+    const code = compileCode(head.codeDirectory, manifest);
+    mapStackTraces({ path: code.bundlePath, runtimePath });
+    const compiledMs = performance.now();
+    const found = findHandler(await code.run(), head.handler);
+    const readyMs = performance.now();
+    if (found.kind === "missing") return { missing: found.message };
+    return {
+      handler: found,
+      codeUs: Math.round((compiledMs - startMs) * 1000),
+      initUs: Math.round((readyMs - compiledMs) * 1000),
+      codeCacheUsed: code.codeCacheUsed,
+      createCodeCache: () => code.createCodeCache(),
+    };
+  };
+}
+
+/** Names that the surroundings may set and user code sees; everything else of the blank's environment is removed. */
+const KEPT: readonly string[] = ["PATH", "HOME", "TMPDIR", "TZ"];
+const DEFAULTS: Readonly<Record<string, string>> = {
+  PATH: "/usr/local/bin:/usr/bin:/bin",
+  HOME: "/tmp",
+  TZ: "UTC",
+  NODE_ENV: "production",
+};
+
+/** Leaves a blank's environment with what any function may see. */
+export function scrubEnv(env: NodeJS.ProcessEnv): void {
+  for (const name of Object.keys(env)) if (!KEPT.includes(name)) delete env[name];
+  for (const [name, value] of Object.entries(DEFAULTS)) env[name] ??= value;
+}
+
+function fillEnv(env: NodeJS.ProcessEnv, head: SpecialiseHead): void {
+  for (const [name, value] of Object.entries(head.env)) env[name] = value;
+  env["SKERRY_APP"] = head.names.app;
+  env["SKERRY_FUNCTION"] = head.names.fn;
+  env["SKERRY_REVISION"] = head.names.revision;
+  env["SKERRY_INSTANCE_ID"] = head.instanceId;
+  env["SKERRY_MEMORY_MB"] = String(head.memoryMb);
+}

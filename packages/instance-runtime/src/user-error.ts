@@ -1,0 +1,32 @@
+/** Anything user code may throw, made fit for replies and logs. Total: a hostile error object changes nothing. */
+import { inspect } from "node:util";
+
+export interface DescribedError {
+  readonly name: string;
+  readonly message: string;
+}
+
+export function describeError(thrown: unknown): DescribedError {
+  try {
+    if (thrown instanceof Error || looksLikeError(thrown)) {
+      return { name: String(thrown.name || "Error"), message: String(thrown.message) };
+    }
+    return { name: "Thrown", message: typeof thrown === "string" ? thrown : inspect(thrown) };
+  } catch {
+    return { name: "Thrown", message: "a value that cannot be shown" };
+  }
+}
+
+/** The text for the log: stack, causes and own properties. */
+export function inspectError(thrown: unknown): string {
+  try {
+    return typeof thrown === "string" ? thrown : inspect(thrown, { depth: 4 });
+  } catch {
+    const { name, message } = describeError(thrown);
+    return `${name}: ${message}`;
+  }
+}
+
+function looksLikeError(value: unknown): value is { name: unknown; message: unknown } {
+  return typeof value === "object" && value !== null && "message" in value && "stack" in value;
+}
