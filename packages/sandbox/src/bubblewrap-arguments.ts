@@ -46,9 +46,9 @@ export function buildBubblewrapArguments(plan: BubblewrapPlan): BubblewrapArgume
     ...namespaceArguments(weakened),
     weakened.has("capabilities") ? "--cap-add" : "--cap-drop",
     "ALL",
-    ...unless(weakened, "newSession", ["--new-session"]),
     ...unless(weakened, "seccomp", ["--seccomp", String(seccomp)]),
     ...unless(weakened, "cleanEnvironment", ["--clearenv"]),
+    "--new-session",
     "--die-with-parent",
     ...unless(
       weakened,
@@ -110,7 +110,7 @@ function fileArguments(plan: BubblewrapPlan, weakened: Weakened): readonly strin
   const readOnly = weakened.has("readOnlyMounts") ? "--bind" : "--ro-bind";
   const sealed = !weakened.has("readOnlyRoot");
   return [
-    ...(weakened.has("hostFiles") ? ["--ro-bind", "/", "/"] : []),
+    ...(weakened.has("hostFiles") ? ["--ro-bind", "/", "/host"] : []),
     ...(weakened.has("pidNamespace") ? ["--ro-bind", "/proc", "/proc"] : ["--proc", "/proc"]),
     "--dev",
     "/dev",
@@ -123,7 +123,7 @@ function fileArguments(plan: BubblewrapPlan, weakened: Weakened): readonly strin
       source,
       target,
     ]),
-    ...(weakened.has("hostFiles") ? [] : systemArguments(skeleton, readOnly)),
+    ...systemArguments(skeleton, readOnly),
     ...(sealed ? ["--remount-ro", "/dev", "--remount-ro", "/"] : []),
     "--chdir",
     spec.cwd,

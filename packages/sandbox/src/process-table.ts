@@ -16,13 +16,10 @@ export interface ProcessRow {
   readonly parentPid: number;
   /** One letter; `T` is stopped, `Z` ended but not collected. */
   readonly state: string;
-  readonly threads: number;
-  readonly residentBytes: number;
   /** Own CPU time and that of collected children. */
   readonly cpuUs: number;
 }
 
-const PAGE_BYTES = 4096;
 /** USER_HZ is 100 in every Linux ABI that Node runs on. */
 const TICK_US = 10_000;
 
@@ -39,8 +36,6 @@ export function parseStat(text: string): ProcessRow | undefined {
     state: fields[0] ?? "?",
     parentPid: field(4),
     cpuUs: (field(14) + field(15) + field(16) + field(17)) * TICK_US,
-    threads: field(20),
-    residentBytes: field(24) * PAGE_BYTES,
   };
 }
 
@@ -81,6 +76,22 @@ export function markerOf(pid: number): string | undefined {
     .split("\0")
     .find((candidate) => candidate.startsWith(`${MARKER}=`));
   return variable?.slice(MARKER.length + 1);
+}
+
+/**
+ * Memory that is the process's own: resident without files, plus what is swapped out. Shared memory
+ * counts in each process that has it mapped. 0 when the process is gone.
+ */
+export function readOwnMemory(pid: number): number {
+  return parseOwnMemory(readText(`/proc/${pid}/status`));
+}
+
+/** The same from the text of `/proc/<pid>/status`. */
+export function parseOwnMemory(status: string): number {
+  const kilobytes = ["RssAnon", "RssShmem", "VmSwap"].map((name) =>
+    Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1] ?? 0),
+  );
+  return kilobytes.reduce((sum, part) => sum + part, 0) * 1024;
 }
 
 /** Sends a signal; false when the process is gone or not ours. */

@@ -5,7 +5,6 @@
  */
 export const PROTECTIONS = [
   "ownUid",
-  "userNamespace",
   "nestedUserNamespaces",
   "capabilities",
   "seccomp",
@@ -20,7 +19,6 @@ export const PROTECTIONS = [
   "readOnlyRoot",
   "temporarySize",
   "descriptors",
-  "newSession",
   "openFilesLimit",
   "coreLimit",
   "memoryLimit",

@@ -10,6 +10,7 @@ import {
   descendants,
   markerOf,
   pidsWithMarker,
+  readOwnMemory,
   readProcess,
   readProcessTable,
   signalProcess,
@@ -55,7 +56,7 @@ export function createGroupTree(group: SandboxGroup, hierarchies: readonly Hiera
     },
     usage: () => {
       const usage = group.usage();
-      return countsMemory ? usage : { ...usage, memoryBytes: residentBytes(rows()) };
+      return countsMemory ? usage : { ...usage, memoryBytes: ownMemory(rows()) };
     },
     setCpuShares: (weight) => group.setCpuShares(weight),
     oomKills: () => Math.max(oomKills, group.oomKills()),
@@ -138,12 +139,12 @@ function signalGroup(rootPid: number, signal: NodeJS.Signals): void {
 
 function usageOf(members: readonly ProcessRow[]): SandboxUsage {
   return {
-    memoryBytes: residentBytes(members),
+    memoryBytes: ownMemory(members),
     cpuUs: members.reduce((sum, row) => sum + row.cpuUs, 0),
     processes: members.length,
   };
 }
 
-function residentBytes(members: readonly ProcessRow[]): number {
-  return members.reduce((sum, row) => sum + row.residentBytes, 0);
+function ownMemory(members: readonly ProcessRow[]): number {
+  return members.reduce((sum, row) => sum + readOwnMemory(row.pid), 0);
 }
