@@ -76,6 +76,7 @@ export {
   type StartRefusal,
   type StartReply,
   type StopInstanceHead,
+  type StopInstanceReply,
   type StopReason,
   type WatchHead,
   type WatchReply,

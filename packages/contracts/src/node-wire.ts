@@ -134,6 +134,10 @@ export interface StopInstanceHead {
   readonly op: "stop-instance";
   readonly instanceId: InstanceId;
 }
+export interface StopInstanceReply {
+  /** False when the instance is not, or no longer, there. */
+  readonly found: boolean;
+}
 
 export const INSTANCE_STATES = ["starting", "ready", "resting", "stopping"] as const;
 export type InstanceState = (typeof INSTANCE_STATES)[number];
