@@ -26,7 +26,7 @@ import {
   type ShelfDeps,
   type TreeContents,
 } from "./shelf.ts";
-import { archiveFile, type Archive } from "./spool.ts";
+import { acceptArchive, archiveFile, type Archive } from "./spool.ts";
 import { readTree, sealTree } from "./tree.ts";
 import { openWorkspaces, type Workspaces } from "./workspaces.ts";
 
@@ -154,6 +154,7 @@ function createStore(parts: Parts): CodeStore {
 }
 
 async function putArchive(parts: Parts, digest: string, archive: Archive): Promise<StoredSource> {
+  acceptArchive(archive);
   const there = await parts.sources.read(digest);
   if (there !== undefined) return storedSource(there);
   await admit(parts, 0);

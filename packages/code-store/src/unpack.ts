@@ -4,7 +4,7 @@ import { makeFolder, publishFolder, removeTree } from "./durable.ts";
 import { failCode, storing } from "./errors.ts";
 import { extractArchive, type UnpackedTree } from "./extract.ts";
 import { CODE_STORE_LIMITS, type ArchiveLimits } from "./limits.ts";
-import { archiveFile, type Archive } from "./spool.ts";
+import { acceptArchive, archiveFile, type Archive } from "./spool.ts";
 
 export interface UnpackOptions {
   readonly archive: Archive;
@@ -23,6 +23,7 @@ export async function unpackArchive(
   deps: { readonly random: Random },
   { archive, into, limits: changed }: UnpackOptions,
 ): Promise<UnpackedTree> {
+  acceptArchive(archive);
   const limits: ArchiveLimits = { ...CODE_STORE_LIMITS, ...changed };
   const token = Buffer.from(deps.random.bytes(12)).toString("hex");
   const workspace = join(dirname(into), `.unpack-${token}`);

@@ -62,7 +62,9 @@ async function isOwned(name: string): Promise<boolean> {
 async function startTimeOf(pid: number): Promise<string | undefined> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, "utf8");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[START_TIME_FIELD];
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    // A zombie writes nothing any more; it only waits for its parent to look.
+    return fields[0] === "Z" ? undefined : fields[START_TIME_FIELD];
   } catch (error) {
     if (!isErrno(error, "ENOENT", "ESRCH")) throw error;
     return process.platform === "linux" || !isAlive(pid) ? undefined : "0";
