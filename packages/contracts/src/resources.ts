@@ -151,8 +151,6 @@ export type LogLineResource = z.infer<typeof logLineResource>;
 export const invocationResource = z
   .object({
     requestId: z.string(),
-    app: z.string(),
-    function: z.string(),
     revisionId: z.string(),
     instanceId: z.string().nullable(),
     outcome: z.enum(OUTCOMES),

@@ -2,10 +2,11 @@ export { parseMeterSpool, type MeterBatch } from "./meter-spool.ts";
 export {
   expireRecords,
   insertRecords,
-  recordTables,
+  RECORD_TABLES,
   selectRecord,
   selectRecords,
   selectRecordsAfter,
+  type NumberedRecord,
   type RecordRow,
   type RecordSelection,
 } from "./records.ts";

@@ -4,51 +4,45 @@
  * nothing and nothing is counted twice.
  */
 import type { MeterRecord, Placement } from "@skerry/contracts";
-import type { StoreModule, Tx, TxStep } from "@skerry/store";
+import type { Tx, TxStep } from "@skerry/store";
 
-/** The tables; a module without procedures of its own. */
-export const recordTables = {
-  name: "invocation_records",
-  database: "telemetry",
-  migrations: [
-    {
-      version: 1,
-      sql: [
-        `CREATE TABLE invocation_records (
-          request_id @text PRIMARY KEY,
-          seq @integer NOT NULL UNIQUE,
-          function_id @text NOT NULL,
-          revision_id @text NOT NULL,
-          instance_id @text,
-          outcome @text NOT NULL,
-          cold_reason @text NOT NULL,
-          start_kind @text NOT NULL,
-          status @integer NOT NULL,
-          memory_mb @integer NOT NULL,
-          start_ms @real NOT NULL,
-          queue_us @integer NOT NULL,
-          place_us @integer NOT NULL,
-          boot_us @integer NOT NULL,
-          code_us @integer NOT NULL,
-          init_us @integer NOT NULL,
-          handler_us @integer NOT NULL,
-          bytes_in @integer NOT NULL,
-          bytes_out @integer NOT NULL,
-          billed_us @integer NOT NULL,
-          site @text NOT NULL,
-          zone @text NOT NULL,
-          placement_set @text NOT NULL
-        )`,
-        "CREATE INDEX invocation_records_by_function ON invocation_records (function_id, seq)",
-        "CREATE INDEX invocation_records_by_age ON invocation_records (start_ms)",
-      ],
-    },
-  ],
-  procedures: {},
-} as const satisfies StoreModule;
+/** SQL of the tables, for the first migration of the module that composes them. */
+export const RECORD_TABLES: readonly string[] = [
+  `CREATE TABLE invocation_records (
+  request_id @text PRIMARY KEY,
+  start_seq @integer NOT NULL,
+  seq @integer NOT NULL,
+  function_id @text NOT NULL,
+  revision_id @text NOT NULL,
+  instance_id @text,
+  outcome @text NOT NULL,
+  cold_reason @text NOT NULL,
+  start_kind @text NOT NULL,
+  status @integer NOT NULL,
+  memory_mb @integer NOT NULL,
+  start_ms @real NOT NULL,
+  queue_us @integer NOT NULL,
+  place_us @integer NOT NULL,
+  boot_us @integer NOT NULL,
+  code_us @integer NOT NULL,
+  init_us @integer NOT NULL,
+  handler_us @integer NOT NULL,
+  bytes_in @integer NOT NULL,
+  bytes_out @integer NOT NULL,
+  billed_us @integer NOT NULL,
+  site @text NOT NULL,
+  zone @text NOT NULL,
+  placement_set @text NOT NULL
+)`,
+  "CREATE INDEX invocation_records_by_function ON invocation_records (function_id, seq)",
+  "CREATE INDEX invocation_records_by_age ON invocation_records (start_ms)",
+];
 
 export interface RecordRow {
   readonly request_id: string;
+  /** Place of the START line in the function's log. */
+  readonly start_seq: number;
+  /** Place of the END line; REPORT has the next number. */
   readonly seq: number;
   readonly function_id: string;
   readonly revision_id: string;
@@ -74,29 +68,32 @@ export interface RecordRow {
 }
 
 const COLUMNS =
-  "request_id, seq, function_id, revision_id, instance_id, outcome, cold_reason, start_kind, status, memory_mb, " +
+  "request_id, start_seq, seq, function_id, revision_id, instance_id, outcome, cold_reason, start_kind, status, memory_mb, " +
   "start_ms, queue_us, place_us, boot_us, code_us, init_us, handler_us, bytes_in, bytes_out, billed_us, " +
   "site, zone, placement_set";
 const MARKS = COLUMNS.split(",")
   .map(() => "?")
   .join(", ");
 
-/** Appends records with ascending numbers from `seqFrom`; those known already are left out. Returns the next number. */
+/** A record with the numbers of its START and END lines. */
+export interface NumberedRecord {
+  readonly startSeq: number;
+  readonly seq: number;
+  readonly record: MeterRecord;
+}
+
+/** Appends records; those known already are left out. */
 export function* insertRecords(
   tx: Tx,
-  args: {
-    readonly seqFrom: number;
-    readonly records: readonly MeterRecord[];
-    readonly placement: Placement;
-  },
-): TxStep<number> {
+  args: { readonly records: readonly NumberedRecord[]; readonly placement: Placement },
+): TxStep<void> {
   const { site, zone, set } = args.placement;
-  let seq = args.seqFrom;
-  for (const r of args.records) {
+  for (const { startSeq, seq, record: r } of args.records) {
     yield* tx.run(
       `INSERT INTO invocation_records (${COLUMNS}) VALUES (${MARKS}) ON CONFLICT (request_id) DO NOTHING`,
       [
         r.requestId,
+        startSeq,
         seq,
         r.functionId,
         r.revisionId,
@@ -121,9 +118,7 @@ export function* insertRecords(
         set,
       ],
     );
-    seq += 1;
   }
-  return seq;
 }
 
 export function* selectRecord(tx: Tx, requestId: string): TxStep<RecordRow | undefined> {
@@ -148,7 +143,7 @@ export function* selectRecords(tx: Tx, selection: RecordSelection): TxStep<reado
   );
 }
 
-/** Records of a function in order of arrival, for its log. */
+/** Records of a function whose START or END lies after a place in its log, in order of their END. */
 export function* selectRecordsAfter(
   tx: Tx,
   selection: {
@@ -161,10 +156,10 @@ export function* selectRecordsAfter(
   const { functionId, requestId, after, limit } = selection;
   if (requestId !== undefined) {
     const row = yield* selectRecord(tx, requestId);
-    return row !== undefined && row.function_id === functionId && row.seq > after ? [row] : [];
+    return row?.function_id === functionId && row.seq + 1 > after ? [row] : [];
   }
   return yield* tx.all<RecordRow>(
-    "SELECT * FROM invocation_records WHERE function_id = ? AND seq > ? ORDER BY seq LIMIT ?",
+    "SELECT * FROM invocation_records WHERE function_id = ? AND seq + 1 > ? ORDER BY seq LIMIT ?",
     [functionId, after, limit],
   );
 }

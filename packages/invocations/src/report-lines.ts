@@ -2,29 +2,32 @@
 import type { RecordRow } from "./records.ts";
 
 export interface ReportLine {
+  /** Place in the function's log. */
+  readonly seq: number;
   readonly atMs: number;
-  /** Sorts lines of the same millisecond: START before what the code wrote, END and REPORT after. */
-  readonly order: -1 | 1 | 2;
   readonly level: "info" | "error";
   readonly text: string;
 }
 
 export function reportLines(row: RecordRow): readonly ReportLine[] {
-  const waitedUs = row.queue_us;
-  const beganMs = row.start_ms + waitedUs / 1_000;
-  const endedMs = beganMs + row.handler_us / 1_000;
+  const endedMs = endOf(row);
   const level = row.outcome === "ok" ? "info" : "error";
   const id = row.request_id;
   return [
     {
+      seq: row.start_seq,
       atMs: row.start_ms,
-      order: -1,
       level: "info",
       text: `START ${id} revision ${row.revision_id}`,
     },
-    { atMs: endedMs, order: 1, level, text: `END ${id} ${row.outcome} ${row.status}` },
-    { atMs: endedMs, order: 2, level, text: `REPORT ${id} ${reportFacts(row)}` },
+    { seq: row.seq, atMs: endedMs, level, text: `END ${id} ${row.outcome} ${row.status}` },
+    { seq: row.seq + 1, atMs: endedMs, level, text: `REPORT ${id} ${reportFacts(row)}` },
   ];
+}
+
+/** When the handler answered, wall milliseconds. */
+export function endOf(row: Pick<RecordRow, "start_ms" | "queue_us" | "handler_us">): number {
+  return row.start_ms + (row.queue_us + row.handler_us) / 1_000;
 }
 
 function reportFacts(row: RecordRow): string {

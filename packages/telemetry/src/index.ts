@@ -1,11 +1,12 @@
 export {
   expireLogLines,
   insertLogLines,
-  logLinesTables,
+  LOG_LINE_TABLES,
   parseSpooledLines,
   selectLogLines,
   type LogLineRow,
   type LogSelection,
+  type NumberedLine,
 } from "./log-lines.ts";
 export {
   listSpools,

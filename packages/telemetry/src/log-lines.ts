@@ -4,35 +4,25 @@
  * in are one commit. `seq` orders lines and records together and comes from that transaction.
  */
 import type { SpooledLogLine } from "@skerry/contracts";
-import type { StoreModule, Tx, TxStep } from "@skerry/store";
+import type { Tx, TxStep } from "@skerry/store";
 
-/** The tables; a module without procedures of its own. */
-export const logLinesTables = {
-  name: "log_lines",
-  database: "telemetry",
-  migrations: [
-    {
-      version: 1,
-      sql: [
-        `CREATE TABLE log_lines (
-          seq @integer PRIMARY KEY,
-          function_id @text NOT NULL,
-          revision_id @text NOT NULL,
-          instance_id @text NOT NULL,
-          request_id @text,
-          at_ms @integer NOT NULL,
-          level @text NOT NULL,
-          stream @text NOT NULL,
-          text @text NOT NULL
-        )`,
-        "CREATE INDEX log_lines_by_function ON log_lines (function_id, seq)",
-        "CREATE INDEX log_lines_by_request ON log_lines (request_id)",
-        "CREATE INDEX log_lines_by_age ON log_lines (at_ms)",
-      ],
-    },
-  ],
-  procedures: {},
-} as const satisfies StoreModule;
+/** SQL of the tables, for the first migration of the module that composes them. */
+export const LOG_LINE_TABLES: readonly string[] = [
+  `CREATE TABLE log_lines (
+    seq @integer PRIMARY KEY,
+    function_id @text NOT NULL,
+    revision_id @text NOT NULL,
+    instance_id @text NOT NULL,
+    request_id @text,
+    at_ms @integer NOT NULL,
+    level @text NOT NULL,
+    stream @text NOT NULL,
+    text @text NOT NULL
+  )`,
+  "CREATE INDEX log_lines_by_function ON log_lines (function_id, seq)",
+  "CREATE INDEX log_lines_by_request ON log_lines (request_id)",
+  "CREATE INDEX log_lines_by_age ON log_lines (at_ms)",
+];
 
 export interface LogLineRow {
   readonly seq: number;
@@ -46,21 +36,20 @@ export interface LogLineRow {
   readonly text: string;
 }
 
-/** Appends lines with ascending numbers from `seqFrom`; returns the next free number. */
-export function* insertLogLines(
-  tx: Tx,
-  args: { readonly seqFrom: number; readonly lines: readonly SpooledLogLine[] },
-): TxStep<number> {
-  let seq = args.seqFrom;
-  for (const line of args.lines) {
+/** A line with the number it was given. */
+export interface NumberedLine {
+  readonly seq: number;
+  readonly line: SpooledLogLine;
+}
+
+export function* insertLogLines(tx: Tx, lines: readonly NumberedLine[]): TxStep<void> {
+  for (const { seq, line } of lines) {
     yield* tx.run(
-      `INSERT INTO log_lines (seq, function_id, revision_id, instance_id, request_id, at_ms, level, stream, text)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO log_lines (seq, function_id, revision_id, instance_id, request_id, at_ms, level,
+         stream, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       [seq, line.f, line.v, line.i, line.r ?? null, Math.round(line.t), line.l, line.s, line.m],
     );
-    seq += 1;
   }
-  return seq;
 }
 
 export interface LogSelection {

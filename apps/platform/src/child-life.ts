@@ -1,0 +1,53 @@
+/**
+ * The life of one role's process as the supervisor sees it: started, ready, asked to leave, ended, started again with
+ * growing pauses while it keeps failing. Pure; the supervisor performs.
+ */
+export type ChildLife =
+  | { readonly kind: "starting"; readonly failures: number }
+  | { readonly kind: "up"; readonly sinceMs: number; readonly failures: number }
+  | { readonly kind: "draining" }
+  | { readonly kind: "ended" };
+
+export type ChildEvent =
+  | { readonly kind: "ready" }
+  | { readonly kind: "drainAsked" }
+  | { readonly kind: "exited" };
+
+/** What follows: nothing, or a replacement after a pause. */
+export type ChildEffect = {
+  readonly kind: "replace";
+  readonly afterMs: number;
+  readonly failures: number;
+};
+
+const RESTART_MS_MAX = 5_000;
+/** A process that was up this long has not failed at once. */
+const HEALTHY_AFTER_MS = 10_000;
+
+export function decideChild(
+  life: ChildLife,
+  event: ChildEvent,
+  nowMs: number,
+): { readonly life: ChildLife; readonly effects: readonly ChildEffect[] } {
+  switch (event.kind) {
+    case "ready":
+      return life.kind === "starting"
+        ? { life: { kind: "up", sinceMs: nowMs, failures: life.failures }, effects: [] }
+        : { life, effects: [] };
+    case "drainAsked":
+      return life.kind === "ended"
+        ? { life, effects: [] }
+        : { life: { kind: "draining" }, effects: [] };
+    case "exited":
+      return { life: { kind: "ended" }, effects: afterExit(life, nowMs) };
+  }
+}
+
+/** A process that was told to leave is not replaced by its own end. */
+function afterExit(life: ChildLife, nowMs: number): readonly ChildEffect[] {
+  if (life.kind === "draining" || life.kind === "ended") return [];
+  const healthy = life.kind === "up" && nowMs - life.sinceMs >= HEALTHY_AFTER_MS;
+  const failures = healthy ? 0 : life.failures + 1;
+  const afterMs = failures <= 1 ? 0 : Math.min(RESTART_MS_MAX, 50 * 2 ** failures);
+  return [{ kind: "replace", afterMs, failures }];
+}

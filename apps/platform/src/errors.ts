@@ -1,0 +1,39 @@
+import { defineReasons } from "@skerry/base";
+
+export const fail = defineReasons({
+  PLATFORM_RUNNING_ALREADY: {
+    code: "FAILED_PRECONDITION",
+    message: "A platform with the home {home} is running already (process {pid}).",
+    hint: "Stop that one, or start this one with another SKERRY_HOME and other ports.",
+    retryable: false,
+    audience: "user",
+  },
+  PORT_IN_USE: {
+    code: "FAILED_PRECONDITION",
+    message: "The {what} cannot listen on {host}:{port}: {why}.",
+    hint: "Stop what listens there, or choose another port with {flag}.",
+    retryable: false,
+    audience: "user",
+  },
+  HOME_UNUSABLE: {
+    code: "FAILED_PRECONDITION",
+    message: "The home {home} cannot be used: {why}.",
+    hint: "Choose a directory that this user owns with SKERRY_HOME.",
+    retryable: false,
+    audience: "user",
+  },
+  FLAG_UNKNOWN: {
+    code: "INVALID_ARGUMENT",
+    message: "{problem}",
+    hint: "See `npm start -- --help`.",
+    retryable: false,
+    audience: "user",
+  },
+  ROLE_FAILED: {
+    code: "UNAVAILABLE",
+    message: "The role {role} did not become ready: {why}.",
+    hint: "Its last words are in {logFile}.",
+    retryable: true,
+    audience: "operator",
+  },
+});

@@ -1,0 +1,76 @@
+/** What a person meets first: an example that answers, and the lines that say where everything is. */
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import type { Log } from "@skerry/base";
+import type { PlatformConfig } from "@skerry/contracts";
+import type { Layout } from "./layout.ts";
+
+export interface Ports {
+  readonly apiPort: number;
+  readonly gatewayPort: number;
+}
+
+const EXAMPLE = new URL("../../../examples/hello", import.meta.url);
+const CLI = new URL("../../../packages/cli/src/main.ts", import.meta.url);
+const DEPLOY_TIMEOUT_MS = 60_000;
+
+/** Deploys `examples/hello` as a user would, when there is no app at all. A failure is told, not fatal. */
+export async function deployExample(
+  options: Ports & { readonly config: PlatformConfig; readonly layout: Layout; readonly log: Log },
+): Promise<void> {
+  try {
+    const { items } = (await cli(options, ["ls", "--json"])) as { items: unknown[] };
+    if (items.length === 0) await cli(options, ["deploy", fileURLToPath(EXAMPLE), "--json"]);
+  } catch (error) {
+    options.log.error("the example was not deployed", { error: String(error) });
+  }
+}
+
+async function cli(
+  { config, apiPort, gatewayPort }: Ports & { readonly config: PlatformConfig },
+  args: readonly string[],
+): Promise<unknown> {
+  const { stdout } = await promisify(execFile)(process.execPath, [fileURLToPath(CLI), ...args], {
+    timeout: DEPLOY_TIMEOUT_MS,
+    env: {
+      ...process.env,
+      SKERRY_HOME: config.home,
+      SKERRY_API: `http://${config.host}:${apiPort}`,
+      SKERRY_GATEWAY: `http://${config.host}:${gatewayPort}`,
+    },
+  });
+  return JSON.parse(stdout);
+}
+
+export function banner(
+  facts: Ports & {
+    readonly config: PlatformConfig;
+    readonly layout: Layout;
+    readonly facts: Readonly<Record<string, string>>;
+    readonly readyMs: number;
+  },
+): string {
+  const { config, layout, apiPort, gatewayPort, readyMs } = facts;
+  const gateway = `http://${config.host}:${gatewayPort}`;
+  const raise = facts.facts["raise"] ?? "";
+  const lines = [
+    `Skerry is ready (${(readyMs / 1_000).toFixed(1)} s).`,
+    "",
+    `  Gateway   ${gateway}`,
+    `  API       http://${config.host}:${apiPort}`,
+    `  Key       ${layout.adminKeyFile}`,
+    `  Sandbox   ${facts.facts["sandbox"] ?? "unknown"}`,
+    ...raise
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => `            raise it: ${line}`),
+    "",
+    ...(config.example
+      ? ["Try it:", "", `  curl '${gateway}/-/examples/hello/?name=you'`, ""]
+      : []),
+    "Stop with Ctrl-C.",
+    "",
+  ];
+  return lines.join("\n");
+}

@@ -1,0 +1,94 @@
+/**
+ * What lies where under the platform's home. Directories that sandboxes mount are open to other uids (0755), because an
+ * instance has a uid of its own; everything with secrets or state is closed (0700).
+ */
+import { chmodSync, mkdirSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { fail } from "./errors.ts";
+
+export interface Layout {
+  readonly home: string;
+  readonly run: string;
+  readonly state: string;
+  readonly code: string;
+  readonly runtimes: string;
+  readonly tools: string;
+  readonly instances: string;
+  readonly builds: string;
+  readonly sandboxes: string;
+  readonly meterSpool: string;
+  readonly logSpool: string;
+  readonly snapshots: string;
+  readonly logFile: string;
+  readonly adminKeyFile: string;
+  readonly nodeFile: string;
+  readonly configFile: string;
+  readonly controlSocket: string;
+  readonly supervisorSocket: string;
+  readonly lockFile: string;
+}
+
+/** `/var/lib/skerry` for root, `~/.skerry` for everyone else. */
+export function defaultHome(): string {
+  return process.getuid?.() === 0 ? "/var/lib/skerry" : join(homedir(), ".skerry");
+}
+
+export function layoutOf(home: string): Layout {
+  const at = (...parts: string[]): string => join(home, ...parts);
+  return {
+    home,
+    run: at("run"),
+    state: at("state"),
+    code: at("code"),
+    runtimes: at("runtimes"),
+    tools: at("tools"),
+    instances: at("instances"),
+    builds: at("builds"),
+    sandboxes: at("sandboxes"),
+    meterSpool: at("spool", "meter"),
+    logSpool: at("spool", "logs"),
+    snapshots: at("snapshots"),
+    logFile: at("log", "platform.jsonl"),
+    adminKeyFile: at("admin.key"),
+    nodeFile: at("node.json"),
+    configFile: at("config.json"),
+    controlSocket: at("run", "control.sock"),
+    supervisorSocket: at("run", "supervisor.sock"),
+    lockFile: at("run", "supervisor.json"),
+  };
+}
+
+/** Makes what is missing. Throws HOME_UNUSABLE. */
+export function prepareHome(layout: Layout): void {
+  const open = [
+    layout.home,
+    layout.code,
+    layout.runtimes,
+    layout.tools,
+    layout.instances,
+    layout.builds,
+    layout.sandboxes,
+  ];
+  const closed = [
+    layout.run,
+    layout.state,
+    layout.meterSpool,
+    layout.logSpool,
+    layout.snapshots,
+    join(layout.home, "log"),
+    join(layout.home, "spool"),
+  ];
+  try {
+    for (const directory of open) makeDirectory(directory, 0o755);
+    for (const directory of closed) makeDirectory(directory, 0o700);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw fail("HOME_UNUSABLE", { home: layout.home, why }, error);
+  }
+}
+
+function makeDirectory(directory: string, mode: number): void {
+  mkdirSync(directory, { recursive: true });
+  chmodSync(directory, mode);
+}

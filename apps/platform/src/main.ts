@@ -1,0 +1,100 @@
+/**
+ * The one composition root. Without `--as-role` it is the supervisor; with it, one of the roles. Start order: ports,
+ * then gateway, control and agent at once; stop order: gateway, agent, control.
+ */
+import { connect } from "node:net";
+import { fileURLToPath } from "node:url";
+import { exitCodeOf, PlatformError } from "@skerry/base";
+import { banner, deployExample } from "./first-run.ts";
+import { lockHome } from "./home-lock.ts";
+import { layoutOf, prepareHome } from "./layout.ts";
+import { openPlatformLog } from "./platform-log.ts";
+import { startAgentRole } from "./roles/agent.ts";
+import { startControlRole } from "./roles/control.ts";
+import { startGatewayRole } from "./roles/gateway.ts";
+import { runRole } from "./roles/role-context.ts";
+import { helpText, readSettings, type Invocation } from "./settings.ts";
+import { Supervisor } from "./supervisor.ts";
+
+const ROLES = { control: startControlRole, gateway: startGatewayRole, agent: startAgentRole };
+
+async function main(argv: readonly string[]): Promise<void> {
+  const [mark, role, id] = argv;
+  if (mark === "--as-role" && (role === "control" || role === "gateway" || role === "agent")) {
+    await runRole({ role, id: id ?? role }, ROLES[role]);
+    return;
+  }
+  const invocation = readSettings(argv, process.env);
+  if (invocation.help) process.stdout.write(helpText());
+  else if (invocation.words.length > 0) await askSupervisor(invocation);
+  else await supervise(invocation);
+}
+
+async function supervise({ config }: Invocation): Promise<void> {
+  const startedMs = performance.now();
+  const layout = layoutOf(config.home);
+  prepareHome(layout);
+  const unlock = lockHome(layout.home, layout.lockFile);
+  const log = openPlatformLog({ file: layout.logFile, level: config.logLevel, role: "supervisor" });
+  const main = fileURLToPath(import.meta.url);
+  const supervisor = new Supervisor({ config, layout, log, main });
+  const stop = stopOnSignals(supervisor, config.drainDeadlineMs, unlock);
+  try {
+    await supervisor.start();
+  } catch (error) {
+    await stop(0);
+    throw error;
+  }
+  const facts = { ...supervisor.factsOf("control"), ...supervisor.factsOf("agent") };
+  const ports = { apiPort: supervisor.apiPort, gatewayPort: supervisor.gatewayPort };
+  const readyMs = performance.now() - startedMs;
+  if (config.example) await deployExample({ config, layout, log, ...ports });
+  process.stdout.write(banner({ config, layout, facts, readyMs, ...ports }));
+}
+
+/** The first signal drains; a second one ends everything at once. */
+function stopOnSignals(
+  supervisor: Supervisor,
+  drainDeadlineMs: number,
+  unlock: () => void,
+): (deadlineMs: number) => Promise<void> {
+  let stopping: Promise<void> | undefined;
+  const stop = (deadlineMs: number): Promise<void> => {
+    stopping ??= supervisor.stop(deadlineMs).finally(unlock);
+    return stopping;
+  };
+  const onSignal = (): void => {
+    if (stopping !== undefined) {
+      supervisor.killAll();
+      return;
+    }
+    process.stdout.write(
+      "\nStopping: running requests are finished first. Ctrl-C again ends at once.\n",
+    );
+    void stop(drainDeadlineMs).then(() => process.exit(0));
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
+  return stop;
+}
+
+async function askSupervisor({ config, words }: Invocation): Promise<void> {
+  const socket = connect(layoutOf(config.home).supervisorSocket);
+  const answer = await new Promise<string>((resolve, reject) => {
+    let text = "";
+    socket.setEncoding("utf8");
+    socket.on("data", (part: string) => (text += part));
+    socket.once("error", reject);
+    socket.once("end", () => resolve(text.trim()));
+    socket.end(`${words.join(" ")}\n`);
+  });
+  process.stdout.write(`${answer}\n`);
+  if (answer !== "ok") process.exit(1);
+}
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  const known = PlatformError.is(error) ? error : undefined;
+  const { code, message, hint } = PlatformError.from(error);
+  process.stderr.write(`skerry: ${message}\n${hint === "" ? "" : `  ${hint}\n`}`);
+  if (known === undefined) process.stderr.write(`${String((error as Error).stack ?? error)}\n`);
+  process.exit(exitCodeOf(code));
+});

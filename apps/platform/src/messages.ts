@@ -1,0 +1,25 @@
+/** What supervisor and roles say to each other over process IPC; descriptors travel beside `instance`. */
+import type { GatewayId } from "@skerry/base";
+import type { InstanceGrant } from "@skerry/contracts";
+
+export type RoleName = "control" | "gateway" | "agent";
+
+/** An agent process that gateways can reach. */
+export interface AgentAddress {
+  readonly id: string;
+  readonly socketPath: string;
+}
+
+export type ToSupervisor =
+  | { readonly op: "ready"; readonly facts: Readonly<Record<string, string>> }
+  | { readonly op: "failed"; readonly message: string; readonly hint: string }
+  /** Agent → gateway, with the instance's link. */
+  | { readonly op: "instance"; readonly to: GatewayId; readonly grant: InstanceGrant }
+  /** A leaving gateway → the next one, with the instance's link. */
+  | { readonly op: "hand-over"; readonly grant: InstanceGrant };
+
+export type ToRole =
+  | { readonly op: "agents"; readonly agents: readonly AgentAddress[] }
+  | { readonly op: "instance"; readonly grant: InstanceGrant; readonly handedOver: boolean }
+  /** Finish what is under way, then exit with code 0. */
+  | { readonly op: "drain"; readonly deadlineMs: number };

@@ -1,0 +1,39 @@
+/** The platform's own log: JSON lines in a file for machines, warnings and errors in short on stderr for people. */
+import { appendFileSync, renameSync, statSync } from "node:fs";
+import { createLog, type Log, type LogLevel } from "@skerry/base";
+
+const ORDER: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+const FILE_BYTES_MAX = 32 << 20;
+
+export function openPlatformLog(options: {
+  readonly file: string;
+  readonly level: LogLevel;
+  readonly role: string;
+}): Log {
+  let bytes = sizeOf(options.file);
+  const write = (level: LogLevel, message: string, fields: object): void => {
+    if (ORDER.indexOf(level) < ORDER.indexOf(options.level)) return;
+    const at = new Date().toISOString();
+    const line = `${JSON.stringify({ at, level, role: options.role, pid: process.pid, message, ...fields })}\n`;
+    try {
+      if (bytes > FILE_BYTES_MAX) {
+        renameSync(options.file, `${options.file}.1`);
+        bytes = 0;
+      }
+      appendFileSync(options.file, line, { mode: 0o600 });
+      bytes += line.length;
+    } catch {
+      process.stderr.write(line);
+    }
+    if (level === "error") process.stderr.write(`skerry ${options.role}: ${message}\n`);
+  };
+  return createLog(write);
+}
+
+function sizeOf(file: string): number {
+  try {
+    return statSync(file).size;
+  } catch {
+    return 0;
+  }
+}

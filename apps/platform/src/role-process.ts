@@ -1,0 +1,81 @@
+/** One child process with a role: its IPC channel, the listening socket it inherits, and its life. */
+import { spawn, type ChildProcess } from "node:child_process";
+import type { Socket } from "node:net";
+import { decideChild, type ChildEffect, type ChildEvent, type ChildLife } from "./child-life.ts";
+import type { RoleName, ToRole, ToSupervisor } from "./messages.ts";
+
+export interface RoleProcessOptions {
+  readonly role: RoleName;
+  /** Id of this process: `gw_…` for gateways, free text for others. */
+  readonly id: string;
+  readonly main: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** Listening socket that the role inherits as descriptor 4. */
+  readonly listenFd: number | undefined;
+  readonly failures: number;
+}
+
+export interface RoleListener {
+  message(from: RoleProcess, message: ToSupervisor, socket: Socket | undefined): void;
+  ended(process: RoleProcess, effects: readonly ChildEffect[]): void;
+}
+
+/** Descriptor under which a role finds its listening socket. */
+export const LISTEN_FD = 4;
+
+export class RoleProcess {
+  readonly role: RoleName;
+  readonly id: string;
+  readonly child: ChildProcess;
+  readonly exited: Promise<void>;
+  facts: Readonly<Record<string, string>> = {};
+  #life: ChildLife;
+
+  constructor(options: RoleProcessOptions, listener: RoleListener) {
+    this.role = options.role;
+    this.id = options.id;
+    this.#life = { kind: "starting", failures: options.failures };
+    this.child = spawn(process.execPath, [options.main, "--as-role", options.role, options.id], {
+      stdio: ["ignore", "ignore", "inherit", "ipc", options.listenFd ?? "ignore"],
+      env: { ...process.env, ...options.env },
+    });
+    this.child.on("message", (message, handle) => {
+      listener.message(this, message as ToSupervisor, handle as Socket | undefined);
+    });
+    this.exited = new Promise((resolve) => {
+      this.child.once("error", () => resolve());
+      this.child.once("exit", () => resolve());
+    });
+    void this.exited.then(() => listener.ended(this, this.apply({ kind: "exited" })));
+  }
+
+  get life(): ChildLife["kind"] {
+    return this.#life.kind;
+  }
+
+  apply(event: ChildEvent): readonly ChildEffect[] {
+    const { life, effects } = decideChild(this.#life, event, performance.now());
+    this.#life = life;
+    return effects;
+  }
+
+  /** Sends a message, with a descriptor that is given away. A process that is gone loses both. */
+  send(message: ToRole, socket?: Socket): void {
+    if (!this.child.connected) {
+      socket?.destroy();
+      return;
+    }
+    this.child.send(message, socket, {}, (error) => {
+      if (error !== null) socket?.destroy();
+    });
+  }
+
+  /** Asks the process to finish and leave; kills it when it has not after the deadline. */
+  async drain(deadlineMs: number): Promise<void> {
+    this.apply({ kind: "drainAsked" });
+    this.send({ op: "drain", deadlineMs });
+    const timer = setTimeout(() => this.child.kill("SIGKILL"), deadlineMs + 5_000);
+    await this.exited;
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,115 @@
+/** The agent role: sandboxes, instances and builds of this machine. */
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { isId, type NodeId } from "@skerry/base";
+import { openCodeStore } from "@skerry/code-store";
+import { ConfigFollower } from "@skerry/config-follower";
+import { LOCAL_PLACEMENT } from "@skerry/contracts";
+import { prepareBuildTool, prepareRuntimeBuild, startAgent, type Agent } from "@skerry/node-agent";
+import { openSandboxDriver } from "@skerry/sandbox";
+import { openSpoolWriter } from "@skerry/telemetry";
+import { RELEASE, type RoleContext, type RunningRole } from "./role-context.ts";
+
+export async function startAgentRole(context: RoleContext): Promise<RunningRole> {
+  const { clock, config, ids, layout, log, random } = context;
+  const sandboxes = await openSandboxDriver(
+    { clock, log },
+    {
+      home: layout.sandboxes,
+      uidRange: { first: config.uidFirst, count: config.uidCount },
+      ...(config.sandbox === "auto" ? {} : { rung: config.sandbox }),
+    },
+  );
+  const socketPath = join(layout.run, `agent-${context.id}.sock`);
+  // While one agent replaces another, what lies around is in use by the old one.
+  if (context.alone) await sweepLeftovers(context, sandboxes);
+  const [runtime, buildTool, nodeId] = await Promise.all([
+    prepareRuntimeBuild({
+      runtimesDirectory: layout.runtimes,
+      nodeBinary: process.execPath,
+      nodeVersion: process.version,
+    }),
+    prepareBuildTool(layout.tools),
+    readNodeId(context),
+  ]);
+  const code = await openCodeStore({ clock, log, random }, { directory: layout.code });
+  const logSpool = openSpoolWriter(
+    { clock, log },
+    { directory: join(layout.logSpool, context.id), pid: process.pid },
+  );
+  let agent: Agent | undefined;
+  const follower = new ConfigFollower(
+    { clock, random, log },
+    {
+      socketPath: layout.controlSocket,
+      snapshotPath: join(layout.snapshots, "agent.json"),
+      hello: { role: "agent", id: context.id, nodeId, build: RELEASE },
+      onChange: () => agent?.configChanged(),
+      accept: (opened) => (agent as Agent).acceptFromControl(opened),
+    },
+  );
+  agent = await startAgent(
+    {
+      clock,
+      log,
+      ids,
+      sandboxes,
+      code,
+      runtime,
+      config: follower.fold,
+      logSpool,
+      buildTool,
+      buildsDirectory: layout.builds,
+      handOff: (to, grant, socket) => context.send({ op: "instance", to, grant }, socket),
+    },
+    {
+      nodeId,
+      placement: LOCAL_PLACEMENT,
+      instancesDirectory: layout.instances,
+      socketPath,
+      blanks: config.blanks,
+      buildLabel: RELEASE,
+    },
+  );
+  const end = async (): Promise<void> => {
+    await agent?.close();
+    await sandboxes.close();
+    await follower.close();
+    await logSpool.close();
+    await rm(socketPath, { force: true });
+  };
+  const { label, raise } = sandboxes.level;
+  return {
+    facts: { socketPath, sandbox: label, raise: raise.join("\n") },
+    drain: async (deadlineMs) => {
+      await agent?.drain(deadlineMs);
+      await end();
+    },
+    abandon: end,
+  };
+}
+
+async function sweepLeftovers(
+  { layout, log }: RoleContext,
+  sandboxes: Awaited<ReturnType<typeof openSandboxDriver>>,
+): Promise<void> {
+  const swept = await sandboxes.sweep();
+  if (swept.processes > 0) log.warn("ended what an earlier run left", { ...swept });
+  for (const name of await readdir(layout.run)) {
+    if (/^agent-.*\.sock$/.test(name)) await rm(join(layout.run, name), { force: true });
+  }
+  for (const directory of [layout.instances, layout.builds]) {
+    await rm(directory, { recursive: true, force: true });
+    await mkdir(directory, { recursive: true, mode: 0o755 });
+  }
+}
+
+/** A node keeps its id as long as its home. */
+async function readNodeId({ ids, layout }: RoleContext): Promise<NodeId> {
+  const text = await readFile(layout.nodeFile, "utf8").catch(() => "{}");
+  const { nodeId } = JSON.parse(text) as { nodeId?: unknown };
+  if (isId("node", nodeId)) return nodeId;
+  const fresh = ids.id("node");
+  await writeFile(layout.nodeFile, JSON.stringify({ format: 1, nodeId: fresh }), { mode: 0o600 });
+  return fresh;
+}

@@ -1,0 +1,118 @@
+/** What every role process has: its configuration, clock, log, ids and the channel to the supervisor. */
+import type { Socket } from "node:net";
+import {
+  createIdSource,
+  PlatformError,
+  systemClock,
+  systemRandom,
+  type Clock,
+  type IdSource,
+  type Log,
+  type Random,
+} from "@skerry/base";
+import { parseInput, platformConfig, type PlatformConfig } from "@skerry/contracts";
+import { layoutOf, type Layout } from "../layout.ts";
+import type { RoleName, ToRole, ToSupervisor } from "../messages.ts";
+import { openPlatformLog } from "../platform-log.ts";
+
+export interface RoleContext {
+  readonly role: RoleName;
+  readonly id: string;
+  /** No other process of this role runs for the same home. */
+  readonly alone: boolean;
+  readonly config: PlatformConfig;
+  readonly layout: Layout;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly ids: IdSource;
+  readonly log: Log;
+  /** Resolves when the message has left; a socket is given away. */
+  send(message: ToSupervisor, socket?: Socket): Promise<void>;
+}
+
+/** A role that is serving. */
+export interface RunningRole {
+  readonly facts: Readonly<Record<string, string>>;
+  onMessage?(message: ToRole, socket: Socket | undefined): void;
+  /** Finishes what is under way; the process exits afterwards. */
+  drain(deadlineMs: number): Promise<void>;
+  /** The supervisor is gone: leave nothing behind, at once. */
+  abandon?(): Promise<void>;
+}
+
+export const RELEASE = "0.1.0";
+
+/** Runs `start` as the role of this process until it is drained or the supervisor is gone. */
+export async function runRole(
+  names: { readonly role: RoleName; readonly id: string },
+  start: (context: RoleContext) => Promise<RunningRole>,
+): Promise<void> {
+  const context = openContext(names);
+  const early: { message: ToRole; socket: Socket | undefined }[] = [];
+  let running: RunningRole | undefined;
+  process.on("message", (message: ToRole, handle) => {
+    const socket = handle as Socket | undefined;
+    if (running === undefined) early.push({ message, socket });
+    else receive(context, running, { message, socket });
+  });
+  process.once("disconnect", () => {
+    void (running?.abandon?.() ?? Promise.resolve()).finally(() => process.exit(0));
+  });
+  // Terminals send these to the whole group; the supervisor decides what happens.
+  process.on("SIGINT", () => undefined);
+  process.on("SIGTERM", () => undefined);
+  process.on("SIGHUP", () => undefined);
+  process.on("uncaughtException", (error) => {
+    context.log.error("the role failed and ends", { error: error.stack ?? String(error) });
+    process.exit(70);
+  });
+  try {
+    running = await start(context);
+    await context.send({ op: "ready", facts: running.facts });
+    for (const one of early) receive(context, running, one);
+  } catch (error) {
+    const { message, hint, cause } = PlatformError.from(error);
+    context.log.error("the role cannot start", { error: message, cause: String(cause ?? "") });
+    await context.send({ op: "failed", message, hint }).catch(() => undefined);
+    process.exit(1);
+  }
+}
+
+function receive(
+  context: RoleContext,
+  running: RunningRole,
+  { message, socket }: { readonly message: ToRole; readonly socket: Socket | undefined },
+): void {
+  if (message.op !== "drain") {
+    running.onMessage?.(message, socket);
+    return;
+  }
+  void running
+    .drain(message.deadlineMs)
+    .catch((error: unknown) => context.log.error("draining failed", { error: String(error) }))
+    .finally(() => process.exit(0));
+}
+
+function openContext({ role, id }: { readonly role: RoleName; readonly id: string }): RoleContext {
+  const value: unknown = JSON.parse(process.env["SKERRY_ROLE_CONFIG"] ?? "{}");
+  const config = parseInput(platformConfig, value, "role configuration");
+  const layout = layoutOf(config.home);
+  const clock = systemClock();
+  const random = systemRandom();
+  return {
+    role,
+    id,
+    alone: process.env["SKERRY_ROLE_ALONE"] === "true",
+    config,
+    layout,
+    clock,
+    random,
+    ids: createIdSource({ clock, random }),
+    log: openPlatformLog({ file: layout.logFile, level: config.logLevel, role }),
+    send: (message, socket) =>
+      new Promise((resolve, reject) => {
+        if (process.send === undefined) return resolve();
+        process.send(message, socket, {}, (error) => (error === null ? resolve() : reject(error)));
+      }),
+  };
+}

@@ -1,0 +1,271 @@
+/**
+ * The supervisor: owns the listening sockets and the role processes, passes instances' links from agents to gateways,
+ * and replaces a role without losing a request. It holds no state worth saving and does nothing per request.
+ */
+import { createServer, type Server, type Socket } from "node:net";
+import { chmodSync, rmSync } from "node:fs";
+import { createIdSource, systemClock, systemRandom, type IdSource, type Log } from "@skerry/base";
+import type { InstanceGrant, PlatformConfig } from "@skerry/contracts";
+import type { ChildEffect } from "./child-life.ts";
+import { fail } from "./errors.ts";
+import type { Layout } from "./layout.ts";
+import { bindPort, type BoundPort } from "./listeners.ts";
+import type { AgentAddress, RoleName, ToSupervisor } from "./messages.ts";
+import { RoleProcess, type RoleListener } from "./role-process.ts";
+
+export interface SupervisorOptions {
+  readonly config: PlatformConfig;
+  readonly layout: Layout;
+  readonly log: Log;
+  /** The program that runs with `--as-role`. */
+  readonly main: string;
+}
+
+const READY_DEADLINE_MS = 30_000;
+
+export class Supervisor implements RoleListener {
+  readonly #options: SupervisorOptions;
+  readonly #ids: IdSource = createIdSource({ clock: systemClock(), random: systemRandom() });
+  readonly #processes = new Set<RoleProcess>();
+  readonly #waiting = new Map<RoleProcess, { ready: () => void; failed: (error: Error) => void }>();
+  readonly #ports: { readonly api: BoundPort; readonly gateway: BoundPort };
+  #admin: Server | undefined;
+  #stopping = false;
+
+  /** Binds the ports; throws PORT_IN_USE before anything was started. */
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    const { host, apiPort, gatewayPort } = options.config;
+    const api = bindPort({ what: "control API", host, port: apiPort, flag: "--api-port" });
+    try {
+      const gateway = bindPort({
+        what: "gateway",
+        host,
+        port: gatewayPort,
+        flag: "--gateway-port",
+      });
+      this.#ports = { api, gateway };
+    } catch (error) {
+      api.close();
+      throw error;
+    }
+  }
+
+  get apiPort(): number {
+    return this.#ports.api.port;
+  }
+
+  get gatewayPort(): number {
+    return this.#ports.gateway.port;
+  }
+
+  /** What the ready roles said about themselves. */
+  factsOf(role: RoleName): Readonly<Record<string, string>> {
+    return this.#of(role)[0]?.facts ?? {};
+  }
+
+  /** Starts every role and resolves when all are ready. Throws ROLE_FAILED. */
+  async start(): Promise<void> {
+    const gateways = Array.from({ length: this.#options.config.gateways }, () =>
+      this.#launch("gateway", 0),
+    );
+    await Promise.all([this.#launch("control", 0), this.#launch("agent", 0), ...gateways]);
+    await this.#listenForAdmin();
+  }
+
+  /** Replaces the processes of a role, one after the other, without a failed request. */
+  async restart(role: RoleName): Promise<void> {
+    for (const old of this.#of(role)) {
+      if (role === "control") {
+        await old.drain(this.#options.config.drainDeadlineMs);
+        await this.#launch(role, 0);
+      } else {
+        await this.#launch(role, 0);
+        await old.drain(this.#options.config.drainDeadlineMs);
+        if (role === "agent") this.#tellAgents();
+      }
+    }
+  }
+
+  /** Drains front to back and ends everything. */
+  async stop(deadlineMs: number): Promise<void> {
+    this.#stopping = true;
+    this.#admin?.close();
+    for (const role of ["gateway", "agent", "control"] as const) {
+      await Promise.all(this.#of(role).map((process) => process.drain(deadlineMs)));
+    }
+    this.killAll();
+    await Promise.all([...this.#processes].map((process) => process.exited));
+    this.#ports.api.close();
+    this.#ports.gateway.close();
+  }
+
+  /** Ends every role at once, without a grace. */
+  killAll(): void {
+    for (const { child } of this.#processes) child.kill("SIGKILL");
+  }
+
+  message(from: RoleProcess, message: ToSupervisor, socket: Socket | undefined): void {
+    switch (message.op) {
+      case "ready":
+        from.facts = message.facts;
+        from.apply({ kind: "ready" });
+        this.#waiting.get(from)?.ready();
+        this.#waiting.delete(from);
+        this.#tellAgents();
+        return;
+      case "failed":
+        this.#waiting
+          .get(from)
+          ?.failed(this.#roleFailed(from.role, `${message.message} ${message.hint}`));
+        this.#waiting.delete(from);
+        return;
+      case "instance":
+        this.#passOn(this.#gateway(message.to), {
+          grant: message.grant,
+          handedOver: false,
+          socket,
+        });
+        return;
+      case "hand-over": {
+        const next = this.#of("gateway").find(
+          (gateway) => gateway !== from && gateway.life === "up",
+        );
+        this.#passOn(next, { grant: message.grant, handedOver: true, socket });
+      }
+    }
+  }
+
+  ended(process: RoleProcess, effects: readonly ChildEffect[]): void {
+    this.#processes.delete(process);
+    const why = `it ended (${process.child.signalCode ?? process.child.exitCode ?? "not started"})`;
+    this.#waiting.get(process)?.failed(this.#roleFailed(process.role, why));
+    this.#waiting.delete(process);
+    if (process.role === "agent") this.#tellAgents();
+    if (this.#stopping) return;
+    for (const effect of effects) {
+      this.#options.log.warn("a role ended and is started again", { role: process.role, why });
+      setTimeout(() => {
+        if (this.#stopping) return;
+        this.#launch(process.role, effect.failures).catch((error: unknown) => {
+          this.#options.log.error("a role did not start", {
+            role: process.role,
+            error: String(error),
+          });
+        });
+      }, effect.afterMs);
+    }
+  }
+
+  #of(role: RoleName): readonly RoleProcess[] {
+    return [...this.#processes].filter((process) => process.role === role);
+  }
+
+  #gateway(id: string): RoleProcess | undefined {
+    return this.#of("gateway").find((gateway) => gateway.id === id);
+  }
+
+  /** Without a receiver the link is closed, by which the instance ends itself. */
+  #passOn(
+    to: RoleProcess | undefined,
+    link: {
+      readonly grant: InstanceGrant;
+      readonly handedOver: boolean;
+      readonly socket: Socket | undefined;
+    },
+  ): void {
+    const { grant, handedOver, socket } = link;
+    if (to === undefined) socket?.destroy();
+    else to.send({ op: "instance", grant, handedOver }, socket);
+  }
+
+  #tellAgents(): void {
+    const agents: AgentAddress[] = this.#of("agent")
+      .filter((agent) => agent.life === "up" || agent.life === "draining")
+      .flatMap((agent) => {
+        const socketPath = agent.facts["socketPath"];
+        return socketPath === undefined ? [] : [{ id: agent.id, socketPath }];
+      });
+    for (const gateway of this.#of("gateway")) gateway.send({ op: "agents", agents });
+  }
+
+  #launch(role: RoleName, failures: number): Promise<void> {
+    const { config, main } = this.#options;
+    const launched = new RoleProcess(
+      {
+        role,
+        id: role === "gateway" ? this.#ids.id("gw") : this.#ids.requestId(),
+        main,
+        env: this.#roleEnv(role, config),
+        listenFd: role === "agent" ? undefined : this.#portOf(role).fd,
+        failures,
+      },
+      this,
+    );
+    this.#processes.add(launched);
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => {
+        launched.child.kill("SIGKILL");
+        reject(this.#roleFailed(role, `not ready after ${READY_DEADLINE_MS} ms`));
+      }, READY_DEADLINE_MS);
+      const settle = (run: () => void): void => {
+        clearTimeout(late);
+        run();
+      };
+      this.#waiting.set(launched, {
+        ready: () => settle(resolve),
+        failed: (error) => settle(() => reject(error)),
+      });
+    });
+  }
+
+  #portOf(role: "control" | "gateway"): BoundPort {
+    return role === "control" ? this.#ports.api : this.#ports.gateway;
+  }
+
+  /** Roles get the whole configuration as one value, so that all run with the same. */
+  #roleEnv(role: RoleName, config: PlatformConfig): Readonly<Record<string, string>> {
+    const inForce = { ...config, apiPort: this.apiPort, gatewayPort: this.gatewayPort };
+    return {
+      SKERRY_ROLE_CONFIG: JSON.stringify(inForce),
+      SKERRY_ROLE_ALONE: String(this.#of(role).length === 0),
+      NODE_ENV: "production",
+    };
+  }
+
+  #roleFailed(role: RoleName, why: string): Error {
+    return fail("ROLE_FAILED", { role, why, logFile: this.#options.layout.logFile });
+  }
+
+  /** `npm start -- restart ROLE` and tests ask here; only the platform's own user may. */
+  async #listenForAdmin(): Promise<void> {
+    const path = this.#options.layout.supervisorSocket;
+    rmSync(path, { force: true });
+    const server = createServer((socket) => {
+      socket.setEncoding("utf8");
+      socket.on("error", () => undefined);
+      socket.once("data", (line: string) => {
+        void this.#obey(line.trim()).then((answer) => socket.end(`${answer}\n`));
+      });
+    });
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(path, resolve);
+    });
+    chmodSync(path, 0o600);
+    this.#admin = server;
+  }
+
+  async #obey(line: string): Promise<string> {
+    const [verb, role] = line.split(" ");
+    if (verb !== "restart" || (role !== "control" && role !== "gateway" && role !== "agent")) {
+      return "error: say `restart control`, `restart gateway` or `restart agent`";
+    }
+    try {
+      await this.restart(role);
+      return "ok";
+    } catch (error) {
+      return `error: ${error instanceof Error ? error.message : String(error)}`;
+    }
+  }
+}

@@ -1,0 +1,3 @@
+export { Collector, type CollectorDeps, type CollectorOptions } from "./collector.ts";
+export { TelemetryQueries, type LogRequest } from "./queries.ts";
+export { storeModule, storeModuleUrl, type SpoolKind } from "./store-module.ts";

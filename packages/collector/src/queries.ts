@@ -1,0 +1,160 @@
+/** Reads logs and records back in the words of the API. */
+import type { FunctionId, RequestId } from "@skerry/base";
+import { invalid, type InvocationResource, type LogLineResource } from "@skerry/contracts";
+import { reportLines, type RecordRow } from "@skerry/invocations";
+import type { Store } from "@skerry/store";
+import type { LogLineRow } from "@skerry/telemetry";
+import { storeModule } from "./store-module.ts";
+
+export interface LogRequest {
+  readonly functionId: FunctionId;
+  readonly requestId?: RequestId;
+  readonly after?: string;
+}
+
+const PAGE = 500;
+
+export class TelemetryQueries {
+  readonly #store: Pick<Store, "call">;
+  #waiters: (() => void)[] = [];
+
+  constructor(store: Pick<Store, "call">) {
+    this.#store = store;
+  }
+
+  /** Wakes those who follow. */
+  taken(): void {
+    for (const wake of this.#waiters.splice(0)) wake();
+  }
+
+  /** Log lines, oldest first, with START, END and REPORT rendered in between. */
+  async list(args: LogRequest & { readonly limit: number }): Promise<readonly LogLineResource[]> {
+    const after = seqOf(args.after);
+    const { functionId, requestId, limit } = args;
+    const selection = { functionId, requestId, after, limit };
+    const { lines, records } = await this.#store.call(storeModule, "readLog", selection);
+    return [
+      ...lines.map((row) => fromRow(row)),
+      ...records.flatMap((record) => fromRecord(record, after)),
+    ]
+      .toSorted((a, b) => Number(a.cursor) - Number(b.cursor))
+      .slice(0, limit);
+  }
+
+  /** What is there and then every new line until the signal aborts. */
+  async *follow(
+    args: LogRequest & { readonly signal: AbortSignal },
+  ): AsyncGenerator<LogLineResource, void, void> {
+    const { signal, ...request } = args;
+    let { after } = request;
+    while (!signal.aborted) {
+      const more = this.#nextTaken(signal);
+      const page = await this.list({
+        ...request,
+        ...(after === undefined ? {} : { after }),
+        limit: PAGE,
+      });
+      yield* page;
+      after = page.at(-1)?.cursor ?? after;
+      if (page.length < PAGE) await more;
+    }
+  }
+
+  /** A page of records, newest first. */
+  async records(args: {
+    readonly functionId: FunctionId;
+    readonly cursor?: string;
+    readonly limit: number;
+  }): Promise<{
+    readonly items: readonly InvocationResource[];
+    readonly nextCursor: string | null;
+  }> {
+    const { functionId, cursor, limit } = args;
+    const before = cursor === undefined ? undefined : seqOf(cursor);
+    const rows = await this.#store.call(storeModule, "readRecords", { functionId, before, limit });
+    const last = rows.at(-1);
+    return {
+      items: rows.map(recordResource),
+      nextCursor: rows.length < limit || last === undefined ? null : String(last.seq),
+    };
+  }
+
+  /** One record, if it is the function's. */
+  async record(args: {
+    readonly functionId: FunctionId;
+    readonly requestId: RequestId;
+  }): Promise<InvocationResource | undefined> {
+    const row = await this.#store.call(storeModule, "readRecord", args.requestId);
+    return row?.function_id === args.functionId ? recordResource(row) : undefined;
+  }
+
+  #nextTaken(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiters.push(resolve);
+      signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+  }
+}
+
+function seqOf(cursor: string | undefined): number {
+  if (cursor === undefined) return 0;
+  const seq = /^\d{1,15}$/.test(cursor) ? Number(cursor) : Number.NaN;
+  if (Number.isNaN(seq)) throw invalid("cursor", ["it was not given out by this API"]);
+  return seq;
+}
+
+function fromRow(row: LogLineRow): LogLineResource {
+  return {
+    at: new Date(row.at_ms).toISOString(),
+    level: row.level as LogLineResource["level"],
+    stream: row.stream as LogLineResource["stream"],
+    requestId: row.request_id,
+    instanceId: row.instance_id,
+    revisionId: row.revision_id,
+    text: row.text,
+    cursor: String(row.seq),
+  };
+}
+
+function fromRecord(row: RecordRow, after: number): readonly LogLineResource[] {
+  return reportLines(row)
+    .filter(({ seq }) => seq > after)
+    .map(({ seq, atMs, level, text }) => ({
+      at: new Date(atMs).toISOString(),
+      level,
+      stream: "platform",
+      requestId: row.request_id,
+      instanceId: row.instance_id,
+      revisionId: row.revision_id,
+      text,
+      cursor: String(seq),
+    }));
+}
+
+function recordResource(row: RecordRow): InvocationResource {
+  return {
+    requestId: row.request_id,
+    revisionId: row.revision_id,
+    instanceId: row.instance_id,
+    outcome: row.outcome as InvocationResource["outcome"],
+    status: row.status,
+    startedAt: new Date(row.start_ms).toISOString(),
+    coldReason: row.cold_reason as InvocationResource["coldReason"],
+    startKind: row.start_kind as InvocationResource["startKind"],
+    stagesMs: {
+      queue: row.queue_us / 1_000,
+      place: row.place_us / 1_000,
+      boot: row.boot_us / 1_000,
+      code: row.code_us / 1_000,
+      init: row.init_us / 1_000,
+      handler: row.handler_us / 1_000,
+    },
+    billedMs: row.billed_us / 1_000,
+    memoryMb: row.memory_mb,
+    bytesIn: row.bytes_in,
+    bytesOut: row.bytes_out,
+    site: row.site,
+    zone: row.zone,
+    set: row.placement_set,
+  };
+}

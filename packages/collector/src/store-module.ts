@@ -1,0 +1,179 @@
+/**
+ * The telemetry database: log lines and invocation records in one order, and how far each spool was taken in. Rows and
+ * position are one commit, so a crash counts nothing twice and loses nothing. Imported again by the store's worker.
+ */
+import type { MeterRecord, Placement, SpooledLogLine } from "@skerry/contracts";
+import {
+  expireRecords,
+  insertRecords,
+  RECORD_TABLES,
+  selectRecord,
+  selectRecords,
+  selectRecordsAfter,
+  type NumberedRecord,
+  type RecordRow,
+  type RecordSelection,
+} from "@skerry/invocations";
+import { defineStoreModule, type Tx, type TxStep } from "@skerry/store";
+import {
+  expireLogLines,
+  insertLogLines,
+  LOG_LINE_TABLES,
+  selectLogLines,
+  type LogLineRow,
+  type LogSelection,
+  type NumberedLine,
+  type SpoolPosition,
+} from "@skerry/telemetry";
+
+/** Which kind of records a spool holds. */
+export type SpoolKind = "meter" | "logs";
+
+export interface KeptPosition extends SpoolPosition {
+  readonly kind: SpoolKind;
+}
+
+const TABLES = [
+  `CREATE TABLE spool_positions (
+    kind @text NOT NULL,
+    writer @text NOT NULL,
+    segment @integer NOT NULL,
+    position @integer NOT NULL,
+    PRIMARY KEY (kind, writer)
+  )`,
+  "CREATE TABLE collector_seq (id @integer PRIMARY KEY, next @integer NOT NULL)",
+  "INSERT INTO collector_seq (id, next) VALUES (1, 1)",
+];
+
+function* positions(tx: Tx, _args: null): TxStep<readonly KeptPosition[]> {
+  const rows = yield* tx.all<{ kind: string; writer: string; segment: number; position: number }>(
+    "SELECT kind, writer, segment, position FROM spool_positions",
+  );
+  return rows.map((row) => ({
+    kind: row.kind as SpoolKind,
+    writer: row.writer,
+    segment: row.segment,
+    offset: row.position,
+  }));
+}
+
+/** What one round of collecting found, of all spools together. */
+export interface Collected {
+  readonly lines: readonly SpooledLogLine[];
+  readonly records: readonly MeterRecord[];
+  readonly placement: Placement;
+  readonly positions: readonly KeptPosition[];
+}
+
+function* take(tx: Tx, found: Collected): TxStep<void> {
+  const row = yield* tx.get<{ next: number }>("SELECT next FROM collector_seq WHERE id = 1");
+  const numbered = inOrder(found, row?.next ?? 1);
+  yield* insertLogLines(tx, numbered.lines);
+  yield* insertRecords(tx, { records: numbered.records, placement: found.placement });
+  yield* tx.run("UPDATE collector_seq SET next = ? WHERE id = 1", [numbered.next]);
+  for (const { kind, writer, segment, offset } of found.positions) {
+    yield* tx.run(
+      `INSERT INTO spool_positions (kind, writer, segment, position) VALUES (?, ?, ?, ?)
+       ON CONFLICT (kind, writer) DO UPDATE SET segment = excluded.segment, position = excluded.position`,
+      [kind, writer, segment, offset],
+    );
+  }
+}
+
+/** Numbers everything by time: START before what the code wrote in that millisecond, END and REPORT after it. */
+function inOrder(
+  found: Collected,
+  first: number,
+): {
+  readonly lines: readonly NumberedLine[];
+  readonly records: readonly NumberedRecord[];
+  readonly next: number;
+} {
+  const starts = new Map<MeterRecord, number>();
+  const lines: NumberedLine[] = [];
+  const records: NumberedRecord[] = [];
+  let next = first;
+  const events = [
+    ...found.records.map((record) => ({
+      at: record.startWallMs,
+      order: 0,
+      record,
+      line: undefined,
+    })),
+    ...found.lines.map((line) => ({ at: line.t, order: 1, record: undefined, line })),
+    ...found.records.map((record) => ({ at: endedMs(record), order: 2, record, line: undefined })),
+  ].toSorted((a, b) => Math.floor(a.at) - Math.floor(b.at) || a.order - b.order);
+  for (const { order, record, line } of events) {
+    if (line !== undefined) lines.push({ seq: next, line });
+    else if (order === 0) starts.set(record, next);
+    else {
+      records.push({ startSeq: starts.get(record) ?? next, seq: next, record });
+      next += 1;
+    }
+    next += 1;
+  }
+  return { lines, records, next };
+}
+
+function endedMs(record: MeterRecord): number {
+  return record.startWallMs + (record.queueUs + record.handlerUs) / 1_000;
+}
+
+function* forgetSpool(
+  tx: Tx,
+  args: { readonly kind: SpoolKind; readonly writer: string },
+): TxStep<void> {
+  yield* tx.run("DELETE FROM spool_positions WHERE kind = ? AND writer = ?", [
+    args.kind,
+    args.writer,
+  ]);
+}
+
+function* readLog(
+  tx: Tx,
+  selection: LogSelection,
+): TxStep<{ readonly lines: readonly LogLineRow[]; readonly records: readonly RecordRow[] }> {
+  const lines = yield* selectLogLines(tx, selection);
+  const records = yield* selectRecordsAfter(tx, selection);
+  return { lines, records };
+}
+
+function* readRecords(tx: Tx, selection: RecordSelection): TxStep<readonly RecordRow[]> {
+  return yield* selectRecords(tx, selection);
+}
+
+function* readRecord(tx: Tx, requestId: string): TxStep<RecordRow | undefined> {
+  return yield* selectRecord(tx, requestId);
+}
+
+/** Totals over everything that was taken in, for reconciling. */
+function* totals(
+  tx: Tx,
+  _args: null,
+): TxStep<{ readonly records: number; readonly lines: number; readonly billedUs: number }> {
+  const records = yield* tx.get<{ n: number; billed: number }>(
+    "SELECT COUNT(*) AS n, COALESCE(SUM(billed_us), 0) AS billed FROM invocation_records",
+  );
+  const lines = yield* tx.get<{ n: number }>("SELECT COUNT(*) AS n FROM log_lines");
+  return { records: records?.n ?? 0, lines: lines?.n ?? 0, billedUs: records?.billed ?? 0 };
+}
+
+function* expire(
+  tx: Tx,
+  args: { readonly beforeMs: number; readonly limit: number },
+): TxStep<number> {
+  const lines = yield* expireLogLines(tx, args);
+  const records = yield* expireRecords(tx, args);
+  return lines + records;
+}
+
+export const storeModule = defineStoreModule({
+  name: "collector",
+  database: "telemetry",
+  migrations: [{ version: 1, sql: [...LOG_LINE_TABLES, ...RECORD_TABLES, ...TABLES] }],
+  procedures: { positions, take, forgetSpool, readLog, readRecords, readRecord, totals, expire },
+  reads: ["positions", "readLog", "readRecords", "readRecord", "totals"],
+});
+
+/** Where the store's worker finds the module. */
+export const storeModuleUrl = import.meta.url;
