@@ -1,7 +1,7 @@
 /**
- * A real PostgreSQL for tests: a cluster of its own in a temporary directory, on a unix socket only, owned by a user
- * that is not root (initdb refuses root), with fsync on. Its text sorts by ICU English, so that a test notices SQL
- * that relies on the order of bytes without saying so.
+ * A real PostgreSQL for tests: a cluster of its own in a temporary directory, on a unix socket
+ * only, owned by a user that is not root (initdb refuses root), with fsync on. Its text sorts by
+ * ICU English, so that a test notices SQL that relies on the order of bytes without saying so.
  */
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -20,12 +20,18 @@ export interface PostgresServer {
   readonly socketDirectory: string;
   /** Ends every server process at once without a checkpoint, as a crash does. */
   crash(): Promise<void>;
-  /** Starts the server again on the same files, with further settings if wanted; it must not be running. */
+  /**
+   * Starts the server again on the same files, with further settings if wanted; it must not be
+   * running.
+   */
   start(settings?: Readonly<Record<string, string>>): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** The directory with `initdb` and `postgres`: PATH first, then Debian's newest; undefined when absent. */
+/**
+ * The directory with `initdb` and `postgres`: PATH first, then Debian's newest; undefined when
+ * absent.
+ */
 export function findPostgres(): string | undefined {
   const onPath = (process.env["PATH"] ?? "").split(delimiter);
   const versions = existsSync(DEBIAN_ROOT) ? readdirSync(DEBIAN_ROOT) : [];
@@ -37,7 +43,10 @@ export function findPostgres(): string | undefined {
   );
 }
 
-/** False where PostgreSQL is absent on a developer's machine; in CI its absence fails the test instead. */
+/**
+ * False where PostgreSQL is absent on a developer's machine; in CI its absence fails the test
+ * instead.
+ */
 export function hasPostgres(): boolean {
   return findPostgres() !== undefined || process.env["CI"] !== undefined;
 }

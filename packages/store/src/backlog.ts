@@ -1,4 +1,7 @@
-/** The bound on calls that a store has accepted and not yet answered, by number and by bytes of their arguments. */
+/**
+ * The bound on calls that a store has accepted and not yet answered, by number and by bytes of
+ * their arguments.
+ */
 import { storeError } from "./errors.ts";
 import { STORE_LIMITS } from "./limits.ts";
 import { approximateBytes } from "./values.ts";
@@ -11,9 +14,12 @@ export class Backlog {
   #calls = 0;
   #bytes = 0;
   #isClosed = false;
-  #onIdle: (() => void)[] = [];
+  readonly #onIdle: (() => void)[] = [];
 
-  /** Throws `STORE_CLOSED` or `STORE_BACKLOG_FULL`; a call larger than the bound is let in when it is alone. */
+  /**
+   * Throws `STORE_CLOSED` or `STORE_BACKLOG_FULL`; a call larger than the bound is let in when it
+   * is alone.
+   */
   enter(args: unknown): Release {
     if (this.#isClosed) throw storeError("STORE_CLOSED");
     const bytes = approximateBytes(args);

@@ -4,7 +4,7 @@ const REASONS = {
   STORE_BACKLOG_FULL: {
     code: "RESOURCE_EXHAUSTED",
     message: "The store has {calls} calls ({bytes} bytes) waiting, which is its limit.",
-    hint: "Retry later with backoff; if it persists, the disk or the database is too slow for the load.",
+    hint: "Retry later with backoff; if it persists, the disk or the database is too slow.",
     retryable: true,
     audience: "user",
   },
@@ -160,5 +160,8 @@ const REASONS = {
   },
 } as const;
 
-/** The store's only error constructor. Its reasons are the closed list of what a store can reject with. */
+/**
+ * The store's only error constructor. Its reasons are the closed list of what a store can reject
+ * with.
+ */
 export const storeError: ReasonFactory<typeof REASONS> = defineReasons(REASONS);

@@ -14,7 +14,9 @@ function sqliteError(errcode: number): Error {
 const IO_ERROR_FSYNC = 1034;
 const FULL = 13;
 
-/** A real database in memory with the conformance tables, and the parts of it that a test replaces. */
+/**
+ * A real database in memory with the conformance tables, and the parts of it that a test replaces.
+ */
 function open(overrides: (real: Connection) => Partial<Connection>): GroupCommit {
   const real = openConnection(":memory:");
   for (const { sql } of conformance.migrations) {

@@ -1,10 +1,12 @@
 /**
- * Group commit: the calls that wait for one database share one transaction and one flush, each in a savepoint of its
- * own, and are answered after the COMMIT. This is why a durable call costs a fraction of an fsync under load.
+ * Group commit: the calls that wait for one database share one transaction and one flush, each in a
+ * savepoint of its own, and are answered after the COMMIT. This is why a durable call costs a
+ * fraction of an fsync under load.
  *
- * Invariants: no answer before COMMIT returned; a call that fails undoes itself alone; when COMMIT fails nobody is
- * answered with success. Out of space: the calls run again one by one, so that reads and small writes still pass.
- * A broken connection (I/O error): everyone fails, and the file is opened anew before the next group.
+ * Invariants: no answer before COMMIT returned; a call that fails undoes itself alone; when COMMIT
+ * fails nobody is answered with success. Out of space: the calls run again one by one, so that
+ * reads and small writes still pass. A broken connection (I/O error): everyone fails, and the file
+ * is opened anew before the next group.
  */
 import type { PlatformError } from "@skerry/base";
 import { storeError } from "./errors.ts";
@@ -100,7 +102,10 @@ export class GroupCommit {
     return step.value;
   }
 
-  /** SQLite ends the transaction by itself after some errors; then every call of the group is undone. */
+  /**
+   * SQLite ends the transaction by itself after some errors; then every call of the group is
+   * undone.
+   */
   #execute(request: TxRequest, procedure: RunnableProcedure): TxReply {
     try {
       return this.#connection.execute(request, procedure);

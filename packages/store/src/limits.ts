@@ -17,7 +17,10 @@ export const STORE_LIMITS = {
   /** PostgreSQL: wait between those attempts, doubling with jitter. */
   retryDelayMsMin: 2,
   retryDelayMsMax: 250,
-  /** PostgreSQL: to connect, and to wait for a free connection of the pool; then `STORE_UNAVAILABLE`. */
+  /**
+   * PostgreSQL: to connect, and to wait for a free connection of the pool; then
+   * `STORE_UNAVAILABLE`.
+   */
   connectTimeoutMs: 10_000,
   /** PostgreSQL: the server stops a statement after this time; then `STORE_TIMEOUT`. */
   statementTimeoutMs: 30_000,

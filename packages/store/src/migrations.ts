@@ -1,12 +1,16 @@
 /**
- * Which migrations an opened database still needs. Decided purely; each engine performs the list in one transaction.
- * The table `skerry_schema` says what each module has; the row of module `store` is the format of the whole.
+ * Which migrations an opened database still needs. Decided purely; each engine performs the list in
+ * one transaction. The table `skerry_schema` says what each module has; the row of module `store`
+ * is the format of the whole.
  */
 import { storeError } from "./errors.ts";
 import { translateMigration, type Dialect } from "./portable-sql.ts";
 import type { StoreModule } from "./port.ts";
 
-/** The format of a store's files and of `skerry_schema` itself. Grows when an older release could not read them. */
+/**
+ * The format of a store's files and of `skerry_schema` itself. Grows when an older release could
+ * not read them.
+ */
 export const STORE_FORMAT = 1;
 
 /** The name under which `STORE_FORMAT` is recorded; no module may have it. */
@@ -58,7 +62,9 @@ function assertNotNewer(what: string, found: number, known: number): void {
   if (found > known) throw storeError("STORE_FORMAT_NEWER", { what, found, known });
 }
 
-/** Throws `STORE_MODULE_INVALID` for duplicate names, gaps in versions, or reads that do not exist. */
+/**
+ * Throws `STORE_MODULE_INVALID` for duplicate names, gaps in versions, or reads that do not exist.
+ */
 export function assertModules(modules: readonly StoreModule[]): void {
   const seen = new Set([STORE_MODULE_NAME]);
   for (const module of modules) {

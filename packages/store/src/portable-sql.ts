@@ -1,9 +1,11 @@
 /**
- * SQL is written once. This module turns the portable text into one engine's dialect: `?` stays for SQLite and
- * becomes `$n` for PostgreSQL, column types are tokens, and what does not mean the same on both is refused.
+ * SQL is written once. This module turns the portable text into one engine's dialect: `?` stays for
+ * SQLite and becomes `$n` for PostgreSQL, column types are tokens, and what does not mean the same
+ * on both is refused.
  *
- * Tokens: `@text`, `@integer`, `@real`, `@bytes`. Text compares by code point on both engines, hence COLLATE "C" on
- * PostgreSQL; tables are STRICT on SQLite, so that both refuse a value of the wrong type.
+ * Tokens: `@text`, `@integer`, `@real`, `@bytes`. Text compares by code point on both engines,
+ * hence COLLATE "C" on PostgreSQL; tables are STRICT on SQLite, so that both refuse a value of the
+ * wrong type.
  */
 import { storeError } from "./errors.ts";
 
@@ -26,7 +28,10 @@ const COLUMN_TYPES: Readonly<Record<Dialect, Readonly<Record<string, string>>>> 
   },
 };
 
-/** Literals, quoted names, comments, parameters, tokens, separators and words; the rest passes unseen. */
+/**
+ * Literals, quoted names, comments, parameters, tokens, separators and words; the rest passes
+ * unseen.
+ */
 const PIECES =
   /'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\*[\s\S]*?\*\/|\?|(?:\bAS\s+)?@[a-z]+|;|\b\w+\b/gi;
 const WRITING_WORD = /^(?:INSERT|UPDATE|DELETE)$/i;
@@ -39,7 +44,7 @@ const OPAQUE = /^(?:'|"|--|\/\*)/;
 
 const STATEMENT_START = /^\s*(?:SELECT|INSERT|UPDATE|DELETE|WITH|VALUES)\b/i;
 const MIGRATION_START =
-  /^\s*(?:CREATE\s+(?:TABLE|INDEX|UNIQUE\s+INDEX)|ALTER\s+TABLE\s+\w+\s+ADD\s+COLUMN|INSERT|UPDATE)\b/i;
+  /^\s*(?:CREATE (?:TABLE|(?:UNIQUE )?INDEX)|ALTER TABLE \w+ ADD COLUMN|INSERT|UPDATE)\b/i;
 const CREATE_TABLE = /^\s*CREATE\s+TABLE\b/i;
 
 /** One statement of a procedure. Throws `STORE_STATEMENT_REFUSED`. */
@@ -50,7 +55,10 @@ export function translateStatement(sql: string, dialect: Dialect): EngineSql {
   return translate(sql, dialect);
 }
 
-/** One statement of a migration. Throws `STORE_STATEMENT_REFUSED`, also for whatever takes something away. */
+/**
+ * One statement of a migration. Throws `STORE_STATEMENT_REFUSED`, also for whatever takes something
+ * away.
+ */
 export function translateMigration(sql: string, dialect: Dialect): string {
   if (!MIGRATION_START.test(sql)) {
     throw refuse("migrations create and add only, so that the last release keeps working", sql);

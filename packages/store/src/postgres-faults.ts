@@ -1,9 +1,15 @@
-/** What an error of `pg` means. SQLSTATE classes: postgresql.org/docs/current/errcodes-appendix.html. */
+/**
+ * What an error of `pg` means. SQLSTATE classes:
+ * postgresql.org/docs/current/errcodes-appendix.html.
+ */
 import pg from "pg";
 import { PlatformError } from "@skerry/base";
 import { storeError } from "./errors.ts";
 
-/** Where in a transaction the error came. A lost connection leaves the outcome open during the commit only. */
+/**
+ * Where in a transaction the error came. A lost connection leaves the outcome open during the
+ * commit only.
+ */
 export type PostgresStage = "body" | "commit";
 
 export interface PostgresFault {
@@ -22,7 +28,10 @@ const DISK_FULL = "53100";
 const QUERY_CANCELED = "57014";
 const READ_ONLY_TRANSACTION = "25006";
 
-/** SQLSTATE classes after which the connection is of no use: connection, resources, operator intervention. */
+/**
+ * SQLSTATE classes after which the connection is of no use: connection, resources, operator
+ * intervention.
+ */
 const LOST_CLASSES = new Set(["08", "53", "57", "58", "XX"]);
 
 /** Total: classifies anything thrown while a transaction ran on a connection. */
@@ -71,7 +80,9 @@ export function connectionError(thrown: unknown): PlatformError {
   return storeError("STORE_UNAVAILABLE", details, thrown);
 }
 
-/** Undefined for what did not come from the server: sockets, timeouts, the driver's own refusals. */
+/**
+ * Undefined for what did not come from the server: sockets, timeouts, the driver's own refusals.
+ */
 function sqlState(thrown: unknown): string | undefined {
   return thrown instanceof pg.DatabaseError ? thrown.code : undefined;
 }

@@ -1,4 +1,7 @@
-/** Opening a database of PostgreSQL: what is refused, and the tables brought up to date in one transaction. */
+/**
+ * Opening a database of PostgreSQL: what is refused, and the tables brought up to date in one
+ * transaction.
+ */
 import type { Pool, PoolClient } from "pg";
 import { storeError } from "./errors.ts";
 import {
@@ -25,7 +28,9 @@ interface MigrateOptions {
   readonly wallMs: number;
 }
 
-/** Checks version and settings, then migrates. Several programs may open the same schema at once. */
+/**
+ * Checks version and settings, then migrates. Several programs may open the same schema at once.
+ */
 export async function migratePostgres(pool: Pool, options: MigrateOptions): Promise<void> {
   const client = await pool.connect();
   let isDone = false;

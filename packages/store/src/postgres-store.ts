@@ -1,6 +1,7 @@
 /**
- * The store on PostgreSQL ≥ 15: a pool, one SERIALIZABLE transaction for each call, retried with backoff when it lost
- * against others. Settings with which an acknowledged commit can be lost are refused at the start.
+ * The store on PostgreSQL ≥ 15: a pool, one SERIALIZABLE transaction for each call, retried with
+ * backoff when it lost against others. Settings with which an acknowledged commit can be lost are
+ * refused at the start.
  */
 import pg, { type Pool, type PoolClient } from "pg";
 import { assert, backoffMs, delay, type Clock, type Log, type Random } from "@skerry/base";
@@ -74,7 +75,10 @@ function createPool(options: { url: string; poolMax: number; schema: string }): 
   });
 }
 
-/** Session settings go with the connection's start, so that no connection of the pool is without them. */
+/**
+ * Session settings go with the connection's start, so that no connection of the pool is without
+ * them.
+ */
 function withSettings(url: string, settings: Readonly<Record<string, string>>): string {
   if (!URL.canParse(url)) throw storeError("STORE_URL_REFUSED");
   const parsed = new URL(url);
@@ -135,7 +139,10 @@ class PostgresStore implements Store {
     throw storeError("STORE_CONTENTION", details);
   }
 
-  /** A lost connection is dropped from the pool; an error event on a connection in use is the query's error too. */
+  /**
+   * A lost connection is dropped from the pool; an error event on a connection in use is the
+   * query's error too.
+   */
   async #attempt(procedure: RunnableProcedure, args: unknown): Promise<AttemptOutcome> {
     const client = await this.#connect();
     const ignore = (): void => undefined;

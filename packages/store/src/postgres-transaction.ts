@@ -11,8 +11,8 @@ import { assertMayWrite, procedureError, tx, type RunnableProcedure } from "./pr
 import { assertSqlValues } from "./values.ts";
 
 /**
- * SERIALIZABLE, so that every transaction runs as if alone, as it does on SQLite: a procedure that is right on one
- * engine is right on the other. The price is a retry where two of them really met.
+ * SERIALIZABLE, so that every transaction runs as if alone, as it does on SQLite: a procedure that
+ * is right on one engine is right on the other. The price is a retry where two of them really met.
  */
 const BEGIN_WRITE = "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE";
 const BEGIN_READ = "BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY";
@@ -28,7 +28,7 @@ interface PreparedSql extends EngineSql {
 
 /** Translated statements by their portable text, shared by the connections of a pool. */
 export class StatementNames {
-  #known = new Map<string, PreparedSql>();
+  readonly #known = new Map<string, PreparedSql>();
 
   prepare(sql: string): PreparedSql {
     const known = this.#known.get(sql);
@@ -42,7 +42,10 @@ export class StatementNames {
   }
 }
 
-/** Begins, runs, commits; on any failure rolls back. The connection is clean after it unless it is lost. Total. */
+/**
+ * Begins, runs, commits; on any failure rolls back. The connection is clean after it unless it is
+ * lost. Total.
+ */
 export async function attemptProcedure(
   deps: { readonly client: PoolClient; readonly statements: StatementNames },
   procedure: RunnableProcedure,

@@ -1,6 +1,6 @@
 /**
- * PostgreSQL's values as the port promises them: whole numbers as numbers, truth as 0 or 1, bytes as Uint8Array,
- * everything else as text. Type ids: the server's pg_type.dat.
+ * PostgreSQL's values as the port promises them: whole numbers as numbers, truth as 0 or 1, bytes
+ * as Uint8Array, everything else as text. Type ids: the server's pg_type.dat.
  */
 import type { CustomTypesConfig } from "pg";
 import { integerTooLarge } from "./values.ts";

@@ -1,11 +1,17 @@
-/** What both engines share in running a procedure: the `Tx` that yields, and what a thrown value means. */
+/**
+ * What both engines share in running a procedure: the `Tx` that yields, and what a thrown value
+ * means.
+ */
 import { PlatformError } from "@skerry/base";
 import { storeError } from "./errors.ts";
 import type { Procedure, Row, SqlValue, StoreModule, Tx, TxRequest, TxStep } from "./port.ts";
 
 type AnyProcedure = Procedure<unknown, unknown>;
 
-/** The one Tx. It has no state: the store that drives the generator knows which transaction it is in. */
+/**
+ * The one Tx. It has no state: the store that drives the generator knows which transaction it is
+ * in.
+ */
 export const tx: Tx = {
   all: <T>(sql: string, params: readonly SqlValue[] = []) => rows<T>({ kind: "rows", sql, params }),
   get: <T>(sql: string, params: readonly SqlValue[] = []) =>

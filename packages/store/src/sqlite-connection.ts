@@ -1,10 +1,12 @@
 /**
- * One SQLite file and its one connection: pragmas, prepared statements, and the values that go in and out.
+ * One SQLite file and its one connection: pragmas, prepared statements, and the values that go in
+ * and out.
  *
- * Nothing else writes these files, so there is no lock contention and no checkpoint race inside the platform; the
- * version check keeps out the releases with the WAL-reset bug (fixed in 3.51.3) in case a tool opens them too.
- * After a failed flush the kernel may have marked unwritten pages clean (ATC'20, "Can Applications Recover from
- * fsync Failures?"), so a connection is never used again after an I/O error: `reopen` reads the file anew.
+ * Nothing else writes these files, so there is no lock contention and no checkpoint race inside the
+ * platform; the version check keeps out the releases with the WAL-reset bug (fixed in 3.51.3) in
+ * case a tool opens them too. After a failed flush the kernel may have marked unwritten pages clean
+ * (ATC'20, "Can Applications Recover from fsync Failures?"), so a connection is never used again
+ * after an I/O error: `reopen` reads the file anew.
  */
 import { closeSync, openSync } from "node:fs";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
@@ -41,7 +43,9 @@ interface CachedStatement {
   readonly writes: boolean;
 }
 
-/** Opens (and creates, for this user only) the file, or a private database in memory for ":memory:". */
+/**
+ * Opens (and creates, for this user only) the file, or a private database in memory for ":memory:".
+ */
 export function openConnection(location: string): Connection {
   assertSqliteVersion();
   if (location !== ":memory:") closeSync(openSync(location, "a", 0o600));
@@ -51,8 +55,8 @@ export function openConnection(location: string): Connection {
 class SqliteConnection implements Connection {
   readonly #location: string;
   #database: DatabaseSync;
-  #statements = new Map<string, CachedStatement>();
-  #controls = new Map<string, StatementSync>();
+  readonly #statements = new Map<string, CachedStatement>();
+  readonly #controls = new Map<string, StatementSync>();
 
   constructor(location: string) {
     this.#location = location;
@@ -145,7 +149,10 @@ function assertPragma(database: DatabaseSync, name: string, wanted: SqlValue): v
   assert(found === wanted, `SQLite's ${name} is ${String(found)} instead of ${String(wanted)}`);
 }
 
-/** Whole numbers bind as INTEGER: node:sqlite binds every number as REAL, which shows in expressions. */
+/**
+ * Whole numbers bind as INTEGER: node:sqlite binds every number as REAL, which shows in
+ * expressions.
+ */
 function toSqlite(value: SqlValue): SQLInputValue {
   return typeof value === "number" && Number.isInteger(value) ? BigInt(value) : value;
 }

@@ -1,4 +1,7 @@
-/** The databases of one embedded store: opens those that its modules use, migrated, and runs groups on them. */
+/**
+ * The databases of one embedded store: opens those that its modules use, migrated, and runs groups
+ * on them.
+ */
 import { join } from "node:path";
 import { assert, PlatformError } from "@skerry/base";
 import { GroupCommit, type CallOutcome, type GroupCall } from "./group-commit.ts";
@@ -34,7 +37,10 @@ interface OpenedDatabase {
 
 const MIGRATOR: Caller = { label: "store.migrate", readOnly: false };
 
-/** Opens and migrates. Throws a PlatformError, with everything closed again, when one of them cannot be used. */
+/**
+ * Opens and migrates. Throws a PlatformError, with everything closed again, when one of them cannot
+ * be used.
+ */
 export function openDatabases(
   deps: { readonly openConnection: OpenConnection },
   options: {

@@ -1,5 +1,6 @@
 /**
- * What an error of node:sqlite means. Result codes: sqlite.org/rescode.html; the low byte is the primary code.
+ * What an error of node:sqlite means. Result codes: sqlite.org/rescode.html; the low byte is the
+ * primary code.
  */
 import { PlatformError } from "@skerry/base";
 import { storeError } from "./errors.ts";
@@ -22,8 +23,8 @@ const PRIMARY = {
 const CONSTRAINT_DATATYPE = 3091;
 
 /**
- * `alone`: the one call fails. `full`: no space; others may still pass. `broken`: the connection is not to be
- * trusted any more.
+ * `alone`: the one call fails. `full`: no space; others may still pass. `broken`: the connection is
+ * not to be trusted any more.
  */
 export type FaultScope = "alone" | "full" | "broken";
 
@@ -37,7 +38,7 @@ export function sqliteFault(thrown: unknown, procedure: string): SqliteFault {
   if (PlatformError.is(thrown)) return { scope: "alone", error: thrown };
   const code = resultCode(thrown);
   const problem = describe(thrown);
-  switch (code === undefined ? undefined : code & 0xff) {
+  switch ((code ?? 0) & 0xff) {
     case PRIMARY.full:
       return { scope: "full", error: storeError("STORE_DISK_FULL", { engine: "SQLite" }, thrown) };
     case PRIMARY.corrupt:

@@ -1,4 +1,7 @@
-/** What passes between the store and its SQLite worker. Structured clone; arrays, because a turn's calls travel as one. */
+/**
+ * What passes between the store and its SQLite worker. Structured clone; arrays, because a turn's
+ * calls travel as one.
+ */
 import { PlatformError, type ErrorCode, type ErrorDetails } from "@skerry/base";
 
 /** The worker's start-up order. */

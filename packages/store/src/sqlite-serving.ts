@@ -1,6 +1,7 @@
 /**
- * The worker's loop: takes what is queued, runs it in groups by database, answers each group after its commit. Calls
- * that arrive while a group runs form the next one, so the group grows with the load and no timer adds latency.
+ * The worker's loop: takes what is queued, runs it in groups by database, answers each group after
+ * its commit. Calls that arrive while a group runs form the next one, so the group grows with the
+ * load and no timer adds latency.
  */
 import {
   parentPort,
@@ -39,7 +40,10 @@ interface OpenStore {
   close(): void;
 }
 
-/** Serves the store whose options came with the thread, until it is told to close. Call once, in the worker. */
+/**
+ * Serves the store whose options came with the thread, until it is told to close. Call once, in the
+ * worker.
+ */
 export async function runSqliteWorker(deps: {
   readonly openConnection: OpenConnection;
 }): Promise<void> {
@@ -111,7 +115,7 @@ function serve(port: MessagePort, store: OpenStore): void {
 }
 
 function receive(port: MessagePort): ToWorker | undefined {
-  return (receiveMessageOnPort(port) as { message: ToWorker } | undefined)?.message;
+  return receiveMessageOnPort(port)?.message as ToWorker | undefined;
 }
 
 function enqueue(

@@ -1,6 +1,7 @@
 /**
- * The embedded store: SQLite in one worker thread, so that a flush never stalls the loop that serves requests. This
- * side joins the calls of a turn into one message, bounds what is outstanding, and matches answers to callers.
+ * The embedded store: SQLite in one worker thread, so that a flush never stalls the loop that
+ * serves requests. This side joins the calls of a turn into one message, bounds what is
+ * outstanding, and matches answers to callers.
  */
 import { Worker } from "node:worker_threads";
 import type { Clock, Log, PlatformError } from "@skerry/base";
@@ -29,8 +30,9 @@ export interface SqliteStoreOptions {
 }
 
 /**
- * Opens the embedded store and brings its tables up to date. Rejects with `STORE_IN_USE`, `STORE_FORMAT_NEWER`,
- * `STORE_ENGINE_TOO_OLD`, `STORE_MODULE_INVALID`, `STORE_UNAVAILABLE`, `STORE_DISK_FULL` or `STORE_CORRUPT`.
+ * Opens the embedded store and brings its tables up to date. Rejects with `STORE_IN_USE`,
+ * `STORE_FORMAT_NEWER`, `STORE_ENGINE_TOO_OLD`, `STORE_MODULE_INVALID`, `STORE_UNAVAILABLE`,
+ * `STORE_DISK_FULL` or `STORE_CORRUPT`.
  */
 export function openSqliteStore(
   deps: SqliteStoreDeps,
@@ -83,7 +85,7 @@ class SqliteStore implements Store {
   readonly #backlog = new Backlog();
   readonly #opening = Promise.withResolvers<void>();
   readonly #exited = Promise.withResolvers<void>();
-  #pending = new Map<number, PendingCall>();
+  readonly #pending = new Map<number, PendingCall>();
   #turn: CallMessage[] = [];
   #nextId = 0;
   #isLost = false;

@@ -1,7 +1,7 @@
 /**
- * The directory of an embedded store: `store.json` says which format it has, `store.lock` keeps a second platform
- * out. The lock is a transaction in a SQLite file of its own, so that the system drops it however its holder dies, and
- * tools may still read the other files.
+ * The directory of an embedded store: `store.json` says which format it has, `store.lock` keeps a
+ * second platform out. The lock is a transaction in a SQLite file of its own, so that the system
+ * drops it however its holder dies, and tools may still read the other files.
  */
 import {
   closeSync,
@@ -26,9 +26,10 @@ export interface DirectoryLock {
 }
 
 /**
- * Creates the directory where needed, takes its lock (waiting for a predecessor that is closing) and checks the
- * format before any database is touched. Throws `STORE_IN_USE`, `STORE_FORMAT_NEWER`,
- * `STORE_FORMAT_UNREADABLE`, or `STORE_UNAVAILABLE` when the directory cannot be used.
+ * Creates the directory where needed, takes its lock (waiting for a predecessor that is closing)
+ * and checks the format before any database is touched. Throws `STORE_IN_USE`,
+ * `STORE_FORMAT_NEWER`, `STORE_FORMAT_UNREADABLE`, or `STORE_UNAVAILABLE` when the directory cannot
+ * be used.
  */
 export function openDirectory(directory: string): DirectoryLock {
   let lock: DirectoryLock | undefined;
@@ -91,7 +92,10 @@ function readIfPresent(file: string): string | undefined {
   }
 }
 
-/** Whole or not at all, also over a power cut: written aside, flushed, renamed, and the directory flushed. */
+/**
+ * Whole or not at all, also over a power cut: written aside, flushed, renamed, and the directory
+ * flushed.
+ */
 function writeManifest(directory: string, file: string): void {
   const aside = `${file}.new`;
   const handle = openSync(aside, "w", 0o600);

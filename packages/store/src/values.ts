@@ -1,13 +1,15 @@
 /**
- * One set of values for both engines. What one of them would change silently (a lone surrogate, a rounded integer)
- * or refuse alone (NUL in PostgreSQL's text) is refused here, before any engine sees it.
+ * One set of values for both engines. What one of them would change silently (a lone surrogate, a
+ * rounded integer) or refuse alone (NUL in PostgreSQL's text) is refused here, before any engine
+ * sees it.
  */
 import { storeError } from "./errors.ts";
 import type { SqlValue } from "./port.ts";
 
 /**
- * Throws `STORE_VALUE_REFUSED` unless every parameter is a value that both engines keep unchanged, and
- * `STORE_STATEMENT_REFUSED` unless there is one for each `?` (SQLite would take NULL for a missing one).
+ * Throws `STORE_VALUE_REFUSED` unless every parameter is a value that both engines keep unchanged,
+ * and `STORE_STATEMENT_REFUSED` unless there is one for each `?` (SQLite would take NULL for a
+ * missing one).
  */
 export function assertSqlValues(params: readonly SqlValue[], paramCount: number): void {
   if (params.length !== paramCount) {
@@ -51,8 +53,8 @@ export function integerTooLarge(cause: unknown): Error {
 }
 
 /**
- * Bytes of text and blobs within plain arguments, for the bound on the backlog. Looks `depth` levels deep; other
- * values count nothing. An estimate: text counts two bytes per unit.
+ * Bytes of text and blobs within plain arguments, for the bound on the backlog. Looks `depth`
+ * levels deep; other values count nothing. An estimate: text counts two bytes per unit.
  */
 export function approximateBytes(value: unknown, depth = 4): number {
   if (typeof value === "string") return value.length * 2;

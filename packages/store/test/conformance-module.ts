@@ -34,7 +34,8 @@ export const storeModule = defineStoreModule({
       version: 1,
       sql: [
         "CREATE TABLE conf_counters (name @text PRIMARY KEY, n @integer NOT NULL)",
-        "CREATE TABLE conf_values (id @integer PRIMARY KEY, t @text, n @integer, r @real, b @bytes)",
+        `CREATE TABLE conf_values (
+          id @integer PRIMARY KEY, t @text, n @integer, r @real, b @bytes)`,
         `CREATE TABLE conf_children (
           name @text NOT NULL REFERENCES conf_counters(name), at @integer NOT NULL)`,
       ],
@@ -154,7 +155,8 @@ export const storeModule = defineStoreModule({
     *statement(tx: Tx, args: { sql: string; params: readonly SqlValue[] }) {
       return yield* tx.all(args.sql, args.params);
     },
-    *giveFunction() {
+    *giveFunction(tx: Tx) {
+      yield* tx.run("UPDATE conf_counters SET n = n");
       return () => 1;
     },
   },

@@ -14,7 +14,7 @@ type StoreTest = (store: Store, place: Place) => Promise<void>;
 /** Declares the whole suite for one implementation. */
 export function testStoreConformance(engine: string, makePlace: MakePlace): void {
   const check = (title: string, run: StoreTest): void => {
-    test(`${engine}: ${title}`, () => inPlace(makePlace, run));
+    void test(`${engine}: ${title}`, () => inPlace(makePlace, run));
   };
   declareTransactions(check);
   declareErrors(check);
@@ -296,7 +296,7 @@ function declareBounds(check: Check): void {
 
 function declareFormats(engine: string, makePlace: MakePlace): void {
   const check = (title: string, run: (place: Place) => Promise<void>): void => {
-    test(`${engine}: ${title}`, async () => {
+    void test(`${engine}: ${title}`, async () => {
       const place = makePlace();
       try {
         await run(place);

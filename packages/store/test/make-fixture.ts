@@ -1,6 +1,7 @@
 /**
  * Writes the files of a release, to be kept for the test that opens them with every later release:
- * `node packages/store/test/make-fixture.ts packages/store/testdata/format-N`. Run once per format, never again.
+ * `node packages/store/test/make-fixture.ts packages/store/testdata/format-N`. Run once per format,
+ * never again.
  */
 import assert from "node:assert/strict";
 import { existsSync, rmSync } from "node:fs";
