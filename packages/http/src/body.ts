@@ -20,6 +20,10 @@ const CONTINUE: unique symbol = Symbol("skerry.http.continue");
 interface Expecting {
   [CONTINUE]?: ServerResponse | undefined;
 }
+const WHOLE: unique symbol = Symbol("skerry.http.whole");
+interface Marked {
+  [WHOLE]?: true;
+}
 interface Settle {
   resolve(body: Buffer): void;
   reject(error: PlatformError): void;
@@ -42,7 +46,7 @@ export function readBody(req: IncomingMessage, limits: BodyLimits): Promise<Buff
   }
   admitBody(req);
   return new Promise((resolve, reject) => {
-    // The parser hands over what came in the same packet before the next tick.
+    // By the next tick the parser has handed over the first piece of the body that came with the headers.
     process.nextTick(takeBody, req, limits, { resolve, reject });
   });
 }
@@ -61,9 +65,19 @@ export function holdBody(req: IncomingMessage, res: ServerResponse): void {
   (req as Expecting)[CONTINUE] = res;
 }
 
+/** True when no byte of the request is still to come. Node's `complete` says so only after the handler has begun. */
+export function hasArrived(req: IncomingMessage): boolean {
+  if (req.complete || (req as Marked)[WHOLE] === true) return true;
+  const announced = req.headers["content-length"];
+  if (announced !== undefined) return announced === "0";
+  return req.headers["transfer-encoding"] === undefined;
+}
+
 function takeBody(req: IncomingMessage, limits: BodyLimits, settle: Settle): void {
   if (req.destroyed && !req.readableEnded) return settle.reject(fail("BODY_CANCELLED"));
-  if (!req.complete) return collectBody(req, limits, settle);
+  const isWhole = req.complete || req.readableLength === Number(req.headers["content-length"]);
+  if (!isWhole) return collectBody(req, limits, settle);
+  (req as Marked)[WHOLE] = true;
   const body = (req.read() as Buffer | null) ?? EMPTY;
   if (body.length > limits.bytesMax) {
     return settle.reject(fail("BODY_TOO_LARGE", { bytesMax: limits.bytesMax }));

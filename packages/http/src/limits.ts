@@ -10,7 +10,7 @@ export interface HttpLimits {
   readonly requestTimeoutMs: number;
   /** A connection without a request is closed after this (plus one second of grace for the client). */
   readonly keepAliveTimeoutMs: number;
-  /** A response that the client does not read is cut after this time without progress. */
+  /** A response that the client does not read is cut after this (to one and a quarter of it) without progress. */
   readonly stallTimeoutMs: number;
   /** Open connections; more are closed as they come. */
   readonly connectionsMax: number;

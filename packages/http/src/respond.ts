@@ -9,6 +9,7 @@ import type { Socket } from "node:net";
 
 import { PlatformError } from "@skerry/base";
 
+import { hasArrived } from "./body.ts";
 import { fail } from "./errors.ts";
 
 export interface ResponseHead {
@@ -79,7 +80,7 @@ export function sendError(res: ServerResponse, thrown: unknown, context: ErrorCo
   }
   const head = { status: error.audience === "user" ? error.httpStatus : 500, headers };
   const body = JSON.stringify({ error: wire });
-  if (res.req.complete) sendBytes(res, head, body);
+  if (hasArrived(res.req)) sendBytes(res, head, body);
   else sendAndLinger(res, head, body);
 }
 

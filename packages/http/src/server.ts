@@ -11,7 +11,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { Server as NetServer, type AddressInfo, type Socket } from "node:net";
 
-import type { Clock, Log } from "@skerry/base";
+import type { Cancel, Clock, Log } from "@skerry/base";
 
 import { admitRequest } from "./admission.ts";
 import { holdBody } from "./body.ts";
@@ -87,6 +87,7 @@ class ListeningServer implements HttpServer {
   readonly #server: Server;
   readonly #connections = new Map<Socket, Connection>();
   #drained: Promise<DrainResult> | undefined;
+  #cancelSweep: Cancel = () => undefined;
 
   constructor(deps: HttpServerDeps, limits: HttpLimits) {
     this.#deps = deps;
@@ -117,6 +118,7 @@ class ListeningServer implements HttpServer {
       });
     });
     this.#server.on("error", (error) => this.#deps.log.error("listening socket", { error }));
+    this.#sweep();
   }
 
   get port(): number | undefined {
@@ -151,6 +153,7 @@ class ListeningServer implements HttpServer {
     });
     await closed;
     cancel();
+    this.#cancelSweep();
     // Nothing is open any more; this only stops Node's own interval.
     this.#server.close();
     return { requestsCut };
@@ -217,6 +220,21 @@ class ListeningServer implements HttpServer {
     if (latest === undefined || isDone(latest)) socket.destroy();
     else if (socket.writableLength > 0) cut(socket);
   }
+
+  /**
+   * Arms the stall timeout where bytes are waiting to be read by the client. A timeout on every connection
+   * (`server.timeout`) would be re-armed twice per request, which costs a fifth of the throughput.
+   */
+  #sweep(): void {
+    const { stallTimeoutMs } = this.#limits;
+    for (const socket of this.#connections.keys()) {
+      if (socket.writableLength > 0 && socket.timeout !== stallTimeoutMs) {
+        socket.setTimeout(stallTimeoutMs);
+      }
+    }
+    const next = (): void => this.#sweep();
+    this.#cancelSweep = this.#deps.clock.schedule(stallTimeoutMs / 4, next, { background: true });
+  }
 }
 
 /** While draining, the last answer of a connection says so; an earlier one that has not left yet must not. */
@@ -242,6 +260,5 @@ function createNodeServer(limits: HttpLimits): Server {
   server.maxRequestsPerSocket = 0;
   // Node would silently drop the rest; admission counts and refuses instead.
   server.maxHeadersCount = 0;
-  server.timeout = limits.stallTimeoutMs;
   return server;
 }
