@@ -75,6 +75,8 @@ export class Link {
   #closedWith: PlatformError | undefined;
   #cancelHelloTimer: Cancel | undefined;
   #cancelPing: Cancel | undefined;
+  /** What to call for each PONG that is to come, in order. */
+  readonly #pongs: (() => void)[] = [];
   #heardSincePing = true;
 
   constructor(deps: LinkDeps, options: LinkOptions) {
@@ -143,6 +145,13 @@ export class Link {
       return;
     }
     this.writer.frame({ type: FrameType.NOTE, flags: 0, stream: 0, text });
+  }
+
+  /** Asks for a sign of life: `onPong` runs once when the peer has answered, and never when the link closes first. */
+  ping(onPong: () => void): void {
+    if (this.#closedWith !== undefined || this.#parked) return;
+    this.#pongs.push(onPong);
+    this.writer.frame({ type: FrameType.PING, flags: 0, stream: 0 });
   }
 
   /**
@@ -218,6 +227,7 @@ export class Link {
         this.writer.frame({ type: FrameType.PONG, flags: 0, stream: 0 });
         return;
       case FrameType.PONG:
+        this.#pongs.shift()?.();
         return;
       case FrameType.NOTE:
         this.#options.onNote?.(this.#textOf(frame.bytes, frame.start, frame.end));
@@ -367,9 +377,7 @@ export class Link {
       }
       asked = !this.#heardSincePing || this.#helloReceived;
       this.#heardSincePing = false;
-      if (this.#helloReceived) {
-        this.writer.frame({ type: FrameType.PING, flags: 0, stream: 0 });
-      }
+      if (this.#helloReceived) this.ping(() => undefined);
       this.#cancelPing = clock.schedule(silenceMs / 2, check, { background: true });
     };
     this.#cancelPing = clock.schedule(silenceMs / 2, check, { background: true });
