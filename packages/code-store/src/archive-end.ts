@@ -1,10 +1,12 @@
 /**
- * Finds the end of a zip file and holds it against what the file is (PKWARE APPNOTE 6.3.10, sections 4.3.14–4.3.16).
+ * Finds the end of a zip file and holds it against what the file is (PKWARE APPNOTE 6.3.10,
+ * sections 4.3.14–4.3.16).
  *
- * Zip is read from its end, and readers differ in where they begin to look and which of two numbers they believe; an
- * archive that is one thing to a scanner and another to us is made of such differences. So exactly one reading is
- * allowed: one end record whose comment reaches the last byte, a directory that ends where the end records begin, and
- * zip64 fields that agree with the old ones. What stands before the directory is judged in archive-plan.ts.
+ * Zip is read from its end, and readers differ in where they begin to look and which of two numbers
+ * they believe; an archive that is one thing to a scanner and another to us is made of such
+ * differences. So exactly one reading is allowed: one end record whose comment reaches the last
+ * byte, a directory that ends where the end records begin, and zip64 fields that agree with the old
+ * ones. What stands before the directory is judged in archive-plan.ts.
  */
 import type { FileHandle } from "node:fs/promises";
 import { failCode, type Refuse } from "./errors.ts";

@@ -1,7 +1,7 @@
 /**
- * What one entry of an archive is: its kind, and whether all places that describe it say the same. A zip file names
- * an entry in its directory, in a local header before the content, and possibly again in extra fields (PKWARE APPNOTE
- * 6.3.10, sections 4.3.7, 4.3.12, 4.4 and 4.5). Pure.
+ * What one entry of an archive is: its kind, and whether all places that describe it say the same.
+ * A zip file names an entry in its directory, in a local header before the content, and possibly
+ * again in extra fields (PKWARE APPNOTE 6.3.10, sections 4.3.7, 4.3.12, 4.4 and 4.5). Pure.
  */
 import type { Entry, ExtraField, LocalFileHeader } from "yauzl";
 import type { Refuse } from "./errors.ts";
@@ -47,7 +47,10 @@ export function hasDescriptor(entry: Entry): boolean {
   return (entry.generalPurposeBitFlag & FLAG_DESCRIPTOR) !== 0;
 }
 
-/** Refuses what is not plainly a file or plainly a folder, and files that would run as somebody else. */
+/**
+ * Refuses what is not plainly a file or plainly a folder, and files that would run as somebody
+ * else.
+ */
 export function checkKind(entry: Entry, name: EntryName, refuse: Refuse): void {
   const { path, isFolder } = name;
   const kind = modeOf(entry) & KIND_MASK;
@@ -86,7 +89,10 @@ export function checkPacking(entry: Entry, path: string, refuse: Refuse): void {
   }
 }
 
-/** Refuses an entry that its directory record, its local header and its extra fields describe differently. */
+/**
+ * Refuses an entry that its directory record, its local header and its extra fields describe
+ * differently.
+ */
 export function checkHeaders(
   entry: Entry,
   local: LocalFileHeader,

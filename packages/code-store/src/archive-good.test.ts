@@ -25,7 +25,7 @@ const FILES = [
   { name: "big", content: Buffer.from(seededRandom(7).bytes(300_000)), deflate: true },
 ];
 
-test("a tree is unpacked with its content and executable bits, readable by every user", async (t) => {
+test("a tree is unpacked with content and executable bits, readable by all", async (t) => {
   const box = await scratch(t);
   await writeFile(join(box, "a.zip"), zipOf(FILES));
   const mask = process.umask(0o077);
@@ -45,7 +45,7 @@ test("a tree is unpacked with its content and executable bits, readable by every
   assert.equal(tree.digest, sourceDigest(await readTree(join(box, "out"))));
 });
 
-test("the digest is of the tree: order, packing, folders and comment do not change it", async (t) => {
+test("order, packing, folders and comment do not change the digest", async (t) => {
   const box = await scratch(t);
   const variants = [
     zipOf(FILES),
@@ -137,7 +137,9 @@ interface Peak {
   readonly peakBytes: number;
 }
 
-/** Unpacks in a process of its own and tells the most memory it held; files named are read whole. */
+/**
+ * Unpacks in a process of its own and tells the most memory it held; files named are read whole.
+ */
 async function peakOf(archive: string, into: string, ...more: readonly string[]): Promise<number> {
   const script = join(import.meta.dirname, "../test/unpack-once.ts");
   const { stdout } = await promisify(execFile)(process.execPath, [script, archive, into, ...more]);

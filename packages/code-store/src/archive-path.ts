@@ -1,9 +1,10 @@
 /**
  * What a path in an archive may look like, and which paths may stand beside each other.
  *
- * A package must unpack to the same tree on every system its authors use, so a name that only Linux would take is
- * refused here rather than on the next developer's machine: names that differ in case or Unicode spelling, reserved
- * device names, parts that end in a dot or a space. Nothing is repaired silently. Both parts are pure.
+ * A package must unpack to the same tree on every system its authors use, so a name that only Linux
+ * would take is refused here rather than on the next developer's machine: names that differ in case
+ * or Unicode spelling, reserved device names, parts that end in a dot or a space. Nothing is
+ * repaired silently. Both parts are pure.
  */
 import type { ErrorDetails } from "@skerry/base";
 import type { Refuse } from "./errors.ts";
@@ -15,7 +16,10 @@ const DRIVE = /^[A-Za-z]:/;
 /** Windows device names, with or without an extension (learn.microsoft.com, "Naming files"). */
 const RESERVED = /^(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9¹²³])(?:\..*)?$/i;
 
-/** The path behind the raw bytes of an entry's name, which must be UTF-8 whether the archive says so or not. */
+/**
+ * The path behind the raw bytes of an entry's name, which must be UTF-8 whether the archive says so
+ * or not.
+ */
 export function decodePath(raw: Uint8Array, refuse: Refuse): string {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(raw);

@@ -1,8 +1,8 @@
 /**
- * Reads the directory of an archive and decides everything that can be decided before a byte is unpacked: names,
- * kinds, declared sizes, and that every byte of the archive belongs to exactly one entry. The last part is what makes
- * the compression ratio a real bound: entries that share packed bytes would each claim them (the overlapping bombs of
- * David Fifield, "A better zip bomb", 2019).
+ * Reads the directory of an archive and decides everything that can be decided before a byte is
+ * unpacked: names, kinds, declared sizes, and that every byte of the archive belongs to exactly one
+ * entry. The last part is what makes the compression ratio a real bound: entries that share packed
+ * bytes would each claim them (the overlapping bombs of David Fifield, "A better zip bomb", 2019).
  *
  * What it leaves to the unpacking: that the content has the declared size and checksum.
  */
@@ -23,7 +23,10 @@ import { asStoreError, failCode } from "./errors.ts";
 const RECORD_BYTES = 46;
 const LOCAL_HEADER_BYTES = 30;
 const SLASH = 0x2f;
-/** Sizes that follow an entry's content: with or without signature, 4 or 8 bytes each (APPNOTE 4.3.9). */
+/**
+ * Sizes that follow an entry's content: with or without signature, 4 or 8 bytes each (APPNOTE
+ * 4.3.9).
+ */
 const DESCRIPTOR_BYTES: readonly number[] = [12, 16, 20, 24];
 
 /** One file to unpack. */

@@ -14,12 +14,18 @@ export interface ArtefactInputs {
   readonly runtimeBuild: string;
 }
 
-/** The digest of a tree: `src_` and the SHA-256 of its manifest text in lowercase hex. Order does not matter. */
+/**
+ * The digest of a tree: `src_` and the SHA-256 of its manifest text in lowercase hex. Order does
+ * not matter.
+ */
 export function sourceDigest(entries: Iterable<SourceEntry>): string {
   return SOURCE_DIGEST_PREFIX + sha256(manifestText(entries));
 }
 
-/** The key of an artefact: `art_` and a SHA-256 over its inputs, each as a JSON string, under a version line. */
+/**
+ * The key of an artefact: `art_` and a SHA-256 over its inputs, each as a JSON string, under a
+ * version line.
+ */
 export function artefactKey(inputs: ArtefactInputs): string {
   const fields = JSON.stringify([inputs.sourceDigest, inputs.recipe, inputs.runtimeBuild]);
   return ARTEFACT_KEY_PREFIX + sha256(`skerry-artefact-key 1\n${fields}\n`);

@@ -1,8 +1,9 @@
 /**
- * The few file system steps from which everything here gets its durability: content is synced through the descriptor
- * that wrote it, folders are synced after their entries are in, and a tree becomes visible by one rename whose parent
- * is synced before anybody is told. After a failed sync nothing is retried on the same file: the whole attempt is
- * thrown away (see "Can applications recover from fsync failures?", USENIX ATC 2020).
+ * The few file system steps from which everything here gets its durability: content is synced
+ * through the descriptor that wrote it, folders are synced after their entries are in, and a tree
+ * becomes visible by one rename whose parent is synced before anybody is told. After a failed sync
+ * nothing is retried on the same file: the whole attempt is thrown away (see "Can applications
+ * recover from fsync failures?", USENIX ATC 2020).
  */
 import { constants } from "node:fs";
 import { chmod, mkdir, open, rename, rm } from "node:fs/promises";
@@ -43,8 +44,8 @@ export async function writeDurably(path: string, content: string): Promise<void>
 }
 
 /**
- * Gives a finished folder its final name, durably. False when another folder has that name already; `from` is then
- * left where it is. When the name cannot be made durable it is taken back.
+ * Gives a finished folder its final name, durably. False when another folder has that name already;
+ * `from` is then left where it is. When the name cannot be made durable it is taken back.
  */
 export async function publishFolder(from: string, to: string): Promise<boolean> {
   await syncFolder(from);
@@ -68,7 +69,10 @@ export async function removeTree(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true });
 }
 
-/** Runs `each` over all items, at most `concurrency` at a time. Rejects with the first failure, after all ended. */
+/**
+ * Runs `each` over all items, at most `concurrency` at a time. Rejects with the first failure,
+ * after all ended.
+ */
 export async function forEachConcurrently<T>(
   items: Iterable<T>,
   concurrency: number,

@@ -1,6 +1,6 @@
 /**
- * Why the code store refuses. Reasons that begin with ARCHIVE_ are about an upload and are the uploader's to mend;
- * reasons that begin with CODE_ are about the store itself.
+ * Why the code store refuses. Reasons that begin with ARCHIVE_ are about an upload and are the
+ * uploader's to mend; reasons that begin with CODE_ are about the store itself.
  */
 import { defineReasons, PlatformError, type ErrorDetails, type ReasonSpec } from "@skerry/base";
 
@@ -163,7 +163,7 @@ const CODE = {
   CODE_STORE_FULL: {
     code: "RESOURCE_EXHAUSTED",
     message: "The disk that holds code packages is full, so nothing was stored.",
-    hint: "Free space on the disk of the platform's data directory, or remove unused versions, then deploy again.",
+    hint: "Free space on that disk or remove versions nobody uses, then deploy again.",
     retryable: true,
     audience: "user",
     httpStatus: 507,
@@ -199,7 +199,10 @@ export type ArchiveReason = keyof typeof ARCHIVE;
 /** The package's only error constructor. */
 export const failCode = defineReasons({ ...ARCHIVE, ...CODE });
 
-/** Throws the reason, or returns where the check may be passed over. Callers must be sound in both cases. */
+/**
+ * Throws the reason, or returns where the check may be passed over. Callers must be sound in both
+ * cases.
+ */
 export type Refuse = (reason: ArchiveReason, details: ErrorDetails) => void;
 
 interface SystemError {
@@ -222,7 +225,10 @@ export function isErrno(error: unknown, ...codes: readonly string[]): boolean {
   return isSystemError(error) && codes.includes(error.code);
 }
 
-/** Turns a failed file system call into CODE_STORE_FULL or CODE_STORE_IO; anything else is returned as it is. */
+/**
+ * Turns a failed file system call into CODE_STORE_FULL or CODE_STORE_IO; anything else is returned
+ * as it is.
+ */
 export function asStoreError(error: unknown): unknown {
   if (PlatformError.is(error) || !isSystemError(error)) return error;
   if (isNoSpace(error)) return failCode("CODE_STORE_FULL", {}, error);

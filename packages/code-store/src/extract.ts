@@ -1,7 +1,8 @@
 /**
- * Unpacks an archive into an empty folder, by the plan made beforehand. Content is streamed: memory does not depend on
- * the size of files or archive. Each file is created exclusively, counted, summed and hashed while it is written, and
- * synced through the descriptor that wrote it. On any failure the folder is left half-filled for the caller to remove.
+ * Unpacks an archive into an empty folder, by the plan made beforehand. Content is streamed: memory
+ * does not depend on the size of files or archive. Each file is created exclusively, counted,
+ * summed and hashed while it is written, and synced through the descriptor that wrote it. On any
+ * failure the folder is left half-filled for the caller to remove.
  */
 import { createHash } from "node:crypto";
 import { open as openFile, type FileHandle } from "node:fs/promises";
@@ -46,7 +47,9 @@ export interface ExtractOptions {
   readonly limits: ArchiveLimits;
   /** Asked with the declared size before anything is written; throws to stop. */
   readonly admit?: (bytes: number) => Promise<void>;
-  /** Checks to pass over. For negative controls in this package's tests; nothing exported takes it. */
+  /**
+   * Checks to pass over. For negative controls in this package's tests; nothing exported takes it.
+   */
   readonly trust?: ReadonlySet<ArchiveReason>;
 }
 

@@ -7,8 +7,9 @@ const FORMAT_FILE = "format.json";
 const FORMAT = { format: "skerry-code-store", version: 1 };
 
 /**
- * Makes sure that `directory` is a store of this format, making a new one where there is nothing. A folder with other
- * content, or a store of another version, is left alone and refused with CODE_STORE_FORMAT. `token` must be fresh.
+ * Makes sure that `directory` is a store of this format, making a new one where there is nothing. A
+ * folder with other content, or a store of another version, is left alone and refused with
+ * CODE_STORE_FORMAT. `token` must be fresh.
  */
 export async function claimDirectory(directory: string, token: string): Promise<void> {
   const first = await mkdir(directory, { recursive: true, mode: FOLDER_MODE });

@@ -1,7 +1,8 @@
 /**
- * A folder of entries that appear and disappear as a whole. An entry is `<shelf>/<name>/` with `tree/`, what users of
- * the store read, and `record.json`, what the store knows about it. It is made in a workspace on the same file system,
- * made durable, and renamed to its name: a name that is there is complete, also after a crash at any point.
+ * A folder of entries that appear and disappear as a whole. An entry is `<shelf>/<name>/` with
+ * `tree/`, what users of the store read, and `record.json`, what the store knows about it. It is
+ * made in a workspace on the same file system, made durable, and renamed to its name: a name that
+ * is there is complete, also after a crash at any point.
  */
 import { readdir, readFile, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -40,7 +41,10 @@ export interface Shelf {
   /** Undefined when there is no such entry. */
   read(name: string): Promise<EntryRecord | undefined>;
   list(): Promise<EntryRecord[]>;
-  /** Makes an entry in the workspace; `fill` fills the empty tree durably. An entry made meanwhile wins. */
+  /**
+   * Makes an entry in the workspace; `fill` fills the empty tree durably. An entry made meanwhile
+   * wins.
+   */
   add(name: string, workspace: string, fill: FillTree): Promise<EntryRecord>;
   /** False when there is no such entry. */
   remove(name: string): Promise<boolean>;
@@ -53,7 +57,10 @@ export interface ShelfOptions {
   readonly isName: (name: unknown) => name is string;
 }
 
-/** Opens a shelf, making its folder if it is missing. Every method refuses malformed names with CODE_NAME_INVALID. */
+/**
+ * Opens a shelf, making its folder if it is missing. Every method refuses malformed names with
+ * CODE_NAME_INVALID.
+ */
 export async function openShelf(deps: ShelfDeps, options: ShelfOptions): Promise<Shelf> {
   const { directory, isName } = options;
   const stage = deps.stage ?? ((workspace) => join(workspace, "entry"));

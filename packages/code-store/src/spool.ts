@@ -8,17 +8,18 @@ import { failCode, storing } from "./errors.ts";
 export type Archive = string | Readable;
 
 /**
- * Takes an upload into care: from here on its failure is found where it is read, and never brings the process down as
- * an unheard "error" event in between. Called before anything is awaited.
+ * Takes an upload into care: from here on its failure is found where it is read, and never brings
+ * the process down as an unheard "error" event in between. Called before anything is awaited.
  */
 export function acceptArchive(archive: Archive): void {
   if (typeof archive !== "string") archive.on("error", () => undefined);
 }
 
 /**
- * The path of the archive as a file. An upload is written to `archive.zip` in the workspace: zip is read from its end.
- * The file is not synced, since it is thrown away. Reading stops at `bytesMax` with ARCHIVE_TOO_LARGE; an upload that
- * is not read to its end is left open, so that its sender can still be told why.
+ * The path of the archive as a file. An upload is written to `archive.zip` in the workspace: zip is
+ * read from its end. The file is not synced, since it is thrown away. Reading stops at `bytesMax`
+ * with ARCHIVE_TOO_LARGE; an upload that is not read to its end is left open, so that its sender
+ * can still be told why.
  */
 export async function archiveFile(
   archive: Archive,

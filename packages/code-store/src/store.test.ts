@@ -31,7 +31,7 @@ async function open(
 
 const upload = (archive: Buffer): Readable => Readable.from([archive]);
 
-test("a source that was put is there, whole, under its digest, also after opening again", async (t) => {
+test("a source that was put is there, whole, also after opening again", async (t) => {
   const { store, directory } = await open(t);
   assert.equal(await store.has(hello.digest), false);
   const stored = await store.putArchive(hello.digest, upload(hello.archive));
@@ -194,7 +194,7 @@ test("an artefact is kept as its build left it, sealed, and is built once", asyn
   assert.equal(await store.verify(key), true);
 });
 
-test("a build that fails is passed on to all that wait, leaves nothing, and may be tried again", async (t) => {
+test("a failed build is passed on to all that wait and leaves nothing", async (t) => {
   const { store, directory } = await open(t);
   const before = await everythingBelow(directory);
   const failure = Object.assign(new Error("no such module"), { code: "ENOENT", syscall: "open" });
@@ -340,7 +340,7 @@ test("opening sweeps what dead processes left and nothing that a live one is mak
   assert.equal(await store.verify(key), true);
 });
 
-test("a put that would leave too little room for others is refused before it is read", async (t) => {
+test("a put that would leave others too little room is refused unread", async (t) => {
   const { store, directory } = await open(t, { freeBytesMin: 2 ** 50 });
   const unread = new Readable({ read: () => assert.fail("the upload was read") });
   const refused = { reason: "CODE_STORE_FULL", code: "RESOURCE_EXHAUSTED", httpStatus: 507 };

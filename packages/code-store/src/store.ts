@@ -1,14 +1,15 @@
 /**
- * The code store: source trees by digest and artefacts by key, on one file system, each complete or absent.
+ * The code store: source trees by digest and artefacts by key, on one file system, each complete or
+ * absent.
  *
  *     <directory>/format.json        what wrote this and in which version
  *     <directory>/sources/src_…/     tree/ and record.json
  *     <directory>/artefacts/art_…/   the same
  *     <directory>/work/              entries in the making
  *
- * Nothing is held in memory but puts in flight, so that several processes may use one store: a name appears by a
- * rename, and the first to get it wins. What it leaves out: who may upload, which entries are still needed, copies on
- * other machines.
+ * Nothing is held in memory but puts in flight, so that several processes may use one store: a name
+ * appears by a rename, and the first to get it wins. What it leaves out: who may upload, which
+ * entries are still needed, copies on other machines.
  */
 import { statfs } from "node:fs/promises";
 import { join } from "node:path";
@@ -50,26 +51,28 @@ export interface StoredCode {
 }
 
 /**
- * Every method may throw CODE_STORE_FULL and CODE_STORE_IO, and CODE_NAME_INVALID for a malformed digest or key. Puts
- * are all or nothing and durable when they resolve; each may be repeated.
+ * Every method may throw CODE_STORE_FULL and CODE_STORE_IO, and CODE_NAME_INVALID for a malformed
+ * digest or key. Puts are all or nothing and durable when they resolve; each may be repeated.
  */
 export interface CodeStore {
   /** True only when the whole source is there. */
   has(digest: string): Promise<boolean>;
   /**
-   * Unpacks an archive and keeps it if its digest is the expected one (else CODE_DIGEST_MISMATCH). Puts of the same
-   * digest unpack once; when that attempt fails, each of the others goes by its own archive. A source that is there
-   * already costs no work: the upload is then not read. An upload is never destroyed; one refused early is not read
-   * to its end. Throws ARCHIVE_… reasons and CODE_UPLOAD_BROKEN.
+   * Unpacks an archive and keeps it if its digest is the expected one (else CODE_DIGEST_MISMATCH).
+   * Puts of the same digest unpack once; when that attempt fails, each of the others goes by its
+   * own archive. A source that is there already costs no work: the upload is then not read. An
+   * upload is never destroyed; one refused early is not read to its end. Throws ARCHIVE_… reasons
+   * and CODE_UPLOAD_BROKEN.
    */
   putArchive(digest: string, archive: Archive): Promise<StoredSource>;
   /** Where the source's tree is if it is there; stays the same for its life. Touches nothing. */
   sourceDirectory(digest: string): string;
   hasArtefact(key: string): Promise<boolean>;
   /**
-   * Lets `buildInto` fill an empty folder, then seals and keeps what it left. Calls for the same key in one process
-   * join, in failure too; one that is there already is not built. All that writes must have ended when `buildInto`
-   * resolves. What it throws is passed on. Throws CODE_ARTEFACT_REFUSED and CODE_ARTEFACT_TOO_LARGE.
+   * Lets `buildInto` fill an empty folder, then seals and keeps what it left. Calls for the same
+   * key in one process join, in failure too; one that is there already is not built. All that
+   * writes must have ended when `buildInto` resolves. What it throws is passed on. Throws
+   * CODE_ARTEFACT_REFUSED and CODE_ARTEFACT_TOO_LARGE.
    */
   putArtefact(key: string, buildInto: (directory: string) => Promise<void>): Promise<StoredCode>;
   /** Where the artefact's tree is if it is there; stays the same for its life. Touches nothing. */
@@ -78,7 +81,10 @@ export interface CodeStore {
   remove(name: string): Promise<boolean>;
   /** Everything that is there, by name. Entries with a damaged record are logged and left out. */
   list(): Promise<StoredCode[]>;
-  /** Reads a source or artefact again and compares it with what was stored; false when missing or changed. */
+  /**
+   * Reads a source or artefact again and compares it with what was stored; false when missing or
+   * changed.
+   */
   verify(name: string): Promise<boolean>;
 }
 

@@ -1,8 +1,8 @@
 /**
- * Reading and sealing trees that are on the disk already. What a build leaves may have been written by code that
- * nobody trusts, so nothing is followed: links, devices and files with a second name (whose mode and content somebody
- * else could change) are refused, and everything ends up owned by the platform, read-only and synced. Whoever wrote
- * the tree must have ended before it is sealed.
+ * Reading and sealing trees that are on the disk already. What a build leaves may have been written
+ * by code that nobody trusts, so nothing is followed: links, devices and files with a second name
+ * (whose mode and content somebody else could change) are refused, and everything ends up owned by
+ * the platform, read-only and synced. Whoever wrote the tree must have ended before it is sealed.
  */
 import { createHash } from "node:crypto";
 import { constants, type Dirent, type Stats } from "node:fs";
@@ -32,7 +32,10 @@ interface Listing {
   readonly folders: string[];
 }
 
-/** Reads and hashes every file of a tree. What is neither a file nor a folder is CODE_ARTEFACT_REFUSED. */
+/**
+ * Reads and hashes every file of a tree. What is neither a file nor a folder is
+ * CODE_ARTEFACT_REFUSED.
+ */
 export async function readTree(root: string): Promise<SourceEntry[]> {
   const { files } = await listTree(root, UNLIMITED);
   const entries: SourceEntry[] = [];
@@ -102,7 +105,10 @@ async function sealFolder(path: string): Promise<void> {
   }
 }
 
-/** An owner can change modes back, so a sandbox's user must not stay one. Before chmod, which it may undo. */
+/**
+ * An owner can change modes back, so a sandbox's user must not stay one. Before chmod, which it may
+ * undo.
+ */
 async function own(file: FileHandle, stat: Stats): Promise<void> {
   const [uid, gid] = [process.getuid?.() ?? stat.uid, process.getgid?.() ?? stat.gid];
   if (stat.uid !== uid || stat.gid !== gid) await file.chown(uid, gid);

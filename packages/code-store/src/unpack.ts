@@ -8,16 +8,19 @@ import { acceptArchive, archiveFile, type Archive } from "./spool.ts";
 
 export interface UnpackOptions {
   readonly archive: Archive;
-  /** Where the tree shall be. Must not exist; its parent must, on the same file system as `into`. */
+  /**
+   * Where the tree shall be. Must not exist; its parent must, on the same file system as `into`.
+   */
   readonly into: string;
   /** What differs from CODE_STORE_LIMITS. */
   readonly limits?: Partial<ArchiveLimits>;
 }
 
 /**
- * Unpacks a zip archive that nobody trusts, all or nothing: `into` appears complete and durable, or not at all. Works
- * in a hidden folder beside `into`, which is gone when the call ends. Throws ARCHIVE_… reasons for what is wrong with
- * the archive, CODE_UPLOAD_BROKEN, CODE_TARGET_EXISTS, CODE_STORE_FULL or CODE_STORE_IO.
+ * Unpacks a zip archive that nobody trusts, all or nothing: `into` appears complete and durable, or
+ * not at all. Works in a hidden folder beside `into`, which is gone when the call ends. Throws
+ * ARCHIVE_… reasons for what is wrong with the archive, CODE_UPLOAD_BROKEN, CODE_TARGET_EXISTS,
+ * CODE_STORE_FULL or CODE_STORE_IO.
  */
 export async function unpackArchive(
   deps: { readonly random: Random },

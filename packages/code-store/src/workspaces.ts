@@ -1,8 +1,9 @@
 /**
- * Folders in which entries of the store are made before they get their name. A process that is killed leaves its
- * workspaces behind; whoever opens the store next removes them. Several processes may have one store open (one adds
- * sources while another adds artefacts), so a workspace carries the process it belongs to, by id and start time, and
- * is only swept when that process is gone. All of them must share one process id namespace.
+ * Folders in which entries of the store are made before they get their name. A process that is
+ * killed leaves its workspaces behind; whoever opens the store next removes them. Several processes
+ * may have one store open (one adds sources while another adds artefacts), so a workspace carries
+ * the process it belongs to, by id and start time, and is only swept when that process is gone. All
+ * of them must share one process id namespace.
  */
 import { chmod, mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -11,7 +12,10 @@ import { makeFolder, removeTree } from "./durable.ts";
 import { isErrno } from "./errors.ts";
 
 const NAME = /^([1-9][0-9]*)-([0-9]+)-[0-9a-f]+$/;
-/** Position of `starttime` in /proc/PID/stat, counted from the state that follows the program's name (proc(5)). */
+/**
+ * Position of `starttime` in /proc/PID/stat, counted from the state that follows the program's name
+ * (proc(5)).
+ */
 const START_TIME_FIELD = 19;
 /** A build may run as another user and must reach its folder, but nobody else may list them. */
 const TRAVERSABLE_MODE = 0o711;
@@ -23,7 +27,10 @@ export interface Workspaces {
   close(path: string): Promise<void>;
 }
 
-/** Removes what dead processes left in `directory`, which is made if missing, and hands out new workspaces there. */
+/**
+ * Removes what dead processes left in `directory`, which is made if missing, and hands out new
+ * workspaces there.
+ */
 export async function openWorkspaces(
   deps: { readonly random: Random; readonly log: Log },
   directory: string,
@@ -58,7 +65,10 @@ async function isOwned(name: string): Promise<boolean> {
   return pid !== undefined && (await startTimeOf(Number(pid))) === startTime;
 }
 
-/** When the process started, in the kernel's own ticks; "0" where only its being alive can be told; else undefined. */
+/**
+ * When the process started, in the kernel's own ticks; "0" where only its being alive can be told;
+ * else undefined.
+ */
 async function startTimeOf(pid: number): Promise<string | undefined> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, "utf8");

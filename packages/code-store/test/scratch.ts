@@ -10,7 +10,9 @@ export async function scratch(t: TestContext): Promise<string> {
   return path;
 }
 
-/** Everything below a folder, with kind and mode: `a/b -444 12`, `a/ d755`, `l -> target`. Sorted. */
+/**
+ * Everything below a folder, with kind and mode: `a/b -444 12`, `a/ d755`, `l -> target`. Sorted.
+ */
 export async function everythingBelow(root: string): Promise<string[]> {
   const found: string[] = [];
   const folders = [""];

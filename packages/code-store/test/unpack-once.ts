@@ -1,4 +1,7 @@
-/** Unpacks one archive and prints the most memory this process ever held; the files named are read whole. */
+/**
+ * Unpacks one archive and prints the most memory this process ever held; the files named are read
+ * whole.
+ */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { systemRandom } from "@skerry/base";

@@ -1,6 +1,6 @@
 /**
- * A zip writer that can lie. By default it writes what APPNOTE 6.3.10 asks for; every field that an attack needs can
- * be set to something else, per entry or for the archive.
+ * A zip writer that can lie. By default it writes what APPNOTE 6.3.10 asks for; every field that an
+ * attack needs can be set to something else, per entry or for the archive.
  */
 import { crc32, deflateRawSync } from "node:zlib";
 
@@ -39,7 +39,10 @@ export interface ZipEnd {
   readonly directoryOffset?: number;
   readonly directoryBytes?: number;
   readonly disk?: number;
-  /** Puts zip64 end records with these numbers; the old record then says "see zip64" unless set above. */
+  /**
+   * Puts zip64 end records with these numbers; the old record then says "see zip64" unless set
+   * above.
+   */
   readonly zip64?: Partial<
     Record<"entries" | "directoryBytes" | "directoryOffset" | "start", number>
   >;
@@ -66,7 +69,10 @@ export function zipOf(entries: readonly ZipEntry[], end: ZipEnd = {}): Buffer {
   return Buffer.concat([...parts, directory, endRecords(end, place), end.after ?? Buffer.alloc(0)]);
 }
 
-/** A zip64 extra field of 64-bit numbers: size, packed size, offset, as far as the header says "see zip64". */
+/**
+ * A zip64 extra field of 64-bit numbers: size, packed size, offset, as far as the header says "see
+ * zip64".
+ */
 export function zip64Extra(...numbers: readonly number[]): Buffer {
   const body = Buffer.alloc(numbers.length * 8);
   for (const [i, value] of numbers.entries()) body.writeBigUInt64LE(BigInt(value), i * 8);
@@ -128,7 +134,10 @@ function directoryRecord(entry: ZipEntry, fields: Fields, offset: number): Buffe
   return Buffer.concat([record, fields.name, fields.extra]);
 }
 
-/** The run of fields that both kinds of header have, from the flags to the length of the extra field. */
+/**
+ * The run of fields that both kinds of header have, from the flags to the length of the extra
+ * field.
+ */
 function writeShared(target: Buffer, at: number, said: Omit<Fields, "packed">): void {
   target.writeUInt16LE(said.flags, at);
   target.writeUInt16LE(said.method, at + 2);
