@@ -1,0 +1,111 @@
+/**
+ * The one test run that `npm test` and `npm run verify` share. Suites beside the source run side by
+ * side; those under `tests/` start whole platforms and measure time, so they come after and one
+ * file at a time. Both runs report into one list of failures and one summary.
+ */
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join, relative, resolve } from "node:path";
+import { giveUp, ROOT, run } from "./setup.mjs";
+
+const UNIT_FOLDERS = ["packages", "apps", "testkit", "tools", "bench"];
+const HEAVY_FOLDER = "tests";
+const SKIPPED_FOLDERS = new Set(["node_modules", "testdata", "fixtures", "dist"]);
+const UNIT_TIMEOUT_MS = 180_000;
+const HEAVY_TIMEOUT_MS = 900_000;
+
+/** All `*.test.ts` files under `path` (or `path` itself), relative to the root, sorted. */
+export function testFilesUnder(path, root = ROOT) {
+  const whole = resolve(root, path);
+  if (!existsSync(whole)) return [];
+  if (statSync(whole).isFile()) return [relative(root, whole)];
+  return readdirSync(whole, { withFileTypes: true })
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .flatMap((entry) => {
+      if (entry.isDirectory())
+        return SKIPPED_FOLDERS.has(entry.name) ? [] : testFilesUnder(join(path, entry.name), root);
+      return entry.name.endsWith(".test.ts") ? [relative(root, join(whole, entry.name))] : [];
+    });
+}
+
+/**
+ * Splits arguments into the files to run, by phase, and the options that go to Node's test runner.
+ */
+export function planRun(args, root = ROOT) {
+  const options = args.filter((arg) => arg.startsWith("-"));
+  const paths = args.filter((arg) => !arg.startsWith("-"));
+  const roots = paths.length > 0 ? paths : [...UNIT_FOLDERS, HEAVY_FOLDER];
+  const unknown = paths.filter((path) => testFilesUnder(path, root).length === 0);
+  const files = [...new Set(roots.flatMap((path) => testFilesUnder(path, root)))];
+  const isHeavy = (file) => file.startsWith(`${HEAVY_FOLDER}/`);
+  return {
+    options,
+    unknown,
+    unit: files.filter((file) => !isHeavy(file)),
+    heavy: files.filter(isHeavy),
+  };
+}
+
+/** Adds the counts of one phase to those of another. */
+export function addTotals(a, b) {
+  const keys = new Set([...Object.keys(a), ...Object.keys(b)]);
+  return Object.fromEntries([...keys].map((key) => [key, (a[key] ?? 0) + (b[key] ?? 0)]));
+}
+
+const SUMMARY_LINES = [
+  "tests",
+  "suites",
+  "pass",
+  "fail",
+  "cancelled",
+  "skipped",
+  "todo",
+  "duration_ms",
+];
+
+function printSummary(totals) {
+  for (const line of SUMMARY_LINES) process.stdout.write(`ℹ ${line} ${totals[line] ?? 0}\n`);
+}
+
+async function runPhase(node, phase) {
+  const folder = mkdtempSync(join(tmpdir(), "skerry-test-"));
+  const totalsFile = join(folder, "totals.json");
+  const code = await run(
+    node,
+    [
+      "--test",
+      `--test-concurrency=${phase.concurrency}`,
+      `--test-timeout=${phase.timeoutMs}`,
+      "--test-reporter=./tools/run/reporter.mjs",
+      "--test-reporter-destination=stdout",
+      ...phase.options,
+      ...phase.files,
+    ],
+    { wholeGroup: true, env: { SKERRY_TEST_TOTALS: totalsFile } },
+  );
+  const totals = existsSync(totalsFile) ? JSON.parse(readFileSync(totalsFile, "utf8")) : {};
+  rmSync(folder, { recursive: true, force: true });
+  return { code, totals };
+}
+
+/** Runs the tests that `args` name (all when none) and resolves to the exit code. */
+export async function runSuites(node, args) {
+  const { unit, heavy, options, unknown } = planRun(args);
+  if (unknown.length > 0)
+    giveUp(
+      `no test file at ${unknown.join(", ")}.`,
+      "Name a *.test.ts file or a folder with some.",
+    );
+  const phases = [
+    { files: unit, concurrency: Math.max(2, availableParallelism()), timeoutMs: UNIT_TIMEOUT_MS },
+    { files: heavy, concurrency: 1, timeoutMs: HEAVY_TIMEOUT_MS },
+  ];
+  let [worst, totals] = [0, {}];
+  for (const phase of phases.filter(({ files }) => files.length > 0)) {
+    const { code, totals: added } = await runPhase(node, { ...phase, options });
+    worst = Math.max(worst, code);
+    totals = addTotals(totals, added);
+  }
+  printSummary(totals);
+  return worst;
+}

@@ -1,0 +1,52 @@
+/**
+ * `npm run verify`: everything a change must pass, cheapest first, ending at the first failure.
+ * `-- --static` leaves the tests out.
+ */
+import { existsSync } from "node:fs";
+import { run, setUp } from "./setup.mjs";
+import { runSuites } from "./suites.mjs";
+import { provideSystemPackages } from "./system.mjs";
+
+const SOURCE = ["packages", "apps", "testkit", "tools", "bench", "tests", "examples"].filter(
+  (path) => existsSync(new URL(`../../${path}`, import.meta.url)),
+);
+
+const node = setUp();
+const runTool = (path, ...args) => run(node, [path, ...args], { wholeGroup: true });
+const tool = (name) => `node_modules/${name}`;
+
+const STEPS = [
+  ["tidy", () => runTool("tools/tidy/main.ts")],
+  ["format", () => runTool(tool("oxfmt/bin/oxfmt"), "--check", ...SOURCE)],
+  ["lint", () => runTool(tool("oxlint/bin/oxlint"), "--type-aware", "--deny-warnings", ...SOURCE)],
+  ["types", () => runTool(tool("typescript/bin/tsc"), "-p", "tsconfig.json")],
+  ["types without Node", () => runTool(tool("typescript/bin/tsc"), "-p", "tsconfig.pure.json")],
+  ["dead code", () => runTool(tool("knip/bin/knip.js"))],
+];
+
+if (!process.argv.includes("--static"))
+  STEPS.push([
+    "tests",
+    () => {
+      provideSystemPackages("test");
+      return runSuites(node, []);
+    },
+  ]);
+
+async function verify() {
+  const startedAt = performance.now();
+  const seconds = (since) => `${((performance.now() - since) / 1000).toFixed(1)} s`;
+  for (const [name, perform] of STEPS) {
+    const stepAt = performance.now();
+    const code = await perform();
+    process.stdout.write(`${code === 0 ? "✔" : "✖"} ${name} (${seconds(stepAt)})\n`);
+    if (code !== 0) {
+      process.stdout.write(`\nverify failed at: ${name}\n`);
+      return code;
+    }
+  }
+  process.stdout.write(`\nverify passed (${seconds(startedAt)})\n`);
+  return 0;
+}
+
+process.exitCode = await verify();
