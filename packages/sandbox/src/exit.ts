@@ -14,8 +14,11 @@ export interface ExitFacts {
   readonly started: boolean;
 }
 
+/** Where a number has two names (SIGABRT, SIGIOT), the first is the usual one. */
 const SIGNAL_NAMES: ReadonlyMap<number, string> = new Map(
-  Object.entries(constants.signals).map(([name, number]) => [number, name]),
+  Object.entries(constants.signals)
+    .toReversed()
+    .map(([name, number]) => [number, name]),
 );
 
 export function decideExit(facts: ExitFacts): SandboxExit {

@@ -4,13 +4,16 @@
  * JSON for each set of walls it is asked to go without.
  */
 import { spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { readlinkSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { dirname, join } from "node:path";
 import { silentLog, systemClock } from "@skerry/base";
+import type { SandboxDriver } from "../src/index.ts";
 import { openWeakenedDriver } from "../src/open.ts";
 import type { Protection } from "../src/protections.ts";
 import { makeDirectory, nodeSpec, NODE_INSIDE, NODE_MOUNT } from "./bed.ts";
+import { WATCHED_DESCRIPTORS } from "./calls.ts";
 import { parseResults } from "./raw-program.ts";
 import type { Evidence, HostView, Report } from "./report.ts";
 
@@ -90,11 +93,26 @@ async function attackOnce(run: AttackRun, round: Round): Promise<Evidence> {
     uidOfDriver: process.getuid?.() ?? -1,
     uidOfSandbox: sandbox.uid,
     namespaces: namespacesHere(),
+    descriptors: process.arch === "x64" ? await descriptorsInside(run, driver) : [],
     setuidOutside: setuidOutside(run, sandbox.uid),
     exit,
   };
   await driver.close();
   return { report, host };
+}
+
+async function descriptorsInside(run: AttackRun, driver: SandboxDriver): Promise<number[]> {
+  const sandbox = await driver.start(
+    nodeSpec("descriptors", "", {
+      command: ["/attack/descriptors"],
+      mounts: [{ kind: "ro", source: run.attackDirectory, target: "/attack" }],
+    }),
+  );
+  const chunks: Buffer[] = [];
+  sandbox.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
+  await Promise.all([sandbox.exited, once(sandbox.stdout, "close")]);
+  const results = parseResults(Buffer.concat(chunks));
+  return WATCHED_DESCRIPTORS.filter((_, index) => (results[index] ?? -1) >= 0);
 }
 
 /** The heavy attacks only run where they are the subject, or with every wall standing. */

@@ -18,7 +18,14 @@ import {
   removeHome,
   skipWithoutBubblewrap,
 } from "./bed.ts";
-import { CALL_PROBES, IDENTITY_CALLS, MOUNT_CALLS, TERMINAL_CALLS, X32_CALLS } from "./calls.ts";
+import {
+  CALL_PROBES,
+  DESCRIPTOR_CALLS,
+  IDENTITY_CALLS,
+  MOUNT_CALLS,
+  TERMINAL_CALLS,
+  X32_CALLS,
+} from "./calls.ts";
 import { writeCallProgram, writeOldGateProgram, writeSleeper } from "./raw-program.ts";
 import { resultsOf, type Evidence } from "./report.ts";
 
@@ -34,6 +41,7 @@ function prepareAttackDirectory(path: string): string {
   writeCallProgram(join(path, "mounting"), MOUNT_CALLS);
   writeCallProgram(join(path, "x32"), X32_CALLS);
   writeCallProgram(join(path, "setuid"), IDENTITY_CALLS);
+  writeCallProgram(join(path, "descriptors"), DESCRIPTOR_CALLS);
   writeOldGateProgram(join(path, "old-gate"));
   writeSleeper(join(path, "sleeper"));
   chmodSync(join(path, "setuid"), 0o4755);

@@ -180,8 +180,9 @@ const VIEW_ATTACKS: readonly Attack[] = [
     title: "descriptors that the platform inherited do not leak, only the link does",
     without: ["descriptors"],
     as: "anyone",
-    repelled: ({ report }) => report.inherited.join() === "3",
-    succeeds: ({ report }) => report.inherited.includes("9") && report.inherited.includes("251"),
+    needsX64: true,
+    repelled: ({ host }) => host.descriptors.join() === "0,1,2,3",
+    succeeds: ({ host }) => host.descriptors.includes(251),
   },
 ];
 

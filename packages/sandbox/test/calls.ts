@@ -78,3 +78,15 @@ export const MOUNT_CALLS: readonly Call[] = [
 export const IDENTITY_CALLS: readonly Call[] = [{ number: 107, arguments: [] }];
 /** getpid under its x32 number. */
 export const X32_CALLS: readonly Call[] = [{ number: 39 | 0x40000000, arguments: [] }];
+
+const F_GETFD = 1;
+/** Descriptors looked at: the low ones, and those around the planted 251. */
+export const WATCHED_DESCRIPTORS: readonly number[] = [
+  ...Array.from({ length: 64 }, (_, index) => index),
+  ...Array.from({ length: 10 }, (_, index) => 246 + index),
+];
+/** fcntl(n, F_GETFD) for each: an error means that it is not open. */
+export const DESCRIPTOR_CALLS: readonly Call[] = WATCHED_DESCRIPTORS.map((descriptor) => ({
+  number: 72,
+  arguments: [descriptor, F_GETFD],
+}));

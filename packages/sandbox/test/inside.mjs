@@ -39,14 +39,6 @@ const namespaces = () =>
     ]),
   );
 
-/** Numbers above stdio that were open before this program began. */
-const inherited = () =>
-  fs.readdirSync("/proc/self/fdinfo").filter((descriptor) => {
-    const text = attempt(() => fs.readFileSync(`/proc/self/fdinfo/${descriptor}`, "utf8"));
-    const flags = Number.parseInt(/^flags:\s*(\d+)/m.exec(text)?.[1] ?? "2000000", 8);
-    return Number(descriptor) > 2 && (flags & 0o2000000) === 0;
-  });
-
 /** One string for each process in sight: what its environment and command line say. */
 const visibleTexts = () =>
   fs
@@ -109,7 +101,6 @@ async function look() {
     interfaces: Object.keys(os.networkInterfaces()),
     environment: Object.keys(process.env).toSorted(),
     visibleTexts: visibleTexts(),
-    inherited: inherited(),
     hostLoopback: await connect({ host: "127.0.0.1", port: asked.port }),
     abstractSocket: await connect({ path: `\0${asked.abstractName}` }),
     hostProcess: attempt(() => process.kill(asked.hostPid, 0) && "ok"),

@@ -17,7 +17,6 @@ export interface Report {
   readonly interfaces: readonly string[];
   readonly environment: readonly string[];
   readonly visibleTexts: string;
-  readonly inherited: readonly string[];
   readonly hostLoopback: string;
   readonly abstractSocket: string;
   readonly hostProcess: string;
@@ -54,6 +53,8 @@ export interface HostView {
   readonly uidOfDriver: number;
   readonly uidOfSandbox: number | null;
   readonly namespaces: Readonly<Record<string, string>>;
+  /** Descriptors that a bare command holds: Node itself would close some of them. */
+  readonly descriptors: readonly number[];
   /** What the set-uid program answers when it is run outside under the sandbox's uid. */
   readonly setuidOutside: number;
   readonly exit: { readonly reason: string; readonly oomKilled: boolean };
