@@ -1,0 +1,59 @@
+/**
+ * Answers of one turn of the event loop leave together, after their metering records were appended by one write: a
+ * gateway that is killed may have recorded an answer that never left, and never the other way round.
+ */
+import {
+  encodeMeterRecord,
+  METER_RECORD_BYTES,
+  type MeterIds,
+  type MeterRecord,
+} from "@skerry/contracts";
+import type { MeterSink } from "./ports.ts";
+
+/** A request whose end is decided. */
+export interface Settled {
+  meter(): { readonly record: MeterRecord; readonly ids: MeterIds };
+  /** Sends the answer; must not throw. */
+  deliver(): void;
+}
+
+const RECORDS_PER_WRITE = 256;
+
+export class MeterTurn {
+  readonly #sink: MeterSink;
+  readonly #onAppended: () => void;
+  readonly #bytes = new Uint8Array(RECORDS_PER_WRITE * METER_RECORD_BYTES);
+  readonly #view = new DataView(this.#bytes.buffer);
+  readonly #flush = (): void => this.flush();
+  #settled: Settled[] = [];
+
+  constructor(sink: MeterSink, onAppended: () => void) {
+    this.#sink = sink;
+    this.#onAppended = onAppended;
+  }
+
+  /** Records and delivers at the end of this turn. */
+  add(settled: Settled): void {
+    if (this.#settled.push(settled) === 1) setImmediate(this.#flush);
+  }
+
+  flush(): void {
+    const settled = this.#settled;
+    if (settled.length === 0) return;
+    this.#settled = [];
+    let count = 0;
+    for (const one of settled) {
+      encodeMeterRecord(this.#view, count * METER_RECORD_BYTES, one.meter());
+      count += 1;
+      if (count === RECORDS_PER_WRITE) count = this.#append(count);
+    }
+    if (count > 0) this.#append(count);
+    for (const one of settled) one.deliver();
+    this.#onAppended();
+  }
+
+  #append(count: number): number {
+    this.#sink.append(this.#bytes.subarray(0, count * METER_RECORD_BYTES));
+    return 0;
+  }
+}

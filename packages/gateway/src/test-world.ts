@@ -1,0 +1,445 @@
+/**
+ * A gateway between doubles that speak the real protocols over real sockets: clients in front, behind it agents and
+ * instances whose behaviour each test writes. For tests only.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { mintKey } from "@skerry/accounts";
+import {
+  createIdSource,
+  silentLog,
+  systemClock,
+  systemRandom,
+  type AccountId,
+  type FunctionId,
+  type InstanceId,
+  type NodeId,
+} from "@skerry/base";
+import {
+  CONFIG_FORMAT,
+  decodeMeterRecord,
+  functionConfig,
+  METER_RECORD_BYTES,
+  type AgentNote,
+  type ConfigEntry,
+  type FunctionConfigInput,
+  type FunctionEntry,
+  type GatewayNote,
+  type HandlerKind,
+  type InstanceGrant,
+  type MeterRecord,
+  type RequestHead,
+  type Role,
+  type StartHead,
+  type StartReply,
+} from "@skerry/contracts";
+import { bufferText, Link, socketPipe, type LinkStream, type StreamHandler } from "@skerry/link";
+import { startGateway, type Gateway } from "./gateway.ts";
+import type { GatewayDeps, GatewayOptions } from "./ports.ts";
+
+export const clock = systemClock();
+const random = systemRandom();
+export const ids = createIdSource({ clock, random });
+
+/** One request as an instance double sees it, its body still arriving. */
+export class Call {
+  readonly head: RequestHead;
+  readonly stream: LinkStream;
+  readonly instance: InstanceDouble;
+  /** Resolves with the whole body. */
+  readonly body: Promise<Buffer>;
+  readonly cancelled: Promise<string>;
+  readonly handler: StreamHandler;
+  onWritable: () => void = () => undefined;
+
+  constructor(
+    instance: InstanceDouble,
+    opened: { stream: LinkStream; head: string; body: Uint8Array; end: boolean },
+  ) {
+    this.instance = instance;
+    this.head = JSON.parse(opened.head) as RequestHead;
+    this.stream = opened.stream;
+    const parts: Uint8Array[] = [];
+    let resolveBody: (body: Buffer) => void = () => undefined;
+    let resolveCancelled: (why: string) => void = () => undefined;
+    this.body = new Promise((resolve) => (resolveBody = resolve));
+    this.cancelled = new Promise((resolve) => (resolveCancelled = resolve));
+    const take = (chunk: Uint8Array, end: boolean): void => {
+      parts.push(Buffer.from(chunk));
+      if (!instance.holdsCredit) this.stream.grant(chunk.length);
+      if (end) resolveBody(Buffer.concat(parts));
+    };
+    this.handler = {
+      onReply: () => undefined,
+      onBody: take,
+      onWritable: () => this.onWritable(),
+      onFailed: (error) => resolveCancelled(error.message),
+    };
+    take(opened.body, opened.end);
+  }
+
+  get method(): string {
+    return this.head.m;
+  }
+
+  header(name: string): string | undefined {
+    const at = this.head.h.findIndex((text, i) => i % 2 === 0 && text === name);
+    return at < 0 ? undefined : this.head.h[at + 1];
+  }
+
+  /** Answers with a whole body. */
+  answer(body: string | Uint8Array, options: { s?: number; h?: readonly string[] } = {}): void {
+    this.begin(body, options, true);
+  }
+
+  begin(
+    body: string | Uint8Array,
+    options: { s?: number; h?: readonly string[] } = {},
+    end = false,
+  ): void {
+    const head = { s: options.s ?? 200, h: options.h ?? ["content-type", "text/plain"], t: 10 };
+    this.stream.reply(JSON.stringify(head), Buffer.from(body), end);
+  }
+
+  fail(kind: "failed" | "bad_response" | "too_large", name = "TypeError", message = "no"): void {
+    const head = { s: 502, h: [], t: 10, e: { kind, name, message } };
+    this.stream.reply(JSON.stringify(head), undefined, true);
+  }
+}
+
+export type Handle = (call: Call) => void;
+
+/** An instance that speaks link as the acceptor. */
+export class InstanceDouble {
+  readonly grant: InstanceGrant;
+  readonly socket: Socket;
+  readonly calls: Call[] = [];
+  readonly link: Link;
+  holdsCredit = false;
+
+  constructor(grant: InstanceGrant, socket: Socket, handle: Handle) {
+    this.grant = grant;
+    this.socket = socket;
+    this.link = new Link(
+      { pipe: socketPipe(socket), clock, text: bufferText(Buffer), scheduleFlush: setImmediate },
+      {
+        side: "acceptor",
+        peer: "gateway",
+        hello: { role: "instance" },
+        accept: (opened) => {
+          const call = new Call(this, opened);
+          this.calls.push(call);
+          handle(call);
+          return call.handler;
+        },
+      },
+    );
+  }
+
+  get id(): InstanceId {
+    return this.grant.instanceId;
+  }
+}
+
+/** Answers a start; undefined leaves it without an answer. */
+export type OnStart = (
+  head: StartHead,
+  agent: AgentDouble,
+) => StartReply | undefined | Promise<StartReply | undefined>;
+
+/** An agent that starts instance doubles. */
+export class AgentDouble {
+  readonly nodeId: NodeId = ids.id("node");
+  readonly agentId: string;
+  readonly socketPath: string;
+  readonly starts: StartHead[] = [];
+  readonly notes: GatewayNote[] = [];
+  readonly instances: InstanceDouble[] = [];
+  handle: Handle = (call) => call.answer(`${call.head.m} ${call.head.u}`);
+  onStart: OnStart = (head) => this.grantStart(head);
+  readonly #world: World;
+  readonly #server: Server;
+  readonly #links = new Set<Link>();
+
+  constructor(world: World, name: string) {
+    this.#world = world;
+    this.agentId = name;
+    this.socketPath = join(world.directory, `${name}.sock`);
+    this.#server = createServer((socket) => this.#accept(socket));
+  }
+
+  async listen(): Promise<this> {
+    await new Promise<void>((resolve) => this.#server.listen(this.socketPath, resolve));
+    return this;
+  }
+
+  /** Makes an instance and gives its link to the gateway, as a start or unasked. */
+  async grantStart(
+    head: Pick<StartHead, "functionId" | "revisionId"> & { reason: InstanceGrant["reason"] },
+    handlerKind: HandlerKind = "event",
+  ): Promise<StartReply> {
+    const grant: InstanceGrant = {
+      instanceId: ids.id("inst"),
+      nodeId: this.nodeId,
+      functionId: head.functionId,
+      revisionId: head.revisionId,
+      handlerKind,
+      startKind: "blank",
+      reason: head.reason,
+      ...{ placeUs: 100, bootUs: 200, codeUs: 300, initUs: 400 },
+    };
+    const [near, far] = await socketPair();
+    this.instances.push(new InstanceDouble(grant, far, (call) => this.handle(call)));
+    this.#world.gateway.onInstance(grant, near, "agent");
+    return { ok: true, instance: grant };
+  }
+
+  note(note: AgentNote): void {
+    for (const link of this.#links) link.note(JSON.stringify(note));
+  }
+
+  /** Notes of one kind about one instance. */
+  notesOf(instance: InstanceDouble, op: GatewayNote["op"]): readonly GatewayNote[] {
+    return this.notes.filter((note) => note.op === op && note.instanceId === instance.id);
+  }
+
+  async close(): Promise<void> {
+    for (const link of this.#links) link.close("the test's agent ends");
+    for (const { socket } of this.instances) socket.destroy();
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+
+  #accept(socket: Socket): void {
+    const link: Link = new Link(
+      { pipe: socketPipe(socket), clock, text: bufferText(Buffer), scheduleFlush: setImmediate },
+      {
+        side: "acceptor",
+        peer: "gateway",
+        hello: { role: "agent" },
+        onNote: (text) => this.notes.push(JSON.parse(text) as GatewayNote),
+        onClosed: () => this.#links.delete(link),
+        accept: (opened) => {
+          const head = JSON.parse(opened.head) as StartHead;
+          this.starts.push(head);
+          void Promise.resolve(this.onStart(head, this)).then((reply) => {
+            if (reply !== undefined) opened.stream.reply(JSON.stringify(reply), undefined, true);
+          });
+          return IGNORING;
+        },
+      },
+    );
+    this.#links.add(link);
+  }
+}
+
+const IGNORING: StreamHandler = {
+  onReply: () => undefined,
+  onBody: () => undefined,
+  onWritable: () => undefined,
+  onFailed: () => undefined,
+};
+
+/** Two connected sockets. */
+export async function socketPair(): Promise<[Socket, Socket]> {
+  const path = join(mkdtempSync(join(tmpdir(), "pair-")), "s");
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  const accepted = new Promise<Socket>((resolve) => server.once("connection", resolve));
+  const near = connect(path);
+  await new Promise<void>((resolve) => near.once("connect", () => resolve()));
+  const far = await accepted;
+  server.close();
+  rmSync(join(path, ".."), { recursive: true });
+  return [near, far];
+}
+
+export interface FunctionSpec {
+  readonly app?: string;
+  readonly name?: string;
+  readonly kind?: HandlerKind;
+  readonly config?: FunctionConfigInput;
+}
+
+export interface Answered {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+  readonly bytes: Buffer;
+  /** The platform's error, when it is one. */
+  readonly error: { readonly reason: string; readonly message: string; readonly requestId: string };
+}
+
+export interface Asked {
+  readonly method?: string;
+  readonly path?: string;
+  readonly host?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+}
+
+export class World {
+  readonly directory = mkdtempSync(join(tmpdir(), "gateway-"));
+  readonly accountId: AccountId = ids.id("acct");
+  readonly records: MeterRecord[] = [];
+  readonly handedOver: { grant: InstanceGrant; socket: Socket }[] = [];
+  readonly entries: ConfigEntry[] = [];
+  readonly agents: AgentDouble[] = [];
+  onAppend: (records: readonly MeterRecord[]) => void = () => undefined;
+  gateway: Gateway = undefined as never;
+
+  /** Adds to the configuration that lies on disk when the gateway starts. */
+  fn(spec: FunctionSpec = {}): FunctionEntry {
+    const entry = functionEntry(this.accountId, spec);
+    this.#add(`function/${entry.id}`, entry);
+    return entry;
+  }
+
+  /** Adds a key and returns its text. */
+  key(role: Role = "developer", apps: readonly string[] | null = null): string {
+    const id = ids.id("key");
+    const { text, secretSha256 } = mintKey(id, random);
+    this.#add(`key/${id}`, {
+      ...{ kind: "key", id, role, apps, secretSha256 },
+      accountId: this.accountId,
+    });
+    return text;
+  }
+
+  #add(key: string, value: ConfigEntry["value"]): void {
+    this.entries.push({ seq: this.entries.length + 1, key, value });
+  }
+
+  async agent(): Promise<AgentDouble> {
+    const agent = await new AgentDouble(this, `agent-${this.agents.length}`).listen();
+    this.agents.push(agent);
+    return agent;
+  }
+
+  get port(): number {
+    return this.gateway.stats().port ?? 0;
+  }
+
+  async start(
+    options: Partial<GatewayOptions> = {},
+    deps: Partial<GatewayDeps> = {},
+  ): Promise<Gateway> {
+    const snapshotPath = join(this.directory, "config.json");
+    const { entries } = this;
+    if (entries.length > 0) {
+      const snapshot = { format: CONFIG_FORMAT, seq: entries.length, entries };
+      writeFileSync(snapshotPath, JSON.stringify(snapshot));
+    }
+    this.gateway = await startGateway(
+      {
+        ...{ clock, random, log: silentLog() },
+        meter: { append: (bytes) => this.#append(bytes) },
+        handOver: (grant, socket) => void this.handedOver.push({ grant, socket }),
+        ...deps,
+      },
+      {
+        gatewayId: ids.id("gw"),
+        listen: { host: "127.0.0.1", port: 0 },
+        controlSocketPath: join(this.directory, "control.sock"),
+        snapshotPath,
+        agents: this.agents,
+        build: "test",
+        ...options,
+      },
+    );
+    await until(() => this.gateway.stats().agents === this.agents.length);
+    return this.gateway;
+  }
+
+  #append(bytes: Uint8Array): void {
+    const added: MeterRecord[] = [];
+    for (let at = 0; at < bytes.length; at += METER_RECORD_BYTES) {
+      const record = decodeMeterRecord(bytes, at);
+      if (record !== undefined) added.push(record);
+    }
+    this.records.push(...added);
+    this.onAppend(added);
+  }
+
+  async close(): Promise<void> {
+    await this.gateway.close();
+    for (const agent of this.agents) await agent.close();
+    for (const { socket } of this.handedOver) socket.destroy();
+    rmSync(this.directory, { recursive: true });
+  }
+
+  /** Asks the gateway; rejects when the connection breaks. */
+  async ask(asked: Asked = {}): Promise<Answered> {
+    return await askPort(this.port, asked);
+  }
+
+  /** Asks `app/fn` by path. */
+  async call(fn: FunctionEntry, asked: Asked = {}): Promise<Answered> {
+    return await this.ask({ ...asked, path: `/-/${fn.app}/${fn.name}${asked.path ?? "/"}` });
+  }
+}
+
+export function functionEntry(accountId: AccountId, spec: FunctionSpec): FunctionEntry {
+  const id: FunctionId = ids.id("fn");
+  return {
+    kind: "function",
+    id,
+    accountId,
+    appId: ids.id("app"),
+    app: spec.app ?? "shop",
+    name: spec.name ?? "hello",
+    latest: {
+      id: ids.id("rev"),
+      sourceDigest: "src_0",
+      artefactKey: "art_0",
+      handlerKind: spec.kind ?? "event",
+      runtimeBuild: "node26",
+      config: functionConfig.parse({ auth: "none", ...spec.config }),
+      createdWallMs: clock.wallMs(),
+    },
+  };
+}
+
+export async function askPort(port: number, asked: Asked): Promise<Answered> {
+  const { method = asked.body === undefined ? "GET" : "POST", path = "/", host, body } = asked;
+  return await new Promise((resolve, reject) => {
+    const req = httpRequest(
+      {
+        ...{ host: "127.0.0.1", port, method, path, agent: false },
+        headers: {
+          ...(host === undefined ? {} : { host }),
+          ...(body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) }),
+          ...asked.headers,
+        },
+      },
+      (res) => {
+        const parts: Buffer[] = [];
+        res.on("data", (part: Buffer) => parts.push(part));
+        res.on("error", reject);
+        res.on("end", () => {
+          const bytes = Buffer.concat(parts);
+          const text = bytes.toString();
+          resolve({
+            ...{ status: res.statusCode ?? 0, headers: res.headers, body: text, bytes },
+            get error() {
+              return (JSON.parse(text) as { error: Answered["error"] }).error;
+            },
+          });
+        });
+      },
+    );
+    req.on("error", reject);
+    req.end(body);
+  });
+}
+
+/** Waits for a condition; fails after ten seconds. */
+export async function until(holds: () => boolean, what = String(holds)): Promise<void> {
+  const endMs = clock.monotonicMs() + 10_000;
+  while (!holds()) {
+    if (clock.monotonicMs() > endMs) throw new TypeError(`never came true: ${what}`);
+    await new Promise<void>((resolve) => clock.schedule(2, resolve));
+  }
+}
