@@ -40,7 +40,7 @@ function mutate(archive: Buffer, random: Random): Buffer {
   return mutant;
 }
 
-test(`${ROUNDS} damaged archives are unpacked or refused with a reason, and nothing is left`, async (t) => {
+test(`${ROUNDS} damaged archives are unpacked or refused with a reason, all or nothing`, async (t) => {
   const box = await scratch(t);
   let refused = 0;
   for (let seed = 0; seed < ROUNDS; seed += 1) {

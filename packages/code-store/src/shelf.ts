@@ -106,7 +106,7 @@ export async function openShelf(deps: ShelfDeps, options: ShelfOptions): Promise
 }
 
 /** Makes a folder of the store, unless it is there. */
-export async function ensureFolder(path: string): Promise<void> {
+async function ensureFolder(path: string): Promise<void> {
   try {
     await makeFolder(path);
   } catch (error) {
