@@ -7,6 +7,7 @@ export type RoleName = "control" | "gateway" | "agent";
 /** An agent process that gateways can reach. */
 export interface AgentAddress {
   readonly id: string;
+  readonly nodeId: string;
   readonly socketPath: string;
 }
 

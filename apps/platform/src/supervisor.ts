@@ -183,8 +183,9 @@ export class Supervisor implements RoleListener {
     const agents: AgentAddress[] = this.#of("agent")
       .filter((agent) => agent.life === "up" || agent.life === "draining")
       .flatMap((agent) => {
-        const socketPath = agent.facts["socketPath"];
-        return socketPath === undefined ? [] : [{ id: agent.id, socketPath }];
+        const { socketPath, nodeId } = agent.facts;
+        if (socketPath === undefined || nodeId === undefined) return [];
+        return [{ id: agent.id, nodeId, socketPath }];
       });
     for (const gateway of this.#of("gateway")) gateway.send({ op: "agents", agents });
   }

@@ -15,7 +15,7 @@ export function readSnapshot(path: string): ConfigSnapshot | undefined {
 }
 
 export async function writeSnapshot(path: string, snapshot: ConfigSnapshot): Promise<void> {
-  const fresh = `${path}.new`;
+  const fresh = `${path}.${process.pid}.new`;
   const file = await open(fresh, "w", 0o600);
   try {
     await file.writeFile(JSON.stringify(snapshot));

@@ -20,6 +20,8 @@ export interface BlanksDeps {
 }
 
 const TICK_MS = 5_000;
+/** A refill spawns, which blocks this loop for some milliseconds: the start that took the blank goes first. */
+const REFILL_DELAY_MS = 25;
 
 export class Blanks {
   readonly #deps: BlanksDeps;
@@ -68,7 +70,7 @@ export class Blanks {
 
   #perform(effect: PoolEffect): void {
     if (effect.kind === "start") {
-      this.#track(this.#start(effect.key));
+      this.#deps.clock.schedule(REFILL_DELAY_MS, () => this.#track(this.#start(effect.key)));
       return;
     }
     const blank = this.#ready.get(effect.key)?.shift();
@@ -77,6 +79,7 @@ export class Blanks {
 
   async #start(key: PoolKey): Promise<void> {
     const text = poolKeyText(key);
+    if (this.#closed) return;
     try {
       const blank = await this.#deps.start(key);
       if (this.#closed) {

@@ -80,7 +80,7 @@ export async function startAgentRole(context: RoleContext): Promise<RunningRole>
   };
   const { label, raise } = sandboxes.level;
   return {
-    facts: { socketPath, sandbox: label, raise: raise.join("\n") },
+    facts: { socketPath, nodeId, sandbox: label, raise: raise.join("\n") },
     drain: async (deadlineMs) => {
       await agent?.drain(deadlineMs);
       await end();

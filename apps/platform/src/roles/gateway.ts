@@ -1,0 +1,73 @@
+/** The gateway role: public HTTP in, instances' links out. */
+import { join } from "node:path";
+import type { GatewayId, NodeId } from "@skerry/base";
+import { startGateway, type AgentAddress } from "@skerry/gateway";
+import { openSpoolWriter } from "@skerry/telemetry";
+import type { ToRole } from "../messages.ts";
+import { LISTEN_FD } from "../role-process.ts";
+import { RELEASE, type RoleContext, type RunningRole } from "./role-context.ts";
+
+export async function startGatewayRole(context: RoleContext): Promise<RunningRole> {
+  const { clock, layout, log, random } = context;
+  const meter = openSpoolWriter(
+    { clock, log },
+    { directory: join(layout.meterSpool, context.id), pid: process.pid },
+  );
+  const gateway = await startGateway(
+    {
+      clock,
+      random,
+      log,
+      meter,
+      handOver: (grant, socket) => {
+        context.send({ op: "hand-over", grant }, socket).catch((error: unknown) => {
+          log.warn("an instance was not handed over", { error: String(error) });
+        });
+      },
+    },
+    {
+      gatewayId: context.id as GatewayId,
+      listen: { fd: LISTEN_FD },
+      controlSocketPath: layout.controlSocket,
+      snapshotPath: join(layout.snapshots, "gateway.json"),
+      agents: [],
+      build: RELEASE,
+    },
+  );
+  const known = new Map<string, AgentAddress>();
+  const onMessage: RunningRole["onMessage"] = (message, socket) => {
+    if (message.op === "agents") meetAgents(message, known, gateway);
+    if (message.op === "instance" && socket !== undefined) {
+      gateway.onInstance(message.grant, socket, message.handedOver ? "gateway" : "agent");
+    }
+  };
+  return {
+    facts: {},
+    onMessage,
+    drain: async (deadlineMs) => {
+      await gateway.drain({ deadlineMs });
+      await gateway.close();
+      await meter.close();
+    },
+  };
+}
+
+/** Brings the gateway's agents in line with what the supervisor says is there. */
+function meetAgents(
+  { agents }: Extract<ToRole, { op: "agents" }>,
+  known: Map<string, AgentAddress>,
+  gateway: { agentUp(agent: AgentAddress): void; agentDown(agentId: string): void },
+): void {
+  const present = new Set(agents.map(({ id }) => id));
+  for (const agentId of [...known.keys()]) {
+    if (present.has(agentId)) continue;
+    known.delete(agentId);
+    gateway.agentDown(agentId);
+  }
+  for (const { id, nodeId, socketPath } of agents) {
+    if (known.has(id)) continue;
+    const agent = { agentId: id, nodeId: nodeId as NodeId, socketPath };
+    known.set(id, agent);
+    gateway.agentUp(agent);
+  }
+}

@@ -1,0 +1,32 @@
+import { defineReasons } from "@skerry/base";
+
+export const fail = defineReasons({
+  PLATFORM_UNREACHABLE: {
+    code: "UNAVAILABLE",
+    message: "Skerry does not answer at {url}: {why}.",
+    hint: "Start it with `npm start`, or name where it is with --api or SKERRY_API.",
+    retryable: true,
+    audience: "user",
+  },
+  ANSWER_UNREADABLE: {
+    code: "INTERNAL",
+    message: "The answer of {url} (status {status}) is not what the API promises.",
+    hint: "Check that the address is Skerry's and that client and platform are of one release.",
+    retryable: false,
+    audience: "user",
+  },
+  SOURCE_UNREADABLE: {
+    code: "INVALID_ARGUMENT",
+    message: "The folder {path} cannot be packed: {why}.",
+    hint: "Correct the folder, or leave files out with .skerryignore.",
+    retryable: false,
+    audience: "user",
+  },
+  SOURCE_TOO_LARGE: {
+    code: "INVALID_ARGUMENT",
+    message: "The folder {path} has more than {max} {unit}.",
+    hint: "Leave out with .skerryignore what the code does not need.",
+    retryable: false,
+    audience: "user",
+  },
+});

@@ -1,0 +1,84 @@
+/** One request of the API: headers, errors in their one shape, and a bounded retry where repeating is safe. */
+import { backoffMs, delay, PlatformError, type Clock, type Random } from "@skerry/base";
+import { fail } from "./errors.ts";
+
+/** What `fetch` takes as a body. */
+export type RequestBody = NonNullable<RequestInit["body"]>;
+
+export interface HttpDeps {
+  readonly fetch: typeof globalThis.fetch;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export interface HttpRequest {
+  readonly url: string;
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: RequestBody;
+  /** Sending it twice does no more than sending it once. */
+  readonly repeatable: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const ATTEMPTS_MAX = 4;
+const BACKOFF = { delayMsMin: 50, delayMsMax: 1_000 };
+
+/** Resolves with a successful answer; rejects with the PlatformError that the API sent. */
+export async function send(deps: HttpDeps, request: HttpRequest): Promise<Response> {
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await sendOnce(deps, request);
+    } catch (error) {
+      const again = request.repeatable && isUnavailable(error) && attempt + 1 < ATTEMPTS_MAX;
+      if (!again) throw error;
+      await delay(deps.clock, backoffMs(attempt, BACKOFF, deps.random), request.signal);
+    }
+  }
+}
+
+function isUnavailable(error: unknown): boolean {
+  return PlatformError.is(error) && error.code === "UNAVAILABLE" && error.retryable;
+}
+
+async function sendOnce(deps: HttpDeps, request: HttpRequest): Promise<Response> {
+  const { url, method, headers, body, signal } = request;
+  let response: Response;
+  try {
+    response = await deps.fetch(url, {
+      method,
+      headers,
+      redirect: "manual",
+      ...(body === undefined ? {} : { body, duplex: "half" }),
+      ...(signal === undefined ? {} : { signal }),
+    } as RequestInit);
+  } catch (error) {
+    if (signal?.aborted === true) throw error;
+    throw fail("PLATFORM_UNREACHABLE", { url: new URL(url).origin, why: whyOf(error) }, error);
+  }
+  if (response.ok) return response;
+  throw await errorOf(response, url);
+}
+
+function whyOf(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined;
+  const told = cause instanceof Error && cause.message !== "" ? cause : error;
+  return told instanceof Error ? told.message : String(told);
+}
+
+/** The error in an answer, with the request id among its details. */
+export async function errorOf(response: Response, url: string): Promise<PlatformError> {
+  const text = await response.text().catch(() => "");
+  try {
+    const { error } = JSON.parse(text) as { error: Record<string, unknown> };
+    if (typeof error["reason"] !== "string") throw new SyntaxError("no reason");
+    const { requestId } = error;
+    const details = { ...(error["details"] as object | undefined) };
+    return PlatformError.fromWire({
+      ...error,
+      details: typeof requestId === "string" ? { ...details, requestId } : details,
+    });
+  } catch (cause) {
+    return fail("ANSWER_UNREADABLE", { url, status: response.status }, cause);
+  }
+}

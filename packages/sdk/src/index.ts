@@ -1,0 +1,3 @@
+export { createClient, type ClientOptions } from "./client.ts";
+export { everyItem } from "./pages.ts";
+export type { AnswerOf, ArgsOf, CallOptions, Client, Invoked } from "./types.ts";

@@ -1,0 +1,123 @@
+/**
+ * Packs a folder as the source of a function: the same files give the same digest and the same bytes on every machine.
+ * Only regular files count; a link inside the folder counts as what it leads to, one that leads out is refused.
+ */
+import { createHash } from "node:crypto";
+import { createReadStream, existsSync, readFileSync, realpathSync } from "node:fs";
+import { readdir, stat } from "node:fs/promises";
+import { join, relative, sep } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { LIMITS, manifestText, SOURCE_DIGEST_PREFIX, type SourceEntry } from "@skerry/contracts";
+import yazl from "yazl";
+import { fail } from "./errors.ts";
+import { parseIgnore } from "./ignore.ts";
+
+export interface PackedSource {
+  /** Names the tree, as the platform computes it again after unpacking. */
+  readonly digest: string;
+  readonly files: number;
+  readonly bytes: number;
+  /** The zip archive, made as it is read. May be called more than once. */
+  archive(): ReadableStream<Uint8Array>;
+}
+
+interface FoundFile {
+  readonly path: string;
+  readonly absolute: string;
+  readonly entry: SourceEntry;
+}
+
+/** Reads a folder. Throws SOURCE_UNREADABLE or SOURCE_TOO_LARGE; nothing was sent anywhere then. */
+export async function packFolder(folder: string): Promise<PackedSource> {
+  if (!existsSync(folder)) throw fail("SOURCE_UNREADABLE", { path: folder, why: "it does not exist" });
+  const root = realpathSync(folder);
+  const paths = await listFiles(root);
+  const files: FoundFile[] = [];
+  let bytes = 0;
+  for (const path of paths) {
+    const file = await describe(root, path);
+    bytes += file.entry.bytes;
+    if (bytes > LIMITS.sourceBytesMax) {
+      throw fail("SOURCE_TOO_LARGE", { path: folder, max: LIMITS.sourceBytesMax, unit: "bytes" });
+    }
+    files.push(file);
+  }
+  if (files.length === 0) throw fail("SOURCE_UNREADABLE", { path: folder, why: "it has no files" });
+  const text = manifestText(files.map(({ entry }) => entry));
+  const digest = SOURCE_DIGEST_PREFIX + createHash("sha256").update(text).digest("hex");
+  return { digest, files: files.length, bytes, archive: () => zip(files) };
+}
+
+async function listFiles(root: string): Promise<readonly string[]> {
+  const ignoreFile = join(root, ".skerryignore");
+  const ignored = parseIgnore(existsSync(ignoreFile) ? readFileSync(ignoreFile, "utf8") : "");
+  const found: string[] = [];
+  const walk = async (folder: string): Promise<void> => {
+    for (const entry of await readdir(folder, { withFileTypes: true })) {
+      const absolute = join(folder, entry.name);
+      const path = relative(root, absolute).split(sep).join("/");
+      const kind = entry.isSymbolicLink() ? await linkTarget(root, absolute) : entry;
+      if (ignored(kind.isDirectory() ? `${path}/` : path)) continue;
+      if (kind.isDirectory()) {
+        if (!entry.isSymbolicLink()) await walk(absolute);
+      } else if (kind.isFile()) found.push(path);
+      if (found.length > LIMITS.sourceFilesMax) {
+        throw fail("SOURCE_TOO_LARGE", { path: root, max: LIMITS.sourceFilesMax, unit: "files" });
+      }
+    }
+  };
+  await walk(root);
+  return found.toSorted();
+}
+
+/** A link to a folder inside would pack it twice, or for ever; it is left out like an empty folder. */
+async function linkTarget(
+  root: string,
+  absolute: string,
+): Promise<{ isDirectory(): boolean; isFile(): boolean }> {
+  const target = await realTarget(absolute);
+  const path = relative(root, absolute);
+  if (target === undefined) {
+    throw fail("SOURCE_UNREADABLE", { path: root, why: `${path} is a link to nothing` });
+  }
+  if (relative(root, target).startsWith("..")) {
+    throw fail("SOURCE_UNREADABLE", { path: root, why: `${path} is a link that leads out of it` });
+  }
+  return await stat(target);
+}
+
+async function realTarget(absolute: string): Promise<string | undefined> {
+  try {
+    const target = realpathSync(absolute);
+    await stat(target);
+    return target;
+  } catch {
+    return undefined;
+  }
+}
+
+async function describe(root: string, path: string): Promise<FoundFile> {
+  const absolute = realpathSync(join(root, path));
+  const { mode, size } = await stat(absolute);
+  const hash = createHash("sha256");
+  await pipeline(createReadStream(absolute), hash);
+  const executable = (mode & 0o100) !== 0;
+  const sha256 = hash.digest("hex");
+  return { path, absolute, entry: { path, executable, bytes: size, sha256 } };
+}
+
+function zip(files: readonly FoundFile[]): ReadableStream<Uint8Array> {
+  const archive = new yazl.ZipFile();
+  for (const { path, absolute, entry } of files) {
+    archive.addFile(absolute, path, {
+      mtime: EPOCH,
+      mode: entry.executable ? 0o100755 : 0o100644,
+    });
+  }
+  archive.end();
+  return Readable.toWeb(Readable.from(archive.outputStream)) as ReadableStream<Uint8Array>;
+}
+
+/** Zip's own beginning of time; sources have no times. */
+const EPOCH = new Date(1980, 0, 1);
