@@ -74,21 +74,24 @@ function openUnified(bases: readonly string[], options: CgroupOptions): Hierarch
   for (const mayMove of [false, true]) {
     for (const base of bases) {
       const offered = words(join(base, "cgroup.controllers"));
-      const roles = LIMIT_ROLES.filter((role) => offered.includes(role));
-      if (roles.length === 0) continue;
+      const wanted = LIMIT_ROLES.filter((role) => offered.includes(role));
+      if (wanted.length === 0) continue;
       if (mayMove && !moveOwnProcesses(base, options)) continue;
-      if (!enableControllers(base, roles)) continue;
+      const enabled = enableControllers(base, wanted);
       const owner = join(base, options.ownerName);
-      if (!makeGroup(owner) || !enableControllers(owner, roles)) continue;
-      return { version: 2, owner, roles: ["tree", ...roles] };
+      if (enabled.length === 0 || !makeGroup(owner)) continue;
+      return { version: 2, owner, roles: ["tree", ...enableControllers(owner, enabled)] };
     }
   }
   const bare = bases.map((base) => join(base, options.ownerName)).find(makeGroup);
   return bare === undefined ? undefined : { version: 2, owner: bare, roles: ["tree"] };
 }
 
-/** cgroups(7): a group with enabled controllers may hold no process of its own, the top excepted. */
-function moveOwnProcesses(base: string, options: CgroupOptions): boolean {
+/**
+ * Moves every process of `base` one group down, because version 2 forbids processes beside enabled
+ * controllers (cgroups(7), "no internal processes"). False when not all of them are ours.
+ */
+export function moveOwnProcesses(base: string, options: Pick<CgroupOptions, "areOurs">): boolean {
   const host = join(base, HOST_GROUP);
   const first = readPids(join(base, "cgroup.procs"));
   if (first.length === 0 || options.areOurs?.(first) !== true || !makeGroup(host)) return false;
@@ -100,10 +103,14 @@ function moveOwnProcesses(base: string, options: CgroupOptions): boolean {
   return false;
 }
 
-function enableControllers(group: string, roles: readonly GroupRole[]): boolean {
+/** Those of `roles` that children of `group` now have. One by one: a refusal concerns that one. */
+function enableControllers<Role extends GroupRole>(
+  group: string,
+  roles: readonly Role[],
+): readonly Role[] {
   const file = join(group, "cgroup.subtree_control");
-  const missing = roles.filter((role) => !words(file).includes(role));
-  return missing.length === 0 || tryWrite(file, missing.map((role) => `+${role}`).join(" "));
+  const present = words(file);
+  return roles.filter((role) => present.includes(role) || tryWrite(file, `+${role}`));
 }
 
 /** The groups of one sandbox. */
