@@ -2,7 +2,7 @@
 import { LIMITS } from "@skerry/contracts";
 import type { Call } from "./call.ts";
 import { fail } from "./errors.ts";
-import { answerFromResponse } from "./fetch-call.ts";
+import { answerFromResponse, isResponse } from "./fetch-call.ts";
 import { answerFromResult, httpEventOf, jsonAnswer, type AnswerFault } from "./http-event.ts";
 import { InvocationContext, type InstanceFacts } from "./invocation-context.ts";
 import type { Surroundings } from "./ports.ts";
@@ -38,7 +38,7 @@ export async function runEvent(call: Call, handler: EventHandler, deps: EventDep
     return;
   }
   if (call.gone) return;
-  if (result instanceof Response) {
+  if (isResponse(result)) {
     await answerFromResponse(call, result, deps);
     return;
   }

@@ -4,6 +4,8 @@ export {
   HEAP_OUT_OF_MEMORY_TEXT,
   nodeFlags,
   RUNTIME_LINK_FD,
+  warmArgument,
+  type WarmKind,
 } from "./node-flags.ts";
 
 /** The bootstrap's entry: bundle it into one CommonJS file and start `node [nodeFlags] thatFile`. */

@@ -37,7 +37,8 @@ export function compileCode(codeDirectory: string, manifest: ArtefactManifest): 
       createCodeCache: () => undefined,
     };
   }
-  const script = compileCommonJs(bundlePath, readCache(codeDirectory, manifest));
+  const source = readFileSync(bundlePath, "utf8");
+  const script = compileCommonJs(bundlePath, source, readCache(codeDirectory, manifest));
   return {
     bundlePath,
     codeCacheUsed: script.cachedDataRejected === false,
@@ -58,11 +59,11 @@ function readCache(codeDirectory: string, manifest: ArtefactManifest): Buffer | 
   }
 }
 
-function compileCommonJs(bundlePath: string, cachedData: Buffer | undefined): Script {
-  const source = readFileSync(bundlePath, "utf8");
+/** Compiles a CommonJS module's text, with V8's code cache of an earlier compilation when there is one. */
+export function compileCommonJs(path: string, source: string, cachedData?: Buffer): Script {
   const plain = source.startsWith("#!") ? `//${source.slice(2)}` : source;
   return new Script(WRAPPER_HEAD + plain + WRAPPER_TAIL, {
-    filename: bundlePath,
+    filename: path,
     columnOffset: -WRAPPER_HEAD.length,
     importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
     ...(cachedData === undefined ? {} : { cachedData }),
@@ -77,7 +78,8 @@ type Wrapper = (
   directory: string,
 ) => void;
 
-function runCommonJs(script: Script, filename: string): unknown {
+/** Runs a compiled module whose `__filename` is `filename`; returns its exports. */
+export function runCommonJs(script: Script, filename: string): unknown {
   const module = new Module(filename);
   module.filename = filename;
   module.paths = [join(dirname(filename), "node_modules")];

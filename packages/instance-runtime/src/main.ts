@@ -6,15 +6,16 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { Socket } from "node:net";
 import { systemClock } from "@skerry/base";
 import { bufferText, Link, socketPipe } from "@skerry/link";
-import { RUNTIME_LINK_FD } from "./node-flags.ts";
+import { RUNTIME_LINK_FD, warmKindOf } from "./node-flags.ts";
 import { redirectConsole } from "./console.ts";
-import { exitWithLogs, watchCrashes } from "./crash.ts";
+import { watchCrashes } from "./crash.ts";
 import type { Surroundings } from "./ports.ts";
 import { createRuntime } from "./runtime.ts";
 import { createLoader, scrubEnv } from "./specialise.ts";
 import { stdoutLines } from "./stdout.ts";
+import { warmUp } from "./warm-up.ts";
 
-function main(): void {
+async function main(): Promise<void> {
   scrubEnv(process.env);
   const clock = systemClock();
   const atTurnEnd = (run: () => void): void => void setImmediate(run);
@@ -28,11 +29,14 @@ function main(): void {
     runAs: (owner, work) => owners.run(owner, work),
   };
   redirectConsole(console, surroundings.log);
-  watchCrashes(process, surroundings.log, lines);
+  const exitWithLogs = watchCrashes(process, surroundings.log, lines);
+  const runtimePath = process.argv[1] ?? "";
+  const kind = warmKindOf(process.argv.slice(2));
+  if (kind !== "none") await warmUp({ surroundings, kind, runtimePath });
   const runtime = createRuntime(
     surroundings,
     createLoader({
-      runtimePath: process.argv[1] ?? "",
+      runtimePath,
       env: process.env,
       changeDirectory: (directory) => process.chdir(directory),
     }),
@@ -45,9 +49,9 @@ function main(): void {
       peer: "platform",
       hello: { role: "instance", runtimeBuild: process.version },
       accept: (opened) => runtime.accept(opened),
-      onClosed: () => exitWithLogs(process, lines, 0),
+      onClosed: () => exitWithLogs(0),
     },
   );
 }
 
-main();
+void main();

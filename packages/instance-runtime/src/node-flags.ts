@@ -3,8 +3,29 @@
  * ends below the sandbox's limit, so that a leak ends with a V8 message on stderr and not with a silent kill.
  */
 
+import type { HandlerKind } from "@skerry/contracts";
+
 /** Descriptor of the link in an instance: one end of a socket pair, open in both directions. */
 export const RUNTIME_LINK_FD = 3;
+
+/** What a process is warm for when it answers HELLO; `none` opens its link at once. */
+export type WarmKind = HandlerKind | "none";
+
+const WARM = "--warm=";
+
+/**
+ * Argument after the runtime's file. A blank takes the kind of handler that its pool is for (`event` when absent); a
+ * process that is needed at once takes `none`. Each kind serves both kinds of handlers; the wrong one is slower.
+ */
+export function warmArgument(kind: WarmKind): string {
+  return WARM + kind;
+}
+
+/** Reads `warmArgument` back; unknown arguments are not looked at. */
+export function warmKindOf(args: readonly string[]): WarmKind {
+  const kind = args.find((arg) => arg.startsWith(WARM))?.slice(WARM.length);
+  return kind === "fetch" || kind === "none" ? kind : "event";
+}
 
 /** V8 aborts when its heap is full: the exit is this signal (or code 134 through a shell). */
 export const HEAP_OUT_OF_MEMORY_SIGNAL = "SIGABRT";

@@ -19,7 +19,7 @@ import {
 } from "@skerry/contracts";
 import { bufferText, Link, socketPipe, type LinkStream, type SocketPipe } from "@skerry/link";
 import { build } from "esbuild";
-import { nodeFlags, RUNTIME_ENTRY } from "../src/index.ts";
+import { nodeFlags, RUNTIME_ENTRY, warmArgument, type WarmKind } from "../src/index.ts";
 
 export interface Artefact {
   readonly directory: string;
@@ -388,6 +388,7 @@ export class Instance {
 export interface StartOptions {
   readonly memoryMb?: number;
   readonly env?: Readonly<Record<string, string>>;
+  readonly warm?: WarmKind;
 }
 
 /** Starts a blank; it is killed when the test ends. */
@@ -396,7 +397,8 @@ export async function startInstance(
   options: StartOptions = {},
 ): Promise<Instance> {
   const file = await bundledRuntime();
-  const child = spawn(process.execPath, [...nodeFlags(options.memoryMb ?? 128), file], {
+  const flags = nodeFlags(options.memoryMb ?? 128);
+  const child = spawn(process.execPath, [...flags, file, warmArgument(options.warm ?? "none")], {
     stdio: ["ignore", "pipe", "pipe", "pipe"],
     env: { ...options.env },
   });
