@@ -3,9 +3,9 @@
  * each, until it is killed or has made its calls: `node writer-child.ts DIRECTORY WORKER_URL
  * WRITERS [CALLS_EACH]`. A refused call is a line `name REASON`, and the writer goes on; a store
  * that does not open is `open REASON`.
+ * Standard output is a pipe, which Node writes synchronously: a line is out before the next call.
  */
 import assert from "node:assert/strict";
-import { writeSync } from "node:fs";
 import { PlatformError, silentLog, systemClock } from "@skerry/base";
 import { openSqliteStoreIn } from "../src/sqlite-store.ts";
 import { conformanceSource, storeModule as conformance } from "./conformance-module.ts";
@@ -18,7 +18,7 @@ const options = { directory, modules: [conformanceSource] };
 const store = await openSqliteStoreIn(deps, options, new URL(workerUrl)).catch(
   (error: unknown): never => {
     assert.ok(PlatformError.is(error), String(error));
-    writeSync(1, `open ${error.reason}\n`);
+    process.stdout.write(`open ${error.reason}\n`);
     process.exit(0);
   },
 );
@@ -35,7 +35,7 @@ async function addOnce(name: string): Promise<number | string> {
 async function write(name: string): Promise<void> {
   const calls = Number(callsEach ?? Number.POSITIVE_INFINITY);
   for (let made = 0; made < calls; made += 1) {
-    writeSync(1, `${name} ${await addOnce(name)}\n`);
+    process.stdout.write(`${name} ${await addOnce(name)}\n`);
   }
 }
 
