@@ -19,7 +19,8 @@ export const failAccounts = defineReasons({
   },
   KEY_LAST_ADMIN: {
     code: "FAILED_PRECONDITION",
-    message: "{key} is the account's last unconfined admin key; without one nobody could make keys.",
+    message:
+      "{key} is the account's last unconfined admin key; without one nobody could make keys.",
     hint: "Make another admin key first.",
     retryable: false,
     audience: "user",

@@ -34,7 +34,10 @@ export interface MintedKey {
 /** Makes the secret of a new key. `random` must be cryptographically strong. */
 export function mintKey(id: KeyId, random: Random): MintedKey {
   const secret = Buffer.from(random.bytes(SECRET_BYTES)).toString("base64url");
-  return { text: `${KEY_PREFIX}_${id.slice("key_".length)}_${secret}`, secretSha256: sha256(secret) };
+  return {
+    text: `${KEY_PREFIX}_${id.slice("key_".length)}_${secret}`,
+    secretSha256: sha256(secret),
+  };
 }
 
 /**

@@ -71,6 +71,9 @@ export function* deleteAppRows(
   tx: Tx,
   args: { readonly accountId: AccountId; readonly appId: AppId; readonly name: string },
 ): TxStep<void> {
-  yield* tx.run("DELETE FROM sources WHERE account_id = ? AND app = ?", [args.accountId, args.name]);
+  yield* tx.run("DELETE FROM sources WHERE account_id = ? AND app = ?", [
+    args.accountId,
+    args.name,
+  ]);
   yield* tx.run("DELETE FROM apps WHERE id = ?", [args.appId]);
 }

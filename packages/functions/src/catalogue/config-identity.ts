@@ -24,7 +24,9 @@ export function changedKeys(before: FunctionConfig, after: FunctionConfig): read
 }
 
 function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, part: unknown) => (isRecord(part) ? sorted(part) : part)) ?? "";
+  return (
+    JSON.stringify(value, (_key, part: unknown) => (isRecord(part) ? sorted(part) : part)) ?? ""
+  );
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

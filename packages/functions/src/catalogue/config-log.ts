@@ -34,10 +34,9 @@ export function* putConfig(
 
 /** Removes a key; the number of the write, or undefined when there was nothing to remove. */
 export function* removeConfig(tx: Tx, key: string): TxStep<number | undefined> {
-  const found = yield* tx.get(
-    "SELECT seq FROM config_log WHERE key = ? AND value IS NOT NULL",
-    [key],
-  );
+  const found = yield* tx.get("SELECT seq FROM config_log WHERE key = ? AND value IS NOT NULL", [
+    key,
+  ]);
   if (found === undefined) return undefined;
   const seq = yield* nextSeq(tx);
   yield* tx.run("UPDATE config_log SET seq = ?, value = NULL WHERE key = ?", [seq, key]);

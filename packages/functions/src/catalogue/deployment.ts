@@ -5,14 +5,14 @@
  */
 import { assert, unreachable, type RevisionId, type WireError } from "@skerry/base";
 import {
-  DEPLOYMENT_STATES,
   failFunction,
+  type DeploymentResource,
   type FunctionConfig,
   type HandlerKind,
 } from "@skerry/contracts";
 import type { PlannedFunction } from "./functions.ts";
 
-export type DeploymentPhase = (typeof DEPLOYMENT_STATES)[number];
+export type DeploymentPhase = DeploymentResource["state"];
 
 /** What the build of one function gave. */
 export interface BuiltFunction {
@@ -81,12 +81,10 @@ export function newDeployment(
   wanted: readonly Pick<DeploymentFunction, "name" | "sourceDigest" | "config">[],
   plan: readonly PlannedFunction[],
 ): DeploymentState {
-  const functions = wanted.map(
-    ({ name, sourceDigest, config }): DeploymentFunction => ({
-      ...{ name, sourceDigest, config, change: "create", state: "waiting" },
-      ...{ built: null, revisionId: null, warnings: [] },
-    }),
-  );
+  const functions = wanted.map(({ name, sourceDigest, config }): DeploymentFunction => ({
+    ...{ name, sourceDigest, config, change: "create", state: "waiting" },
+    ...{ built: null, revisionId: null, warnings: [] },
+  }));
   const state: DeploymentState = { phase: "building", functions, activatedSeq: null, error: null };
   return takePlan(state, plan);
 }
@@ -97,7 +95,10 @@ export function hasEnded(state: DeploymentState): boolean {
 }
 
 /** Total: an event that no longer matters leaves the state as it is and asks for nothing. */
-export function decideDeployment(state: DeploymentState, event: DeploymentEvent): DeploymentDecision {
+export function decideDeployment(
+  state: DeploymentState,
+  event: DeploymentEvent,
+): DeploymentDecision {
   if (hasEnded(state)) return { state, effects: [] };
   switch (event.kind) {
     case "resumed":
@@ -105,7 +106,9 @@ export function decideDeployment(state: DeploymentState, event: DeploymentEvent)
     case "planned":
       return state.phase === "building" ? goOn(takePlan(state, event.plan)) : ignore(state);
     case "built":
-      return state.phase === "building" ? takeBuild(state, event.name, event.outcome) : ignore(state);
+      return state.phase === "building"
+        ? takeBuild(state, event.name, event.outcome)
+        : ignore(state);
     case "failed":
       return state.activatedSeq === null ? failWith(state, event.name, event.error) : ignore(state);
     case "activated":
@@ -162,7 +165,11 @@ function goOn(state: DeploymentState): DeploymentDecision {
   return { state: next, effects: names.map((name) => ({ kind: "build", name })) };
 }
 
-function takeBuild(state: DeploymentState, name: string, outcome: BuildOutcome): DeploymentDecision {
+function takeBuild(
+  state: DeploymentState,
+  name: string,
+  outcome: BuildOutcome,
+): DeploymentDecision {
   const fn = state.functions.find((each) => each.name === name);
   if (fn?.state !== "building") return ignore(state);
   const { artefactKey, runtimeBuild, handlerKind, initFailure } = outcome;
@@ -182,7 +189,11 @@ function takeBuild(state: DeploymentState, name: string, outcome: BuildOutcome):
   return goOn(withFunction(state, name, { state: "built", built, warnings }));
 }
 
-function failWith(state: DeploymentState, name: string | undefined, error: WireError): DeploymentDecision {
+function failWith(
+  state: DeploymentState,
+  name: string | undefined,
+  error: WireError,
+): DeploymentDecision {
   const functions = state.functions.map((fn): DeploymentFunction => {
     if (fn.name === name) return { ...fn, state: "failed" };
     return fn.state === "building" ? { ...fn, state: "waiting" } : fn;

@@ -40,7 +40,8 @@ export const failCatalogue = defineReasons({
   },
   DEPLOYMENT_FORMAT_NEWER: {
     code: "FAILED_PRECONDITION",
-    message: "A deployment is recorded in format {found}; this release knows formats up to {known}.",
+    message:
+      "A deployment is recorded in format {found}; this release knows formats up to {known}.",
     hint: "Start the release that wrote it, or a newer one.",
     retryable: false,
     audience: "operator",

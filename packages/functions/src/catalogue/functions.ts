@@ -161,7 +161,9 @@ function* ensureRevision(
       ...[args.handlerKind, args.runtimeBuild, args.wallMs],
     ],
   );
-  const row = yield* tx.get<Pick<FunctionRow, "handler_kind" | "runtime_build" | "created_at_ms" | "id">>(
+  const row = yield* tx.get<
+    Pick<FunctionRow, "handler_kind" | "runtime_build" | "created_at_ms" | "id">
+  >(
     `SELECT id, handler_kind, runtime_build, created_at_ms FROM revisions
      WHERE function_id = ? AND source_digest = ? AND config_hash = ? AND artefact_key = ?`,
     [functionId, wanted.sourceDigest, hash, artefactKey],
@@ -223,7 +225,11 @@ export function* deleteFunctionRows(
   const found = yield* getFunction(tx, args);
   if (args.ifVersion !== null && args.ifVersion !== found.version) {
     const [actual, expected] = [found.version, args.ifVersion];
-    throw failCatalogue("FUNCTION_CHANGED", { function: `${args.app}/${args.name}`, actual, expected });
+    throw failCatalogue("FUNCTION_CHANGED", {
+      function: `${args.app}/${args.name}`,
+      actual,
+      expected,
+    });
   }
   yield* tx.run("DELETE FROM revisions WHERE function_id = ?", [found.id]);
   yield* tx.run("DELETE FROM functions WHERE id = ?", [found.id]);

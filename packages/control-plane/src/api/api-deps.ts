@@ -1,0 +1,33 @@
+import type { Clock, IdSource, Log, Random } from "@skerry/base";
+import type { CodeStore } from "@skerry/code-store";
+import type { Changes } from "../changes.ts";
+import type { DeploymentWorker } from "../deployment-worker.ts";
+import type { ControlLimits } from "../limits.ts";
+import type { Agents } from "../links/agents.ts";
+import type { ConfigFeed } from "../links/config-feed.ts";
+import type { Peers } from "../links/peers.ts";
+import type { InvocationQueries, LogQueries } from "../ports.ts";
+import type { ControlStore } from "../store-module.ts";
+import type { UrlsOf } from "./resources.ts";
+
+/** What the handlers of the API work with. */
+export interface ApiDeps {
+  readonly store: ControlStore;
+  readonly codeStore: Pick<CodeStore, "has" | "putArchive">;
+  readonly logs: LogQueries;
+  readonly invocations: InvocationQueries;
+  readonly agents: Agents;
+  readonly peers: Peers;
+  readonly feed: ConfigFeed;
+  readonly worker: DeploymentWorker;
+  readonly changes: Changes;
+  readonly urlsOf: UrlsOf;
+  readonly ids: IdSource;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly limits: ControlLimits;
+  readonly build: string;
+  readonly apiUrl: string;
+  readonly gatewayUrl: string;
+}

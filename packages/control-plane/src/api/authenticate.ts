@@ -1,0 +1,74 @@
+/**
+ * Who asks. The one place that reads credentials: exactly one, from `authorization` or `x-skerry-key`. An unknown key
+ * and a wrong secret take the same path, the same time and the same answer.
+ */
+import type { IncomingMessage } from "node:http";
+import { isSecretOf, parseKey } from "@skerry/accounts";
+import type { Clock } from "@skerry/base";
+import { GATEWAY_HEADERS, type Principal } from "@skerry/contracts";
+import { fail } from "../errors.ts";
+import type { ControlLimits } from "../limits.ts";
+import { storeModule, type ControlStore } from "../store-module.ts";
+import { RateLimit } from "./rate-limit.ts";
+
+export interface AuthenticatorDeps {
+  readonly store: ControlStore;
+  readonly clock: Clock;
+  readonly limits: ControlLimits;
+}
+
+/** Turns a request into its principal, or throws KEY_MISSING, KEY_AMBIGUOUS, KEY_INVALID or API_RATE_LIMITED. */
+export type Authenticate = (req: IncomingMessage) => Promise<Principal>;
+
+const BEARER = /^Bearer +(\S+)$/i;
+
+export function createAuthenticator(deps: AuthenticatorDeps): Authenticate {
+  const { clock, limits } = deps;
+  const namesMax = limits.ratesRemembered;
+  const requests = new RateLimit(clock, {
+    perSecond: limits.keyRequestsPerSecond,
+    burst: limits.keyRequestsBurst,
+    namesMax,
+  });
+  const refusals = new RateLimit(clock, {
+    perSecond: limits.refusalsPerSecond,
+    burst: limits.refusalsBurst,
+    namesMax,
+  });
+  return async (req) => {
+    const address = req.socket.remoteAddress ?? "local";
+    const presented = presentedKey(req);
+    const principal = await verify(deps.store, presented);
+    if (principal === undefined) {
+      const retryAfterMs = refusals.take(address);
+      if (retryAfterMs > 0) throw fail("API_RATE_LIMITED", { source: "address", retryAfterMs });
+      throw fail("KEY_INVALID");
+    }
+    const retryAfterMs = requests.take(principal.keyId);
+    if (retryAfterMs > 0) throw fail("API_RATE_LIMITED", { source: "key", retryAfterMs });
+    return principal;
+  };
+}
+
+function presentedKey(req: IncomingMessage): string {
+  const presented: string[] = [];
+  for (let i = 0; i < req.rawHeaders.length; i += 2) {
+    const name = (req.rawHeaders[i] ?? "").toLowerCase();
+    const value = (req.rawHeaders[i + 1] ?? "").trim();
+    if (name === GATEWAY_HEADERS.key) presented.push(value);
+    if (name === "authorization") presented.push(BEARER.exec(value)?.[1] ?? "");
+  }
+  if (presented.length > 1) throw fail("KEY_AMBIGUOUS");
+  const [text] = presented;
+  if (text === undefined) throw fail("KEY_MISSING");
+  return text;
+}
+
+async function verify(store: ControlStore, text: string): Promise<Principal | undefined> {
+  const presented = parseKey(text);
+  if (presented === undefined) return undefined;
+  const record = await store.call(storeModule, "lookUpKey", { id: presented.id });
+  if (!isSecretOf(presented.secret, record?.secretSha256) || record === undefined) return undefined;
+  const { id: keyId, accountId, role, apps } = record;
+  return { keyId, accountId, role, apps: apps ?? undefined };
+}

@@ -1,0 +1,53 @@
+/** What a handler of one operation gets and gives. By then the caller is known, allowed, and the input checked. */
+import type { IncomingMessage } from "node:http";
+import type { AuditStamp } from "@skerry/accounts";
+import type { KeyId, RequestId } from "@skerry/base";
+import type { OPERATIONS, OperationName, Principal } from "@skerry/contracts";
+import type { z } from "zod";
+import type { RepeatClaim } from "../repeats.ts";
+import type { PathParams } from "./params.ts";
+
+type Declared<N extends OperationName> = (typeof OPERATIONS)[N];
+type QueryOf<N extends OperationName> =
+  Declared<N> extends { readonly query: infer Q extends z.ZodType } ? z.output<Q> : undefined;
+type BodyOf<N extends OperationName> =
+  Declared<N> extends { readonly body: infer B extends z.ZodType } ? z.output<B> : undefined;
+
+export interface OperationCall<N extends OperationName> {
+  readonly principal: Principal;
+  readonly requestId: RequestId;
+  readonly params: PathParams;
+  readonly query: QueryOf<N>;
+  readonly body: BodyOf<N>;
+  /** For bodies that stream. */
+  readonly req: IncomingMessage;
+  /** The client asked for the head only. */
+  readonly isHead: boolean;
+  /** Aborts when the client is gone or control stops. */
+  readonly signal: AbortSignal;
+  /** For the audit record of this call; a fresh id each time. */
+  stamp(): AuditStamp & { readonly keyId: KeyId };
+  /** What the client's idempotency key claims; null when it sent none. */
+  claim(): RepeatClaim | null;
+}
+
+export type Answer =
+  | {
+      readonly kind: "json";
+      readonly value: unknown;
+      readonly headers?: readonly string[];
+    }
+  | { readonly kind: "empty" }
+  /** JSON lines; the generator may go on until the call's signal aborts. */
+  | { readonly kind: "lines"; readonly lines: AsyncIterable<unknown> };
+
+export type OperationHandler<N extends OperationName> = (call: OperationCall<N>) => Promise<Answer>;
+
+/** A handler for every operation: one that is missing is a type error. */
+export type OperationHandlers = { readonly [N in OperationName]: OperationHandler<N> };
+
+export const EMPTY: Answer = { kind: "empty" };
+
+export function json(value: unknown, headers: readonly string[] = []): Answer {
+  return { kind: "json", value, headers };
+}

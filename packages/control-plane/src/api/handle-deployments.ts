@@ -1,0 +1,121 @@
+/** Sources, plans and deployments. */
+import { delay } from "@skerry/base";
+import { deploymentMark, invalid, type DeploymentResource } from "@skerry/contracts";
+import { admitBody } from "@skerry/http";
+import { hasEnded, type SourceOwner, type WantedFunction } from "@skerry/functions";
+import { fail } from "../errors.ts";
+import { assertSourcesThere } from "../procedures/deploying.ts";
+import { storeModule } from "../store-module.ts";
+import type { ApiDeps } from "./api-deps.ts";
+import { EMPTY, json, type OperationCall, type OperationHandlers } from "./call.ts";
+import { deploymentResourceOf } from "./resources.ts";
+
+type Handled =
+  | "headPackage"
+  | "putPackage"
+  | "planDeployment"
+  | "createDeployment"
+  | "getDeployment";
+
+export function deploymentHandlers(deps: ApiDeps): Pick<OperationHandlers, Handled> {
+  const { store, codeStore, urlsOf, limits } = deps;
+  return {
+    headPackage: async ({ principal: { accountId }, params: { app, digest } }) => {
+      const missing = await missingSources(deps, { accountId, app }, [digest]);
+      if (missing.length > 0) throw fail("SOURCE_UNKNOWN", { digest, app });
+      return EMPTY;
+    },
+    putPackage: async ({ params: { app, digest }, req, stamp }) => {
+      admitBody(req);
+      const { bytes, files } = await codeStore.putArchive(digest, req);
+      const source = { digest, bytes, files };
+      await store.call(storeModule, "keepSource", { stamp: stamp(), app, source });
+      return json(source);
+    },
+    planDeployment: async ({ principal: { accountId }, params: { app }, body }) => {
+      const wanted = wantedOf(body.functions);
+      const plan = await store.call(storeModule, "planApp", { accountId, app, wanted });
+      const missing = await missingSources(deps, { accountId, app }, digestsOf(wanted));
+      const functions = plan.functions.map(({ name, change, changes }, i) => {
+        const needsUpload = missing.includes(wanted[i]?.sourceDigest ?? "");
+        return { name, change, changes, needsUpload };
+      });
+      return json({ app, functions });
+    },
+    createDeployment: async ({ principal: { accountId }, params: { app }, body, stamp, claim }) => {
+      const wanted = wantedOf(body.functions);
+      assertSourcesThere(
+        app,
+        wanted,
+        await missingSources(deps, { accountId, app }, digestsOf(wanted)),
+      );
+      const record = await store.call(storeModule, "createDeployment", {
+        ...{ stamp: stamp(), id: deps.ids.id("dep"), app, wanted, claim: claim() },
+        limits: { unfinishedMax: limits.deploymentsUnfinishedMax, keptMax: limits.deploymentsKept },
+      });
+      if (!hasEnded(record.state)) deps.worker.submit(record);
+      return json(deploymentResourceOf(record, urlsOf));
+    },
+    getDeployment: async (call) => json(await waitForChange(deps, call)),
+  };
+}
+
+/** Answers once the deployment is no longer what the client has seen, has ended, or the wait is over. */
+async function waitForChange(
+  deps: ApiDeps,
+  call: OperationCall<"getDeployment">,
+): Promise<DeploymentResource> {
+  const { principal, params, query } = call;
+  const { accountId } = principal;
+  const { app, deployment: id } = params;
+  const over = new AbortController();
+  const signal = AbortSignal.any([call.signal, over.signal]);
+  if (query.waitMs > 0) {
+    delay(deps.clock, query.waitMs, signal).then(
+      () => over.abort(),
+      () => undefined,
+    );
+  } else over.abort();
+  let seen = query.state;
+  for (;;) {
+    const watch = deps.changes.watch(id, signal);
+    try {
+      const record = await deps.store.call(storeModule, "getDeployment", { accountId, app, id });
+      const resource = deploymentResourceOf(record, deps.urlsOf);
+      const mark = deploymentMark(resource);
+      seen ??= mark;
+      if (mark !== seen || hasEnded(record.state) || signal.aborted) {
+        over.abort();
+        return resource;
+      }
+      await watch.woken;
+    } finally {
+      watch.stop();
+    }
+  }
+}
+
+/** Sources that the app may not deploy, or that are no longer on disk. */
+async function missingSources(
+  deps: ApiDeps,
+  owner: SourceOwner,
+  digests: readonly string[],
+): Promise<readonly string[]> {
+  const unknown = new Set(
+    await deps.store.call(storeModule, "listMissingSources", { owner, digests }),
+  );
+  const there = await Promise.all(digests.map((digest) => deps.codeStore.has(digest)));
+  return digests.filter((digest, i) => unknown.has(digest) || there[i] !== true);
+}
+
+function digestsOf(wanted: readonly WantedFunction[]): readonly string[] {
+  return [...new Set(wanted.map(({ sourceDigest }) => sourceDigest))];
+}
+
+/** Refuses a name that stands twice: which of the two would win? */
+function wantedOf(functions: readonly WantedFunction[]): readonly WantedFunction[] {
+  const names = functions.map(({ name }) => name);
+  const twice = names.filter((name, i) => names.indexOf(name) !== i);
+  if (twice.length > 0) throw invalid("body", [`functions: "${twice[0]}" is given twice`]);
+  return functions;
+}

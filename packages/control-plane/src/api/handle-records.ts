@@ -1,0 +1,99 @@
+/** Logs and invocation records of functions, keys, and the audit. */
+import { mintKey, type KeyRecord } from "@skerry/accounts";
+import { isRequestId, type FunctionId } from "@skerry/base";
+import { invalid } from "@skerry/contracts";
+import { fail } from "../errors.ts";
+import type { LogSelection } from "../ports.ts";
+import { storeModule } from "../store-module.ts";
+import type { ApiDeps } from "./api-deps.ts";
+import { EMPTY, json, type OperationCall, type OperationHandlers } from "./call.ts";
+import { pageOfRows, readCursor } from "./pages.ts";
+import { auditResourceOf, keyResourceOf } from "./resources.ts";
+
+type HandledRecords = "listLogs" | "listInvocations" | "getInvocation" | "listAudit";
+type HandledKeys = "listKeys" | "createKey" | "deleteKey";
+
+export function recordHandlers(deps: ApiDeps): Pick<OperationHandlers, HandledRecords> {
+  const { store, logs, invocations } = deps;
+  return {
+    listLogs: async (call) => {
+      const selection = await logSelection(deps, call);
+      const { query, signal, isHead } = call;
+      if (isHead) return { kind: "lines", lines: linesOf([]) };
+      if (query.follow) return { kind: "lines", lines: logs.follow({ ...selection, signal }) };
+      const lines = await logs.list({ ...selection, limit: query.limit });
+      return { kind: "lines", lines: linesOf(lines) };
+    },
+    listInvocations: async (call) => {
+      const functionId = await functionIdOf(deps, call);
+      const { cursor, limit } = call.query;
+      const from = cursor === undefined ? {} : { cursor };
+      return json(await invocations.list({ functionId, limit, ...from }));
+    },
+    getInvocation: async (call) => {
+      const functionId = await functionIdOf(deps, call);
+      const { app, fn, request: requestId } = call.params;
+      const found = await invocations.get({ functionId, requestId });
+      if (found === undefined) {
+        throw fail("INVOCATION_NOT_FOUND", { request: requestId, function: `${app}/${fn}` });
+      }
+      return json(found);
+    },
+    listAudit: async ({ principal: { accountId }, query: { cursor, limit } }) => {
+      const before = readCursor(cursor, null);
+      const rows = await store.call(storeModule, "listAudit", { accountId, before, limit });
+      return json(pageOfRows(rows, limit, { item: auditResourceOf, key: ({ id }) => id }));
+    },
+  };
+}
+
+export function keyHandlers(deps: ApiDeps): Pick<OperationHandlers, HandledKeys> {
+  const { store, feed, ids, random } = deps;
+  return {
+    listKeys: async ({ principal: { accountId }, query: { cursor, limit } }) => {
+      const after = readCursor(cursor, "");
+      const rows = await store.call(storeModule, "listKeys", { accountId, after, limit });
+      return json(pageOfRows(rows, limit, { item: keyResourceOf, key: ({ id }) => id }));
+    },
+    createKey: async ({ principal: { accountId }, body, stamp, claim }) => {
+      const id = ids.id("key");
+      const { text, secretSha256 } = mintKey(id, random);
+      const audit = stamp();
+      const { name, role, apps } = body;
+      const fields = { id, accountId, name, role, apps, secretSha256 };
+      const record: KeyRecord = { ...fields, local: false, createdAtMs: audit.atMs };
+      const args = { stamp: audit, record, claim: claim() };
+      feed.committed(await store.call(storeModule, "createKey", args));
+      return json({ ...keyResourceOf(record), key: text }, ["Cache-Control", "no-store"]);
+    },
+    deleteKey: async ({ params: { key: id }, stamp }) => {
+      feed.committed(await store.call(storeModule, "deleteKey", { stamp: stamp(), id }));
+      return EMPTY;
+    },
+  };
+}
+
+type FunctionCall = Pick<OperationCall<"getFunction">, "principal" | "params">;
+
+/** Records belong to the function of that name now: those of an earlier one of the same name are not shown. */
+async function functionIdOf(deps: ApiDeps, call: FunctionCall): Promise<FunctionId> {
+  const { app, fn: name } = call.params;
+  const { accountId } = call.principal;
+  return (await deps.store.call(storeModule, "getFunction", { accountId, app, name })).id;
+}
+
+async function logSelection(deps: ApiDeps, call: OperationCall<"listLogs">): Promise<LogSelection> {
+  const { request, cursor } = call.query;
+  if (request !== undefined && !isRequestId(request)) {
+    throw invalid("query", ["request: this is not the id of a request"]);
+  }
+  return {
+    functionId: await functionIdOf(deps, call),
+    ...(request === undefined ? {} : { requestId: request }),
+    ...(cursor === undefined ? {} : { after: cursor }),
+  };
+}
+
+async function* linesOf<T>(items: readonly T[]): AsyncIterable<T> {
+  yield* items;
+}

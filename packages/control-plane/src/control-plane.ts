@@ -1,0 +1,215 @@
+/**
+ * The control plane, put together: the API over the engines, the links of gateways and agents, and the work on
+ * deployments. Everything durable is in the store; this object may be thrown away at any moment and another one opened
+ * over the same store goes on where it stopped.
+ */
+import type { Socket } from "node:net";
+import { PLATFORM_ACTOR, mintKey, parseKey } from "@skerry/accounts";
+import {
+  createIdSource,
+  type AccountId,
+  type Cancel,
+  type Clock,
+  type IdSource,
+  type Log,
+  type Random,
+} from "@skerry/base";
+import type { CodeStore } from "@skerry/code-store";
+import type { RequestHandler } from "@skerry/http";
+import { createApiServer, type ApiServer } from "./api/api-server.ts";
+import { createUrlsOf } from "./api/resources.ts";
+import { Changes } from "./changes.ts";
+import { DeploymentWorker } from "./deployment-worker.ts";
+import { CONTROL_LIMITS, type ControlLimits } from "./limits.ts";
+import { Agents } from "./links/agents.ts";
+import { ConfigFeed } from "./links/config-feed.ts";
+import { LinkServer } from "./links/link-server.ts";
+import { listenLinks, type LinkSocket } from "./links/link-socket.ts";
+import { Peers, type PeerRole } from "./links/peers.ts";
+import type { InvocationQueries, LogQueries } from "./ports.ts";
+import { storeModule, type ControlStore } from "./store-module.ts";
+
+export interface ControlPlaneDeps {
+  /** Must have been opened with `storeModule`. */
+  readonly store: ControlStore;
+  readonly codeStore: Pick<CodeStore, "has" | "putArchive">;
+  readonly logs: LogQueries;
+  readonly invocations: InvocationQueries;
+  readonly clock: Clock;
+  /** Cryptographically strong: keys are made from it. */
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface ControlPlaneOptions {
+  /** This release, as peers and users see it. */
+  readonly build: string;
+  /** Base URLs as users reach them. */
+  readonly apiUrl: string;
+  readonly gatewayUrl: string;
+  /** What differs from CONTROL_LIMITS. */
+  readonly limits?: Partial<ControlLimits>;
+  /** A peer has new records in its spool. */
+  readonly onSpooled?: (peer: { readonly id: string; readonly role: PeerRole }) => void;
+}
+
+export interface ControlPlane extends AsyncDisposable {
+  readonly accountId: AccountId;
+  /** The control API, for `serveHttp`. */
+  readonly apiHandler: RequestHandler;
+  /**
+   * Makes sure that the platform holds an admin key of its own. `presented` is the text it kept, if any; undefined when
+   * that is still good, else the text of a new key, which is nowhere else. Keys of earlier starts are revoked then.
+   */
+  ensureAdminKey(presented: string | undefined): Promise<string | undefined>;
+  /** Serves gateways and agents on a unix socket that only this user can open. */
+  listenLinks(path: string): Promise<LinkSocket>;
+  /** Takes over one connection of a gateway or agent. */
+  acceptLink(socket: Socket): void;
+  /** Resolves once every live consumer has `seq` in force, or with those that have not after `timeoutMs`. */
+  waitApplied(seq: number, timeoutMs: number): Promise<readonly string[]>;
+  /** Follows end and waits are answered, so that the API's listener can drain. */
+  beginDrain(): void;
+  /** Cuts links and lets go of deployments, which go on after the next start. The store stays open. */
+  close(): Promise<void>;
+}
+
+/** Opens the control plane over an open store. Rejects with the store's reasons when it cannot be read. */
+export async function openControlPlane(
+  deps: ControlPlaneDeps,
+  options: ControlPlaneOptions,
+): Promise<ControlPlane> {
+  const ids = createIdSource(deps);
+  const accountId = await deps.store.call(storeModule, "ensureAccount", {
+    freshId: ids.id("acct"),
+    wallMs: deps.clock.wallMs(),
+  });
+  const plane = new RunningControlPlane({ ...deps, ids, accountId }, options);
+  await plane.start();
+  return plane;
+}
+
+interface RunningDeps extends ControlPlaneDeps {
+  readonly ids: IdSource;
+  readonly accountId: AccountId;
+}
+
+class RunningControlPlane implements ControlPlane {
+  readonly accountId: AccountId;
+  readonly #deps: RunningDeps;
+  readonly #limits: ControlLimits;
+  readonly #feed: ConfigFeed;
+  readonly #peers = new Peers();
+  readonly #links: LinkServer;
+  readonly #worker: DeploymentWorker;
+  readonly #api: ApiServer;
+  readonly #closing = new AbortController();
+  #cancelSweep: Cancel | undefined;
+
+  constructor(deps: RunningDeps, options: ControlPlaneOptions) {
+    const limits = { ...CONTROL_LIMITS, ...options.limits };
+    const feed = new ConfigFeed(deps, { pollMs: limits.feedPollMs });
+    const peers = this.#peers;
+    const agents = new Agents({ ...deps, peers }, { limits });
+    const changes = new Changes();
+    this.accountId = deps.accountId;
+    this.#deps = deps;
+    this.#limits = limits;
+    this.#feed = feed;
+    this.#worker = new DeploymentWorker({ ...deps, agents, feed, peers, changes }, { limits });
+    this.#links = new LinkServer(
+      { ...deps, feed, peers },
+      { build: options.build, limits, onSpooled: options.onSpooled ?? (() => undefined) },
+    );
+    const { build, apiUrl, gatewayUrl } = options;
+    const parts = { agents, peers, feed, changes, worker: this.#worker, limits };
+    const urlsOf = createUrlsOf(gatewayUrl);
+    this.#api = createApiServer({ ...deps, ...parts, urlsOf, build, apiUrl, gatewayUrl });
+  }
+
+  async start(): Promise<void> {
+    await this.#feed.refresh();
+    await this.#worker.load();
+    this.#scheduleSweep();
+  }
+
+  get apiHandler(): RequestHandler {
+    return this.#api.handle;
+  }
+
+  async ensureAdminKey(presented: string | undefined): Promise<string | undefined> {
+    const { ids, clock, random, store, accountId } = this.#deps;
+    const id = ids.id("key");
+    const { text, secretSha256 } = mintKey(id, random);
+    const atMs = clock.wallMs();
+    const held = await store.call(storeModule, "ensureLocalKey", {
+      presented: parseKey(presented ?? "") ?? null,
+      fresh: {
+        ...{ id, accountId, name: "local admin", role: "admin", apps: null, secretSha256 },
+        ...{ local: true, createdAtMs: atMs },
+      },
+      stamp: {
+        id: ids.id("aud"),
+        accountId,
+        keyId: PLATFORM_ACTOR,
+        requestId: ids.requestId(),
+        atMs,
+      },
+    });
+    await this.#feed.refresh();
+    return held ? undefined : text;
+  }
+
+  listenLinks(path: string): Promise<LinkSocket> {
+    return listenLinks(path, (socket) => this.#links.accept(socket));
+  }
+
+  acceptLink(socket: Socket): void {
+    this.#links.accept(socket);
+  }
+
+  async waitApplied(seq: number, timeoutMs: number): Promise<readonly string[]> {
+    const { clock } = this.#deps;
+    const { signal } = this.#closing;
+    await this.#peers.waitUntil(() => this.#peers.behind(seq).length === 0, {
+      ...{ clock, signal, deadlineMs: timeoutMs },
+    });
+    return this.#peers.behind(seq);
+  }
+
+  beginDrain(): void {
+    this.#api.stop();
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.#api.stop();
+    this.#cancelSweep?.();
+    await this.#worker.close();
+    this.#links.close();
+    this.#feed.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Takes rows away that nobody can ask for any more, a bounded number at a time. */
+  #scheduleSweep(): void {
+    const { clock, store, log } = this.#deps;
+    const {
+      sweepIntervalMs,
+      sweepRowsMax: rowsMax,
+      configTombstonesKept: tombstonesKept,
+    } = this.#limits;
+    const sweep = async (): Promise<void> => {
+      try {
+        await store.call(storeModule, "sweep", { wallMs: clock.wallMs(), tombstonesKept, rowsMax });
+      } catch (error) {
+        log.warn("housekeeping failed; it is tried again", { error });
+      }
+      if (!this.#closing.signal.aborted) this.#scheduleSweep();
+    };
+    this.#cancelSweep = clock.schedule(sweepIntervalMs, () => void sweep(), { background: true });
+  }
+}

@@ -1,0 +1,161 @@
+import { defineReasons } from "@skerry/base";
+
+const user = { retryable: false, audience: "user" } as const;
+
+/** The package's only error constructor. */
+export const fail = defineReasons({
+  ROUTE_UNKNOWN: {
+    ...user,
+    code: "NOT_FOUND",
+    message: "The control API has no path {path}.",
+    hint: "Every path begins with /v1; the reference lists them.",
+  },
+  METHOD_NOT_ALLOWED: {
+    ...user,
+    code: "UNIMPLEMENTED",
+    httpStatus: 405,
+    message: "{method} is not possible here; allowed: {allowed}.",
+    hint: "Use one of the allowed methods.",
+  },
+  KEY_MISSING: {
+    ...user,
+    code: "UNAUTHENTICATED",
+    message: "The request carries no key.",
+    hint: "Send `Authorization: Bearer <key>`; the platform's start prints where the first key lies.",
+  },
+  KEY_AMBIGUOUS: {
+    ...user,
+    code: "UNAUTHENTICATED",
+    message: "The request carries more than one key.",
+    hint: "Send one `Authorization: Bearer <key>` or one `x-skerry-key`.",
+  },
+  KEY_INVALID: {
+    ...user,
+    code: "UNAUTHENTICATED",
+    message: "The key is not valid.",
+    hint: "Check it for missing characters; it may also have been revoked.",
+  },
+  ACTION_DENIED: {
+    ...user,
+    code: "PERMISSION_DENIED",
+    message: "The key's role {role} may not do {action} on {resource}.",
+    hint: "Ask an admin for a key with another role or for that app.",
+  },
+  BODY_TYPE_UNSUPPORTED: {
+    ...user,
+    code: "INVALID_ARGUMENT",
+    httpStatus: 415,
+    message: "The body must be {expected}, not {contentType}.",
+    hint: "Set the Content-Type header to what the body is.",
+  },
+  BODY_NOT_JSON: {
+    ...user,
+    code: "INVALID_ARGUMENT",
+    message: "The body is not valid JSON: {why}.",
+    hint: "Correct it and send it again; nothing was changed.",
+  },
+  BODY_TOO_DEEP: {
+    ...user,
+    code: "INVALID_ARGUMENT",
+    message: "The JSON is nested more than {depthMax} levels deep.",
+    hint: "No request needs that; check how the body is made.",
+  },
+  IDEMPOTENCY_KEY_INVALID: {
+    ...user,
+    code: "INVALID_ARGUMENT",
+    message: "An Idempotency-Key has 1 to {charsMax} visible ASCII characters.",
+    hint: "A fresh UUID for each intended change is a good choice.",
+  },
+  IDEMPOTENCY_KEY_REUSED: {
+    ...user,
+    code: "INVALID_ARGUMENT",
+    httpStatus: 422,
+    message: "This Idempotency-Key was used before for another request.",
+    hint: "Use a fresh one for each intended change; repeat it only with the same request.",
+  },
+  IDEMPOTENT_ANSWER_GONE: {
+    ...user,
+    code: "ALREADY_EXISTS",
+    message: "The first request made {subject}; its answer alone carried what you ask for.",
+    hint: "If that answer was lost, remove {subject} and repeat with a fresh Idempotency-Key.",
+  },
+  IF_MATCH_INVALID: {
+    ...user,
+    code: "INVALID_ARGUMENT",
+    message: "If-Match must be one tag as the function's `etag` shows it, or *.",
+    hint: "Read the function and send its `etag` unchanged.",
+  },
+  API_RATE_LIMITED: {
+    code: "RESOURCE_EXHAUSTED",
+    message: "Too many requests from this {source}.",
+    hint: "Wait as long as Retry-After says.",
+    retryable: true,
+    audience: "user",
+  },
+  API_OVERLOADED: {
+    code: "UNAVAILABLE",
+    message: "The control API has {requestsMax} requests under way, which is its limit.",
+    hint: "Retry; follows and waits that are no longer needed should be closed.",
+    retryable: true,
+    audience: "user",
+  },
+  SOURCE_UNKNOWN: {
+    ...user,
+    code: "NOT_FOUND",
+    message: "The source {digest} was not uploaded to {app}.",
+    hint: "Upload it with PUT to the same path.",
+  },
+  SOURCE_MISSING: {
+    ...user,
+    code: "FAILED_PRECONDITION",
+    message: "The source of {functions} was not uploaded to {app}.",
+    hint: "Upload the digests named in the details to /v1/apps/{app}/packages/… and deploy again.",
+  },
+  DEPLOYMENT_BACKLOG: {
+    code: "RESOURCE_EXHAUSTED",
+    message: "The account has {deployments} deployments that have not ended, which is its limit.",
+    hint: "Wait until some of them have ended.",
+    retryable: true,
+    audience: "user",
+  },
+  NODE_UNAVAILABLE: {
+    code: "UNAVAILABLE",
+    message: "No node could {what}: {why}.",
+    hint: "Deploy again when a node is there; `skerry ps` and the platform's log show their state.",
+    retryable: true,
+    audience: "user",
+  },
+  INSTANCE_NOT_FOUND: {
+    ...user,
+    code: "NOT_FOUND",
+    message: "There is no live instance {instance}.",
+    hint: "List live instances with `skerry ps`.",
+  },
+  INVOCATION_NOT_FOUND: {
+    ...user,
+    code: "NOT_FOUND",
+    message: "There is no record of request {request} for {function}.",
+    hint: "Records appear within a second of the answer and expire with the telemetry.",
+  },
+  LINK_ANSWER_LATE: {
+    code: "DEADLINE_EXCEEDED",
+    message: "{peer} did not answer {op} within {deadlineMs} ms.",
+    hint: "Look at its log; it may be overloaded or stuck.",
+    retryable: true,
+    audience: "operator",
+  },
+  LINK_ANSWER_INVALID: {
+    code: "INTERNAL",
+    message: "{peer} answered {op} with something that cannot be read: {why}.",
+    hint: "A peer of another release must be upgraded or restarted.",
+    retryable: false,
+    audience: "operator",
+  },
+  SOCKET_FAILED: {
+    code: "UNAVAILABLE",
+    message: "Cannot listen on {path}: {errno}.",
+    hint: "Check the directory and its permissions.",
+    retryable: false,
+    audience: "operator",
+  },
+});

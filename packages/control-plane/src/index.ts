@@ -1,0 +1,12 @@
+export {
+  openControlPlane,
+  type ControlPlane,
+  type ControlPlaneDeps,
+  type ControlPlaneOptions,
+} from "./control-plane.ts";
+export { fail as failControl } from "./errors.ts";
+export { CONTROL_LIMITS, type ControlLimits } from "./limits.ts";
+export type { LinkSocket } from "./links/link-socket.ts";
+export type { PeerRole } from "./links/peers.ts";
+export type { InvocationPage, InvocationQueries, LogQueries, LogSelection } from "./ports.ts";
+export { storeModule, storeModuleUrl, type ControlStore } from "./store-module.ts";

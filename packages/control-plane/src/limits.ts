@@ -1,0 +1,54 @@
+/** The bounds of the control plane that users do not set; those they quote are in contracts' `LIMITS`. */
+export const CONTROL_LIMITS = {
+  /** Nesting of a JSON body. */
+  jsonDepthMax: 32,
+  /** For the last byte of a JSON body. */
+  bodyDeadlineMs: 20_000,
+  /** Requests under way at once, follows and waits included. */
+  requestsMax: 1_000,
+  /** Sustained requests of one key, and how many it may save up. */
+  keyRequestsPerSecond: 500,
+  keyRequestsBurst: 1_000,
+  /** Refused credentials from one address, sustained and saved up; beyond, more are answered 429 unseen. */
+  refusalsPerSecond: 5,
+  refusalsBurst: 50,
+  /** Keys and addresses whose rate is remembered; the longest unused goes first. */
+  ratesRemembered: 10_000,
+  /** How long the answer to an idempotency key is remembered. */
+  repeatTtlMs: 24 * 3_600_000,
+  idempotencyKeyCharsMax: 200,
+  /** Deployments of an account that have not ended. */
+  deploymentsUnfinishedMax: 1_000,
+  /** Ended deployments kept for each app. */
+  deploymentsKept: 100,
+  /** Deployments worked on at once; those of one app go one after another. */
+  deploymentsAtOnce: 4,
+  /** For an agent to be there before a build fails. */
+  agentWaitMs: 15_000,
+  /** For one build, and how often it is tried when agents are lost meanwhile. */
+  buildDeadlineMs: 300_000,
+  buildAttemptsMax: 3,
+  /** The end of a failed build's log that its error quotes. */
+  buildLogCharsKept: 4_096,
+  /** For live consumers to confirm a deployment before it is called succeeded with a warning. */
+  appliedDeadlineMs: 5_000,
+  /** For an agent's answer about its instances. */
+  agentAnswerMs: 2_000,
+  /** Body of one answer on a link. */
+  linkAnswerBytesMax: 16 << 20,
+  /** Links of gateways and agents. */
+  peersMax: 256,
+  /** A peer that says nothing for this long, although asked, is cut off. */
+  silenceMsMax: 10_000,
+  /** Entries of the config log read at once for one consumer. */
+  configPageMax: 100,
+  /** Tombstones kept in the config log before the oldest go. */
+  configTombstonesKept: 10_000,
+  /** Rows that one run of housekeeping takes away from each table. */
+  sweepRowsMax: 1_000,
+  sweepIntervalMs: 60_000,
+  /** How often the config log is looked at even if no write was seen here. */
+  feedPollMs: 5_000,
+} as const;
+
+export type ControlLimits = { readonly [K in keyof typeof CONTROL_LIMITS]: number };

@@ -1,0 +1,111 @@
+/**
+ * Reads what agents answer. An agent of another release, or a broken one, must not put anything into the store or an
+ * answer that does not have the agreed shape.
+ */
+import {
+  isErrorCode,
+  isId,
+  type ErrorCode,
+  type FunctionId,
+  type GatewayId,
+  type InstanceId,
+  type NodeId,
+  type RevisionId,
+} from "@skerry/base";
+import {
+  COLD_REASONS,
+  INSTANCE_STATES,
+  placement,
+  START_KINDS,
+  type BuildReply,
+  type ListInstancesReply,
+  type StopInstanceReply,
+} from "@skerry/contracts";
+import { z } from "zod";
+import { fail } from "../errors.ts";
+
+const text = z.string().max(65_536);
+const amount = z.number().min(0);
+const count = z.int().min(0);
+
+const initFailure = z.object({ name: text, message: text });
+const detail = z.union([text, z.number(), z.boolean(), z.null(), z.array(text)]);
+const wireError = z.object({
+  code: z.custom<ErrorCode>(isErrorCode),
+  reason: text,
+  message: text,
+  hint: text,
+  retryable: z.boolean(),
+  details: z.record(z.string(), detail).optional(),
+});
+
+const buildReply = z.discriminatedUnion("ok", [
+  z.object({
+    ok: z.literal(true),
+    artefactKey: text,
+    runtimeBuild: text,
+    handlerKind: z.enum(["event", "fetch"]).nullable(),
+    initFailure: initFailure.nullable(),
+    reused: z.boolean(),
+  }),
+  z.object({ ok: z.literal(false), error: wireError }),
+]);
+
+const instanceView = placement.extend({
+  id: z.custom<InstanceId>((value) => isId("inst", value)),
+  nodeId: z.custom<NodeId>((value) => isId("node", value)),
+  app: text,
+  fn: text,
+  functionId: z.custom<FunctionId>((value) => isId("fn", value)),
+  revisionId: z.custom<RevisionId>((value) => isId("rev", value)),
+  gatewayId: z.custom<GatewayId>((value) => isId("gw", value)).nullable(),
+  state: z.enum(INSTANCE_STATES),
+  pid: count,
+  uid: count.nullable(),
+  startKind: z.enum(START_KINDS),
+  reason: z.enum([...COLD_REASONS, "provisioned"]),
+  startedWallMs: amount,
+  memoryBytes: amount,
+  memoryMb: amount,
+  cpuUs: amount,
+});
+
+const instancesReply = z.object({
+  instances: z.array(z.object(instanceView.shape)),
+  sandbox: z.object({
+    rung: text,
+    label: text,
+    enforcement: z.record(z.string(), text),
+    raise: text.nullable(),
+  }),
+});
+
+const stopReply = z.object({ found: z.boolean() });
+
+/** Throws LINK_ANSWER_INVALID, as all of these. */
+export function readBuildReply(value: unknown, peer: string): BuildReply {
+  const reply = read(buildReply, value, { peer, op: "build" });
+  if (reply.ok) return reply;
+  const { details, ...error } = reply.error;
+  return { ok: false, error: details === undefined ? error : { ...error, details } };
+}
+
+export function readInstancesReply(value: unknown, peer: string): ListInstancesReply {
+  return read(instancesReply, value, { peer, op: "instances" });
+}
+
+export function readStopReply(value: unknown, peer: string): StopInstanceReply {
+  return read(stopReply, value, { peer, op: "stop-instance" });
+}
+
+function read<S extends z.ZodType>(
+  schema: S,
+  value: unknown,
+  context: { readonly peer: string; readonly op: string },
+): z.output<S> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const why = `${issue?.path.map(String).join(".") ?? ""}: ${issue?.message ?? "unreadable"}`;
+  throw fail("LINK_ANSWER_INVALID", { ...context, why });
+}

@@ -1,0 +1,119 @@
+/** What control asks of agents: builds, the list of their instances, and the end of one. */
+import { PlatformError, type Clock, type InstanceId, type Log } from "@skerry/base";
+import type {
+  BuildHead,
+  BuildReply,
+  InstanceView,
+  ListInstancesHead,
+  SandboxView,
+  StopInstanceHead,
+} from "@skerry/contracts";
+import { fail } from "../errors.ts";
+import type { ControlLimits } from "../limits.ts";
+import { readBuildReply, readInstancesReply, readStopReply } from "./agent-replies.ts";
+import { askOver } from "./link-call.ts";
+import type { Peer, Peers } from "./peers.ts";
+
+export interface AgentsDeps {
+  readonly peers: Peers;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** One node as it answers now. */
+export interface NodeView {
+  readonly id: string;
+  readonly instances: readonly InstanceView[];
+  /** Undefined when the agent did not answer in time. */
+  readonly sandbox: SandboxView | undefined;
+}
+
+export class Agents {
+  readonly #deps: AgentsDeps;
+  readonly #limits: ControlLimits;
+  #turn = 0;
+
+  constructor(deps: AgentsDeps, options: { readonly limits: ControlLimits }) {
+    this.#deps = deps;
+    this.#limits = options.limits;
+  }
+
+  /**
+   * Builds on some agent, waiting a while for one to be there and trying another when one is lost. Rejects with
+   * NODE_UNAVAILABLE, or the signal's reason.
+   */
+  async build(head: BuildHead, signal: AbortSignal): Promise<BuildReply> {
+    let why = "none is connected";
+    for (let attempt = 0; attempt < this.#limits.buildAttemptsMax; attempt += 1) {
+      const agent = await this.#anyAgent(signal);
+      signal.throwIfAborted();
+      if (agent === undefined) break;
+      try {
+        return await this.#buildOn(agent, head, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        const failure = PlatformError.from(error);
+        this.#deps.log.warn("a build was lost", { agent: agent.id, error });
+        why = failure.message;
+      }
+    }
+    throw fail("NODE_UNAVAILABLE", { what: "build the source", why });
+  }
+
+  async #buildOn(agent: Peer, head: BuildHead, signal: AbortSignal): Promise<BuildReply> {
+    const deadlineMs = this.#limits.buildDeadlineMs;
+    const bodyBytesMax = this.#limits.linkAnswerBytesMax;
+    const context = { clock: this.#deps.clock, peer: agent.id };
+    const answer = await askOver(agent.link, { head, deadlineMs, bodyBytesMax, signal }, context);
+    const reply = readBuildReply(answer.head, agent.id);
+    const buildLog = answer.body.toString("utf8").slice(-this.#limits.buildLogCharsKept);
+    this.#deps.log.debug("built", { agent: agent.id, source: head.sourceDigest, buildLog });
+    if (reply.ok || buildLog === "") return reply;
+    return { ok: false, error: { ...reply.error, details: { ...reply.error.details, buildLog } } };
+  }
+
+  /** Agents in turn; waits for the first one. */
+  async #anyAgent(signal: AbortSignal): Promise<Peer | undefined> {
+    const { peers, clock } = this.#deps;
+    const hasAgent = (): boolean => peers.ofRole("agent").length > 0;
+    await peers.waitUntil(hasAgent, { clock, deadlineMs: this.#limits.agentWaitMs, signal });
+    const agents = peers.ofRole("agent");
+    this.#turn += 1;
+    return agents[this.#turn % Math.max(1, agents.length)];
+  }
+
+  /** All nodes. One that does not answer is listed without instances. */
+  nodes(): Promise<readonly NodeView[]> {
+    return Promise.all(this.#deps.peers.ofRole("agent").map((agent) => this.#node(agent)));
+  }
+
+  async #node(agent: Peer): Promise<NodeView> {
+    const head: ListInstancesHead = { op: "instances" };
+    try {
+      const reply = readInstancesReply(await this.#ask(agent, head), agent.id);
+      return { id: agent.id, instances: reply.instances, sandbox: reply.sandbox };
+    } catch (error) {
+      this.#deps.log.warn("an agent did not list its instances", { agent: agent.id, error });
+      return { id: agent.id, instances: [], sandbox: undefined };
+    }
+  }
+
+  /** Lets the node `nodeId` end an instance; false when it is not there. Rejects with NODE_UNAVAILABLE. */
+  async stopInstance(nodeId: string, instanceId: InstanceId): Promise<boolean> {
+    const head: StopInstanceHead = { op: "stop-instance", instanceId };
+    const agent = this.#deps.peers.ofRole("agent").find(({ id }) => id === nodeId);
+    const what = "stop the instance";
+    if (agent === undefined) throw fail("NODE_UNAVAILABLE", { what, why: `${nodeId} is away` });
+    try {
+      return readStopReply(await this.#ask(agent, head), agent.id).found;
+    } catch (error) {
+      throw fail("NODE_UNAVAILABLE", { what, why: PlatformError.from(error).message }, error);
+    }
+  }
+
+  async #ask(agent: Peer, head: { readonly op: string }): Promise<unknown> {
+    const { agentAnswerMs: deadlineMs, linkAnswerBytesMax: bodyBytesMax } = this.#limits;
+    const context = { clock: this.#deps.clock, peer: agent.id };
+    return (await askOver(agent.link, { head, deadlineMs, bodyBytesMax }, context)).head;
+  }
+}

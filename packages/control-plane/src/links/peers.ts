@@ -1,0 +1,85 @@
+/**
+ * The gateways and agents that are linked to control now, and which number of the config log each has in force. A peer
+ * counts as a follower once it watches; one whose link is gone is nobody's concern: it serves from what it has and
+ * catches up when it is back.
+ */
+import { delay, type Clock } from "@skerry/base";
+import type { Link } from "@skerry/link";
+
+export const PEER_ROLES = ["gateway", "agent"] as const;
+export type PeerRole = (typeof PEER_ROLES)[number];
+
+export interface Peer {
+  readonly id: string;
+  readonly role: PeerRole;
+  readonly build: string;
+  readonly link: Link;
+  /** Highest number it said is in force; undefined until it watches. */
+  appliedSeq: number | undefined;
+}
+
+export class Peers {
+  readonly #byId = new Map<string, Peer>();
+  readonly #listeners = new Set<() => void>();
+
+  /** Adds a peer. An older link of the same id is cut: its process is gone or about to be. */
+  add(peer: Peer): void {
+    const older = this.#byId.get(peer.id);
+    this.#byId.set(peer.id, peer);
+    older?.link.close("a newer link of the same peer took its place");
+    this.#changed();
+  }
+
+  remove(peer: Peer): void {
+    if (this.#byId.get(peer.id) !== peer) return;
+    this.#byId.delete(peer.id);
+    this.#changed();
+  }
+
+  /** Everything up to `seq` is in force at the peer. */
+  applied(peer: Peer, seq: number): void {
+    peer.appliedSeq = Math.max(peer.appliedSeq ?? 0, seq);
+    this.#changed();
+  }
+
+  ofRole(role: PeerRole): readonly Peer[] {
+    return [...this.#byId.values()].filter((peer) => peer.role === role);
+  }
+
+  /** Live followers of the config log. */
+  consumers(): readonly {
+    readonly id: string;
+    readonly role: PeerRole;
+    readonly appliedSeq: number;
+  }[] {
+    return [...this.#byId.values()].flatMap(({ id, role, appliedSeq }) =>
+      appliedSeq === undefined ? [] : [{ id, role, appliedSeq }],
+    );
+  }
+
+  /** Ids of live followers that do not have `seq` in force yet. */
+  behind(seq: number): readonly string[] {
+    return this.consumers().flatMap(({ id, appliedSeq }) => (appliedSeq < seq ? [id] : []));
+  }
+
+  /** Resolves once `condition` holds, at the latest after `deadlineMs`; whether it holds then. */
+  async waitUntil(
+    condition: () => boolean,
+    options: { readonly clock: Clock; readonly deadlineMs: number; readonly signal: AbortSignal },
+  ): Promise<boolean> {
+    if (condition()) return true;
+    const done = new AbortController();
+    const check = (): void => {
+      if (condition()) done.abort();
+    };
+    this.#listeners.add(check);
+    const signal = AbortSignal.any([done.signal, options.signal]);
+    await delay(options.clock, options.deadlineMs, signal).catch(() => undefined);
+    this.#listeners.delete(check);
+    return condition();
+  }
+
+  #changed(): void {
+    for (const listener of [...this.#listeners]) listener();
+  }
+}

@@ -1,0 +1,257 @@
+/**
+ * Transactions that deploy. Each writes everything that belongs together: what was asked for with its audit record, and
+ * later all functions of a deployment with their config entries, so that no reader ever sees half of one.
+ */
+import { appendAudit, type AuditStamp } from "@skerry/accounts";
+import {
+  assert,
+  type AccountId,
+  type AppId,
+  type AuditId,
+  type DeploymentId,
+  type FunctionId,
+  type KeyId,
+  type RevisionId,
+} from "@skerry/base";
+import {
+  activateRevision,
+  advanceDeployment,
+  configIdentity,
+  countUnfinishedDeployments,
+  ensureApp,
+  functionConfigKey,
+  getDeployment,
+  insertDeployment,
+  missingSources,
+  newDeployment,
+  planFunctions,
+  pruneDeployments,
+  putConfig,
+  recordSource,
+  type AdvancedDeployment,
+  type DeploymentEvent,
+  type DeploymentFunction,
+  type DeploymentRecord,
+  type PlannedFunction,
+  type SourceOwner,
+  type WantedFunction,
+} from "@skerry/functions";
+import type { Tx, TxStep } from "@skerry/store";
+import { fail } from "../errors.ts";
+import { findRepeat, recordRepeat, type RepeatClaim } from "../repeats.ts";
+
+/** Makes an uploaded source deployable in its app. */
+export function* keepSource(
+  tx: Tx,
+  args: {
+    readonly stamp: AuditStamp;
+    readonly app: string;
+    readonly source: { readonly digest: string; readonly bytes: number; readonly files: number };
+  },
+): TxStep<void> {
+  const { stamp, app, source } = args;
+  const owner = { accountId: stamp.accountId, app };
+  yield* recordSource(tx, { owner, ...source, wallMs: stamp.atMs });
+  yield* appendAudit(tx, {
+    ...stamp,
+    action: "functions.deploy",
+    resource: `app/${app}`,
+    details: { operation: "putPackage", ...source },
+  });
+}
+
+/** Those of `digests` that cannot be deployed in the app. */
+export function* listMissingSources(
+  tx: Tx,
+  args: { readonly owner: SourceOwner; readonly digests: readonly string[] },
+): TxStep<readonly string[]> {
+  return yield* missingSources(tx, args);
+}
+
+export interface WantedApp {
+  readonly accountId: AccountId;
+  readonly app: string;
+  readonly wanted: readonly WantedFunction[];
+}
+
+export interface AppPlan {
+  readonly functions: readonly PlannedFunction[];
+  readonly missing: readonly string[];
+}
+
+/** What deploying this would change now. */
+export function* planApp(tx: Tx, args: WantedApp): TxStep<AppPlan> {
+  const functions = yield* planFunctions(tx, args);
+  const digests = [...new Set(args.wanted.map((fn) => fn.sourceDigest))];
+  return { functions, missing: yield* missingSources(tx, { owner: args, digests }) };
+}
+
+/**
+ * Accepts a deployment. A repeated request gets the deployment that the first one made. Throws SOURCE_MISSING,
+ * DEPLOYMENT_BACKLOG, IDEMPOTENCY_KEY_REUSED.
+ */
+export function* createDeployment(
+  tx: Tx,
+  args: {
+    readonly stamp: AuditStamp & { readonly keyId: KeyId };
+    readonly id: DeploymentId;
+    readonly app: string;
+    readonly wanted: readonly WantedFunction[];
+    readonly claim: RepeatClaim | null;
+    readonly limits: { readonly unfinishedMax: number; readonly keptMax: number };
+  },
+): TxStep<DeploymentRecord> {
+  const { stamp, app, wanted, claim } = args;
+  const { accountId, keyId, requestId, atMs } = stamp;
+  if (claim !== null) {
+    const made = yield* findRepeat(tx, { claim, wallMs: atMs });
+    if (made !== undefined)
+      return yield* getDeployment(tx, { accountId, app, id: made as DeploymentId });
+    yield* recordRepeat(tx, { claim, subject: args.id });
+  }
+  const plan = yield* planApp(tx, { accountId, app, wanted });
+  assertSourcesThere(app, wanted, plan.missing);
+  const deployments = yield* countUnfinishedDeployments(tx, accountId);
+  if (deployments >= args.limits.unfinishedMax) throw fail("DEPLOYMENT_BACKLOG", { deployments });
+  const state = newDeployment(wanted, plan.functions);
+  const ids = { id: args.id, accountId, keyId, requestId };
+  const record: DeploymentRecord = { ...ids, app, state, createdAtMs: atMs, endedAtMs: null };
+  yield* insertDeployment(tx, record);
+  yield* pruneDeployments(tx, { accountId, app, keepMax: args.limits.keptMax });
+  yield* appendAudit(tx, {
+    ...stamp,
+    action: "functions.deploy",
+    resource: `app/${app}`,
+    details: {
+      operation: "createDeployment",
+      deployment: args.id,
+      functions: state.functions.map(auditOf),
+    },
+  });
+  return record;
+}
+
+/** Throws SOURCE_MISSING that names functions and digests. */
+export function assertSourcesThere(
+  app: string,
+  wanted: readonly WantedFunction[],
+  missing: readonly string[],
+): void {
+  if (missing.length === 0) return;
+  const functions = wanted.filter((fn) => missing.includes(fn.sourceDigest)).map((fn) => fn.name);
+  throw fail("SOURCE_MISSING", { app, functions, digests: missing });
+}
+
+function auditOf(fn: DeploymentFunction): Readonly<Record<string, string>> {
+  const configHash = configIdentity(fn.config).hash;
+  return { name: fn.name, change: fn.change, sourceDigest: fn.sourceDigest, configHash };
+}
+
+/** Takes one event of a deployment, except its activation. */
+export function* stepDeployment(
+  tx: Tx,
+  args: { readonly id: DeploymentId; readonly event: DeploymentEvent; readonly wallMs: number },
+): TxStep<AdvancedDeployment | undefined> {
+  return yield* advanceDeployment(tx, args);
+}
+
+/** Plans a deployment anew, as its first step after every start. */
+export function* replanDeployment(
+  tx: Tx,
+  args: { readonly id: DeploymentId; readonly wallMs: number },
+): TxStep<AdvancedDeployment | undefined> {
+  const current = yield* advanceDeployment(tx, { ...args, event: { kind: "resumed" } });
+  if (current?.effects.some(({ kind }) => kind === "plan") !== true) return current;
+  const { accountId, app, state } = current.record;
+  const plan = yield* planFunctions(tx, { accountId, app, wanted: state.functions });
+  return yield* advanceDeployment(tx, { ...args, event: { kind: "planned", plan } });
+}
+
+/** Ids for what an activation may have to make. */
+export interface FreshIds {
+  readonly appId: AppId;
+  readonly auditId: AuditId;
+  readonly functions: Readonly<
+    Record<string, { readonly functionId: FunctionId; readonly revisionId: RevisionId }>
+  >;
+}
+
+/** Puts all functions of a built deployment in force at once. Does nothing the second time. */
+export function* activateDeployment(
+  tx: Tx,
+  args: { readonly id: DeploymentId; readonly fresh: FreshIds; readonly wallMs: number },
+): TxStep<AdvancedDeployment | undefined> {
+  const { id, fresh, wallMs } = args;
+  const current = yield* advanceDeployment(tx, { id, event: { kind: "resumed" }, wallMs });
+  if (current?.effects.some(({ kind }) => kind === "activate") !== true) return current;
+  const { record } = current;
+  const changed = record.state.functions.filter((fn) => fn.change !== "same");
+  const revisions: Record<string, RevisionId> = {};
+  let seq: number | null = null;
+  if (changed.length > 0) {
+    const { accountId, app: name } = record;
+    const appId = yield* ensureApp(tx, { accountId, name, freshId: fresh.appId, wallMs });
+    for (const fn of changed) {
+      const activated = yield* activateOne(tx, { record, fn, appId, fresh, wallMs });
+      revisions[fn.name] = activated.revisionId;
+      seq = activated.seq ?? seq;
+    }
+    yield* auditActivation(tx, { record, changed, auditId: fresh.auditId, wallMs });
+  }
+  return yield* advanceDeployment(tx, { id, event: { kind: "activated", seq, revisions }, wallMs });
+}
+
+function* activateOne(
+  tx: Tx,
+  args: {
+    readonly record: DeploymentRecord;
+    readonly fn: DeploymentFunction;
+    readonly appId: AppId;
+    readonly fresh: FreshIds;
+    readonly wallMs: number;
+  },
+): TxStep<{ readonly revisionId: RevisionId; readonly seq: number | null }> {
+  const { record, fn, appId, wallMs } = args;
+  const ids = args.fresh.functions[fn.name];
+  assert(
+    fn.built !== null && ids !== undefined,
+    "an activated function is built and has fresh ids",
+  );
+  const { revisionId, entry } = yield* activateRevision(tx, {
+    accountId: record.accountId,
+    appId,
+    app: record.app,
+    wanted: fn,
+    ...fn.built,
+    freshFunctionId: ids.functionId,
+    freshRevisionId: ids.revisionId,
+    wallMs,
+  });
+  if (entry === undefined) return { revisionId, seq: null };
+  return {
+    revisionId,
+    seq: yield* putConfig(tx, { key: functionConfigKey(entry.id), value: entry }),
+  };
+}
+
+function* auditActivation(
+  tx: Tx,
+  args: {
+    readonly record: DeploymentRecord;
+    readonly changed: readonly DeploymentFunction[];
+    readonly auditId: AuditId;
+    readonly wallMs: number;
+  },
+): TxStep<void> {
+  const { id, accountId, keyId, requestId, app } = args.record;
+  yield* appendAudit(tx, {
+    ...{ id: args.auditId, accountId, keyId, requestId, atMs: args.wallMs },
+    action: "functions.deploy",
+    resource: `app/${app}`,
+    details: {
+      operation: "activateDeployment",
+      deployment: id,
+      functions: args.changed.map(auditOf),
+    },
+  });
+}

@@ -1,0 +1,104 @@
+/**
+ * The control plane's part of the store: the tables of catalogue, accounts and idempotency keys, and every transaction
+ * over them. The rooms below state fragments; here they are joined, so that a change, its config entry and its audit
+ * record are one commit. Imported again by the store's worker thread: nothing here has side effects.
+ */
+import {
+  ACCOUNT_TABLES,
+  appendAudit,
+  listAudit,
+  listKeys,
+  type AuditRecord,
+} from "@skerry/accounts";
+import {
+  CATALOGUE_TABLES,
+  compactConfig,
+  getDeployment,
+  getFunction,
+  listApps,
+  listFunctions,
+  listUnfinishedDeployments,
+  ownedFunctions,
+  readConfig,
+  readConfigSeq,
+} from "@skerry/functions";
+import { defineStoreModule, type Store, type Tx, type TxStep } from "@skerry/store";
+import * as deploying from "./procedures/deploying.ts";
+import * as keys from "./procedures/keys.ts";
+import * as removing from "./procedures/removing.ts";
+import { expireRepeats, REPEAT_TABLES } from "./repeats.ts";
+
+/** Writes one audit record for a change that lies outside the store. */
+function* recordAudit(tx: Tx, record: AuditRecord): TxStep<void> {
+  yield* appendAudit(tx, record);
+}
+
+function* configSeq(tx: Tx, _args: null): TxStep<number> {
+  return yield* readConfigSeq(tx);
+}
+
+/** Takes away a bounded number of rows that nobody can ask for any more. Returns how many. */
+function* sweep(
+  tx: Tx,
+  args: { readonly wallMs: number; readonly tombstonesKept: number; readonly rowsMax: number },
+): TxStep<number> {
+  const { wallMs, tombstonesKept: keepMax, rowsMax } = args;
+  const removed = yield* compactConfig(tx, { keepMax, removeMax: rowsMax });
+  return removed + (yield* expireRepeats(tx, { wallMs, limit: rowsMax }));
+}
+
+/** The module; `storeModuleUrl` is what the store's worker imports. */
+export const storeModule = defineStoreModule({
+  name: "control",
+  database: "state",
+  migrations: [{ version: 1, sql: [...CATALOGUE_TABLES, ...ACCOUNT_TABLES, ...REPEAT_TABLES] }],
+  procedures: {
+    ensureAccount: keys.ensureAccount,
+    ensureLocalKey: keys.ensureLocalKey,
+    lookUpKey: keys.lookUpKey,
+    listKeys,
+    createKey: keys.createKey,
+    deleteKey: keys.deleteKey,
+    listAudit,
+    recordAudit,
+    keepSource: deploying.keepSource,
+    listMissingSources: deploying.listMissingSources,
+    planApp: deploying.planApp,
+    createDeployment: deploying.createDeployment,
+    replanDeployment: deploying.replanDeployment,
+    stepDeployment: deploying.stepDeployment,
+    activateDeployment: deploying.activateDeployment,
+    getDeployment,
+    listUnfinishedDeployments,
+    listApps,
+    listFunctions,
+    getFunction,
+    ownedFunctions,
+    deleteFunction: removing.deleteFunction,
+    deleteApp: removing.deleteApp,
+    readConfig,
+    configSeq,
+    sweep,
+  },
+  reads: [
+    "lookUpKey",
+    "listKeys",
+    "listAudit",
+    "listMissingSources",
+    "planApp",
+    "getDeployment",
+    "listUnfinishedDeployments",
+    "listApps",
+    "listFunctions",
+    "getFunction",
+    "ownedFunctions",
+    "readConfig",
+    "configSeq",
+  ],
+});
+
+/** The store as this room calls it. */
+export type ControlStore = Pick<Store, "call">;
+
+/** Where the store's worker finds the module. */
+export const storeModuleUrl = import.meta.url;

@@ -1,0 +1,253 @@
+/** A control plane over a real store, real HTTP and a real socket, in a directory of its own. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createLog, PlatformError, systemClock, systemRandom, type LogFields } from "@skerry/base";
+import { openCodeStore, type CodeStore } from "@skerry/code-store";
+import type { BuildHead, DeploymentResource } from "@skerry/contracts";
+import { serveHttp, type HttpServer } from "@skerry/http";
+import { openSqliteStore, type Store } from "@skerry/store";
+import {
+  openControlPlane,
+  storeModule,
+  storeModuleUrl,
+  type ControlLimits,
+  type ControlPlane,
+  type ControlStore,
+  type LinkSocket,
+} from "../src/index.ts";
+import { built, PeerDouble, type PeerOptions } from "./peer-double.ts";
+import { InvocationsDouble, LogsDouble } from "./records-double.ts";
+import { sourceZip } from "./source-zip.ts";
+
+export interface Reply<T = unknown> {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: T;
+}
+
+export interface Problem {
+  readonly error: {
+    readonly code: string;
+    readonly reason: string;
+    readonly message: string;
+    readonly hint: string;
+    readonly requestId: string;
+    readonly retryable: boolean;
+    readonly details?: Readonly<Record<string, unknown>>;
+  };
+}
+
+/** Called before and after each call of the store; may wait, or throw in its place. */
+export interface StoreFaults {
+  before(procedure: string, args: unknown): Promise<void> | void;
+  after(procedure: string, args: unknown): Promise<void> | void;
+}
+
+export interface Request {
+  readonly body?: unknown;
+  readonly raw?: Buffer | string;
+  readonly key?: string | null;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
+
+/** Everything is closed and removed when the test that made it ends. */
+export class Harness implements AsyncDisposable {
+  readonly logs = new LogsDouble();
+  readonly invocations = new InvocationsDouble();
+  readonly platformLog: { readonly message: string; readonly fields: LogFields }[] = [];
+  readonly faults: StoreFaults = { before: () => undefined, after: () => undefined };
+  readonly directory: string;
+  readonly #limits: Partial<ControlLimits>;
+  readonly #peers: PeerDouble[] = [];
+  #running: Running | undefined;
+  /** Text of the platform's own admin key. */
+  adminKey = "";
+
+  private constructor(directory: string, limits: Partial<ControlLimits>) {
+    this.directory = directory;
+    this.#limits = limits;
+  }
+
+  static async open(limits: Partial<ControlLimits> = {}): Promise<Harness> {
+    const harness = new Harness(await mkdtemp(join(tmpdir(), "skerry-control-")), limits);
+    await harness.start();
+    return harness;
+  }
+
+  get control(): ControlPlane {
+    return this.#now.control;
+  }
+
+  get store(): Store {
+    return this.#now.store;
+  }
+
+  get codeStore(): CodeStore {
+    return this.#now.codeStore;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#now.http.port}`;
+  }
+
+  get socketPath(): string {
+    return join(this.directory, "run", "control.sock");
+  }
+
+  get #now(): Running {
+    if (this.#running === undefined) throw new Error("the control plane is stopped");
+    return this.#running;
+  }
+
+  async start(): Promise<void> {
+    const log = createLog((_level, message, fields) => this.platformLog.push({ message, fields }));
+    const clock = systemClock();
+    const random = systemRandom();
+    const modules = [{ module: storeModule, url: storeModuleUrl }];
+    const store = await openSqliteStore(
+      { log, clock },
+      { directory: join(this.directory, "state"), modules },
+    );
+    const codeStore = await openCodeStore(
+      { random, clock, log },
+      { directory: join(this.directory, "code") },
+    );
+    const { logs, invocations } = this;
+    const control = await openControlPlane(
+      { store: this.#faulty(store), codeStore, logs, invocations, clock, random, log },
+      {
+        ...{ build: "0.1.0-test", apiUrl: "http://127.0.0.1:4400" },
+        ...{ gatewayUrl: "http://127.0.0.1:4480", limits: this.#limits },
+      },
+    );
+    this.adminKey = (await control.ensureAdminKey(this.adminKey)) ?? this.adminKey;
+    const links = await control.listenLinks(this.socketPath);
+    const http = await serveHttp(
+      { clock, log, requestId: () => "unused", onRequest: control.apiHandler },
+      { listen: { host: "127.0.0.1", port: 0 } },
+    );
+    this.#running = { store, codeStore, control, links, http };
+  }
+
+  async stop(): Promise<void> {
+    const running = this.#running;
+    if (running === undefined) return;
+    this.#running = undefined;
+    for (const peer of this.#peers.splice(0)) peer.close();
+    running.control.beginDrain();
+    await running.http.drain({ deadlineMs: 0 });
+    await running.links.close();
+    await running.control.close();
+    await running.store.close();
+  }
+
+  /** As a crash would leave it: nothing but what is on disk survives. */
+  async restart(): Promise<void> {
+    await this.stop();
+    await this.start();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  peer(options: PeerOptions): PeerDouble {
+    const peer = new PeerDouble(this.socketPath, options);
+    this.#peers.push(peer);
+    return peer;
+  }
+
+  /** An agent that builds everything well, unless told otherwise. */
+  agent(
+    build: (head: BuildHead) => object | undefined | Promise<object | undefined> = built,
+  ): PeerDouble {
+    return this.peer({
+      role: "agent",
+      id: AGENT_ID,
+      answer: (head) => (head.op === "build" ? build(head as BuildHead) : undefined),
+    });
+  }
+
+  async send<T = unknown>(method: string, path: string, request: Request = {}): Promise<Reply<T>> {
+    const { body, raw, key = this.adminKey, signal } = request;
+    const headers = new Headers(request.headers);
+    if (key !== null) headers.set("authorization", `Bearer ${key}`);
+    if (body !== undefined) headers.set("content-type", "application/json");
+    const payload = raw ?? (body === undefined ? undefined : JSON.stringify(body));
+    const response = await fetch(`${this.url}${path}`, {
+      method,
+      headers,
+      ...(payload === undefined ? {} : { body: payload }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    const text = await response.text();
+    const isJson = response.headers.get("content-type") === "application/json";
+    const value = (isJson && text !== "" ? JSON.parse(text) : text) as T;
+    return { status: response.status, headers: response.headers, body: value };
+  }
+
+  /** Uploads one file as the source of a function of the app; its digest. */
+  async upload(app: string, text: string): Promise<string> {
+    const { digest, bytes } = sourceZip(text);
+    const path = `/v1/apps/${app}/packages/${digest}`;
+    const reply = await this.send("PUT", path, { raw: bytes });
+    if (reply.status !== 201) throw new Error(`upload: ${JSON.stringify(reply.body)}`);
+    return digest;
+  }
+
+  /** Uploads and deploys functions named after their source; the deployment as it was accepted. */
+  async deploy(
+    app: string,
+    sources: Readonly<Record<string, string>>,
+    config: object = {},
+  ): Promise<DeploymentResource> {
+    const functions = [];
+    for (const [name, text] of Object.entries(sources)) {
+      functions.push({ name, sourceDigest: await this.upload(app, text), config });
+    }
+    const path = `/v1/apps/${app}/deployments`;
+    const reply = await this.send<DeploymentResource>("POST", path, { body: { functions } });
+    if (reply.status !== 202) throw new Error(`deploy: ${JSON.stringify(reply.body)}`);
+    return reply.body;
+  }
+
+  /** The deployment once it has ended. */
+  async ended({ app, id }: Pick<DeploymentResource, "app" | "id">): Promise<DeploymentResource> {
+    for (;;) {
+      const path = `/v1/apps/${app}/deployments/${id}?waitMs=10000`;
+      const { body } = await this.send<DeploymentResource>("GET", path);
+      if (body.state === "succeeded" || body.state === "failed") return body;
+    }
+  }
+
+  #faulty(store: Store): ControlStore {
+    const call = async (module: never, name: never, args: never): Promise<unknown> => {
+      await this.faults.before(name, args);
+      const result: unknown = await store.call(module, name, args);
+      await this.faults.after(name, args);
+      return result;
+    };
+    return { call: call as Store["call"] };
+  }
+}
+
+interface Running {
+  readonly store: Store;
+  readonly codeStore: CodeStore;
+  readonly control: ControlPlane;
+  readonly links: LinkSocket;
+  readonly http: HttpServer;
+}
+
+export const AGENT_ID = "node_01kzzzzzzzzzzzzzzzzzzzzzzz";
+
+/** What a store that is down rejects with. */
+export function storeDown(): PlatformError {
+  return new PlatformError({
+    ...{ code: "UNAVAILABLE", reason: "STORE_UNAVAILABLE", retryable: true },
+    ...{ message: "The store is down.", hint: "Wait." },
+  });
+}

@@ -1,0 +1,91 @@
+/** The rooms that keep logs and invocation records, as control sees them. */
+import type { InvocationResource, LogLineResource } from "@skerry/contracts";
+import type { InvocationQueries, LogQueries, LogSelection } from "../src/ports.ts";
+
+export class LogsDouble implements LogQueries {
+  readonly lines: LogLineResource[] = [];
+  /** Selections of follows that are open. */
+  readonly following = new Set<LogSelection>();
+  readonly ended: LogSelection[] = [];
+  readonly #listeners = new Set<() => void>();
+
+  list(args: LogSelection & { readonly limit: number }): Promise<readonly LogLineResource[]> {
+    return Promise.resolve(this.#select(args).slice(0, args.limit));
+  }
+
+  async *follow(
+    args: LogSelection & { readonly signal: AbortSignal },
+  ): AsyncIterable<LogLineResource> {
+    let { after } = args;
+    this.following.add(args);
+    this.#changed();
+    try {
+      while (!args.signal.aborted) {
+        const lines = this.#select({ ...args, ...(after === undefined ? {} : { after }) });
+        yield* lines;
+        after = lines.at(-1)?.cursor ?? after;
+        await this.#next(args.signal);
+      }
+    } finally {
+      this.following.delete(args);
+      this.ended.push(args);
+      this.#changed();
+    }
+  }
+
+  write(text: string, requestId: string | null = null): void {
+    const cursor = String(this.lines.length + 1).padStart(8, "0");
+    this.lines.push({
+      ...{ at: new Date(0).toISOString(), level: "info", stream: "console", requestId },
+      ...{ instanceId: null, revisionId: null, text, cursor },
+    });
+    this.#changed();
+  }
+
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) {
+      await new Promise<void>((resolve) => {
+        this.#listeners.add(resolve);
+      });
+    }
+  }
+
+  #select(args: LogSelection): readonly LogLineResource[] {
+    return this.lines.filter(
+      (line) =>
+        (args.after === undefined || line.cursor > args.after) &&
+        (args.requestId === undefined || line.requestId === args.requestId),
+    );
+  }
+
+  #next(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      this.#listeners.add(resolve);
+      signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+  }
+
+  #changed(): void {
+    const listeners = [...this.#listeners];
+    this.#listeners.clear();
+    for (const listener of listeners) listener();
+  }
+}
+
+export class InvocationsDouble implements InvocationQueries {
+  readonly records: InvocationResource[] = [];
+
+  list(args: { readonly cursor?: string; readonly limit: number }): Promise<{
+    readonly items: readonly InvocationResource[];
+    readonly nextCursor: string | null;
+  }> {
+    const start = Number(args.cursor ?? 0);
+    const items = this.records.slice(start, start + args.limit);
+    const end = start + items.length;
+    return Promise.resolve({ items, nextCursor: end < this.records.length ? String(end) : null });
+  }
+
+  get(args: { readonly requestId: string }): Promise<InvocationResource | undefined> {
+    return Promise.resolve(this.records.find(({ requestId }) => requestId === args.requestId));
+  }
+}
