@@ -80,7 +80,10 @@ function* take(tx: Tx, found: Collected): TxStep<void> {
   }
 }
 
-/** Numbers everything by time: START before what the code wrote in that millisecond, END and REPORT after it. */
+/**
+ * Numbers everything by time: START before what the code wrote in that millisecond, END and REPORT after it. Clocks of
+ * gateway and instance differ by fractions of a millisecond, hence END never comes before a line of its own request.
+ */
 function inOrder(
   found: Collected,
   first: number,
@@ -93,6 +96,12 @@ function inOrder(
   const lines: NumberedLine[] = [];
   const records: NumberedRecord[] = [];
   let next = first;
+  const lastLineMs = new Map<string, number>();
+  for (const { r, t } of found.lines) {
+    if (r !== undefined) lastLineMs.set(r, Math.max(t, lastLineMs.get(r) ?? 0));
+  }
+  const endMs = (record: MeterRecord): number =>
+    Math.max(endedMs(record), lastLineMs.get(record.requestId) ?? 0);
   const events = [
     ...found.records.map((record) => ({
       at: record.startWallMs,
@@ -101,7 +110,7 @@ function inOrder(
       line: undefined,
     })),
     ...found.lines.map((line) => ({ at: line.t, order: 1, record: undefined, line })),
-    ...found.records.map((record) => ({ at: endedMs(record), order: 2, record, line: undefined })),
+    ...found.records.map((record) => ({ at: endMs(record), order: 2, record, line: undefined })),
   ].toSorted((a, b) => Math.floor(a.at) - Math.floor(b.at) || a.order - b.order);
   for (const { order, record, line } of events) {
     if (line !== undefined) lines.push({ seq: next, line });

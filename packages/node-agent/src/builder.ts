@@ -5,7 +5,16 @@
  * again at any time.
  */
 import { existsSync } from "node:fs";
-import { copyFile, link, lstat, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import {
+  constants,
+  copyFile,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  rm,
+  writeFile,
+} from "node:fs/promises";
 import { dirname, extname, join, relative, sep } from "node:path";
 import { PlatformError, type Clock, type IdSource, type Log } from "@skerry/base";
 import { artefactKey, type CodeStore } from "@skerry/code-store";
@@ -50,6 +59,8 @@ const OUTPUT_TEXT_MAX = 8 << 10;
 const ENTRIES = ["index.ts", "index.mts", "index.mjs", "index.js", "index.cjs"];
 /** Sources are in the bundle; everything else may be read by the code when it runs. */
 const BUNDLED = new Set([".ts", ".mts", ".cts", ".tsx", ".jsx"]);
+/** Read by the platform's tools, not by the code. */
+const NOT_ASSETS = new Set(["skerry.yaml", "package-lock.json", "tsconfig.json"]);
 const NO_TOP_LEVEL_AWAIT = /Top-level await is currently not supported/;
 
 export class Builder {
@@ -100,7 +111,7 @@ export class Builder {
     const source = this.#deps.code.sourceDirectory(head.sourceDigest);
     const entry = findEntry(source, head.entry);
     const bundleFormat = await this.#bundle({ source, entry, target });
-    const assetFiles = await linkAssets(source, target);
+    const assetFiles = await copyAssets(source, target);
     const bundle = bundleFormat === "cjs" ? BUNDLE : ESM_BUNDLE;
     const unloaded: ArtefactManifest = {
       format: 1,
@@ -298,18 +309,17 @@ async function specialiseOnce(runtime: RuntimeProcess, head: BuildHead): Promise
   }
 }
 
-/** Links what the code may read at run time beside the bundle, so that its relative paths hold. */
-async function linkAssets(source: string, target: string): Promise<number> {
+/** Copies what the code may read at run time beside the bundle, so that its relative paths hold. */
+async function copyAssets(source: string, target: string): Promise<number> {
   const entries = await readdir(source, { recursive: true, withFileTypes: true });
   let count = 0;
   for (const entry of entries) {
     if (!entry.isFile() || BUNDLED.has(extname(entry.name))) continue;
+    if (NOT_ASSETS.has(entry.name)) continue;
     const path = relative(source, join(entry.parentPath, entry.name));
     if (path.split(sep).includes("node_modules")) continue;
     await mkdir(join(target, dirname(path)), { recursive: true, mode: 0o755 });
-    await link(join(source, path), join(target, path)).catch(async () => {
-      await copyFile(join(source, path), join(target, path));
-    });
+    await copyFile(join(source, path), join(target, path), constants.COPYFILE_FICLONE);
     count += 1;
   }
   return count;

@@ -1,0 +1,90 @@
+/** The control role: the API over the stores, the links of gateways and agents, and the collector of their spools. */
+import { readFile, writeFile } from "node:fs/promises";
+import { openCodeStore } from "@skerry/code-store";
+import { Collector, storeModule, storeModuleUrl, TelemetryQueries } from "@skerry/collector";
+import {
+  openControlPlane,
+  storeModule as controlModule,
+  storeModuleUrl as controlModuleUrl,
+  type ControlPlane,
+} from "@skerry/control-plane";
+import { serveHttp } from "@skerry/http";
+import { openPostgresStore, openSqliteStore, type ModuleSource, type Store } from "@skerry/store";
+import { LISTEN_FD } from "../role-process.ts";
+import { RELEASE, type RoleContext, type RunningRole } from "./role-context.ts";
+
+const MODULES: readonly ModuleSource[] = [
+  { module: controlModule, url: controlModuleUrl },
+  { module: storeModule, url: storeModuleUrl },
+];
+const DAY_MS = 86_400_000;
+const POSTGRES_CONNECTIONS = 8;
+
+export async function startControlRole(context: RoleContext): Promise<RunningRole> {
+  const { clock, config, ids, layout, log, random } = context;
+  const store = await openStore(context);
+  const codeStore = await openCodeStore({ clock, log, random }, { directory: layout.code });
+  const queries = new TelemetryQueries(store);
+  const collector = new Collector(
+    { clock, log, store },
+    {
+      meterSpool: layout.meterSpool,
+      logSpool: layout.logSpool,
+      keepMs: config.telemetryDays * DAY_MS,
+      onTaken: () => queries.taken(),
+    },
+  );
+  const control = await openControlPlane(
+    {
+      ...{ store, codeStore, clock, random, log },
+      logs: queries,
+      invocations: {
+        list: (args) => queries.records(args),
+        get: (args) => queries.record(args),
+      },
+    },
+    {
+      build: RELEASE,
+      apiUrl: `http://${config.host}:${config.apiPort}`,
+      gatewayUrl: `http://${config.host}:${config.gatewayPort}`,
+    },
+  );
+  await keepAdminKey(control, layout.adminKeyFile);
+  const links = await control.listenLinks(layout.controlSocket);
+  const api = await serveHttp(
+    {
+      ...{ clock, log },
+      requestId: () => ids.requestId(),
+      onRequest: control.apiHandler,
+    },
+    { listen: { fd: LISTEN_FD } },
+  );
+  return {
+    facts: {},
+    drain: async (deadlineMs) => {
+      control.beginDrain();
+      await api.drain({ deadlineMs });
+      await links.close();
+      await control.close();
+      await collector.close();
+      await store.close();
+    },
+  };
+}
+
+function openStore({ clock, config, layout, log, random }: RoleContext): Promise<Store> {
+  if (config.store === "sqlite") {
+    return openSqliteStore({ clock, log }, { directory: layout.state, modules: MODULES });
+  }
+  return openPostgresStore(
+    { clock, log, random },
+    { url: config.store, modules: MODULES, poolMax: POSTGRES_CONNECTIONS },
+  );
+}
+
+/** The CLI on this machine finds the platform's own admin key here; a lost one is replaced. */
+async function keepAdminKey(control: ControlPlane, path: string): Promise<void> {
+  const presented = await readFile(path, "utf8").catch(() => undefined);
+  const fresh = await control.ensureAdminKey(presented?.trim());
+  if (fresh !== undefined) await writeFile(path, `${fresh}\n`, { mode: 0o600 });
+}
