@@ -8,9 +8,10 @@ import { parseRequestTarget, type ParsedTarget } from "./target.ts";
 
 /**
  * The parsed target of a request that may be handled. Throws for a repeated Host, a Host that contradicts an absolute
- * target, any transfer coding but `chunked`, any at all in HTTP/1.0, and too many header lines.
+ * target, a version other than 1.x, any transfer coding but `chunked`, any at all in HTTP/1.0, and too many header lines.
  */
 export function admitRequest(req: IncomingMessage, limits: HttpLimits): ParsedTarget {
+  if (req.httpVersionMajor !== 1) throw fail("REQUEST_VERSION_REFUSED");
   const { rawHeaders } = req;
   const count = rawHeaders.length / 2;
   if (count > limits.headersMax) {

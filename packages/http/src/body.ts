@@ -69,14 +69,13 @@ export function holdBody(req: IncomingMessage, res: ServerResponse): void {
 export function hasArrived(req: IncomingMessage): boolean {
   if (req.complete || (req as Marked)[WHOLE] === true) return true;
   const announced = req.headers["content-length"];
-  if (announced !== undefined) return announced === "0";
+  if (announced !== undefined) return req.readableLength === Number(announced);
   return req.headers["transfer-encoding"] === undefined;
 }
 
 function takeBody(req: IncomingMessage, limits: BodyLimits, settle: Settle): void {
   if (req.destroyed && !req.readableEnded) return settle.reject(fail("BODY_CANCELLED"));
-  const isWhole = req.complete || req.readableLength === Number(req.headers["content-length"]);
-  if (!isWhole) return collectBody(req, limits, settle);
+  if (!hasArrived(req)) return collectBody(req, limits, settle);
   (req as Marked)[WHOLE] = true;
   const body = (req.read() as Buffer | null) ?? EMPTY;
   if (body.length > limits.bytesMax) {

@@ -72,6 +72,12 @@ export const fail = defineReasons({
     message: "The transfer coding of the request is not supported.",
     hint: HINT_FRAMING,
   },
+  REQUEST_VERSION_REFUSED: {
+    ...badTarget,
+    httpStatus: 505,
+    message: "The request is neither HTTP/1.1 nor HTTP/1.0.",
+    hint: HINT_FRAMING,
+  },
   REQUEST_HEADERS_TOO_MANY: {
     ...badTarget,
     httpStatus: 431,

@@ -71,17 +71,23 @@ export function sendError(res: ServerResponse, thrown: unknown, context: ErrorCo
   if (res.headersSent) return resetConnection(res);
   if (res.destroyed) return;
   const error = PlatformError.from(thrown);
-  const wire = wireOf(error, context.requestId);
-  const headers = ["Content-Type", "application/json", "Cache-Control", "no-store"];
-  if (context.headers !== undefined) headers.push(...context.headers);
+  const head = {
+    status: error.audience === "user" ? error.httpStatus : 500,
+    headers: ["Content-Type", "application/json"],
+  };
+  head.headers.push("Cache-Control", "no-store", ...(context.headers ?? []));
   const retryAfterMs = error.details["retryAfterMs"];
   if (typeof retryAfterMs === "number") {
-    headers.push("Retry-After", String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
+    head.headers.push("Retry-After", String(Math.max(1, Math.ceil(retryAfterMs / 1000))));
   }
-  const head = { status: error.audience === "user" ? error.httpStatus : 500, headers };
-  const body = JSON.stringify({ error: wire });
-  if (hasArrived(res.req)) sendBytes(res, head, body);
-  else sendAndLinger(res, head, body);
+  const body = JSON.stringify({ error: wireOf(error, context.requestId) });
+  if (hasArrived(res.req)) return sendBytes(res, head, body);
+  // A small body that came with the headers is handed over before the next tick; then the connection can be kept.
+  process.nextTick(() => {
+    if (res.headersSent || res.destroyed) return;
+    if (hasArrived(res.req)) sendBytes(res, head, body);
+    else sendAndLinger(res, head, body);
+  });
 }
 
 /** Ends the connection so that no client can take a half response for a whole one. */
@@ -100,7 +106,9 @@ export function cut(socket: Socket): void {
 /** `writeHead` with the platform's errors instead of Node's. */
 export function writeHeadChecked(res: ServerResponse, head: ResponseHead): void {
   const { status, headers } = head;
-  if (!(status >= 200 && status <= 599)) throw fail("RESPONSE_STATUS_INVALID", { status });
+  if (!Number.isInteger(status) || status < 200 || status > 599) {
+    throw fail("RESPONSE_STATUS_INVALID", { status });
+  }
   // Node forbids a body as soon as it sees such a status, also for the error that would follow.
   if (status === 204 || status === 304) refuseInvalid(headers);
   try {

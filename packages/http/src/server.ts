@@ -9,7 +9,7 @@
  * close` with its next answer, and an idle one ends by the keep-alive timeout that every answer announced.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { Server as NetServer, type AddressInfo, type Socket } from "node:net";
+import { Server as NetServer, type Socket } from "node:net";
 
 import type { Cancel, Clock, Log } from "@skerry/base";
 
@@ -101,7 +101,7 @@ class ListeningServer implements HttpServer {
         this.#onRequest(req, res);
       })
       .on("clientError", (error, socket) => this.#onClientError(error, socket as Socket))
-      .on("timeout", (socket) => this.#onTimeout(socket))
+      .on("timeout", (socket: Socket) => this.#onTimeout(socket))
       .on("drop", () => deps.log.warn("connection dropped: too many are open"));
   }
 
@@ -122,7 +122,7 @@ class ListeningServer implements HttpServer {
   }
 
   get port(): number | undefined {
-    const address = this.#server.address() as AddressInfo | string | null;
+    const address = this.#server.address();
     return typeof address === "object" ? address?.port : undefined;
   }
 
@@ -183,6 +183,8 @@ class ListeningServer implements HttpServer {
     }
     const target = this.#admit(req, res);
     if (target === undefined) return;
+    // Node drops what a client pipelines behind an upgrade that is not taken, so the stream is out of step.
+    if (req.headers.upgrade !== undefined) res.shouldKeepAlive = false;
     try {
       const answered = this.#deps.onRequest(req, res, target);
       if (answered !== undefined) answered.catch((error: unknown) => this.#onFailed(res, error));
