@@ -54,6 +54,7 @@ export class Call {
   readonly cancelled: Promise<string>;
   readonly handler: StreamHandler;
   onWritable: () => void = () => undefined;
+  receivedBytes = 0;
 
   constructor(
     instance: InstanceDouble,
@@ -69,6 +70,7 @@ export class Call {
     this.cancelled = new Promise((resolve) => (resolveCancelled = resolve));
     const take = (chunk: Uint8Array, end: boolean): void => {
       parts.push(Buffer.from(chunk));
+      this.receivedBytes += chunk.length;
       if (!instance.holdsCredit) this.stream.grant(chunk.length);
       if (end) resolveBody(Buffer.concat(parts));
     };
