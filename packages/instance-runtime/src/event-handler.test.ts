@@ -1,47 +1,177 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { test, type TestContext } from "node:test";
-import { plainArtefact, scratch, startInstance, type Instance } from "../test/harness.ts";
+import { test } from "node:test";
+import { runSource } from "../test/harness.ts";
 
-async function withHandler(t: TestContext, source: string): Promise<Instance> {
-  const instance = await startInstance((run) => t.after(run));
-  await instance.load(
-    plainArtefact(
-      join(
-        scratch((run) => t.after(run)),
-        "code",
-      ),
-      source,
-    ),
-  );
-  return instance;
-}
+const BAD_RESULTS: Readonly<Record<string, string>> = {
+  "a BigInt": "({ n: 1n })",
+  "a cycle": "(() => { const a = {}; a.a = a; return a; })()",
+  "a function": "() => 1",
+  "a symbol": "Symbol('x')",
+  "a throwing toJSON": "({ toJSON() { throw new Error('no'); } })",
+};
 
 test("an invocation's event reaches the handler and its result comes back as JSON", async (t) => {
-  const instance = await withHandler(
-    t,
-    `exports.handler = async (event) => ({ twice: event.n * 2 });`,
-  );
+  const instance = await runSource(t, `exports.handler = async (e) => ({ twice: e.n * 2 });`);
   const { head, body } = await instance.invoke({ n: 21 });
   assert.equal(head.s, 200);
   assert.deepEqual(head.h, ["content-type", "application/json"]);
   assert.ok(Number.isInteger(head.t) && head.t >= 0);
+  assert.equal(head.e, undefined);
   assert.equal(body.toString(), '{"twice":42}');
 });
 
-test("console lines carry the id of the request that wrote them", async (t) => {
-  const instance = await withHandler(
+test("a synchronous handler and one that returns a thenable answer alike", async (t) => {
+  const sync = await runSource(t, `exports.handler = (e) => e.n + 1;`);
+  assert.equal((await sync.invoke({ n: 1 })).text(), "2");
+  const lazy = await runSource(t, `exports.handler = (e) => ({ then(ok) { ok(e.n + 2); } });`);
+  assert.equal((await lazy.invoke({ n: 1 })).text(), "3");
+});
+
+test("an empty body is the empty event, nothing returned is null, unicode and nulls survive", async (t) => {
+  const instance = await runSource(t, `exports.handler = (e) => e.none ? undefined : e;`);
+  assert.equal((await instance.request({ method: "EVENT" })).text(), "{}");
+  assert.equal((await instance.invoke({ none: true })).text(), "null");
+  const event = { emoji: "👩‍🚀 héllo", zero: "\u0000", list: [null, 1.5, "\u2028"] };
+  assert.deepEqual((await instance.invoke(event)).json(), event);
+});
+
+test("an event of several megabytes goes in and comes out whole", async (t) => {
+  const instance = await runSource(t, `exports.handler = (e) => ({ echo: e.text });`);
+  const text = "é".repeat(2_900_000);
+  const { head, body } = await instance.invoke({ text });
+  assert.equal(head.s, 200);
+  assert.ok(body.length > 5_800_000);
+  assert.equal((JSON.parse(body.toString()) as { echo: string }).echo, text);
+});
+
+test("an answer above the limit is too_large and carries no body", async (t) => {
+  const instance = await runSource(t, `exports.handler = (e) => "x".repeat(e.n);`, {
+    specialise: { payloadBytesMax: 1000 },
+  });
+  assert.equal((await instance.invoke({ n: 998 })).head.e, undefined);
+  const { head, body } = await instance.invoke({ n: 999 });
+  assert.equal(head.e?.kind, "too_large");
+  assert.equal(body.length, 0);
+});
+
+test("an event above the payload limit is refused with 413, before the handler runs", async (t) => {
+  const instance = await runSource(t, `exports.handler = () => { console.log("ran"); };`);
+  const { head, body } = await instance.request({
+    method: "EVENT",
+    body: Buffer.alloc((6 << 20) + 1, 32),
+  });
+  assert.equal(head.s, 413);
+  assert.match(body.toString(), /REQUEST_BODY_TOO_LARGE/);
+  assert.deepEqual(instance.messages(), []);
+});
+
+test("an event that is not JSON is the caller's mistake: 400, and the handler does not run", async (t) => {
+  const instance = await runSource(t, `exports.handler = () => { console.log("ran"); };`);
+  const { head, body } = await instance.request({ method: "EVENT", body: "{nope" });
+  assert.equal(head.s, 400);
+  assert.equal(head.e, undefined);
+  assert.match(body.toString(), /EVENT_NOT_JSON/);
+  assert.deepEqual(instance.messages(), []);
+});
+
+for (const [name, result] of Object.entries(BAD_RESULTS)) {
+  test(`${name} as result is a bad response that says so`, async (t) => {
+    const instance = await runSource(t, `exports.handler = () => ${result};`);
+    const { head, body } = await instance.invoke({});
+    assert.equal(head.e?.kind, "bad_response");
+    assert.match(head.e?.message ?? "", /JSON/);
+    assert.equal(body.length, 0);
+    assert.equal((await instance.invoke({})).head.e?.kind, "bad_response", "it goes on serving");
+  });
+}
+
+test("a handler that throws or rejects is reported with name and message, the stack in the log", async (t) => {
+  const instance = await runSource(
     t,
-    `exports.handler = async (e) => { console.log("a", e); await null; console.warn("b"); };`,
+    `class Late extends RangeError { name = "Late"; }
+     exports.handler = (e) => { if (e.later) return Promise.reject(new Late("later")); throw new TypeError("now"); };`,
   );
   const id = instance.nextId();
-  await instance.invoke({ x: 1 }, { id });
-  await instance.until(() => instance.entries.length >= 2);
-  assert.deepEqual(
-    instance.entries.map(({ l, r, m }) => ({ l, r, m })),
-    [
-      { l: "info", r: id, m: "a { x: 1 }" },
-      { l: "warn", r: id, m: "b" },
-    ],
+  const now = await instance.invoke({}, { id });
+  assert.deepEqual(now.head.e, { kind: "failed", name: "TypeError", message: "now" });
+  const later = await instance.invoke({ later: true });
+  assert.deepEqual(later.head.e, { kind: "failed", name: "Late", message: "later" });
+  await instance.until(() => instance.entries.length === 2);
+  assert.match(instance.messages(id)[0] ?? "", /^TypeError: now\n {4}at .*bundle\.cjs:2/);
+  assert.equal(instance.entries[0]?.l, "error");
+});
+
+test("anything may be thrown: strings, undefined, hostile objects, endless messages", async (t) => {
+  const instance = await runSource(
+    t,
+    `exports.handler = (e) => { switch (e.kind) {
+       case "string": throw "plain";
+       case "undefined": throw undefined;
+       case "hostile": throw new Proxy({}, { get() { throw 1; }, has() { throw 1; }, getPrototypeOf() { throw 1; } });
+       case "long": throw new Error("m".repeat(1e6));
+     } };`,
   );
+  const thrown = async (kind: string): Promise<string> =>
+    (await instance.invoke({ kind })).head.e?.message ?? "";
+  assert.equal(await thrown("string"), "plain");
+  assert.equal(await thrown("undefined"), "undefined");
+  assert.ok((await thrown("hostile")).length > 0);
+  const long = await thrown("long");
+  assert.ok(long.length > 8000 && Buffer.byteLength(long) <= 8192);
+});
+
+test("the context names function, instance and deadline, and why the start was cold", async (t) => {
+  const instance = await runSource(
+    t,
+    `exports.handler = (e, c) => ({ ...c, remaining: c.remainingMs(), aborted: c.signal.aborted });`,
+    { specialise: { env: { GREETING: "hi" }, timeoutMs: 5_000 } },
+  );
+  const id = instance.nextId();
+  const beforeMs = Date.now();
+  const { body } = await instance.invoke({}, { id, remainingMs: 2_000, coldReason: "first_instance" });
+  const context = JSON.parse(body.toString()) as Record<string, number>;
+  const { deadlineMs = 0, remaining = 0, ...rest } = context;
+  assert.deepEqual(rest, {
+    requestId: id,
+    app: "shop",
+    function: "hello",
+    revision: "rev_1",
+    instanceId: "inst_1",
+    memoryMb: 128,
+    coldReason: "first_instance",
+    env: { GREETING: "hi" },
+    aborted: false,
+  });
+  assert.ok(deadlineMs >= beforeMs + 1_900 && deadlineMs <= Date.now() + 2_000);
+  assert.ok(remaining > 0 && remaining <= 2_000);
+});
+
+test("many requests at once each get their own answer", async (t) => {
+  const instance = await runSource(
+    t,
+    `exports.handler = async (e) => { await new Promise((r) => setTimeout(r, e.n % 7)); return e.n; };`,
+  );
+  const numbers = Array.from({ length: 300 }, (_, n) => n);
+  const answers = await Promise.all(numbers.map((n) => instance.invoke({ n })));
+  assert.deepEqual(answers.map(({ body }) => Number(body.toString())), numbers);
+  assert.equal(instance.link.streams, 0);
+});
+
+test("a cancelled request aborts its own signal and nobody else's", async (t) => {
+  const instance = await runSource(
+    t,
+    `exports.handler = async (e, c) => {
+       console.log("begun");
+       if (!e.wait) return c.signal.aborted;
+       await new Promise((r) => c.signal.addEventListener("abort", r));
+       console.log("aborted: " + c.signal.reason.reason);
+       return 1;
+     };`,
+  );
+  const id = instance.nextId();
+  const { stream } = instance.open({ method: "EVENT", id, body: JSON.stringify({ wait: true }) });
+  await instance.until(() => instance.messages(id).includes("begun"));
+  stream.cancel("the client left");
+  await instance.until(() => instance.messages(id).includes("aborted: REQUEST_ABORTED"));
+  assert.equal((await instance.invoke({})).text(), "false");
 });

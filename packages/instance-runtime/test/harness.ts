@@ -385,6 +385,24 @@ export class Instance {
   }
 }
 
+/** A fresh instance that runs this source; both end with the test. */
+export async function runSource(
+  t: { readonly after: (run: () => void | Promise<void>) => void },
+  source: string,
+  options: SourceOptions = {},
+): Promise<Instance> {
+  const directory = join(scratch((run) => t.after(run)), "code");
+  const instance = await startInstance((run) => t.after(run), options);
+  await instance.load(plainArtefact(directory, source, options), options.specialise);
+  return instance;
+}
+
+export interface SourceOptions extends StartOptions {
+  readonly format?: "cjs" | "esm";
+  readonly files?: Readonly<Record<string, string>>;
+  readonly specialise?: Partial<SpecialiseHead>;
+}
+
 export interface StartOptions {
   readonly memoryMb?: number;
   readonly env?: Readonly<Record<string, string>>;
