@@ -86,26 +86,37 @@ export function requestIdFromBytes(bytes: Uint8Array): RequestId {
 
 /** The 16 bytes behind a resource id, for fixed-size records. The argument must satisfy `isId`. */
 export function idToBytes(id: string): Uint8Array {
-  const body = id.slice(id.indexOf("_") + 1);
-  let value = 0n;
-  for (const char of body) value = (value << 5n) | BigInt(CROCKFORD.indexOf(char));
   const out = new Uint8Array(16);
-  for (let i = 15; i >= 0; i -= 1) {
-    out[i] = Number(value & 255n);
-    value >>= 8n;
+  let bits = 0;
+  let held = 0;
+  let at = 15;
+  for (let i = id.length - 1; at >= 0; i -= 1) {
+    held |= CROCKFORD.indexOf(id[i] ?? "0") << bits;
+    bits += 5;
+    if (bits < 8) continue;
+    out[at] = held & 255;
+    at -= 1;
+    held >>>= 8;
+    bits -= 8;
   }
   return out;
 }
 
+/** The inverse of `idToBytes`. */
 export function idFromBytes<P extends IdPrefix>(prefix: P, bytes: Uint8Array): IdOfPrefix[P] {
-  let value = 0n;
-  for (const byte of bytes) value = (value << 8n) | BigInt(byte);
   let body = "";
-  for (let i = 0; i < 26; i += 1) {
-    body = CROCKFORD[Number(value & 31n)] + body;
-    value >>= 5n;
+  let bits = 0;
+  let held = 0;
+  for (let i = 15; i >= 0; i -= 1) {
+    held |= (bytes[i] ?? 0) << bits;
+    bits += 8;
+    while (bits >= 5) {
+      body = (CROCKFORD[held & 31] ?? "0") + body;
+      held >>>= 5;
+      bits -= 5;
+    }
   }
-  return `${prefix}_${body}` as IdOfPrefix[P];
+  return `${prefix}_${CROCKFORD[held & 31] ?? "0"}${body}` as IdOfPrefix[P];
 }
 
 function uuidV7Bytes(wallMs: number, random: Uint8Array): Uint8Array {

@@ -37,7 +37,8 @@ const IDLE_PAUSE_MS = 100;
 const FAILED_PAUSE_MS = 1_000;
 const EXPIRE_EVERY_MS = 60_000;
 const EXPIRE_ROWS_MAX = 5_000;
-/** A store that fails twice on one batch is retried piece by piece no further: rounds stay small instead. */
+/** Pauses are this many times as long as the round before: what serves requests needs the machine more. */
+const PAUSE_PER_ROUND = 4;
 const KINDS: readonly SpoolKind[] = ["meter", "logs"];
 
 interface Round {
@@ -80,8 +81,12 @@ export class Collector {
     this.#cancel = this.#deps.clock.schedule(
       afterMs,
       () => {
+        const startedMs = this.#deps.clock.monotonicMs();
         this.collect().then(
-          (took) => this.#next(took ? BUSY_PAUSE_MS : IDLE_PAUSE_MS),
+          (took) => {
+            const roundMs = this.#deps.clock.monotonicMs() - startedMs;
+            this.#next(took ? Math.max(BUSY_PAUSE_MS, roundMs * PAUSE_PER_ROUND) : IDLE_PAUSE_MS);
+          },
           (error: unknown) => {
             this.#deps.log.error("collecting failed", { error: String(error) });
             this.#next(FAILED_PAUSE_MS);

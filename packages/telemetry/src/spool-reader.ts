@@ -30,7 +30,8 @@ export interface SpoolBatch {
   readonly sealed: boolean;
 }
 
-const READ_BYTES_MAX = 4 << 20;
+/** Read at once from one spool; a round stays short, and so does the transaction that takes it in. */
+const READ_BYTES_MAX = 256 << 10;
 
 /** Names of the writers under `root`, oldest name first; empty when there is no such directory. */
 export async function listSpools(root: string): Promise<readonly string[]> {
