@@ -128,7 +128,10 @@ test("the context names function, instance and deadline, and why the start was c
   );
   const id = instance.nextId();
   const beforeMs = Date.now();
-  const { body } = await instance.invoke({}, { id, remainingMs: 2_000, coldReason: "first_instance" });
+  const { body } = await instance.invoke(
+    {},
+    { id, remainingMs: 2_000, coldReason: "first_instance" },
+  );
   const context = JSON.parse(body.toString()) as Record<string, number>;
   const { deadlineMs = 0, remaining = 0, ...rest } = context;
   assert.deepEqual(rest, {
@@ -153,7 +156,10 @@ test("many requests at once each get their own answer", async (t) => {
   );
   const numbers = Array.from({ length: 300 }, (_, n) => n);
   const answers = await Promise.all(numbers.map((n) => instance.invoke({ n })));
-  assert.deepEqual(answers.map(({ body }) => Number(body.toString())), numbers);
+  assert.deepEqual(
+    answers.map(({ body }) => Number(body.toString())),
+    numbers,
+  );
   assert.equal(instance.link.streams, 0);
 });
 

@@ -38,13 +38,18 @@ test("a fetch handler gets a real Request and its Response is sent", async (t) =
 test("an invocation reaches a fetch handler as the POST of its event", async (t) => {
   const instance = await runSource(
     t,
-    fetchSource(`return Response.json([request.method, new URL(request.url).pathname, await request.json()]);`),
+    fetchSource(
+      `return Response.json([request.method, new URL(request.url).pathname, await request.json()]);`,
+    ),
   );
   assert.deepEqual((await instance.invoke({ n: 1 })).json(), ["POST", "/", { n: 1 }]);
 });
 
 test("empty, binary and 6 MB bodies come through unchanged, both ways", async (t) => {
-  const instance = await runSource(t, fetchSource(`return new Response(await request.arrayBuffer());`));
+  const instance = await runSource(
+    t,
+    fetchSource(`return new Response(await request.arrayBuffer());`),
+  );
   const big = Buffer.alloc(6 << 20, 0);
   for (let at = 0; at < big.length; at += 1) big[at] = (at * 31) & 255;
   for (const body of [Buffer.alloc(0), Buffer.from([0, 255, 128]), big]) {
@@ -74,7 +79,10 @@ test("set-cookie headers stay apart, 204 and HEAD have no body", async (t) => {
   const head = await instance.request({ method: "HEAD" });
   assert.equal(head.body.length, 0);
   const flat = head.head.h;
-  assert.deepEqual(flat.filter((_, at) => flat[at - 1] === "set-cookie"), ["a=1", "b=2"]);
+  assert.deepEqual(
+    flat.filter((_, at) => flat[at - 1] === "set-cookie"),
+    ["a=1", "b=2"],
+  );
   assert.equal((await instance.request({ path: "/204" })).head.s, 204);
 });
 
@@ -233,7 +241,12 @@ test("a client that leaves aborts request.signal, the body it sends and the body
   await instance.until(() => instance.messages().includes("/upload begun"));
   upload.stream.cancel("left");
   download.stream.cancel("left");
-  const expected = ["/upload signal", "/upload body failed", "/download signal", "/download cancelled"];
+  const expected = [
+    "/upload signal",
+    "/upload body failed",
+    "/download signal",
+    "/download cancelled",
+  ];
   await instance.until(() => expected.every((message) => instance.messages().includes(message)));
   assert.equal(instance.link.closed, false);
 });

@@ -34,8 +34,7 @@ export function mapStackTraces(bundle: UserBundle): void {
     const lines = [headOf(error)];
     for (const frame of frames) {
       const file = frame.getFileName() ?? "";
-      if (file !== bundle.runtimePath)
-        lines.push(`    at ${describe(frame, file, bundle, lookUp)}`);
+      if (!isHidden(file, bundle)) lines.push(`    at ${describe(frame, file, bundle, lookUp)}`);
     }
     return lines.join("\n");
   };
@@ -69,6 +68,11 @@ function describe(
 function userPath(source: string): string {
   const path = source.startsWith("file://") ? fileURLToPath(source) : source;
   return path.replace(/^(?:\.{1,2}\/)+/, "");
+}
+
+/** The runtime's frames, and those of the async context that it calls handlers in. */
+function isHidden(file: string, bundle: UserBundle): boolean {
+  return file === bundle.runtimePath || file.startsWith("node:internal/async_local_storage/");
 }
 
 function headOf(error: Error): string {

@@ -7,7 +7,11 @@ const STDOUT_FD = 1;
 const PAUSE_MS = 1;
 
 interface RawWritable {
-  _write(chunk: Uint8Array, encoding: string, done: (error?: Error | null) => void): void;
+  _write(
+    chunk: Uint8Array | string,
+    encoding: BufferEncoding,
+    done: (error?: Error | null) => void,
+  ): void;
   _writev: null;
 }
 
@@ -24,7 +28,9 @@ export function stdoutLines(
   const sleeper = new Int32Array(new SharedArrayBuffer(4));
   const pause = (): void => void Atomics.wait(sleeper, 0, 0, PAUSE_MS);
   const lines = new LogLines({ tryWrite: writeToStdout, clock, scheduleFlush, pause });
-  stdout._write = (chunk, _encoding, done) => lines.raw(chunk, done);
+  stdout._write = (chunk, encoding, done) => {
+    lines.raw(typeof chunk === "string" ? Buffer.from(chunk, encoding) : chunk, done);
+  };
   stdout._writev = null;
   return lines;
 }

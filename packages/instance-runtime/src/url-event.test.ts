@@ -16,7 +16,18 @@ test("a URL call becomes an HTTP event with path, query, headers and body", asyn
     id,
     method: "POST",
     path: "/a%20b/c?x=1&y=%C3%A9&x=2&__proto__=p&empty",
-    headers: ["content-type", "application/json", "x-two", "a", "x-two", "b", "cookie", "a=1", "cookie", "b=2"],
+    headers: [
+      "content-type",
+      "application/json",
+      "x-two",
+      "a",
+      "x-two",
+      "b",
+      "cookie",
+      "a=1",
+      "cookie",
+      "b=2",
+    ],
     body: '{"n":"é"}',
   });
   assert.deepEqual(event, {

@@ -391,7 +391,10 @@ export async function runSource(
   source: string,
   options: SourceOptions = {},
 ): Promise<Instance> {
-  const directory = join(scratch((run) => t.after(run)), "code");
+  const directory = join(
+    scratch((run) => t.after(run)),
+    "code",
+  );
   const instance = await startInstance((run) => t.after(run), options);
   await instance.load(plainArtefact(directory, source, options), options.specialise);
   return instance;

@@ -40,6 +40,8 @@ export function socketPipe(socket: SocketLike): SocketPipe {
       socket.on("close", onClose);
       socket.on("drain", onDrain);
       socket.on("data", onData);
+      // A socket that an earlier pipe let go of was paused, and stays so whoever listens.
+      socket.resume();
     },
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),
