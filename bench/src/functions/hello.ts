@@ -1,0 +1,3 @@
+export function handler(): object {
+  return { hello: "world" };
+}
