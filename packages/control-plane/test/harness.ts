@@ -10,12 +10,12 @@ import { openSqliteStore, type Store } from "@skerry/store";
 import {
   openControlPlane,
   storeModule,
-  storeModuleUrl,
   type ControlLimits,
   type ControlPlane,
   type ControlStore,
   type LinkSocket,
 } from "../src/index.ts";
+import { failingModuleUrl, withFault } from "./failing-module.ts";
 import { built, PeerDouble, type PeerOptions } from "./peer-double.ts";
 import { InvocationsDouble, LogsDouble } from "./records-double.ts";
 import { sourceZip } from "./source-zip.ts";
@@ -42,6 +42,8 @@ export interface Problem {
 export interface StoreFaults {
   before(procedure: string, args: unknown): Promise<void> | void;
   after(procedure: string, args: unknown): Promise<void> | void;
+  /** Calls whose transaction fails after its last statement. */
+  failsAtTheEnd(procedure: string): boolean;
 }
 
 export interface Request {
@@ -57,7 +59,11 @@ export class Harness implements AsyncDisposable {
   readonly logs = new LogsDouble();
   readonly invocations = new InvocationsDouble();
   readonly platformLog: { readonly message: string; readonly fields: LogFields }[] = [];
-  readonly faults: StoreFaults = { before: () => undefined, after: () => undefined };
+  readonly faults: StoreFaults = {
+    before: () => undefined,
+    after: () => undefined,
+    failsAtTheEnd: () => false,
+  };
   readonly directory: string;
   readonly #limits: Partial<ControlLimits>;
   readonly #peers: PeerDouble[] = [];
@@ -105,7 +111,7 @@ export class Harness implements AsyncDisposable {
     const log = createLog((_level, message, fields) => this.platformLog.push({ message, fields }));
     const clock = systemClock();
     const random = systemRandom();
-    const modules = [{ module: storeModule, url: storeModuleUrl }];
+    const modules = [{ module: storeModule, url: failingModuleUrl }];
     const store = await openSqliteStore(
       { log, clock },
       { directory: join(this.directory, "state"), modules },
@@ -226,7 +232,12 @@ export class Harness implements AsyncDisposable {
   #faulty(store: Store): ControlStore {
     const call = async (module: never, name: never, args: never): Promise<unknown> => {
       await this.faults.before(name, args);
-      const result: unknown = await store.call(module, name, args);
+      const fails = this.faults.failsAtTheEnd(name);
+      const result: unknown = await store.call(
+        module,
+        name,
+        fails ? (withFault(args as object) as never) : args,
+      );
       await this.faults.after(name, args);
       return result;
     };

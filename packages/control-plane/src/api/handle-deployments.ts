@@ -42,15 +42,13 @@ export function deploymentHandlers(deps: ApiDeps): Pick<OperationHandlers, Handl
       });
       return json({ app, functions });
     },
-    createDeployment: async ({ principal: { accountId }, params: { app }, body, stamp, claim }) => {
-      const wanted = wantedOf(body.functions);
-      assertSourcesThere(
-        app,
-        wanted,
-        await missingSources(deps, { accountId, app }, digestsOf(wanted)),
-      );
+    createDeployment: async (call) => {
+      const { params, body, principal } = call;
+      const owner = { accountId: principal.accountId, app: params.app };
+      const [claim, wanted] = [call.claim(), wantedOf(body.functions)];
+      assertSourcesThere(owner.app, wanted, await missingSources(deps, owner, digestsOf(wanted)));
       const record = await store.call(storeModule, "createDeployment", {
-        ...{ stamp: stamp(), id: deps.ids.id("dep"), app, wanted, claim: claim() },
+        ...{ stamp: call.stamp(), id: deps.ids.id("dep"), app: owner.app, wanted, claim },
         limits: { unfinishedMax: limits.deploymentsUnfinishedMax, keptMax: limits.deploymentsKept },
       });
       if (!hasEnded(record.state)) deps.worker.submit(record);
