@@ -3,7 +3,7 @@ import { test } from "node:test";
 import {
   deploymentMark,
   deploymentRequest,
-  deploymentResource,
+  OPERATIONS,
   type BuildHead,
   type DeploymentPlan,
   type DeploymentResource,
@@ -343,7 +343,7 @@ for (const step of STEPS) {
         harness.agent();
         const ended = await harness.ended(accepted);
         assert.equal(ended.state, "succeeded", JSON.stringify(ended));
-        deploymentResource.parse(ended);
+        OPERATIONS.getDeployment.answer.parse(ended);
         const functions = await functionsOf(harness);
         assert.deepEqual(
           functions.map(({ name, etag }) => `${name} ${etag}`),
