@@ -1,2 +1,13 @@
+export { callHttp, openHttp, type HttpAnswer, type HttpCall } from "./http-call.ts";
+export { findLeftovers, NOTHING_LEFT, type Leftovers } from "./leftovers.ts";
+export {
+  startPlatform,
+  type Deployment,
+  type Platform,
+  type PlatformOptions,
+  type RoleName,
+  type SourceFiles,
+} from "./platform.ts";
 export { findPostgres, hasPostgres, startPostgres, type PostgresServer } from "./postgres.ts";
 export { openRaw, type RawConnection } from "./raw-connection.ts";
+export { until, type UntilOptions } from "./until.ts";

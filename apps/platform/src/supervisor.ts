@@ -242,7 +242,8 @@ export class Supervisor implements RoleListener {
   async #listenForAdmin(): Promise<void> {
     const path = this.#options.layout.supervisorSocket;
     rmSync(path, { force: true });
-    const server = createServer((socket) => {
+    // The asking side ends its half with the question; the answer comes after the work.
+    const server = createServer({ allowHalfOpen: true }, (socket) => {
       socket.setEncoding("utf8");
       socket.on("error", () => undefined);
       socket.once("data", (line: string) => {

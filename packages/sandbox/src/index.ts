@@ -15,4 +15,5 @@ export type {
   SandboxUsage,
   SweepCount,
 } from "./ports.ts";
+export { findTraces, type Traces } from "./traces.ts";
 export { UID_RANGE_DEFAULT, type UidRange } from "./uid-pool.ts";
