@@ -91,21 +91,25 @@ export class Agents {
     const head: ListInstancesHead = { op: "instances" };
     try {
       const reply = readInstancesReply(await this.#ask(agent, head), agent.id);
-      return { id: agent.id, instances: reply.instances, sandbox: reply.sandbox };
+      return { id: agent.nodeId, instances: reply.instances, sandbox: reply.sandbox };
     } catch (error) {
       this.#deps.log.warn("an agent did not list its instances", { agent: agent.id, error });
-      return { id: agent.id, instances: [], sandbox: undefined };
+      return { id: agent.nodeId, instances: [], sandbox: undefined };
     }
   }
 
   /** Lets the node `nodeId` end an instance; false when it is not there. Rejects with NODE_UNAVAILABLE. */
   async stopInstance(nodeId: string, instanceId: InstanceId): Promise<boolean> {
     const head: StopInstanceHead = { op: "stop-instance", instanceId };
-    const agent = this.#deps.peers.ofRole("agent").find(({ id }) => id === nodeId);
+    const agents = this.#deps.peers.ofRole("agent").filter((agent) => agent.nodeId === nodeId);
     const what = "stop the instance";
-    if (agent === undefined) throw fail("NODE_UNAVAILABLE", { what, why: `${nodeId} is away` });
+    if (agents.length === 0) throw fail("NODE_UNAVAILABLE", { what, why: `${nodeId} is away` });
     try {
-      return readStopReply(await this.#ask(agent, head), agent.id).found;
+      // Two agents of one node are there while one replaces the other; either may hold it.
+      for (const agent of agents) {
+        if (readStopReply(await this.#ask(agent, head), agent.id).found) return true;
+      }
+      return false;
     } catch (error) {
       throw fail("NODE_UNAVAILABLE", { what, why: PlatformError.from(error).message }, error);
     }

@@ -93,7 +93,7 @@ class PeerServing {
   }
 
   greet(link: Link, { facts }: PeerHello): void {
-    const { role, id, build } = facts;
+    const { role, id, build, nodeId } = facts;
     const known = PEER_ROLES.find((each) => each === role);
     if (known === undefined || typeof id !== "string" || id === "" || id.length > 64) {
       this.#deps.log.warn("link refused: the peer did not say who it is", { facts });
@@ -103,6 +103,7 @@ class PeerServing {
     this.#peer = {
       id,
       role: known,
+      nodeId: typeof nodeId === "string" ? nodeId : id,
       build: String(build ?? "unknown"),
       link,
       appliedSeq: undefined,

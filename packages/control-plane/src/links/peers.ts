@@ -12,6 +12,8 @@ export type PeerRole = (typeof PEER_ROLES)[number];
 export interface Peer {
   readonly id: string;
   readonly role: PeerRole;
+  /** The node of an agent, which keeps its id while agents come and go; a gateway's own id. */
+  readonly nodeId: string;
   readonly build: string;
   readonly link: Link;
   /** Highest number it said is in force; undefined until it watches. */

@@ -1,0 +1,165 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { lstat, stat, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
+import { dirname } from "node:path";
+import { test } from "node:test";
+import { systemClock } from "@skerry/base";
+import type { InstanceResource, PlatformResource } from "@skerry/contracts";
+import { AGENT_ID, Harness, type Problem } from "../../test/harness.ts";
+
+async function platform(harness: Harness): Promise<PlatformResource> {
+  return (await harness.send<PlatformResource>("GET", "/v1/platform")).body;
+}
+
+test("only the platform's own user can open the socket", async () => {
+  await using harness = await Harness.open();
+  assert.equal((await stat(harness.socketPath)).mode & 0o777, 0o600);
+  assert.equal((await stat(dirname(harness.socketPath))).mode & 0o777, 0o700);
+});
+
+test("what an earlier run left at the socket's path is replaced", async () => {
+  await using harness = await Harness.open();
+  await harness.stop();
+  await writeFile(harness.socketPath, "left behind");
+  await harness.start();
+  const peer = harness.peer({ role: "gateway", id: "gw_1" }).watch(0);
+  await peer.until(() => peer.batches.length === 1);
+});
+
+test("a successor's socket survives the end of its predecessor", async () => {
+  await using harness = await Harness.open();
+  const successor = await harness.control.listenLinks(harness.socketPath);
+  const { ino } = await lstat(harness.socketPath);
+  const predecessor = await harness.control.listenLinks(`${harness.socketPath}.other`);
+  await predecessor.close();
+  await assert.rejects(lstat(`${harness.socketPath}.other`));
+  assert.equal((await lstat(harness.socketPath)).ino, ino);
+  await successor.close();
+});
+
+test("a peer that does not say who it is is cut off", async () => {
+  await using harness = await Harness.open();
+  for (const options of [
+    { role: "admin", id: "x" },
+    { role: "gateway", id: "" },
+    { role: "gateway", id: "x".repeat(100) },
+  ]) {
+    const peer = harness.peer(options);
+    await peer.closed;
+  }
+  assert.deepEqual((await platform(harness)).consumers, []);
+});
+
+test("a peer that never speaks is cut off", async () => {
+  await using harness = await Harness.open({ silenceMsMax: 40 });
+  const socket = connect(harness.socketPath);
+  await once(socket, "close");
+});
+
+test("bytes that are no link are cut off at once", async () => {
+  await using harness = await Harness.open();
+  const socket = connect(harness.socketPath);
+  socket.on("error", () => undefined);
+  socket.write("GET / HTTP/1.1\r\n\r\n");
+  await once(socket, "close");
+});
+
+test("more links than the limit are refused", async () => {
+  await using harness = await Harness.open({ peersMax: 1 });
+  const first = harness.peer({ role: "gateway", id: "gw_1" }).watch(0);
+  await first.until(() => first.batches.length === 1);
+  const second = harness.peer({ role: "gateway", id: "gw_2" });
+  await second.closed;
+  assert.equal(first.link.closed, false);
+});
+
+test("a stream that control does not serve is cancelled and the link goes on", async () => {
+  await using harness = await Harness.open();
+  const peer = harness.peer({ role: "gateway", id: "gw_1" });
+  for (const head of [
+    "{}",
+    "nonsense",
+    '{"op":"build"}',
+    '{"op":"watch","after":-1}',
+    '{"op":"watch"}',
+  ]) {
+    const failed = Promise.withResolvers<void>();
+    peer.link.open(
+      head,
+      { end: true },
+      {
+        onReply: () => failed.reject(new Error(`${head} was answered`)),
+        onBody: () => undefined,
+        onWritable: () => undefined,
+        onFailed: () => failed.resolve(),
+      },
+    );
+    await failed.promise;
+  }
+  for (const note of ["{}", "nonsense", '{"op":"applied","seq":"x"}', '{"op":"later"}']) {
+    peer.link.note(note);
+  }
+  peer.watch(0);
+  await peer.until(() => peer.batches.length === 1);
+});
+
+test("a newer link of the same peer takes the place of the older one", async () => {
+  await using harness = await Harness.open();
+  const older = harness.peer({ role: "gateway", id: "gw_1" }).watch(0);
+  await older.until(() => older.batches.length === 1);
+  const newer = harness.peer({ role: "gateway", id: "gw_1" }).watch(0);
+  await older.closed;
+  await newer.until(() => newer.batches.length === 1);
+  assert.equal((await platform(harness)).consumers.length, 1);
+});
+
+test("the platform's state lists nodes with their sandbox and consumers with their number", async () => {
+  await using harness = await Harness.open();
+  const sandbox = {
+    ...{ rung: "bubblewrap", label: "bubblewrap", enforcement: { memory: "cgroup" }, raise: null },
+  };
+  harness.peer({ role: "agent", id: AGENT_ID, answer: () => ({ instances: [], sandbox }) });
+  const gateway = harness.peer({ role: "gateway", id: "gw_1" }).watch(0);
+  await gateway.until(() => gateway.batches.length === 1);
+  await harness.control.waitApplied(1, 10_000);
+  const { nodes, consumers, configSeq } = await platform(harness);
+  assert.equal(configSeq, 1);
+  assert.deepEqual(consumers, [{ id: "gw_1", role: "gateway", appliedSeq: 1 }]);
+  const place = { site: "local", zone: "local", set: "local" };
+  assert.deepEqual(nodes, [{ id: AGENT_ID, connected: true, sandbox, instances: 0, ...place }]);
+});
+
+test("an agent that does not answer, or answers too much, is shown as such within bounds", async () => {
+  await using harness = await Harness.open({ agentAnswerMs: 30 });
+  let reply: object | undefined;
+  harness.peer({ role: "agent", id: AGENT_ID, answer: () => reply });
+  await harness.control.waitApplied(0, 0);
+  for (const answer of [undefined, {}, { instances: "many" }, { instances: [{ id: "x" }] }]) {
+    reply = answer;
+    let nodes = (await platform(harness)).nodes;
+    while (nodes.length === 0) nodes = (await platform(harness)).nodes;
+    assert.equal(nodes[0]?.connected, false, JSON.stringify(answer));
+    const list = await harness.send<{ items: InstanceResource[] }>("GET", "/v1/instances");
+    assert.deepEqual(list.body.items, []);
+  }
+});
+
+test("stopping an instance that is not there is refused without asking anybody", async () => {
+  await using harness = await Harness.open();
+  const agent = harness.agent();
+  const path = "/v1/instances/inst_01kzzzzzzzzzzzzzzzzzzzzzzz";
+  const refused = await harness.send<Problem>("DELETE", path);
+  assert.equal(refused.body.error.reason, "INSTANCE_NOT_FOUND");
+  assert.ok(agent.asked.every(({ op }) => op !== "stop-instance"));
+});
+
+test("closing control cuts every link", async () => {
+  await using harness = await Harness.open();
+  const peer = harness.peer({ role: "gateway", id: "gw_1" }).watch(0);
+  await peer.until(() => peer.batches.length === 1);
+  const started = systemClock().monotonicMs();
+  await harness.control.close();
+  await peer.closed;
+  assert.ok(systemClock().monotonicMs() - started < 5_000);
+});
