@@ -109,7 +109,10 @@ export class AgentLinks {
       return;
     }
     agent.starts += 1;
+    let finished = false;
     const finish = (reply: StartReply): void => {
+      if (finished) return;
+      finished = true;
       agent.starts -= 1;
       cancelTimeout();
       answer(reply, agent.address);

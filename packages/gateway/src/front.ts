@@ -38,7 +38,7 @@ const EMPTY = new Uint8Array(0);
 
 const INVOCATION: unique symbol = Symbol("skerry.gateway.invocation");
 interface Carrier {
-  [INVOCATION]?: { readonly shell: FunctionShell; readonly invocation: Invocation };
+  [INVOCATION]?: Invocation;
 }
 
 export class Front {
@@ -83,7 +83,7 @@ export class Front {
       },
       res,
     );
-    (res as Carrier)[INVOCATION] = { shell, invocation };
+    (res as Carrier)[INVOCATION] = invocation;
     res.on("close", onClose);
     this.#takeBody(req, shell, invocation);
   }
@@ -147,8 +147,7 @@ function refuseBody(entry: FunctionEntry, invocation: Invocation, error: Platfor
 
 /** Runs at the end of every response, whole or not. */
 function onClose(this: ServerResponse): void {
-  const carried = (this as Carrier)[INVOCATION];
-  if (carried !== undefined) carried.shell.clientLeft(carried.invocation);
+  (this as Carrier)[INVOCATION]?.clientLeft();
 }
 
 function isEventInvocation(req: IncomingMessage): boolean {

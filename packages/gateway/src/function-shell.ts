@@ -133,11 +133,6 @@ export class FunctionShell implements InvocationOwner {
     this.#tell({ kind: "requestArrived", request: invocation });
   }
 
-  /** The client of an invocation left. */
-  clientLeft(invocation: Invocation): void {
-    invocation.clientLeft((this.#state.policy?.slots ?? 1) > 1);
-  }
-
   startsPossible(): void {
     this.#tell({ kind: "startsPossible" });
   }
@@ -256,8 +251,13 @@ export class FunctionShell implements InvocationOwner {
   #dispatch(effect: Extract<Effect, { readonly kind: "dispatch" }>): void {
     const instance = this.#instances.get(effect.instanceId);
     if (instance === undefined) return;
-    effect.request.dispatch(instance, effect.coldReason, effect.resumed);
-    this.#timeouts.add(effect.request, effect.request.dispatchedMs);
+    const { request, coldReason, resumed } = effect;
+    request.dispatch(instance, {
+      coldReason,
+      resumed,
+      shared: (this.#state.policy?.slots ?? 1) > 1,
+    });
+    this.#timeouts.add(request, request.dispatchedMs);
   }
 
   #start(revisionId: RevisionId, reason: ColdReason): void {
@@ -337,9 +337,10 @@ export class FunctionShell implements InvocationOwner {
    * requests share one, the others go on; the slot is free again once the instance has shown a sign of life.
    */
   #timedOut(invocation: Invocation): void {
-    const { instance } = invocation;
-    if (instance === undefined) return;
-    if ((this.#state.policy?.slots ?? 1) === 1) {
+    const { instance, phase } = invocation;
+    // The end of a dead instance's requests is under way already.
+    if (instance === undefined || phase === "settled" || instance.link.closed) return;
+    if (!invocation.shared) {
       this.#forget(instance);
       invocation.timedOut();
       return this.#cut(instance, "timeout");

@@ -104,6 +104,8 @@ class RunningGateway implements Gateway {
   async listen(): Promise<void> {
     const { clock, random, log } = this.#deps;
     const ids = createIdSource({ clock, random });
+    const { configWaitMs = 0 } = this.#options;
+    if (configWaitMs > 0) await this.#follower.untilCurrent(configWaitMs);
     this.#http = await serveHttp(
       {
         ...{ clock, log },

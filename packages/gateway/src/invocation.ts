@@ -54,6 +54,13 @@ export interface InvocationOwner {
   broken(instance: Instance): void;
 }
 
+export interface Dispatch {
+  readonly coldReason: ColdReason;
+  readonly resumed: boolean;
+  /** The instance takes more than one request at once. */
+  readonly shared: boolean;
+}
+
 type Answer =
   | { readonly kind: "whole"; readonly head: ReplyHead; readonly body: Uint8Array }
   | { readonly kind: "failure"; readonly error: PlatformError }
@@ -77,8 +84,12 @@ export class Invocation implements StreamHandler, Settled, Casualty {
   instance: Instance | undefined;
   dispatchedMs = 0;
   endedMs = 0;
+  /** Other requests run in the same instance. */
+  shared = false;
   /** The client is gone, but the handler may not be interrupted and is waited for. */
   abandoned = false;
+  /** As it was when the request was dispatched, or else when it came. */
+  #entry: FunctionEntry;
   #body: Uint8Array = EMPTY;
   #upload: Upload | undefined;
   #stream: LinkStream | undefined;
@@ -97,6 +108,7 @@ export class Invocation implements StreamHandler, Settled, Casualty {
 
   constructor(owner: InvocationOwner, request: InvocationRequest, res: ServerResponse) {
     this.#owner = owner;
+    this.#entry = owner.entry;
     this.request = request;
     this.#res = res;
   }
@@ -110,14 +122,15 @@ export class Invocation implements StreamHandler, Settled, Casualty {
   }
 
   /** Sends it to an instance. */
-  dispatch(instance: Instance, coldReason: ColdReason, resumed: boolean): void {
+  dispatch(instance: Instance, how: Dispatch): void {
     const { request } = this;
-    const owner = this.#owner;
     this.phase = "live";
     this.instance = instance;
-    this.dispatchedMs = owner.now();
-    this.#coldReason = instance.solicited ? coldReason : "warm";
-    this.#resumed = resumed;
+    this.shared = how.shared;
+    this.dispatchedMs = this.#owner.now();
+    this.#entry = this.#owner.entry;
+    this.#coldReason = instance.solicited ? how.coldReason : "warm";
+    this.#resumed = how.resumed;
     const head: RequestHead = {
       op: "request",
       id: request.id,
@@ -127,7 +140,7 @@ export class Invocation implements StreamHandler, Settled, Casualty {
       a: request.authority,
       ...(this.#coldReason === "warm" ? {} : { c: this.#coldReason }),
     };
-    const remainingMs = owner.entry.latest.config.timeoutMs;
+    const remainingMs = this.#entry.latest.config.timeoutMs;
     const end = this.#upload === undefined;
     try {
       const text = JSON.stringify(head);
@@ -151,7 +164,7 @@ export class Invocation implements StreamHandler, Settled, Casualty {
     this.#head = head;
     if (head.e !== undefined) return this.#failAs(head.e.kind, head.e);
     if (end) return this.#answerWhole(head, body);
-    if (this.#owner.entry.latest.handlerKind === "event") return this.#gather(body, end);
+    if (this.instance?.grant.handlerKind === "event") return this.#gather(body, end);
     this.#openBody(head);
     this.onBody(body, end);
   }
@@ -186,7 +199,7 @@ export class Invocation implements StreamHandler, Settled, Casualty {
 
   timedOut(): void {
     if (this.phase !== "live" && this.phase !== "streaming") return;
-    const { timeoutMs } = this.#owner.entry.latest.config;
+    const { timeoutMs } = this.#entry.latest.config;
     this.#stream?.cancel("timeout");
     const requestId = this.request.id;
     this.#fail(
@@ -196,9 +209,9 @@ export class Invocation implements StreamHandler, Settled, Casualty {
   }
 
   /** The client left. A handler that runs alone in its instance is not interrupted before it answers. */
-  clientLeft(interruptible: boolean): void {
+  clientLeft(): void {
     if (this.phase === "settled") return;
-    if (this.phase === "live" && !interruptible) {
+    if (this.phase === "live" && !this.shared) {
       this.abandoned = true;
       return;
     }
@@ -210,7 +223,7 @@ export class Invocation implements StreamHandler, Settled, Casualty {
     if (this.phase === "settled") return;
     if (end.kind === "cut") return this.#failCrashed(end.why);
     const { exit } = end;
-    const { memoryMb } = this.#owner.entry.latest.config;
+    const { memoryMb } = this.#entry.latest.config;
     if (exit?.outOfMemory === true) {
       const error = failFunction("FUNCTION_OUT_OF_MEMORY", this.#details({ memoryMb }));
       return this.#fail("out_of_memory", error);
@@ -220,7 +233,7 @@ export class Invocation implements StreamHandler, Settled, Casualty {
 
   meter(): { readonly record: MeterRecord; readonly ids: MeterIds } {
     const { request, instance } = this;
-    const { latest, id } = this.#owner.entry;
+    const { latest, id } = this.#entry;
     const ids = instance?.ids ?? this.#owner.ids;
     const anatomy = this.#anatomy ?? this.#waitOnly();
     const record: MeterRecord = {
@@ -408,7 +421,7 @@ export class Invocation implements StreamHandler, Settled, Casualty {
   }
 
   #details(more: Readonly<Record<string, string | number>>): Record<string, string | number> {
-    const { app, name } = this.#owner.entry;
+    const { app, name } = this.#entry;
     return { function: `${app}/${name}`, ...more };
   }
 }

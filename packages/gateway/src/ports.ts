@@ -39,6 +39,8 @@ export interface GatewayOptions {
   readonly snapshotPath: string;
   /** Agents that are there already. */
   readonly agents: readonly AgentAddress[];
+  /** Longest wait for control's current configuration before requests are accepted; default none. */
+  readonly configWaitMs?: number;
   /** Version of this release, told to peers. */
   readonly build: string;
 }

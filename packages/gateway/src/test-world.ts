@@ -181,8 +181,10 @@ export class AgentDouble {
   /** Makes an instance and gives its link to the gateway, as a start or unasked. */
   async grantStart(
     head: Pick<StartHead, "functionId" | "revisionId"> & { reason: InstanceGrant["reason"] },
-    handlerKind: HandlerKind = "event",
   ): Promise<StartReply> {
+    const known = this.#world.entries.find(({ key }) => key === `function/${head.functionId}`);
+    const handlerKind =
+      known?.value?.kind === "function" ? known.value.latest.handlerKind : "event";
     const grant: InstanceGrant = {
       instanceId: ids.id("inst"),
       nodeId: this.nodeId,
@@ -444,4 +446,15 @@ export async function until(holds: () => boolean, what = String(holds)): Promise
     if (clock.monotonicMs() > endMs) throw new TypeError(`never came true: ${what}`);
     await new Promise<void>((resolve) => clock.schedule(2, resolve));
   }
+}
+
+/** Waits until a value has stayed the same for a while, and returns it. */
+export async function steady(value: () => number): Promise<number> {
+  let seen = value();
+  for (let sameMs = 0; sameMs < 150; sameMs += 10) {
+    await new Promise<void>((resolve) => clock.schedule(10, resolve));
+    if (value() !== seen) sameMs = 0;
+    seen = value();
+  }
+  return seen;
 }

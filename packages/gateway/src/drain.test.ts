@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import { Agent, get } from "node:http";
+import { afterEach, beforeEach, test } from "node:test";
+import { openRaw } from "@skerry/testkit";
+import { until, World, type AgentDouble } from "./test-world.ts";
+
+let world: World;
+let next: World;
+let agent: AgentDouble;
+beforeEach(async () => {
+  world = new World();
+  next = new World();
+  agent = await world.agent();
+});
+afterEach(async () => {
+  await next.close();
+  await world.close();
+});
+
+/** A gateway with the same configuration and agent that takes what the first hands over. */
+async function startBoth(): Promise<void> {
+  next.entries.push(...world.entries);
+  await next.start({ agents: [agent] });
+  await until(() => next.gateway.stats().agents === 1);
+  const handOver: Parameters<World["start"]>[1] = {
+    handOver: (grant, socket) => next.gateway.onInstance(grant, socket, "gateway"),
+  };
+  await world.start({}, handOver);
+}
+
+test("a draining gateway hands idle and resting instances over, and the next serves them warm", async () => {
+  const ready = world.fn({ name: "ready", config: { rest: "run" } });
+  const resting = world.fn({ name: "resting" });
+  await startBoth();
+  await world.call(resting);
+  await until(() => agent.notes.some((note) => note.op === "rest"));
+  await world.call(ready);
+  await world.gateway.drain({ deadlineMs: 5_000 });
+  assert.equal(world.gateway.stats().instances, 0);
+  assert.equal(next.gateway.stats().instances, 2);
+  for (const fn of [ready, resting]) assert.equal((await next.call(fn)).status, 200);
+  assert.equal(agent.starts.length, 2);
+  assert.deepEqual(
+    next.records.map(({ coldReason, startKind }) => [coldReason, startKind]),
+    [
+      ["warm", "warm"],
+      ["warm", "warm"],
+    ],
+  );
+  for (const instance of agent.instances) {
+    await until(() => agent.notesOf(instance, "owned").length === 1);
+    assert.equal(agent.notesOf(instance, "stop").length, 0);
+    assert.equal(instance.calls.length, 2);
+  }
+});
+
+test("a busy instance finishes its requests first, and then goes over", async () => {
+  const fn = world.fn();
+  agent.handle = () => undefined;
+  await startBoth();
+  const asked = world.call(fn);
+  await until(() => agent.instances[0]?.calls.length === 1);
+  const drained = world.gateway.drain({ deadlineMs: 5_000 });
+  const early = next.call(fn, { path: "/early" });
+  agent.instances[0]?.calls[0]?.answer("finished");
+  const answered = await asked;
+  assert.deepEqual([answered.body, answered.headers.connection], ["finished", "close"]);
+  await drained;
+  assert.equal(next.gateway.stats().instances, 2);
+  await until(() => agent.instances.some(({ calls }) => calls.at(-1)?.head.u === "/early"));
+  for (const { calls } of agent.instances) {
+    if (calls.at(-1)?.head.u === "/early") calls.at(-1)?.answer("served");
+  }
+  assert.equal((await early).body, "served");
+});
+
+test("with one instance allowed, the next gateway's request waits for the one that is handed over", async () => {
+  const fn = world.fn({ config: { maxInstances: 1 } });
+  agent.onStart = async (head) =>
+    agent.instances.length === 0
+      ? await agent.grantStart(head)
+      : { ok: false, refusal: { kind: "limit", why: "one is enough" } };
+  await startBoth();
+  await world.call(fn);
+  const waiting = next.call(fn);
+  await until(() => agent.starts.length >= 2);
+  await world.gateway.drain({ deadlineMs: 5_000 });
+  assert.equal((await waiting).status, 200);
+  assert.equal(agent.instances.length, 1);
+});
+
+test("a connection that was kept open is answered while draining, and then closed", async () => {
+  const fn = world.fn();
+  await startBoth();
+  const { port } = world;
+  const keeping = new Agent({ keepAlive: true });
+  const ask = async (): Promise<string | undefined> =>
+    await new Promise((resolve, reject) => {
+      const path = `/-/${fn.app}/${fn.name}/`;
+      get({ port, path, agent: keeping }, (res) => {
+        res.resume().on("end", () => resolve(res.headers.connection));
+      }).on("error", reject);
+    });
+  assert.equal(await ask(), "keep-alive");
+  const drained = world.gateway.drain({ deadlineMs: 5_000 });
+  assert.equal(await ask(), "close");
+  await drained;
+  keeping.destroy();
+});
+
+test("at the deadline what still runs is cut off and its instance stopped", async () => {
+  const fn = world.fn();
+  agent.handle = () => undefined;
+  await startBoth();
+  using client = await openRaw(world.port);
+  client.write(`GET /-/${fn.app}/${fn.name}/ HTTP/1.1\r\nHost: x\r\n\r\n`);
+  await until(() => agent.instances[0]?.calls.length === 1);
+  await world.gateway.drain({ deadlineMs: 80 });
+  await client.ended();
+  await world.gateway.close();
+  const [instance] = agent.instances;
+  assert.ok(instance !== undefined);
+  await until(() => agent.notesOf(instance, "stop").length === 1);
+  assert.equal(world.records.length, 1);
+});
+
+test("an instance that does not agree to be parked is stopped", async () => {
+  const fn = world.fn();
+  await startBoth();
+  await world.call(fn);
+  const [instance] = agent.instances;
+  assert.ok(instance !== undefined);
+  instance.socket.pause();
+  await world.gateway.drain({ deadlineMs: 5_000 });
+  await until(() => agent.notesOf(instance, "stop").length === 1);
+  assert.equal(next.gateway.stats().instances, 0);
+});

@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { fork } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { Agent, request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, test } from "node:test";
+import { seededRandom } from "@skerry/base";
+import { decodeMeterRecord, METER_RECORD_BYTES } from "@skerry/contracts";
+import { askPort, until, World } from "./test-world.ts";
+
+let world: World;
+beforeEach(() => {
+  world = new World();
+});
+afterEach(async () => {
+  if (world.gateway !== undefined) await world.close();
+});
+
+/** Runs the crashing gateway; returns what its spool holds. */
+async function recordsAfterCrash(mode: "at-once" | "late"): Promise<readonly string[]> {
+  const directory = mkdtempSync(join(tmpdir(), "spool-"));
+  const child = fork(join(import.meta.dirname, "test-crash.ts"), [directory, mode]);
+  const ended = new Promise<string | null>((resolve) => {
+    child.once("exit", (_code, signal) => resolve(signal));
+  });
+  child.once("message", (port) => {
+    void askPort(Number(port), { path: "/-/shop/hello/" }).catch(() => undefined);
+  });
+  assert.equal(await ended, "SIGKILL");
+  const outcomes: string[] = [];
+  for (const name of readdirSync(directory)) {
+    const bytes = readFileSync(join(directory, name));
+    for (let at = 0; at + METER_RECORD_BYTES <= bytes.length; at += METER_RECORD_BYTES) {
+      const record = decodeMeterRecord(bytes, at);
+      if (record !== undefined) outcomes.push(record.outcome);
+    }
+  }
+  rmSync(directory, { recursive: true });
+  return outcomes;
+}
+
+test("a gateway killed between record and answer has recorded the answer", async () => {
+  assert.deepEqual(await recordsAfterCrash("at-once"), ["ok"]);
+});
+
+test("a meter that writes later would lose it", async () => {
+  assert.deepEqual(await recordsAfterCrash("late"), []);
+});
+
+test("in a storm of answers, failures, crashes and aborts every request has exactly one record", async () => {
+  const random = seededRandom(7);
+  const fn = world.fn({ kind: "fetch", config: { concurrency: 5, timeoutMs: 250 } });
+  const agent = await world.agent();
+  agent.handle = (call) => {
+    const dice = random.float();
+    if (dice < 0.5) return call.answer("ok");
+    if (dice < 0.6) return call.fail("failed");
+    if (dice < 0.62) return void call.instance.socket.destroy();
+    if (dice < 0.65) return;
+    if (dice < 0.8) return void setTimeout(() => call.answer("slow"), 20);
+    call.begin("part");
+    setTimeout(() => (dice < 0.9 ? call.stream.end() : call.stream.cancel("no")), 5);
+  };
+  await world.start();
+  const connections = new Agent({ keepAlive: true, maxSockets: 40 });
+  const one = async (): Promise<void> =>
+    await new Promise((resolve) => {
+      const path = `/-/${fn.app}/${fn.name}/`;
+      const body = random.float() < 0.5 ? Buffer.alloc(100_000) : Buffer.from("x");
+      const req = request({ port: world.port, path, method: "POST", agent: connections });
+      req.on("response", (res) =>
+        res
+          .resume()
+          .on("close", resolve)
+          .on("error", () => undefined),
+      );
+      req.on("error", () => undefined).on("close", () => resolve());
+      req.end(body);
+      if (random.float() < 0.15) {
+        const waitMs = 30 * random.float();
+        req.on("socket", () => void setTimeout(() => req.destroy(), waitMs));
+      }
+    });
+  const total = 600;
+  await Promise.all(Array.from({ length: total }, one));
+  connections.destroy();
+  await until(() => {
+    const { live, waiting } = world.gateway.stats();
+    return live + waiting === 0;
+  });
+  const requestIds = new Set(world.records.map(({ requestId }) => requestId));
+  assert.equal(requestIds.size, world.records.length);
+  // A client that left before its head was sent has no request.
+  assert.ok(world.records.length <= total && world.records.length > total * 0.9);
+  const outcomes = new Set(world.records.map(({ outcome }) => outcome));
+  for (const seen of ["ok", "function_error", "crashed", "timeout", "cancelled"] as const) {
+    assert.ok(outcomes.has(seen), `${seen} is among ${[...outcomes].join()}`);
+  }
+  const dispatched = agent.instances.flatMap(({ calls }) => calls.map(({ head }) => head.id));
+  assert.equal(new Set(dispatched).size, dispatched.length);
+  for (const id of dispatched) assert.ok(requestIds.has(id as never), "a dispatch without record");
+});
