@@ -88,7 +88,7 @@ export interface ArtefactManifest {
   readonly bundleFormat: "cjs" | "esm";
   /** V8 code cache of the bundle, when one could be made. */
   readonly codeCache: string | null;
-  /** Other files of the source that the code may read at run time, relative to `files/`. */
+  /** How many other files of the source lie beside the bundle, where the code may read them. */
   readonly assetFiles: number;
   readonly handlerKind: HandlerKind | null;
   /** What the code said when it was first loaded, if it failed. */

@@ -1,6 +1,6 @@
 /**
- * Reads what agents answer. An agent of another release, or a broken one, must not put anything into the store or an
- * answer that does not have the agreed shape.
+ * Reads what agents answer. An agent of another release, or a broken one, must not put anything
+ * into the store or an answer that does not have the agreed shape.
  */
 import {
   isErrorCode,

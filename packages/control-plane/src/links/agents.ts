@@ -39,8 +39,8 @@ export class Agents {
   }
 
   /**
-   * Builds on some agent, waiting a while for one to be there and trying another when one is lost. Rejects with
-   * NODE_UNAVAILABLE, or the signal's reason.
+   * Builds on some agent, waiting a while for one to be there and trying another when one is lost.
+   * Rejects with NODE_UNAVAILABLE, or the signal's reason.
    */
   async build(head: BuildHead, signal: AbortSignal): Promise<BuildReply> {
     let why = "none is connected";
@@ -98,7 +98,10 @@ export class Agents {
     }
   }
 
-  /** Lets the node `nodeId` end an instance; false when it is not there. Rejects with NODE_UNAVAILABLE. */
+  /**
+   * Lets the node `nodeId` end an instance; false when it is not there. Rejects with
+   * NODE_UNAVAILABLE.
+   */
   async stopInstance(nodeId: string, instanceId: InstanceId): Promise<boolean> {
     const head: StopInstanceHead = { op: "stop-instance", instanceId };
     const agents = this.#deps.peers.ofRole("agent").filter((agent) => agent.nodeId === nodeId);

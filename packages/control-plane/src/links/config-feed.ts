@@ -1,6 +1,6 @@
 /**
- * Tells watchers that the config log has grown. Whoever writes calls `committed` with the number it got; a slow poll
- * finds what was written without one, such as a commit whose answer was lost.
+ * Tells watchers that the config log has grown. Whoever writes calls `committed` with the number it
+ * got; a slow poll finds what was written without one, such as a commit whose answer was lost.
  */
 import type { Cancel, Clock, Log } from "@skerry/base";
 import { storeModule, type ControlStore } from "../store-module.ts";

@@ -138,7 +138,7 @@ test("a first batch of many pages is one batch", async () => {
 });
 
 test("waiting for a number ends when every live consumer has it in force", async () => {
-  await using harness = await Harness.open();
+  await using harness = await Harness.open({ agentAnswerMs: 20 });
   const quick = harness.peer({ role: "gateway", id: "gw_quick" }).watch(0);
   const slow = harness.peer({ role: "agent", id: "node_slow", acknowledges: false }).watch(0);
   await quick.until(() => quick.batches.length === 1);

@@ -1,7 +1,7 @@
 /**
- * Serves one `watch` stream: the config log in batches, each ended by an empty line, without end. Nothing is queued for
- * a slow consumer: what it has not been sent yet is read from the log when it takes bytes again, and a key that changed
- * ten times meanwhile is sent once.
+ * Serves one `watch` stream: the config log in batches, each ended by an empty line, without end.
+ * Nothing is queued for a slow consumer: what it has not been sent yet is read from the log when it
+ * takes bytes again, and a key that changed ten times meanwhile is sent once.
  */
 import { backoffMs, delay, PlatformError, type Clock, type Log, type Random } from "@skerry/base";
 import type { WatchReply } from "@skerry/contracts";
@@ -36,7 +36,9 @@ export class ConfigWatch implements StreamHandler {
   #wake: (() => void) | undefined;
   #isWritable = true;
   #sent: number;
-  /** Number at which a watch that was told the whole log began; 0 for one that went on from its own. */
+  /**
+   * Number at which a watch that was told the whole log began; 0 for one that went on from its own.
+   */
   #startedAtSeq = 0;
 
   constructor(deps: WatchDeps, options: WatchOptions) {

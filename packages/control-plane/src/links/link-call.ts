@@ -1,4 +1,7 @@
-/** One question over a link: a head goes out, a JSON head and a bounded body come back, within a deadline. */
+/**
+ * One question over a link: a head goes out, a JSON head and a bounded body come back, within a
+ * deadline.
+ */
 import { PlatformError, type Clock } from "@skerry/base";
 import type { Link, StreamHandler } from "@skerry/link";
 import { fail } from "../errors.ts";
@@ -18,8 +21,8 @@ export interface LinkAnswer {
 }
 
 /**
- * Asks the peer named `peer`. Rejects with what the link says when it breaks, LINK_ANSWER_LATE, LINK_ANSWER_INVALID
- * (also when the body is too large), or the signal's reason.
+ * Asks the peer named `peer`. Rejects with what the link says when it breaks, LINK_ANSWER_LATE,
+ * LINK_ANSWER_INVALID (also when the body is too large), or the signal's reason.
  */
 export function askOver(
   link: Link,

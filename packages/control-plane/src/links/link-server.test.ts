@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { lstat, stat, writeFile } from "node:fs/promises";
+import { chmod, lstat, stat, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { dirname } from "node:path";
 import { test } from "node:test";
+import { promisify } from "node:util";
 import { systemClock } from "@skerry/base";
 import type { InstanceResource, PlatformResource } from "@skerry/contracts";
 import { AGENT_ID, Harness, type Problem } from "../../test/harness.ts";
@@ -17,6 +19,29 @@ test("only the platform's own user can open the socket", async () => {
   assert.equal((await stat(harness.socketPath)).mode & 0o777, 0o600);
   assert.equal((await stat(dirname(harness.socketPath))).mode & 0o777, 0o700);
 });
+
+test("another user cannot connect, though it could if the socket's mode let it", async (t) => {
+  if (process.getuid?.() !== 0) return t.skip("only root can become another user");
+  await using harness = await Harness.open();
+  await chmod(harness.directory, 0o755);
+  await chmod(dirname(harness.socketPath), 0o755);
+  const tryAsNobody = (): Promise<string> => connectAs(65_534, harness.socketPath);
+  assert.equal(await tryAsNobody(), "EACCES");
+  await chmod(harness.socketPath, 0o666);
+  assert.equal(await tryAsNobody(), "connected");
+  return undefined;
+});
+
+/** How a connection attempt by another user ends. */
+async function connectAs(uid: number, path: string): Promise<string> {
+  const program =
+    "const s = require('node:net').connect(process.argv[1]);" +
+    "s.on('error', (e) => console.log(e.code));" +
+    "s.on('connect', () => { console.log('connected'); s.destroy(); });";
+  const args = ["-e", program, path];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { uid, gid: uid });
+  return stdout.trim();
+}
 
 test("what an earlier run left at the socket's path is replaced", async () => {
   await using harness = await Harness.open();

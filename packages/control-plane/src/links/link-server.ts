@@ -1,6 +1,7 @@
 /**
- * Control's end of the links that gateways and agents open. A peer says who it is, watches the config log, and serves
- * what control asks. Who may connect is decided by the socket file, which only the platform's own user can open.
+ * Control's end of the links that gateways and agents open. A peer says who it is, watches the
+ * config log, and serves what control asks. Who may connect is decided by the socket file, which
+ * only the platform's own user can open.
  */
 import type { Socket } from "node:net";
 import type { Clock, Log, PlatformError, Random } from "@skerry/base";

@@ -1,7 +1,8 @@
 /**
- * The unix socket that gateways and agents connect to. Only this user can open it: it is bound under another name in
- * the run directory, given mode 0600 and then renamed, so that there is never a moment at which the path exists with
- * wider rights, nor one at which a restarting control leaves no path at all.
+ * The unix socket that gateways and agents connect to. Only this user can open it: it is bound
+ * under another name in the run directory, given mode 0600 and then renamed, so that there is never
+ * a moment at which the path exists with wider rights, nor one at which a restarting control leaves
+ * no path at all.
  */
 import { chmod, lstat, mkdir, rename, rm } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";

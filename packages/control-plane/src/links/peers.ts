@@ -1,7 +1,7 @@
 /**
- * The gateways and agents that are linked to control now, and which number of the config log each has in force. A peer
- * counts as a follower once it watches; one whose link is gone is nobody's concern: it serves from what it has and
- * catches up when it is back.
+ * The gateways and agents that are linked to control now, and which number of the config log each
+ * has in force. A peer counts as a follower once it watches; one whose link is gone is nobody's
+ * concern: it serves from what it has and catches up when it is back.
  */
 import { delay, type Clock } from "@skerry/base";
 import type { Link } from "@skerry/link";

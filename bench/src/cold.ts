@@ -1,0 +1,161 @@
+/**
+ * Cold starts as a caller sees them: from sending the request to having the answer, the instance stopped before each.
+ * Pool hit, pool miss (no blanks are kept) and a plain `node` that is spawned and asked over a unix socket, in turn.
+ */
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startPlatform, until, type Platform, type SourceFiles } from "@skerry/testkit";
+import { quantile, round } from "./figures.ts";
+import type { RunOptions } from "./run-options.ts";
+import { HELLO, pageSource } from "./sources.ts";
+import { renderTable } from "./table.ts";
+
+export interface ColdFigure {
+  readonly name: string;
+  readonly code: string;
+  readonly starts: number;
+  readonly p50Ms: number;
+  readonly p95Ms: number;
+  readonly maxMs: number;
+}
+
+interface Way {
+  readonly name: string;
+  start(): Promise<number>;
+}
+
+export async function benchCold(options: RunOptions): Promise<readonly ColdFigure[]> {
+  const hits = await startPlatform();
+  const misses = await startPlatform({ settings: { blanks: 0 } });
+  const directory = mkdtempSync(join(tmpdir(), "bench-cold-"));
+  try {
+    const figures: ColdFigure[] = [];
+    const codes: Readonly<Record<string, SourceFiles>> = { hello: HELLO, page: await pageSource() };
+    for (const [code, files] of Object.entries(codes)) {
+      const ways = [
+        await platformWay("pool hit", hits, { code, files }),
+        await platformWay("pool miss", misses, { code, files }),
+        spawnWay(directory, { code, files }),
+      ];
+      figures.push(...(await alternate(ways, code, options.coldStarts)));
+    }
+    return figures;
+  } finally {
+    await hits.stop();
+    await misses.stop();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+async function alternate(
+  ways: readonly Way[],
+  code: string,
+  starts: number,
+): Promise<readonly ColdFigure[]> {
+  const taken = ways.map((): number[] => []);
+  for (let turn = 0; turn < starts; turn += 1) {
+    for (const [index, way] of ways.entries()) taken[index]?.push(await way.start());
+  }
+  return ways.map(({ name }, index) => {
+    const values = taken[index] ?? [];
+    return {
+      name,
+      code,
+      starts,
+      p50Ms: round(quantile(values, 0.5)),
+      p95Ms: round(quantile(values, 0.95)),
+      maxMs: round(Math.max(...values)),
+    };
+  });
+}
+
+async function platformWay(
+  name: string,
+  platform: Platform,
+  { code, files }: { readonly code: string; readonly files: SourceFiles },
+): Promise<Way> {
+  await platform.deploy({ app: "bench", fn: code, files, config: { auth: "none" } });
+  const url = `${platform.gatewayUrl}/-/bench/${code}/`;
+  const start = async (): Promise<number> => {
+    await stopInstances(platform);
+    await poolFull();
+    const startedMs = performance.now();
+    const response = await fetch(url);
+    const text = await response.text();
+    const tookMs = performance.now() - startedMs;
+    if (!response.ok) throw new Error(`${name}: status ${response.status} ${text}`);
+    return tookMs;
+  };
+  await start();
+  return { name, start };
+}
+
+async function stopInstances(platform: Platform): Promise<void> {
+  const { items } = await platform.client.listInstances();
+  for (const { id } of items) await platform.client.stopInstance({ params: { instance: id } });
+  await until(
+    "all instances are gone",
+    async () => (await platform.client.listInstances()).items.length === 0,
+  );
+}
+
+/** Blanks are not listed; a refill takes some tens of milliseconds of an otherwise quiet machine. */
+function poolFull(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 400));
+}
+
+/** What a team has without a platform: a process that listens on a unix socket. */
+function spawnWay(
+  directory: string,
+  { code, files }: { readonly code: string; readonly files: SourceFiles },
+): Way {
+  const [source = ""] = Object.values(files);
+  const module = join(directory, `${code}.${"index.ts" in files ? "ts" : "cjs"}`);
+  const main = join(directory, `${code}-main.mjs`);
+  writeFileSync(module, source);
+  writeFileSync(
+    main,
+    `import { createServer } from "node:http";
+import * as code from ${JSON.stringify(module)};
+const handler = code.handler ?? code.default.handler;
+createServer((q, r) => r.end(JSON.stringify(handler({})))).listen(process.argv[2]);`,
+  );
+  let count = 0;
+  return {
+    name: "plain spawn",
+    start: async () => {
+      const path = join(directory, `${code}-${(count += 1)}.sock`);
+      const startedMs = performance.now();
+      const child = spawn(process.execPath, [main, path], { stdio: "ignore" });
+      await answered(path);
+      const tookMs = performance.now() - startedMs;
+      child.kill("SIGKILL");
+      return tookMs;
+    },
+  };
+}
+
+async function answered(path: string): Promise<void> {
+  for (;;) {
+    const ok = await new Promise<boolean>((resolve) => {
+      const asked = request({ socketPath: path }, (response) => {
+        response.resume();
+        response.once("end", () => resolve(true));
+      });
+      asked.once("error", () => resolve(false));
+      asked.end();
+    });
+    if (ok) return;
+    await new Promise((resolve) => setTimeout(resolve, 0.5));
+  }
+}
+
+export function coldTable(figures: readonly ColdFigure[]): string {
+  return renderTable(
+    ["code", "start", "n", "p50 ms", "p95 ms", "max ms"],
+    figures.map((f) => [f.code, f.name, f.starts, f.p50Ms, f.p95Ms, f.maxMs]),
+  );
+}

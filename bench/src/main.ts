@@ -1,0 +1,57 @@
+/** `npm run bench`: measures, prints tables and, where asked, keeps the figures as JSON. Never fails a build. */
+import { writeFileSync } from "node:fs";
+import { cpus, release, totalmem } from "node:os";
+import { benchCold, coldTable } from "./cold.ts";
+import { benchDensity } from "./density.ts";
+import { benchDeploy } from "./deploy.ts";
+import { readRunOptions, type RunOptions } from "./run-options.ts";
+import { benchWarm, warmTable } from "./warm.ts";
+
+async function run(options: RunOptions): Promise<void> {
+  const results: Record<string, unknown> = { machine: machine(), options };
+  const wanted = new Set(options.only);
+  const say = (text: string): void => void process.stdout.write(`${text}\n`);
+  if (wanted.has("warm")) {
+    const warm = await benchWarm(options);
+    results["warm"] = warm;
+    say(`\nWarm requests, ${options.rounds} alternating rounds of ${options.seconds} s, medians\n`);
+    say(warmTable(warm));
+  }
+  if (wanted.has("cold")) {
+    const cold = await benchCold(options);
+    results["cold"] = cold;
+    say("\nCold starts, request to answer\n");
+    say(coldTable(cold));
+  }
+  if (wanted.has("deploy")) {
+    const deploy = await benchDeploy();
+    results["deploy"] = deploy;
+    say(`\nDeploy to first answer: p50 ${deploy.p50Ms} ms, p95 ${deploy.p95Ms} ms`);
+  }
+  if (wanted.has("density")) {
+    const density = await benchDensity();
+    results["density"] = density;
+    say(`\nIdle instance: ${density.pssMb} MB PSS, ${density.perGb} in a GB`);
+  }
+  if (options.out !== undefined)
+    writeFileSync(options.out, `${JSON.stringify(results, null, 2)}\n`);
+}
+
+function machine(): object {
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    cores: cpus().length,
+    cpu: cpus()[0]?.model,
+    memoryGb: Math.round(totalmem() / 2 ** 30),
+    kernel: release(),
+    node: process.version,
+  };
+}
+
+const options = readRunOptions(process.argv.slice(2));
+if (typeof options === "string") {
+  process.stderr.write(`${options}\n`);
+  process.exitCode = 2;
+} else {
+  await run(options);
+}

@@ -1,0 +1,163 @@
+/**
+ * Warm requests: bare `node:http` with the handler in the same process = 1.00, and the same work as functions behind
+ * the gateway, in sandboxes, metered. All of one round run one after the other; ratios are taken within a round.
+ */
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { startPlatform, type Platform } from "@skerry/testkit";
+import { median, medianRatio, round } from "./figures.ts";
+import { cpuSecondsOf } from "./process-tree.ts";
+import type { RunOptions } from "./run-options.ts";
+import { ECHO, ECHO_FETCH } from "./sources.ts";
+import { renderTable } from "./table.ts";
+import { runWrk, type WrkRound, type WrkTarget } from "./wrk.ts";
+
+/** About 100 bytes. */
+const BODY = JSON.stringify({
+  name: "abcdefghij",
+  value: 1_234_567_890,
+  list: [1, 2, 3, 4, 5],
+  text: "the quick brown fox jumps over",
+});
+
+interface Contestant {
+  readonly name: string;
+  readonly target: WrkTarget;
+  /** Roots of the processes whose CPU counts. */
+  readonly roots: () => readonly number[];
+}
+
+interface Sample extends WrkRound {
+  readonly cpuUsPerRequest: number;
+}
+
+export interface WarmFigure {
+  readonly name: string;
+  readonly connections: number;
+  readonly requestsPerSecond: number;
+  readonly ratio: number;
+  readonly p50Us: number;
+  readonly addedP50Us: number;
+  readonly p99Us: number;
+  readonly cpuUsPerRequest: number;
+  readonly cpuRatio: number;
+  readonly errors: number;
+}
+
+export async function benchWarm(options: RunOptions): Promise<readonly WarmFigure[]> {
+  const bare = await startBare();
+  const platform = await startPlatform();
+  try {
+    const contestants = await deployContestants(platform, bare);
+    for (const { target } of contestants) await runWrk(target, { connections: 64, seconds: 2 });
+    const figures: WarmFigure[] = [];
+    for (const connections of [64, 1]) {
+      figures.push(...(await contest(contestants, { connections, ...options })));
+    }
+    return figures;
+  } finally {
+    bare.child.disconnect();
+    await platform.stop();
+  }
+}
+
+async function startBare(): Promise<{ readonly child: ChildProcess; readonly port: number }> {
+  const child = fork(fileURLToPath(new URL("bare-server.ts", import.meta.url)));
+  const [message] = (await once(child, "message")) as [{ port: number }];
+  return { child, port: message.port };
+}
+
+async function deployContestants(
+  platform: Platform,
+  bare: { readonly child: ChildProcess; readonly port: number },
+): Promise<readonly Contestant[]> {
+  const config = { auth: "none", concurrency: 64, maxInstances: 1 } as const;
+  await platform.deploy({ app: "bench", fn: "echo", files: ECHO, config });
+  await platform.deploy({ app: "bench", fn: "fetch", files: ECHO_FETCH, config });
+  const roots = (): readonly number[] => [platform.supervisorPid];
+  const url = (fn: string): string => `${platform.gatewayUrl}/-/bench/${fn}/`;
+  return [
+    {
+      name: "bare node:http",
+      target: { url: `http://127.0.0.1:${bare.port}/`, body: BODY },
+      roots: () => [bare.child.pid ?? 0],
+    },
+    { name: "event function", target: { url: url("echo"), body: BODY }, roots },
+    { name: "fetch function", target: { url: url("fetch"), body: BODY }, roots },
+  ];
+}
+
+async function contest(
+  contestants: readonly Contestant[],
+  options: { readonly connections: number; readonly rounds: number; readonly seconds: number },
+): Promise<readonly WarmFigure[]> {
+  const samples = contestants.map((): Sample[] => []);
+  for (let turn = 0; turn < options.rounds; turn += 1) {
+    for (const [index, contestant] of contestants.entries()) {
+      samples[index]?.push(await measure(contestant, options));
+    }
+  }
+  const base = samples[0] ?? [];
+  return contestants.map(({ name }, index) => summarise(name, samples[index] ?? [], base, options));
+}
+
+async function measure(
+  { target, roots }: Contestant,
+  options: { readonly connections: number; readonly seconds: number },
+): Promise<Sample> {
+  const cpuBefore = cpuSecondsOf(roots());
+  const result = await runWrk(target, options);
+  const cpu = cpuSecondsOf(roots()) - cpuBefore;
+  return { ...result, cpuUsPerRequest: (cpu * 1e6) / result.requests };
+}
+
+function summarise(
+  name: string,
+  samples: readonly Sample[],
+  base: readonly Sample[],
+  { connections }: { readonly connections: number },
+): WarmFigure {
+  const of = (key: keyof Sample, from = samples): readonly number[] => from.map((one) => one[key]);
+  return {
+    name,
+    connections,
+    requestsPerSecond: Math.round(median(of("requestsPerSecond"))),
+    ratio: round(medianRatio(of("requestsPerSecond"), of("requestsPerSecond", base))),
+    p50Us: Math.round(median(of("p50Us"))),
+    addedP50Us: Math.round(median(samples.map((one, i) => one.p50Us - (base[i]?.p50Us ?? 0)))),
+    p99Us: Math.round(median(of("p99Us"))),
+    cpuUsPerRequest: round(median(of("cpuUsPerRequest")), 1),
+    cpuRatio: round(medianRatio(of("cpuUsPerRequest"), of("cpuUsPerRequest", base))),
+    errors: of("errors").reduce((sum, count) => sum + count, 0),
+  };
+}
+
+export function warmTable(figures: readonly WarmFigure[]): string {
+  return renderTable(
+    [
+      "connections",
+      "what",
+      "rps",
+      "× bare",
+      "p50 µs",
+      "added p50",
+      "p99 µs",
+      "CPU µs",
+      "× CPU",
+      "errors",
+    ],
+    figures.map((f) => [
+      f.connections,
+      f.name,
+      f.requestsPerSecond,
+      f.ratio,
+      f.p50Us,
+      f.addedP50Us,
+      f.p99Us,
+      f.cpuUsPerRequest,
+      f.cpuRatio,
+      f.errors,
+    ]),
+  );
+}
