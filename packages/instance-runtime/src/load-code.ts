@@ -18,11 +18,6 @@ export interface CompiledCode {
   createCodeCache(): Uint8Array | undefined;
 }
 
-/** Where relative paths of the code begin: its own files when the artefact carries any. */
-export function homeOf(codeDirectory: string, manifest: ArtefactManifest): string {
-  return manifest.assetFiles > 0 ? join(codeDirectory, "files") : codeDirectory;
-}
-
 export function readManifest(codeDirectory: string): ArtefactManifest {
   return JSON.parse(readFileSync(join(codeDirectory, "artefact.json"), "utf8")) as ArtefactManifest;
 }
@@ -42,7 +37,7 @@ export function compileCode(codeDirectory: string, manifest: ArtefactManifest): 
   return {
     bundlePath,
     codeCacheUsed: script.cachedDataRejected === false,
-    run: () => runCommonJs(script, join(homeOf(codeDirectory, manifest), manifest.bundle)),
+    run: () => runCommonJs(script, bundlePath),
     createCodeCache: () => script.createCachedData(),
   };
 }
@@ -70,13 +65,8 @@ export function compileCommonJs(path: string, source: string, cachedData?: Buffe
   });
 }
 
-type Wrapper = (
-  exports: unknown,
-  require: NodeJS.Require,
-  module: Module,
-  filename: string,
-  directory: string,
-) => void;
+/** Node's five arguments of a CommonJS module: exports, require, module, __filename, __dirname. */
+type Wrapper = (...args: readonly unknown[]) => void;
 
 /** Runs a compiled module whose `__filename` is `filename`; returns its exports. */
 export function runCommonJs(script: Script, filename: string): unknown {

@@ -2,7 +2,7 @@
 import { performance } from "node:perf_hooks";
 import type { SpecialiseHead } from "@skerry/contracts";
 import { findHandler } from "./handler.ts";
-import { compileCode, homeOf, readManifest } from "./load-code.ts";
+import { compileCode, readManifest } from "./load-code.ts";
 import type { LoadCode } from "./runtime.ts";
 import { mapStackTraces } from "./stack-traces.ts";
 
@@ -18,7 +18,7 @@ export function createLoader({ runtimePath, env, changeDirectory }: LoadDeps): L
     const startMs = performance.now();
     fillEnv(env, head);
     const manifest = readManifest(head.codeDirectory);
-    changeDirectory(homeOf(head.codeDirectory, manifest));
+    changeDirectory(head.codeDirectory);
     const code = compileCode(head.codeDirectory, manifest);
     mapStackTraces({ path: code.bundlePath, runtimePath });
     const compiledMs = performance.now();

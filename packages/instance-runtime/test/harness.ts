@@ -72,7 +72,7 @@ export function plainArtefact(
   mkdirSync(directory, { recursive: true });
   writeFileSync(join(directory, bundle), source);
   for (const [name, text] of files) {
-    const path = join(directory, "files", name);
+    const path = join(directory, name);
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, text);
   }
@@ -327,7 +327,7 @@ export class Instance {
     const { replied, finished } = this.open(options);
     const head = await replied;
     const body = await finished;
-    return { head, body, text: () => body.toString(), json: () => JSON.parse(body.toString()) };
+    return { head, body, text: () => body.toString(), json: () => JSON.parse(body.toString()) as unknown };
   }
 
   /** An invocation with an event. */
