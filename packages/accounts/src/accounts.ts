@@ -3,9 +3,11 @@ import { assert, type AccountId } from "@skerry/base";
 import type { Tx, TxStep } from "@skerry/store";
 
 /** Name of the account that is made at first start. */
-export const DEFAULT_ACCOUNT_NAME = "default";
+const DEFAULT_ACCOUNT_NAME = "default";
 
-/** The id of the default account; it is made under `freshId` at first. May be called at every start. */
+/**
+ * The id of the default account; it is made under `freshId` at first. May be called at every start.
+ */
 export function* ensureDefaultAccount(
   tx: Tx,
   args: { readonly freshId: AccountId; readonly wallMs: number },

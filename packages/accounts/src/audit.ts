@@ -1,6 +1,7 @@
 /**
- * The audit: who changed what. Every change writes its record in its own transaction, so there is no change without a
- * record and no record without the change. Records are never altered and never removed by the platform.
+ * The audit: who changed what. Every change writes its record in its own transaction, so there is
+ * no change without a record and no record without the change. Records are never altered and never
+ * removed by the platform.
  */
 import type { AccountId, AuditId, KeyId, RequestId } from "@skerry/base";
 import type { Tx, TxStep } from "@skerry/store";
@@ -46,7 +47,10 @@ export function* appendAudit(tx: Tx, record: AuditRecord): TxStep<void> {
   );
 }
 
-/** The account's records, newest first, before the id `before` (null for the newest); one more than `limit` if any. */
+/**
+ * The account's records, newest first, before the id `before` (null for the newest); one more than
+ * `limit` if any.
+ */
 export function* listAudit(
   tx: Tx,
   args: { readonly accountId: AccountId; readonly before: string | null; readonly limit: number },

@@ -1,4 +1,4 @@
-export { DEFAULT_ACCOUNT_NAME, ensureDefaultAccount } from "./accounts.ts";
+export { ensureDefaultAccount } from "./accounts.ts";
 export {
   appendAudit,
   listAudit,
@@ -6,10 +6,8 @@ export {
   type AuditRecord,
   type AuditStamp,
 } from "./audit.ts";
-export { failAccounts } from "./errors.ts";
 export { isSecretOf, mintKey, parseKey, type MintedKey, type PresentedKey } from "./key-text.ts";
 export {
-  ACCOUNT_KEYS_MAX,
   findKey,
   insertKey,
   keyEntryOf,

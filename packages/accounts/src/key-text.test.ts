@@ -30,5 +30,6 @@ test("text that is no key is refused without an error", () => {
     ...[text.toUpperCase(), text.replace("sk_", "key_"), text.replace(/^sk_./, "sk_u")],
     ...[`sk_${"0".repeat(26)}_${"ä".repeat(43)}`, "\0".repeat(74), "sk_".repeat(10_000)],
   ];
-  for (const each of refused) assert.equal(parseKey(each), undefined, JSON.stringify(each.slice(0, 90)));
+  for (const each of refused)
+    assert.equal(parseKey(each), undefined, JSON.stringify(each.slice(0, 90)));
 });

@@ -1,7 +1,7 @@
 /**
- * The text of a key: `sk_<body of the key's id>_<secret>`, the secret being 32 random bytes in base64url. The id in it
- * finds the record; of the secret only the SHA-256 is ever stored. A fast hash is right here: the secret has 256 random
- * bits, so there is nothing to guess.
+ * The text of a key: `sk_<body of the key's id>_<secret>`, the secret being 32 random bytes in
+ * base64url. The id in it finds the record; of the secret only the SHA-256 is ever stored. A fast
+ * hash is right here: the secret has 256 random bits, so there is nothing to guess.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { isId, type KeyId, type Random } from "@skerry/base";
@@ -41,8 +41,8 @@ export function mintKey(id: KeyId, random: Random): MintedKey {
 }
 
 /**
- * True when the secret is the one that was hashed. Takes equally long for every secret, and also when there is no
- * record (`secretSha256` undefined), which is never true.
+ * True when the secret is the one that was hashed. Takes equally long for every secret, and also
+ * when there is no record (`secretSha256` undefined), which is never true.
  */
 export function isSecretOf(secret: string, secretSha256: string | undefined): boolean {
   const presented = Buffer.from(sha256(secret), "latin1");

@@ -1,6 +1,6 @@
 /**
- * Keys in the store. The caller puts each change into the config log in the same transaction, since gateways check keys
- * without asking; a revoked key is a removed row.
+ * Keys in the store. The caller puts each change into the config log in the same transaction, since
+ * gateways check keys without asking; a revoked key is a removed row.
  */
 import type { AccountId, KeyId } from "@skerry/base";
 import type { KeyEntry, Role } from "@skerry/contracts";
@@ -8,7 +8,7 @@ import type { Tx, TxStep } from "@skerry/store";
 import { failAccounts } from "./errors.ts";
 
 /** Keys of one account; every gateway holds all of them. */
-export const ACCOUNT_KEYS_MAX = 1_000;
+const ACCOUNT_KEYS_MAX = 1_000;
 
 export interface KeyRecord {
   readonly id: KeyId;
@@ -67,7 +67,10 @@ export function* findKey(tx: Tx, id: KeyId): TxStep<KeyRecord | undefined> {
   return row === undefined ? undefined : recordOf(row);
 }
 
-/** The account's keys, oldest first, after the id `after`; one more than `limit` when there are more. */
+/**
+ * The account's keys, oldest first, after the id `after`; one more than `limit` when there are
+ * more.
+ */
 export function* listKeys(
   tx: Tx,
   args: { readonly accountId: AccountId; readonly after: string; readonly limit: number },
@@ -79,7 +82,10 @@ export function* listKeys(
   return rows.map(recordOf);
 }
 
-/** The account's admin keys that the platform keeps for itself; at most one, unless a start was cut short. */
+/**
+ * The account's admin keys that the platform keeps for itself; at most one, unless a start was cut
+ * short.
+ */
 export function* listLocalKeys(tx: Tx, accountId: AccountId): TxStep<readonly KeyRecord[]> {
   const rows = yield* tx.all<KeyRow>(`${SELECT} WHERE account_id = ? AND local = 1 ORDER BY id`, [
     accountId,

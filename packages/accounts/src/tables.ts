@@ -1,4 +1,7 @@
-/** Statements of the first version of the tables. Times are wall milliseconds; `json` columns hold JSON text. */
+/**
+ * Statements of the first version of the tables. Times are wall milliseconds; `json` columns hold
+ * JSON text.
+ */
 export const ACCOUNT_TABLES: readonly string[] = [
   `CREATE TABLE accounts (
     id @text PRIMARY KEY, name @text NOT NULL UNIQUE, created_at_ms @integer NOT NULL)`,

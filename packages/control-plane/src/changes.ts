@@ -1,4 +1,7 @@
-/** Wakes those who wait for something to change. Whoever is woken reads the store again: a wake-up carries no state. */
+/**
+ * Wakes those who wait for something to change. Whoever is woken reads the store again: a wake-up
+ * carries no state.
+ */
 import type { AbortSignalLike } from "@skerry/base";
 
 export class Changes {
@@ -17,8 +20,8 @@ export class Changes {
   }
 
   /**
-   * Begins to wait; take it before reading what may change. `woken` resolves at the next announcement, or when the
-   * signal aborts; it never rejects.
+   * Begins to wait; take it before reading what may change. `woken` resolves at the next
+   * announcement, or when the signal aborts; it never rejects.
    */
   watch(subject: string, signal: AbortSignalLike): { readonly woken: Promise<void>; stop(): void } {
     const { promise, resolve } = Promise.withResolvers<void>();

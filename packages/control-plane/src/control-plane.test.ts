@@ -1,22 +1,78 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
-import type { DeploymentResource, FunctionResource } from "@skerry/contracts";
+import { after, before, test } from "node:test";
+import type { AuditResource, DeploymentResource, FunctionResource } from "@skerry/contracts";
+import { hasPostgres, startPostgres, type PostgresServer } from "@skerry/testkit";
 import { Harness } from "../test/harness.ts";
 
-test("an uploaded source becomes a function that gateways hear of", async () => {
-  await using harness = await Harness.open();
+interface Items<T> {
+  readonly items: readonly T[];
+}
+
+/** What a user does from the first upload to the last removal, over whatever store is below. */
+async function walk(harness: Harness): Promise<void> {
   harness.agent();
   const gateway = harness.peer({ role: "gateway", id: "gw_1" }).watch(0);
-  const accepted = await harness.deploy("shop", { hello: "export const handler = () => 1;" });
+  const accepted = await harness.deploy("shop", { hello: "1", bye: "2" });
   assert.equal(accepted.state, "building");
   const ended: DeploymentResource = await harness.ended(accepted);
   assert.equal(ended.state, "succeeded", JSON.stringify(ended));
-  assert.deepEqual(ended.functions[0]?.warnings, []);
+  assert.deepEqual(
+    ended.functions.map(({ state, warnings }) => [state, warnings]),
+    [
+      ["active", []],
+      ["active", []],
+    ],
+  );
   const found = await harness.send<FunctionResource>("GET", "/v1/apps/shop/functions/hello");
   assert.equal(found.body.latest.id, ended.functions[0]?.revisionId);
   assert.deepEqual(found.body.urls, [
     "http://hello.shop.localhost:4480/",
     "http://127.0.0.1:4480/-/shop/hello/",
   ]);
-  await gateway.until(() => gateway.entries().some(({ value }) => value?.kind === "function"));
+  const key = { name: "ci", role: "developer", apps: ["shop"] };
+  const made = await harness.send<{ id: string; key: string }>("POST", "/v1/keys", { body: key });
+  const changed = await harness.deploy("shop", { hello: "3" }, { timeoutMs: 500 });
+  assert.equal((await harness.ended(changed)).state, "succeeded");
+  const listed = await harness.send<Items<FunctionResource>>("GET", "/v1/apps/shop/functions", {
+    key: made.body.key,
+  });
+  assert.deepEqual(
+    listed.body.items.map(({ name, etag }) => `${name} ${etag}`),
+    ['bye "1"', 'hello "2"'],
+  );
+  await harness.restart();
+  const again = harness.peer({ role: "gateway", id: "gw_1" }).watch(gateway.seq);
+  await again.until(() => again.batches.length === 1);
+  assert.equal((await harness.send("DELETE", "/v1/apps/shop/functions/bye")).status, 204);
+  assert.equal((await harness.send("DELETE", "/v1/apps/shop")).status, 204);
+  assert.equal((await harness.send("DELETE", `/v1/keys/${made.body.id}`)).status, 204);
+  await again.until(() => again.entries().length === 3);
+  assert.ok(again.entries().every(({ value }) => value === null));
+  const audit = await harness.send<Items<AuditResource>>("GET", "/v1/audit");
+  assert.deepEqual(
+    audit.body.items.map(({ details }) => details["operation"]),
+    [
+      ...["deleteKey", "deleteApp", "deleteFunction", "activateDeployment", "createDeployment"],
+      ...["putPackage", "createKey", "activateDeployment", "createDeployment", "putPackage"],
+      ...["putPackage", "ensureLocalKey"],
+    ],
+  );
+}
+
+test("an upload becomes a function that gateways hear of, until it is removed", async () => {
+  await using harness = await Harness.open();
+  await walk(harness);
 });
+
+if (hasPostgres()) {
+  let server: PostgresServer;
+  before(async () => {
+    server = await startPostgres();
+  });
+  after(() => server.stop());
+
+  test("the same holds over PostgreSQL", async () => {
+    await using harness = await Harness.open({}, server.url);
+    await walk(harness);
+  });
+}

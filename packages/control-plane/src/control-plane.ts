@@ -1,7 +1,7 @@
 /**
- * The control plane, put together: the API over the engines, the links of gateways and agents, and the work on
- * deployments. Everything durable is in the store; this object may be thrown away at any moment and another one opened
- * over the same store goes on where it stopped.
+ * The control plane, put together: the API over the engines, the links of gateways and agents, and
+ * the work on deployments. Everything durable is in the store; this object may be thrown away at
+ * any moment and another one opened over the same store goes on where it stopped.
  */
 import type { Socket } from "node:net";
 import { PLATFORM_ACTOR, mintKey, parseKey } from "@skerry/accounts";
@@ -58,23 +58,32 @@ export interface ControlPlane extends AsyncDisposable {
   /** The control API, for `serveHttp`. */
   readonly apiHandler: RequestHandler;
   /**
-   * Makes sure that the platform holds an admin key of its own. `presented` is the text it kept, if any; undefined when
-   * that is still good, else the text of a new key, which is nowhere else. Keys of earlier starts are revoked then.
+   * Makes sure that the platform holds an admin key of its own. `presented` is the text it kept, if
+   * any; undefined when that is still good, else the text of a new key, which is nowhere else. Keys
+   * of earlier starts are revoked then.
    */
   ensureAdminKey(presented: string | undefined): Promise<string | undefined>;
   /** Serves gateways and agents on a unix socket that only this user can open. */
   listenLinks(path: string): Promise<LinkSocket>;
   /** Takes over one connection of a gateway or agent. */
   acceptLink(socket: Socket): void;
-  /** Resolves once every live consumer has `seq` in force, or with those that have not after `timeoutMs`. */
+  /**
+   * Resolves once every live consumer has `seq` in force, or with those that have not after
+   * `timeoutMs`.
+   */
   waitApplied(seq: number, timeoutMs: number): Promise<readonly string[]>;
   /** Follows end and waits are answered, so that the API's listener can drain. */
   beginDrain(): void;
-  /** Cuts links and lets go of deployments, which go on after the next start. The store stays open. */
+  /**
+   * Cuts links and lets go of deployments, which go on after the next start. The store stays open.
+   */
   close(): Promise<void>;
 }
 
-/** Opens the control plane over an open store. Rejects with the store's reasons when it cannot be read. */
+/**
+ * Opens the control plane over an open store. Rejects with the store's reasons when it cannot be
+ * read.
+ */
 export async function openControlPlane(
   deps: ControlPlaneDeps,
   options: ControlPlaneOptions,

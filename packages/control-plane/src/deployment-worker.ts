@@ -1,7 +1,8 @@
 /**
- * Works deployments off. What is to be done next is decided and stored by `stepDeployment`; this shell only performs
- * it: builds on an agent, the activating transaction, the wait for consumers. Deployments of one app run one after
- * another in the order of their acceptance. A restart takes up whatever has not ended; a store that is down is waited for.
+ * Works deployments off. What is to be done next is decided and stored by `stepDeployment`; this
+ * shell only performs it: builds on an agent, the activating transaction, the wait for consumers.
+ * Deployments of one app run one after another in the order of their acceptance. A restart takes up
+ * whatever has not ended; a store that is down is waited for.
  */
 import {
   backoffMs,
@@ -115,7 +116,10 @@ export class DeploymentWorker {
     this.#runs.add(run);
   }
 
-  /** Drives one deployment to its end, from its stored state anew whenever a step could not be stored. */
+  /**
+   * Drives one deployment to its end, from its stored state anew whenever a step could not be
+   * stored.
+   */
   async #run(id: DeploymentId): Promise<void> {
     const { signal } = this.#stopping;
     for (let attempt = 0; !signal.aborted; attempt += 1) {
@@ -155,7 +159,10 @@ export class DeploymentWorker {
     }
   }
 
-  /** Performs what a step asks for, side by side; rejects when one of it could not be stored, after all have ended. */
+  /**
+   * Performs what a step asks for, side by side; rejects when one of it could not be stored, after
+   * all have ended.
+   */
   async #take(step: AdvancedDeployment | undefined): Promise<void> {
     if (step === undefined) return;
     this.#deps.changes.announce(step.record.id);

@@ -440,7 +440,8 @@ test("the build head carries what the configuration says", async () => {
     initTimeoutMs: 500,
   };
   await harness.ended(await harness.deploy("shop", { hello: "1" }, config));
-  const { op: _, sourceDigest, ...head } = agent.asked[0] as BuildHead;
+  const { op, sourceDigest, ...head } = agent.asked[0] as BuildHead;
+  assert.equal(op, "build");
   assert.match(sourceDigest, /^src_/);
   assert.deepEqual(head, config);
   assert.equal((await functionsOf(harness))[0]?.latest.config.memoryMb, 512);

@@ -4,8 +4,7 @@ export {
   type ControlPlaneDeps,
   type ControlPlaneOptions,
 } from "./control-plane.ts";
-export { fail as failControl } from "./errors.ts";
-export { CONTROL_LIMITS, type ControlLimits } from "./limits.ts";
+export type { ControlLimits } from "./limits.ts";
 export type { LinkSocket } from "./links/link-socket.ts";
 export type { PeerRole } from "./links/peers.ts";
 export type { InvocationPage, InvocationQueries, LogQueries, LogSelection } from "./ports.ts";

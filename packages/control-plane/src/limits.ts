@@ -1,4 +1,7 @@
-/** The bounds of the control plane that users do not set; those they quote are in contracts' `LIMITS`. */
+/**
+ * The bounds of the control plane that users do not set; those they quote are in contracts'
+ * `LIMITS`.
+ */
 export const CONTROL_LIMITS = {
   /** Nesting of a JSON body. */
   jsonDepthMax: 32,
@@ -9,7 +12,10 @@ export const CONTROL_LIMITS = {
   /** Sustained requests of one key, and how many it may save up. */
   keyRequestsPerSecond: 500,
   keyRequestsBurst: 1_000,
-  /** Refused credentials from one address, sustained and saved up; beyond, more are answered 429 unseen. */
+  /**
+   * Refused credentials from one address, sustained and saved up; beyond, more are answered 429
+   * unseen.
+   */
   refusalsPerSecond: 5,
   refusalsBurst: 50,
   /** Keys and addresses whose rate is remembered; the longest unused goes first. */

@@ -1,4 +1,7 @@
-/** What the control plane needs from rooms that it does not name. The composition root supplies all of it. */
+/**
+ * What the control plane needs from rooms that it does not name. The composition root supplies all
+ * of it.
+ */
 import type { FunctionId, RequestId } from "@skerry/base";
 import type { InvocationResource, LogLineResource } from "@skerry/contracts";
 
@@ -14,7 +17,10 @@ export interface LogSelection {
 export interface LogQueries {
   /** Oldest first, at most `limit`. */
   list(args: LogSelection & { readonly limit: number }): Promise<readonly LogLineResource[]>;
-  /** What is there already and then every new line, until `signal` aborts; it then ends without an error. */
+  /**
+   * What is there already and then every new line, until `signal` aborts; it then ends without an
+   * error.
+   */
   follow(args: LogSelection & { readonly signal: AbortSignal }): AsyncIterable<LogLineResource>;
 }
 

@@ -1,6 +1,7 @@
 /**
- * Idempotency keys. The first request with a key claims it in the transaction of its change; a later one is told what
- * the first made, or refused when it asks for something else. Only hashes are kept: a key may be as good as a secret.
+ * Idempotency keys. The first request with a key claims it in the transaction of its change; a
+ * later one is told what the first made, or refused when it asks for something else. Only hashes
+ * are kept: a key may be as good as a secret.
  */
 import { createHash } from "node:crypto";
 import type { KeyId } from "@skerry/base";
@@ -35,7 +36,10 @@ export function repeatClaim(request: {
   return { keyId, tokenSha256: sha256(token), requestSha256, expiresAtMs };
 }
 
-/** What the first request with this key made, or undefined when this is the first. Throws IDEMPOTENCY_KEY_REUSED. */
+/**
+ * What the first request with this key made, or undefined when this is the first. Throws
+ * IDEMPOTENCY_KEY_REUSED.
+ */
 export function* findRepeat(
   tx: Tx,
   args: { readonly claim: RepeatClaim; readonly wallMs: number },

@@ -1,7 +1,8 @@
 /**
- * The control plane's part of the store: the tables of catalogue, accounts and idempotency keys, and every transaction
- * over them. The rooms below state fragments; here they are joined, so that a change, its config entry and its audit
- * record are one commit. Imported again by the store's worker thread: nothing here has side effects.
+ * The control plane's part of the store: the tables of catalogue, accounts and idempotency keys,
+ * and every transaction over them. The rooms below state fragments; here they are joined, so that a
+ * change, its config entry and its audit record are one commit. Imported again by the store's
+ * worker thread: nothing here has side effects.
  */
 import {
   ACCOUNT_TABLES,

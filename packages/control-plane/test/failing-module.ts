@@ -1,6 +1,7 @@
 /**
- * The control module with a fault at the very end of each transaction, when the arguments ask for it: everything has been
- * written by then and nothing may remain. The store's worker imports this file in place of the real module.
+ * The control module with a fault at the very end of each transaction, when the arguments ask for
+ * it: everything has been written by then and nothing may remain. The store's worker imports this
+ * file in place of the real module.
  */
 import { PlatformError } from "@skerry/base";
 import type { Procedure, Procedures, Tx, TxStep } from "@skerry/store";
@@ -29,5 +30,6 @@ const procedures = Object.fromEntries(
   Object.entries(real.procedures as Procedures).map(([name, run]) => [name, failing(run)]),
 );
 
+/** @public The store's worker imports it by URL. */
 export const storeModule = { ...real, procedures };
 export const failingModuleUrl = import.meta.url;

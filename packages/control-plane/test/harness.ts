@@ -6,7 +6,7 @@ import { createLog, PlatformError, systemClock, systemRandom, type LogFields } f
 import { openCodeStore, type CodeStore } from "@skerry/code-store";
 import type { BuildHead, DeploymentResource } from "@skerry/contracts";
 import { serveHttp, type HttpServer } from "@skerry/http";
-import { openSqliteStore, type Store } from "@skerry/store";
+import { openPostgresStore, openSqliteStore, type Store } from "@skerry/store";
 import {
   openControlPlane,
   storeModule,
@@ -66,18 +66,26 @@ export class Harness implements AsyncDisposable {
   };
   readonly directory: string;
   readonly #limits: Partial<ControlLimits>;
+  readonly #databaseUrl: string | undefined;
   readonly #peers: PeerDouble[] = [];
   #running: Running | undefined;
   /** Text of the platform's own admin key. */
   adminKey = "";
 
-  private constructor(directory: string, limits: Partial<ControlLimits>) {
+  private constructor(
+    directory: string,
+    limits: Partial<ControlLimits>,
+    databaseUrl: string | undefined,
+  ) {
     this.directory = directory;
     this.#limits = limits;
+    this.#databaseUrl = databaseUrl;
   }
 
-  static async open(limits: Partial<ControlLimits> = {}): Promise<Harness> {
-    const harness = new Harness(await mkdtemp(join(tmpdir(), "skerry-control-")), limits);
+  /** Over SQLite, or over the PostgreSQL database of that URL. */
+  static async open(limits: Partial<ControlLimits> = {}, databaseUrl?: string): Promise<Harness> {
+    const directory = await mkdtemp(join(tmpdir(), "skerry-control-"));
+    const harness = new Harness(directory, limits, databaseUrl);
     await harness.start();
     return harness;
   }
@@ -112,10 +120,11 @@ export class Harness implements AsyncDisposable {
     const clock = systemClock();
     const random = systemRandom();
     const modules = [{ module: storeModule, url: failingModuleUrl }];
-    const store = await openSqliteStore(
-      { log, clock },
-      { directory: join(this.directory, "state"), modules },
-    );
+    const deps = { log, clock, random };
+    const store =
+      this.#databaseUrl === undefined
+        ? await openSqliteStore(deps, { directory: join(this.directory, "state"), modules })
+        : await openPostgresStore(deps, { url: this.#databaseUrl, modules, poolMax: 4 });
     const codeStore = await openCodeStore(
       { random, clock, log },
       { directory: join(this.directory, "code") },
@@ -173,7 +182,7 @@ export class Harness implements AsyncDisposable {
     return this.peer({
       role: "agent",
       id: AGENT_ID,
-      answer: (head) => (head.op === "build" ? build(head as BuildHead) : undefined),
+      answer: (head) => (head.op === "build" ? build(head as BuildHead) : NO_INSTANCES),
     });
   }
 
@@ -254,6 +263,12 @@ interface Running {
 }
 
 export const AGENT_ID = "node_01kzzzzzzzzzzzzzzzzzzzzzzz";
+
+/** What an agent without instances answers. */
+const NO_INSTANCES = {
+  instances: [],
+  sandbox: { rung: "process", label: "process", enforcement: {}, raise: null },
+};
 
 /** What a store that is down rejects with. */
 export function storeDown(): PlatformError {

@@ -1,4 +1,7 @@
-/** Gateways and agents as control sees them: a real link over the real socket, with answers that a test chooses. */
+/**
+ * Gateways and agents as control sees them: a real link over the real socket, with answers that a
+ * test chooses.
+ */
 import { connect } from "node:net";
 import { systemClock } from "@skerry/base";
 import type { BuildHead, BuildReply, ConfigEntry, WatchReply } from "@skerry/contracts";

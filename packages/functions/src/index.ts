@@ -10,14 +10,8 @@ export {
   type RoutePolicy,
   type RouteState,
 } from "./routing/state.ts";
-export {
-  deleteAppRows,
-  ensureApp,
-  findAppId,
-  listApps,
-  type AppRecord,
-} from "./catalogue/apps.ts";
-export { changedKeys, configIdentity, type ConfigIdentity } from "./catalogue/config-identity.ts";
+export { deleteAppRows, ensureApp, findAppId, listApps, type AppRecord } from "./catalogue/apps.ts";
+export { configIdentity, type ConfigIdentity } from "./catalogue/config-identity.ts";
 export {
   compactConfig,
   functionConfigKey,
@@ -29,8 +23,6 @@ export {
   type ConfigPage,
 } from "./catalogue/config-log.ts";
 export {
-  decideDeployment,
-  DEPLOYMENT_BUILDS_MAX,
   hasEnded,
   newDeployment,
   type BuildOutcome,
@@ -44,7 +36,6 @@ export {
 export {
   advanceDeployment,
   countUnfinishedDeployments,
-  DEPLOYMENT_FORMAT,
   getDeployment,
   insertDeployment,
   listUnfinishedDeployments,

@@ -1,7 +1,7 @@
 /**
- * The control API over HTTP. Every request takes the same way: route, key, permission, input, handler, answer. A handler
- * cannot be reached without a permission check, because there is only this one way, and the check needs nothing that a
- * handler could forget.
+ * The control API over HTTP. Every request takes the same way: route, key, permission, input,
+ * handler, answer. A handler cannot be reached without a permission check, because there is only
+ * this one way, and the check needs nothing that a handler could forget.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { PlatformError, unreachable, type RequestId } from "@skerry/base";
@@ -30,7 +30,10 @@ import { createRoutes, type Route } from "./routes.ts";
 export interface ApiServer {
   /** For `serveHttp`. Never rejects. */
   readonly handle: RequestHandler;
-  /** Lets follows end and waits be answered, so that the listener can drain; requests are still served. */
+  /**
+   * Lets follows end and waits be answered, so that the listener can drain; requests are still
+   * served.
+   */
   stop(): void;
 }
 

@@ -1,6 +1,7 @@
 /**
- * Who asks. The one place that reads credentials: exactly one, from `authorization` or `x-skerry-key`. An unknown key
- * and a wrong secret take the same path, the same time and the same answer.
+ * Who asks. The one place that reads credentials: exactly one, from `authorization` or
+ * `x-skerry-key`. An unknown key and a wrong secret take the same path, the same time and the same
+ * answer.
  */
 import type { IncomingMessage } from "node:http";
 import { isSecretOf, parseKey } from "@skerry/accounts";
@@ -17,7 +18,10 @@ export interface AuthenticatorDeps {
   readonly limits: ControlLimits;
 }
 
-/** Turns a request into its principal, or throws KEY_MISSING, KEY_AMBIGUOUS, KEY_INVALID or API_RATE_LIMITED. */
+/**
+ * Turns a request into its principal, or throws KEY_MISSING, KEY_AMBIGUOUS, KEY_INVALID or
+ * API_RATE_LIMITED.
+ */
 export type Authenticate = (req: IncomingMessage) => Promise<Principal>;
 
 const BEARER = /^Bearer +(\S+)$/i;

@@ -1,4 +1,7 @@
-/** What a handler of one operation gets and gives. By then the caller is known, allowed, and the input checked. */
+/**
+ * What a handler of one operation gets and gives. By then the caller is known, allowed, and the
+ * input checked.
+ */
 import type { IncomingMessage } from "node:http";
 import type { AuditStamp } from "@skerry/accounts";
 import type { KeyId, RequestId } from "@skerry/base";

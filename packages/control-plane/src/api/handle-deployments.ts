@@ -58,7 +58,10 @@ export function deploymentHandlers(deps: ApiDeps): Pick<OperationHandlers, Handl
   };
 }
 
-/** Answers once the deployment is no longer what the client has seen, has ended, or the wait is over. */
+/**
+ * Answers once the deployment is no longer what the client has seen, has ended, or the wait is
+ * over.
+ */
 async function waitForChange(
   deps: ApiDeps,
   call: OperationCall<"getDeployment">,

@@ -2,6 +2,7 @@
 import { storeModule } from "../store-module.ts";
 import { fail } from "../errors.ts";
 import type { ApiDeps } from "./api-deps.ts";
+import { awaitApplied } from "./await-applied.ts";
 import { EMPTY, json, type OperationHandlers } from "./call.ts";
 import { pageOfRows, readCursor } from "./pages.ts";
 import { appResourceOf, etagOf, functionResourceOf } from "./resources.ts";
@@ -11,7 +12,7 @@ type Handled = "listApps" | "deleteApp" | "listFunctions" | "getFunction" | "del
 const ETAG = /^"([1-9][0-9]{0,14})"$/;
 
 export function functionHandlers(deps: ApiDeps): Pick<OperationHandlers, Handled> {
-  const { store, urlsOf, feed, changes } = deps;
+  const { store, urlsOf, changes } = deps;
   return {
     listApps: async ({ principal, query }) => {
       const { accountId, apps } = principal;
@@ -20,10 +21,10 @@ export function functionHandlers(deps: ApiDeps): Pick<OperationHandlers, Handled
       const rows = await store.call(storeModule, "listApps", args);
       return json(pageOfRows(rows, query.limit, { item: appResourceOf, key: ({ name }) => name }));
     },
-    deleteApp: async ({ params, stamp }) => {
+    deleteApp: async ({ params, stamp, signal }) => {
       const seq = await store.call(storeModule, "deleteApp", { stamp: stamp(), app: params.app });
-      feed.committed(seq);
       changes.announceAll();
+      await awaitApplied(deps, seq, signal);
       return EMPTY;
     },
     listFunctions: async ({ principal: { accountId }, params: { app }, query }) => {
@@ -36,11 +37,12 @@ export function functionHandlers(deps: ApiDeps): Pick<OperationHandlers, Handled
       const record = await store.call(storeModule, "getFunction", { accountId, app, name });
       return json(functionResourceOf(record, urlsOf), ["ETag", etagOf(record)]);
     },
-    deleteFunction: async ({ params: { app, fn: name }, req, stamp }) => {
+    deleteFunction: async ({ params: { app, fn: name }, req, stamp, signal }) => {
       const ifVersion = versionOf(req.headers["if-match"]);
       const args = { stamp: stamp(), app, name, ifVersion };
-      feed.committed(await store.call(storeModule, "deleteFunction", args));
+      const seq = await store.call(storeModule, "deleteFunction", args);
       changes.announceAll();
+      await awaitApplied(deps, seq, signal);
       return EMPTY;
     },
   };

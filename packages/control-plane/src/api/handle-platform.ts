@@ -52,7 +52,10 @@ export function platformHandlers(deps: ApiDeps): Pick<OperationHandlers, Handled
   };
 }
 
-/** Instances of the account's functions. Those of a removed function end by themselves and are not shown. */
+/**
+ * Instances of the account's functions. Those of a removed function end by themselves and are not
+ * shown.
+ */
 async function ownInstances(deps: ApiDeps, principal: Principal): Promise<readonly InstanceView[]> {
   const views = (await deps.agents.nodes()).flatMap(({ instances }) => instances);
   const ids: FunctionId[] = [...new Set(views.map((view) => view.functionId))];

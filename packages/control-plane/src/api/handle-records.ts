@@ -6,6 +6,7 @@ import { fail } from "../errors.ts";
 import type { LogSelection } from "../ports.ts";
 import { storeModule } from "../store-module.ts";
 import type { ApiDeps } from "./api-deps.ts";
+import { awaitApplied } from "./await-applied.ts";
 import { EMPTY, json, type OperationCall, type OperationHandlers } from "./call.ts";
 import { pageOfRows, readCursor } from "./pages.ts";
 import { auditResourceOf, keyResourceOf } from "./resources.ts";
@@ -48,14 +49,14 @@ export function recordHandlers(deps: ApiDeps): Pick<OperationHandlers, HandledRe
 }
 
 export function keyHandlers(deps: ApiDeps): Pick<OperationHandlers, HandledKeys> {
-  const { store, feed, ids, random } = deps;
+  const { store, ids, random } = deps;
   return {
     listKeys: async ({ principal: { accountId }, query: { cursor, limit } }) => {
       const after = readCursor(cursor, "");
       const rows = await store.call(storeModule, "listKeys", { accountId, after, limit });
       return json(pageOfRows(rows, limit, { item: keyResourceOf, key: ({ id }) => id }));
     },
-    createKey: async ({ principal: { accountId }, body, stamp, claim }) => {
+    createKey: async ({ principal: { accountId }, body, stamp, claim, signal }) => {
       const id = ids.id("key");
       const { text, secretSha256 } = mintKey(id, random);
       const audit = stamp();
@@ -63,11 +64,12 @@ export function keyHandlers(deps: ApiDeps): Pick<OperationHandlers, HandledKeys>
       const fields = { id, accountId, name, role, apps, secretSha256 };
       const record: KeyRecord = { ...fields, local: false, createdAtMs: audit.atMs };
       const args = { stamp: audit, record, claim: claim() };
-      feed.committed(await store.call(storeModule, "createKey", args));
+      await awaitApplied(deps, await store.call(storeModule, "createKey", args), signal);
       return json({ ...keyResourceOf(record), key: text }, ["Cache-Control", "no-store"]);
     },
-    deleteKey: async ({ params: { key: id }, stamp }) => {
-      feed.committed(await store.call(storeModule, "deleteKey", { stamp: stamp(), id }));
+    deleteKey: async ({ params: { key: id }, stamp, signal }) => {
+      const seq = await store.call(storeModule, "deleteKey", { stamp: stamp(), id });
+      await awaitApplied(deps, seq, signal);
       return EMPTY;
     },
   };
@@ -75,7 +77,10 @@ export function keyHandlers(deps: ApiDeps): Pick<OperationHandlers, HandledKeys>
 
 type FunctionCall = Pick<OperationCall<"getFunction">, "principal" | "params">;
 
-/** Records belong to the function of that name now: those of an earlier one of the same name are not shown. */
+/**
+ * Records belong to the function of that name now: those of an earlier one of the same name are not
+ * shown.
+ */
 async function functionIdOf(deps: ApiDeps, call: FunctionCall): Promise<FunctionId> {
   const { app, fn: name } = call.params;
   const { accountId } = call.principal;

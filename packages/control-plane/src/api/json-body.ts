@@ -1,4 +1,7 @@
-/** Reads a JSON body: bounded in size, time and depth, and without keys that could reach a prototype. */
+/**
+ * Reads a JSON body: bounded in size, time and depth, and without keys that could reach a
+ * prototype.
+ */
 import type { IncomingMessage } from "node:http";
 import type { Clock } from "@skerry/base";
 import { invalid, LIMITS } from "@skerry/contracts";

@@ -1,4 +1,7 @@
-/** Token buckets by name, for a bounded number of names; the one unused for longest makes room for a new one. */
+/**
+ * Token buckets by name, for a bounded number of names; the one unused for longest makes room for a
+ * new one.
+ */
 import type { Clock } from "@skerry/base";
 
 export interface RateOptions {

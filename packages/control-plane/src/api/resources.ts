@@ -13,7 +13,10 @@ import {
 } from "@skerry/contracts";
 import type { AppRecord, DeploymentRecord, FunctionRecord } from "@skerry/functions";
 
-/** The URLs under which a function is called; the gateway's address is known to the composition root. */
+/**
+ * The URLs under which a function is called; the gateway's address is known to the composition
+ * root.
+ */
 export type UrlsOf = (app: string, name: string) => string[];
 
 /** Builds both forms of URL from the gateway's base URL. */

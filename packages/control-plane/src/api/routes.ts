@@ -1,4 +1,7 @@
-/** Finds the operation of a request. The table is the contract's; a path is matched on its decoded segments only. */
+/**
+ * Finds the operation of a request. The table is the contract's; a path is matched on its decoded
+ * segments only.
+ */
 import { OPERATIONS, type Operation, type OperationName } from "@skerry/contracts";
 import { fail } from "../errors.ts";
 
@@ -18,7 +21,10 @@ interface Pattern {
   readonly parts: readonly { readonly text: string; readonly isParameter: boolean }[];
 }
 
-/** Creates the lookup. Throws ROUTE_UNKNOWN, or METHOD_NOT_ALLOWED whose `allowed` detail lists what is possible. */
+/**
+ * Creates the lookup. Throws ROUTE_UNKNOWN, or METHOD_NOT_ALLOWED whose `allowed` detail lists what
+ * is possible.
+ */
 export function createRoutes(): (method: string, segments: readonly string[]) => Route {
   const patterns = Object.entries(OPERATIONS).map(([name, operation]): Pattern => ({
     name: name as OperationName,

@@ -1,6 +1,7 @@
 /**
- * Transactions that deploy. Each writes everything that belongs together: what was asked for with its audit record, and
- * later all functions of a deployment with their config entries, so that no reader ever sees half of one.
+ * Transactions that deploy. Each writes everything that belongs together: what was asked for with
+ * its audit record, and later all functions of a deployment with their config entries, so that no
+ * reader ever sees half of one.
  */
 import { appendAudit, type AuditStamp } from "@skerry/accounts";
 import {
@@ -87,8 +88,8 @@ export function* planApp(tx: Tx, args: WantedApp): TxStep<AppPlan> {
 }
 
 /**
- * Accepts a deployment. A repeated request gets the deployment that the first one made. Throws SOURCE_MISSING,
- * DEPLOYMENT_BACKLOG, IDEMPOTENCY_KEY_REUSED.
+ * Accepts a deployment. A repeated request gets the deployment that the first one made. Throws
+ * SOURCE_MISSING, DEPLOYMENT_BACKLOG, IDEMPOTENCY_KEY_REUSED.
  */
 export function* createDeployment(
   tx: Tx,

@@ -1,4 +1,7 @@
-/** Transactions on keys. Each change goes into the config log too, because gateways check keys without asking. */
+/**
+ * Transactions on keys. Each change goes into the config log too, because gateways check keys
+ * without asking.
+ */
 import {
   appendAudit,
   ensureDefaultAccount,
@@ -28,8 +31,8 @@ export function* ensureAccount(
 }
 
 /**
- * True when the platform's own admin key is the one presented. Else replaces it by `fresh`: those of earlier starts,
- * whose text was lost, are revoked.
+ * True when the platform's own admin key is the one presented. Else replaces it by `fresh`: those
+ * of earlier starts, whose text was lost, are revoked.
  */
 export function* ensureLocalKey(
   tx: Tx,
@@ -65,7 +68,10 @@ export function* lookUpKey(tx: Tx, args: { readonly id: KeyId }): TxStep<KeyReco
   return yield* findKey(tx, args.id);
 }
 
-/** Makes a key; the number in the config log. Throws KEY_LIMIT, IDEMPOTENCY_KEY_REUSED, IDEMPOTENT_ANSWER_GONE. */
+/**
+ * Makes a key; the number in the config log. Throws KEY_LIMIT, IDEMPOTENCY_KEY_REUSED,
+ * IDEMPOTENT_ANSWER_GONE.
+ */
 export function* createKey(
   tx: Tx,
   args: {

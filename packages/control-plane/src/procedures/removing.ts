@@ -1,4 +1,7 @@
-/** Transactions that remove functions and apps. Deployments that are still under way for them are given up with it. */
+/**
+ * Transactions that remove functions and apps. Deployments that are still under way for them are
+ * given up with it.
+ */
 import { appendAudit, type AuditStamp } from "@skerry/accounts";
 import {
   deleteAppRows,
@@ -13,7 +16,10 @@ import {
 import { LIMITS } from "@skerry/contracts";
 import type { Tx, TxStep } from "@skerry/store";
 
-/** Removes one function. Throws FUNCTION_NOT_FOUND or FUNCTION_CHANGED. Returns the config log's number. */
+/**
+ * Removes one function. Throws FUNCTION_NOT_FOUND or FUNCTION_CHANGED. Returns the config log's
+ * number.
+ */
 export function* deleteFunction(
   tx: Tx,
   args: {

@@ -39,7 +39,10 @@ export function* findAppId(
   return row?.id;
 }
 
-/** Apps by name from `after` on, one more than `limit` when there are more. `names` confines the list. */
+/**
+ * Apps by name from `after` on, one more than `limit` when there are more. `names` confines the
+ * list.
+ */
 export function* listApps(
   tx: Tx,
   args: {

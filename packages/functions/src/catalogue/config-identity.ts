@@ -1,4 +1,7 @@
-/** When two configurations are the same one. The identity is a hash of canonical JSON: keys sorted, absent left out. */
+/**
+ * When two configurations are the same one. The identity is a hash of canonical JSON: keys sorted,
+ * absent left out.
+ */
 import { createHash } from "node:crypto";
 import type { FunctionConfig } from "@skerry/contracts";
 

@@ -1,8 +1,9 @@
 /**
- * The config log in the store: one row per key, its latest value and the number of the write that put it there. A
- * removed key stays as a tombstone, so that a consumer that was away learns of it; the oldest tombstones go when they
- * are many, and `horizon` remembers how far: whoever was away longer starts over from the whole. Numbers are given in
- * commit order, because every write updates the one counter row.
+ * The config log in the store: one row per key, its latest value and the number of the write that
+ * put it there. A removed key stays as a tombstone, so that a consumer that was away learns of it;
+ * the oldest tombstones go when they are many, and `horizon` remembers how far: whoever was away
+ * longer starts over from the whole. Numbers are given in commit order, because every write updates
+ * the one counter row.
  */
 import { assert } from "@skerry/base";
 import type { ConfigEntry, ConfigValue } from "@skerry/contracts";
@@ -61,8 +62,8 @@ export interface ConfigPage {
   /** Number of the last write at the time of reading. */
   readonly seq: number;
   /**
-   * True when what came after `after` is no longer known (or `after` was never given out): the page then begins at
-   * the start of the log and replaces whatever the reader holds.
+   * True when what came after `after` is no longer known (or `after` was never given out): the page
+   * then begins at the start of the log and replaces whatever the reader holds.
    */
   readonly fromStart: boolean;
   readonly entries: readonly ConfigEntry[];
@@ -71,9 +72,10 @@ export interface ConfigPage {
 }
 
 /**
- * What was written after number `after`, at most `limit` entries. Reading on page by page is consistent although
- * writes go on: a key that is written meanwhile moves to the end. A reader that began at the start and goes on passes the
- * `seq` of its first page as `startedAtSeq`: only tombstones after that one can concern it.
+ * What was written after number `after`, at most `limit` entries. Reading on page by page is
+ * consistent although writes go on: a key that is written meanwhile moves to the end. A reader that
+ * began at the start and goes on passes the `seq` of its first page as `startedAtSeq`: only
+ * tombstones after that one can concern it.
  */
 export function* readConfig(
   tx: Tx,
@@ -102,7 +104,10 @@ function* readCounter(tx: Tx): TxStep<{ readonly seq: number; readonly horizon: 
   return row;
 }
 
-/** Forgets the oldest tombstones beyond `keepMax` (1 or more), at most `removeMax` of them. Returns how many went. */
+/**
+ * Forgets the oldest tombstones beyond `keepMax` (1 or more), at most `removeMax` of them. Returns
+ * how many went.
+ */
 export function* compactConfig(
   tx: Tx,
   args: { readonly keepMax: number; readonly removeMax: number },

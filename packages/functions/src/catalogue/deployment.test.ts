@@ -16,7 +16,13 @@ import type { PlannedFunction } from "./functions.ts";
 const ids = createIdSource({ clock: systemClock(), random: seededRandom(1) });
 const NAMES = ["a", "b", "c", "d", "e"] as const;
 const ERROR: WireError = {
-  ...{ code: "UNAVAILABLE", reason: "NODE_UNAVAILABLE", message: "gone", hint: "", retryable: true },
+  ...{
+    code: "UNAVAILABLE",
+    reason: "NODE_UNAVAILABLE",
+    message: "gone",
+    hint: "",
+    retryable: true,
+  },
 };
 
 function wanted() {
@@ -105,7 +111,10 @@ test("a deployment of what is in force already builds nothing and changes nothin
 });
 
 test("code of which not even the handler is known fails the whole and puts nothing in force", () => {
-  const planned = decideDeployment(newDeployment(wanted(), plan()), { kind: "planned", plan: plan() });
+  const planned = decideDeployment(newDeployment(wanted(), plan()), {
+    kind: "planned",
+    plan: plan(),
+  });
   const event: DeploymentEvent = { kind: "built", name: "a", outcome: outcome(null) };
   const { state, effects } = decideDeployment(planned.state, event);
   assert.equal(state.phase, "failed");
@@ -115,7 +124,10 @@ test("code of which not even the handler is known fails the whole and puts nothi
 });
 
 test("code that fails when it is loaded, but whose handler is known, is deployed with a warning", () => {
-  const planned = decideDeployment(newDeployment(wanted(), plan()), { kind: "planned", plan: plan() });
+  const planned = decideDeployment(newDeployment(wanted(), plan()), {
+    kind: "planned",
+    plan: plan(),
+  });
   const initFailure = { name: "TypeError", message: "no database" };
   const event: DeploymentEvent = {
     ...{ kind: "built", name: "a", outcome: { ...outcome(), initFailure } },
@@ -145,7 +157,8 @@ test("a consumer that is late is named in a warning of what changed", () => {
 test("any events in any order keep the rules, and a resumed deployment always comes to its end", () => {
   for (let seed = 1; seed <= 400; seed += 1) {
     const random = seededRandom(seed);
-    const pick = <T>(items: readonly T[]): T => items[Math.floor(random.float() * items.length)] as T;
+    const pick = <T>(items: readonly T[]): T =>
+      items[Math.floor(random.float() * items.length)] as T;
     let state = newDeployment(wanted(), plan(pick(["create", "change", "same"] as const)));
     for (let step = 0; step < 40; step += 1) {
       const event = pick<DeploymentEvent>([

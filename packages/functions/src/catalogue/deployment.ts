@@ -1,7 +1,8 @@
 /**
- * The life of one deployment, decided purely: plan, build what changed, put everything in force at once, wait until it
- * is in force everywhere. Every event may come again and every state may be resumed, because a restart of the platform
- * forgets what was under way: `resumed` names anew whatever is still to be done.
+ * The life of one deployment, decided purely: plan, build what changed, put everything in force at
+ * once, wait until it is in force everywhere. Every event may come again and every state may be
+ * resumed, because a restart of the platform forgets what was under way: `resumed` names anew
+ * whatever is still to be done.
  */
 import { assert, unreachable, type RevisionId, type WireError } from "@skerry/base";
 import {
@@ -35,7 +36,10 @@ export interface DeploymentFunction {
 export interface DeploymentState {
   readonly phase: DeploymentPhase;
   readonly functions: readonly DeploymentFunction[];
-  /** Number in the config log at which it came into force; null before, and when nothing had to change. */
+  /**
+   * Number in the config log at which it came into force; null before, and when nothing had to
+   * change.
+   */
   readonly activatedSeq: number | null;
   readonly error: WireError | null;
 }

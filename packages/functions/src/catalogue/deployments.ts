@@ -1,6 +1,6 @@
 /**
- * Deployments in the store. Each step reads the state, decides and writes it back in one transaction, so that no step is
- * lost or done twice whatever happens between two of them.
+ * Deployments in the store. Each step reads the state, decides and writes it back in one
+ * transaction, so that no step is lost or done twice whatever happens between two of them.
  */
 import type { AccountId, DeploymentId, KeyId, RequestId } from "@skerry/base";
 import type { Tx, TxStep } from "@skerry/store";
@@ -14,7 +14,7 @@ import {
 import { failCatalogue } from "./errors.ts";
 
 /** Format of `state_json`. */
-export const DEPLOYMENT_FORMAT = 1;
+const DEPLOYMENT_FORMAT = 1;
 
 export interface DeploymentRecord {
   readonly id: DeploymentId;
@@ -127,7 +127,8 @@ export function* countUnfinishedDeployments(tx: Tx, accountId: AccountId): TxSte
 }
 
 /**
- * Gives up the app's unfinished deployments, or only those of one function; what was put in force already stays.
+ * Gives up the app's unfinished deployments, or only those of one function; what was put in force
+ * already stays.
  */
 export function* overtakeDeployments(
   tx: Tx,

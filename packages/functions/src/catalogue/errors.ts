@@ -1,6 +1,8 @@
 import { defineReasons } from "@skerry/base";
 
-/** The catalogue's only error constructor. Unknown functions are `FUNCTION_NOT_FOUND` of contracts. */
+/**
+ * The catalogue's only error constructor. Unknown functions are `FUNCTION_NOT_FOUND` of contracts.
+ */
 export const failCatalogue = defineReasons({
   APP_NOT_FOUND: {
     code: "NOT_FOUND",

@@ -1,6 +1,7 @@
 /**
- * Functions and their revisions. A revision is identified by (function, source, configuration, artefact): activating the
- * same again finds it instead of making another, so that every step of a deployment may be repeated.
+ * Functions and their revisions. A revision is identified by (function, source, configuration,
+ * artefact): activating the same again finds it instead of making another, so that every step of a
+ * deployment may be repeated.
  */
 import type { AccountId, AppId, FunctionId, RevisionId } from "@skerry/base";
 import {
@@ -70,7 +71,10 @@ const SELECT = `SELECT f.id AS id, f.account_id AS account_id, f.app_id AS app_i
   r.runtime_build AS runtime_build, r.created_at_ms AS revision_created_at_ms
   FROM functions f JOIN apps a ON a.id = f.app_id JOIN revisions r ON r.id = f.latest_revision_id`;
 
-/** Compares what is wanted with what is in force. Throws APP_FUNCTIONS_LIMIT when the app would grow too large. */
+/**
+ * Compares what is wanted with what is in force. Throws APP_FUNCTIONS_LIMIT when the app would grow
+ * too large.
+ */
 export function* planFunctions(
   tx: Tx,
   args: {
@@ -118,8 +122,8 @@ export interface RevisionActivation {
 }
 
 /**
- * Makes the revision the function's latest; makes function and revision where there are none. Returns the entry for
- * the config log, or undefined when that revision was in force already.
+ * Makes the revision the function's latest; makes function and revision where there are none.
+ * Returns the entry for the config log, or undefined when that revision was in force already.
  */
 export function* activateRevision(
   tx: Tx,
@@ -198,7 +202,10 @@ export function* getFunction(tx: Tx, args: FunctionName): TxStep<FunctionRecord>
   return recordOf(row);
 }
 
-/** Functions of an app by name from `after` on, one more than `limit` when there are more. Throws APP_NOT_FOUND. */
+/**
+ * Functions of an app by name from `after` on, one more than `limit` when there are more. Throws
+ * APP_NOT_FOUND.
+ */
 export function* listFunctions(
   tx: Tx,
   args: {
@@ -217,7 +224,9 @@ export function* listFunctions(
   return rows.map(recordOf);
 }
 
-/** Removes a function and its revisions. With `ifVersion` only that version, else FUNCTION_CHANGED. */
+/**
+ * Removes a function and its revisions. With `ifVersion` only that version, else FUNCTION_CHANGED.
+ */
 export function* deleteFunctionRows(
   tx: Tx,
   args: FunctionName & { readonly ifVersion: number | null },

@@ -1,6 +1,7 @@
 /**
- * Which sources were uploaded to which app. The bytes lie in the code store, shared by digest; these rows decide who may
- * deploy them, so that knowing a digest is not enough to run somebody else's code.
+ * Which sources were uploaded to which app. The bytes lie in the code store, shared by digest;
+ * these rows decide who may deploy them, so that knowing a digest is not enough to run somebody
+ * else's code.
  */
 import type { AccountId } from "@skerry/base";
 import type { Tx, TxStep } from "@skerry/store";

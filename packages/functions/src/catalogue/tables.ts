@@ -1,7 +1,8 @@
 /**
- * The catalogue's tables: what is deployed, what was deployed, and the config log that tells it to gateways and agents.
- * Records are keyed by id and names are attributes, so that a recreated name is a new thing. Rows of `revisions` are
- * never changed. Times are wall milliseconds. `json` columns hold JSON text that only this package reads.
+ * The catalogue's tables: what is deployed, what was deployed, and the config log that tells it to
+ * gateways and agents. Records are keyed by id and names are attributes, so that a recreated name
+ * is a new thing. Rows of `revisions` are never changed. Times are wall milliseconds. `json`
+ * columns hold JSON text that only this package reads.
  */
 
 /** Statements of the first version of the tables. Later versions get a constant of their own. */
