@@ -30,6 +30,7 @@ export class Call implements StreamHandler {
   #controller: AbortController | undefined;
   #abortReason: PlatformError | undefined;
   #writable: (() => void) | undefined;
+  #whenGone: ((reason: unknown) => void) | undefined;
   #replied = false;
 
   constructor(opened: OpenedStream, head: RequestHead, clock: Surroundings["clock"]) {
@@ -108,6 +109,11 @@ export class Call implements StreamHandler {
     this.body.discard();
   }
 
+  /** Calls `run` once when the caller gives up or the link ends. */
+  whenGone(run: (reason: unknown) => void): void {
+    this.#whenGone = run;
+  }
+
   /** Gives up in the middle of a body: the gateway then resets its client's connection. */
   abandon(why: string): void {
     this.stream.cancel(cutText(why));
@@ -131,6 +137,7 @@ export class Call implements StreamHandler {
     this.#abortReason = fail("REQUEST_ABORTED", { why: error.message }, error);
     this.body.fail(this.#abortReason);
     this.onWritable();
+    this.#whenGone?.(this.#abortReason);
     this.#controller?.abort(this.#abortReason);
   }
 

@@ -1,12 +1,13 @@
 /** Calls an event handler: with an invocation's own event, or with an HTTP event for a call of the function's URL. */
+import { PlatformError } from "@skerry/base";
 import { LIMITS } from "@skerry/contracts";
-import type { Call } from "./call.ts";
+import type { Answer, Call } from "./call.ts";
 import { fail } from "./errors.ts";
 import { answerFromResponse, isResponse } from "./fetch-call.ts";
 import { answerFromResult, httpEventOf, jsonAnswer, type AnswerFault } from "./http-event.ts";
 import { InvocationContext, type InstanceFacts } from "./invocation-context.ts";
 import type { Surroundings } from "./ports.ts";
-import { PlatformError } from "@skerry/base";
+import { describeError } from "./user-error.ts";
 
 export interface EventDeps extends Surroundings {
   readonly facts: InstanceFacts;
@@ -38,14 +39,21 @@ export async function runEvent(call: Call, handler: EventHandler, deps: EventDep
     return;
   }
   if (call.gone) return;
-  if (isResponse(result)) {
-    await answerFromResponse(call, result, deps);
-    return;
-  }
-  const made = invocation ? jsonAnswer(result) : answerFromResult(result);
-  if ("fault" in made) badResponse(call, made, deps);
+  const made = answerOf(result, invocation);
+  if (made === "response") await answerFromResponse(call, result, deps);
+  else if ("fault" in made) badResponse(call, made, deps);
   else if ((made.body?.length ?? 0) > deps.payloadBytesMax) tooLarge(call, deps);
   else call.answer(made);
+}
+
+/** Looking at a result may run user code, in getters and proxies; what that throws is a fault of the result. */
+function answerOf(result: unknown, invocation: boolean): Answer | AnswerFault | "response" {
+  try {
+    if (isResponse(result)) return "response";
+    return invocation ? jsonAnswer(result) : answerFromResult(result);
+  } catch (error) {
+    return { fault: `it cannot be read (${describeError(error).message})` };
+  }
 }
 
 /** No body at all is the empty event `{}`, so that handlers may take their event apart without a check. */

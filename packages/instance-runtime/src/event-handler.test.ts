@@ -7,6 +7,7 @@ const BAD_RESULTS: Readonly<Record<string, string>> = {
   "a cycle": "(() => { const a = {}; a.a = a; return a; })()",
   "a function": "() => 1",
   "a symbol": "Symbol('x')",
+  "a throwing getter": "({ get a() { throw new Error('JSON'); } })",
   "a throwing toJSON": "({ toJSON() { throw new Error('no'); } })",
 };
 

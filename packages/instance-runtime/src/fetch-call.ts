@@ -3,9 +3,9 @@
  * turn leaves in one frame with its head; a longer one streams, and the handler's stream is read only as fast as the
  * client takes it. A body that breaks off resets the client's connection: an answer cut short never looks whole.
  */
-import type { RequestHead } from "@skerry/contracts";
 import type { Answer, Call } from "./call.ts";
 import { isConnectionHeader } from "./http-headers.ts";
+import type { MakeRequest } from "./incoming-request.ts";
 import { InvocationContext, type InstanceFacts } from "./invocation-context.ts";
 import type { Surroundings } from "./ports.ts";
 import { describeError } from "./user-error.ts";
@@ -16,16 +16,24 @@ export interface FetchDeps extends Surroundings {
   readonly threw: (call: Call, error: unknown) => void;
 }
 
+export interface FetchCallDeps extends FetchDeps {
+  readonly makeRequest: MakeRequest;
+}
+
 export type FetchHandler = (request: Request, env: unknown, context: unknown) => unknown;
 
 /** Bytes of a body that are gathered before the head leaves. */
 const GATHER_BYTES_MAX = 64 << 10;
 
 /** Runs one request to its answer. Never rejects. */
-export async function runFetch(call: Call, handler: FetchHandler, deps: FetchDeps): Promise<void> {
+export async function runFetch(
+  call: Call,
+  handler: FetchHandler,
+  deps: FetchCallDeps,
+): Promise<void> {
   let response: unknown;
   try {
-    const request = requestOf(call);
+    const request = deps.makeRequest(call);
     response = await handler(request, deps.facts.env, new InvocationContext(call, deps.facts));
   } catch (error) {
     deps.threw(call, error);
@@ -38,53 +46,71 @@ export async function runFetch(call: Call, handler: FetchHandler, deps: FetchDep
 export async function answerFromResponse(
   call: Call,
   response: unknown,
-  { log, threw, atTurnEnd }: FetchDeps,
+  deps: FetchDeps,
 ): Promise<void> {
-  const fault = responseFault(response);
-  if (fault !== undefined) {
-    log("error", `The answer cannot be sent: ${fault}`, call.id);
-    call.failed({ kind: "bad_response", name: "BadResponse", message: fault });
+  const parts = partsOf(response);
+  if (typeof parts === "string") {
+    deps.log("error", `The answer cannot be sent: ${parts}`, call.id);
+    call.failed({ kind: "bad_response", name: "BadResponse", message: parts });
     return;
   }
-  const { status, headers, body } = response as Response;
-  const flat = headersOf(headers);
-  if (body === null) {
-    call.answer({ status, headers: flat, body: undefined });
-    return;
-  }
-  const reader = (body as ReadableStream<Uint8Array>).getReader();
-  if (call.head.m === "HEAD" || call.gone) {
-    call.answer({ status, headers: flat, body: undefined });
+  const { head, reader } = parts;
+  if (reader === undefined || call.head.m === "HEAD" || call.gone) {
+    call.answer(head);
     dropBody(reader, undefined);
     return;
   }
-  const sender: Sender = { call, reader, began: false, expected: expectedBytes(headers) };
+  call.whenGone((reason) => dropBody(reader, reason));
+  const sender: Sender = { call, reader, began: false, expected: expectedBytes(head.headers) };
   try {
-    await sendBody(sender, { status, headers: flat, body: undefined }, atTurnEnd);
+    await sendBody(sender, head, deps.atTurnEnd);
   } catch (error) {
     dropBody(reader, error);
-    if (!sender.began) {
-      threw(call, error);
-      return;
+    if (call.gone) return;
+    if (sender.began) breakOff(call, error, deps);
+    else deps.threw(call, error);
+  }
+}
+
+function breakOff(call: Call, error: unknown, { log }: FetchDeps): void {
+  const { message } = describeError(error);
+  log("error", `The answer broke off in the middle of its body: ${message}`, call.id);
+  call.abandon(message);
+}
+
+interface ResponseParts {
+  readonly head: Answer;
+  readonly reader: BodyReader | undefined;
+}
+
+type BodyReader = ReadableStreamDefaultReader<Uint8Array>;
+
+/** Takes a response apart, or says why it is none. Looking at it may run user code; what that throws is a fault. */
+function partsOf(response: unknown): ResponseParts | string {
+  try {
+    if (!isResponse(response)) {
+      const what = response === undefined ? "nothing" : `a ${typeof response}`;
+      return `the fetch handler returned ${what}, not a Response`;
     }
-    log(
-      "error",
-      `The answer broke off in the middle of its body: ${describeError(error).message}`,
-      call.id,
-    );
-    call.abandon(describeError(error).message);
+    const { status, headers, body, bodyUsed } = response;
+    if (bodyUsed || body?.locked === true) return "the body of the Response was used already";
+    if (status < 200 || status > 599) return `the Response has the status ${status}`;
+    const head: Answer = { status, headers: headersOf(headers), body: undefined };
+    return { head, reader: body === null ? undefined : (body.getReader() as BodyReader) };
+  } catch (error) {
+    return `the Response cannot be read (${describeError(error).message})`;
   }
 }
 
 interface Sender {
   readonly call: Call;
-  readonly reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly reader: BodyReader;
   began: boolean;
   /** What content-length promised and is still to come. */
   expected: number | undefined;
 }
 
-type Part = Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>["read"]>>;
+type Part = Awaited<ReturnType<BodyReader["read"]>>;
 
 /** First gathers what is there within this turn, then streams the rest. */
 async function sendBody(
@@ -101,6 +127,7 @@ async function sendBody(
     const part: Part | undefined = await Promise.race([next, turnOver]);
     if (part === undefined) break;
     if (part.done) {
+      if (call.gone) return;
       countDown(sender, 0, true);
       call.answer({ ...head, body: joined(gathered) });
       return;
@@ -117,11 +144,9 @@ async function sendBody(
 async function sendRest(sender: Sender, first: Promise<Part>): Promise<void> {
   const { call, reader } = sender;
   for (let part = await first; !part.done; part = await reader.read()) {
-    if (!(await call.write(checkChunk(sender, part.value)))) {
-      dropBody(reader, call.signal.reason);
-      return;
-    }
+    if (!(await call.write(checkChunk(sender, part.value)))) return;
   }
+  if (call.gone) return;
   countDown(sender, 0, true);
   call.end();
 }
@@ -142,47 +167,17 @@ function countDown(sender: Sender, bytes: number, ends: boolean): void {
     throw new RangeError("The body is shorter than its content-length.");
 }
 
-function dropBody(reader: ReadableStreamDefaultReader<Uint8Array>, reason: unknown): void {
-  reader.cancel(reason).catch(() => undefined);
+function dropBody(reader: BodyReader | undefined, reason: unknown): void {
+  reader?.cancel(reason).catch(() => undefined);
 }
 
 function joined(chunks: readonly Uint8Array[]): Uint8Array | undefined {
   return chunks.length <= 1 ? chunks[0] : Buffer.concat(chunks);
 }
 
-function requestOf(call: Call): Request {
-  const { m, u, h, a } = asHttp(call.head);
-  const bodiless = m === "GET" || m === "HEAD";
-  const { whole } = call.body;
-  const body = bodiless ? undefined : whole === undefined ? call.body.toStream() : whole;
-  if (bodiless) call.body.discard();
-  const headers: [string, string][] = [];
-  for (let at = 0; at + 1 < h.length; at += 2) headers.push([h[at] as string, h[at + 1] as string]);
-  const init = { method: m, headers, signal: call.signal };
-  if (body === undefined || whole?.length === 0) return new Request(`http://${a}${u}`, init);
-  return new Request(`http://${a}${u}`, { ...init, body, duplex: "half" });
-}
-
-/** An invocation reaches a fetch handler as the POST of its event to the root. */
-function asHttp(head: RequestHead): RequestHead {
-  if (head.m !== "EVENT") return head;
-  return { ...head, m: "POST", u: "/", h: [...head.h, "content-type", "application/json"] };
-}
-
 /** Looks at the tag first: naming the global would load it, which takes 15 ms in an instance that was not warmed. */
 export function isResponse(value: unknown): value is Response {
   return Object.prototype.toString.call(value) === "[object Response]" && value instanceof Response;
-}
-
-function responseFault(response: unknown): string | undefined {
-  if (!isResponse(response)) {
-    return `the fetch handler returned ${response === undefined ? "nothing" : `a ${typeof response}`}, not a Response`;
-  }
-  if (response.bodyUsed || response.body?.locked === true)
-    return "the body of the Response was used already";
-  if (response.status < 200 || response.status > 599)
-    return `the Response has the status ${response.status}`;
-  return undefined;
 }
 
 function headersOf(headers: Headers): string[] {
@@ -191,7 +186,8 @@ function headersOf(headers: Headers): string[] {
   return flat;
 }
 
-function expectedBytes(headers: Headers): number | undefined {
-  const text = headers.get("content-length");
-  return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+function expectedBytes(flat: readonly string[]): number | undefined {
+  const at = flat.indexOf("content-length");
+  const text = at < 0 || at % 2 === 1 ? "" : (flat[at + 1] ?? "");
+  return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }

@@ -251,6 +251,56 @@ test("a client that leaves aborts request.signal, the body it sends and the body
   assert.equal(instance.link.closed, false);
 });
 
+test("the Request behaves as Node's own in what handlers do with it", async (t) => {
+  const instance = await runSource(
+    t,
+    fetchSource(`const copy = request.clone(); const again = new Request(request, { headers: { a: "1" } });
+      return Response.json([Object.prototype.toString.call(request), request.constructor.name,
+        request.signal === context.signal, request.signal.aborted, "signal" in request,
+        await copy.text(), await again.text(), again.headers.get("a"), request.bodyUsed, request.destination]);`),
+  );
+  const answer = await instance.request({ method: "PUT", body: "twice" });
+  assert.deepEqual(answer.json(), [
+    "[object Request]",
+    "Request",
+    true,
+    false,
+    true,
+    "twice",
+    "twice",
+    "1",
+    true,
+    "",
+  ]);
+});
+
+test("a client that leaves a silent stream ends it without waiting for its next byte", async (t) => {
+  const instance = await runSource(
+    t,
+    fetchSource(
+      `return new Response(new ReadableStream({ cancel() { console.log("cancelled"); } }));`,
+    ),
+  );
+  const { stream, replied } = instance.open({});
+  await replied;
+  stream.cancel("left");
+  await instance.until(() => instance.messages().includes("cancelled"));
+  assert.deepEqual(instance.messages(), ["cancelled"]);
+});
+
+test("a Response whose parts throw when looked at is a bad response", async (t) => {
+  const instance = await runSource(
+    t,
+    `class Trap extends Response { get bodyUsed() { throw new Error("trap"); } }
+     exports.default = { fetch: () => new Trap("x") };`,
+  );
+  const { head } = await instance.request({});
+  assert.deepEqual(
+    [head.e?.kind, head.e?.message],
+    ["bad_response", "the Response cannot be read (trap)"],
+  );
+});
+
 test("many streams at once keep their bytes apart", async (t) => {
   const instance = await runSource(
     t,

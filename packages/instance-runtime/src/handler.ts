@@ -18,7 +18,7 @@ export function findHandler(loaded: unknown, handlerName: string): FoundHandler 
   const places = [memberOf(loaded, "default"), loaded].filter(isRecord);
   for (const place of places) {
     const fetch = place["fetch"];
-    if (typeof fetch === "function") {
+    if (isCallable(fetch)) {
       return {
         kind: "fetch",
         call: (request, env, context) => fetch.call(place, request, env, context),
@@ -38,6 +38,10 @@ export function findHandler(loaded: unknown, handlerName: string): FoundHandler 
 function eventHandler(fn: object, self: unknown): Handler {
   const call = fn as (event: unknown, context: unknown) => unknown;
   return { kind: "event", call: self === undefined ? call : call.bind(self) };
+}
+
+function isCallable(value: unknown): value is (...args: unknown[]) => unknown {
+  return typeof value === "function";
 }
 
 function memberOf(value: unknown, name: string): unknown {

@@ -64,7 +64,7 @@ export function answerFromResult(result: unknown): Answer | AnswerFault {
     return { status: 200, headers: TEXT_TYPE, body: Buffer.from(result) };
   if (result instanceof Uint8Array) return { status: 200, headers: BYTES_TYPE, body: result };
   if (typeof result === "object" && result !== null && "statusCode" in result) {
-    return answerFromParts(result as ResultParts);
+    return answerFromParts(result);
   }
   return jsonAnswer(result);
 }
@@ -97,7 +97,7 @@ function answerFromParts(parts: ResultParts): Answer | AnswerFault {
     };
   }
   const headers = headersFromParts(parts);
-  if (!Array.isArray(headers)) return headers as AnswerFault;
+  if (!Array.isArray(headers)) return headers;
   const body = bodyFromParts(parts);
   if (body !== undefined && "fault" in body) return body;
   const bodiless = status === 204 || status === 304;
@@ -148,7 +148,7 @@ function addHeader(flat: string[], name: string, value: unknown): AnswerFault | 
   if (typeof value === "object" || typeof value === "function" || typeof value === "symbol") {
     return { fault: `the header ${name} is ${show(value)}; it must be text` };
   }
-  const text = String(value);
+  const text = `${value as string | number | boolean | bigint}`;
   const fault = headerFault(name, text);
   if (fault !== undefined) return { fault };
   if (name !== "content-length" && !isConnectionHeader(name)) flat.push(name, text);

@@ -10,7 +10,7 @@ const EMPTY = new Uint8Array(0);
 
 export class IncomingBody {
   readonly #stream: LinkStream;
-  #chunks: Uint8Array[] = [];
+  readonly #chunks: Uint8Array[] = [];
   #ended: boolean;
   #failure: Error | undefined;
   #discarding = false;
@@ -71,7 +71,7 @@ export class IncomingBody {
         cancel: () => this.discard(),
       },
       { highWaterMark: 0 },
-    ) as ReadableStream<Uint8Array>;
+    );
   }
 
   async #pull(controller: ReadableByteStreamController): Promise<void> {

@@ -36,7 +36,7 @@ export class LogLines {
   #text = "";
   #held: Uint8Array[] = [];
   #heldBytes = 0;
-  #rawDone: RawDone[] = [];
+  readonly #rawDone: RawDone[] = [];
   #dropped = 0;
   #atLineStart = true;
   #writesThisTurn = 0;

@@ -45,7 +45,7 @@ export function nodeFlags(memoryMb: number): string[] {
   const nativeMb = Math.max(NATIVE_MB_MIN, Math.ceil(memoryMb * NATIVE_SHARE));
   return [
     `--max-old-space-size=${Math.max(16, memoryMb - nativeMb)}`,
-    `--max-semi-space-size=${memoryMb < 256 ? 2 : memoryMb < 1024 ? 8 : 16}`,
+    `--max-semi-space-size=${memoryMb < 512 ? 4 : memoryMb < 2048 ? 8 : 16}`,
     "--v8-pool-size=1",
     "--disable-sigusr1",
   ];

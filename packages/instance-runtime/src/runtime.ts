@@ -15,6 +15,7 @@ import { Call } from "./call.ts";
 import { runEvent } from "./event-call.ts";
 import { runFetch } from "./fetch-call.ts";
 import type { Handler } from "./handler.ts";
+import { createRequestMaker } from "./incoming-request.ts";
 import type { InstanceFacts } from "./invocation-context.ts";
 import type { Surroundings } from "./ports.ts";
 import { describeError, inspectError } from "./user-error.ts";
@@ -141,7 +142,10 @@ function runnerOf(
     call.failed({ kind: "failed", ...describeError(error) });
   };
   const callDeps = { ...deps, facts, payloadBytesMax: head.payloadBytesMax, threw };
-  if (handler.kind === "fetch") return (call) => runFetch(call, handler.call, callDeps);
+  if (handler.kind === "fetch") {
+    const fetchDeps = { ...callDeps, makeRequest: createRequestMaker() };
+    return (call) => runFetch(call, handler.call, fetchDeps);
+  }
   return (call) => runEvent(call, handler.call, callDeps);
 }
 

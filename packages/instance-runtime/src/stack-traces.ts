@@ -15,7 +15,11 @@ export interface UserBundle {
   readonly runtimePath: string;
 }
 
-type PrepareStackTrace = (error: Error, frames: readonly NodeJS.CallSite[]) => unknown;
+/** V8's call sites print themselves the way they stand in a stack. */
+interface Frame extends NodeJS.CallSite {
+  toString(): string;
+}
+type PrepareStackTrace = (error: Error, frames: readonly Frame[]) => unknown;
 
 const MAP_COMMENT = /\/\/[#@] ?sourceMappingURL=(\S+)\s*$/;
 const MAP_COMMENT_ROOM = 4096;
@@ -23,18 +27,12 @@ const INLINE_MAP = /^data:application\/json[^,]*;base64,/;
 
 /** Installs the mapping for errors of this process. Code that sets `Error.prepareStackTrace` itself replaces it. */
 export function mapStackTraces(bundle: UserBundle): void {
-  let map: SourceMap | undefined;
-  let looked = false;
-  const lookUp = (): SourceMap | undefined => {
-    if (!looked) map = readSourceMap(bundle.path);
-    looked = true;
-    return map;
-  };
+  const mapping = mappingOf(bundle.path);
   const prepare: PrepareStackTrace = (error, frames) => {
     const lines = [headOf(error)];
     for (const frame of frames) {
       const file = frame.getFileName() ?? "";
-      if (!isHidden(file, bundle)) lines.push(`    at ${describe(frame, file, bundle, lookUp)}`);
+      if (!isHidden(file, bundle)) lines.push(`    at ${describe(frame, file, mapping)}`);
     }
     return lines.join("\n");
   };
@@ -46,17 +44,29 @@ export function mapStackTraces(bundle: UserBundle): void {
   });
 }
 
-function describe(
-  frame: NodeJS.CallSite,
-  file: string,
-  bundle: UserBundle,
-  lookUp: () => SourceMap | undefined,
-): string {
-  const text = String(frame);
+interface Mapping {
+  readonly path: string;
+  /** The source map, read when first asked for. */
+  find(): SourceMap | undefined;
+}
+
+function mappingOf(path: string): Mapping {
+  let read: { readonly map: SourceMap | undefined } | undefined;
+  return {
+    path,
+    find() {
+      read ??= { map: readSourceMap(path) };
+      return read.map;
+    },
+  };
+}
+
+function describe(frame: Frame, file: string, mapping: Mapping): string {
+  const text = frame.toString();
   const [line, column] = [frame.getLineNumber(), frame.getColumnNumber()];
   if (line === null || column === null) return text;
-  if (file !== bundle.path && file !== `file://${bundle.path}`) return text;
-  const entry = lookUp()?.findEntry(line - 1, column - 1);
+  if (file !== mapping.path && file !== `file://${mapping.path}`) return text;
+  const entry = mapping.find()?.findEntry(line - 1, column - 1);
   if (entry === undefined || !("originalSource" in entry)) return text;
   const { originalSource, originalLine, originalColumn } = entry;
   if (typeof originalSource !== "string") return text;

@@ -116,6 +116,8 @@ const results = {
   badCookies: { statusCode: 200, cookies: "a=1" },
   objectBody: { statusCode: 200, body: { a: 1 } },
   bigint: { a: 1n },
+  getter: { get statusCode() { throw new Error("trap"); } },
+  proxy: new Proxy({}, { has() { throw new Error("trap"); } }),
   response: () => new Response("made", { status: 202, headers: { "x-a": "b" } }),
 };
 exports.handler = (event) => { const r = results[event.path.slice(1)]; return event.path === "/response" ? r() : r; };`;
@@ -163,6 +165,8 @@ test("results that cannot be sent are bad responses that name the part", async (
     badCookies: /cookies/,
     objectBody: /body/,
     bigint: /BigInt/,
+    getter: /trap/,
+    proxy: /trap/,
   };
   for (const [name, pattern] of Object.entries(named)) {
     const { head, body } = await instance.request({ path: `/${name}` });

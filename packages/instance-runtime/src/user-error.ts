@@ -9,7 +9,8 @@ export interface DescribedError {
 export function describeError(thrown: unknown): DescribedError {
   try {
     if (thrown instanceof Error || looksLikeError(thrown)) {
-      return { name: String(thrown.name || "Error"), message: String(thrown.message) };
+      const { name, message } = thrown;
+      return { name: textOr(name, "Error"), message: textOr(message, inspect(message)) };
     }
     return { name: "Thrown", message: typeof thrown === "string" ? thrown : inspect(thrown) };
   } catch {
@@ -25,6 +26,10 @@ export function inspectError(thrown: unknown): string {
     const { name, message } = describeError(thrown);
     return `${name}: ${message}`;
   }
+}
+
+function textOr(value: unknown, otherwise: string): string {
+  return typeof value === "string" && value !== "" ? value : otherwise;
 }
 
 function looksLikeError(value: unknown): value is { name: unknown; message: unknown } {

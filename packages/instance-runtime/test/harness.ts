@@ -327,7 +327,12 @@ export class Instance {
     const { replied, finished } = this.open(options);
     const head = await replied;
     const body = await finished;
-    return { head, body, text: () => body.toString(), json: () => JSON.parse(body.toString()) as unknown };
+    return {
+      head,
+      body,
+      text: () => body.toString(),
+      json: () => JSON.parse(body.toString()) as unknown,
+    };
   }
 
   /** An invocation with an event. */
