@@ -31,7 +31,7 @@ function describeFirstUse(user: typeof NOBODY | undefined, skip: string | false)
       platform.deploy({ app: "shop", fn, files, config: { auth: "none", ...config } });
     const fails = async (path: string, status: number): Promise<WireAnswer["error"] & HttpAnswer> => {
       const answer = await call(path);
-      assert.equal(answer.status, status, answer.text);
+      assert.equal(answer.status, status, `${path}: ${answer.text}`);
       const { error } = JSON.parse(answer.text) as WireAnswer;
       assert.equal(answer.headers["x-skerry-error"], error.reason);
       return { ...error, ...answer };
@@ -41,7 +41,7 @@ function describeFirstUse(user: typeof NOBODY | undefined, skip: string | false)
       const key = { "x-skerry-key": platform.key };
       const byHost = await call("/any/path?word=host", { ...key, host: "echo.shop.localhost" });
       const byPath = await call("/-/shop/echo/any/path?word=path", key);
-      assert.deepEqual([byHost.status, byPath.status], [200, 200]);
+      assert.deepEqual([byHost.status, byPath.status], [200, 200], byHost.text);
       assert.equal((JSON.parse(byHost.text) as { word: string }).word, "host");
       assert.equal((JSON.parse(byPath.text) as { word: string }).word, "path");
     });
@@ -148,15 +148,17 @@ function describeFirstUse(user: typeof NOBODY | undefined, skip: string | false)
       assert.equal((await call("/-/shop/faulty/")).status, 200, "the next request is served");
     });
 
-    it("code that fails while it is loaded is deployed with a warning and answers with the reason", async () => {
-      const deployed = await platform.deploy({
-        app: "shop",
-        fn: "broken",
-        files: BROKEN,
-        config: { auth: "none" },
-      });
-      assert.match(deployed.functions[0]?.warnings.join() ?? "", /TypeError/);
-      const { reason, message } = await fails("/-/shop/broken/", 502);
+    it("code that fails while it is loaded is not deployed, and the error says why", async () => {
+      await assert.rejects(deploy("broken", BROKEN), /FUNCTION_INIT_FAILED.*TypeError/s);
+      assert.equal((await call("/-/shop/broken/")).status, 404);
+    });
+
+    it("code that fails to load with a new configuration answers with the reason", async () => {
+      const url = { SHOP_URL: "http://shop.example" };
+      await deploy("configured", BROKEN, { env: url });
+      assert.equal((await call("/-/shop/configured/")).text, String(url.SHOP_URL.length));
+      await deploy("configured", BROKEN);
+      const { reason, message } = await fails("/-/shop/configured/", 502);
       assert.equal(reason, "FUNCTION_INIT_FAILED");
       assert.match(message, /TypeError/);
     });

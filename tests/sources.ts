@@ -89,12 +89,12 @@ export function explode(why: string): never {
 /** Line of \`throw\` in \`lib/deep.ts\` above. */
 export const EXPLODES_AT = "lib/deep.ts:5";
 
-/** Fails while it is loaded. */
+/** Fails while it is loaded unless it is configured. */
 export const BROKEN: SourceFiles = {
   "index.ts": `
-const settings: { readonly url?: string } = {};
+const settings: { readonly url?: string | undefined } = { url: process.env["SHOP_URL"] };
 export const length: number = (settings as { url: string }).url.length;
-export function handler(): number { return length; }
+export function handler(): string { return String(length); }
 `,
 };
 

@@ -3,7 +3,7 @@
  * streams that control opens. When control is away the fold stays as it is and the link is tried again for ever.
  */
 import { connect } from "node:net";
-import { backoffMs, type Cancel, type Clock, type Log, type Random } from "@skerry/base";
+import { backoffMs, delay, type Cancel, type Clock, type Log, type Random } from "@skerry/base";
 import {
   CONFIG_FORMAT,
   type ConfigEntry,
@@ -75,6 +75,22 @@ export class ConfigFollower {
   /** Whether control is there at the moment. */
   get connected(): boolean {
     return this.#connected;
+  }
+
+  /**
+   * Waits until what is known is current, at most `waitMs`; whether it is then. A role that takes another's place must
+   * not serve from a snapshot that is older than what its predecessor serves.
+   */
+  async untilCurrent(waitMs: number): Promise<boolean> {
+    const given = new AbortController();
+    const late = delay(this.#deps.clock, waitMs, given.signal).then(() => false);
+    const current = this.synchronised.then(() => true);
+    try {
+      return await Promise.race([current, late]);
+    } finally {
+      late.catch(() => undefined);
+      given.abort();
+    }
   }
 
   /** Tells control something; dropped while control is away. */

@@ -99,7 +99,11 @@ export class Builder {
       if (!(await code.has(head.sourceDigest))) {
         throw fail("SOURCE_MISSING_ON_NODE", { sourceDigest: head.sourceDigest });
       }
-      await code.putArtefact(key, (target) => this.#make(head, target));
+      const initFailure = await this.#makeAndKeep(head, key);
+      if (initFailure !== null) {
+        const runtimeBuild = this.#deps.runtime.id;
+        return { ok: true, artefactKey: key, runtimeBuild, handlerKind: null, initFailure, reused };
+      }
     }
     const text = await readFile(join(code.artefactDirectory(key), "artefact.json"), "utf8");
     const { handlerKind, initFailure } = JSON.parse(text) as ArtefactManifest;
@@ -107,7 +111,22 @@ export class Builder {
     return { ok: true, artefactKey: key, runtimeBuild, handlerKind, initFailure, reused };
   }
 
-  async #make(head: BuildHead, target: string): Promise<void> {
+  /** Code that failed to load is not kept: the same code may load with another environment. */
+  async #makeAndKeep(head: BuildHead, key: string): Promise<InitFailure | null> {
+    let initFailure: InitFailure | null = null;
+    const make = async (target: string): Promise<void> => {
+      initFailure = await this.#make(head, target);
+      if (initFailure !== null) throw fail("BUILD_FAILED", { output: initFailure.message });
+    };
+    try {
+      await this.#deps.code.putArtefact(key, make);
+    } catch (error) {
+      if (initFailure === null) throw error;
+    }
+    return initFailure;
+  }
+
+  async #make(head: BuildHead, target: string): Promise<InitFailure | null> {
     const source = this.#deps.code.sourceDirectory(head.sourceDigest);
     const entry = findEntry(source, head.entry);
     const bundleFormat = await this.#bundle({ source, entry, target });
@@ -133,6 +152,7 @@ export class Builder {
       initFailure: loaded.initFailure,
     };
     await writeFile(manifestPath, JSON.stringify(manifest));
+    return loaded.initFailure;
   }
 
   /** CommonJS first, because V8 keeps a code cache for it; modules that await at top level stay modules. */
@@ -254,9 +274,11 @@ export class Builder {
   }
 }
 
+type InitFailure = NonNullable<ArtefactManifest["initFailure"]>;
+
 interface Loaded {
   readonly handlerKind: HandlerKind | null;
-  readonly initFailure: { readonly name: string; readonly message: string } | null;
+  readonly initFailure: InitFailure | null;
   readonly codeCache: Buffer | undefined;
 }
 

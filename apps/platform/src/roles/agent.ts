@@ -8,7 +8,7 @@ import { LOCAL_PLACEMENT } from "@skerry/contracts";
 import { prepareBuildTool, prepareRuntimeBuild, startAgent, type Agent } from "@skerry/node-agent";
 import { openSandboxDriver } from "@skerry/sandbox";
 import { openSpoolWriter } from "@skerry/telemetry";
-import { RELEASE, type RoleContext, type RunningRole } from "./role-context.ts";
+import { configWaitMs, RELEASE, type RoleContext, type RunningRole } from "./role-context.ts";
 
 export async function startAgentRole(context: RoleContext): Promise<RunningRole> {
   const { clock, config, ids, layout, log, random } = context;
@@ -37,12 +37,14 @@ export async function startAgentRole(context: RoleContext): Promise<RunningRole>
     { clock, log },
     { directory: join(layout.logSpool, context.id), pid: process.pid },
   );
+  const snapshotPath = join(layout.snapshots, "agent.json");
+  const waitMs = configWaitMs(snapshotPath);
   let agent: Agent | undefined;
   const follower = new ConfigFollower(
     { clock, random, log },
     {
       socketPath: layout.controlSocket,
-      snapshotPath: join(layout.snapshots, "agent.json"),
+      snapshotPath,
       hello: { role: "agent", id: context.id, nodeId, build: RELEASE },
       onChange: () => agent?.configChanged(),
       accept: (opened) => (agent as Agent).acceptFromControl(opened),
@@ -71,6 +73,7 @@ export async function startAgentRole(context: RoleContext): Promise<RunningRole>
       buildLabel: RELEASE,
     },
   );
+  await follower.untilCurrent(waitMs);
   const end = async (): Promise<void> => {
     await agent?.close();
     await sandboxes.close();

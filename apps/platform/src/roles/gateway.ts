@@ -5,7 +5,7 @@ import { startGateway, type AgentAddress } from "@skerry/gateway";
 import { openSpoolWriter } from "@skerry/telemetry";
 import type { ToRole } from "../messages.ts";
 import { LISTEN_FD } from "../role-process.ts";
-import { RELEASE, type RoleContext, type RunningRole } from "./role-context.ts";
+import { configWaitMs, RELEASE, type RoleContext, type RunningRole } from "./role-context.ts";
 
 export async function startGatewayRole(context: RoleContext): Promise<RunningRole> {
   const { clock, layout, log, random } = context;
@@ -13,6 +13,7 @@ export async function startGatewayRole(context: RoleContext): Promise<RunningRol
     { clock, log },
     { directory: join(layout.meterSpool, context.id), pid: process.pid },
   );
+  const snapshotPath = join(layout.snapshots, "gateway.json");
   const gateway = await startGateway(
     {
       clock,
@@ -29,7 +30,8 @@ export async function startGatewayRole(context: RoleContext): Promise<RunningRol
       gatewayId: context.id as GatewayId,
       listen: { fd: LISTEN_FD },
       controlSocketPath: layout.controlSocket,
-      snapshotPath: join(layout.snapshots, "gateway.json"),
+      snapshotPath,
+      configWaitMs: configWaitMs(snapshotPath),
       agents: [],
       build: RELEASE,
     },

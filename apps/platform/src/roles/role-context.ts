@@ -1,4 +1,5 @@
 /** What every role process has: its configuration, clock, log, ids and the channel to the supervisor. */
+import { existsSync } from "node:fs";
 import type { Socket } from "node:net";
 import {
   createIdSource,
@@ -41,6 +42,15 @@ export interface RunningRole {
 }
 
 export const RELEASE = "0.1.0";
+
+/**
+ * How long a role waits for control's current configuration before it says that it is ready. One that takes another's
+ * place could serve from its snapshot, but until then the other one serves from what is newer; one without a snapshot
+ * has nothing to serve.
+ */
+export function configWaitMs(snapshotPath: string): number {
+  return existsSync(snapshotPath) ? 2_000 : 15_000;
+}
 
 /** Runs `start` as the role of this process until it is drained or the supervisor is gone. */
 export async function runRole(
