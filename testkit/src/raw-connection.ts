@@ -1,4 +1,6 @@
-/** A TCP client that sends exactly the bytes it is given: what no conforming HTTP client would send. */
+/**
+ * A TCP client that sends exactly the bytes it is given: what no conforming HTTP client would send.
+ */
 import { connect, type Socket } from "node:net";
 
 import { systemClock } from "@skerry/base";
@@ -13,7 +15,9 @@ export interface RawConnection extends Disposable {
   readonly wasReset: boolean;
   /** Sends text (one byte per character) or bytes. Ignored when the connection is gone. */
   write(bytes: string | Uint8Array): void;
-  /** Resolves with all that was received when it matches; rejects when the connection ends first. */
+  /**
+   * Resolves with all that was received when it matches; rejects when the connection ends first.
+   */
   receive(pattern: RegExp): Promise<string>;
   /** Resolves with all that was received when the peer has ended or reset the connection. */
   ended(): Promise<string>;

@@ -1,6 +1,6 @@
 /**
- * A server on the listening socket inherited as fd 3. It prints a line when it listens and stops when its stdin ends:
- * by draining, or, as the negative control, by `http.Server.close`.
+ * A server on the listening socket inherited as fd 3. It prints a line when it listens and stops
+ * when its stdin ends: by draining, or, as the negative control, by `http.Server.close`.
  */
 import { createServer } from "node:http";
 

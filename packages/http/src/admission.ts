@@ -1,4 +1,7 @@
-/** What Node's parser lets through and two HTTP implementations could still read differently is refused here. */
+/**
+ * What Node's parser lets through and two HTTP implementations could still read differently is
+ * refused here.
+ */
 import type { IncomingMessage } from "node:http";
 
 import { isSameAuthority, parseAuthority } from "./authority.ts";
@@ -7,8 +10,9 @@ import type { HttpLimits } from "./limits.ts";
 import { parseRequestTarget, type ParsedTarget } from "./target.ts";
 
 /**
- * The parsed target of a request that may be handled. Throws for a repeated Host, a Host that contradicts an absolute
- * target, a version other than 1.x, any transfer coding but `chunked`, any at all in HTTP/1.0, and too many header lines.
+ * The parsed target of a request that may be handled. Throws for a repeated Host, a Host that
+ * contradicts an absolute target, a version other than 1.x, any transfer coding but `chunked`, any
+ * at all in HTTP/1.0, and too many header lines.
  */
 export function admitRequest(req: IncomingMessage, limits: HttpLimits): ParsedTarget {
   if (req.httpVersionMajor !== 1) throw fail("REQUEST_VERSION_REFUSED");

@@ -1,7 +1,7 @@
 /**
- * One reading of `Host` for routing and guarding. Names are ASCII, lower-cased, in one spelling: IDN in either form,
- * a trailing dot, user info, an empty or zero port and IPv4 in any but dotted decimal form are refused, because
- * other software reads them differently.
+ * One reading of `Host` for routing and guarding. Names are ASCII, lower-cased, in one spelling:
+ * IDN in either form, a trailing dot, user info, an empty or zero port and IPv4 in any but dotted
+ * decimal form are refused, because other software reads them differently.
  */
 import { isIPv6 } from "node:net";
 

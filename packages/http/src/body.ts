@@ -1,7 +1,8 @@
 /**
- * Reads a buffered request body. Memory follows what arrived, not what the client announced: nothing is reserved for
- * a Content-Length, and a body in a million one-byte chunks is copied together as it comes instead of being kept as a
- * million buffers. A small body that came with its headers is taken in one piece without listeners or timers.
+ * Reads a buffered request body. Memory follows what arrived, not what the client announced:
+ * nothing is reserved for a Content-Length, and a body in a million one-byte chunks is copied
+ * together as it comes instead of being kept as a million buffers. A small body that came with its
+ * headers is taken in one piece without listeners or timers.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 
@@ -33,9 +34,10 @@ const EMPTY = Buffer.alloc(0);
 const GROWTH_BYTES_MIN = 16 << 10;
 
 /**
- * The whole body of `req`, which nobody else may be reading. Call once. Rejects with `BODY_TOO_LARGE` (413, at once
- * when the announced length says so), `BODY_TOO_SLOW` (408) or `BODY_CANCELLED`; `sendError` then closes the
- * connection in a way that lets the client read the answer. A client that waits with `Expect` is told to go on.
+ * The whole body of `req`, which nobody else may be reading. Call once. Rejects with
+ * `BODY_TOO_LARGE` (413, at once when the announced length says so), `BODY_TOO_SLOW` (408) or
+ * `BODY_CANCELLED`; `sendError` then closes the connection in a way that lets the client read the
+ * answer. A client that waits with `Expect` is told to go on.
  */
 export function readBody(req: IncomingMessage, limits: BodyLimits): Promise<Buffer> {
   const announced = req.headers["content-length"];
@@ -46,12 +48,16 @@ export function readBody(req: IncomingMessage, limits: BodyLimits): Promise<Buff
   }
   admitBody(req);
   return new Promise((resolve, reject) => {
-    // By the next tick the parser has handed over the first piece of the body that came with the headers.
+    // By the next tick the parser has handed over the first piece of the body that came with the
+    // headers.
     process.nextTick(takeBody, req, limits, { resolve, reject });
   });
 }
 
-/** Tells a client that waits with `Expect: 100-continue` to send its body. For handlers that stream; may be repeated. */
+/**
+ * Tells a client that waits with `Expect: 100-continue` to send its body. For handlers that stream;
+ * may be repeated.
+ */
 export function admitBody(req: IncomingMessage): void {
   const expecting = req as Expecting;
   if (expecting[CONTINUE] === undefined) return;
@@ -60,12 +66,18 @@ export function admitBody(req: IncomingMessage): void {
   if (!res.headersSent) res.writeContinue();
 }
 
-/** Remembers that the client waits. Without a later `admitBody` it gets the final answer and its connection closes. */
+/**
+ * Remembers that the client waits. Without a later `admitBody` it gets the final answer and its
+ * connection closes.
+ */
 export function holdBody(req: IncomingMessage, res: ServerResponse): void {
   (req as Expecting)[CONTINUE] = res;
 }
 
-/** True when no byte of the request is still to come. Node's `complete` says so only after the handler has begun. */
+/**
+ * True when no byte of the request is still to come. Node's `complete` says so only after the
+ * handler has begun.
+ */
 export function hasArrived(req: IncomingMessage): boolean {
   if (req.complete || (req as Marked)[WHOLE] === true) return true;
   const announced = req.headers["content-length"];
@@ -110,7 +122,10 @@ function collectBody(req: IncomingMessage, limits: BodyLimits, settle: Settle): 
   req.on("data", onChunk).on("end", onEnd).on("close", onClose).on("error", onClose);
 }
 
-/** Puts `chunk` behind the first `length` bytes; grows by doubling, so it holds at most twice what arrived. */
+/**
+ * Puts `chunk` behind the first `length` bytes; grows by doubling, so it holds at most twice what
+ * arrived.
+ */
 function append(bytes: Buffer, length: number, chunk: Buffer): Buffer {
   if (length === 0) return chunk;
   const needed = length + chunk.length;

@@ -1,4 +1,6 @@
-/** What can go wrong at the HTTP edge. Everything here is the doing of a peer, so the peer is told. */
+/**
+ * What can go wrong at the HTTP edge. Everything here is the doing of a peer, so the peer is told.
+ */
 import { defineReasons } from "@skerry/base";
 
 const HINT_PATH =

@@ -1,11 +1,12 @@
 /**
- * Header hygiene over flat `[name, value, name, value, …]` lists, the form of `rawHeaders` and of `writeHead`; no
- * object is ever keyed by a header name, so `__proto__` is a name like any other.
+ * Header hygiene over flat `[name, value, name, value, …]` lists, the form of `rawHeaders` and of
+ * `writeHead`; no object is ever keyed by a header name, so `__proto__` is a name like any other.
  *
- * What belongs to one connection (RFC 9110 section 7.6.1: `Connection`, whatever it names, and the classic list) ends
- * here in both directions. Framing is decided anew on each side. Names that the platform reserves are dropped when
- * they come from outside or from a function, so that they can be trusted inside. A sender may not use `Connection` to
- * remove what guards and routers read (`PROTECTED`).
+ * What belongs to one connection (RFC 9110 section 7.6.1: `Connection`, whatever it names, and the
+ * classic list) ends here in both directions. Framing is decided anew on each side. Names that the
+ * platform reserves are dropped when they come from outside or from a function, so that they can be
+ * trusted inside. A sender may not use `Connection` to remove what guards and routers read
+ * (`PROTECTED`).
  */
 const HOP_BY_HOP = [
   "connection",
@@ -33,14 +34,21 @@ const SPELLINGS_MAX = 1024;
 const SPELLING_CHARS_MAX = 64;
 
 export interface HeaderPolicyOptions {
-  /** Lower-case names or, with a trailing "*", prefixes that only the platform may set: `["x-skerry-*"]`. */
+  /**
+   * Lower-case names or, with a trailing "*", prefixes that only the platform may set:
+   * `["x-skerry-*"]`.
+   */
   readonly reserved: readonly string[];
 }
 
 export interface HeaderPolicy {
-  /** What of a client's header list a function may see; names in lower case, order and repeats kept. */
+  /**
+   * What of a client's header list a function may see; names in lower case, order and repeats kept.
+   */
   requestHeaders(flat: readonly string[]): string[];
-  /** What of a function's header list a client may see; `content-length` is dropped. A fresh array. */
+  /**
+   * What of a function's header list a client may see; `content-length` is dropped. A fresh array.
+   */
   responseHeaders(flat: readonly string[]): string[];
   /** True when `name` (any case) is reserved to the platform. */
   isReserved(name: string): boolean;

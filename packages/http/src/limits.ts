@@ -1,4 +1,6 @@
-/** What one client may ask of a listening socket. Every field is a bound; none can be switched off. */
+/**
+ * What one client may ask of a listening socket. Every field is a bound; none can be switched off.
+ */
 export interface HttpLimits {
   /** All header lines of a request together, the request line included. Above: 431. */
   readonly headerBytesMax: number;
@@ -8,9 +10,14 @@ export interface HttpLimits {
   readonly headersTimeoutMs: number;
   /** From the first byte to the end of the body, for the slowest upload. Above: 408. */
   readonly requestTimeoutMs: number;
-  /** A connection without a request is closed after this (plus one second of grace for the client). */
+  /**
+   * A connection without a request is closed after this (plus one second of grace for the client).
+   */
   readonly keepAliveTimeoutMs: number;
-  /** A response that the client does not read is cut after this (to one and a quarter of it) without progress. */
+  /**
+   * A response that the client does not read is cut after this (to one and a quarter of it) without
+   * progress.
+   */
   readonly stallTimeoutMs: number;
   /** Open connections; more are closed as they come. */
   readonly connectionsMax: number;

@@ -1,7 +1,8 @@
 /**
- * What a connection gets that broke the protocol or its time limits: a minimal answer without a body, then the end.
- * The answer is sent only where the client cannot take it for the answer to another request, and the closing waits a
- * moment so that unread input does not reset the connection before the client has read it.
+ * What a connection gets that broke the protocol or its time limits: a minimal answer without a
+ * body, then the end. The answer is sent only where the client cannot take it for the answer to
+ * another request, and the closing waits a moment so that unread input does not reset the
+ * connection before the client has read it.
  */
 import { STATUS_CODES, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -33,7 +34,8 @@ export function refuseMalformed(malformed: Malformed): void {
   if (latest === undefined || isDone(latest)) return answerAndClose(malformed, status);
   if (isLingering(latest)) return closeSoon(malformed);
   if (latest.req.complete) return answerAfter(malformed, latest, status);
-  // The broken bytes belong to the newest request. Its answer may stand for it, unless others come first.
+  // The broken bytes belong to the newest request. Its answer may stand for it, unless others come
+  // first.
   if (latest.headersSent || latest.socket !== socket) return cut(socket);
   answerAndClose(malformed, status);
 }

@@ -1,8 +1,9 @@
 /**
- * Whole responses. The platform has one error shape, `{ error: { code, reason, message, hint, requestId, retryable,
- * details? } }`; what only an operator can act on reaches a client as `INTERNAL` with the request id. An answer to a
- * request that has not fully arrived closes its connection, but only after the client had time to read it: closing
- * with unread bytes would reset the connection and take the answer with it.
+ * Whole responses. The platform has one error shape, `{ error: { code, reason, message, hint,
+ * requestId, retryable, details? } }`; what only an operator can act on reaches a client as
+ * `INTERNAL` with the request id. An answer to a request that has not fully arrived closes its
+ * connection, but only after the client had time to read it: closing with unread bytes would reset
+ * the connection and take the answer with it.
  */
 import { validateHeaderName, validateHeaderValue, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -15,7 +16,10 @@ import { fail } from "./errors.ts";
 export interface ResponseHead {
   /** 200 to 599. */
   readonly status: number;
-  /** Flat `[name, value, …]` without framing headers. The sender takes the array over and may extend it. */
+  /**
+   * Flat `[name, value, …]` without framing headers. The sender takes the array over and may extend
+   * it.
+   */
   readonly headers: string[];
 }
 
@@ -25,7 +29,9 @@ export interface ErrorContext {
   readonly headers?: readonly string[];
 }
 
-/** How much of a refused body is read and dropped, and how long the client may be silent meanwhile. */
+/**
+ * How much of a refused body is read and dropped, and how long the client may be silent meanwhile.
+ */
 const LINGER_BYTES_MAX = 1 << 20;
 const LINGER_SILENCE_MS = 1_000;
 /** Up to here a body is joined with its head into one write. */
@@ -37,8 +43,9 @@ interface Lingering {
 }
 
 /**
- * Answers with a whole body and its Content-Length. Text is sent as UTF-8. Throws `RESPONSE_STATUS_INVALID` or
- * `RESPONSE_HEADER_INVALID` before anything is sent, so that `sendError` can still answer.
+ * Answers with a whole body and its Content-Length. Text is sent as UTF-8. Throws
+ * `RESPONSE_STATUS_INVALID` or `RESPONSE_HEADER_INVALID` before anything is sent, so that
+ * `sendError` can still answer.
  */
 export function sendBytes(
   res: ServerResponse,
@@ -64,8 +71,8 @@ export function sendJson(res: ServerResponse, head: ResponseHead, value: unknown
 }
 
 /**
- * Answers with anything that was thrown, or resets the connection when a response has begun. Never throws; does
- * nothing when the client is gone. Sets Retry-After from `details.retryAfterMs`.
+ * Answers with anything that was thrown, or resets the connection when a response has begun. Never
+ * throws; does nothing when the client is gone. Sets Retry-After from `details.retryAfterMs`.
  */
 export function sendError(res: ServerResponse, thrown: unknown, context: ErrorContext): void {
   if (res.headersSent) return resetConnection(res);
@@ -82,7 +89,8 @@ export function sendError(res: ServerResponse, thrown: unknown, context: ErrorCo
   }
   const body = JSON.stringify({ error: wireOf(error, context.requestId) });
   if (hasArrived(res.req)) return sendBytes(res, head, body);
-  // A small body that came with the headers is handed over before the next tick; then the connection can be kept.
+  // A small body that came with the headers is handed over before the next tick; then the
+  // connection can be kept.
   process.nextTick(() => {
     if (res.headersSent || res.destroyed) return;
     if (hasArrived(res.req)) sendBytes(res, head, body);

@@ -1,12 +1,14 @@
 /**
  * One listening socket, its connections and their end.
  *
- * Node's server stays visible: a handler gets Node's own request and response and the parsed target, and nothing is
- * allocated per request beyond the target. Requests that two HTTP parsers could read differently never reach a handler.
+ * Node's server stays visible: a handler gets Node's own request and response and the parsed
+ * target, and nothing is allocated per request beyond the target. Requests that two HTTP parsers
+ * could read differently never reach a handler.
  *
- * Draining relies on a *shared* listening socket: another process holds the same socket, so closing our copy loses no
- * waiting connection. Connections that are open are not closed under the client's hands: each is told `Connection:
- * close` with its next answer, and an idle one ends by the keep-alive timeout that every answer announced.
+ * Draining relies on a *shared* listening socket: another process holds the same socket, so closing
+ * our copy loses no waiting connection. Connections that are open are not closed under the client's
+ * hands: each is told `Connection: close` with its next answer, and an idle one ends by the
+ * keep-alive timeout that every answer announced.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { Server as NetServer, type Socket } from "node:net";
@@ -21,7 +23,10 @@ import { isDone, refuseMalformed } from "./malformed.ts";
 import { cut, sendError } from "./respond.ts";
 import type { ParsedTarget } from "./target.ts";
 
-/** Answers one request. A rejection or throw becomes an error answer, or a reset once the response has begun. */
+/**
+ * Answers one request. A rejection or throw becomes an error answer, or a reset once the response
+ * has begun.
+ */
 export type RequestHandler = (
   req: IncomingMessage,
   res: ServerResponse,
@@ -59,8 +64,8 @@ export interface HttpServer extends AsyncDisposable {
   /** Open connections. */
   readonly connections: number;
   /**
-   * Stops accepting and resolves when every connection has ended, at the latest after `deadlineMs`, when those left
-   * are cut. A second call resolves with the first.
+   * Stops accepting and resolves when every connection has ended, at the latest after `deadlineMs`,
+   * when those left are cut. A second call resolves with the first.
    */
   drain(options: { readonly deadlineMs: number }): Promise<DrainResult>;
 }
@@ -183,7 +188,8 @@ class ListeningServer implements HttpServer {
     }
     const target = this.#admit(req, res);
     if (target === undefined) return;
-    // Node drops what a client pipelines behind an upgrade that is not taken, so the stream is out of step.
+    // Node drops what a client pipelines behind an upgrade that is not taken, so the stream is out
+    // of step.
     if (req.headers.upgrade !== undefined) res.shouldKeepAlive = false;
     try {
       const answered = this.#deps.onRequest(req, res, target);
@@ -216,7 +222,10 @@ class ListeningServer implements HttpServer {
     refuseMalformed({ error, socket, latest: connection.latest, clock: this.#deps.clock });
   }
 
-  /** No byte moved for a while: an idle connection ends, a client that does not read is cut, a slow handler may go on. */
+  /**
+   * No byte moved for a while: an idle connection ends, a client that does not read is cut, a slow
+   * handler may go on.
+   */
   #onTimeout(socket: Socket): void {
     const latest = this.#connections.get(socket)?.latest;
     if (latest === undefined || isDone(latest)) socket.destroy();
@@ -224,8 +233,9 @@ class ListeningServer implements HttpServer {
   }
 
   /**
-   * Arms the stall timeout where bytes are waiting to be read by the client. A timeout on every connection
-   * (`server.timeout`) would be re-armed twice per request, which costs a fifth of the throughput.
+   * Arms the stall timeout where bytes are waiting to be read by the client. A timeout on every
+   * connection (`server.timeout`) would be re-armed twice per request, which costs a fifth of the
+   * throughput.
    */
   #sweep(): void {
     const { stallTimeoutMs } = this.#limits;
@@ -239,7 +249,10 @@ class ListeningServer implements HttpServer {
   }
 }
 
-/** While draining, the last answer of a connection says so; an earlier one that has not left yet must not. */
+/**
+ * While draining, the last answer of a connection says so; an earlier one that has not left yet
+ * must not.
+ */
 function announceClose(previous: ServerResponse | undefined, res: ServerResponse): void {
   res.shouldKeepAlive = false;
   if (previous === undefined || previous.headersSent || previous.req.httpVersionMinor === 0) return;

@@ -1,7 +1,8 @@
 /**
- * Responses whose body comes in pieces. A body that fails in the middle, or does not have the length it announced,
- * ends in a connection reset and never in a clean end. The producer is told to wait when the client reads slowly; the
- * server's stall timeout cuts a client that does not read at all.
+ * Responses whose body comes in pieces. A body that fails in the middle, or does not have the
+ * length it announced, ends in a connection reset and never in a clean end. The producer is told to
+ * wait when the client reads slowly; the server's stall timeout cuts a client that does not read at
+ * all.
  */
 import type { ServerResponse } from "node:http";
 
@@ -13,21 +14,31 @@ export interface StreamHead extends ResponseHead {
   readonly contentLength?: number;
 }
 
-/** One response body that is being written. After `end`, `fail` or a vanished client every call does nothing. */
+/**
+ * One response body that is being written. After `end`, `fail` or a vanished client every call does
+ * nothing.
+ */
 export interface BodyWriter {
-  /** False when the caller should wait for `drained` before it writes more. Throws `RESPONSE_LENGTH_WRONG`. */
+  /**
+   * False when the caller should wait for `drained` before it writes more. Throws
+   * `RESPONSE_LENGTH_WRONG`.
+   */
   write(chunk: Uint8Array): boolean;
-  /** Resolves when there is room again; rejects with `RESPONSE_CANCELLED` when the client is gone. */
+  /**
+   * Resolves when there is room again; rejects with `RESPONSE_CANCELLED` when the client is gone.
+   */
   drained(): Promise<void>;
-  /** Ends the body well. Throws `RESPONSE_LENGTH_WRONG` (after the reset) when bytes are missing. */
+  /**
+   * Ends the body well. Throws `RESPONSE_LENGTH_WRONG` (after the reset) when bytes are missing.
+   */
   end(): void;
   /** Cuts the connection: the client must not take what it has for the whole. */
   fail(): void;
 }
 
 /**
- * Sends the head with the first chunk, or at the end of this tick without one. Throws `RESPONSE_HEADER_INVALID` or
- * `RESPONSE_STATUS_INVALID` before anything is sent.
+ * Sends the head with the first chunk, or at the end of this tick without one. Throws
+ * `RESPONSE_HEADER_INVALID` or `RESPONSE_STATUS_INVALID` before anything is sent.
  */
 export function openBody(res: ServerResponse, head: StreamHead): BodyWriter {
   const expected = head.contentLength;
@@ -57,7 +68,8 @@ export async function streamTo(
     writer.end();
   } catch (error) {
     writer.fail();
-    // A producer that is stuck in `next` would keep `return` waiting; its own clean-up is not ours to await.
+    // A producer that is stuck in `next` would keep `return` waiting; its own clean-up is not ours
+    // to await.
     chunks.return?.().catch(() => undefined);
     throw error;
   }

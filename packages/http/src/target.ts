@@ -1,12 +1,12 @@
 /**
- * The one path parser: every guard and every router matches on `segments`, so they cannot disagree about what a path
- * means. A path is percent-decoded exactly once, and each segment on its own; whatever two careful readers could take
- * for different paths is refused instead of repaired.
+ * The one path parser: every guard and every router matches on `segments`, so they cannot disagree
+ * about what a path means. A path is percent-decoded exactly once, and each segment on its own;
+ * whatever two careful readers could take for different paths is refused instead of repaired.
  *
- * Rules: "/" has no segments; otherwise each slash begins one, so "/a/" is ["a", ""] and "/a//b" is ["a", "", "b"]
- * (empty segments are kept, never merged), but a path may not begin with "//". A ";" is an ordinary character.
- * "%25" decodes to "%", and what then looks encoded stays as it is. Case and Unicode form are kept.
- * The query is not decoded here.
+ * Rules: "/" has no segments; otherwise each slash begins one, so "/a/" is ["a", ""] and "/a//b" is
+ * ["a", "", "b"] (empty segments are kept, never merged), but a path may not begin with "//". A ";"
+ * is an ordinary character. "%25" decodes to "%", and what then looks encoded stays as it is. Case
+ * and Unicode form are kept. The query is not decoded here.
  */
 import { assert } from "@skerry/base";
 
@@ -18,7 +18,10 @@ export interface ParsedTarget {
   readonly rawPath: string;
   /** The query as it was sent, without the "?"; empty when there is none. */
   readonly rawQuery: string;
-  /** The decoded path, for matching. No segment holds a slash, backslash or control character, or is "." or "..". */
+  /**
+   * The decoded path, for matching. No segment holds a slash, backslash or control character, or is
+   * "." or "..".
+   */
   readonly segments: readonly string[];
   /** The host of an absolute-form target; undefined for a plain path. */
   readonly authority: Authority | undefined;
@@ -45,7 +48,8 @@ const DOTS = /^\.{1,2}(?:;|$)/;
 
 /**
  * Reads the target of a request line in origin form (`/a?b`) or absolute form (`http://host/a?b`). Pure. Throws a
- * typed error with status 400 (414 when it is too long); asterisk and authority form are refused too.
+ * typed error with status 400 (414 when it is too long); asterisk and authority form are refused
+ * too.
  */
 export function parseRequestTarget(rawUrl: string): ParsedTarget {
   if (rawUrl.length > TARGET_CHARS_MAX) {
@@ -60,8 +64,9 @@ export function parseRequestTarget(rawUrl: string): ParsedTarget {
 }
 
 /**
- * The target as seen below its first `depth` segments: "/-/app/fn/a?b" at depth 3 is "/a?b". Raw path and segments
- * are cut at the same place. Throws `TARGET_EMPTY_FIRST_SEGMENT` when what is left begins with "//".
+ * The target as seen below its first `depth` segments: "/-/app/fn/a?b" at depth 3 is "/a?b". Raw
+ * path and segments are cut at the same place. Throws `TARGET_EMPTY_FIRST_SEGMENT` when what is
+ * left begins with "//".
  */
 export function targetBelow(target: ParsedTarget, depth: number): ParsedTarget {
   assert(depth <= target.segments.length, "a target cannot be cut below its end");
