@@ -61,3 +61,10 @@ export {
 } from "./catalogue/functions.ts";
 export { missingSources, recordSource, type SourceOwner } from "./catalogue/sources.ts";
 export { CATALOGUE_TABLES } from "./catalogue/tables.ts";
+export {
+  decidePlacing,
+  type Lease,
+  type PlacedFunction,
+  type Placement,
+  type PlacingNode,
+} from "./placing/placing.ts";
