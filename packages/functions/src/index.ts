@@ -65,6 +65,6 @@ export {
   decidePlacing,
   type Lease,
   type PlacedFunction,
-  type Placement,
+  type LeasesByNode,
   type PlacingNode,
 } from "./placing/placing.ts";

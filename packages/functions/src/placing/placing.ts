@@ -28,13 +28,13 @@ export interface PlacingNode {
   readonly running: ReadonlyMap<FunctionId, number>;
 }
 
-export type Placement = ReadonlyMap<NodeId, ReadonlyMap<FunctionId, Lease>>;
+export type LeasesByNode = ReadonlyMap<NodeId, ReadonlyMap<FunctionId, Lease>>;
 
 /** The lease of every node for every function it holds or should hold. Pure; the order of the input does not matter. */
 export function decidePlacing(
   functions: readonly PlacedFunction[],
   nodes: readonly PlacingNode[],
-): Placement {
+): LeasesByNode {
   const placed = new Map<NodeId, Map<FunctionId, Lease>>();
   for (const { id } of nodes) placed.set(id, new Map());
   const sorted = nodes.toSorted((a, b) => (a.id < b.id ? -1 : 1));
