@@ -1,7 +1,13 @@
-/** A write that gateways and agents act on is answered once it is in force at all of them that are there. */
+/**
+ * A write that gateways and agents act on is answered once it is in force at all of them that are
+ * there.
+ */
 import type { ApiDeps } from "./api-deps.ts";
 
-/** Tells watchers of the write with number `seq` and waits, within a bound, until live consumers have it in force. */
+/**
+ * Tells watchers of the write with number `seq` and waits, within a bound, until live consumers
+ * have it in force.
+ */
 export async function awaitApplied(
   deps: Pick<ApiDeps, "feed" | "peers" | "clock" | "limits">,
   seq: number,

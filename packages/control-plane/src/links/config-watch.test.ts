@@ -138,7 +138,7 @@ test("a first batch of many pages is one batch", async () => {
 });
 
 test("waiting for a number ends when every live consumer has it in force", async () => {
-  await using harness = await Harness.open({ agentAnswerMs: 20 });
+  await using harness = await Harness.open({ agentAnswerMs: 20, appliedDeadlineMs: 20 });
   const quick = harness.peer({ role: "gateway", id: "gw_quick" }).watch(0);
   const slow = harness.peer({ role: "agent", id: "node_slow", acknowledges: false }).watch(0);
   await quick.until(() => quick.batches.length === 1);
@@ -149,6 +149,22 @@ test("waiting for a number ends when every live consumer has it in force", async
   const waiting = harness.control.waitApplied(seq, 60_000);
   slow.acknowledge(seq);
   assert.deepEqual(await waiting, []);
+});
+
+test("a revoked key is answered for once every live consumer refuses it", async () => {
+  await using harness = await Harness.open({ appliedDeadlineMs: 60_000 });
+  const key = await makeKey(harness);
+  const slow = harness.peer({ role: "gateway", id: "gw_slow", acknowledges: false }).watch(0);
+  await slow.until(() => slow.batches.length === 1);
+  let answered = false;
+  const revoked = dropKey(harness, key).then(() => {
+    answered = true;
+  });
+  await slow.until(() => slow.batches.length === 2);
+  assert.equal((await harness.send("GET", "/v1/keys")).status, 200);
+  assert.equal(answered, false);
+  slow.acknowledge(slow.seq);
+  await revoked;
 });
 
 test("a consumer that goes away is no longer waited for", async () => {
