@@ -5,7 +5,8 @@ const server = createServer((request, response) => {
   const parts: Buffer[] = [];
   request.on("data", (part: Buffer) => parts.push(part));
   request.on("end", () => {
-    const text = JSON.stringify({ ok: true, you: JSON.parse(Buffer.concat(parts).toString()) });
+    const you: unknown = JSON.parse(Buffer.concat(parts).toString());
+    const text = JSON.stringify({ ok: true, you });
     response.writeHead(200, {
       "content-type": "application/json",
       "content-length": Buffer.byteLength(text),

@@ -1,6 +1,7 @@
 /**
- * Cold starts as a caller sees them: from sending the request to having the answer, the instance stopped before each.
- * Pool hit, pool miss (no blanks are kept) and a plain `node` that is spawned and asked over a unix socket, in turn.
+ * Cold starts as a caller sees them: from sending the request to having the answer, the instance
+ * stopped before each. Pool hit, pool miss (no blanks are kept) and a plain `node` that is spawned
+ * and asked over a unix socket, in turn.
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -102,7 +103,9 @@ async function stopInstances(platform: Platform): Promise<void> {
   );
 }
 
-/** Blanks are not listed; a refill takes some tens of milliseconds of an otherwise quiet machine. */
+/**
+ * Blanks are not listed; a refill takes some tens of milliseconds of an otherwise quiet machine.
+ */
 function poolFull(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 400));
 }

@@ -1,4 +1,7 @@
-/** From a changed file to the answer of the new code: pack, plan, upload, build, activate, first call. */
+/**
+ * From a changed file to the answer of the new code: pack, plan, upload, build, activate, first
+ * call.
+ */
 import { startPlatform } from "@skerry/testkit";
 import { quantile, round } from "./figures.ts";
 

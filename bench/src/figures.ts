@@ -12,7 +12,10 @@ export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }
 
-/** The median of the ratios of each round, which holds when the machine's speed drifts between rounds. */
+/**
+ * The median of the ratios of each round, which holds when the machine's speed drifts between
+ * rounds.
+ */
 export function medianRatio(values: readonly number[], base: readonly number[]): number {
   return median(values.map((value, i) => value / (base[i] ?? Number.NaN)));
 }

@@ -1,4 +1,7 @@
-/** `npm run bench`: measures, prints tables and, where asked, keeps the figures as JSON. Never fails a build. */
+/**
+ * `npm run bench`: measures, prints tables and, where asked, keeps the figures as JSON. Never fails
+ * a build.
+ */
 import { writeFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
 import { benchCold, coldTable } from "./cold.ts";

@@ -11,7 +11,9 @@ export const ECHO = { "index.ts": read("echo.ts") };
 export const ECHO_FETCH = { "index.ts": read("echo-fetch.ts") };
 export const HELLO = { "index.ts": read("hello.ts") };
 
-/** Express and React in one file of about a megabyte, as a team would deploy after its own bundling. */
+/**
+ * Express and React in one file of about a megabyte, as a team would deploy after its own bundling.
+ */
 export async function pageSource(): Promise<Readonly<Record<string, string>>> {
   const result = await build({
     entryPoints: [fileURLToPath(new URL("functions/page.mjs", import.meta.url))],

@@ -1,6 +1,7 @@
 /**
- * Warm requests: bare `node:http` with the handler in the same process = 1.00, and the same work as functions behind
- * the gateway, in sandboxes, metered. All of one round run one after the other; ratios are taken within a round.
+ * Warm requests: bare `node:http` with the handler in the same process = 1.00, and the same work as
+ * functions behind the gateway, in sandboxes, metered. All of one round run one after the other;
+ * ratios are taken within a round.
  */
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -99,7 +100,9 @@ async function contest(
     }
   }
   const base = samples[0] ?? [];
-  return contestants.map(({ name }, index) => summarise(name, samples[index] ?? [], base, options));
+  return contestants.map(({ name }, index) =>
+    summarise({ name, ...options }, samples[index] ?? [], base),
+  );
 }
 
 async function measure(
@@ -113,10 +116,9 @@ async function measure(
 }
 
 function summarise(
-  name: string,
+  { name, connections }: { readonly name: string; readonly connections: number },
   samples: readonly Sample[],
   base: readonly Sample[],
-  { connections }: { readonly connections: number },
 ): WarmFigure {
   const of = (key: keyof Sample, from = samples): readonly number[] => from.map((one) => one[key]);
   return {

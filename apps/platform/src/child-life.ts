@@ -1,6 +1,6 @@
 /**
- * The life of one role's process as the supervisor sees it: started, ready, asked to leave, ended, started again with
- * growing pauses while it keeps failing. Pure; the supervisor performs.
+ * The life of one role's process as the supervisor sees it: started, ready, asked to leave, ended,
+ * started again with growing pauses while it keeps failing. Pure; the supervisor performs.
  */
 export type ChildLife =
   | { readonly kind: "starting"; readonly failures: number }

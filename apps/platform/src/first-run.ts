@@ -1,4 +1,6 @@
-/** What a person meets first: an example that answers, and the lines that say where everything is. */
+/**
+ * What a person meets first: an example that answers, and the lines that say where everything is.
+ */
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -15,7 +17,10 @@ const EXAMPLE = new URL("../../../examples/hello", import.meta.url);
 const CLI = new URL("../../../packages/cli/src/main.ts", import.meta.url);
 const DEPLOY_TIMEOUT_MS = 60_000;
 
-/** Deploys `examples/hello` as a user would, when there is no app at all. A failure is told, not fatal. */
+/**
+ * Deploys `examples/hello` as a user would, when there is no app at all. A failure is told, not
+ * fatal.
+ */
 export async function deployExample(
   options: Ports & { readonly config: PlatformConfig; readonly layout: Layout; readonly log: Log },
 ): Promise<void> {

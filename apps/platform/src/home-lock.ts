@@ -1,4 +1,7 @@
-/** One supervisor per home. The lock names a process by pid and start time, so that a stale one is recognised. */
+/**
+ * One supervisor per home. The lock names a process by pid and start time, so that a stale one is
+ * recognised.
+ */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { fail } from "./errors.ts";

@@ -1,6 +1,7 @@
 /**
- * What lies where under the platform's home. Directories that sandboxes mount are open to other uids (0755), because an
- * instance has a uid of its own; everything with secrets or state is closed (0700).
+ * What lies where under the platform's home. Directories that sandboxes mount are open to other
+ * uids (0755), because an instance has a uid of its own; everything with secrets or state is closed
+ * (0700).
  */
 import { chmodSync, mkdirSync } from "node:fs";
 import { homedir } from "node:os";

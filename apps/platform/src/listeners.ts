@@ -1,6 +1,6 @@
 /**
- * The listening sockets belong to the supervisor and outlive every role: a connection that arrives while a role is
- * being replaced waits in the socket's backlog, so none is refused.
+ * The listening sockets belong to the supervisor and outlive every role: a connection that arrives
+ * while a role is being replaced waits in the socket's backlog, so none is refused.
  */
 import { BoundSocket } from "node:net";
 import { fail } from "./errors.ts";

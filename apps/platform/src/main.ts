@@ -1,6 +1,6 @@
 /**
- * The one composition root. Without `--as-role` it is the supervisor; with it, one of the roles. Start order: ports,
- * then gateway, control and agent at once; stop order: gateway, agent, control.
+ * The one composition root. Without `--as-role` it is the supervisor; with it, one of the roles.
+ * Start order: ports, then gateway, control and agent at once; stop order: gateway, agent, control.
  */
 import { connect } from "node:net";
 import { fileURLToPath } from "node:url";
@@ -18,7 +18,7 @@ import { Supervisor } from "./supervisor.ts";
 
 const ROLES = { control: startControlRole, gateway: startGatewayRole, agent: startAgentRole };
 
-async function main(argv: readonly string[]): Promise<void> {
+async function run(argv: readonly string[]): Promise<void> {
   const [mark, role, id] = argv;
   if (mark === "--as-role" && (role === "control" || role === "gateway" || role === "agent")) {
     await runRole({ role, id: id ?? role }, ROLES[role]);
@@ -91,7 +91,7 @@ async function askSupervisor({ config, words }: Invocation): Promise<void> {
   if (answer !== "ok") process.exit(1);
 }
 
-main(process.argv.slice(2)).catch((error: unknown) => {
+run(process.argv.slice(2)).catch((error: unknown) => {
   const known = PlatformError.is(error) ? error : undefined;
   const { code, message, hint } = PlatformError.from(error);
   process.stderr.write(`skerry: ${message}\n${hint === "" ? "" : `  ${hint}\n`}`);

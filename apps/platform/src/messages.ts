@@ -1,4 +1,7 @@
-/** What supervisor and roles say to each other over process IPC; descriptors travel beside `instance`. */
+/**
+ * What supervisor and roles say to each other over process IPC; descriptors travel beside
+ * `instance`.
+ */
 import type { GatewayId } from "@skerry/base";
 import type { InstanceGrant } from "@skerry/contracts";
 

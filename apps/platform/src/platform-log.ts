@@ -1,4 +1,7 @@
-/** The platform's own log: JSON lines in a file for machines, warnings and errors in short on stderr for people. */
+/**
+ * The platform's own log: JSON lines in a file for machines, warnings and errors in short on stderr
+ * for people.
+ */
 import { appendFileSync, renameSync, statSync } from "node:fs";
 import { createLog, type Log, type LogLevel } from "@skerry/base";
 

@@ -1,4 +1,6 @@
-/** One child process with a role: its IPC channel, the listening socket it inherits, and its life. */
+/**
+ * One child process with a role: its IPC channel, the listening socket it inherits, and its life.
+ */
 import { spawn, type ChildProcess } from "node:child_process";
 import type { Socket } from "node:net";
 import { decideChild, type ChildEffect, type ChildEvent, type ChildLife } from "./child-life.ts";

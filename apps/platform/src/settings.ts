@@ -1,4 +1,7 @@
-/** Reads the platform's configuration once: defaults < file < environment < flags; every problem is told at once. */
+/**
+ * Reads the platform's configuration once: defaults < file < environment < flags; every problem is
+ * told at once.
+ */
 import { existsSync, readFileSync } from "node:fs";
 import { nearestWord } from "@skerry/base";
 import {
@@ -31,7 +34,8 @@ export function readSettings(
       return text === undefined || text === "" ? [] : [[key, typed(key, text)]];
     }),
   );
-  const home = String(flags["home"] ?? fromEnv["home"] ?? defaultHome());
+  const named = flags["home"] ?? fromEnv["home"];
+  const home = typeof named === "string" ? named : defaultHome();
   const merged = { ...readFile(layoutOf(home).configFile), ...fromEnv, ...flags, home };
   const config = Object.freeze(parseInput(platformConfig, merged, "platform configuration"));
   return { config, help, words };

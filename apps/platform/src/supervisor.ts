@@ -1,6 +1,7 @@
 /**
- * The supervisor: owns the listening sockets and the role processes, passes instances' links from agents to gateways,
- * and replaces a role without losing a request. It holds no state worth saving and does nothing per request.
+ * The supervisor: owns the listening sockets and the role processes, passes instances' links from
+ * agents to gateways, and replaces a role without losing a request. It holds no state worth saving
+ * and does nothing per request.
  */
 import { createServer, type Server, type Socket } from "node:net";
 import { chmodSync, rmSync } from "node:fs";

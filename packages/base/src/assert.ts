@@ -1,4 +1,6 @@
-/** A bug in the platform itself. Never caught except at the process edge, which logs it and exits. */
+/**
+ * A bug in the platform itself. Never caught except at the process edge, which logs it and exits.
+ */
 export class ProgrammerError extends Error {
   override name = "ProgrammerError";
 }

@@ -1,4 +1,7 @@
-/** A FIFO ring with a named capacity. `push` refuses instead of growing, so that overload is a decision. */
+/**
+ * A FIFO ring with a named capacity. `push` refuses instead of growing, so that overload is a
+ * decision.
+ */
 export class BoundedQueue<T> {
   readonly capacity: number;
   #items: T[] = [];

@@ -1,14 +1,23 @@
-/** Time is injected everywhere, so that simulations and tests run the same engines at their own pace. */
+/**
+ * Time is injected everywhere, so that simulations and tests run the same engines at their own
+ * pace.
+ */
 
 /** Stops a scheduled call; calling it twice or after the call ran does nothing. */
 export type Cancel = () => void;
 
 export interface Clock {
-  /** Milliseconds with fraction from an arbitrary origin; never goes back. For durations and deadlines. */
+  /**
+   * Milliseconds with fraction from an arbitrary origin; never goes back. For durations and
+   * deadlines.
+   */
   monotonicMs(): number;
   /** Milliseconds since the Unix epoch; may jump. For records shown to people. */
   wallMs(): number;
-  /** Calls `run` once, no earlier than after `delayMs`. Does not keep the program alive when `background` is set. */
+  /**
+   * Calls `run` once, no earlier than after `delayMs`. Does not keep the program alive when
+   * `background` is set.
+   */
   schedule(delayMs: number, run: () => void, options?: { readonly background?: boolean }): Cancel;
 }
 
@@ -41,7 +50,7 @@ export function delay(clock: Clock, delayMs: number, signal?: AbortSignalLike): 
     });
     const onAbort = (): void => {
       cancel();
-      reject(signal?.reason as Error);
+      reject(signal?.reason);
     };
     if (signal?.aborted === true) return onAbort();
     signal?.addEventListener("abort", onAbort, { once: true });

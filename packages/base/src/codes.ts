@@ -1,6 +1,7 @@
 /**
- * The closed set of error codes: gRPC's canonical names, with the one table from which the HTTP status and the
- * exit code of the CLI follow. Source: google.rpc.Code and its documented HTTP mapping; exit codes are ours.
+ * The closed set of error codes: gRPC's canonical names, with the one table from which the HTTP
+ * status and the exit code of the CLI follow. Source: google.rpc.Code and its documented HTTP
+ * mapping; exit codes are ours.
  */
 const CODE_TABLE = {
   CANCELLED: { httpStatus: 499, exitCode: 10 },

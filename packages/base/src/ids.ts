@@ -1,6 +1,7 @@
 /**
- * Ids need no coordination: a prefix that names the kind, then 128 bits. Resource ids are UUIDv7 bits in Crockford
- * base32, so that they sort by age; request ids are plain UUIDv7 text (RFC 9562 section 5.7).
+ * Ids need no coordination: a prefix that names the kind, then 128 bits. Resource ids are UUIDv7
+ * bits in Crockford base32, so that they sort by age; request ids are plain UUIDv7 text (RFC 9562
+ * section 5.7).
  */
 import type { Clock } from "./clock.ts";
 import type { Random } from "./random.ts";

@@ -1,4 +1,7 @@
-/** The candidate closest to `word` by edit distance, for "did you mean"; undefined when none is close. */
+/**
+ * The candidate closest to `word` by edit distance, for "did you mean"; undefined when none is
+ * close.
+ */
 export function nearestWord(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1;

@@ -1,7 +1,7 @@
 /**
- * The one class for operating errors. A reason is a stable, grep-able id declared in its package's `errors.ts` by
- * `defineReasons`; the message says what happened and why, the hint what to do. Internals stay in `cause`, which is
- * logged and never sent.
+ * The one class for operating errors. A reason is a stable, grep-able id declared in its package's
+ * `errors.ts` by `defineReasons`; the message says what happened and why, the hint what to do.
+ * Internals stay in `cause`, which is logged and never sent.
  */
 import { httpStatusOf, isErrorCode, type ErrorCode } from "./codes.ts";
 
@@ -69,7 +69,10 @@ export class PlatformError extends Error {
     return typeof value === "object" && value !== null && BRAND in value;
   }
 
-  /** Total: anything thrown becomes a PlatformError; what is unknown becomes `INTERNAL` with the cause kept. */
+  /**
+   * Total: anything thrown becomes a PlatformError; what is unknown becomes `INTERNAL` with the
+   * cause kept.
+   */
   static from(value: unknown): PlatformError {
     if (PlatformError.is(value)) return value;
     return new PlatformError({
@@ -126,7 +129,8 @@ export type ReasonFactory<T extends ReasonTable> = (<K extends keyof T & string>
 
 /**
  * Declares a package's reasons and returns its only error constructor:
- * `const fail = defineReasons({ FUNCTION_MISSING: {…} }); throw fail("FUNCTION_MISSING", { name })`.
+ * `const fail = defineReasons({ FUNCTION_MISSING: {…} }); throw fail("FUNCTION_MISSING", { name
+ * })`.
  */
 export function defineReasons<const T extends ReasonTable>(table: T): ReasonFactory<T> {
   const make = (

@@ -10,7 +10,10 @@ interface HostCrypto {
   readonly crypto: { getRandomValues(target: Uint8Array): Uint8Array };
 }
 
-/** Cryptographically strong bytes from the host, drawn in blocks because ids are made on the hot path. */
+/**
+ * Cryptographically strong bytes from the host, drawn in blocks because ids are made on the hot
+ * path.
+ */
 export function systemRandom(): Random {
   const { crypto } = globalThis as unknown as HostCrypto;
   const block = new Uint8Array(4096);

@@ -1,7 +1,7 @@
 /**
- * Takes in what gateways and agents have spooled: every round reads on from the kept positions, commits rows and
- * positions together and then removes what lies behind. Rounds follow quickly while there is something to take and
- * slow down when there is not.
+ * Takes in what gateways and agents have spooled: every round reads on from the kept positions,
+ * commits rows and positions together and then removes what lies behind. Rounds follow quickly
+ * while there is something to take and slow down when there is not.
  */
 import type { Cancel, Clock, Log } from "@skerry/base";
 import { LOCAL_PLACEMENT, type MeterRecord, type SpooledLogLine } from "@skerry/contracts";
@@ -37,7 +37,10 @@ const IDLE_PAUSE_MS = 100;
 const FAILED_PAUSE_MS = 1_000;
 const EXPIRE_EVERY_MS = 60_000;
 const EXPIRE_ROWS_MAX = 5_000;
-/** Pauses are this many times as long as the round before: what serves requests needs the machine more. */
+/**
+ * Pauses are this many times as long as the round before: what serves requests needs the machine
+ * more.
+ */
 const PAUSE_PER_ROUND = 4;
 const KINDS: readonly SpoolKind[] = ["meter", "logs"];
 

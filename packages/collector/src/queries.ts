@@ -16,7 +16,7 @@ const PAGE = 500;
 
 export class TelemetryQueries {
   readonly #store: Pick<Store, "call">;
-  #waiters: (() => void)[] = [];
+  readonly #waiters: (() => void)[] = [];
 
   constructor(store: Pick<Store, "call">) {
     this.#store = store;

@@ -1,6 +1,7 @@
 /**
- * The telemetry database: log lines and invocation records in one order, and how far each spool was taken in. Rows and
- * position are one commit, so a crash counts nothing twice and loses nothing. Imported again by the store's worker.
+ * The telemetry database: log lines and invocation records in one order, and how far each spool was
+ * taken in. Rows and position are one commit, so a crash counts nothing twice and loses nothing.
+ * Imported again by the store's worker.
  */
 import type { MeterRecord, Placement, SpooledLogLine } from "@skerry/contracts";
 import {
@@ -81,8 +82,9 @@ function* take(tx: Tx, found: Collected): TxStep<void> {
 }
 
 /**
- * Numbers everything by time: START before what the code wrote in that millisecond, END and REPORT after it. Clocks of
- * gateway and instance differ by fractions of a millisecond, hence END never comes before a line of its own request.
+ * Numbers everything by time: START before what the code wrote in that millisecond, END and REPORT
+ * after it. Clocks of gateway and instance differ by fractions of a millisecond, hence END never
+ * comes before a line of its own request.
  */
 function inOrder(
   found: Collected,

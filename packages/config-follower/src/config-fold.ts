@@ -1,6 +1,6 @@
 /**
- * The config log folded to its newest values. Applying an entry twice, or an older one late, changes nothing, so a
- * follower may be sent more than it asked for.
+ * The config log folded to its newest values. Applying an entry twice, or an older one late,
+ * changes nothing, so a follower may be sent more than it asked for.
  */
 import type { FunctionId, KeyId } from "@skerry/base";
 import {

@@ -1,6 +1,7 @@
 /**
- * A role's link to control: follows the config log, keeps the fold on disk, says what is in force and serves the
- * streams that control opens. When control is away the fold stays as it is and the link is tried again for ever.
+ * A role's link to control: follows the config log, keeps the fold on disk, says what is in force
+ * and serves the streams that control opens. When control is away the fold stays as it is and the
+ * link is tried again for ever.
  */
 import { connect } from "node:net";
 import { backoffMs, delay, type Cancel, type Clock, type Log, type Random } from "@skerry/base";
@@ -58,7 +59,10 @@ export class ConfigFollower {
   #saving: Promise<void> = Promise.resolve();
   #closed = false;
   #onFirstBatch: (() => void) | undefined;
-  /** Resolves once control has sent what is current; a role that has a snapshot need not wait for it. */
+  /**
+   * Resolves once control has sent what is current; a role that has a snapshot need not wait for
+   * it.
+   */
   readonly synchronised: Promise<void>;
 
   constructor(deps: FollowerDeps, options: FollowerOptions) {
@@ -78,8 +82,8 @@ export class ConfigFollower {
   }
 
   /**
-   * Waits until what is known is current, at most `waitMs`; whether it is then. A role that takes another's place must
-   * not serve from a snapshot that is older than what its predecessor serves.
+   * Waits until what is known is current, at most `waitMs`; whether it is then. A role that takes
+   * another's place must not serve from a snapshot that is older than what its predecessor serves.
    */
   async untilCurrent(waitMs: number): Promise<boolean> {
     const given = new AbortController();

@@ -1,10 +1,15 @@
-/** Keeps a folded config log on disk, replaced whole by rename, so that a restart serves without control. */
+/**
+ * Keeps a folded config log on disk, replaced whole by rename, so that a restart serves without
+ * control.
+ */
 import { existsSync, readFileSync } from "node:fs";
 import { open, rename } from "node:fs/promises";
 import { CONFIG_FORMAT, type ConfigSnapshot } from "@skerry/contracts";
 import { fail } from "./errors.ts";
 
-/** The snapshot at `path`; undefined when there is none or it is torn. Throws CONFIG_FORMAT_NEWER. */
+/**
+ * The snapshot at `path`; undefined when there is none or it is torn. Throws CONFIG_FORMAT_NEWER.
+ */
 export function readSnapshot(path: string): ConfigSnapshot | undefined {
   if (!existsSync(path)) return undefined;
   const snapshot = parse(readFileSync(path, "utf8"));

@@ -1,7 +1,7 @@
 /**
- * The config log: all that gateways and agents need to serve without control. Each entry replaces the value of its key
- * at a sequence number; a consumer that has seen number N asks for what came after. Consumers keep the folded log on
- * disk and serve from it when control is away.
+ * The config log: all that gateways and agents need to serve without control. Each entry replaces
+ * the value of its key at a sequence number; a consumer that has seen number N asks for what came
+ * after. Consumers keep the folded log on disk and serve from it when control is away.
  */
 import type { AccountId, AppId, FunctionId, KeyId, RevisionId } from "@skerry/base";
 import type { FunctionConfig, HandlerKind } from "./function-config.ts";

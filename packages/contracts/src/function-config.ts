@@ -1,6 +1,6 @@
 /**
- * The configuration of one function: the one schema from which types, docs, `skerry.yaml`, the API and its errors
- * follow. Changing any of it makes a new revision.
+ * The configuration of one function: the one schema from which types, docs, `skerry.yaml`, the API
+ * and its errors follow. Changing any of it makes a new revision.
  */
 import { z } from "zod";
 import { LIMITS } from "./limits.ts";
@@ -87,7 +87,9 @@ export type FunctionConfigInput = z.input<typeof functionConfig>;
 /** How the code takes requests; found when the built code is first loaded. */
 export type HandlerKind = "event" | "fetch";
 
-/** Concurrency that applies when the configuration names none. DESIGN: fetch handlers serve many. */
+/**
+ * Concurrency that applies when the configuration names none. DESIGN: fetch handlers serve many.
+ */
 export function concurrencyOf(config: FunctionConfig, kind: HandlerKind): number {
   return config.concurrency ?? (kind === "event" ? 1 : 100);
 }

@@ -1,4 +1,7 @@
-/** What can go wrong with one invocation, as callers see it. One table for gateway, agent and runtime. */
+/**
+ * What can go wrong with one invocation, as callers see it. One table for gateway, agent and
+ * runtime.
+ */
 import { defineReasons } from "@skerry/base";
 
 export const failFunction = defineReasons({

@@ -1,6 +1,9 @@
 /** Names on the gateway's public HTTP side. */
 export const GATEWAY_HEADERS = {
-  /** Request header: `event` invokes with the body as the event and answers with the bare result. Needs a key. */
+  /**
+   * Request header: `event` invokes with the body as the event and answers with the bare result.
+   * Needs a key.
+   */
   invoke: "x-skerry-invoke",
   /** Request header with a key, beside `authorization: Bearer`. Never passed on to the function. */
   key: "x-skerry-key",

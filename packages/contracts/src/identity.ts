@@ -1,6 +1,6 @@
 /**
- * Who asks, for what. `authorize` is the only place that decides; it is pure and denies by default. Every operation of
- * the API and every call through the gateway goes through it.
+ * Who asks, for what. `authorize` is the only place that decides; it is pure and denies by default.
+ * Every operation of the API and every call through the gateway goes through it.
  */
 import type { AccountId, KeyId } from "@skerry/base";
 import { z } from "zod";
@@ -62,8 +62,9 @@ const ALLOWED: Readonly<Record<Role, ReadonlySet<Action>>> = {
 };
 
 /**
- * True when `principal` may do `action` on `resource`. A key confined to apps may list apps (the answer is filtered
- * to its own) and read the platform's state, and otherwise only touch resources of its apps.
+ * True when `principal` may do `action` on `resource`. A key confined to apps may list apps (the
+ * answer is filtered to its own) and read the platform's state, and otherwise only touch resources
+ * of its apps.
  */
 export function authorize(principal: Principal, action: Action, resource: ResourceRef): boolean {
   if (principal.accountId !== resource.accountId) return false;

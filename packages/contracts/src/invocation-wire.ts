@@ -1,6 +1,7 @@
 /**
- * What travels on an instance's link: JSON heads of OPEN and REPLY. Agent and gateway are the initiators, the instance
- * the acceptor. Keys of the per-request heads are short, since they are written and read for every request.
+ * What travels on an instance's link: JSON heads of OPEN and REPLY. Agent and gateway are the
+ * initiators, the instance the acceptor. Keys of the per-request heads are short, since they are
+ * written and read for every request.
  */
 import type { ColdReason } from "./metering.ts";
 import type { HandlerKind } from "./function-config.ts";
@@ -95,7 +96,10 @@ export interface ArtefactManifest {
   readonly initFailure: { readonly name: string; readonly message: string } | null;
 }
 
-/** A log line as the runtime writes it to stdout: RS (0x1e), this as JSON, LF. Other lines are raw output. */
+/**
+ * A log line as the runtime writes it to stdout: RS (0x1e), this as JSON, LF. Other lines are raw
+ * output.
+ */
 export interface RuntimeLogLine {
   /** Wall milliseconds. */
   readonly t: number;

@@ -1,12 +1,14 @@
 /**
- * The metering record: one fixed-size record per invocation, appended by the gateway before the response leaves.
- * START, END and REPORT lines, bills and the cold-start anatomy are all read from it. Durations are whole
- * microseconds, saturating at 2^32 − 1 (71 minutes); integers are little-endian.
+ * The metering record: one fixed-size record per invocation, appended by the gateway before the
+ * response leaves. START, END and REPORT lines, bills and the cold-start anatomy are all read from
+ * it. Durations are whole microseconds, saturating at 2^32 − 1 (71 minutes); integers are
+ * little-endian. 120 bytes:
  *
- *   0 u8 format · 1 u8 outcome · 2 u8 cold reason · 3 u8 start kind · 4 u16 status · 6 u16 memory MiB · 8 f64 start wall ms
+ *   0 u8 format · 1 u8 outcome · 2 u8 cold reason · 3 u8 start kind · 4 u16 status
+ *   6 u16 memory MiB · 8 f64 start wall ms
  *   16 request id · 32 function id · 48 revision id · 64 instance id (16 bytes each, zero when none)
- *   80 u32 queue · 84 place · 88 boot · 92 code · 96 init · 100 handler · 104 u32 bytes in · 108 bytes out ·
- *   112 u32 billed µs · 116 u32 check (FNV-1a of bytes 0–115) — 120 bytes in all
+ *   80 u32 queue · 84 place · 88 boot · 92 code · 96 init · 100 handler
+ *   104 u32 bytes in · 108 bytes out · 112 u32 billed µs · 116 u32 check (FNV-1a of bytes 0–115)
  */
 import {
   idFromBytes,

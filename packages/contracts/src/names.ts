@@ -1,6 +1,8 @@
 import { z } from "zod";
 
-/** Lower-case DNS labels, because `FN.APP.localhost` is a URL of the function. RFC 1123 section 2.1. */
+/**
+ * Lower-case DNS labels, because `FN.APP.localhost` is a URL of the function. RFC 1123 section 2.1.
+ */
 const LABEL = /^[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?$/;
 const LABEL_RULE =
   "use 1–40 lower-case letters, digits and hyphens, begin with a letter, end with a letter or digit";

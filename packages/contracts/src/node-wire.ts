@@ -1,6 +1,7 @@
 /**
- * What travels between gateway and agent, and between both and control: JSON heads of streams and JSON notes over
- * links. The initiator of gateway–agent is the gateway; of gateway–control and agent–control never control.
+ * What travels between gateway and agent, and between both and control: JSON heads of streams and
+ * JSON notes over links. The initiator of gateway–agent is the gateway; of gateway–control and
+ * agent–control never control.
  */
 import type {
   FunctionId,
@@ -76,8 +77,9 @@ export interface InstanceExit {
 }
 
 /**
- * Gateway or agent → control: follow the config log. The reply head is WatchReply; its body never ends: JSON lines of
- * ConfigEntry in batches, each ended by an empty line. A batch comes into force as a whole; the first may be empty.
+ * Gateway or agent → control: follow the config log. The reply head is WatchReply; its body never
+ * ends: JSON lines of ConfigEntry in batches, each ended by an empty line. A batch comes into force
+ * as a whole; the first may be empty.
  */
 export interface WatchHead {
   readonly op: "watch";
@@ -86,7 +88,10 @@ export interface WatchHead {
 }
 
 export interface WatchReply {
-  /** The first batch is the whole log, because `after` is too far back or ahead: forget everything before. */
+  /**
+   * The first batch is the whole log, because `after` is too far back or ahead: forget everything
+   * before.
+   */
   readonly reset: boolean;
   /** The number that the first batch leads to. */
   readonly seq: number;
@@ -175,7 +180,10 @@ export interface SandboxView {
 export interface SpooledLogLine {
   readonly t: number;
   readonly l: "debug" | "info" | "warn" | "error";
-  /** stdout/stderr for raw output, console for lines the runtime tagged, platform for the agent's own remarks. */
+  /**
+   * stdout/stderr for raw output, console for lines the runtime tagged, platform for the agent's
+   * own remarks.
+   */
   readonly s: "console" | "stdout" | "stderr" | "platform";
   readonly f: FunctionId;
   readonly v: RevisionId;

@@ -1,6 +1,7 @@
 /**
- * Every operation of the control API as one row: method, path, what it needs permission for, and its schemas. Server,
- * SDK and documentation are read from this table, so none of them can drift from another.
+ * Every operation of the control API as one row: method, path, what it needs permission for, and
+ * its schemas. Server, SDK and documentation are read from this table, so none of them can drift
+ * from another.
  */
 import { z } from "zod";
 import type { Action } from "./identity.ts";

@@ -1,4 +1,7 @@
-/** The platform's configuration: one schema from which types, environment names, flags and docs follow. */
+/**
+ * The platform's configuration: one schema from which types, environment names, flags and docs
+ * follow.
+ */
 import { z } from "zod";
 
 export const platformConfig = z.strictObject({

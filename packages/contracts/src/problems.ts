@@ -1,4 +1,7 @@
-/** Turns a schema's findings into the platform's one error: every problem with its path, and the nearest known key. */
+/**
+ * Turns a schema's findings into the platform's one error: every problem with its path, and the
+ * nearest known key.
+ */
 import { defineReasons, nearestWord, type PlatformError } from "@skerry/base";
 import { z } from "zod";
 

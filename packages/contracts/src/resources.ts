@@ -110,8 +110,13 @@ export const deploymentResource = z.object({
 });
 export type DeploymentResource = z.infer<typeof deploymentResource>;
 
-/** What `getDeployment` compares while it waits: changes with every step of the deployment. For `waitQuery.state`. */
-export function deploymentMark(deployment: Pick<DeploymentResource, "state" | "functions">): string {
+/**
+ * What `getDeployment` compares while it waits: changes with every step of the deployment. For
+ * `waitQuery.state`.
+ */
+export function deploymentMark(
+  deployment: Pick<DeploymentResource, "state" | "functions">,
+): string {
   return `${deployment.state}/${deployment.functions.map(({ state }) => state).join(",")}`;
 }
 

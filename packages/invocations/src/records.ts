@@ -1,7 +1,7 @@
 /**
- * Invocation records as rows: what the gateways metered, taken in from their spools. Fragments like telemetry's log
- * lines; control composes both. A record is kept under its request id, so taking the same bytes in twice changes
- * nothing and nothing is counted twice.
+ * Invocation records as rows: what the gateways metered, taken in from their spools. Fragments like
+ * telemetry's log lines; control composes both. A record is kept under its request id, so taking
+ * the same bytes in twice changes nothing and nothing is counted twice.
  */
 import type { MeterRecord, Placement } from "@skerry/contracts";
 import type { Tx, TxStep } from "@skerry/store";
@@ -143,7 +143,9 @@ export function* selectRecords(tx: Tx, selection: RecordSelection): TxStep<reado
   );
 }
 
-/** Records of a function whose START or END lies after a place in its log, in order of their END. */
+/**
+ * Records of a function whose START or END lies after a place in its log, in order of their END.
+ */
 export function* selectRecordsAfter(
   tx: Tx,
   selection: {

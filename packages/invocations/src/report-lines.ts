@@ -1,4 +1,6 @@
-/** The START, END and REPORT lines of an invocation, rendered from its record when a log is read. */
+/**
+ * The START, END and REPORT lines of an invocation, rendered from its record when a log is read.
+ */
 import type { RecordRow } from "./records.ts";
 
 export interface ReportLine {

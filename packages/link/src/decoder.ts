@@ -1,6 +1,7 @@
 /**
- * Cuts a byte stream into frames. Whole frames inside one chunk are handed on without a copy; only a frame that spans
- * chunks is gathered. Memory is bounded by one frame: a length past the limit is refused before anything is gathered.
+ * Cuts a byte stream into frames. Whole frames inside one chunk are handed on without a copy; only
+ * a frame that spans chunks is gathered. Memory is bounded by one frame: a length past the limit is
+ * refused before anything is gathered.
  */
 import { HEADER_BYTES, LINK_LIMITS, readU32, type Frame } from "./frames.ts";
 
@@ -19,7 +20,7 @@ export class FrameDecoder {
     start: 0,
     end: 0,
   };
-  #header = new Uint8Array(HEADER_BYTES);
+  readonly #header = new Uint8Array(HEADER_BYTES);
   #headerBytes = 0;
   #payload: Uint8Array | undefined;
   #payloadBytes = 0;
@@ -28,7 +29,10 @@ export class FrameDecoder {
     this.#onFrame = onFrame;
   }
 
-  /** Feeds one chunk. Returns a fault when the peer is not speaking the protocol; the decoder is then unusable. */
+  /**
+   * Feeds one chunk. Returns a fault when the peer is not speaking the protocol; the decoder is
+   * then unusable.
+   */
   push(chunk: Uint8Array): DecodeFault | undefined {
     let at = 0;
     if (this.#headerBytes > 0 || this.#payload !== undefined) {

@@ -3,9 +3,10 @@
  *
  *   u32 payload bytes · u8 type · u8 flags · u16 channel · u32 stream · payload
  *
- * The channel names the instance when one pipe carries the frames of many (0 on an instance's own pipe). OPEN carries
- * `u32 remaining ms (0 = none) · u32 head bytes · head · body`, REPLY `u32 head bytes · head · body`; the body of
- * both counts against the stream's credit like DATA. Heads are UTF-8 text whose meaning belongs to the users.
+ * The channel names the instance when one pipe carries the frames of many (0 on an instance's own
+ * pipe). OPEN carries `u32 remaining ms (0 = none) · u32 head bytes · head · body`, REPLY `u32 head
+ * bytes · head · body`; the body of both counts against the stream's credit like DATA. Heads are
+ * UTF-8 text whose meaning belongs to the users.
  */
 export const FrameType = {
   HELLO: 1,
@@ -53,7 +54,9 @@ export interface Frame {
   flags: number;
   channel: number;
   stream: number;
-  /** Payload inside `bytes` from `start` to `end`; valid for as long as the caller keeps `bytes`. */
+  /**
+   * Payload inside `bytes` from `start` to `end`; valid for as long as the caller keeps `bytes`.
+   */
   bytes: Uint8Array;
   start: number;
   end: number;

@@ -230,12 +230,12 @@ test("a parked acceptor keeps silent until a new initiator says HELLO on the sam
       },
     },
   );
-  const open = (): Link =>
+  const take = (): Link =>
     new Link(
       { pipe: near, clock, text, scheduleFlush },
       { side: "initiator", peer: "instance", hello: {} },
     );
-  const first = open();
+  const first = take();
   first.open("one", { end: true }, recording());
   await settle();
   opened[0]?.stream.reply("ok", undefined, true);

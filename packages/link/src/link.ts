@@ -1,10 +1,11 @@
 /**
- * A link: one byte pipe that carries many streams both ways. The initiator says HELLO first and may open streams at
- * once; the acceptor is silent until it is spoken to. A quiet link can be parked: the acceptor then keeps silent until
- * a new peer says HELLO on the same pipe, which is how an instance changes hands between processes. Whoever breaks a
- * rule of the protocol is cut off; frames of streams that just ended here are expected and skipped.
+ * A link: one byte pipe that carries many streams both ways. The initiator says HELLO first and may
+ * open streams at once; the acceptor is silent until it is spoken to. A quiet link can be parked:
+ * the acceptor then keeps silent until a new peer says HELLO on the same pipe, which is how an
+ * instance changes hands between processes. Whoever breaks a rule of the protocol is cut off;
+ * frames of streams that just ended here are expected and skipped.
  */
-import { assert, PlatformError, type Cancel, type Clock } from "@skerry/base";
+import { assert, type PlatformError, type Cancel, type Clock } from "@skerry/base";
 import { FrameDecoder } from "./decoder.ts";
 import { fail } from "./errors.ts";
 import {
@@ -17,7 +18,7 @@ import {
   type Frame,
 } from "./frames.ts";
 import type { BytePipe, ScheduleFlush, TextPort } from "./ports.ts";
-import { LinkStream, type StreamHandler } from "./stream.ts";
+import { LinkStream, type OpenRequest, type StreamHandler } from "./stream.ts";
 import { FrameWriter } from "./writer.ts";
 
 /** What each side tells the other at the start; a flat record of facts such as role and build. */
@@ -73,7 +74,7 @@ export class Link {
   #parked = false;
   #onParked: (() => void) | undefined;
   #closedWith: PlatformError | undefined;
-  #cancelHelloTimer: Cancel | undefined;
+  readonly #cancelHelloTimer: Cancel | undefined;
   #cancelPing: Cancel | undefined;
   /** What to call for each PONG that is to come, in order. */
   readonly #pongs: (() => void)[] = [];
@@ -109,18 +110,11 @@ export class Link {
   }
 
   /**
-   * Opens a stream. Throws LINK_CLOSED or LINK_STREAMS_EXHAUSTED when it cannot; nothing was sent then. `remainingMs`
-   * tells the peer how long the answer is waited for; enforcing it is the caller's part.
+   * Opens a stream. Throws LINK_CLOSED or LINK_STREAMS_EXHAUSTED when it cannot; nothing was sent
+   * then. `remainingMs` tells the peer how long the answer is waited for; enforcing it is the
+   * caller's part.
    */
-  open(
-    head: string,
-    request: {
-      readonly remainingMs?: number;
-      readonly body?: Uint8Array;
-      readonly end: boolean;
-    },
-    handler: StreamHandler,
-  ): LinkStream {
+  open(head: string, request: OpenRequest, handler: StreamHandler): LinkStream {
     if (this.#closedWith !== undefined) throw this.#closedWith;
     assert(!this.#parked, "a parked link opens no stream");
     if (this.#streams.size >= LINK_LIMITS.streamsMax) {
@@ -132,7 +126,7 @@ export class Link {
     const stream = new LinkStream(this.#nextId, this, handler);
     this.#nextId += 2;
     this.#streams.set(stream.id, stream);
-    stream.sendOpen(head, request.remainingMs ?? 0, request.body, request.end);
+    stream.sendOpen(head, request);
     return stream;
   }
 
@@ -147,7 +141,10 @@ export class Link {
     this.writer.frame({ type: FrameType.NOTE, flags: 0, stream: 0, text });
   }
 
-  /** Asks for a sign of life: `onPong` runs once when the peer has answered, and never when the link closes first. */
+  /**
+   * Asks for a sign of life: `onPong` runs once when the peer has answered, and never when the link
+   * closes first.
+   */
   ping(onPong: () => void): void {
     if (this.#closedWith !== undefined || this.#parked) return;
     this.#pongs.push(onPong);
@@ -155,8 +152,9 @@ export class Link {
   }
 
   /**
-   * Asks the acceptor to be silent until a new peer speaks; resolves when the pipe may be handed over. The link must
-   * have no stream. Afterwards this object is of no use; it no longer reacts to the pipe.
+   * Asks the acceptor to be silent until a new peer speaks; resolves when the pipe may be handed
+   * over. The link must have no stream. Afterwards this object is of no use; it no longer reacts to
+   * the pipe.
    */
   async park(): Promise<void> {
     if (this.#closedWith !== undefined) throw this.#closedWith;

@@ -1,4 +1,7 @@
-/** What a link needs from its surroundings. Nothing here is Node's, so a link also runs in a browser or a simulation. */
+/**
+ * What a link needs from its surroundings. Nothing here is Node's, so a link also runs in a browser
+ * or a simulation.
+ */
 
 /** An ordered, reliable byte pipe: a socketpair, a TCP or TLS socket, or a double in a test. */
 export interface BytePipe {
@@ -19,9 +22,15 @@ export interface PipeListener {
   onClosed(cause?: unknown): void;
 }
 
-/** UTF-8 conversion. Injected, because a host's own routines are several times faster than the portable ones. */
+/**
+ * UTF-8 conversion. Injected, because a host's own routines are several times faster than the
+ * portable ones.
+ */
 export interface TextPort {
-  /** Writes `text` at `offset`; the caller has made room for `3 * text.length` bytes. Returns bytes written. */
+  /**
+   * Writes `text` at `offset`; the caller has made room for `3 * text.length` bytes. Returns bytes
+   * written.
+   */
   write(target: Uint8Array, text: string, offset: number): number;
   read(source: Uint8Array, start: number, end: number): string;
 }

@@ -1,6 +1,6 @@
 /**
- * Fits a Node-like socket and Buffer to the link's ports without importing Node: both are described by the few
- * members that are used, so that this package still loads anywhere.
+ * Fits a Node-like socket and Buffer to the link's ports without importing Node: both are described
+ * by the few members that are used, so that this package still loads anywhere.
  */
 import type { BytePipe, PipeListener, TextPort } from "./ports.ts";
 
@@ -67,7 +67,10 @@ export interface BufferHost {
   from(buffer: ArrayBufferLike, byteOffset: number, length: number): BufferLike;
 }
 
-/** UTF-8 by Node's Buffer. Views are cached for the slab in use, which every frame of many turns shares. */
+/**
+ * UTF-8 by Node's Buffer. Views are cached for the slab in use, which every frame of many turns
+ * shares.
+ */
 export function bufferText(host: BufferHost): TextPort {
   const viewOf = (bytes: Uint8Array): BufferLike =>
     host.from(bytes.buffer, bytes.byteOffset, bytes.length);

@@ -1,12 +1,16 @@
 /**
- * One stream of a link: a head and a body each way, half-closed separately. Credit bounds what is under way: a sender
- * may not pass what the receiver granted, and a receiver grants as its consumer takes the bytes away.
+ * One stream of a link: a head and a body each way, half-closed separately. Credit bounds what is
+ * under way: a sender may not pass what the receiver granted, and a receiver grants as its consumer
+ * takes the bytes away.
  */
 import { assert, type PlatformError } from "@skerry/base";
 import { FLAG_END, FrameType, LINK_LIMITS } from "./frames.ts";
 import type { FrameWriter } from "./writer.ts";
 
-/** Receives what the peer says on one stream. No call comes after `onFailed` or after both sides have ended. */
+/**
+ * Receives what the peer says on one stream. No call comes after `onFailed` or after both sides
+ * have ended.
+ */
 export interface StreamHandler {
   /** The answer's head and the first part of its body. Only on the side that opened the stream. */
   onReply(head: string, body: Uint8Array, end: boolean): void;
@@ -15,6 +19,15 @@ export interface StreamHandler {
   onWritable(): void;
   /** The peer cancelled or the link closed. */
   onFailed(error: PlatformError): void;
+}
+
+/** What the opener of a stream sends at once. */
+export interface OpenRequest {
+  /** How long the answer is waited for; none when absent. */
+  readonly remainingMs?: number;
+  readonly body?: Uint8Array;
+  /** Nothing follows. */
+  readonly end: boolean;
 }
 
 /** What the stream tells its link. */
@@ -52,8 +65,10 @@ export class LinkStream {
   }
 
   /** Sends OPEN. Only the link calls this, once. */
-  sendOpen(head: string, remainingMs: number, body: Uint8Array | undefined, end: boolean): void {
-    this.#sendHead(FrameType.OPEN, [Math.max(0, Math.ceil(remainingMs))], head, body, end);
+  sendOpen(head: string, request: OpenRequest): void {
+    const { remainingMs = 0, body, end } = request;
+    const words = [Math.max(0, Math.ceil(remainingMs))];
+    this.#sendHead({ type: FrameType.OPEN, words, head }, body, end);
   }
 
   /** Answers a stream that the peer opened. At most once; does nothing after the stream closed. */
@@ -61,7 +76,7 @@ export class LinkStream {
     if (this.#closed) return false;
     assert(!this.#replied, "a stream is answered once");
     this.#replied = true;
-    return this.#sendHead(FrameType.REPLY, undefined, head, body, end);
+    return this.#sendHead({ type: FrameType.REPLY, head }, body, end);
   }
 
   /** Sends part of the body. False: keep the next part until `onWritable`. */
@@ -78,7 +93,10 @@ export class LinkStream {
     this.pump();
   }
 
-  /** Gives the stream up on both sides; the peer's handler gets `onFailed`. Ours gets no further call. */
+  /**
+   * Gives the stream up on both sides; the peer's handler gets `onFailed`. Ours gets no further
+   * call.
+   */
   cancel(why: string): void {
     if (this.#closed) return;
     this.#owner.writer.frame({ type: FrameType.CANCEL, flags: 0, stream: this.id, text: why });
@@ -174,9 +192,7 @@ export class LinkStream {
   }
 
   #sendHead(
-    type: FrameType,
-    words: readonly number[] | undefined,
-    head: string,
+    frame: { readonly type: FrameType; readonly words?: readonly number[]; readonly head: string },
     body: Uint8Array | undefined,
     end: boolean,
   ): boolean {
@@ -185,11 +201,11 @@ export class LinkStream {
     const last = end && first === whole.length;
     this.#sendCredit -= first;
     this.#owner.writer.frame({
-      type,
+      type: frame.type,
       flags: last ? FLAG_END : 0,
       stream: this.id,
-      ...(words === undefined ? {} : { words }),
-      text: head,
+      words: frame.words,
+      text: frame.head,
       lengthBeforeText: true,
       body: first === whole.length ? whole : whole.subarray(0, first),
     });

@@ -1,6 +1,7 @@
 /**
- * Gathers the frames of one turn into as few pipe writes as possible. Small frames are copied into a slab that is
- * handed to the pipe whole; bodies of `copyBytesMax` and more travel as their own write, without a copy.
+ * Gathers the frames of one turn into as few pipe writes as possible. Small frames are copied into
+ * a slab that is handed to the pipe whole; bodies of `copyBytesMax` and more travel as their own
+ * write, without a copy.
  */
 import { HEADER_BYTES, writeU32 } from "./frames.ts";
 import type { BytePipe, ScheduleFlush, TextPort } from "./ports.ts";
@@ -13,7 +14,7 @@ export interface FrameFields {
   readonly flags: number;
   readonly stream: number;
   /** Leading u32 values of the payload. */
-  readonly words?: readonly number[];
+  readonly words?: readonly number[] | undefined;
   /** UTF-8 text after the words, itself preceded by its length as u32 when `lengthBeforeText`. */
   readonly text?: string;
   readonly lengthBeforeText?: boolean;
@@ -29,7 +30,10 @@ export class FrameWriter {
   #start = 0;
   #at = 0;
   #scheduled = false;
-  /** The pipe asked to wait; bodies do, heads and control frames are small and bounded by the streams. */
+  /**
+   * The pipe asked to wait; bodies do, heads and control frames are small and bounded by the
+   * streams.
+   */
   congested = false;
 
   constructor(pipe: BytePipe, text: TextPort, schedule: ScheduleFlush) {
@@ -38,7 +42,10 @@ export class FrameWriter {
     this.#schedule = schedule;
   }
 
-  /** Appends one frame; it leaves at the end of this turn. Returns the size of its head text in bytes. */
+  /**
+   * Appends one frame; it leaves at the end of this turn. Returns the size of its head text in
+   * bytes.
+   */
   frame(fields: FrameFields): number {
     const { words, text, body } = fields;
     const wordBytes = words === undefined ? 0 : words.length * 4;

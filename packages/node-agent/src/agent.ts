@@ -1,6 +1,7 @@
 /**
- * The node agent: starts sandboxes, turns them into instances of revisions, gives their links to gateways, limits,
- * rests and ends them, and builds artefacts. It serves from the folded config log alone; control may be away.
+ * The node agent: starts sandboxes, turns them into instances of revisions, gives their links to
+ * gateways, limits, rests and ends them, and builds artefacts. It serves from the folded config log
+ * alone; control may be away.
  */
 import type { FunctionId, GatewayId } from "@skerry/base";
 import type {
@@ -28,8 +29,8 @@ export interface Agent {
   /** The config changed: provisioned instances are brought up to what it says. */
   configChanged(): void;
   /**
-   * Starts no more instances, asks gateways to replace theirs elsewhere, and resolves when none is left or the
-   * deadline has passed.
+   * Starts no more instances, asks gateways to replace theirs elsewhere, and resolves when none is
+   * left or the deadline has passed.
    */
   drain(deadlineMs: number): Promise<void>;
   /** Ends every instance; resolves when nothing of them is left. */

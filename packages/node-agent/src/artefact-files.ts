@@ -1,7 +1,8 @@
 /**
- * Puts a revision's artefact where an instance sees it. A blank was born with an empty directory bound read-only at
- * `/code`; its files appear there as hard links. An artefact of many files, or on another disk, is not worth that: its
- * directory is mounted whole into a sandbox that starts fresh.
+ * Puts a revision's artefact where an instance sees it. A blank was born with an empty directory
+ * bound read-only at `/code`; its files appear there as hard links. An artefact of many files, or
+ * on another disk, is not worth that: its directory is mounted whole into a sandbox that starts
+ * fresh.
  */
 import { linkSync, mkdirSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";

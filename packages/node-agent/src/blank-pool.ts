@@ -1,7 +1,7 @@
 /**
- * Which blanks are kept. A blank is a resting sandbox that holds a runtime and has seen no user; pools are keyed by
- * what a blank cannot change later, and a pool is hot once something was started from its key. Decided purely: the
- * shell starts and kills what `decidePool` says.
+ * Which blanks are kept. A blank is a resting sandbox that holds a runtime and has seen no user;
+ * pools are keyed by what a blank cannot change later, and a pool is hot once something was started
+ * from its key. Decided purely: the shell starts and kills what `decidePool` says.
  */
 
 /** Everything a blank is born with. */

@@ -1,4 +1,6 @@
-/** The shell around `decidePool`: holds the resting blanks, starts and discards what was decided. */
+/**
+ * The shell around `decidePool`: holds the resting blanks, starts and discards what was decided.
+ */
 import type { Cancel, Clock, IdSource, Log } from "@skerry/base";
 import {
   decidePool,
@@ -20,7 +22,10 @@ export interface BlanksDeps {
 }
 
 const TICK_MS = 5_000;
-/** A refill spawns, which blocks this loop for some milliseconds: the start that took the blank goes first. */
+/**
+ * A refill spawns, which blocks this loop for some milliseconds: the start that took the blank goes
+ * first.
+ */
 const REFILL_DELAY_MS = 25;
 
 export class Blanks {
@@ -28,7 +33,7 @@ export class Blanks {
   readonly #policy: PoolPolicy;
   readonly #ready = new Map<string, RuntimeProcess[]>();
   #state: PoolState = new Map();
-  #pending = new Set<Promise<void>>();
+  readonly #pending = new Set<Promise<void>>();
   #cancelTick: Cancel;
   #closed = false;
 
@@ -38,7 +43,10 @@ export class Blanks {
     this.#cancelTick = this.#scheduleTick();
   }
 
-  /** Claims a blank and wakes it; undefined when none is ready. Either way the pool is hot from now on. */
+  /**
+   * Claims a blank and wakes it; undefined when none is ready. Either way the pool is hot from now
+   * on.
+   */
   take(key: PoolKey): RuntimeProcess | undefined {
     const blank = this.#ready.get(poolKeyText(key))?.shift();
     blank?.sandbox.resume();

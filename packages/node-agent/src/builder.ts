@@ -1,8 +1,8 @@
 /**
- * The build step: source in, artefact out, both steps inside a sandbox without network. First esbuild makes one bundle;
- * then a fresh runtime loads it once, which tells the kind of handler and yields V8's code cache of what loading
- * compiled. Handlers are never called. The artefact depends on source, recipe and runtime build alone and can be made
- * again at any time.
+ * The build step: source in, artefact out, both steps inside a sandbox without network. First
+ * esbuild makes one bundle; then a fresh runtime loads it once, which tells the kind of handler and
+ * yields V8's code cache of what loading compiled. Handlers are never called. The artefact depends
+ * on source, recipe and runtime build alone and can be made again at any time.
  */
 import { existsSync } from "node:fs";
 import {
@@ -155,7 +155,10 @@ export class Builder {
     return loaded.initFailure;
   }
 
-  /** CommonJS first, because V8 keeps a code cache for it; modules that await at top level stay modules. */
+  /**
+   * CommonJS first, because V8 keeps a code cache for it; modules that await at top level stay
+   * modules.
+   */
   async #bundle(job: {
     readonly source: string;
     readonly entry: string;

@@ -1,6 +1,7 @@
 /**
- * Where gateways reach the agent: a unix socket that speaks link. A gateway asks for instances and says when one may
- * rest, run or go; when it leaves, what nobody took over within a short grace is ended.
+ * Where gateways reach the agent: a unix socket that speaks link. A gateway asks for instances and
+ * says when one may rest, run or go; when it leaves, what nobody took over within a short grace is
+ * ended.
  */
 import { createServer, type Server, type Socket } from "node:net";
 import { chmodSync, rmSync } from "node:fs";

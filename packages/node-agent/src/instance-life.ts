@@ -1,4 +1,7 @@
-/** The life of an instance as its agent sees it. Pure and total: an event that does not fit changes nothing. */
+/**
+ * The life of an instance as its agent sees it. Pure and total: an event that does not fit changes
+ * nothing.
+ */
 import { unreachable, type GatewayId } from "@skerry/base";
 
 export type InstanceLife =

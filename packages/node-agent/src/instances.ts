@@ -1,7 +1,7 @@
 /**
- * Every instance of this node: starts them, holds the functions' limits, carries out what their gateways ask and tells
- * them how an instance ended. The count of a function includes starts under way, so the limit holds however many
- * gateways ask at once and also while control is away.
+ * Every instance of this node: starts them, holds the functions' limits, carries out what their
+ * gateways ask and tells them how an instance ended. The count of a function includes starts under
+ * way, so the limit holds however many gateways ask at once and also while control is away.
  */
 import { PlatformError, type FunctionId, type GatewayId, type InstanceId } from "@skerry/base";
 import {
@@ -130,7 +130,10 @@ export class Instances {
     }
   }
 
-  /** Something a gateway or an operator asks of one instance; unknown ids are instances that just ended. */
+  /**
+   * Something a gateway or an operator asks of one instance; unknown ids are instances that just
+   * ended.
+   */
   ask(instanceId: InstanceId, event: InstanceEvent): boolean {
     const instance = this.#live.get(instanceId);
     if (instance === undefined) return false;
@@ -346,7 +349,9 @@ export class Instances {
   }
 }
 
-/** V8 ends itself when its heap is full; that is memory running out as much as the kernel's kill is. */
+/**
+ * V8 ends itself when its heap is full; that is memory running out as much as the kernel's kill is.
+ */
 function exitOf(exit: SandboxExit, process: RuntimeProcess): InstanceExit {
   const heapDeath = process.collector.tail.some((line) => HEAP_DEATH.test(line));
   return {

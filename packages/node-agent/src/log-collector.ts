@@ -1,7 +1,8 @@
 /**
- * Reads what one instance prints and writes it to the agent's log spool. Lines that the runtime marked carry level and
- * request id; everything else is raw output and says only which instance wrote it. Bounded throughout: a line is cut,
- * and an instance that prints more than its share has lines dropped and counted, never the neighbours'.
+ * Reads what one instance prints and writes it to the agent's log spool. Lines that the runtime
+ * marked carry level and request id; everything else is raw output and says only which instance
+ * wrote it. Bounded throughout: a line is cut, and an instance that prints more than its share has
+ * lines dropped and counted, never the neighbours'.
  */
 import type { Readable } from "node:stream";
 import type { Clock, InstanceId } from "@skerry/base";

@@ -1,4 +1,7 @@
-/** How many instances must be started so that every function has those it is promised. Pure and level-triggered. */
+/**
+ * How many instances must be started so that every function has those it is promised. Pure and
+ * level-triggered.
+ */
 import type { FunctionId } from "@skerry/base";
 import type { ConfigView, RevisionRef } from "./ports.ts";
 
@@ -16,7 +19,10 @@ export function missingProvisioned(
   return missing;
 }
 
-/** Waits longer after each failure in a row, so that code that cannot start does not eat the machine. */
+/**
+ * Waits longer after each failure in a row, so that code that cannot start does not eat the
+ * machine.
+ */
 export function provisionRetryMs(failures: number): number {
   return Math.min(60_000, 500 * 2 ** Math.min(failures, 10));
 }

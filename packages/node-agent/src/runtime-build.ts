@@ -1,7 +1,8 @@
 /**
- * A runtime build: one Node binary and one bundle of the instance runtime, laid down once under the platform's home
- * where every sandbox mounts the same inodes, so that their pages are shared. The id names the exact pair: a revision
- * keeps the build it was made with, and V8 code caches are valid for one build only.
+ * A runtime build: one Node binary and one bundle of the instance runtime, laid down once under the
+ * platform's home where every sandbox mounts the same inodes, so that their pages are shared. The
+ * id names the exact pair: a revision keeps the build it was made with, and V8 code caches are
+ * valid for one build only.
  */
 import { createHash } from "node:crypto";
 import { constants, copyFileSync, existsSync } from "node:fs";

@@ -1,11 +1,12 @@
 /**
- * One sandbox with a runtime in it, from spawn until its link is handed to a gateway: first a blank that anyone may
- * still claim, after `specialise` an instance of one revision. Knows nothing of pools, limits or gateways.
+ * One sandbox with a runtime in it, from spawn until its link is handed to a gateway: first a blank
+ * that anyone may still claim, after `specialise` an instance of one revision. Knows nothing of
+ * pools, limits or gateways.
  */
 import { mkdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { PlatformError, type Clock, type InstanceId, type Log } from "@skerry/base";
+import { type PlatformError, type Clock, type InstanceId, type Log } from "@skerry/base";
 import { nodeFlags } from "@skerry/instance-runtime";
 import { bufferText, Link, socketPipe, type SocketPipe } from "@skerry/link";
 import type { Sandbox, SandboxDriver, SandboxMount } from "@skerry/sandbox";
@@ -56,7 +57,10 @@ export interface RuntimeProcess {
   destroy(): Promise<void>;
 }
 
-/** Starts a runtime and waits until it has said HELLO. Throws INSTANCE_START_FAILED; nothing is left then. */
+/**
+ * Starts a runtime and waits until it has said HELLO. Throws INSTANCE_START_FAILED; nothing is left
+ * then.
+ */
 export async function startRuntimeProcess(
   deps: RuntimeProcessDeps,
   options: RuntimeProcessOptions,

@@ -1,20 +1,9 @@
 /**
- * The typed client of the control API: one method for each row of the operations table, so that neither can drift from
- * the other, and `invoke` for calling functions through the gateway.
+ * The typed client of the control API: one method for each row of the operations table, so that
+ * neither can drift from the other, and `invoke` for calling functions through the gateway.
  */
-import {
-  createIdSource,
-  systemClock,
-  systemRandom,
-  type Clock,
-  type Random,
-} from "@skerry/base";
-import {
-  GATEWAY_HEADERS,
-  OPERATIONS,
-  type Operation,
-  type OperationName,
-} from "@skerry/contracts";
+import { createIdSource, systemClock, systemRandom, type Clock, type Random } from "@skerry/base";
+import { GATEWAY_HEADERS, OPERATIONS, type Operation, type OperationName } from "@skerry/contracts";
 import { fail } from "./errors.ts";
 import { send, type HttpDeps, type RequestBody } from "./http.ts";
 import type { Client, CallOptions, Invoked } from "./types.ts";
@@ -34,10 +23,13 @@ interface Context extends HttpDeps {
   freshKey(): string;
 }
 
-/** What a method of the client is called with; the types of `Client` say which parts an operation has. */
+/**
+ * What a method of the client is called with; the types of `Client` say which parts an operation
+ * has.
+ */
 interface LooseArgs extends CallOptions {
   readonly params?: Readonly<Record<string, string>>;
-  readonly query?: Readonly<Record<string, unknown>>;
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>;
   readonly body?: unknown;
   readonly archive?: RequestBody;
 }
@@ -130,7 +122,7 @@ async function* lines(answer: Promise<Response>): AsyncGenerator<unknown, void, 
   if (response.body === null) return;
   const decoder = new TextDecoder();
   let rest = "";
-  for await (const chunk of response.body) {
+  for await (const chunk of response.body as ReadableStream<Uint8Array>) {
     const parts = (rest + decoder.decode(chunk, { stream: true })).split("\n");
     rest = parts.pop() ?? "";
     for (const line of parts) if (line !== "") yield JSON.parse(line);

@@ -1,4 +1,7 @@
-/** One request of the API: headers, errors in their one shape, and a bounded retry where repeating is safe. */
+/**
+ * One request of the API: headers, errors in their one shape, and a bounded retry where repeating
+ * is safe.
+ */
 import { backoffMs, delay, PlatformError, type Clock, type Random } from "@skerry/base";
 import { fail } from "./errors.ts";
 
@@ -51,7 +54,7 @@ async function sendOnce(deps: HttpDeps, request: HttpRequest): Promise<Response>
       redirect: "manual",
       ...(body === undefined ? {} : { body, duplex: "half" }),
       ...(signal === undefined ? {} : { signal }),
-    } as RequestInit);
+    });
   } catch (error) {
     if (signal?.aborted === true) throw error;
     throw fail("PLATFORM_UNREACHABLE", { url: new URL(url).origin, why: whyOf(error) }, error);

@@ -1,4 +1,7 @@
-/** `.skerryignore`: one pattern a line, as in .gitignore but for negation: `*`, `**`, `?`, a leading or trailing `/`. */
+/**
+ * `.skerryignore`: one pattern a line, as in .gitignore but for negation: `*`, `**`, `?`, a leading
+ * or trailing `/`.
+ */
 
 /** Never part of a source, whatever a project says. */
 const ALWAYS = [".git/", ".skerry/", ".skerryignore", ".DS_Store"];

@@ -1,6 +1,7 @@
 /**
- * Packs a folder as the source of a function: the same files give the same digest and the same bytes on every machine.
- * Only regular files count; a link inside the folder counts as what it leads to, one that leads out is refused.
+ * Packs a folder as the source of a function: the same files give the same digest and the same
+ * bytes on every machine. Only regular files count; a link inside the folder counts as what it
+ * leads to, one that leads out is refused.
  */
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync, readFileSync, realpathSync } from "node:fs";
@@ -30,7 +31,8 @@ interface FoundFile {
 
 /** Reads a folder. Throws SOURCE_UNREADABLE or SOURCE_TOO_LARGE; nothing was sent anywhere then. */
 export async function packFolder(folder: string): Promise<PackedSource> {
-  if (!existsSync(folder)) throw fail("SOURCE_UNREADABLE", { path: folder, why: "it does not exist" });
+  if (!existsSync(folder))
+    throw fail("SOURCE_UNREADABLE", { path: folder, why: "it does not exist" });
   const root = realpathSync(folder);
   const paths = await listFiles(root);
   const files: FoundFile[] = [];
@@ -71,7 +73,9 @@ async function listFiles(root: string): Promise<readonly string[]> {
   return found.toSorted();
 }
 
-/** A link to a folder inside would pack it twice, or for ever; it is left out like an empty folder. */
+/**
+ * A link to a folder inside would pack it twice, or for ever; it is left out like an empty folder.
+ */
 async function linkTarget(
   root: string,
   absolute: string,

@@ -47,9 +47,7 @@ export type AnswerOf<N extends OperationName> = Table[N]["answer"] extends "line
 
 /** Operations that need nothing may be called without arguments. */
 type Method<N extends OperationName> =
-  object extends ArgsOf<N>
-    ? (args?: ArgsOf<N>) => AnswerOf<N>
-    : (args: ArgsOf<N>) => AnswerOf<N>;
+  object extends ArgsOf<N> ? (args?: ArgsOf<N>) => AnswerOf<N> : (args: ArgsOf<N>) => AnswerOf<N>;
 
 export interface Invoked {
   /** JSON when the answer is JSON, text otherwise; null when empty. */

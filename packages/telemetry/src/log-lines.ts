@@ -1,7 +1,8 @@
 /**
- * Log lines of functions as rows. These are fragments: control composes them, with the fragments of the invocation
- * records, into the transactions of its telemetry module, so that lines and the position up to which a spool was taken
- * in are one commit. `seq` orders lines and records together and comes from that transaction.
+ * Log lines of functions as rows. These are fragments: control composes them, with the fragments of
+ * the invocation records, into the transactions of its telemetry module, so that lines and the
+ * position up to which a spool was taken in are one commit. `seq` orders lines and records together
+ * and comes from that transaction.
  */
 import type { SpooledLogLine } from "@skerry/contracts";
 import type { Tx, TxStep } from "@skerry/store";
@@ -86,7 +87,10 @@ export function* expireLogLines(
   );
 }
 
-/** Parses the spool's JSON lines; `taken` counts the bytes of whole lines, a torn tail is left for later. */
+/**
+ * Parses the spool's JSON lines; `taken` counts the bytes of whole lines, a torn tail is left for
+ * later.
+ */
 export function parseSpooledLines(bytes: Uint8Array): {
   readonly lines: readonly SpooledLogLine[];
   readonly taken: number;

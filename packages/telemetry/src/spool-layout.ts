@@ -1,6 +1,7 @@
 /**
- * How a spool lies on disk, shared by writer and reader: `<root>/<writer>/` holds `owner.json`, segments named by ten
- * digits and, after a clean end, `closed`. A writer only appends; a reader only reads and removes what it has taken.
+ * How a spool lies on disk, shared by writer and reader: `<root>/<writer>/` holds `owner.json`,
+ * segments named by ten digits and, after a clean end, `closed`. A writer only appends; a reader
+ * only reads and removes what it has taken.
  */
 import { readFileSync } from "node:fs";
 
@@ -12,7 +13,10 @@ export const CLOSED_FILE = "closed";
 export interface SpoolOwner {
   readonly format: number;
   readonly pid: number;
-  /** The process' start time in clock ticks since boot, so that a reused pid is not taken for the writer. */
+  /**
+   * The process' start time in clock ticks since boot, so that a reused pid is not taken for the
+   * writer.
+   */
   readonly startTicks: string;
 }
 

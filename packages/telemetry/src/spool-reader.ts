@@ -1,7 +1,8 @@
 /**
- * The collector's side of spools: reads on from a position that the caller keeps in its own transactions, and removes
- * what lies behind committed positions. Reading twice from the same position gives the same bytes, so a crash between
- * reading and committing loses nothing and counts nothing twice.
+ * The collector's side of spools: reads on from a position that the caller keeps in its own
+ * transactions, and removes what lies behind committed positions. Reading twice from the same
+ * position gives the same bytes, so a crash between reading and committing loses nothing and counts
+ * nothing twice.
  */
 import { existsSync } from "node:fs";
 import { open, readdir, readFile, rm, stat } from "node:fs/promises";
@@ -30,7 +31,9 @@ export interface SpoolBatch {
   readonly sealed: boolean;
 }
 
-/** Read at once from one spool; a round stays short, and so does the transaction that takes it in. */
+/**
+ * Read at once from one spool; a round stays short, and so does the transaction that takes it in.
+ */
 const READ_BYTES_MAX = 256 << 10;
 
 /** Names of the writers under `root`, oldest name first; empty when there is no such directory. */
@@ -56,7 +59,10 @@ export async function readSpool(
   return { from: position, bytes, sealed };
 }
 
-/** Where to go on after `taken` bytes of a batch: in the same segment, or in the next once this one is used up. */
+/**
+ * Where to go on after `taken` bytes of a batch: in the same segment, or in the next once this one
+ * is used up.
+ */
 export function nextPosition(batch: SpoolBatch, taken: number): SpoolPosition {
   const { writer, segment, offset } = batch.from;
   const usedUp = batch.sealed && batch.bytes.length < READ_BYTES_MAX;
@@ -65,7 +71,10 @@ export function nextPosition(batch: SpoolBatch, taken: number): SpoolPosition {
     : { writer, segment, offset: offset + taken };
 }
 
-/** Removes segments before a committed position, and the whole spool when its writer is gone and all of it was read. */
+/**
+ * Removes segments before a committed position, and the whole spool when its writer is gone and all
+ * of it was read.
+ */
 export async function trimSpool(
   root: string,
   position: SpoolPosition,

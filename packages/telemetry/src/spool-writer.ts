@@ -1,10 +1,11 @@
 /**
- * An append-only spool that one process writes and the collector in control reads. Gateways and agents need no database
- * and no control to account for what they do: `append` is one synchronous write into the page cache, which survives a
- * `kill -9`; the disk is flushed every second, so a power cut costs at most that much.
+ * An append-only spool that one process writes and the collector in control reads. Gateways and
+ * agents need no database and no control to account for what they do: `append` is one synchronous
+ * write into the page cache, which survives a `kill -9`; the disk is flushed every second, so a
+ * power cut costs at most that much.
  *
- * A full disk never fails a request: what cannot be written is kept in memory up to a bound and written later; what
- * passes the bound is dropped and counted.
+ * A full disk never fails a request: what cannot be written is kept in memory up to a bound and
+ * written later; what passes the bound is dropped and counted.
  */
 import {
   closeSync,
@@ -70,7 +71,7 @@ class DirectorySpool implements SpoolWriter {
   #fd: number | undefined;
   #index = 0;
   #written = 0;
-  #backlog: Uint8Array[] = [];
+  readonly #backlog: Uint8Array[] = [];
   #backlogBytes = 0;
   #dirty = false;
   #complained = false;

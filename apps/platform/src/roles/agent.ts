@@ -5,13 +5,14 @@ import { isId, type NodeId } from "@skerry/base";
 import { openCodeStore } from "@skerry/code-store";
 import { ConfigFollower } from "@skerry/config-follower";
 import { LOCAL_PLACEMENT } from "@skerry/contracts";
+import type { OpenedStream, StreamHandler } from "@skerry/link";
 import { prepareBuildTool, prepareRuntimeBuild, startAgent, type Agent } from "@skerry/node-agent";
-import { openSandboxDriver } from "@skerry/sandbox";
-import { openSpoolWriter } from "@skerry/telemetry";
+import { openSandboxDriver, type SandboxDriver } from "@skerry/sandbox";
+import { openSpoolWriter, type SpoolWriter } from "@skerry/telemetry";
 import { configWaitMs, RELEASE, type RoleContext, type RunningRole } from "./role-context.ts";
 
 export async function startAgentRole(context: RoleContext): Promise<RunningRole> {
-  const { clock, config, ids, layout, log, random } = context;
+  const { clock, config, layout, log } = context;
   const sandboxes = await openSandboxDriver(
     { clock, log },
     {
@@ -20,62 +21,14 @@ export async function startAgentRole(context: RoleContext): Promise<RunningRole>
       ...(config.sandbox === "auto" ? {} : { rung: config.sandbox }),
     },
   );
-  const socketPath = join(layout.run, `agent-${context.id}.sock`);
   // While one agent replaces another, what lies around is in use by the old one.
   if (context.alone) await sweepLeftovers(context, sandboxes);
-  const [runtime, buildTool, nodeId] = await Promise.all([
-    prepareRuntimeBuild({
-      runtimesDirectory: layout.runtimes,
-      nodeBinary: process.execPath,
-      nodeVersion: process.version,
-    }),
-    prepareBuildTool(layout.tools),
-    readNodeId(context),
-  ]);
-  const code = await openCodeStore({ clock, log, random }, { directory: layout.code });
-  const logSpool = openSpoolWriter(
-    { clock, log },
-    { directory: join(layout.logSpool, context.id), pid: process.pid },
-  );
-  const snapshotPath = join(layout.snapshots, "agent.json");
-  const waitMs = configWaitMs(snapshotPath);
-  let agent: Agent | undefined;
-  const follower = new ConfigFollower(
-    { clock, random, log },
-    {
-      socketPath: layout.controlSocket,
-      snapshotPath,
-      hello: { role: "agent", id: context.id, nodeId, build: RELEASE },
-      onChange: () => agent?.configChanged(),
-      accept: (opened) => (agent as Agent).acceptFromControl(opened),
-    },
-  );
-  agent = await startAgent(
-    {
-      clock,
-      log,
-      ids,
-      sandboxes,
-      code,
-      runtime,
-      config: follower.fold,
-      logSpool,
-      buildTool,
-      buildsDirectory: layout.builds,
-      handOff: (to, grant, socket) => context.send({ op: "instance", to, grant }, socket),
-    },
-    {
-      nodeId,
-      placement: LOCAL_PLACEMENT,
-      instancesDirectory: layout.instances,
-      socketPath,
-      blanks: config.blanks,
-      buildLabel: RELEASE,
-    },
-  );
-  await follower.untilCurrent(waitMs);
+  const nodeId = await readNodeId(context);
+  const socketPath = join(layout.run, `agent-${context.id}.sock`);
+  const parts = await openParts(context, { sandboxes, nodeId, socketPath });
+  const { agent, follower, logSpool } = parts;
   const end = async (): Promise<void> => {
-    await agent?.close();
+    await agent.close();
     await sandboxes.close();
     await follower.close();
     await logSpool.close();
@@ -85,16 +38,92 @@ export async function startAgentRole(context: RoleContext): Promise<RunningRole>
   return {
     facts: { socketPath, nodeId, sandbox: label, raise: raise.join("\n") },
     drain: async (deadlineMs) => {
-      await agent?.drain(deadlineMs);
+      await agent.drain(deadlineMs);
       await end();
     },
     abandon: end,
   };
 }
 
+interface Parts {
+  readonly agent: Agent;
+  readonly follower: ConfigFollower;
+  readonly logSpool: SpoolWriter;
+}
+
+async function openParts(
+  context: RoleContext,
+  node: {
+    readonly sandboxes: SandboxDriver;
+    readonly nodeId: NodeId;
+    readonly socketPath: string;
+  },
+): Promise<Parts> {
+  const { clock, config, ids, layout, log, random } = context;
+  const { sandboxes, nodeId, socketPath } = node;
+  const [runtime, buildTool, code] = await Promise.all([
+    prepareRuntimeBuild({
+      runtimesDirectory: layout.runtimes,
+      nodeBinary: process.execPath,
+      nodeVersion: process.version,
+    }),
+    prepareBuildTool(layout.tools),
+    openCodeStore({ clock, log, random }, { directory: layout.code }),
+  ]);
+  const logSpool = openSpoolWriter(
+    { clock, log },
+    { directory: join(layout.logSpool, context.id), pid: process.pid },
+  );
+  const snapshotPath = join(layout.snapshots, "agent.json");
+  const waitMs = configWaitMs(snapshotPath);
+  const serving: { agent?: Agent } = {};
+  const follower = new ConfigFollower(
+    { clock, random, log },
+    {
+      socketPath: layout.controlSocket,
+      snapshotPath,
+      hello: { role: "agent", id: context.id, nodeId, build: RELEASE },
+      onChange: () => serving.agent?.configChanged(),
+      accept: (opened) => acceptWhenServing(serving, opened),
+    },
+  );
+  await follower.untilCurrent(waitMs);
+  const agent = await startAgent(
+    {
+      ...{ clock, log, ids, sandboxes, code, runtime, logSpool, buildTool },
+      config: follower.fold,
+      buildsDirectory: layout.builds,
+      handOff: (to, grant, socket) => context.send({ op: "instance", to, grant }, socket),
+    },
+    {
+      ...{ nodeId, socketPath, placement: LOCAL_PLACEMENT },
+      instancesDirectory: layout.instances,
+      blanks: config.blanks,
+      buildLabel: RELEASE,
+    },
+  );
+  serving.agent = agent;
+  return { agent, follower, logSpool };
+}
+
+/** Control may ask before this agent is up; it asks again when the stream is cancelled. */
+function acceptWhenServing(
+  serving: { readonly agent?: Agent },
+  opened: OpenedStream,
+): StreamHandler {
+  if (serving.agent !== undefined) return serving.agent.acceptFromControl(opened);
+  queueMicrotask(() => opened.stream.cancel("the agent is still starting"));
+  return {
+    onReply: () => undefined,
+    onBody: () => undefined,
+    onWritable: () => undefined,
+    onFailed: () => undefined,
+  };
+}
+
 async function sweepLeftovers(
   { layout, log }: RoleContext,
-  sandboxes: Awaited<ReturnType<typeof openSandboxDriver>>,
+  sandboxes: SandboxDriver,
 ): Promise<void> {
   const swept = await sandboxes.sweep();
   if (swept.processes > 0) log.warn("ended what an earlier run left", { ...swept });

@@ -1,4 +1,7 @@
-/** The control role: the API over the stores, the links of gateways and agents, and the collector of their spools. */
+/**
+ * The control role: the API over the stores, the links of gateways and agents, and the collector of
+ * their spools.
+ */
 import { readFile, writeFile } from "node:fs/promises";
 import { openCodeStore } from "@skerry/code-store";
 import { Collector, storeModule, storeModuleUrl, TelemetryQueries } from "@skerry/collector";

@@ -1,4 +1,7 @@
-/** What every role process has: its configuration, clock, log, ids and the channel to the supervisor. */
+/**
+ * What every role process has: its configuration, clock, log, ids and the channel to the
+ * supervisor.
+ */
 import { existsSync } from "node:fs";
 import type { Socket } from "node:net";
 import {
@@ -44,9 +47,9 @@ export interface RunningRole {
 export const RELEASE = "0.1.0";
 
 /**
- * How long a role waits for control's current configuration before it says that it is ready. One that takes another's
- * place could serve from its snapshot, but until then the other one serves from what is newer; one without a snapshot
- * has nothing to serve.
+ * How long a role waits for control's current configuration before it says that it is ready. One
+ * that takes another's place could serve from its snapshot, but until then the other one serves
+ * from what is newer; one without a snapshot has nothing to serve.
  */
 export function configWaitMs(snapshotPath: string): number {
   return existsSync(snapshotPath) ? 2_000 : 15_000;
@@ -82,7 +85,10 @@ export async function runRole(
     for (const one of early) receive(context, running, one);
   } catch (error) {
     const { message, hint, cause } = PlatformError.from(error);
-    context.log.error("the role cannot start", { error: message, cause: String(cause ?? "") });
+    context.log.error("the role cannot start", {
+      error: message,
+      cause: cause instanceof Error ? (cause.stack ?? cause.message) : undefined,
+    });
     await context.send({ op: "failed", message, hint }).catch(() => undefined);
     process.exit(1);
   }
