@@ -3,7 +3,7 @@
  * gateways, limits, rests and ends them, and builds artefacts. It serves from the folded config log
  * alone; control may be away.
  */
-import type { FunctionId, GatewayId } from "@skerry/base";
+import type { FunctionId, GatewayId, RevisionId } from "@skerry/base";
 import type {
   BuildHead,
   GatewayNote,
@@ -57,6 +57,7 @@ class NodeAgent implements Agent {
   readonly #builder: Builder;
   readonly #failures: ProvisionFailures = new Map();
   readonly #provisioning = new Map<string, number>();
+  #revisions = new Set<RevisionId>();
   #closed = false;
 
   constructor(
@@ -86,7 +87,7 @@ class NodeAgent implements Agent {
 
   async listen(): Promise<void> {
     await this.#gateways.listen(this.#options.socketPath);
-    this.#instances.warm(DEFAULT_MEMORY_MB);
+    this.#instances.warm("event", DEFAULT_MEMORY_MB);
     this.configChanged();
   }
 
@@ -112,11 +113,18 @@ class NodeAgent implements Agent {
   }
 
   configChanged(): void {
-    const classes = new Set(
-      [...this.#deps.config.functions()].map((fn) => fn.latest.config.memoryMb),
-    );
-    for (const memoryMb of classes) this.#instances.warm(memoryMb);
+    this.#warmForNew();
     this.#provision();
+  }
+
+  /** A function that was just deployed is about to be called; one that nobody calls cools down. */
+  #warmForNew(): void {
+    const known = this.#revisions;
+    this.#revisions = new Set();
+    for (const { latest } of this.#deps.config.functions()) {
+      this.#revisions.add(latest.id);
+      if (!known.has(latest.id)) this.#instances.warm(latest.handlerKind, latest.config.memoryMb);
+    }
   }
 
   async drain(deadlineMs: number): Promise<void> {

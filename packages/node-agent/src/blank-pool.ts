@@ -3,16 +3,19 @@
  * pools are keyed by what a blank cannot change later, and a pool is hot once something was started
  * from its key. Decided purely: the shell starts and kills what `decidePool` says.
  */
+import type { HandlerKind } from "@skerry/contracts";
 
 /** Everything a blank is born with. */
 export interface PoolKey {
   readonly runtimeBuild: string;
   readonly rung: string;
   readonly memoryMb: number;
+  /** What its runtime has warmed up for; it can serve the other kind too, only slower at first. */
+  readonly kind: HandlerKind;
 }
 
 export function poolKeyText(key: PoolKey): string {
-  return `${key.runtimeBuild}|${key.rung}|${key.memoryMb}`;
+  return `${key.runtimeBuild}|${key.rung}|${key.memoryMb}|${key.kind}`;
 }
 
 export interface Pool {

@@ -7,14 +7,17 @@ import { PlatformError, type FunctionId, type GatewayId, type InstanceId } from 
 import {
   LIMITS,
   type ColdReason,
+  type HandlerKind,
   type InstanceExit,
   type InstanceGrant,
   type InstanceView,
+  type RevisionEntry,
   type SpecialiseHead,
   type SpecialiseReply,
   type StartKind,
   type StartRefusal,
 } from "@skerry/contracts";
+import type { WarmKind } from "@skerry/instance-runtime";
 import type { SandboxExit } from "@skerry/sandbox";
 import { linkArtefact, LINKED_FILES_MAX, readArtefact, type Artefact } from "./artefact-files.ts";
 import { Blanks } from "./blanks.ts";
@@ -65,7 +68,7 @@ export class Instances {
         clock: deps.clock,
         log: deps.log,
         ids: deps.ids,
-        start: (key) => this.#startProcess({ memoryMb: key.memoryMb }),
+        start: ({ kind, memoryMb }) => this.#startProcess({ memoryMb, warmFor: kind }),
       },
       { ...POOL_POLICY, blanksPerPool: options.blanks },
     );
@@ -80,9 +83,9 @@ export class Instances {
     return this.#live.size;
   }
 
-  /** Makes the pool of a memory class hot before anyone asks. */
-  warm(memoryMb: number): void {
-    this.#blanks.warm(this.#poolKey(memoryMb));
+  /** Makes a pool hot before anyone asks. */
+  warm(kind: HandlerKind, memoryMb: number): void {
+    this.#blanks.warm(this.#poolKey(kind, memoryMb));
   }
 
   /** Starts an instance of the revision and gives its link to the gateway. Never rejects. */
@@ -95,7 +98,7 @@ export class Instances {
     let process: RuntimeProcess | undefined;
     try {
       const artefact = await this.#artefactOf(revision.artefactKey);
-      const claimed = await this.#claim(revision.config.memoryMb, artefact);
+      const claimed = await this.#claim(revision, artefact);
       process = claimed.process;
       const placeUs = (this.#deps.clock.monotonicMs() - askedMs) * 1_000 - claimed.bootUs;
       process.collector.own({ f: fn.id, v: revision.id, i: process.id });
@@ -177,7 +180,7 @@ export class Instances {
     readonly memoryMb: number;
     readonly codeDirectory: string;
   }): Promise<RuntimeProcess> {
-    return await this.#startProcess(options);
+    return await this.#startProcess({ ...options, warmFor: "none" });
   }
 
   #refusalOf({ fn, revision }: RevisionRef): StartRefusal | undefined {
@@ -188,12 +191,15 @@ export class Instances {
   }
 
   async #claim(
-    memoryMb: number,
+    revision: RevisionEntry,
     artefact: Artefact,
   ): Promise<{ process: RuntimeProcess; startKind: StartKind; bootUs: number }> {
+    const { memoryMb } = revision.config;
     const linkable =
       artefact.files.length <= LINKED_FILES_MAX && this.#deps.sandboxes.level.rung !== "process";
-    const blank = linkable ? this.#blanks.take(this.#poolKey(memoryMb)) : undefined;
+    const blank = linkable
+      ? this.#blanks.take(this.#poolKey(revision.handlerKind, memoryMb))
+      : undefined;
     if (blank !== undefined) {
       try {
         linkArtefact(artefact, blank.codeDirectory);
@@ -204,12 +210,13 @@ export class Instances {
       return { process: blank, startKind: "blank", bootUs: 0 };
     }
     const codeDirectory = artefact.directory;
-    const process = await this.#startProcess({ memoryMb, codeDirectory });
+    const process = await this.#startProcess({ memoryMb, codeDirectory, warmFor: "none" });
     return { process, startKind: "fresh", bootUs: process.bootUs };
   }
 
   #startProcess(options: {
     readonly memoryMb: number;
+    readonly warmFor: WarmKind;
     readonly codeDirectory?: string;
   }): Promise<RuntimeProcess> {
     const { instancesDirectory } = this.#options;
@@ -318,9 +325,9 @@ export class Instances {
     return reading;
   }
 
-  #poolKey(memoryMb: number): PoolKey {
+  #poolKey(kind: HandlerKind, memoryMb: number): PoolKey {
     const { runtime, sandboxes } = this.#deps;
-    return { runtimeBuild: runtime.id, rung: sandboxes.level.rung, memoryMb };
+    return { runtimeBuild: runtime.id, rung: sandboxes.level.rung, memoryMb, kind };
   }
 
   #view(instance: Instance): InstanceView {

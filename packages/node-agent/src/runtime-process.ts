@@ -7,7 +7,7 @@ import { mkdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type PlatformError, type Clock, type InstanceId, type Log } from "@skerry/base";
-import { nodeFlags } from "@skerry/instance-runtime";
+import { nodeFlags, warmArgument, type WarmKind } from "@skerry/instance-runtime";
 import { bufferText, Link, socketPipe, type SocketPipe } from "@skerry/link";
 import type { Sandbox, SandboxDriver, SandboxMount } from "@skerry/sandbox";
 import { fail } from "./errors.ts";
@@ -35,6 +35,8 @@ export interface RuntimeProcessOptions {
   readonly id: InstanceId;
   readonly memoryMb: number;
   readonly instancesDirectory: string;
+  /** What the runtime warms up for before it says HELLO; `none` for one that is used at once. */
+  readonly warmFor: WarmKind;
   /** Artefact to mount; absent for a blank, whose own directory is mounted instead. */
   readonly codeDirectory?: string;
 }
@@ -119,7 +121,12 @@ async function startSandbox(
   ];
   return await deps.sandboxes.start({
     id: options.id,
-    command: [join(runtime, "node"), ...nodeFlags(options.memoryMb), join(runtime, "runtime.cjs")],
+    command: [
+      join(runtime, "node"),
+      ...nodeFlags(options.memoryMb),
+      join(runtime, "runtime.cjs"),
+      warmArgument(options.warmFor),
+    ],
     env: {},
     cwd: insidePath(level, CODE_MOUNT, codeDirectory),
     mounts,
