@@ -229,13 +229,16 @@ export class Harness implements AsyncDisposable {
     return reply.body;
   }
 
-  /** The deployment once it has ended. */
+  /** The deployment once it has ended; rejects when it does not end. */
   async ended({ app, id }: Pick<DeploymentResource, "app" | "id">): Promise<DeploymentResource> {
-    for (;;) {
-      const path = `/v1/apps/${app}/deployments/${id}?waitMs=10000`;
+    const clock = systemClock();
+    const endMs = clock.monotonicMs() + ENDED_WITHIN_MS;
+    const path = `/v1/apps/${app}/deployments/${id}?waitMs=5000`;
+    while (clock.monotonicMs() < endMs) {
       const { body } = await this.send<DeploymentResource>("GET", path);
       if (body.state === "succeeded" || body.state === "failed") return body;
     }
+    throw new Error(`deployment ${id} of ${app} did not end`);
   }
 
   #faulty(store: Store): ControlStore {
@@ -253,6 +256,8 @@ export class Harness implements AsyncDisposable {
     return { call: call as Store["call"] };
   }
 }
+
+const ENDED_WITHIN_MS = 20_000;
 
 interface Running {
   readonly store: Store;
