@@ -7,6 +7,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { chmodSync, rmSync } from "node:fs";
 import { createIdSource, systemClock, systemRandom, type IdSource, type Log } from "@skerry/base";
 import type { InstanceGrant, PlatformConfig } from "@skerry/contracts";
+import { stopReading } from "@skerry/link";
 import type { ChildEffect } from "./child-life.ts";
 import { fail } from "./errors.ts";
 import type { Layout } from "./layout.ts";
@@ -176,6 +177,7 @@ export class Supervisor implements RoleListener {
     },
   ): void {
     const { grant, handedOver, socket } = link;
+    if (socket !== undefined) stopReading(socket);
     if (to === undefined) socket?.destroy();
     else to.send({ op: "instance", grant, handedOver }, socket);
   }

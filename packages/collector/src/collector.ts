@@ -4,13 +4,11 @@
  * while there is something to take and slow down when there is not.
  */
 import type { Cancel, Clock, Log } from "@skerry/base";
-import { LOCAL_PLACEMENT, type MeterRecord, type SpooledLogLine } from "@skerry/contracts";
-import { parseMeterSpool } from "@skerry/invocations";
+import { LOCAL_PLACEMENT, METER_RECORD_BYTES } from "@skerry/contracts";
 import type { Store } from "@skerry/store";
 import {
   listSpools,
   nextPosition,
-  parseSpooledLines,
   readSpool,
   trimSpool,
   type SpoolPosition,
@@ -35,6 +33,7 @@ export interface CollectorOptions {
 const BUSY_PAUSE_MS = 20;
 const IDLE_PAUSE_MS = 100;
 const FAILED_PAUSE_MS = 1_000;
+const LINE_FEED = 10;
 const EXPIRE_EVERY_MS = 60_000;
 const EXPIRE_ROWS_MAX = 5_000;
 /**
@@ -45,8 +44,8 @@ const PAUSE_PER_ROUND = 4;
 const KINDS: readonly SpoolKind[] = ["meter", "logs"];
 
 interface Round {
-  readonly lines: SpooledLogLine[];
-  readonly records: MeterRecord[];
+  readonly lines: Uint8Array[];
+  readonly records: Uint8Array[];
   readonly positions: KeptPosition[];
 }
 
@@ -112,7 +111,9 @@ export class Collector {
       }
     }
     if (round.positions.length > 0) {
-      await store.call(storeModule, "take", { ...round, placement: LOCAL_PLACEMENT });
+      const found = { ...round, placement: LOCAL_PLACEMENT };
+      const damaged = await store.call(storeModule, "take", found);
+      if (damaged > 0) this.#deps.log.error("damaged meter records were skipped", { damaged });
       for (const position of round.positions) kept.set(keyOf(position), position);
       this.#options.onTaken?.();
     }
@@ -132,22 +133,12 @@ export class Collector {
     const from = this.#positionOf(kind, writer);
     const batch = await readSpool(this.#rootOf(kind), from);
     if (batch === undefined) return;
-    const taken = this.#parse(kind, batch.bytes, round);
+    const taken = wholeBytes(kind, batch.bytes);
+    if (taken > 0)
+      round[kind === "logs" ? "lines" : "records"].push(batch.bytes.subarray(0, taken));
     const next = nextPosition(batch, taken);
     if (next.segment === from.segment && next.offset === from.offset) return;
     round.positions.push({ kind, ...next });
-  }
-
-  #parse(kind: SpoolKind, bytes: Uint8Array, round: Round): number {
-    if (kind === "logs") {
-      const { lines, taken } = parseSpooledLines(bytes);
-      for (const line of lines) round.lines.push(line);
-      return taken;
-    }
-    const { records, taken, damaged } = parseMeterSpool(bytes);
-    if (damaged > 0) this.#deps.log.error("damaged meter records were skipped", { damaged });
-    for (const record of records) round.records.push(record);
-    return taken;
   }
 
   async #trim(kind: SpoolKind, writer: string): Promise<void> {
@@ -176,4 +167,10 @@ export class Collector {
 
 function keyOf({ kind, writer }: { readonly kind: SpoolKind; readonly writer: string }): string {
   return `${kind}/${writer}`;
+}
+
+/** Bytes of whole records; a torn tail is left for later. */
+function wholeBytes(kind: SpoolKind, bytes: Uint8Array): number {
+  if (kind === "logs") return bytes.lastIndexOf(LINE_FEED) + 1;
+  return bytes.length - (bytes.length % METER_RECORD_BYTES);
 }

@@ -6,8 +6,10 @@
 import type { MeterRecord, Placement, SpooledLogLine } from "@skerry/contracts";
 import {
   expireRecords,
-  insertRecords,
+  parseMeterSpool,
+  RECORD_COLUMNS,
   RECORD_TABLES,
+  recordValues,
   selectRecord,
   selectRecords,
   selectRecordsAfter,
@@ -18,14 +20,17 @@ import {
 import { defineStoreModule, type Tx, type TxStep } from "@skerry/store";
 import {
   expireLogLines,
-  insertLogLines,
+  LOG_LINE_COLUMNS,
   LOG_LINE_TABLES,
+  logLineValues,
+  parseSpooledLines,
   selectLogLines,
   type LogLineRow,
   type LogSelection,
   type NumberedLine,
   type SpoolPosition,
 } from "@skerry/telemetry";
+import { insertRows } from "./insert-rows.ts";
 
 /** Which kind of records a spool holds. */
 export type SpoolKind = "meter" | "logs";
@@ -58,27 +63,51 @@ function* positions(tx: Tx, _args: null): TxStep<readonly KeptPosition[]> {
   }));
 }
 
-/** What one round of collecting found, of all spools together. */
+/**
+ * What one round of collecting found, of all spools together: bytes of whole records as they lay in
+ * the spools. They are parsed in the store's worker, beside the thread that answers the API.
+ */
 export interface Collected {
-  readonly lines: readonly SpooledLogLine[];
-  readonly records: readonly MeterRecord[];
+  readonly lines: readonly Uint8Array[];
+  readonly records: readonly Uint8Array[];
   readonly placement: Placement;
   readonly positions: readonly KeptPosition[];
 }
 
-function* take(tx: Tx, found: Collected): TxStep<void> {
+interface Parsed {
+  readonly lines: readonly SpooledLogLine[];
+  readonly records: readonly MeterRecord[];
+}
+
+/** Resolves with how many records were damaged and left out. */
+function* take(tx: Tx, collected: Collected): TxStep<number> {
+  const batches = collected.records.map(parseMeterSpool);
+  const found: Parsed = {
+    lines: collected.lines.flatMap((bytes) => parseSpooledLines(bytes).lines),
+    records: batches.flatMap(({ records }) => records),
+  };
   const row = yield* tx.get<{ next: number }>("SELECT next FROM collector_seq WHERE id = 1");
   const numbered = inOrder(found, row?.next ?? 1);
-  yield* insertLogLines(tx, numbered.lines);
-  yield* insertRecords(tx, { records: numbered.records, placement: found.placement });
+  yield* insertRows(tx, {
+    table: "log_lines",
+    columns: LOG_LINE_COLUMNS,
+    rows: numbered.lines.map(logLineValues),
+  });
+  yield* insertRows(tx, {
+    table: "invocation_records",
+    columns: RECORD_COLUMNS,
+    rows: numbered.records.map((record) => recordValues(record, collected.placement)),
+    unless: "request_id",
+  });
   yield* tx.run("UPDATE collector_seq SET next = ? WHERE id = 1", [numbered.next]);
-  for (const { kind, writer, segment, offset } of found.positions) {
+  for (const { kind, writer, segment, offset } of collected.positions) {
     yield* tx.run(
       `INSERT INTO spool_positions (kind, writer, segment, position) VALUES (?, ?, ?, ?)
        ON CONFLICT (kind, writer) DO UPDATE SET segment = excluded.segment, position = excluded.position`,
       [kind, writer, segment, offset],
     );
   }
+  return batches.reduce((sum, { damaged }) => sum + damaged, 0);
 }
 
 /**
@@ -87,7 +116,7 @@ function* take(tx: Tx, found: Collected): TxStep<void> {
  * comes before a line of its own request.
  */
 function inOrder(
-  found: Collected,
+  found: Parsed,
   first: number,
 ): {
   readonly lines: readonly NumberedLine[];

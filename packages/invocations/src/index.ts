@@ -1,8 +1,9 @@
 export { parseMeterSpool, type MeterBatch } from "./meter-spool.ts";
 export {
   expireRecords,
-  insertRecords,
+  RECORD_COLUMNS,
   RECORD_TABLES,
+  recordValues,
   selectRecord,
   selectRecords,
   selectRecordsAfter,

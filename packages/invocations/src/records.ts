@@ -4,7 +4,7 @@
  * the same bytes in twice changes nothing and nothing is counted twice.
  */
 import type { MeterRecord, Placement } from "@skerry/contracts";
-import type { Tx, TxStep } from "@skerry/store";
+import type { SqlValue, Tx, TxStep } from "@skerry/store";
 
 /** SQL of the tables, for the first migration of the module that composes them. */
 export const RECORD_TABLES: readonly string[] = [
@@ -67,13 +67,13 @@ export interface RecordRow {
   readonly placement_set: string;
 }
 
-const COLUMNS =
-  "request_id, start_seq, seq, function_id, revision_id, instance_id, outcome, cold_reason, start_kind, status, memory_mb, " +
-  "start_ms, queue_us, place_us, boot_us, code_us, init_us, handler_us, bytes_in, bytes_out, billed_us, " +
-  "site, zone, placement_set";
-const MARKS = COLUMNS.split(",")
-  .map(() => "?")
-  .join(", ");
+/** Columns in the order of `recordValues`. */
+export const RECORD_COLUMNS: readonly string[] = [
+  ...["request_id", "start_seq", "seq", "function_id", "revision_id", "instance_id"],
+  ...["outcome", "cold_reason", "start_kind", "status", "memory_mb", "start_ms"],
+  ...["queue_us", "place_us", "boot_us", "code_us", "init_us", "handler_us"],
+  ...["bytes_in", "bytes_out", "billed_us", "site", "zone", "placement_set"],
+];
 
 /** A record with the numbers of its START and END lines. */
 export interface NumberedRecord {
@@ -82,43 +82,17 @@ export interface NumberedRecord {
   readonly record: MeterRecord;
 }
 
-/** Appends records; those known already are left out. */
-export function* insertRecords(
-  tx: Tx,
-  args: { readonly records: readonly NumberedRecord[]; readonly placement: Placement },
-): TxStep<void> {
-  const { site, zone, set } = args.placement;
-  for (const { startSeq, seq, record: r } of args.records) {
-    yield* tx.run(
-      `INSERT INTO invocation_records (${COLUMNS}) VALUES (${MARKS}) ON CONFLICT (request_id) DO NOTHING`,
-      [
-        r.requestId,
-        startSeq,
-        seq,
-        r.functionId,
-        r.revisionId,
-        r.instanceId ?? null,
-        r.outcome,
-        r.coldReason,
-        r.startKind,
-        r.status,
-        r.memoryMb,
-        r.startWallMs,
-        r.queueUs,
-        r.placeUs,
-        r.bootUs,
-        r.codeUs,
-        r.initUs,
-        r.handlerUs,
-        r.bytesIn,
-        r.bytesOut,
-        r.billedUs,
-        site,
-        zone,
-        set,
-      ],
-    );
-  }
+/** One row; its key is the request id, so that a record that is known already is left out. */
+export function recordValues(
+  { startSeq, seq, record: r }: NumberedRecord,
+  { site, zone, set }: Placement,
+): readonly SqlValue[] {
+  return [
+    ...[r.requestId, startSeq, seq, r.functionId, r.revisionId, r.instanceId ?? null],
+    ...[r.outcome, r.coldReason, r.startKind, r.status, r.memoryMb, r.startWallMs],
+    ...[r.queueUs, r.placeUs, r.bootUs, r.codeUs, r.initUs, r.handlerUs],
+    ...[r.bytesIn, r.bytesOut, r.billedUs, site, zone, set],
+  ];
 }
 
 export function* selectRecord(tx: Tx, requestId: string): TxStep<RecordRow | undefined> {

@@ -1,7 +1,8 @@
 export {
   expireLogLines,
-  insertLogLines,
+  LOG_LINE_COLUMNS,
   LOG_LINE_TABLES,
+  logLineValues,
   parseSpooledLines,
   selectLogLines,
   type LogLineRow,

@@ -5,7 +5,7 @@
  * and comes from that transaction.
  */
 import type { SpooledLogLine } from "@skerry/contracts";
-import type { Tx, TxStep } from "@skerry/store";
+import type { SqlValue, Tx, TxStep } from "@skerry/store";
 
 /** SQL of the tables, for the first migration of the module that composes them. */
 export const LOG_LINE_TABLES: readonly string[] = [
@@ -43,14 +43,14 @@ export interface NumberedLine {
   readonly line: SpooledLogLine;
 }
 
-export function* insertLogLines(tx: Tx, lines: readonly NumberedLine[]): TxStep<void> {
-  for (const { seq, line } of lines) {
-    yield* tx.run(
-      `INSERT INTO log_lines (seq, function_id, revision_id, instance_id, request_id, at_ms, level,
-         stream, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      [seq, line.f, line.v, line.i, line.r ?? null, Math.round(line.t), line.l, line.s, line.m],
-    );
-  }
+/** Columns in the order of `logLineValues`. */
+export const LOG_LINE_COLUMNS: readonly string[] = [
+  ...["seq", "function_id", "revision_id", "instance_id", "request_id"],
+  ...["at_ms", "level", "stream", "text"],
+];
+
+export function logLineValues({ seq, line }: NumberedLine): readonly SqlValue[] {
+  return [seq, line.f, line.v, line.i, line.r ?? null, Math.round(line.t), line.l, line.s, line.m];
 }
 
 export interface LogSelection {
