@@ -21,6 +21,7 @@ export { LinkStream, type StreamHandler } from "./stream.ts";
 export {
   bufferText,
   socketPipe,
+  stopReading,
   type BufferHost,
   type SocketLike,
   type SocketPipe,

@@ -49,12 +49,27 @@ export function socketPipe(socket: SocketLike): SocketPipe {
     detach() {
       listener = undefined;
       socket.pause();
+      stopReading(socket);
       socket.off("data", onData);
       socket.off("drain", onDrain);
       socket.off("end", onEnd);
       socket.off("close", onClose);
     },
   };
+}
+
+interface Handle {
+  readStop?(): unknown;
+}
+
+/**
+ * Leaves what arrives from now on in the kernel, for the process that gets the socket. A paused socket still reads into
+ * its own buffer, and one that is being sent to another process throws away what it reads until that process has it.
+ * Node has no public call for it, hence the handle.
+ */
+export function stopReading(socket: object): void {
+  const { _handle: handle } = socket as { readonly _handle?: Handle | null };
+  handle?.readStop?.();
 }
 
 interface BufferLike {

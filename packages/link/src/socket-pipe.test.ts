@@ -1,0 +1,48 @@
+/** Letting go of a socket that another process is to have. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect, createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { socketPipe } from "./socket-pipe.ts";
+
+const server = createServer();
+const path = join(tmpdir(), `skerry-pipe-${process.pid}.sock`);
+before(async () => {
+  server.listen(path);
+  await once(server, "listening");
+});
+after(() => void server.close());
+
+async function openPair(): Promise<{ readonly ours: Socket; readonly theirs: Socket }> {
+  const ours = connect(path);
+  const both = [once(server, "connection"), once(ours, "connect")] as const;
+  const [[theirs]] = (await Promise.all(both)) as [[Socket], unknown];
+  return { ours, theirs };
+}
+
+const ignoring = { onBytes: () => undefined, onDrain: () => undefined, onClosed: () => undefined };
+
+/** Bytes that our side has taken from the kernel once a later write on another connection was seen. */
+async function bytesTaken(letGo: (socket: Socket) => void): Promise<number> {
+  const [watched, later] = [await openPair(), await openPair()];
+  letGo(watched.ours);
+  watched.theirs.write("for the next owner");
+  const seen = once(later.ours, "data");
+  later.theirs.write("later");
+  await seen;
+  const { bytesRead } = watched.ours;
+  for (const socket of [watched.ours, watched.theirs, later.ours, later.theirs]) socket.destroy();
+  return bytesRead;
+}
+
+test("what arrives after a pipe has let go of its socket stays for the next owner", async () => {
+  const detach = (socket: Socket): void => {
+    const pipe = socketPipe(socket);
+    pipe.start(ignoring);
+    pipe.detach();
+  };
+  assert.equal(await bytesTaken(detach), 0);
+  assert.notEqual(await bytesTaken((socket) => void socket.pause()), 0, "control: a pause alone");
+});
