@@ -21,10 +21,6 @@ const CONTINUE: unique symbol = Symbol("skerry.http.continue");
 interface Expecting {
   [CONTINUE]?: ServerResponse | undefined;
 }
-const WHOLE: unique symbol = Symbol("skerry.http.whole");
-interface Marked {
-  [WHOLE]?: true;
-}
 interface Settle {
   resolve(body: Buffer): void;
   reject(error: PlatformError): void;
@@ -79,7 +75,7 @@ export function holdBody(req: IncomingMessage, res: ServerResponse): void {
  * handler has begun.
  */
 export function hasArrived(req: IncomingMessage): boolean {
-  if (req.complete || (req as Marked)[WHOLE] === true) return true;
+  if (req.complete) return true;
   const announced = req.headers["content-length"];
   if (announced !== undefined) return req.readableLength === Number(announced);
   return req.headers["transfer-encoding"] === undefined;
@@ -88,7 +84,6 @@ export function hasArrived(req: IncomingMessage): boolean {
 function takeBody(req: IncomingMessage, limits: BodyLimits, settle: Settle): void {
   if (req.destroyed && !req.readableEnded) return settle.reject(fail("BODY_CANCELLED"));
   if (!hasArrived(req)) return collectBody(req, limits, settle);
-  (req as Marked)[WHOLE] = true;
   const body = (req.read() as Buffer | null) ?? EMPTY;
   if (body.length > limits.bytesMax) {
     return settle.reject(fail("BODY_TOO_LARGE", { bytesMax: limits.bytesMax }));

@@ -89,9 +89,9 @@ export function sendError(res: ServerResponse, thrown: unknown, context: ErrorCo
   }
   const body = JSON.stringify({ error: wireOf(error, context.requestId) });
   if (hasArrived(res.req)) return sendBytes(res, head, body);
-  // A small body that came with the headers is handed over before the next tick; then the
-  // connection can be kept.
-  process.nextTick(() => {
+  // The handler may run before the parser has come to the end of the packet that woke it. When the
+  // request turns out to be whole, the connection can be kept.
+  setImmediate(() => {
     if (res.headersSent || res.destroyed) return;
     if (hasArrived(res.req)) sendBytes(res, head, body);
     else sendAndLinger(res, head, body);
