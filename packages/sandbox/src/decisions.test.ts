@@ -184,7 +184,8 @@ describe("process table", () => {
     const row = (pid: number, parentPid: number) => ({ pid, parentPid, state: "S", cpuUs: 0 });
     const table = [row(1, 0), row(5, 1), row(6, 5), row(7, 6), row(8, 1)];
     const pids = descendants(table, [5, 6, 99]).map(({ pid }) => pid);
-    assert.deepEqual(pids.toSorted(), [5, 6, 7]);
+    assert.deepEqual(new Set(pids), new Set([5, 6, 7]));
+    assert.equal(pids.length, 3);
   });
 
   test("a process's own memory leaves files out and counts swap", () => {

@@ -20,6 +20,7 @@ import { findInheritedDescriptors } from "./descriptors.ts";
 import { fail } from "./errors.ts";
 import { findProgram } from "./host.ts";
 import { launchBubblewrap, launchPlain, type Launched } from "./launch.ts";
+import { createInitTree } from "./init-tree.ts";
 import { LimitWatch } from "./limit-watch.ts";
 import type {
   Sandbox,
@@ -194,7 +195,7 @@ export class Driver implements SandboxDriver {
       {
         ...this.#deps,
         launched,
-        tree: this.#treeOf(spec, pid, held.group),
+        tree: this.#treeOf(spec, launched, held.group),
         onGone: () => {
           this.#living.delete(spec.id);
           this.#watch.remove(sandbox);
@@ -208,14 +209,16 @@ export class Driver implements SandboxDriver {
     return sandbox;
   }
 
-  #treeOf(spec: SandboxSpec, pid: number, group: SandboxGroup | null): Tree {
+  #treeOf(spec: SandboxSpec, { child, status }: Launched, group: SandboxGroup | null): Tree {
     if (group !== null) return createGroupTree(group, this.#options.hierarchies);
-    return createTableTree({
-      rootPid: pid,
+    const handle = {
+      rootPid: child.pid ?? -1,
+      isRootAlive: () => child.exitCode === null && child.signalCode === null,
       marker: this.#markerOf(spec),
-      supervised: this.#options.rung === "bubblewrap",
-      recentTable: () => this.#watch.recentTable(),
-    });
+    };
+    return status === null
+      ? createTableTree({ ...handle, recentTable: () => this.#watch.recentTable() })
+      : createInitTree({ ...handle, initPid: () => status.initPid() });
   }
 
   #watchLimits(sandbox: RunningSandbox, { limits }: SandboxSpec): void {

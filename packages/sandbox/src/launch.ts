@@ -27,10 +27,18 @@ export interface Launched {
   readonly link: Socket;
   readonly stdout: Readable;
   readonly stderr: Readable;
-  /** bubblewrap's own account of the command; null where nothing gives one. */
-  readonly status: Readable | null;
+  /** bubblewrap's own account; null where nothing gives one. */
+  readonly status: LaunchStatus | null;
   /** Lets it go on, now that it is in its groups. */
   release(): void;
+}
+
+/** What bubblewrap writes to `--json-status-fd`: two short lines. */
+export interface LaunchStatus {
+  /** Pid, on the host, of the init in the sandbox; undefined until it is known. */
+  initPid(): number | undefined;
+  /** Whether it got as far as running the command. Resolves when all of the tree has ended. */
+  readonly hasRun: Promise<boolean>;
 }
 
 export interface LaunchOptions {
@@ -158,6 +166,25 @@ function gather(child: ChildProcess, status: Readable | undefined): Omit<Launche
     link: link as Socket,
     stdout: stdout as Readable,
     stderr: stderr as Readable,
-    status: status ?? null,
+    status: status === undefined ? null : followStatus(status),
+  };
+}
+
+const STATUS_BYTES_MAX = 4096;
+
+function followStatus(stream: Readable): LaunchStatus {
+  let text = "";
+  stream.on("error", () => undefined);
+  stream.on("data", (chunk: Buffer) => {
+    if (text.length < STATUS_BYTES_MAX) text += chunk.toString("latin1");
+  });
+  return {
+    initPid: () => {
+      const pid = /"child-pid": *(\d+)/.exec(text)?.[1];
+      return pid === undefined ? undefined : Number(pid);
+    },
+    hasRun: new Promise((resolve) => {
+      stream.once("close", () => resolve(text.includes('"exit-code"')));
+    }),
   };
 }

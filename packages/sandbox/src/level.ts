@@ -40,7 +40,7 @@ function bubblewrapLevel(facts: LevelFacts): SandboxLevel {
     label: `bubblewrap (${facts.isRoot ? "own uid" : "shared uid"})`,
     uid: facts.isRoot ? "own" : "shared",
     limits: {
-      memory: memory ?? `${POLLED}; /tmp is not counted`,
+      memory: memory ?? `${POLLED}; counts what lies in /tmp`,
       processes: by("pids") ?? "RLIMIT_NPROC in a user namespace of its own",
       openFiles: "RLIMIT_NOFILE",
       cpu: by("cpu") ?? "priority (nice) only",

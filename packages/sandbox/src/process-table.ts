@@ -39,13 +39,16 @@ export function parseStat(text: string): ProcessRow | undefined {
   };
 }
 
-/** Every process that could be read, in the order of `/proc`. */
-export function readProcessTable(): readonly ProcessRow[] {
-  return listPids().flatMap((pid) => readProcess(pid) ?? []);
+/**
+ * Every process that could be read. With another `procfs` it is what that one shows: the processes of
+ * its own pid namespace, under the pids they have there.
+ */
+export function readProcessTable(procfs = "/proc"): readonly ProcessRow[] {
+  return listPids(procfs).flatMap((pid) => readProcess(pid, procfs) ?? []);
 }
 
-export function readProcess(pid: number): ProcessRow | undefined {
-  return parseStat(readText(`/proc/${pid}/stat`));
+export function readProcess(pid: number, procfs = "/proc"): ProcessRow | undefined {
+  return parseStat(readText(`${procfs}/${pid}/stat`));
 }
 
 /** The roots that live and all that descends from them. Pure. */
@@ -67,7 +70,7 @@ export function descendants(
 
 /** Processes whose environment says `SKERRY_SANDBOX=<value>`, or any value that starts with it. */
 export function pidsWithMarker(start: string): readonly number[] {
-  return listPids().filter((pid) => markerOf(pid)?.startsWith(start) === true);
+  return listPids("/proc").filter((pid) => markerOf(pid)?.startsWith(start) === true);
 }
 
 /** The marker of a process as it was started; undefined without one or without permission. */
@@ -82,8 +85,8 @@ export function markerOf(pid: number): string | undefined {
  * Memory that is the process's own: resident without files, plus what is swapped out. Shared memory
  * counts in each process that has it mapped. 0 when the process is gone.
  */
-export function readOwnMemory(pid: number): number {
-  return parseOwnMemory(readText(`/proc/${pid}/status`));
+export function readOwnMemory(pid: number, procfs = "/proc"): number {
+  return parseOwnMemory(readText(`${procfs}/${pid}/status`));
 }
 
 /** The same from the text of `/proc/<pid>/status`. */
@@ -103,9 +106,9 @@ export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
   }
 }
 
-function listPids(): readonly number[] {
+function listPids(procfs: string): readonly number[] {
   try {
-    return readdirSync("/proc").flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []));
+    return readdirSync(procfs).flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []));
   } catch {
     return [];
   }

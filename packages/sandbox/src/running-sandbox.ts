@@ -32,8 +32,6 @@ export interface RunningSandboxOptions {
 /** Kernel work after SIGKILL takes microseconds to milliseconds; the pauses grow from 1 ms. */
 const GONE_PAUSE_MS_MAX = 50;
 const GONE_DEADLINE_MS = 10_000;
-/** bubblewrap writes two short lines. */
-const STATUS_BYTES_MAX = 4096;
 
 export class RunningSandbox implements Sandbox {
   readonly id: string;
@@ -45,7 +43,6 @@ export class RunningSandbox implements Sandbox {
   readonly stderr: Readable;
   readonly exited: Promise<SandboxExit>;
   readonly #deps: RunningSandboxDeps;
-  readonly #status: Promise<string>;
   #killedFor: ExitFacts["killedFor"] = null;
   #ended = false;
   #lastUsage: SandboxUsage = { memoryBytes: 0, cpuUs: 0, processes: 0 };
@@ -62,7 +59,6 @@ export class RunningSandbox implements Sandbox {
     this.stderr = launched.stderr;
     // A broken pipe is how an ended peer looks; the end itself is reported by `exited`.
     for (const stream of [this.link, this.stdout, this.stderr]) stream.on("error", () => undefined);
-    this.#status = collect(launched.status);
     const outermost = new Promise<Pick<ExitFacts, "code" | "signal">>((resolve) => {
       launched.child.once("exit", (code, signal) => resolve({ code, signal }));
     });
@@ -132,7 +128,7 @@ export class RunningSandbox implements Sandbox {
     this.usage();
     this.#ended = true;
     await this.#clearAway();
-    const status = await this.#status;
+    const hasRun = await (this.#deps.launched.status?.hasRun ?? true);
     this.#deps.onGone();
     return decideExit({
       rung: this.rung,
@@ -140,7 +136,7 @@ export class RunningSandbox implements Sandbox {
       signal,
       killedFor: this.#killedFor,
       oomKills: this.#deps.tree.oomKills(),
-      started: this.#deps.launched.status === null || signal !== null || hasExitCode(status),
+      started: hasRun || signal !== null,
     });
   }
 
@@ -163,24 +159,6 @@ export class RunningSandbox implements Sandbox {
 
 function pause(clock: Clock, delayMs: number): Promise<void> {
   return new Promise((resolve) => void clock.schedule(delayMs, resolve));
-}
-
-/** The stream's text once everyone who could write to it is gone. */
-function collect(stream: Readable | null): Promise<string> {
-  if (stream === null) return Promise.resolve("");
-  return new Promise((resolve) => {
-    let text = "";
-    stream.on("error", () => undefined);
-    stream.on("data", (chunk: Buffer) => {
-      if (text.length < STATUS_BYTES_MAX) text += chunk.toString("latin1");
-    });
-    stream.once("close", () => resolve(text));
-  });
-}
-
-/** bubblewrap reports an exit code only if it got as far as running the command. */
-function hasExitCode(status: string): boolean {
-  return status.includes('"exit-code"');
 }
 
 /** Every step of `nice` is worth about 1.25 in weight; a normal user may only go down. */

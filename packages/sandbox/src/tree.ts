@@ -1,6 +1,6 @@
 /**
- * Two ways to hold a process tree: by control group, or by walking `/proc`. Both stop, count and kill
- * all of it, and neither is ever out of date: they ask the kernel each time.
+ * Ways to hold a process tree: by control group, or by walking `/proc`. Each stops, counts and kills
+ * all of it, and none is ever out of date: they ask the kernel each time.
  *
  * `kill` is one attempt and `isGone` one look; the sandbox repeats them until the tree is gone.
  */
@@ -65,58 +65,61 @@ export function createGroupTree(group: SandboxGroup, hierarchies: readonly Hiera
 
 export interface TableTreeOptions {
   readonly rootPid: number;
+  /** False once the root has been collected: its pid may then be anyone's. */
+  readonly isRootAlive: () => boolean;
   /** Value of the marker variable that this tree carries. */
   readonly marker: string;
-  /** The root only supervises: it ends, with the status to report, once its children have. */
-  readonly supervised: boolean;
   /** A process table that may be a moment old, shared by all trees. */
   readonly recentTable: () => readonly ProcessRow[];
 }
 
+/** For the `process` rung: what descends from the root or carries its marker. */
 export function createTableTree(options: TableTreeOptions): Tree {
-  const { rootPid, marker } = options;
-  const isAlive = (row: ProcessRow): boolean => row.state !== "Z";
+  const { rootPid, marker, isRootAlive } = options;
+  const root = (): readonly number[] => (isRootAlive() ? [rootPid] : []);
   const rows = (): readonly ProcessRow[] =>
-    descendants(readProcessTable(), [rootPid, ...pidsWithMarker(marker)]).filter(isAlive);
-  let attempts = 0;
+    descendants(readProcessTable(), [...root(), ...pidsWithMarker(marker)]).filter(isLiving);
+  // The root leads its own process group: all that can be reached where there is no `/proc`.
+  const signalRootGroup = (signal: NodeJS.Signals): void => {
+    if (isRootAlive()) signalProcess(-rootPid, signal);
+  };
   return {
     rows,
     rest: () => {
       stopAll(rows);
-      signalGroup(rootPid, "SIGSTOP");
+      signalRootGroup("SIGSTOP");
     },
     resume: () => {
       continueAll(rows());
-      signalGroup(rootPid, "SIGCONT");
+      signalRootGroup("SIGCONT");
     },
     kill: () => {
-      const members = stopAll(rows);
-      const inner = members.filter((row) => row.pid !== rootPid);
-      const sparesRoot = options.supervised && inner.length > 0 && attempts === 0;
-      attempts += 1;
-      for (const row of inner) signalProcess(row.pid, "SIGKILL");
-      if (sparesRoot) signalProcess(rootPid, "SIGCONT");
-      else signalGroup(rootPid, "SIGKILL");
+      for (const { pid } of stopAll(rows)) signalProcess(pid, "SIGKILL");
+      signalRootGroup("SIGKILL");
     },
     isGone: () => rows().length === 0,
     usage: () => {
-      const table = options.recentTable();
-      return usageOf(descendants(table, [rootPid, ...orphansOf(table, marker)]).filter(isAlive));
+      const known = [...root(), ...orphansOf(options)];
+      return usageOf(descendants(options.recentTable(), known).filter(isLiving));
     },
     setCpuShares: () => false,
     oomKills: () => 0,
   };
 }
 
+export function isLiving(row: ProcessRow): boolean {
+  return row.state !== "Z";
+}
+
 /** Processes that lost their parent are asked for their marker; the others are found by descent. */
-function orphansOf(table: readonly ProcessRow[], marker: string): readonly number[] {
-  return table
+function orphansOf({ recentTable, marker }: TableTreeOptions): readonly number[] {
+  return recentTable()
     .filter((row) => row.parentPid === 1 && markerOf(row.pid) === marker)
     .map((row) => row.pid);
 }
 
 /** Stops members until a look finds no new one and none running; returns them. */
-function stopAll(rows: () => readonly ProcessRow[]): readonly ProcessRow[] {
+export function stopAll(rows: () => readonly ProcessRow[]): readonly ProcessRow[] {
   let members = rows();
   for (let round = 0; round < STOP_ROUNDS_MAX; round += 1) {
     const running = members.filter((row) => row.state !== "T" && row.state !== "Z");
@@ -127,14 +130,9 @@ function stopAll(rows: () => readonly ProcessRow[]): readonly ProcessRow[] {
   return members;
 }
 
-/** In reverse order of birth, so that a parent does not run before its children can. */
+/** Parents stand before their children in a walk; here the children go first. */
 function continueAll(members: readonly ProcessRow[]): void {
   for (const row of members.toReversed()) signalProcess(row.pid, "SIGCONT");
-}
-
-/** The root leads its own process group; this also reaches it where there is no `/proc`. */
-function signalGroup(rootPid: number, signal: NodeJS.Signals): void {
-  if (!signalProcess(-rootPid, signal)) signalProcess(rootPid, signal);
 }
 
 function usageOf(members: readonly ProcessRow[]): SandboxUsage {

@@ -15,7 +15,7 @@ import type { Protection } from "../src/protections.ts";
 import { makeDirectory, nodeSpec, NODE_INSIDE, NODE_MOUNT } from "./bed.ts";
 import { WATCHED_DESCRIPTORS } from "./calls.ts";
 import { parseResults } from "./raw-program.ts";
-import type { Evidence, HostView, Report } from "./report.ts";
+import type { Asked, Evidence, HostView, Report } from "./report.ts";
 
 export interface AttackRun {
   readonly home: string;
@@ -72,7 +72,7 @@ async function attackOnce(run: AttackRun, round: Round): Promise<Evidence> {
   rmSync(join(run.attackDirectory, "new"), { force: true });
   const sandbox = await driver.start(
     nodeSpec(`attack${round.index}`, "", {
-      command: [NODE_INSIDE, "/attack/inside.mjs"],
+      command: [NODE_INSIDE, "/attack/inside.mts"],
       env: { PROBE: JSON.stringify(askedOf(run, round)) },
       mounts: [
         NODE_MOUNT,
@@ -83,7 +83,10 @@ async function attackOnce(run: AttackRun, round: Round): Promise<Evidence> {
     }),
   );
   let text = "";
-  sandbox.link.on("data", (chunk: Buffer) => (text += chunk.toString()));
+  sandbox.link.on("data", (chunk: Buffer) => {
+    text += chunk.toString();
+    if (weakened.has("memoryLimit") && text.includes('"eaten"')) sandbox.link.end();
+  });
   sandbox.stderr.pipe(process.stderr);
   sandbox.stdout.resume();
   const exit = await sandbox.exited;
@@ -116,7 +119,7 @@ async function descriptorsInside(run: AttackRun, driver: SandboxDriver): Promise
 }
 
 /** The heavy attacks only run where they are the subject, or with every wall standing. */
-function askedOf(run: AttackRun, { weakening, port }: Round): object {
+function askedOf(run: AttackRun, { weakening, port }: Round): Asked {
   const isWhole = weakening.length === 0;
   return {
     look: !weakening.includes("memoryLimit"),

@@ -35,8 +35,8 @@ const USERS = IS_ROOT ? (["root", "plain"] as const) : (["plain"] as const);
 
 function prepareAttackDirectory(path: string): string {
   makeDirectory(path, 0o777);
-  copyFileSync(here("inside.mjs"), join(path, "inside.mjs"));
-  chmodSync(join(path, "inside.mjs"), 0o644);
+  copyFileSync(here("inside.mts"), join(path, "inside.mts"));
+  chmodSync(join(path, "inside.mts"), 0o644);
   writeCallProgram(join(path, "calls"), [...TERMINAL_CALLS, ...CALL_PROBES]);
   writeCallProgram(join(path, "mounting"), MOUNT_CALLS);
   writeCallProgram(join(path, "x32"), X32_CALLS);
@@ -69,7 +69,7 @@ async function collect(user: "root" | "plain", home: string): Promise<Map<string
 }
 
 async function runPlatform(run: AttackRun, user: "root" | "plain"): Promise<Evidence[]> {
-  const stranger = openSync(here("inside.mjs"), "r");
+  const stranger = openSync(here("inside.mts"), "r");
   const stdio: ("ignore" | "pipe" | "inherit" | number)[] = ["ignore", "pipe", "inherit"];
   while (stdio.length < 252) stdio.push("ignore");
   stdio[9] = stranger;

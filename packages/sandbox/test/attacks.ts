@@ -282,8 +282,7 @@ const LIMIT_ATTACKS: readonly Attack[] = [
     title: "memory ends at the limit, and the exit says so",
     without: ["memoryLimit"],
     as: "anyone",
-    repelled: ({ report, host }) =>
-      report.eaten === undefined && host.exit.reason === "memory" && host.exit.oomKilled,
+    repelled: ({ host }) => host.exit.reason === "memory" && host.exit.oomKilled,
     succeeds: ({ report, host }) => report.eaten !== undefined && host.exit.reason === "exited",
   },
 ];

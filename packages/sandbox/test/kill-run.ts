@@ -83,7 +83,8 @@ async function main(): Promise<void> {
 async function warmUp(run: KillRun, clock: Clock): Promise<void> {
   const driver = await openSandboxDriver({ clock, log: silentLog() }, run);
   const sandbox = await driver.start(nodeSpec("warm_up", ""));
-  await sandbox.exited;
+  const streams = [sandbox.link.resume(), sandbox.stdout.resume(), sandbox.stderr.resume()];
+  await Promise.all([sandbox.exited, ...streams.map((stream) => once(stream, "close"))]);
   await driver.close();
 }
 

@@ -1,6 +1,21 @@
 /** What `inside.mjs` reports. Error codes stand where a thing could not be done; `ok` where it could. */
 import { parseResults } from "./raw-program.ts";
 
+/** What the attacked sandbox is told to try. */
+export interface Asked {
+  readonly look: boolean;
+  /** How many children to start; 0 for none. */
+  readonly forks: number;
+  /** How much memory to fill; 0 for none. */
+  readonly memoryBytes: number;
+  readonly tmpBytes: number;
+  readonly port: number;
+  readonly abstractName: string;
+  readonly hostPid: number;
+  readonly hostFile: string;
+  readonly otherFile: string;
+}
+
 export interface ProgramEnd {
   readonly status: number | null;
   readonly signal: string | null;
@@ -26,10 +41,7 @@ export interface Report {
   readonly rootOwned: string;
   readonly otherInstance: readonly [string, string];
   readonly writes: Readonly<
-    Record<
-      "box" | "code" | "usr" | "top" | "dev" | "shm" | "etc" | "sysctl" | "trigger" | "tmp",
-      string
-    >
+    Record<"box" | "code" | "usr" | "top" | "dev" | "shm" | "etc" | "tmp", string>
   >;
   readonly sys: boolean;
   readonly programs: string;
