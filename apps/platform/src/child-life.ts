@@ -20,7 +20,10 @@ export type ChildEffect = {
   readonly failures: number;
 };
 
+/** Longest pause before a role that cannot even start is tried again. */
 const RESTART_MS_MAX = 5_000;
+/** Longest pause after one that was up: people wait for it. */
+const RESTART_UP_MS_MAX = 250;
 /** A process that was up this long has not failed at once. */
 const HEALTHY_AFTER_MS = 10_000;
 
@@ -46,8 +49,10 @@ export function decideChild(
 /** A process that was told to leave is not replaced by its own end. */
 function afterExit(life: ChildLife, nowMs: number): readonly ChildEffect[] {
   if (life.kind === "draining" || life.kind === "ended") return [];
-  const healthy = life.kind === "up" && nowMs - life.sinceMs >= HEALTHY_AFTER_MS;
+  const wasUp = life.kind === "up";
+  const healthy = wasUp && nowMs - life.sinceMs >= HEALTHY_AFTER_MS;
   const failures = healthy ? 0 : life.failures + 1;
-  const afterMs = failures <= 1 ? 0 : Math.min(RESTART_MS_MAX, 50 * 2 ** failures);
+  const afterMsMax = wasUp ? RESTART_UP_MS_MAX : RESTART_MS_MAX;
+  const afterMs = failures <= 1 ? 0 : Math.min(afterMsMax, 50 * 2 ** failures);
   return [{ kind: "replace", afterMs, failures }];
 }

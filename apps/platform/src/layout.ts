@@ -21,6 +21,7 @@ export interface Layout {
   readonly meterSpool: string;
   readonly logSpool: string;
   readonly snapshots: string;
+  readonly compileCache: string;
   readonly logFile: string;
   readonly adminKeyFile: string;
   readonly nodeFile: string;
@@ -50,6 +51,7 @@ export function layoutOf(home: string): Layout {
     meterSpool: at("spool", "meter"),
     logSpool: at("spool", "logs"),
     snapshots: at("snapshots"),
+    compileCache: at("compile-cache"),
     logFile: at("log", "platform.jsonl"),
     adminKeyFile: at("admin.key"),
     nodeFile: at("node.json"),

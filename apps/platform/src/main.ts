@@ -42,9 +42,11 @@ async function supervise({ config }: Invocation): Promise<void> {
   try {
     await supervisor.start();
   } catch (error) {
+    if (supervisor.stopping) return;
     await stop(0);
     throw error;
   }
+  if (supervisor.stopping) return;
   const facts = { ...supervisor.factsOf("control"), ...supervisor.factsOf("agent") };
   const ports = { apiPort: supervisor.apiPort, gatewayPort: supervisor.gatewayPort };
   const readyMs = performance.now() - startedMs;

@@ -15,6 +15,8 @@ export interface AgentAddress {
 }
 
 export type ToSupervisor =
+  /** A role on standby has its program in memory and waits for `begin`. */
+  | { readonly op: "loaded" }
   | { readonly op: "ready"; readonly facts: Readonly<Record<string, string>> }
   | { readonly op: "failed"; readonly message: string; readonly hint: string }
   /** Agent → gateway, with the instance's link. */
@@ -23,6 +25,7 @@ export type ToSupervisor =
   | { readonly op: "hand-over"; readonly grant: InstanceGrant };
 
 export type ToRole =
+  | { readonly op: "begin" }
   | { readonly op: "agents"; readonly agents: readonly AgentAddress[] }
   | { readonly op: "instance"; readonly grant: InstanceGrant; readonly handedOver: boolean }
   /** Finish what is under way, then exit with code 0. */

@@ -23,13 +23,30 @@ export interface SupervisorOptions {
   readonly main: string;
 }
 
+/** A process that was started; both promises reject with ROLE_FAILED when it does not come that far. */
+interface Launch {
+  readonly process: RoleProcess;
+  /** Its program is in memory; only awaited of one on standby. */
+  readonly loaded: Promise<void>;
+  readonly ready: Promise<void>;
+}
+
+interface LaunchWaiter {
+  loaded(): void;
+  ready(): void;
+  failed(error: Error): void;
+}
+
 const READY_DEADLINE_MS = 30_000;
 
 export class Supervisor implements RoleListener {
   readonly #options: SupervisorOptions;
   readonly #ids: IdSource = createIdSource({ clock: systemClock(), random: systemRandom() });
   readonly #processes = new Set<RoleProcess>();
-  readonly #waiting = new Map<RoleProcess, { ready: () => void; failed: (error: Error) => void }>();
+  readonly #waiting = new Map<RoleProcess, LaunchWaiter>();
+  /** Loaded successors that have not begun: nobody misses one that ends. */
+  readonly #standby = new Set<RoleProcess>();
+  readonly #restarts = new Map<RoleName, Promise<void>>();
   readonly #ports: { readonly api: BoundPort; readonly gateway: BoundPort };
   #admin: Server | undefined;
   #stopping = false;
@@ -66,33 +83,63 @@ export class Supervisor implements RoleListener {
     return this.#of(role)[0]?.facts ?? {};
   }
 
+  /** Somebody asked for the end. */
+  get stopping(): boolean {
+    return this.#stopping;
+  }
+
   /** Starts every role and resolves when all are ready. Throws ROLE_FAILED. */
   async start(): Promise<void> {
     const gateways = Array.from({ length: this.#options.config.gateways }, () =>
       this.#launch("gateway", 0),
     );
-    await Promise.all([this.#launch("control", 0), this.#launch("agent", 0), ...gateways]);
-    await this.#listenForAdmin();
+    const all = [this.#launch("control", 0), this.#launch("agent", 0), ...gateways];
+    await Promise.all(all.map(({ ready }) => ready));
+    if (!this.#stopping) await this.#listenForAdmin();
   }
 
-  /** Replaces the processes of a role, one after the other, without a failed request. */
-  async restart(role: RoleName): Promise<void> {
+  /** Replaces the processes of a role, one after the other, without a failed request. Orders for one role queue up. */
+  restart(role: RoleName): Promise<void> {
+    const before = this.#restarts.get(role) ?? Promise.resolve();
+    const restarted = before.catch(() => undefined).then(() => this.#restart(role));
+    this.#restarts.set(role, restarted);
+    return restarted;
+  }
+
+  async #restart(role: RoleName): Promise<void> {
+    const { drainDeadlineMs } = this.#options.config;
     for (const old of this.#of(role)) {
       if (role === "control") {
-        await old.drain(this.#options.config.drainDeadlineMs);
-        await this.#launch(role, 0);
-      } else {
-        await this.#launch(role, 0);
-        await old.drain(this.#options.config.drainDeadlineMs);
-        if (role === "agent") this.#tellAgents();
+        await this.#replaceControl(old);
+        continue;
       }
+      await this.#launch(role, 0).ready;
+      await old.drain(drainDeadlineMs);
+      if (role === "agent") this.#tellAgents();
     }
+  }
+
+  /** Two controls cannot have the store open: the next one is loaded beside the old one and begins after it. */
+  async #replaceControl(old: RoleProcess): Promise<void> {
+    const next = this.#launch("control", 0, { standby: true });
+    await next.loaded;
+    if (!this.#processes.has(old)) {
+      // It ended by itself meanwhile and has been replaced for that.
+      next.process.child.kill("SIGKILL");
+      await next.process.exited;
+      return;
+    }
+    await old.drain(this.#options.config.drainDeadlineMs);
+    this.#standby.delete(next.process);
+    next.process.send({ op: "begin" });
+    await next.ready;
   }
 
   /** Drains front to back and ends everything. */
   async stop(deadlineMs: number): Promise<void> {
     this.#stopping = true;
     this.#admin?.close();
+    for (const { child } of this.#standby) child.kill("SIGKILL");
     for (const role of ["gateway", "agent", "control"] as const) {
       await Promise.all(this.#of(role).map((process) => process.drain(deadlineMs)));
     }
@@ -109,6 +156,9 @@ export class Supervisor implements RoleListener {
 
   message(from: RoleProcess, message: ToSupervisor, socket: Socket | undefined): void {
     switch (message.op) {
+      case "loaded":
+        this.#waiting.get(from)?.loaded();
+        return;
       case "ready":
         from.facts = message.facts;
         from.apply({ kind: "ready" });
@@ -144,12 +194,12 @@ export class Supervisor implements RoleListener {
     this.#waiting.get(process)?.failed(this.#roleFailed(process.role, why));
     this.#waiting.delete(process);
     if (process.role === "agent") this.#tellAgents();
-    if (this.#stopping) return;
+    if (this.#standby.delete(process) || this.#stopping) return;
     for (const effect of effects) {
       this.#options.log.warn("a role ended and is started again", { role: process.role, why });
       setTimeout(() => {
         if (this.#stopping) return;
-        this.#launch(process.role, effect.failures).catch((error: unknown) => {
+        this.#launch(process.role, effect.failures).ready.catch((error: unknown) => {
           this.#options.log.error("a role did not start", {
             role: process.role,
             error: String(error),
@@ -193,34 +243,52 @@ export class Supervisor implements RoleListener {
     for (const gateway of this.#of("gateway")) gateway.send({ op: "agents", agents });
   }
 
-  #launch(role: RoleName, failures: number): Promise<void> {
+  #launch(
+    role: RoleName,
+    failures: number,
+    options: { readonly standby: boolean } = { standby: false },
+  ): Launch {
     const { config, main } = this.#options;
-    const launched = new RoleProcess(
+    const process = new RoleProcess(
       {
         role,
         id: role === "gateway" ? this.#ids.id("gw") : this.#ids.requestId(),
         main,
-        env: this.#roleEnv(role, config),
+        env: { ...this.#roleEnv(role, config), SKERRY_ROLE_STANDBY: String(options.standby) },
         listenFd: role === "agent" ? undefined : this.#portOf(role).fd,
         failures,
       },
       this,
     );
-    this.#processes.add(launched);
-    return new Promise((resolve, reject) => {
-      const late = setTimeout(() => {
-        launched.child.kill("SIGKILL");
-        reject(this.#roleFailed(role, `not ready after ${READY_DEADLINE_MS} ms`));
-      }, READY_DEADLINE_MS);
-      const settle = (run: () => void): void => {
+    this.#processes.add(process);
+    if (options.standby) this.#standby.add(process);
+    return { process, ...this.#await(process) };
+  }
+
+  #await(process: RoleProcess): Pick<Launch, "loaded" | "ready"> {
+    const loaded = Promise.withResolvers<void>();
+    const ready = Promise.withResolvers<void>();
+    const failed = (error: Error): void => {
+      clearTimeout(late);
+      loaded.reject(error);
+      ready.reject(error);
+    };
+    const late = setTimeout(() => {
+      process.child.kill("SIGKILL");
+      failed(this.#roleFailed(process.role, `not ready after ${READY_DEADLINE_MS} ms`));
+    }, READY_DEADLINE_MS);
+    this.#waiting.set(process, {
+      failed,
+      loaded: loaded.resolve,
+      ready: () => {
         clearTimeout(late);
-        run();
-      };
-      this.#waiting.set(launched, {
-        ready: () => settle(resolve),
-        failed: (error) => settle(() => reject(error)),
-      });
+        ready.resolve();
+      },
     });
+    // Whoever waits for one of them need not wait for the other.
+    loaded.promise.catch(() => undefined);
+    ready.promise.catch(() => undefined);
+    return { loaded: loaded.promise, ready: ready.promise };
   }
 
   #portOf(role: "control" | "gateway"): BoundPort {
@@ -234,6 +302,8 @@ export class Supervisor implements RoleListener {
       SKERRY_ROLE_CONFIG: JSON.stringify(inForce),
       SKERRY_ROLE_ALONE: String(this.#of(role).length === 0),
       NODE_ENV: "production",
+      // Stripped and compiled sources are kept, so that a role starts in a fraction of the time.
+      NODE_COMPILE_CACHE: this.#options.layout.compileCache,
     };
   }
 

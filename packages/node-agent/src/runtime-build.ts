@@ -10,7 +10,7 @@ import { chmod, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PlatformError } from "@skerry/base";
 import { RUNTIME_ENTRY } from "@skerry/instance-runtime";
-import { build } from "esbuild";
+import { build, stop } from "esbuild";
 import { fileURLToPath } from "node:url";
 import { fail } from "./errors.ts";
 
@@ -56,6 +56,8 @@ async function bundleRuntime(): Promise<Uint8Array> {
     legalComments: "none",
     logLevel: "silent",
   });
+  // It runs a process of its own, which nobody needs until the next start.
+  await stop();
   const [file] = result.outputFiles;
   if (file === undefined) throw fail("RUNTIME_UNUSABLE", { runtime: "node", why: "no bundle" });
   return file.contents;

@@ -68,6 +68,7 @@ export async function runRole(
     if (running === undefined) early.push({ message, socket });
     else receive(context, running, { message, socket });
   });
+  const begun = standby(context);
   process.once("disconnect", () => {
     void (running?.abandon?.() ?? Promise.resolve()).finally(() => process.exit(0));
   });
@@ -80,6 +81,7 @@ export async function runRole(
     process.exit(70);
   });
   try {
+    await begun;
     running = await start(context);
     await context.send({ op: "ready", facts: running.facts });
     for (const one of early) receive(context, running, one);
@@ -92,6 +94,24 @@ export async function runRole(
     await context.send({ op: "failed", message, hint }).catch(() => undefined);
     process.exit(1);
   }
+}
+
+/**
+ * A role that cannot run beside its predecessor is loaded while that one still serves, so that only draining and
+ * starting lie between the two.
+ */
+async function standby(context: RoleContext): Promise<void> {
+  if (process.env["SKERRY_ROLE_STANDBY"] !== "true") return;
+  const begun = new Promise<void>((resolve) => {
+    const onMessage = (message: ToRole): void => {
+      if (message.op !== "begin") return;
+      process.off("message", onMessage);
+      resolve();
+    };
+    process.on("message", onMessage);
+  });
+  await context.send({ op: "loaded" });
+  await begun;
 }
 
 function receive(
