@@ -113,17 +113,23 @@ function run(
   uid: number | null,
 ): Promise<{ readonly ok: boolean; readonly output: string }> {
   const [program = "", ...rest] = command;
+  const identity = uid === null ? {} : { uid, gid: uid };
   return new Promise((resolve) => {
-    execFile(
-      program,
-      rest,
-      {
-        env: {},
-        cwd: "/",
-        timeout: TRIAL_MS_MAX,
-        ...(uid === null ? {} : { uid, gid: uid }),
-      },
-      (error, stdout, stderr) => resolve({ ok: error === null, output: `${stdout}${stderr}` }),
-    );
+    const failed = (error: unknown): void => resolve({ ok: false, output: String(error) });
+    try {
+      execFile(
+        program,
+        rest,
+        { env: {}, cwd: "/", timeout: TRIAL_MS_MAX, ...identity },
+        (error, stdout, stderr) => {
+          const output = `${stdout}${stderr}`;
+          if (error !== null && output === "") failed(error);
+          else resolve({ ok: error === null, output });
+        },
+      );
+    } catch (error) {
+      // A uid that this machine's user namespace does not map is refused before the start.
+      failed(error);
+    }
   });
 }

@@ -76,7 +76,8 @@ export function createInitTree(options: InitTreeOptions): Tree {
     isGone: () => !isRootAlive() && handles().length === 0,
     usage: () => {
       const init = livingInit();
-      return init === undefined ? { memoryBytes: 0, cpuUs: 0, processes: 0 } : usageInside(init);
+      if (init !== undefined) return usageInside(init);
+      return { memoryBytes: 0, cpuUs: 0, processes: isRootAlive() ? OUTER_PROCESSES : 0 };
     },
     setCpuShares: () => false,
     oomKills: () => 0,

@@ -39,6 +39,8 @@ export interface LaunchStatus {
   initPid(): number | undefined;
   /** Whether it got as far as running the command. Resolves when all of the tree has ended. */
   readonly hasRun: Promise<boolean>;
+  /** Lets `hasRun` resolve although something of the tree will not end. */
+  abandon(): void;
 }
 
 export interface LaunchOptions {
@@ -183,6 +185,7 @@ function followStatus(stream: Readable): LaunchStatus {
       const pid = /"child-pid": *(\d+)/.exec(text)?.[1];
       return pid === undefined ? undefined : Number(pid);
     },
+    abandon: () => void stream.destroy(),
     hasRun: new Promise((resolve) => {
       stream.once("close", () => resolve(text.includes('"exit-code"')));
     }),

@@ -40,7 +40,8 @@ export interface SandboxSpec {
 
 /**
  * Why it ended: by itself, by `kill`, by a limit, or because it never ran its command (`not-started`;
- * stderr says why).
+ * stderr says why). Where a shell inside starts the command (the `process` rung, and bubblewrap
+ * without a group that limits processes), a missing program is an exit with code 126 or 127 instead.
  */
 export type SandboxExitReason = "exited" | "killed" | "memory" | "processes" | "not-started";
 

@@ -149,6 +149,7 @@ export class RunningSandbox implements Sandbox {
           id: this.id,
           pids: tree.rows().map((row) => row.pid),
         });
+        this.#deps.launched.status?.abandon();
         return;
       }
       tree.kill();

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { silentLog, systemClock } from "@skerry/base";
-import { openSandboxDriver, type SandboxRung } from "../src/index.ts";
+import { openSandboxDriver, type SandboxDriver, type SandboxRung } from "../src/index.ts";
 import { ownerNameOf } from "../src/host.ts";
 import { pidsWithMarker } from "../src/process-table.ts";
 import { findOwnerDirectories } from "../src/sweep.ts";
@@ -14,7 +14,17 @@ import { IS_ROOT, makeHome, nodeSpec, removeHome, skipWithoutBubblewrap } from "
 
 const deps = { clock: systemClock(), log: silentLog() };
 const homes: string[] = [];
-after(() => homes.forEach(removeHome));
+const drivers: SandboxDriver[] = [];
+after(async () => {
+  await Promise.all(drivers.map((driver) => driver.close()));
+  homes.forEach(removeHome);
+});
+
+async function open(home: string, rung: SandboxRung): Promise<SandboxDriver> {
+  const driver = await openSandboxDriver(deps, { home, rung });
+  drivers.push(driver);
+  return driver;
+}
 
 function newHome(): string {
   const home = makeHome();
@@ -41,12 +51,12 @@ for (const rung of ["bubblewrap", "process"] as const satisfies readonly Sandbox
     { skip },
     async () => {
       const [home, neighbour] = [newHome(), newHome()];
-      const other = await openSandboxDriver(deps, { home: neighbour, rung });
+      const other = await open(neighbour, rung);
       const bystander = await other.start(nodeSpec("bystander", "setInterval(() => {}, 1000)"));
       await abandon({ home, rung });
       if (rung === "process") assert.ok(markedBy(home) >= 3, "control: something was left");
 
-      const driver = await openSandboxDriver(deps, { home, rung });
+      const driver = await open(home, rung);
       const mine = await driver.start(nodeSpec("mine", "setInterval(() => {}, 1000)"));
       const swept = await driver.sweep();
       if (rung === "process") assert.ok(swept.processes >= 3);
