@@ -75,10 +75,17 @@ export function requestIdToBytes(id: RequestId): Uint8Array {
   const out = new Uint8Array(16);
   let at = 0;
   for (let i = 0; i < id.length; i += 2) {
-    if (id.charCodeAt(i) === 45) i += 1;
-    out[at++] = Number.parseInt(id.slice(i, i + 2), 16);
+    if (id.charCodeAt(i) === DASH) i += 1;
+    out[at++] = (hexValue(id.charCodeAt(i)) << 4) | hexValue(id.charCodeAt(i + 1));
   }
   return out;
+}
+
+const DASH = 45;
+
+/** The value of a lower-case hexadecimal digit. Written out, because this runs for every request. */
+function hexValue(charCode: number): number {
+  return charCode <= 57 ? charCode - 48 : charCode - 87;
 }
 
 export function requestIdFromBytes(bytes: Uint8Array): RequestId {

@@ -1,14 +1,24 @@
 import type { Clock } from "@skerry/base";
 
+/** What can be put into a queue of deadlines; the fields belong to the queue it is in. */
+export interface Due {
+  dueMs: number;
+  dueIn: object | undefined;
+  dueBefore: Due | undefined;
+  dueAfter: Due | undefined;
+}
+
 /**
  * Deadlines that all lie equally far ahead: the order of arrival is the order of expiry, so one timer serves them all
- * and adding costs no timer of its own.
+ * and adding costs no timer of its own. A list through the items themselves, because a `Map` with this many deletions
+ * keeps what it once held alive (see link's `stream-table.ts`).
  */
-export class DeadlineQueue<T extends object> {
+export class DeadlineQueue<T extends Due> {
   readonly durationMs: number;
   readonly #clock: Clock;
   readonly #onDue: (item: T) => void;
-  readonly #dueMs = new Map<T, number>();
+  #first: Due | undefined;
+  #last: Due | undefined;
   #isArmed = false;
 
   constructor(clock: Clock, durationMs: number, onDue: (item: T) => void) {
@@ -17,13 +27,28 @@ export class DeadlineQueue<T extends object> {
     this.#onDue = onDue;
   }
 
+  /** The item must not be in any queue. */
   add(item: T, nowMs: number): void {
-    this.#dueMs.set(item, nowMs + this.durationMs);
+    item.dueMs = nowMs + this.durationMs;
+    item.dueIn = this;
+    item.dueBefore = this.#last;
+    if (this.#last === undefined) this.#first = item;
+    else this.#last.dueAfter = item;
+    this.#last = item;
     if (!this.#isArmed) this.#arm(this.durationMs);
   }
 
+  /** Does nothing for an item that is not in this queue. */
   delete(item: T): void {
-    this.#dueMs.delete(item);
+    if (item.dueIn !== this) return;
+    const { dueBefore, dueAfter } = item;
+    if (dueBefore === undefined) this.#first = dueAfter;
+    else dueBefore.dueAfter = dueAfter;
+    if (dueAfter === undefined) this.#last = dueBefore;
+    else dueAfter.dueBefore = dueBefore;
+    item.dueIn = undefined;
+    item.dueBefore = undefined;
+    item.dueAfter = undefined;
   }
 
   #arm(delayMs: number): void {
@@ -34,13 +59,10 @@ export class DeadlineQueue<T extends object> {
   readonly #expire = (): void => {
     this.#isArmed = false;
     const nowMs = this.#clock.monotonicMs();
-    for (const [item, dueMs] of this.#dueMs) {
-      if (dueMs > nowMs) {
-        this.#arm(dueMs - nowMs);
-        return;
-      }
-      this.#dueMs.delete(item);
-      this.#onDue(item);
+    for (let item = this.#first; item !== undefined; item = this.#first) {
+      if (item.dueMs > nowMs) return this.#arm(item.dueMs - nowMs);
+      this.delete(item as T);
+      this.#onDue(item as T);
     }
   };
 }

@@ -21,6 +21,7 @@ import { openBody, resetConnection, type BodyWriter } from "@skerry/http";
 import type { LinkStream, StreamHandler } from "@skerry/link";
 import { anatomyOf, billedUsOf, type Anatomy } from "./anatomy.ts";
 import { answerHeaders, responseHeadersOf, sendFailure, sendWhole } from "./answer.ts";
+import type { Due } from "./deadlines.ts";
 import type { Casualty, Instance, InstanceEnd } from "./instance.ts";
 import type { Settled } from "./meter-turn.ts";
 import { readReply } from "./reply.ts";
@@ -76,7 +77,7 @@ const CANCELLED_STATUS = 499;
 /** Told even when the client did not wait for the end. */
 const INSTANCE_OUTCOMES: ReadonlySet<Outcome> = new Set(["timeout", "crashed", "out_of_memory"]);
 
-export class Invocation implements StreamHandler, Settled, Casualty {
+export class Invocation implements StreamHandler, Settled, Casualty, Due {
   readonly request: InvocationRequest;
   readonly #owner: InvocationOwner;
   readonly #res: ServerResponse;
@@ -84,6 +85,10 @@ export class Invocation implements StreamHandler, Settled, Casualty {
   instance: Instance | undefined;
   dispatchedMs = 0;
   endedMs = 0;
+  dueMs = 0;
+  dueIn: object | undefined;
+  dueBefore: Due | undefined;
+  dueAfter: Due | undefined;
   /** Other requests run in the same instance. */
   shared = false;
   /** The client is gone, but the handler may not be interrupted and is waited for. */

@@ -18,6 +18,7 @@ import {
   type Frame,
 } from "./frames.ts";
 import type { BytePipe, ScheduleFlush, TextPort } from "./ports.ts";
+import { StreamTable } from "./stream-table.ts";
 import { LinkStream, type OpenRequest, type StreamHandler } from "./stream.ts";
 import { FrameWriter } from "./writer.ts";
 
@@ -66,7 +67,7 @@ export class Link {
   readonly #deps: LinkDeps;
   readonly #options: LinkOptions;
   readonly #decoder: FrameDecoder;
-  readonly #streams = new Map<number, LinkStream>();
+  readonly #streams = new StreamTable<LinkStream>();
   readonly #parkedNotes: string[] = [];
   #nextId: number;
   #highestPeerId = 0;
@@ -125,7 +126,7 @@ export class Link {
     }
     const stream = new LinkStream(this.#nextId, this, handler);
     this.#nextId += 2;
-    this.#streams.set(stream.id, stream);
+    this.#streams.add(stream.id, stream);
     stream.sendOpen(head, request);
     return stream;
   }
@@ -189,7 +190,7 @@ export class Link {
 
   #onDrain(): void {
     this.writer.congested = false;
-    for (const stream of [...this.#streams.values()]) {
+    for (const stream of this.#streams.values()) {
       if (this.writer.congested) return;
       stream.resumeSending(0);
     }
@@ -299,7 +300,7 @@ export class Link {
     const body = bytes.subarray(headEnd, end);
     const ends = (frame.flags & FLAG_END) !== 0;
     const stream = new LinkStream(id, this, REFUSING);
-    this.#streams.set(id, stream);
+    this.#streams.add(id, stream);
     stream.receivedWithOpen(body.length, ends);
     stream.handler = accept({
       stream,
@@ -406,7 +407,7 @@ export class Link {
     this.#closedWith = error;
     this.#stopTimers();
     this.#deps.pipe.destroy();
-    for (const stream of [...this.#streams.values()]) stream.failWith(error);
+    for (const stream of this.#streams.values()) stream.failWith(error);
     this.#onParked?.();
     this.#options.onClosed?.(error);
   }
