@@ -1,7 +1,7 @@
 /**
  * Where the kernel keeps control groups on this machine, and which files carry a limit. Pure: the
- * text of `/proc/self/mountinfo` and `/proc/self/cgroup` goes in, paths and values come out, so that
- * layouts which are not at hand (pure v2, delegated v2) are tested too.
+ * text of `/proc/self/mountinfo` and `/proc/self/cgroup` goes in, paths and values come out, so
+ * that layouts which are not at hand (pure v2, delegated v2) are tested too.
  */
 import { posix } from "node:path";
 import type { SandboxLimits } from "./ports.ts";
@@ -52,7 +52,9 @@ export function parseCgroupMemberships(text: string): readonly CgroupMembership[
   });
 }
 
-/** Directories under which a group may be made, the best first: this process's own group, the top. */
+/**
+ * Directories under which a group may be made, the best first: this process's own group, the top.
+ */
 export function candidateBases(
   mount: CgroupMount,
   memberships: readonly CgroupMembership[],

@@ -3,9 +3,9 @@
  * one owner directory `skerry-<owner>`. Version 2 is used for whatever it offers, version 1 for the
  * rest, so that hybrid machines get v2's freeze and kill together with v1's limits.
  *
- * Invariants: a limit that this class says it enforces was accepted by the kernel before the sandbox
- * ran; removal is retried by the caller until the kernel agrees. The version 1 freezer is never used:
- * a tree frozen by it cannot be killed.
+ * Invariants: a limit that this class says it enforces was accepted by the kernel before the
+ * sandbox ran; removal is retried by the caller until the kernel agrees. The version 1 freezer is
+ * never used: a tree frozen by it cannot be killed.
  */
 import {
   existsSync,
@@ -223,7 +223,9 @@ export class SandboxGroup {
   }
 }
 
-/** Groups that lie in the owner's directories, whoever made them: the leftovers of an earlier run. */
+/**
+ * Groups that lie in the owner's directories, whoever made them: the leftovers of an earlier run.
+ */
 export function listGroups(hierarchies: readonly Hierarchy[]): readonly string[] {
   return hierarchies.flatMap(({ owner }) =>
     readDirectories(owner).map((name) => join(owner, name)),

@@ -1,6 +1,6 @@
 /**
- * What this machine and this user can do: looked at once, when the driver opens, by trying. A version
- * number or a capability bit would not tell whether user namespaces are allowed here.
+ * What this machine and this user can do: looked at once, when the driver opens, by trying. A
+ * version number or a capability bit would not tell whether user namespaces are allowed here.
  */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -52,7 +52,9 @@ export function findProgram(name: string): string | undefined {
     });
 }
 
-/** Null when bubblewrap works for `uid` (null: the current user) with what the driver asks of it. */
+/**
+ * Null when bubblewrap works for `uid` (null: the current user) with what the driver asks of it.
+ */
 export async function findObstacle(uid: number | null): Promise<Obstacle | null> {
   if (process.platform !== "linux") {
     return { problem: "bubblewrap needs Linux", advice: "Run the platform on Linux." };

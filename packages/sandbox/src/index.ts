@@ -1,5 +1,4 @@
 export type { SandboxDriverDeps } from "./driver.ts";
-export { hostPathOf } from "./launch.ts";
 export { openSandboxDriver, type SandboxDriverOptions } from "./open.ts";
 export type {
   LimitTable,
@@ -16,4 +15,4 @@ export type {
   SweepCount,
 } from "./ports.ts";
 export { findTraces, type Traces } from "./traces.ts";
-export { UID_RANGE_DEFAULT, type UidRange } from "./uid-pool.ts";
+export type { UidRange } from "./uid-pool.ts";

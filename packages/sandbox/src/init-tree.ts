@@ -1,13 +1,14 @@
 /**
  * A bubblewrap tree without control groups. Its handle is the init of its pid namespace: everything
- * in the sandbox descends from it and dies with it, and it cannot be collected, nor its pid be given
- * to anyone else, while bubblewrap above it lives.
+ * in the sandbox descends from it and dies with it, and it cannot be collected, nor its pid be
+ * given to anyone else, while bubblewrap above it lives.
  *
  * The sandbox's own `/proc`, seen through the init's root, lists just its few processes; a look at
  * the whole machine's is needed only to stop them, because signals take the host's pids. Nothing in
  * the sandbox can put anything else in that place: it may not mount, and its root is read-only.
  */
 import { statfsSync } from "node:fs";
+import { join } from "node:path";
 import type { SandboxUsage } from "./ports.ts";
 import {
   descendants,
@@ -88,27 +89,32 @@ const GONE: ProcessRow = { pid: 0, parentPid: 0, state: "Z", cpuUs: 0 };
 /** bubblewrap's outer process does not show in the sandbox's own `/proc`. */
 const OUTER_PROCESSES = 1;
 
+/** The host's path of a directory at the top of the sandbox. */
+function inside(init: number, name: "proc" | "tmp"): string {
+  return join("/proc", String(init), "root", name);
+}
+
 /** A signal takes effect a moment after it was sent. */
 const LOOKS_MAX = 5;
 
 /** True when just so many live beside the init, and none of them runs. Cheap, and may say no. */
 function isAtRest(init: number | undefined, count: number): boolean {
   for (let look = 0; init !== undefined && look < LOOKS_MAX; look += 1) {
-    const inside = readProcessTable(`/proc/${init}/root/proc`).filter(
+    const others = readProcessTable(inside(init, "proc")).filter(
       (row) => row.pid !== 1 && isLiving(row),
     );
-    if (inside.length !== count) return false;
-    if (inside.every((row) => row.state === "T")) return true;
+    if (others.length !== count) return false;
+    if (others.every((row) => row.state === "T")) return true;
   }
   return false;
 }
 
 function usageInside(init: number): SandboxUsage {
-  const procfs = `/proc/${init}/root/proc`;
+  const procfs = inside(init, "proc");
   const members = readProcessTable(procfs).filter(isLiving);
   const own = members.reduce((sum, row) => sum + readOwnMemory(row.pid, procfs), 0);
   return {
-    memoryBytes: own + usedBytes(`/proc/${init}/root/tmp`),
+    memoryBytes: own + usedBytes(inside(init, "tmp")),
     cpuUs: members.reduce((sum, row) => sum + row.cpuUs, 0),
     processes: members.length + OUTER_PROCESSES,
   };

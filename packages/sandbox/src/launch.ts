@@ -2,8 +2,8 @@
  * Starts the outermost process of a sandbox. A tiny `sh` stands first because Node cannot set
  * resource limits; it replaces itself, so the pid stays.
  *
- * Descriptors of the child: 0 /dev/null, 1 and 2 output, 3 the link; for bubblewrap also 4 arguments,
- * 5 the seccomp program and 6 its status, none of which reach the command.
+ * Descriptors of the child: 0 /dev/null, 1 and 2 output, 3 the link; for bubblewrap also 4
+ * arguments, 5 the seccomp program and 6 its status, none of which reach the command.
  */
 import { spawn, type ChildProcess, type StdioOptions } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
@@ -135,7 +135,8 @@ export function launchPlain(options: LaunchOptions): Launched {
 
 /**
  * The host's path of a path inside, for the `process` rung, which mounts nothing: the longest mount
- * target that `path` is or lies under is replaced by its source. Anything else is returned as it is.
+ * target that `path` is or lies under is replaced by its source. Anything else is returned as it
+ * is.
  */
 export function hostPathOf(mounts: readonly SandboxMount[], path: string): string {
   const mount = mounts

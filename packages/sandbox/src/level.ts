@@ -1,4 +1,6 @@
-/** Says truthfully what isolation is in force here. Pure; `skerry doctor` and the start print it. */
+/**
+ * Says truthfully what isolation is in force here. Pure; `skerry doctor` and the start print it.
+ */
 import type { GroupRole } from "./cgroup-layout.ts";
 import type { Hierarchy } from "./cgroups.ts";
 import type { LimitTable, SandboxLevel, SandboxRung } from "./ports.ts";

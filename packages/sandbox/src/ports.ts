@@ -39,18 +39,23 @@ export interface SandboxSpec {
 }
 
 /**
- * Why it ended: by itself, by `kill`, by a limit, or because it never ran its command (`not-started`;
- * stderr says why). Where a shell inside starts the command (the `process` rung, and bubblewrap
- * without a group that limits processes), a missing program is an exit with code 126 or 127 instead.
+ * Why it ended: by itself, by `kill`, by a limit, or because it never ran its command
+ * (`not-started`; stderr says why). Where a shell inside starts the command (the `process` rung,
+ * and bubblewrap without a group that limits processes), a missing program is an exit with code 126
+ * or 127 instead.
  */
 export type SandboxExitReason = "exited" | "killed" | "memory" | "processes" | "not-started";
 
 export interface SandboxExit {
   /** The exit code, or null when a signal ended the command. */
   readonly code: number | null;
-  /** In bubblewrap a code of 128 + n is reported as signal n: the two cannot be told apart there. */
+  /**
+   * In bubblewrap a code of 128 + n is reported as signal n: the two cannot be told apart there.
+   */
   readonly signal: string | null;
-  /** True when the memory limit killed any process of the tree, also when the command outlived it. */
+  /**
+   * True when the memory limit killed any process of the tree, also when the command outlived it.
+   */
   readonly oomKilled: boolean;
   readonly reason: SandboxExitReason;
 }

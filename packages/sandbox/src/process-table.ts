@@ -1,6 +1,6 @@
 /**
- * What runs on this machine, from `/proc` (proc(5)). It stands in for control groups where there are
- * none: finding a tree, counting it, stopping and killing it. Nothing here may rely on
+ * What runs on this machine, from `/proc` (proc(5)). It stands in for control groups where there
+ * are none: finding a tree, counting it, stopping and killing it. Nothing here may rely on
  * `/proc/<pid>/task/<tid>/children`, which many kernels are built without.
  *
  * A tree is what descends from a root process or carries the sandbox's marker in its environment.
@@ -40,8 +40,8 @@ export function parseStat(text: string): ProcessRow | undefined {
 }
 
 /**
- * Every process that could be read. With another `procfs` it is what that one shows: the processes of
- * its own pid namespace, under the pids they have there.
+ * Every process that could be read. With another `procfs` it is what that one shows: the processes
+ * of its own pid namespace, under the pids they have there.
  */
 export function readProcessTable(procfs = "/proc"): readonly ProcessRow[] {
   return listPids(procfs).flatMap((pid) => readProcess(pid, procfs) ?? []);

@@ -1,7 +1,7 @@
 /**
- * The single walls of the bubblewrap rung, each of which tests can take away to prove that its probe
- * bites. Nothing outside this package's tests may name a protection to drop: the driver's options
- * have no such field.
+ * The single walls of the bubblewrap rung, each of which tests can take away to prove that its
+ * probe bites. Nothing outside this package's tests may name a protection to drop: the driver's
+ * options have no such field.
  */
 export const PROTECTIONS = [
   "ownUid",

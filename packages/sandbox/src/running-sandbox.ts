@@ -1,6 +1,6 @@
 /**
- * A started sandbox: watches its outermost process, sees to it that nothing outlives it, and says how
- * it ended. However it ends (by itself, by a limit, by `kill`), the same clean-up runs before
+ * A started sandbox: watches its outermost process, sees to it that nothing outlives it, and says
+ * how it ended. However it ends (by itself, by a limit, by `kill`), the same clean-up runs before
  * `exited` resolves.
  */
 import { setPriority } from "node:os";

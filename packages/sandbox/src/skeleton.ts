@@ -1,8 +1,8 @@
 /**
  * The little that every sandbox sees of a system: the shared libraries a dynamic Node binary needs,
  * and an `/etc` of five files. They are copied once per driver into a directory of the platform,
- * because two mounts of copies start faster than a dozen mounts of the host's own files, and because
- * nothing else of the host's `/usr` (programs, set-uid files) then is in reach.
+ * because two mounts of copies start faster than a dozen mounts of the host's own files, and
+ * because nothing else of the host's `/usr` (programs, set-uid files) then is in reach.
  */
 import {
   chmodSync,
@@ -58,7 +58,7 @@ const CERTIFICATES = [
 ];
 
 /** The files of `/etc` inside. Names resolve to the loopback only: there is no network yet. */
-export const ETC_FILES: Readonly<Record<string, string>> = {
+const ETC_FILES: Readonly<Record<string, string>> = {
   passwd: `sandbox:x:${INNER_UID}:${INNER_UID}::/tmp:/sbin/nologin\n`,
   group: `sandbox:x:${INNER_UID}:\n`,
   hosts: "127.0.0.1 localhost sandbox\n::1 localhost\n",

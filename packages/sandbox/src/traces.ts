@@ -1,4 +1,7 @@
-/** What the sandboxes of one owner's directory have on this machine right now, for those who check that nothing is left. */
+/**
+ * What the sandboxes of one owner's directory have on this machine right now, for those who check
+ * that nothing is left.
+ */
 import { existsSync, readdirSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { ownerNameOf } from "./host.ts";
@@ -6,7 +9,9 @@ import { pidsWithMarker } from "./process-table.ts";
 import { findOwnerDirectories } from "./sweep.ts";
 
 export interface Traces {
-  /** Processes that were started in a sandbox of the owner, as far as their environment can be read. */
+  /**
+   * Processes that were started in a sandbox of the owner, as far as their environment can be read.
+   */
   readonly pids: readonly number[];
   /** Control group directories: the owner's own and one per sandbox, in every hierarchy. */
   readonly groups: readonly string[];

@@ -1,6 +1,6 @@
 /**
- * Ways to hold a process tree: by control group, or by walking `/proc`. Each stops, counts and kills
- * all of it, and none is ever out of date: they ask the kernel each time.
+ * Ways to hold a process tree: by control group, or by walking `/proc`. Each stops, counts and
+ * kills all of it, and none is ever out of date: they ask the kernel each time.
  *
  * `kill` is one attempt and `isGone` one look; the sandbox repeats them until the tree is gone.
  */

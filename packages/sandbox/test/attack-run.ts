@@ -19,7 +19,9 @@ import type { Asked, Evidence, HostView, Report } from "./report.ts";
 
 export interface AttackRun {
   readonly home: string;
-  /** Directory with the programs of attack; writable by anyone, so that only a mount protects it. */
+  /**
+   * Directory with the programs of attack; writable by anyone, so that only a mount protects it.
+   */
   readonly attackDirectory: string;
   readonly otherFile: string;
   readonly weakenings: readonly (readonly Protection[])[];

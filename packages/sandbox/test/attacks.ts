@@ -1,7 +1,7 @@
 /**
- * The attacks: each says what must hold with every wall standing, which wall it tries, and what must
- * then be seen with that one wall taken away. The latter is the negative control: an attack that
- * fails in both cases proves nothing.
+ * The attacks: each says what must hold with every wall standing, which wall it tries, and what
+ * must then be seen with that one wall taken away. The latter is the negative control: an attack
+ * that fails in both cases proves nothing.
  */
 import { CALL_PROBES, TERMINAL_CALLS } from "./calls.ts";
 import { resultsOf, type Evidence, type ProgramEnd, type Report } from "./report.ts";

@@ -1,4 +1,6 @@
-/** What the suites of this package share: whether walls can be tried here, homes, specifications. */
+/**
+ * What the suites of this package share: whether walls can be tried here, homes, specifications.
+ */
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,7 +14,7 @@ export const NODE_MOUNT: SandboxMount = {
 };
 export const NODE_INSIDE = "/runtime/node";
 
-export const LIMITS: SandboxLimits = {
+const LIMITS: SandboxLimits = {
   memoryBytes: 256 * 1024 * 1024,
   processesMax: 64,
   openFilesMax: 256,
@@ -25,8 +27,8 @@ export const IS_ROOT = process.getuid?.() === 0;
 export const PLAIN_UID = 64_321;
 
 /**
- * `false` when bubblewrap can be tried here, else the reason to skip. Where CI is set nothing may be
- * skipped: the reason is thrown.
+ * `false` when bubblewrap can be tried here, else the reason to skip. Where CI is set nothing may
+ * be skipped: the reason is thrown.
  */
 export function skipWithoutBubblewrap(): string | false {
   const reason = missingReason();

@@ -1,6 +1,6 @@
 /**
- * A platform process that starts and ends sandboxes by the class, and counts what this machine holds
- * before and after. Its single line of output is the account; the suite judges it.
+ * A platform process that starts and ends sandboxes by the class, and counts what this machine
+ * holds before and after. Its single line of output is the account; the suite judges it.
  */
 import { once } from "node:events";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
@@ -9,6 +9,7 @@ import { silentLog, systemClock, type Clock } from "@skerry/base";
 import { openSandboxDriver, type SandboxDriver, type SandboxRung } from "../src/index.ts";
 import { findOwnerDirectories } from "../src/sweep.ts";
 import { ownerNameOf } from "../src/host.ts";
+import { pidsWithMarker } from "../src/process-table.ts";
 import { makeDirectory, nodeSpec, NODE_MOUNT } from "./bed.ts";
 import { ENDINGS, FORK_BOMB, type Ending } from "./endings.ts";
 
@@ -18,6 +19,8 @@ export interface KillRun {
   readonly rung: SandboxRung;
   readonly rounds: number;
   readonly uidRange: { readonly first: number; readonly count: number };
+  /** Count processes by the home's marker: where their uid is that of much else. */
+  readonly countsByMarker: boolean;
 }
 
 export interface Holdings {
@@ -139,7 +142,8 @@ export function holdings(run: KillRun): Holdings {
   };
 }
 
-function countProcesses({ uidRange }: KillRun): number {
+function countProcesses({ uidRange, countsByMarker, home }: KillRun): number {
+  if (countsByMarker) return pidsWithMarker(`${ownerNameOf(home)}/`).length;
   const me = process.getuid?.() ?? 0;
   const isTheirs = (uid: number): boolean =>
     me === 0 ? uid >= uidRange.first && uid < uidRange.first + uidRange.count : uid === me;

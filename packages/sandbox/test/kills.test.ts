@@ -1,4 +1,6 @@
-/** After two hundred ends of every kind nothing is left: process, group, mount, file, descriptor. */
+/**
+ * After two hundred ends of every kind nothing is left: process, group, mount, file, descriptor.
+ */
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -17,7 +19,9 @@ import {
 } from "./bed.ts";
 import { holdings, type KillAccount, type KillRun } from "./kill-run.ts";
 import { writeForkBomb, writeSleeper } from "./raw-program.ts";
+import { ownerNameOf } from "../src/host.ts";
 import type { SandboxRung } from "../src/index.ts";
+import { MARKER } from "../src/process-table.ts";
 
 const skip =
   process.arch === "x64" ? skipWithoutBubblewrap() : "the programs of attack are for x86-64";
@@ -36,7 +40,7 @@ function prepare(rung: SandboxRung, as: "root" | "plain", rounds: number): KillR
   writeForkBomb(join(attackDirectory, "bomb"));
   if (IS_ROOT && as === "plain") chownSync(home, SUITE_UID, SUITE_UID);
   chmodSync(home, 0o755);
-  return { home, attackDirectory, rung, rounds, uidRange: UID_RANGE };
+  return { home, attackDirectory, rung, rounds, uidRange: UID_RANGE, countsByMarker: !IS_ROOT };
 }
 
 function identity(as: "root" | "plain"): { uid?: number; gid?: number } {
@@ -87,6 +91,7 @@ test("control: the counters see a process and a group that are left", { skip }, 
   const before = holdings(run);
   const leftover: ChildProcess = spawn(join(run.attackDirectory, "sleeper"), {
     stdio: "ignore",
+    env: { [MARKER]: `${ownerNameOf(run.home)}/planted/` },
     ...(IS_ROOT ? { uid: UID_RANGE.first, gid: UID_RANGE.first } : {}),
   });
   const group = IS_ROOT ? join(findHierarchy(run.home), "planted") : null;

@@ -1,4 +1,7 @@
-/** What `inside.mjs` reports. Error codes stand where a thing could not be done; `ok` where it could. */
+/**
+ * What `inside.mjs` reports. Error codes stand where a thing could not be done; `ok` where it
+ * could.
+ */
 import { parseResults } from "./raw-program.ts";
 
 /** What the attacked sandbox is told to try. */

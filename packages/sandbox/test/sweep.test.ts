@@ -1,4 +1,6 @@
-/** A platform that was killed leaves sandboxes; the next one of the same home ends them, no others. */
+/**
+ * A platform that was killed leaves sandboxes; the next one of the same home ends them, no others.
+ */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
