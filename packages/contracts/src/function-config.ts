@@ -7,18 +7,19 @@ import { LIMITS } from "./limits.ts";
 
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 
-const env = z
-  .record(
-    z.string().regex(ENV_NAME, "An environment name is letters, digits and _, not led by a digit."),
-    z.string(),
-  )
+const envName = z
+  .string()
+  .regex(ENV_NAME, "An environment name is letters, digits and _, not led by a digit.")
   .refine(
-    (record) => JSON.stringify(record).length <= LIMITS.envBytesMax,
-    `All environment values together may take ${LIMITS.envBytesMax} bytes.`,
-  )
-  .refine(
-    (record) => !Object.keys(record).some((name) => name.startsWith("SKERRY_")),
+    (name) => !name.startsWith("SKERRY_"),
     "Environment names that begin with SKERRY_ belong to the platform.",
+  );
+
+const env = z
+  .record(envName, z.string())
+  .refine(
+    (record) => utf8Bytes(JSON.stringify(record)) <= LIMITS.envBytesMax,
+    `All environment values together may take ${LIMITS.envBytesMax} bytes.`,
   );
 
 export const functionConfig = z.strictObject({
@@ -30,6 +31,7 @@ export const functionConfig = z.strictObject({
     .describe("File with the handler; index.ts, index.mjs or index.js when absent."),
   handler: z
     .string()
+    .max(255)
     .regex(/^[A-Za-z_$][\w$]*$/)
     .default("handler")
     .describe("Export that handles events; a default export with `fetch` wins."),
@@ -66,7 +68,7 @@ export const functionConfig = z.strictObject({
     .min(0)
     .max(1_000)
     .default(0)
-    .describe("Instances that are kept ready at all times."),
+    .describe("Instances that are kept ready at all times, never more than `maxInstances`."),
   maxInstances: z.int().min(1).max(1_000).default(20).describe("Most instances at once."),
   rest: z
     .enum(["freeze", "run"])
@@ -92,4 +94,14 @@ export type HandlerKind = "event" | "fetch";
  */
 export function concurrencyOf(config: FunctionConfig, kind: HandlerKind): number {
   return config.concurrency ?? (kind === "event" ? 1 : 100);
+}
+
+/** Bytes of well-formed or lone UTF-16 in UTF-8. */
+function utf8Bytes(text: string): number {
+  let bytes = 0;
+  for (const character of text) {
+    const point = character.codePointAt(0) ?? 0;
+    bytes += point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
+  }
+  return bytes;
 }

@@ -54,12 +54,13 @@ const DEVELOP: readonly Action[] = [
 ];
 const OPERATE: readonly Action[] = [...DEVELOP, "instances.stop", "audit.read", "keys.read"];
 
-const ALLOWED: Readonly<Record<Role, ReadonlySet<Action>>> = {
-  viewer: new Set(READ),
-  developer: new Set(DEVELOP),
-  operator: new Set(OPERATE),
-  admin: new Set(ACTIONS),
-};
+/** A role that is not here, such as one of a newer release, may do nothing. */
+const ALLOWED: ReadonlyMap<Role, ReadonlySet<Action>> = new Map([
+  ["viewer", new Set(READ)],
+  ["developer", new Set(DEVELOP)],
+  ["operator", new Set(OPERATE)],
+  ["admin", new Set(ACTIONS)],
+]);
 
 /**
  * True when `principal` may do `action` on `resource`. A key confined to apps may list apps (the
@@ -68,7 +69,7 @@ const ALLOWED: Readonly<Record<Role, ReadonlySet<Action>>> = {
  */
 export function authorize(principal: Principal, action: Action, resource: ResourceRef): boolean {
   if (principal.accountId !== resource.accountId) return false;
-  if (!ALLOWED[principal.role].has(action)) return false;
+  if (ALLOWED.get(principal.role)?.has(action) !== true) return false;
   if (principal.apps === undefined) return true;
   if (resource.app === undefined) return action === "platform.read" || action === "apps.read";
   return principal.apps.includes(resource.app);

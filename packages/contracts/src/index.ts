@@ -40,6 +40,7 @@ export {
   type SpecialiseHead,
   type SpecialiseReply,
 } from "./invocation-wire.ts";
+export { jsonSchemaOf, type JsonSchema } from "./json-schema.ts";
 export { LIMITS } from "./limits.ts";
 export {
   COLD_REASONS,

@@ -6,7 +6,7 @@
  *
  *   0 u8 format · 1 u8 outcome · 2 u8 cold reason · 3 u8 start kind · 4 u16 status
  *   6 u16 memory MiB · 8 f64 start wall ms
- *   16 request id · 32 function id · 48 revision id · 64 instance id (16 bytes each, zero when none)
+ *   16 request id · 32 function id · 48 revision id · 64 instance id, 16 bytes each, zero if none
  *   80 u32 queue · 84 place · 88 boot · 92 code · 96 init · 100 handler
  *   104 u32 bytes in · 108 bytes out · 112 u32 billed µs · 116 u32 check (FNV-1a of bytes 0–115)
  */

@@ -5,8 +5,11 @@
 import { z } from "zod";
 
 export const platformConfig = z.strictObject({
-  home: z.string().describe("Directory of all state. Env SKERRY_HOME. Restart."),
-  host: z.string().default("127.0.0.1").describe("Address to listen on. Restart."),
+  home: z
+    .string()
+    .min(1)
+    .describe("Directory of all state; `/var/lib/skerry` for root, else `~/.skerry`. Restart."),
+  host: z.string().min(1).default("127.0.0.1").describe("Address to listen on. Restart."),
   apiPort: z.int().min(0).max(65_535).default(4400).describe("Port of the control API. Restart."),
   gatewayPort: z.int().min(0).max(65_535).default(4480).describe("Port of the gateway. Restart."),
   gateways: z.int().min(1).max(64).default(1).describe("Gateway processes. Restart."),
@@ -27,16 +30,31 @@ export const platformConfig = z.strictObject({
   uidFirst: z
     .int()
     .min(1_000)
+    .max(4_000_000_000)
     .default(200_000)
     .describe("First kernel uid for instances when the platform runs as root. Restart."),
-  uidCount: z.int().min(16).default(65_536).describe("Size of that range. Restart."),
+  uidCount: z
+    .int()
+    .min(16)
+    .max(16_777_216)
+    .default(65_536)
+    .describe("Size of that range. Restart."),
   drainDeadlineMs: z
     .int()
     .min(0)
+    .max(86_400_000)
     .default(30_000)
     .describe("Longest wait for running requests at a restart or stop. Restart."),
-  logLevel: z.enum(["debug", "info", "warn", "error"]).default("info").describe("Restart."),
-  telemetryDays: z.int().min(1).default(7).describe("Age at which logs and records go. Restart."),
+  logLevel: z
+    .enum(["debug", "info", "warn", "error"])
+    .default("info")
+    .describe("Least severe lines that the platform's own log keeps. Restart."),
+  telemetryDays: z
+    .int()
+    .min(1)
+    .max(3_650)
+    .default(7)
+    .describe("Age at which logs and records go. Restart."),
   example: z
     .boolean()
     .default(true)

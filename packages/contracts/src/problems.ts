@@ -15,6 +15,10 @@ export const failInput = defineReasons({
   },
 });
 
+/** Problems and unknown keys that one error lists; the rest is counted. */
+const PROBLEMS_MAX = 20;
+const KEY_SHOWN_MAX = 80;
+
 /** Parses `value`, or throws INPUT_INVALID that names all problems at once. */
 export function parseInput<S extends z.ZodType>(
   schema: S,
@@ -22,26 +26,55 @@ export function parseInput<S extends z.ZodType>(
   what: string,
 ): z.output<S> {
   const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  throw invalid(
-    what,
-    result.error.issues.map((issue) => problemText(issue, schema)),
-  );
+  const dropped = droppedKeys(value, schema, []);
+  if (result.success && dropped.length === 0) return result.data;
+  const issues = result.success ? [] : result.error.issues;
+  throw invalid(what, [
+    ...issues.map((issue) => problemText(issue, schema)),
+    ...dropped.map((path) => `${path.join(".")}: this name is reserved`),
+  ]);
+}
+
+/**
+ * Where a record has an own key `__proto__`. The schema library refuses it in objects but leaves
+ * it out of records without a word, and nothing that was asked for may be ignored silently.
+ */
+function droppedKeys(
+  value: unknown,
+  schema: unknown,
+  path: readonly string[],
+): readonly (readonly string[])[] {
+  const inner = unwrap(schema);
+  const isNested = [z.ZodObject, z.ZodRecord, z.ZodArray].some((kind) => inner instanceof kind);
+  if (!isNested || typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, item]) => {
+    const at = [...path, key];
+    if (key === "__proto__") return inner instanceof z.ZodRecord ? [at] : [];
+    return droppedKeys(item, childOf(inner, key), at);
+  });
 }
 
 /** INPUT_INVALID for findings that no schema can express. */
 export function invalid(what: string, problems: readonly string[]): PlatformError {
-  const shown = problems.slice(0, 20);
+  const shown = problems.slice(0, PROBLEMS_MAX);
+  if (problems.length > shown.length) shown.push(`and ${problems.length - shown.length} more`);
   return failInput("INPUT_INVALID", { what, problems: shown.join(" · "), problemList: shown });
 }
 
 function problemText(issue: z.core.$ZodIssue, schema: z.ZodType): string {
   const path = issue.path.map(String).join(".");
   const at = path === "" ? "" : `${path}: `;
+  if (issue.code === "invalid_key") return `${at}${issue.issues[0]?.message ?? issue.message}`;
   if (issue.code !== "unrecognized_keys") return `${at}${issue.message}`;
-  return issue.keys
-    .map((key) => `${at}unknown key "${key}"${suggestion(key, schema, issue.path)}`)
-    .join(" · ");
+  const texts = issue.keys
+    .slice(0, PROBLEMS_MAX)
+    .map((key) => `${at}unknown key "${cut(key)}"${suggestion(key, schema, issue.path)}`);
+  const more = issue.keys.length - texts.length;
+  return [...texts, ...(more > 0 ? [`and ${more} more unknown keys`] : [])].join(" · ");
+}
+
+function cut(key: string): string {
+  return key.length > KEY_SHOWN_MAX ? `${key.slice(0, KEY_SHOWN_MAX)}…` : key;
 }
 
 function suggestion(key: string, schema: z.ZodType, path: readonly PropertyKey[]): string {
@@ -58,7 +91,10 @@ function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): readonly st
 }
 
 function childOf(schema: unknown, step: PropertyKey): unknown {
-  if (schema instanceof z.ZodObject) return (schema.shape as Record<PropertyKey, unknown>)[step];
+  if (schema instanceof z.ZodObject) {
+    const shape = schema.shape as Record<PropertyKey, unknown>;
+    return Object.hasOwn(shape, step) ? shape[step] : undefined;
+  }
   if (schema instanceof z.ZodRecord) return schema.valueType;
   return schema instanceof z.ZodArray ? schema.element : undefined;
 }
