@@ -9,6 +9,8 @@ export interface Manifest {
   readonly dependencies: Readonly<Record<string, string>>;
   readonly devDependencies: Readonly<Record<string, string>>;
   readonly optionalDependencies: Readonly<Record<string, string>>;
+  /** Doors beside the main one, as `exports` lists them: `./pack`. */
+  readonly subpaths: readonly string[];
 }
 
 /** The scope of our own packages. */
@@ -24,7 +26,7 @@ export function readManifests(tree: Tree): ReadonlyMap<string, Manifest> {
     const match = /^(?:((?:packages|apps)\/[^/]+|testkit|bench)\/)?package\.json$/.exec(path);
     if (match === null) continue;
     const folder = match[1] ?? "";
-    const declared = JSON.parse(content) as Partial<Manifest>;
+    const declared = JSON.parse(content) as Partial<Manifest> & { exports?: object };
     found.set(folder, {
       path,
       folder,
@@ -32,6 +34,7 @@ export function readManifests(tree: Tree): ReadonlyMap<string, Manifest> {
       dependencies: declared.dependencies ?? {},
       devDependencies: declared.devDependencies ?? {},
       optionalDependencies: declared.optionalDependencies ?? {},
+      subpaths: Object.keys(declared.exports ?? {}).filter((door) => door !== "."),
     });
   }
   return found;

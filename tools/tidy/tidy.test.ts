@@ -44,6 +44,7 @@ function manifests(): Record<string, string> {
   const manifest = (name: string, imports: readonly string[]): string =>
     JSON.stringify({
       name: `@skerry/${name}`,
+      exports: { ".": "./src/index.ts", "./second-door": "./src/second-door.ts" },
       dependencies: Object.fromEntries(imports.map((one) => [`@skerry/${one}`, "0.1.0"])),
     });
   const layerOf = (name: string): number => HOUSE.packages[name]?.layer ?? 0;
@@ -154,6 +155,11 @@ const CASES: Readonly<Record<Exclude<Rule, PlantedBelow>, readonly Planted[]>> =
       "a subpath of another package",
       ["packages/store/src/a.ts", 'import { x } from "@skerry/base/src/ids.ts";'],
       ["packages/store/src/a.ts", 'import { x } from "@skerry/base";'],
+    ],
+    [
+      "a subpath that another package's exports do not list",
+      ["packages/store/src/a.ts", 'import { x } from "@skerry/base/third-door";'],
+      ["packages/store/src/a.ts", 'import { x } from "@skerry/base/second-door";'],
     ],
     [
       "a relative path into another package",

@@ -49,7 +49,8 @@ function checkWorkspaceImport(source: Source, entry: Import, context: Context): 
   const found: Violation[] = [];
   const why = refusal(place, target, context);
   if (why !== undefined) found.push(violation("layer", at, `imports ${entry.specifier}: ${why}`));
-  if (deep.length > 0)
+  const doors = context.manifests.get(`packages/${target}`)?.subpaths ?? [];
+  if (deep.length > 0 && !doors.includes(`./${deep.join("/")}`))
     found.push(
       violation("deep-import", at, `${entry.specifier}: import ${SCOPE}${target} by its name`),
     );
