@@ -5,7 +5,7 @@
 import { createIdSource, systemClock, systemRandom, type Clock, type Random } from "@skerry/base";
 import { GATEWAY_HEADERS, OPERATIONS, type Operation, type OperationName } from "@skerry/contracts";
 import { fail } from "./errors.ts";
-import { send, type HttpDeps, type RequestBody } from "./http.ts";
+import { send, whyOf, type HttpDeps, type RequestBody } from "./http.ts";
 import type { Client, CallOptions, Invoked } from "./types.ts";
 
 export interface ClientOptions {
@@ -108,11 +108,16 @@ async function read(operation: Operation, response: Response): Promise<unknown> 
     await response.body?.cancel();
     return undefined;
   }
-  const text = await response.text();
+  return parseJson(await readText(response), response);
+}
+
+/** The whole body; what arrives in halves is not an answer. */
+async function readText(response: Response): Promise<string> {
   try {
-    return JSON.parse(text);
+    return await response.text();
   } catch (error) {
-    throw fail("ANSWER_UNREADABLE", { url: response.url, status: response.status }, error);
+    if (!(error instanceof TypeError)) throw error;
+    throw fail("ANSWER_INTERRUPTED", { url: response.url, why: whyOf(error) }, error);
   }
 }
 
@@ -121,13 +126,28 @@ async function* lines(answer: Promise<Response>): AsyncGenerator<unknown, void, 
   const response = await answer;
   if (response.body === null) return;
   const decoder = new TextDecoder();
+  const parse = (line: string): unknown => parseJson(line, response);
   let rest = "";
-  for await (const chunk of response.body as ReadableStream<Uint8Array>) {
-    const parts = (rest + decoder.decode(chunk, { stream: true })).split("\n");
-    rest = parts.pop() ?? "";
-    for (const line of parts) if (line !== "") yield JSON.parse(line);
+  try {
+    for await (const chunk of response.body) {
+      const parts = (rest + decoder.decode(chunk as Uint8Array, { stream: true })).split("\n");
+      rest = parts.pop() ?? "";
+      for (const line of parts) if (line !== "") yield parse(line);
+    }
+  } catch (error) {
+    // `fetch` tells a broken connection by a TypeError; an abort has its own reason.
+    if (!(error instanceof TypeError)) throw error;
+    throw fail("ANSWER_INTERRUPTED", { url: response.url, why: whyOf(error) }, error);
   }
-  if (rest !== "") yield JSON.parse(rest);
+  if (rest !== "") yield parse(rest);
+}
+
+function parseJson(text: string, { url, status }: Response): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw fail("ANSWER_UNREADABLE", { url, status }, error);
+  }
 }
 
 async function invoke(
@@ -154,16 +174,16 @@ async function invoke(
     repeatable: false,
     signal: target.callOptions?.signal,
   });
-  const text = await response.text();
   return {
-    result: parseResult(text, response.headers.get("content-type")),
+    result: parseResult(await readText(response), response),
     status: response.status,
     requestId: response.headers.get(GATEWAY_HEADERS.requestId) ?? "",
     serverTiming: response.headers.get("server-timing") ?? "",
   };
 }
 
-function parseResult(text: string, contentType: string | null): unknown {
+function parseResult(text: string, response: Response): unknown {
   if (text === "") return null;
-  return contentType?.includes("json") === true ? JSON.parse(text) : text;
+  const isJson = response.headers.get("content-type")?.includes("json") === true;
+  return isJson ? parseJson(text, response) : text;
 }

@@ -15,6 +15,20 @@ export const fail = defineReasons({
     retryable: false,
     audience: "user",
   },
+  ANSWER_INTERRUPTED: {
+    code: "UNAVAILABLE",
+    message: "The answer of {url} broke off: {why}.",
+    hint: "Ask again; the platform was restarted or is gone.",
+    retryable: true,
+    audience: "user",
+  },
+  RESOURCE_ABSENT: {
+    code: "NOT_FOUND",
+    message: "There is nothing at {url}.",
+    hint: "Check the names in the address.",
+    retryable: false,
+    audience: "user",
+  },
   SOURCE_UNREADABLE: {
     code: "INVALID_ARGUMENT",
     message: "The folder {path} cannot be packed: {why}.",

@@ -27,12 +27,19 @@ export interface HttpRequest {
 const ATTEMPTS_MAX = 4;
 const BACKOFF = { delayMsMin: 50, delayMsMax: 1_000 };
 
-/** Resolves with a successful answer; rejects with the PlatformError that the API sent. */
+/**
+ * Resolves with a successful answer; rejects with the PlatformError that the API sent. A DELETE
+ * whose first answer was lost may find nothing to delete any more: that is success.
+ */
 export async function send(deps: HttpDeps, request: HttpRequest): Promise<Response> {
   for (let attempt = 0; ; attempt += 1) {
     try {
       return await sendOnce(deps, request);
     } catch (error) {
+      const isGone = PlatformError.is(error) && error.code === "NOT_FOUND";
+      if (attempt > 0 && request.method === "DELETE" && isGone) {
+        return new Response(null, { status: 204 });
+      }
       const again = request.repeatable && isUnavailable(error) && attempt + 1 < ATTEMPTS_MAX;
       if (!again) throw error;
       await delay(deps.clock, backoffMs(attempt, BACKOFF, deps.random), request.signal);
@@ -57,13 +64,17 @@ async function sendOnce(deps: HttpDeps, request: HttpRequest): Promise<Response>
     });
   } catch (error) {
     if (signal?.aborted === true) throw error;
+    // What the body itself could not give, as a folder that changes while it is packed.
+    const own = error instanceof Error ? error.cause : undefined;
+    if (PlatformError.is(own)) throw own;
     throw fail("PLATFORM_UNREACHABLE", { url: new URL(url).origin, why: whyOf(error) }, error);
   }
   if (response.ok) return response;
   throw await errorOf(response, url);
 }
 
-function whyOf(error: unknown): string {
+/** What went wrong below `fetch`, in words. */
+export function whyOf(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined;
   const told = cause instanceof Error && cause.message !== "" ? cause : error;
   return told instanceof Error ? told.message : String(told);
@@ -72,6 +83,8 @@ function whyOf(error: unknown): string {
 /** The error in an answer, with the request id among its details. */
 export async function errorOf(response: Response, url: string): Promise<PlatformError> {
   const text = await response.text().catch(() => "");
+  // The answer to a HEAD has no room for more.
+  if (text === "" && response.status === 404) return fail("RESOURCE_ABSENT", { url });
   try {
     const { error } = JSON.parse(text) as { error: Record<string, unknown> };
     if (typeof error["reason"] !== "string") throw new SyntaxError("no reason");

@@ -9,6 +9,7 @@ import { readdir, stat } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { PlatformError } from "@skerry/base";
 import { LIMITS, manifestText, SOURCE_DIGEST_PREFIX, type SourceEntry } from "@skerry/contracts";
 import yazl from "yazl";
 import { fail } from "./errors.ts";
@@ -19,8 +20,12 @@ export interface PackedSource {
   readonly digest: string;
   readonly files: number;
   readonly bytes: number;
-  /** The zip archive, made as it is read. May be called more than once. */
-  archive(): ReadableStream<Uint8Array>;
+  /**
+   * The zip archive, made as it is read; may be called more than once. `onRead` is told how many
+   * bytes of the files were read so far. Errors with SOURCE_UNREADABLE when a file has changed
+   * since.
+   */
+  archive(onRead?: (bytes: number) => void): ReadableStream<Uint8Array>;
 }
 
 interface FoundFile {
@@ -31,13 +36,19 @@ interface FoundFile {
 
 /** Reads a folder. Throws SOURCE_UNREADABLE or SOURCE_TOO_LARGE; nothing was sent anywhere then. */
 export async function packFolder(folder: string): Promise<PackedSource> {
-  if (!existsSync(folder))
-    throw fail("SOURCE_UNREADABLE", { path: folder, why: "it does not exist" });
+  try {
+    return await pack(folder);
+  } catch (error) {
+    if (PlatformError.is(error) || !(error instanceof Error)) throw error;
+    throw unreadable(folder, error);
+  }
+}
+
+async function pack(folder: string): Promise<PackedSource> {
   const root = realpathSync(folder);
-  const paths = await listFiles(root);
   const files: FoundFile[] = [];
   let bytes = 0;
-  for (const path of paths) {
+  for (const path of await listFiles(root)) {
     const file = await describe(root, path);
     bytes += file.entry.bytes;
     if (bytes > LIMITS.sourceBytesMax) {
@@ -48,7 +59,7 @@ export async function packFolder(folder: string): Promise<PackedSource> {
   if (files.length === 0) throw fail("SOURCE_UNREADABLE", { path: folder, why: "it has no files" });
   const text = manifestText(files.map(({ entry }) => entry));
   const digest = SOURCE_DIGEST_PREFIX + createHash("sha256").update(text).digest("hex");
-  return { digest, files: files.length, bytes, archive: () => zip(files) };
+  return { digest, files: files.length, bytes, archive: (onRead) => zip(folder, files, onRead) };
 }
 
 async function listFiles(root: string): Promise<readonly string[]> {
@@ -63,7 +74,7 @@ async function listFiles(root: string): Promise<readonly string[]> {
       if (ignored(kind.isDirectory() ? `${path}/` : path)) continue;
       if (kind.isDirectory()) {
         if (!entry.isSymbolicLink()) await walk(absolute);
-      } else if (kind.isFile()) found.push(path);
+      } else if (kind.isFile()) found.push(usable(root, path));
       if (found.length > LIMITS.sourceFilesMax) {
         throw fail("SOURCE_TOO_LARGE", { path: root, max: LIMITS.sourceFilesMax, unit: "files" });
       }
@@ -71,6 +82,15 @@ async function listFiles(root: string): Promise<readonly string[]> {
   };
   await walk(root);
   return found.toSorted();
+}
+
+/**
+ * Archives know one separator, and names are Unicode: what is neither would become another name.
+ */
+function usable(root: string, path: string): string {
+  if (!/[\\\ufffd]|^[A-Za-z]:/.test(path) && path.isWellFormed()) return path;
+  const why = `the name ${JSON.stringify(path)} is not portable`;
+  throw fail("SOURCE_UNREADABLE", { path: root, why });
 }
 
 /**
@@ -111,16 +131,35 @@ async function describe(root: string, path: string): Promise<FoundFile> {
   return { path, absolute, entry: { path, executable, bytes: size, sha256 } };
 }
 
-function zip(files: readonly FoundFile[]): ReadableStream<Uint8Array> {
+function zip(
+  folder: string,
+  files: readonly FoundFile[],
+  onRead?: (bytes: number) => void,
+): ReadableStream<Uint8Array> {
   const archive = new yazl.ZipFile();
+  const output = archive.outputStream as Readable;
+  let reading: Readable | undefined;
+  let readBytes = 0;
+  output.once("close", () => reading?.destroy());
+  archive.on("error", (error: Error) => output.destroy(unreadable(folder, error)));
   for (const { path, absolute, entry } of files) {
-    archive.addFile(absolute, path, {
-      mtime: EPOCH,
-      mode: entry.executable ? 0o100755 : 0o100644,
+    const mode = entry.executable ? 0o100755 : 0o100644;
+    // Without a second, more exact time, which would depend on the time zone.
+    const options = { mtime: EPOCH, forceDosTimestamp: true, mode, size: entry.bytes };
+    archive.addReadStreamLazy(path, options, (open) => {
+      const file = createReadStream(absolute);
+      reading = file;
+      file.once("error", (error) => output.destroy(unreadable(folder, error)));
+      file.on("data", (chunk) => onRead?.((readBytes += chunk.length)));
+      open(null, file);
     });
   }
   archive.end();
-  return Readable.toWeb(Readable.from(archive.outputStream)) as ReadableStream<Uint8Array>;
+  return Readable.toWeb(output) as ReadableStream<Uint8Array>;
+}
+
+function unreadable(folder: string, error: Error): PlatformError {
+  return fail("SOURCE_UNREADABLE", { path: folder, why: error.message }, error);
 }
 
 /** Zip's own beginning of time; sources have no times. */

@@ -1,0 +1,73 @@
+/**
+ * A plan and its outcome as text and as JSON. Both JSON shapes are the same, so that one script
+ * reads either.
+ */
+import type { DeploymentPlan, DeploymentResource } from "@skerry/contracts";
+import type { Style } from "./style.ts";
+import { countText, durationText, showable } from "./text.ts";
+
+export interface Active {
+  readonly urls: readonly string[];
+  readonly revisionId: string | null;
+}
+
+export interface Outcome {
+  readonly plan: DeploymentPlan;
+  /** Undefined when there was nothing to do. */
+  readonly deployment: DeploymentResource | undefined;
+  /** What is deployed now, by name. */
+  readonly active: ReadonlyMap<string, Active>;
+  readonly elapsedMs: number;
+}
+
+const MARKS = { create: "+", change: "~", same: "=" } as const;
+
+export function planLines(plan: DeploymentPlan, style: Style): readonly string[] {
+  const width = Math.max(...plan.functions.map(({ name }) => name.length));
+  const paints = { create: style.green, change: style.yellow, same: style.dim };
+  return [
+    `${style.bold(plan.app)} ${style.dim(`· ${countText(plan.functions.length, "function")}`)}`,
+    ...plan.functions.map(({ name, change, changes }) => {
+      const what = change === "change" ? ` ${changes.map(showable).join(", ")}` : "";
+      return paints[change](`  ${MARKS[change]} ${name.padEnd(width)}  ${change}${what}`);
+    }),
+  ];
+}
+
+export function resultLines(outcome: Outcome, style: Style): readonly string[] {
+  const { plan, deployment, active, elapsedMs } = outcome;
+  const head =
+    deployment === undefined
+      ? "Nothing to change."
+      : `${style.green("✓")} Deployed in ${durationText(elapsedMs)}.`;
+  const width = Math.max(...plan.functions.map(({ name }) => name.length));
+  return [
+    head,
+    ...plan.functions.flatMap(({ name }) =>
+      (active.get(name)?.urls ?? []).map((url, i) => {
+        return `  ${(i === 0 ? name : "").padEnd(width)}  ${style.cyan(url)}`;
+      }),
+    ),
+    ...(deployment?.functions ?? []).flatMap(({ name, warnings }) =>
+      warnings.map((warning) => `${style.yellow("!")} ${name}: ${showable(warning)}`),
+    ),
+  ];
+}
+
+/** Of `deploy --plan`: the shape of an outcome in which nothing has happened yet. */
+export function planJson(plan: DeploymentPlan): unknown {
+  const functions = plan.functions.map(({ name, change, changes }) => {
+    return { name, change, changes, revisionId: null, urls: [], warnings: [] };
+  });
+  return { app: plan.app, state: "planned", deploymentId: null, functions };
+}
+
+export function deploymentJson({ plan, deployment, active }: Outcome): unknown {
+  const functions = plan.functions.map(({ name, change, changes }) => {
+    const { urls = [], revisionId = null } = active.get(name) ?? {};
+    const done = deployment?.functions.find((one) => one.name === name);
+    return { name, change, changes, revisionId, urls, warnings: done?.warnings ?? [] };
+  });
+  const state = deployment?.state ?? "unchanged";
+  return { app: plan.app, state, deploymentId: deployment?.id ?? null, functions };
+}

@@ -1,0 +1,35 @@
+import { nearestWord } from "@skerry/base";
+import { appName, parseFunctionPath, parseInput } from "@skerry/contracts";
+import type { Argument } from "./command.ts";
+import { fail } from "./errors.ts";
+
+export const FUNCTION_ARGUMENT: Argument = {
+  name: "APP/FN",
+  description: "The function, as `skerry ls` shows it.",
+};
+
+/** Reads `APP/FN`. Throws ARGUMENT_INVALID. */
+export function readFunctionPath(text: string | undefined): { app: string; fn: string } {
+  const value = text ?? "";
+  const path = parseFunctionPath(value);
+  if (path !== undefined) return path;
+  const near = parseFunctionPath(value.toLowerCase().replace(/^\/+|\/+$/g, ""));
+  const hint =
+    near === undefined
+      ? "Write the app, a slash and the function, as in shop/checkout; `skerry ls` lists them."
+      : `Did you mean \`${near.app}/${near.fn}\`?`;
+  throw fail("ARGUMENT_INVALID", { value, expected: "APP/FN", hint });
+}
+
+/** Reads `APP` or `APP/FN`. */
+export function readAppOrFunction(text: string | undefined): { app: string; fn?: string } {
+  const value = text ?? "";
+  if (value.includes("/")) return readFunctionPath(value);
+  return { app: parseInput(appName, value, "app") };
+}
+
+/** The nearest of some names as the end of a sentence; empty when none is near. */
+export function didYouMean(word: string, names: Iterable<string>): string {
+  const near = nearestWord(word, names);
+  return near === undefined ? "" : `Did you mean \`${near}\`? `;
+}

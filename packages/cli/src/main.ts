@@ -1,0 +1,69 @@
+/**
+ * The command line's only contact with its process. Started by bin/skerry.mjs, or by Node directly.
+ */
+import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline/promises";
+import { text } from "node:stream/consumers";
+import type { WriteStream } from "node:tty";
+import { systemClock, systemRandom } from "@skerry/base";
+import type { Host, OutputStream } from "./host.ts";
+import { runCommandLine } from "./run.ts";
+
+const EXIT_INTERRUPTED = 130;
+
+function outputOf(stream: WriteStream): OutputStream {
+  // A reader that has seen enough, like `head`, is no failure.
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(0);
+    throw error;
+  });
+  return {
+    write: (line) => void stream.write(line),
+    drained: () =>
+      stream.writableNeedDrain
+        ? new Promise((resolve) => void stream.once("drain", () => resolve()))
+        : Promise.resolve(),
+    isTerminal: stream.isTTY === true,
+    columns: stream.isTTY === true && stream.columns > 0 ? stream.columns : Number.MAX_SAFE_INTEGER,
+  };
+}
+
+async function ask(question: string): Promise<string> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return await terminal.question(question);
+  } finally {
+    terminal.close();
+  }
+}
+
+function versionOf(): string {
+  const manifest = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  return (JSON.parse(manifest) as { version: string }).version;
+}
+
+const interrupted = new AbortController();
+process.on("SIGINT", () => {
+  if (interrupted.signal.aborted) process.exit(EXIT_INTERRUPTED);
+  interrupted.abort();
+});
+
+const host: Host = {
+  env: process.env,
+  cwd: process.cwd(),
+  defaultHome: process.getuid?.() === 0 ? "/var/lib/skerry" : join(homedir(), ".skerry"),
+  version: versionOf(),
+  stdout: outputOf(process.stdout),
+  stderr: outputOf(process.stderr),
+  stdinIsTerminal: process.stdin.isTTY === true,
+  readStdin: () => text(process.stdin),
+  ask,
+  fetch: globalThis.fetch,
+  clock: systemClock(),
+  random: systemRandom(),
+  signal: interrupted.signal,
+};
+
+process.exitCode = await runCommandLine(process.argv.slice(2), host);

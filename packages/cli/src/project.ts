@@ -1,0 +1,124 @@
+/**
+ * What a folder means: an app with `skerry.yaml`, or one function whose folder has an index file.
+ * Names that nobody gave come from folders: the function's own, and `default` for the app.
+ */
+import { readFileSync, statSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import { nearestWord } from "@skerry/base";
+import {
+  appManifest,
+  appName,
+  functionName,
+  parseInput,
+  type FunctionConfigInput,
+} from "@skerry/contracts";
+import { parseDocument } from "yaml";
+import { fail } from "./errors.ts";
+
+export interface ProjectFunction {
+  readonly name: string;
+  /** Absolute. */
+  readonly folder: string;
+  readonly config: FunctionConfigInput;
+}
+
+export interface Project {
+  readonly app: string;
+  readonly functions: readonly ProjectFunction[];
+}
+
+export interface ProjectChoice {
+  readonly app: string | undefined;
+  /** Of the function; with `skerry.yaml` the only one to deploy. */
+  readonly name: string | undefined;
+}
+
+const MANIFEST = "skerry.yaml";
+const ENTRIES = ["index.ts", "index.mjs", "index.js"];
+const APP_DEFAULT = "default";
+const NAME_CHARACTERS_MAX = 40;
+
+/**
+ * Reads what is to be deployed. Throws PROJECT_… and INPUT_INVALID; nothing is read but names and
+ * `skerry.yaml`.
+ */
+export function readProject(folder: string, choice: ProjectChoice): Project {
+  const root = resolve(folder);
+  if (!isFolder(root)) throw fail("PROJECT_UNREADABLE", { path: folder, why: whyNoFolder(root) });
+  const manifest = readManifest(root);
+  if (manifest !== undefined) return fromManifest(root, manifest, choice);
+  if (!ENTRIES.some((entry) => isFile(join(root, entry)))) {
+    const entries = ENTRIES.join(", ").replace(/, ([^,]+)$/, " or $1");
+    throw fail("PROJECT_EMPTY", { path: folder, entries });
+  }
+  const name = choice.name ?? nameFromFolder(basename(root));
+  return {
+    app: parseInput(appName, choice.app ?? APP_DEFAULT, "app"),
+    functions: [
+      { name: parseInput(functionName, name, "function name"), folder: root, config: {} },
+    ],
+  };
+}
+
+function readManifest(root: string): string | undefined {
+  try {
+    return readFileSync(join(root, MANIFEST), "utf8");
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return undefined;
+    throw fail("PROJECT_UNREADABLE", { path: join(root, MANIFEST), why: code ?? message }, error);
+  }
+}
+
+function fromManifest(root: string, text: string, choice: ProjectChoice): Project {
+  const path = join(root, MANIFEST);
+  const document = parseDocument(text, { prettyErrors: true });
+  const [problem] = document.errors;
+  if (problem !== undefined) {
+    const why = problem.message.split("\n")[0] ?? problem.message;
+    throw fail("PROJECT_UNREADABLE", { path, why: why.replace(/:$/, "") }, problem);
+  }
+  const written = document.toJS({ maxAliasCount: 100 }) as unknown;
+  const { app, functions } = parseInput(appManifest, written, MANIFEST);
+  const { name } = choice;
+  const names = Object.keys(functions);
+  if (name !== undefined && functions[name] === undefined) {
+    const near = nearestWord(name, names);
+    const suggestion = near === undefined ? "" : `Did you mean ${near}? `;
+    throw fail("PROJECT_FUNCTION_UNKNOWN", { path, function: name, suggestion, functions: names });
+  }
+  return {
+    app: parseInput(appName, choice.app ?? app, "app"),
+    functions: Object.entries(functions)
+      .filter(([key]) => name === undefined || key === name)
+      .map(([key, { dir, ...config }]) => ({ name: key, folder: resolve(root, dir), config })),
+  };
+}
+
+/** `My_Function.v2` → `my-function-v2`. */
+function nameFromFolder(folder: string): string {
+  const name = folder
+    .normalize("NFD")
+    .replaceAll(/\p{M}/gu, "")
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, "-")
+    .replace(/^[^a-z]+/, "")
+    .slice(0, NAME_CHARACTERS_MAX)
+    .replace(/-+$/, "");
+  if (name === "") throw fail("PROJECT_NAME_UNUSABLE", { folder });
+  return name;
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+function whyNoFolder(path: string): string {
+  return statSync(path, { throwIfNoEntry: false }) === undefined
+    ? "it does not exist"
+    : "it is not a folder";
+}

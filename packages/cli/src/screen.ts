@@ -1,0 +1,48 @@
+/** Where commands write: results to the standard output, everything about them to the other. */
+import type { Host } from "./host.ts";
+import { createStyle, wantsColour, type Style } from "./style.ts";
+import { renderTable, type Column } from "./table.ts";
+
+export interface Screen {
+  /** Results were asked for as JSON: nothing else may stand on the standard output. */
+  readonly json: boolean;
+  readonly style: Style;
+  readonly errorStyle: Style;
+  readonly columns: number;
+  /** Someone watches; progress may be drawn on the standard error. */
+  readonly watched: boolean;
+  print(...lines: readonly string[]): void;
+  printJson(value: unknown): void;
+  /** One line of JSON, for streams. */
+  printJsonLine(value: unknown): void;
+  printTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): void;
+  /** A remark that is not the result; silent with --json. */
+  note(...lines: readonly string[]): void;
+  /** Draws over the current line of the terminal. */
+  draw(line: string): void;
+  drained(): Promise<void>;
+}
+
+export function createScreen({ stdout, stderr, env }: Host, json: boolean): Screen {
+  const style = createStyle(wantsColour(stdout, env));
+  const print = (...lines: readonly string[]): void => {
+    if (lines.length > 0) stdout.write(`${lines.join("\n")}\n`);
+  };
+  return {
+    json,
+    style,
+    errorStyle: createStyle(wantsColour(stderr, env)),
+    columns: stdout.columns,
+    watched: stderr.isTerminal && !json,
+    print,
+    printJson: (value) => print(JSON.stringify(value, undefined, 2)),
+    printJsonLine: (value) => print(JSON.stringify(value)),
+    printTable: (columns, rows) =>
+      print(...renderTable(columns, rows, { columns: stdout.columns, paintTitle: style.dim })),
+    note: (...lines) => {
+      if (!json && lines.length > 0) stderr.write(`${lines.join("\n")}\n`);
+    },
+    draw: (line) => stderr.write(`\r\u001b[2K${line}`),
+    drained: () => stdout.drained(),
+  };
+}

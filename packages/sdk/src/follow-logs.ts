@@ -1,0 +1,51 @@
+/**
+ * Following a log for as long as one likes. The platform ends a follow when it is restarted, and
+ * connections break; this takes the log up again behind the last line that arrived, so that no line
+ * is missed and none comes twice.
+ */
+import { delay, PlatformError, systemClock, type Clock } from "@skerry/base";
+import type { LogLineResource } from "@skerry/contracts";
+import type { Client } from "./types.ts";
+
+export interface FollowOptions {
+  readonly app: string;
+  readonly fn: string;
+  /** Only lines of this request. */
+  readonly request?: string | undefined;
+  /** Only lines behind this one. */
+  readonly cursor?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** How long the platform may be away in one go before its error is thrown. Default one minute. */
+  readonly awayMsMax?: number;
+  readonly clock?: Clock;
+}
+
+const AWAY_MS_MAX = 60_000;
+const PAUSE_MS = 250;
+
+/** Never ends by itself: it throws the signal's reason, or what the platform answers. */
+export async function* followLogs(
+  client: Pick<Client, "listLogs">,
+  options: FollowOptions,
+): AsyncGenerator<LogLineResource, never, void> {
+  const { app, fn, request, signal, clock = systemClock(), awayMsMax = AWAY_MS_MAX } = options;
+  const filter = request === undefined ? {} : { request };
+  let { cursor } = options;
+  let heardMs = clock.monotonicMs();
+  for (;;) {
+    const from = cursor === undefined ? {} : { cursor };
+    try {
+      const query = { follow: "true" as const, ...filter, ...from };
+      for await (const line of client.listLogs({ params: { app, fn }, query, signal })) {
+        yield line;
+        cursor = line.cursor;
+        heardMs = clock.monotonicMs();
+      }
+      heardMs = clock.monotonicMs();
+    } catch (error) {
+      const isAway = PlatformError.is(error) && error.code === "UNAVAILABLE";
+      if (!isAway || clock.monotonicMs() - heardMs > awayMsMax) throw error;
+    }
+    await delay(clock, PAUSE_MS, signal);
+  }
+}
