@@ -184,8 +184,9 @@ export class Platform {
   pids(role?: RoleName): readonly number[] {
     const wanted = role === undefined ? ROLES : [role];
     return childrenOf(this.supervisorPid).filter((pid) => {
-      const [, , mark, name] = readText(`/proc/${pid}/cmdline`).split("\0");
-      return mark === "--as-role" && wanted.some((one) => one === name);
+      const words = readText(`/proc/${pid}/cmdline`).split("\0");
+      const mark = words.indexOf("--as-role");
+      return mark > 0 && wanted.some((one) => one === words[mark + 1]);
     });
   }
 
