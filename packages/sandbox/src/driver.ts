@@ -115,8 +115,10 @@ export class Driver implements SandboxDriver {
   }
 
   sweep(): Promise<SweepCount> {
-    const { ownerName } = this.#options;
-    return sweepLeftovers(this.#deps, { ownerName, living: new Set(this.#living.keys()) });
+    const { ownerName, hierarchies } = this.#options;
+    const living = new Set(this.#living.keys());
+    const inUse = new Set(hierarchies.map(({ owner }) => owner));
+    return sweepLeftovers(this.#deps, { ownerName, living, inUse });
   }
 
   async close(): Promise<void> {

@@ -15,6 +15,8 @@ export interface SweepOptions {
   readonly ownerName: string;
   /** Ids of sandboxes that this run has started: they stay. */
   readonly living: ReadonlySet<string>;
+  /** Owner directories that this run uses: they stay, empty or not. */
+  readonly inUse: ReadonlySet<string>;
 }
 
 const DEADLINE_MS = 10_000;
@@ -42,6 +44,9 @@ export async function sweepLeftovers(
       break;
     }
     await new Promise<void>((resolve) => void deps.clock.schedule(PAUSE_MS, resolve));
+  }
+  for (const owner of findOwnerDirectories(options.ownerName)) {
+    if (!options.inUse.has(owner)) removeGroup(owner);
   }
   return { processes: seen.size, groups: groups.length };
 }

@@ -4,6 +4,8 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { silentLog, systemClock } from "@skerry/base";
@@ -12,6 +14,7 @@ import { ownerNameOf } from "../src/host.ts";
 import { pidsWithMarker } from "../src/process-table.ts";
 import { findOwnerDirectories } from "../src/sweep.ts";
 import type { AbandonRun } from "./abandon-run.ts";
+import { findHierarchy } from "./groups.ts";
 import { IS_ROOT, makeHome, nodeSpec, removeHome, skipWithoutBubblewrap } from "./bed.ts";
 
 const deps = { clock: systemClock(), log: silentLog() };
@@ -73,3 +76,31 @@ for (const rung of ["bubblewrap", "process"] as const satisfies readonly Sandbox
     },
   );
 }
+
+const needsRoot = IS_ROOT ? skipWithoutBubblewrap() : "needs root";
+test(
+  "groups that an earlier run made elsewhere are found and removed",
+  { skip: needsRoot },
+  async () => {
+    const home = newHome();
+    const owner = findHierarchy(home);
+    const elsewhere = join(dirname(owner), `skerry-elsewhere-${process.pid}`);
+    const old = join(elsewhere, basename(owner), "old");
+    mkdirSync(old, { recursive: true });
+    const stray = spawn("/bin/sleep", ["1000"], { stdio: "ignore" });
+    writeFileSync(join(old, "cgroup.procs"), String(stray.pid));
+    try {
+      const driver = await open(home, "bubblewrap");
+      assert.deepEqual(await driver.sweep(), { processes: 1, groups: 1 });
+      assert.deepEqual(
+        readdirSync(elsewhere).filter((name) => name === basename(owner)),
+        [],
+      );
+      assert.ok(existsSync(owner), "the directory in use stays");
+      await driver.close();
+    } finally {
+      stray.kill("SIGKILL");
+      rmdirSync(elsewhere);
+    }
+  },
+);
