@@ -7,8 +7,9 @@ import {
   chmodSync,
   chownSync,
   closeSync,
-  mkdirSync,
+  mkdtempSync,
   openSync,
+  readdirSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -50,6 +51,8 @@ export interface DriverOptions {
   readonly ownerName: string;
   readonly rung: SandboxRung;
   readonly hierarchies: readonly Hierarchy[];
+  /** Makes the owner's group directories again. */
+  readonly remakeOwners: () => void;
   readonly weakened: Weakened;
   /** Null when sandboxes share the platform's uid. */
   readonly uids: UidPool | null;
@@ -67,6 +70,12 @@ const OOM_SCORE_ADJUSTMENT = "500";
 /** bubblewrap's init is counted by RLIMIT_NPROC in the sandbox's user namespace. */
 const INIT_PROCESSES = 1;
 
+/**
+ * Each driver has files of its own: while one agent replaces another, the end of the old one must
+ * not take away what the new one starts sandboxes with.
+ */
+const WORK_DIRECTORY = "driver-";
+
 export class Driver implements SandboxDriver {
   readonly level: SandboxLevel;
   readonly #deps: SandboxDriverDeps;
@@ -82,7 +91,7 @@ export class Driver implements SandboxDriver {
     this.#options = options;
     this.level = options.level;
     this.#watch = new LimitWatch(deps.clock);
-    this.#workDirectory = join(options.home, "sandbox");
+    this.#workDirectory = mkdtempSync(join(options.home, WORK_DIRECTORY));
     if (options.rung === "bubblewrap") this.#prepareFiles();
     const descriptors = findInheritedDescriptors();
     this.#leaked = { descriptors, devNull: openSync("/dev/null", "r") };
@@ -115,6 +124,7 @@ export class Driver implements SandboxDriver {
   }
 
   sweep(): Promise<SweepCount> {
+    this.#removeAbandonedFiles();
     const { ownerName, hierarchies } = this.#options;
     const living = new Set(this.#living.keys());
     const inUse = new Set(hierarchies.map(({ owner }) => owner));
@@ -130,6 +140,14 @@ export class Driver implements SandboxDriver {
     closeSync(this.#leaked.devNull);
   }
 
+  #removeAbandonedFiles(): void {
+    for (const name of readdirSync(this.#options.home)) {
+      const path = join(this.#options.home, name);
+      if (!name.startsWith(WORK_DIRECTORY) || path === this.#workDirectory) continue;
+      rmSync(path, { recursive: true, force: true });
+    }
+  }
+
   #enforces(role: "memory" | "pids" | "cpu"): boolean {
     return this.#options.hierarchies.some(({ roles }) => roles.includes(role));
   }
@@ -137,8 +155,6 @@ export class Driver implements SandboxDriver {
   #prepareFiles(): void {
     const arch = seccompArchOf(process.arch);
     assert(arch !== null, "bubblewrap is offered only where a seccomp program can be made");
-    rmSync(this.#workDirectory, { recursive: true, force: true });
-    mkdirSync(this.#workDirectory);
     chmodSync(this.#workDirectory, 0o755);
     createSkeleton(join(this.#workDirectory, "root"), { launchShell: !this.#enforces("pids") });
     const program = buildSeccompProgram({ arch, denyUncountedMemory: !this.#enforces("memory") });
@@ -154,7 +170,19 @@ export class Driver implements SandboxDriver {
       held.uid = uid;
       for (const source of writable) chownSync(source, uid, uid);
     }
-    if (hierarchies.length > 0) held.group = new SandboxGroup(hierarchies, spec.id, spec.limits);
+    if (hierarchies.length > 0) held.group = this.#makeGroup(spec);
+  }
+
+  /** A driver of the same home that closes meanwhile takes an empty owner's directory away. */
+  #makeGroup({ id, limits }: SandboxSpec): SandboxGroup {
+    const { hierarchies, remakeOwners } = this.#options;
+    try {
+      return new SandboxGroup(hierarchies, id, limits);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+      remakeOwners();
+      return new SandboxGroup(hierarchies, id, limits);
+    }
   }
 
   #letGo({ uid, group }: Held): void {

@@ -61,6 +61,7 @@ export async function openWeakenedDriver(
     ownerName,
     rung,
     hierarchies: withoutRoles(hierarchies, weakened),
+    remakeOwners: () => void openHierarchies({ ownerName, areOurs }),
     weakened,
     uids: isWalled && isRoot && !weakened.has("ownUid") ? openUidPool(home, range) : null,
     level: describeLevel({

@@ -71,6 +71,19 @@ const IDLE = "setInterval(() => {}, 1000);";
 
 for (const rung of ["bubblewrap", "process"] as const satisfies readonly SandboxRung[]) {
   describe(`rung ${rung}`, { skip: rung === "bubblewrap" ? skipBubblewrap : false }, () => {
+    test("a driver that closes takes nothing from another one of the same home", async () => {
+      const home = newHome();
+      const [old, next] = [await open({ rung, home }), await open({ rung, home })];
+      await old.close();
+      const sandbox = await next.start(nodeSpec("next", ECHO));
+      sandbox.link.write("ping");
+      const [answer] = (await once(sandbox.link, "data")) as [Buffer];
+      assert.equal(answer.toString(), "ping");
+      await next.close();
+      const left = readdirSync(home).filter((name) => name.startsWith("driver-"));
+      assert.deepEqual(left, []);
+    });
+
     test("the link carries bytes both ways, and the command sees its end", async () => {
       const driver = await open({ rung });
       const sandbox = await driver.start(nodeSpec("one", ECHO));
