@@ -100,8 +100,8 @@ function describeFirstUse(user: typeof NOBODY | undefined, skip: string | false)
     });
 
     it("the same code again is not uploaded and changes nothing", async () => {
-      const before = await platform.client.getFunction({ params: { app: "shop", fn: "echo" } });
-      const { sourceDigest } = before.latest;
+      const first = await platform.client.getFunction({ params: { app: "shop", fn: "echo" } });
+      const { sourceDigest } = first.latest;
       const body = { functions: [{ name: "echo", sourceDigest, config: {} }] };
       const plan = await platform.client.planDeployment({ params: { app: "shop" }, body });
       assert.deepEqual(plan.functions, [
@@ -109,8 +109,8 @@ function describeFirstUse(user: typeof NOBODY | undefined, skip: string | false)
       ]);
       await platform.deploy({ app: "shop", fn: "echo", files: ECHO });
       const now = await platform.client.getFunction({ params: { app: "shop", fn: "echo" } });
-      assert.equal(now.latest.id, before.latest.id);
-      assert.equal(now.etag, before.etag);
+      assert.equal(now.latest.id, first.latest.id);
+      assert.equal(now.etag, first.etag);
     });
 
     it("what a handler throws is told with the user's own TypeScript line in the log", async () => {

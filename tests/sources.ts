@@ -108,3 +108,14 @@ export async function handler(event: { query?: Record<string, string> }): Promis
 }
 `,
 };
+
+/** A fetch handler that sends back what it is sent; one instance serves many. */
+export const MIRROR: SourceFiles = {
+  "index.ts": `
+export default {
+  async fetch(request: Request): Promise<Response> {
+    return new Response(await request.text(), { headers: { "x-pid": String(process.pid) } });
+  },
+};
+`,
+};

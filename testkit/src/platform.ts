@@ -122,6 +122,11 @@ export class Platform {
     return this.#output;
   }
 
+  /** The last lines of the platform's own log, for messages of failed tests. */
+  logTail(lines = 15): string {
+    return readText(join(this.home, "log", "platform.jsonl")).split("\n").slice(-lines).join("\n");
+  }
+
   /** Environment with which the CLI reaches this platform. */
   get cliEnvironment(): Readonly<Record<string, string>> {
     return { SKERRY_HOME: this.home, SKERRY_API: this.apiUrl, SKERRY_GATEWAY: this.gatewayUrl };
@@ -197,7 +202,7 @@ export class Platform {
     socket.end(`restart ${role}\n`);
     let answer = "";
     for await (const part of socket) answer += String(part);
-    assert.equal(answer.trim(), "ok", `restart ${role}`);
+    assert.equal(answer.trim(), "ok", `restart ${role}; the platform's log ends:\n${this.logTail()}`);
   }
 
   /** Sends a signal, by default SIGKILL, and waits until the killed processes are gone. */

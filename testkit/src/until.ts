@@ -37,6 +37,6 @@ export async function until<T>(
     if (options.giveUp?.() === true) break;
     await new Promise<void>((resolve) => void clock.schedule(everyMs, resolve));
   }
-  const why = last === undefined ? "" : `; last error: ${String(last)}`;
+  const why = last instanceof Error ? `; last error: ${last.message}` : "";
   throw new TypeError(`waited in vain for: ${what}${why}`, { cause: last });
 }
