@@ -1,3 +1,4 @@
+export { HandClock } from "./hand-clock.ts";
 export { callHttp, openHttp, type HttpAnswer, type HttpCall } from "./http-call.ts";
 export { findLeftovers, NOTHING_LEFT, type Leftovers } from "./leftovers.ts";
 export { startLoad, type Load, type LoadOptions, type LoadResult } from "./load.ts";
