@@ -14,7 +14,6 @@ export {
   nextPosition,
   readSpool,
   trimSpool,
-  writerAlive,
   type SpoolBatch,
   type SpoolPosition,
 } from "./spool-reader.ts";

@@ -89,27 +89,60 @@ export function* expireLogLines(
 
 /**
  * Parses the spool's JSON lines; `taken` counts the bytes of whole lines, a torn tail is left for
- * later.
+ * later. What comes out can be stored and shown: a line that is none is counted and skipped, so
+ * that it never holds up those behind it, and characters that a store refuses are replaced.
  */
 export function parseSpooledLines(bytes: Uint8Array): {
   readonly lines: readonly SpooledLogLine[];
   readonly taken: number;
+  readonly damaged: number;
 } {
   const end = bytes.lastIndexOf(10) + 1;
   const lines: SpooledLogLine[] = [];
+  let damaged = 0;
   for (const text of new TextDecoder().decode(bytes.subarray(0, end)).split("\n")) {
+    if (text === "") continue;
     const line = parseLine(text);
-    if (line !== undefined) lines.push(line);
+    if (line === undefined) damaged += 1;
+    else lines.push(line);
   }
-  return { lines, taken: end };
+  return { lines, taken: end, damaged };
 }
 
-/** A line that cannot be read is skipped: it was torn by a crash of its writer. */
+const LEVELS: ReadonlySet<unknown> = new Set(["debug", "info", "warn", "error"]);
+const STREAMS: ReadonlySet<unknown> = new Set(["console", "stdout", "stderr", "platform"]);
+/** ECMA-262, 21.4.1.1: the latest time that a Date can hold. */
+const TIME_MS_MAX = 8.64e15;
+
 function parseLine(text: string): SpooledLogLine | undefined {
-  if (text === "") return undefined;
+  const line = parseJson(text) as Partial<Record<keyof SpooledLogLine, unknown>> | null | undefined;
+  if (typeof line !== "object" || line === null) return undefined;
+  const { t, l, s, f, v, i, r, m } = line;
+  const fits =
+    typeof t === "number" &&
+    t >= 0 &&
+    t <= TIME_MS_MAX &&
+    LEVELS.has(l) &&
+    STREAMS.has(s) &&
+    [f, v, i].every(isStorable) &&
+    (r === undefined || isStorable(r)) &&
+    typeof m === "string";
+  return fits ? { ...(line as SpooledLogLine), m: storable(m) } : undefined;
+}
+
+function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text) as SpooledLogLine;
+    return JSON.parse(text);
   } catch {
     return undefined;
   }
+}
+
+function isStorable(value: unknown): boolean {
+  return typeof value === "string" && storable(value) === value;
+}
+
+/** NUL and halves of surrogate pairs, which code may print, are replaced. */
+function storable(text: string): string {
+  return text.toWellFormed().replaceAll("\0", "\ufffd");
 }

@@ -13,10 +13,11 @@ import {
   ftruncateSync,
   mkdirSync,
   openSync,
+  renameSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { Cancel, Clock, Log } from "@skerry/base";
 import { fail } from "./errors.ts";
 import {
@@ -39,27 +40,30 @@ export interface SpoolWriterOptions {
 }
 
 export interface SpoolWriter {
-  /** Appends whole records. Synchronous; never throws. The bytes may be reused afterwards. */
+  /**
+   * Appends whole records. Synchronous; never throws. The bytes may be reused afterwards. After
+   * `close` they are dropped and counted.
+   */
   append(bytes: Uint8Array): void;
-  /** Records dropped because disk and memory were full, in bytes. */
+  /** Records dropped because disk and memory were full, or the spool closed, in bytes. */
   readonly droppedBytes: number;
-  /** Writes out what waits, flushes to disk and marks the spool as complete. */
+  /** Writes out what waits, flushes to disk and marks the spool as complete. Never rejects. */
   close(): Promise<void>;
 }
 
 const SYNC_EVERY_MS = 1_000;
 
+/** Makes the spool; throws the error of the file system when it cannot, or when there is one. */
 export function openSpoolWriter(
   deps: { readonly clock: Clock; readonly log: Log },
   options: SpoolWriterOptions,
 ): SpoolWriter {
-  mkdirSync(options.directory, { recursive: true, mode: 0o700 });
-  const owner: SpoolOwner = {
-    format: SPOOL_FORMAT,
-    pid: options.pid,
-    startTicks: processStartTicks(options.pid),
-  };
-  writeFileSync(join(options.directory, OWNER_FILE), JSON.stringify(owner), { mode: 0o600 });
+  const { directory, pid } = options;
+  const making = join(dirname(directory), `.${basename(directory)}`);
+  mkdirSync(making, { recursive: true, mode: 0o700 });
+  const owner: SpoolOwner = { format: SPOOL_FORMAT, pid, startTicks: processStartTicks(pid) };
+  writeFileSync(join(making, OWNER_FILE), JSON.stringify(owner), { mode: 0o600 });
+  renameSync(making, directory);
   return new DirectorySpool(deps, options);
 }
 
@@ -75,7 +79,11 @@ class DirectorySpool implements SpoolWriter {
   #backlogBytes = 0;
   #dirty = false;
   #complained = false;
+  #toldBytes = 0;
   #cancelSync: Cancel;
+  /** Flushes under way; the files stay open until they are done. */
+  readonly #flushes = new Set<Promise<void>>();
+  #closed = false;
   droppedBytes = 0;
 
   constructor(deps: { readonly clock: Clock; readonly log: Log }, options: SpoolWriterOptions) {
@@ -87,6 +95,10 @@ class DirectorySpool implements SpoolWriter {
   }
 
   append(bytes: Uint8Array): void {
+    if (this.#closed) {
+      this.droppedBytes += bytes.length;
+      return;
+    }
     if (this.#backlog.length === 0 && this.#write(bytes)) return;
     if (this.#backlogBytes + bytes.length > this.#backlogBytesMax) {
       this.droppedBytes += bytes.length;
@@ -97,12 +109,34 @@ class DirectorySpool implements SpoolWriter {
   }
 
   async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
     this.#cancelSync();
     this.#writeBacklog();
-    await this.#sync();
+    this.#sync();
+    await Promise.all(this.#flushes);
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;
-    if (this.#backlog.length === 0) writeFileSync(join(this.#directory, CLOSED_FILE), "");
+    this.droppedBytes += this.#backlogBytes;
+    this.#tellDropped();
+    if (this.#backlog.length === 0) this.#markClosed();
+  }
+
+  /** Once the disk takes records again: how much is missing. */
+  #tellDropped(): void {
+    const dropped = this.droppedBytes - this.#toldBytes;
+    if (dropped === 0) return;
+    this.#toldBytes = this.droppedBytes;
+    this.#deps.log.error("records were dropped", { directory: this.#directory, bytes: dropped });
+  }
+
+  /** On a full disk the mark is missing, and the reader goes by the process alone. */
+  #markClosed(): void {
+    try {
+      writeFileSync(join(this.#directory, CLOSED_FILE), "", { mode: 0o600 });
+    } catch (error) {
+      this.#complain(error);
+    }
   }
 
   /** All or nothing: a write that the disk cuts short is taken back. */
@@ -114,7 +148,7 @@ class DirectorySpool implements SpoolWriter {
       try {
         while (done < bytes.length) done += writeSync(fd, bytes, done);
       } catch (error) {
-        ftruncateSync(fd, this.#written);
+        if (done > 0) this.#takeBack(fd);
         throw error;
       }
       this.#written += bytes.length;
@@ -133,11 +167,23 @@ class DirectorySpool implements SpoolWriter {
     this.#written = 0;
   }
 
+  /**
+   * A segment whose torn end cannot be cut off takes no more: the reader leaves that end behind.
+   */
+  #takeBack(fd: number): void {
+    try {
+      ftruncateSync(fd, this.#written);
+    } catch {
+      this.#finishSegment();
+    }
+  }
+
   #finishSegment(): void {
     const fd = this.#fd as number;
     this.#fd = undefined;
     this.#index += 1;
-    fdatasync(fd, () => closeSync(fd));
+    void this.#flush(fd);
+    void Promise.all(this.#flushes).then(() => closeSync(fd));
   }
 
   #writeBacklog(): void {
@@ -147,6 +193,7 @@ class DirectorySpool implements SpoolWriter {
       this.#backlog.shift();
       this.#backlogBytes -= bytes.length;
     }
+    this.#tellDropped();
   }
 
   #scheduleSync(): Cancel {
@@ -154,24 +201,29 @@ class DirectorySpool implements SpoolWriter {
       SYNC_EVERY_MS,
       () => {
         this.#writeBacklog();
-        void this.#sync().then(() => {
-          this.#cancelSync = this.#scheduleSync();
-        });
+        this.#sync();
+        this.#cancelSync = this.#scheduleSync();
       },
       { background: true },
     );
   }
 
-  #sync(): Promise<void> {
-    const fd = this.#fd;
-    if (!this.#dirty || fd === undefined) return Promise.resolve();
+  #sync(): void {
+    if (!this.#dirty || this.#fd === undefined) return;
     this.#dirty = false;
-    return new Promise((resolve) => {
+    void this.#flush(this.#fd);
+  }
+
+  #flush(fd: number): Promise<void> {
+    const flush = new Promise<void>((resolve) => {
       fdatasync(fd, (error) => {
         if (error !== null) this.#complain(error);
+        this.#flushes.delete(flush);
         resolve();
       });
     });
+    this.#flushes.add(flush);
+    return flush;
   }
 
   #complain(error: unknown): void {
