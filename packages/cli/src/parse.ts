@@ -7,13 +7,19 @@ import { nearestWord } from "@skerry/base";
 import { GLOBAL_FLAGS, usageOf, type Command, type Flag } from "./command.ts";
 import { fail } from "./errors.ts";
 
-export interface Parsed {
-  /** Undefined when there were no words at all. */
-  readonly command: Command | undefined;
+export interface Invocation {
+  readonly kind: "run";
+  readonly command: Command;
   readonly args: readonly string[];
   readonly values: ReadonlyMap<string, string>;
   readonly switches: ReadonlySet<string>;
 }
+
+/** What the arguments ask for; without any words that is help. */
+export type Parsed =
+  | Invocation
+  | { readonly kind: "help"; readonly topic: readonly string[] }
+  | { readonly kind: "version" };
 
 interface Token {
   readonly kind: string;
@@ -23,7 +29,7 @@ interface Token {
   readonly inlineValue?: boolean | undefined;
 }
 
-/** Throws the reasons COMMAND_…, FLAG_… and ARGUMENT_…. With --help, arguments may be missing. */
+/** Throws the reasons COMMAND_…, FLAG_… and ARGUMENT_…. */
 export function parseCommandLine(argv: readonly string[], commands: readonly Command[]): Parsed {
   const flags = [...GLOBAL_FLAGS, ...commands.flatMap((command) => command.flags)];
   const { tokens } = parseArgs({
@@ -33,16 +39,18 @@ export function parseCommandLine(argv: readonly string[], commands: readonly Com
     options: Object.fromEntries(flags.map((flag) => [flag.name, optionOf(flag)])),
   });
   const words = tokens.flatMap((token) => (token.kind === "positional" ? [token.value] : []));
-  const asksOnly = tokens.some(
-    (token) => token.kind === "option" && ["help", "version"].includes(token.name),
-  );
-  const command = findCommand(words, commands, asksOnly);
-  const known = [...GLOBAL_FLAGS, ...(command?.flags ?? [])];
   const given = tokens.filter((token) => token.kind === "option") as readonly Token[];
-  const read = readFlags(given, known, command?.name ?? "");
-  const args = command === undefined ? [] : words.slice(command.name.split(" ").length);
-  if (command !== undefined && !asksOnly) checkArguments(command, args);
-  return { command, args, ...read };
+  if (given.some(({ name }) => name === "version")) return { kind: "version" };
+  if (given.some(({ name }) => name === "help")) return { kind: "help", topic: words };
+  if (words.length === 0) {
+    readFlags(given, GLOBAL_FLAGS, "help");
+    return { kind: "help", topic: [] };
+  }
+  const command = findCommand(words, commands);
+  const args = words.slice(command.name.split(" ").length);
+  const read = readFlags(given, [...GLOBAL_FLAGS, ...command.flags], command.name);
+  checkArguments(command, args);
+  return { kind: "run", command, args, ...read };
 }
 
 function optionOf({ value, short }: Flag): { type: "string" | "boolean"; short?: string } {
@@ -50,42 +58,39 @@ function optionOf({ value, short }: Flag): { type: "string" | "boolean"; short?:
   return short === undefined ? { type } : { type, short };
 }
 
-function findCommand(
-  words: readonly string[],
-  commands: readonly Command[],
-  asksOnly: boolean,
-): Command | undefined {
-  const [first, second] = words;
-  if (first === undefined) return undefined;
-  const exact = commands.find(({ name }) => name === `${first} ${second ?? ""}` || name === first);
+/** The commands whose first word this is, when they have two. */
+export function groupOf(word: string, commands: readonly Command[]): readonly Command[] {
+  return commands.filter(({ name }) => name.startsWith(`${word} `));
+}
+
+/** Throws COMMAND_UNKNOWN and COMMAND_INCOMPLETE. */
+export function findCommand(words: readonly string[], commands: readonly Command[]): Command {
+  const [first = "", second] = words;
+  const exact = commands.find(({ name }) => name === first || name === `${first} ${second ?? ""}`);
   if (exact !== undefined) return exact;
-  const group = commands.filter(({ name }) => name.startsWith(`${first} `));
-  const seconds = group.map(({ name }) => name.slice(first.length + 1));
-  if (group.length > 0 && second === undefined) {
-    if (asksOnly) return group[0];
-    throw fail("COMMAND_INCOMPLETE", { command: first, words: seconds.join(", ") });
+  const group = groupOf(first, commands);
+  if (group.length === 0) {
+    const firsts = new Set(commands.map(({ name }) => name.split(" ")[0] ?? ""));
+    throw unknownCommand(first, nearestWord(first, firsts));
   }
-  const command = group.length > 0 ? `${first} ${second ?? ""}` : first;
-  const near =
-    group.length > 0
-      ? prefixed(first, nearestWord(second ?? "", seconds))
-      : nearestWord(first, new Set(commands.map(({ name }) => name.split(" ")[0] ?? "")));
-  throw fail("COMMAND_UNKNOWN", { command, suggestion: suggestionOf("skerry", near) });
+  const seconds = group.map(({ name }) => name.slice(first.length + 1));
+  if (second === undefined) {
+    throw fail("COMMAND_INCOMPLETE", { command: first, words: seconds });
+  }
+  const near = nearestWord(second, seconds);
+  throw unknownCommand(`${first} ${second}`, near === undefined ? near : `${first} ${near}`);
 }
 
-function prefixed(first: string, second: string | undefined): string | undefined {
-  return second === undefined ? undefined : `${first} ${second}`;
-}
-
-function suggestionOf(lead: string, near: string | undefined): string {
-  return near === undefined ? "" : `Did you mean \`${lead === "" ? "" : `${lead} `}${near}\`? `;
+function unknownCommand(command: string, near: string | undefined): Error {
+  const suggestion = near === undefined ? "" : `Did you mean \`skerry ${near}\`? `;
+  return fail("COMMAND_UNKNOWN", { command, suggestion });
 }
 
 function readFlags(
   tokens: readonly Token[],
   known: readonly Flag[],
   command: string,
-): Pick<Parsed, "values" | "switches"> {
+): Pick<Invocation, "values" | "switches"> {
   const values = new Map<string, string>();
   const switches = new Set<string>();
   for (const { name = "", rawName = "", value, inlineValue } of tokens) {
@@ -95,7 +100,7 @@ function readFlags(
         name,
         known.map((one) => one.name),
       );
-      const suggestion = suggestionOf("", near === undefined ? undefined : `--${near}`);
+      const suggestion = near === undefined ? "" : `Did you mean \`--${near}\`? `;
       throw fail("COMMAND_FLAG_UNKNOWN", { command, flag: rawName, suggestion });
     }
     if (flag.value === undefined) {

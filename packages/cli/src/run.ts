@@ -1,14 +1,14 @@
 /** One run of the command line, from arguments to exit code. Never rejects. */
-import { exitCodeOf, PlatformError, ProgrammerError } from "@skerry/base";
+import { exitCodeOf, PlatformError, ProgrammerError, unreachable } from "@skerry/base";
 import type { Client } from "@skerry/sdk";
-import type { Command, CommandCall } from "./command.ts";
+import type { CommandCall } from "./command.ts";
 import { COMMANDS } from "./commands/index.ts";
 import { connect } from "./connection.ts";
 import { errorJson, errorText } from "./error-text.ts";
 import { fail } from "./errors.ts";
-import { commandHelp, overview } from "./help.ts";
+import { showHelp } from "./help.ts";
 import type { Host } from "./host.ts";
-import { parseCommandLine, type Parsed } from "./parse.ts";
+import { parseCommandLine, type Invocation, type Parsed } from "./parse.ts";
 import { createScreen, type Screen } from "./screen.ts";
 
 /** 128 + SIGINT, as shells have it. */
@@ -30,25 +30,23 @@ interface Surroundings {
 }
 
 async function run(parsed: Parsed, { host, screen }: Surroundings): Promise<number> {
-  const { command, switches } = parsed;
-  if (switches.has("version")) {
-    if (screen.json) screen.printJson({ version: host.version });
-    else screen.print(`skerry ${host.version}`);
-    return 0;
+  switch (parsed.kind) {
+    case "version":
+      if (screen.json) screen.printJson({ version: host.version });
+      else screen.print(`skerry ${host.version}`);
+      return 0;
+    case "help":
+      showHelp(screen, { commands: COMMANDS, topic: parsed.topic });
+      return 0;
+    case "run":
+      return (await parsed.command.run(callOf(parsed, { host, screen }))) ?? 0;
+    default:
+      return unreachable(parsed);
   }
-  if (command === undefined || switches.has("help")) {
-    const { style, columns } = screen;
-    const lines =
-      command === undefined
-        ? overview(COMMANDS, { style, columns })
-        : commandHelp(command, { style, columns });
-    screen.print(...lines);
-    return 0;
-  }
-  return (await command.run(callOf(command, parsed, { host, screen }))) ?? 0;
 }
 
-function callOf(command: Command, parsed: Parsed, { host, screen }: Surroundings): CommandCall {
+function callOf(parsed: Invocation, { host, screen }: Surroundings): CommandCall {
+  const { command } = parsed;
   const flag = (name: string): string | undefined => parsed.values.get(name);
   let made: Client | undefined;
   return {

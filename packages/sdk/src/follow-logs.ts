@@ -29,13 +29,11 @@ export async function* followLogs(
   options: FollowOptions,
 ): AsyncGenerator<LogLineResource, never, void> {
   const { app, fn, request, signal, clock = systemClock(), awayMsMax = AWAY_MS_MAX } = options;
-  const filter = request === undefined ? {} : { request };
   let { cursor } = options;
   let heardMs = clock.monotonicMs();
   for (;;) {
-    const from = cursor === undefined ? {} : { cursor };
     try {
-      const query = { follow: "true" as const, ...filter, ...from };
+      const query = { follow: "true", request, cursor };
       for await (const line of client.listLogs({ params: { app, fn }, query, signal })) {
         yield line;
         cursor = line.cursor;

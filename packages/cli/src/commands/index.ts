@@ -1,8 +1,28 @@
 /** All commands, in the order in which help shows them. */
 import type { Command } from "../command.ts";
 import { deploy } from "./deploy.ts";
+import { describe } from "./describe.ts";
+import { createHelp } from "./help.ts";
+import { invocations } from "./invocations.ts";
 import { invoke } from "./invoke.ts";
+import { KEY_COMMANDS } from "./keys.ts";
 import { logs } from "./logs.ts";
 import { ls } from "./ls.ts";
+import { ps } from "./ps.ts";
+import { rm } from "./rm.ts";
+import { status } from "./status.ts";
 
-export const COMMANDS: readonly Command[] = [deploy, invoke, logs, ls];
+const WORKING: readonly Command[] = [
+  deploy,
+  invoke,
+  logs,
+  ls,
+  describe,
+  ps,
+  invocations,
+  rm,
+  ...KEY_COMMANDS,
+  status,
+];
+
+export const COMMANDS: readonly Command[] = [...WORKING, createHelp(WORKING)];

@@ -23,7 +23,7 @@ export const logs: Command = {
       description: `The last N lines. Default ${LIMIT_DEFAULT}, at most ${LIMIT_MAX}.`,
     },
   ],
-  about: ["With --json each line is one JSON object, as it comes."],
+  about: ["With --json it is { items }; with --follow too, one JSON object a line, as it comes."],
   examples: [
     { line: "logs shop/checkout", says: "The last lines." },
     { line: "logs shop/checkout --follow", says: "The last lines, then new ones." },
@@ -36,7 +36,8 @@ export const logs: Command = {
     const limit = count("limit", { min: 0, max: LIMIT_MAX, otherwise: LIMIT_DEFAULT });
     const selection = { ...path, request };
     const { lines, cursor } = await lastLines(call.client(), { ...selection, limit });
-    for (const line of lines) show(call, line);
+    if (call.screen.json && !isOn("follow")) call.screen.printJson({ items: lines });
+    else for (const line of lines) show(call, line);
     if (!isOn("follow")) return 0;
     const follow = { ...selection, cursor, signal: host.signal };
     for await (const line of followLogs(call.client(), { ...follow, clock: host.clock })) {
@@ -64,12 +65,10 @@ async function lastLines(
   client: Client,
   { app, fn, request, limit }: Wanted,
 ): Promise<{ readonly lines: readonly LogLineResource[]; readonly cursor: string | undefined }> {
-  const filter = request === undefined ? {} : { request };
   let lines: LogLineResource[] = [];
   let cursor: string | undefined;
   for (;;) {
-    const from = cursor === undefined ? {} : { cursor };
-    const query = { limit: PAGE, ...filter, ...from };
+    const query = { limit: PAGE, request, cursor };
     const page = await collect(client.listLogs({ params: { app, fn }, query }));
     lines = limit === 0 ? [] : [...lines, ...page].slice(-limit);
     cursor = page.at(-1)?.cursor ?? cursor;

@@ -34,16 +34,16 @@ async function* functionsOf(
   app: string | undefined,
 ): AsyncGenerator<FunctionResource, void, void> {
   if (app !== undefined) {
-    yield* everyItem((cursor) => client.listFunctions({ params: { app }, query: page(cursor) }));
+    yield* everyItem((cursor) =>
+      client.listFunctions({ params: { app }, query: { limit: PAGE, cursor } }),
+    );
     return;
   }
-  for await (const { name } of everyItem((cursor) => client.listApps({ query: page(cursor) }))) {
+  for await (const { name } of everyItem((cursor) =>
+    client.listApps({ query: { limit: PAGE, cursor } }),
+  )) {
     yield* functionsOf(client, name);
   }
-}
-
-function page(cursor: string | undefined): { limit: number; cursor?: string } {
-  return cursor === undefined ? { limit: PAGE } : { limit: PAGE, cursor };
 }
 
 function columns(nowMs: number): readonly Column<FunctionResource>[] {

@@ -1,0 +1,46 @@
+import type { InstanceResource } from "@skerry/contracts";
+import type { Command } from "../command.ts";
+import { readAppOrFunction } from "../function-path.ts";
+import type { Column } from "../table.ts";
+import { ageText, bytesText, durationText } from "../text.ts";
+
+export const ps: Command = {
+  name: "ps",
+  summary: "List live instances: state, memory, and why each was started",
+  args: [{ name: "APP[/FN]", isOptional: true, description: "Only instances of these functions." }],
+  flags: [],
+  examples: [
+    { line: "ps", says: "All instances." },
+    { line: "ps shop/checkout", says: "Those of one function." },
+  ],
+  async run({ args, screen, client, host }) {
+    const only = args[0] === undefined ? undefined : readAppOrFunction(args[0]);
+    const all = (await client().listInstances()).items;
+    const items = all.filter((instance) => {
+      const { app, fn } = only ?? { app: instance.app };
+      return instance.app === app && (fn === undefined || instance.function === fn);
+    });
+    if (screen.json) screen.printJson({ items });
+    else if (items.length === 0) screen.note("No instance is alive; a request starts one.");
+    else screen.printTable(columns(host.clock.wallMs()), items);
+    return 0;
+  },
+};
+
+function columns(nowMs: number): readonly Column<InstanceResource>[] {
+  return [
+    { title: "INSTANCE", text: ({ id }) => id },
+    { title: "FUNCTION", text: (one) => `${one.app}/${one.function}`, flexible: true },
+    { title: "STATE", text: ({ state }) => state },
+    {
+      title: "MEMORY",
+      text: ({ memoryBytes, memoryMb }) => `${bytesText(memoryBytes)} of ${memoryMb} MiB`,
+      alignRight: true,
+    },
+    { title: "CPU", text: ({ cpuMs }) => durationText(cpuMs), alignRight: true },
+    { title: "AGE", text: ({ startedAt }) => ageText(startedAt, nowMs), alignRight: true },
+    { title: "WHY", text: ({ reason, startKind }) => `${reason} (${startKind})`, flexible: true },
+    { title: "PID", text: ({ pid }) => String(pid), alignRight: true },
+    { title: "UID", text: ({ uid }) => (uid === null ? "-" : String(uid)), alignRight: true },
+  ];
+}
