@@ -49,3 +49,16 @@ test("what arrives after a pipe has let go of its socket stays for the next owne
   assert.equal(await bytesTaken((socket) => started(socket).detach()), 0);
   assert.notEqual(await bytesTaken((socket) => started(socket).pause()), 0, "control: only paused");
 });
+
+test("a socket that was let go can be taken up again, with what had arrived meanwhile", async () => {
+  const { ours, theirs } = await openPair();
+  const first = socketPipe(ours);
+  first.start(ignoring);
+  first.detach();
+  theirs.write("kept");
+  const taken = await new Promise<string>((resolve) => {
+    socketPipe(ours).start({ ...ignoring, onBytes: (bytes) => resolve(String(bytes)) });
+  });
+  assert.equal(taken, "kept");
+  for (const socket of [ours, theirs]) socket.destroy();
+});

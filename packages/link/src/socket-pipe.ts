@@ -59,17 +59,21 @@ export function socketPipe(socket: SocketLike): SocketPipe {
 }
 
 interface Handle {
+  reading?: boolean;
   readStop?(): unknown;
 }
 
 /**
  * Leaves what arrives from now on in the kernel, for the process that gets the socket. A paused socket still reads into
  * its own buffer, and one that is being sent to another process throws away what it reads until that process has it.
- * Node has no public call for it, hence the handle.
+ * Node has no public call for it, hence the handle. A later `resume` reads again.
  */
 export function stopReading(socket: object): void {
   const { _handle: handle } = socket as { readonly _handle?: Handle | null };
-  handle?.readStop?.();
+  if (handle?.readStop === undefined) return;
+  // Node's own mark, so that the socket can be taken up again in this process.
+  handle.reading = false;
+  handle.readStop();
 }
 
 interface BufferLike {
