@@ -60,14 +60,16 @@ describe("restarts under load", TIMEOUT, () => {
     assert.ok(answered > RESTARTS, `only ${answered} requests; the slowest took ${slowestMs} ms`);
   };
 
-  it("no request fails while gateway and control are replaced again and again", TIMEOUT, async () => {
+  it("no request fails while gateway and control are replaced again and again", TIMEOUT, async (t) => {
     const loads = [loadFunctions(), loadApi()];
+    t.after(() => Promise.all(loads.map((load) => load.stop())));
     await Promise.all([restart("gateway", RESTARTS), restart("control", RESTARTS)]);
     for (const load of loads) await assertNoneFailed(load);
   });
 
-  it("no request fails while the agent and all its instances are replaced", TIMEOUT, async () => {
+  it("no request fails while the agent and all its instances are replaced", TIMEOUT, async (t) => {
     const load = loadFunctions();
+    t.after(() => load.stop());
     const old = platform.pids("agent");
     await restart("agent", AGENT_RESTARTS);
     await assertNoneFailed(load);
@@ -84,8 +86,9 @@ describe("restarts under load", TIMEOUT, () => {
     assert.ok(now.length === 1 && now[0] !== old[0], `${String(old)} → ${String(now)}`);
   });
 
-  it("control: killing the gateway instead does fail requests", TIMEOUT, async () => {
+  it("control: killing the gateway instead does fail requests", TIMEOUT, async (t) => {
     const load = loadFunctions();
+    t.after(() => load.stop());
     for (let kills = 0; kills < 5; kills += 1) {
       await platform.untilWhole();
       await platform.kill("gateway");
