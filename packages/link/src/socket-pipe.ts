@@ -42,6 +42,7 @@ export function socketPipe(socket: SocketLike): SocketPipe {
       socket.on("data", onData);
       // A socket that an earlier pipe let go of was paused, and stays so whoever listens.
       socket.resume();
+      startReading(socket);
     },
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),
@@ -60,20 +61,33 @@ export function socketPipe(socket: SocketLike): SocketPipe {
 
 interface Handle {
   reading?: boolean;
+  readStart?(): unknown;
   readStop?(): unknown;
+}
+
+interface Handled {
+  readonly _handle?: Handle | null;
+  readonly connecting?: boolean;
 }
 
 /**
  * Leaves what arrives from now on in the kernel, for the process that gets the socket. A paused socket still reads into
  * its own buffer, and one that is being sent to another process throws away what it reads until that process has it.
- * Node has no public call for it, hence the handle. A later `resume` reads again.
+ * Node has no public call for it, hence the handle. A pipe that starts on the socket later reads again.
  */
 export function stopReading(socket: object): void {
-  const { _handle: handle } = socket as { readonly _handle?: Handle | null };
+  const { _handle: handle } = socket as Handled;
   if (handle?.readStop === undefined) return;
-  // Node's own mark, so that the socket can be taken up again in this process.
   handle.reading = false;
   handle.readStop();
+}
+
+/** Undoes `stopReading`: a stream that was stopped below its own level never asks to read again. */
+function startReading(socket: object): void {
+  const { _handle: handle, connecting } = socket as Handled;
+  if (handle?.readStart === undefined || handle.reading !== false || connecting === true) return;
+  handle.reading = true;
+  handle.readStart();
 }
 
 interface BufferLike {
