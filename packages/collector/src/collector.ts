@@ -13,7 +13,7 @@ import {
   trimSpool,
   type SpoolPosition,
 } from "@skerry/telemetry";
-import { storeModule, type KeptPosition, type SpoolKind } from "./store-module.ts";
+import { storeModule, type KeptPosition, type SpoolKind, type SpoolStep } from "./store-module.ts";
 
 export interface CollectorDeps {
   readonly clock: Clock;
@@ -43,10 +43,21 @@ const EXPIRE_ROWS_MAX = 5_000;
 const PAUSE_PER_ROUND = 4;
 const KINDS: readonly SpoolKind[] = ["meter", "logs"];
 
+/**
+ * Bytes of one round, hence of one transaction; the spools that are left come first in the next.
+ */
+const ROUND_BYTES_MAX = 2 << 20;
+
+interface SpoolName {
+  readonly kind: SpoolKind;
+  readonly writer: string;
+}
+
 interface Round {
   readonly lines: Uint8Array[];
   readonly records: Uint8Array[];
-  readonly positions: KeptPosition[];
+  readonly steps: SpoolStep[];
+  bytes: number;
 }
 
 export class Collector {
@@ -55,7 +66,11 @@ export class Collector {
   #positions: Map<string, KeptPosition> | undefined;
   #cancel: Cancel = () => undefined;
   #running: Promise<boolean> | undefined;
-  #expiredAtMs = 0;
+  #expireAtMs = 0;
+  /** Where the next round begins among the spools. */
+  #turn = 0;
+  /** Spools that could not be read or removed; told once each. */
+  readonly #troubled = new Set<string>();
   #closed = false;
 
   constructor(deps: CollectorDeps, options: CollectorOptions) {
@@ -100,26 +115,61 @@ export class Collector {
   }
 
   async #round(): Promise<boolean> {
-    const { store, clock } = this.#deps;
     const kept = await this.#keptPositions();
-    const round: Round = { lines: [], records: [], positions: [] };
-    const writers: { readonly kind: SpoolKind; readonly writer: string }[] = [];
-    for (const kind of KINDS) {
-      for (const writer of await listSpools(this.#rootOf(kind))) {
-        writers.push({ kind, writer });
-        await this.#read(kind, writer, round);
-      }
+    const spools = await this.#spools();
+    const round: Round = { lines: [], records: [], steps: [], bytes: 0 };
+    let read = 0;
+    for (const spool of spools) {
+      if (round.bytes >= ROUND_BYTES_MAX) break;
+      await this.#tolerate("read", spool, () => this.#read(spool, round));
+      read += 1;
     }
-    if (round.positions.length > 0) {
-      const found = { ...round, placement: LOCAL_PLACEMENT };
-      const damaged = await store.call(storeModule, "take", found);
-      if (damaged > 0) this.#deps.log.error("damaged meter records were skipped", { damaged });
-      for (const position of round.positions) kept.set(keyOf(position), position);
-      this.#options.onTaken?.();
+    this.#turn = read === spools.length ? 0 : this.#turn + read;
+    const took = round.steps.length > 0 && (await this.#take(round, kept));
+    for (const spool of spools) await this.#tolerate("removed", spool, () => this.#trim(spool));
+    await this.#expire();
+    return took;
+  }
+
+  /** All spools, beginning with those that were left out last. Records come before lines. */
+  async #spools(): Promise<readonly SpoolName[]> {
+    const spools: SpoolName[] = [];
+    for (const kind of KINDS)
+      for (const writer of await listSpools(this.#rootOf(kind))) spools.push({ kind, writer });
+    const first = spools.length === 0 ? 0 : this.#turn % spools.length;
+    return [...spools.slice(first), ...spools.slice(0, first)];
+  }
+
+  /** What is wrong with one spool does not hold up the others. */
+  async #tolerate(
+    step: "read" | "removed",
+    spool: SpoolName,
+    work: () => Promise<void>,
+  ): Promise<void> {
+    const name = `${step} ${keyOf(spool)}`;
+    try {
+      await work();
+      this.#troubled.delete(name);
+    } catch (error) {
+      if (this.#troubled.has(name)) return;
+      this.#troubled.add(name);
+      this.#deps.log.error(`a spool cannot be ${step}`, { ...spool, error: String(error) });
     }
-    for (const writer of writers) await this.#trim(writer.kind, writer.writer);
-    await this.#expire(clock.wallMs());
-    return round.positions.length > 0;
+  }
+
+  async #take(round: Round, kept: Map<string, KeptPosition>): Promise<boolean> {
+    const { lines, records, steps } = round;
+    const found = { lines, records, steps, placement: LOCAL_PLACEMENT };
+    // Whether an answer is lost or negative: the store knows how far it has come, this does not.
+    this.#positions = undefined;
+    const taken = await this.#deps.store.call(storeModule, "take", found);
+    if (taken.kind === "stale") return false;
+    if (taken.damaged > 0)
+      this.#deps.log.error("damaged records were skipped", { damaged: taken.damaged });
+    for (const { kind, to } of steps) kept.set(keyOf({ kind, ...to }), { kind, ...to });
+    this.#positions = kept;
+    this.#options.onTaken?.();
+    return true;
   }
 
   async #keptPositions(): Promise<Map<string, KeptPosition>> {
@@ -129,31 +179,48 @@ export class Collector {
     return this.#positions;
   }
 
-  async #read(kind: SpoolKind, writer: string, round: Round): Promise<void> {
+  /**
+   * Lines are read to their end, as far as the round has room, because they belong before the END
+   * of the records that were read first. What cannot be read leaves the spool out of the round.
+   */
+  async #read({ kind, writer }: SpoolName, round: Round): Promise<void> {
+    const parts: Uint8Array[] = [];
     const from = this.#positionOf(kind, writer);
-    const batch = await readSpool(this.#rootOf(kind), from);
-    if (batch === undefined) return;
-    const taken = wholeBytes(kind, batch.bytes);
-    if (taken > 0)
-      round[kind === "logs" ? "lines" : "records"].push(batch.bytes.subarray(0, taken));
-    const next = nextPosition(batch, taken);
-    if (next.segment === from.segment && next.offset === from.offset) return;
-    round.positions.push({ kind, ...next });
+    let to: SpoolPosition = from;
+    let bytes = 0;
+    do {
+      const batch = await readSpool(this.#rootOf(kind), to);
+      if (batch === undefined) break;
+      const taken = wholeBytes(kind, batch.bytes);
+      const next = nextPosition(batch, taken);
+      if (isSame(next, to)) break;
+      if (taken > 0) parts.push(batch.bytes.subarray(0, taken));
+      bytes += taken;
+      to = next;
+    } while (kind === "logs" && round.bytes + bytes < ROUND_BYTES_MAX);
+    if (isSame(from, to)) return;
+    round[kind === "logs" ? "lines" : "records"].push(...parts);
+    round.bytes += bytes;
+    round.steps.push({ kind, from, to });
   }
 
-  async #trim(kind: SpoolKind, writer: string): Promise<void> {
-    const position = this.#positionOf(kind, writer);
-    if ((await trimSpool(this.#rootOf(kind), position)) === "kept") return;
+  async #trim({ kind, writer }: SpoolName): Promise<void> {
+    const position = this.#positions?.get(keyOf({ kind, writer }));
+    if (this.#positions === undefined) return;
+    const read = position ?? { writer, segment: 0, offset: 0 };
+    if ((await trimSpool(this.#rootOf(kind), read)) === "kept") return;
     await this.#deps.store.call(storeModule, "forgetSpool", { kind, writer });
-    this.#positions?.delete(keyOf({ kind, writer }));
+    this.#positions.delete(keyOf({ kind, writer }));
   }
 
-  async #expire(wallMs: number): Promise<void> {
-    const nowMs = this.#deps.clock.monotonicMs();
-    if (nowMs - this.#expiredAtMs < EXPIRE_EVERY_MS) return;
-    this.#expiredAtMs = nowMs;
-    const beforeMs = Math.round(wallMs - this.#options.keepMs);
-    await this.#deps.store.call(storeModule, "expire", { beforeMs, limit: EXPIRE_ROWS_MAX });
+  async #expire(): Promise<void> {
+    const { clock, store } = this.#deps;
+    const nowMs = clock.monotonicMs();
+    if (nowMs < this.#expireAtMs) return;
+    const beforeMs = Math.round(clock.wallMs() - this.#options.keepMs);
+    const limit = EXPIRE_ROWS_MAX;
+    const isMore = await store.call(storeModule, "expire", { beforeMs, limit });
+    if (!isMore) this.#expireAtMs = nowMs + EXPIRE_EVERY_MS;
   }
 
   #positionOf(kind: SpoolKind, writer: string): SpoolPosition {
@@ -167,6 +234,10 @@ export class Collector {
 
 function keyOf({ kind, writer }: { readonly kind: SpoolKind; readonly writer: string }): string {
   return `${kind}/${writer}`;
+}
+
+function isSame(a: SpoolPosition, b: SpoolPosition): boolean {
+  return a.segment === b.segment && a.offset === b.offset;
 }
 
 /** Bytes of whole records; a torn tail is left for later. */

@@ -1,6 +1,6 @@
 /**
- * Many rows by few statements. Full statements all have the same text, so the store prepares it once;
- * a record costs a fraction of what a statement of its own would.
+ * Many rows by few statements. Full statements all have the same text, so the store prepares it
+ * once; a record costs a fraction of what a statement of its own would.
  */
 import type { SqlValue, Tx, TxStep } from "@skerry/store";
 

@@ -16,7 +16,7 @@ const PAGE = 500;
 
 export class TelemetryQueries {
   readonly #store: Pick<Store, "call">;
-  readonly #waiters: (() => void)[] = [];
+  readonly #waiters = new Set<() => void>();
 
   constructor(store: Pick<Store, "call">) {
     this.#store = store;
@@ -24,7 +24,7 @@ export class TelemetryQueries {
 
   /** Wakes those who follow. */
   taken(): void {
-    for (const wake of this.#waiters.splice(0)) wake();
+    for (const wake of this.#waiters) wake();
   }
 
   /** Log lines, oldest first, with START, END and REPORT rendered in between. */
@@ -47,16 +47,18 @@ export class TelemetryQueries {
   ): AsyncGenerator<LogLineResource, void, void> {
     const { signal, ...request } = args;
     let { after } = request;
-    while (!signal.aborted) {
-      const more = this.#nextTaken(signal);
-      const page = await this.list({
-        ...request,
-        ...(after === undefined ? {} : { after }),
-        limit: PAGE,
-      });
-      yield* page;
-      after = page.at(-1)?.cursor ?? after;
-      if (page.length < PAGE) await more;
+    const news = this.#news(signal);
+    try {
+      while (!signal.aborted) {
+        news.clear();
+        const from = after === undefined ? {} : { after };
+        const page = await this.list({ ...request, ...from, limit: PAGE });
+        yield* page;
+        after = page.at(-1)?.cursor ?? after;
+        if (page.length < PAGE) await news.wait();
+      }
+    } finally {
+      news.close();
     }
   }
 
@@ -88,12 +90,37 @@ export class TelemetryQueries {
     return row?.function_id === args.functionId ? recordResource(row) : undefined;
   }
 
-  #nextTaken(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      this.#waiters.push(resolve);
-      signal.addEventListener("abort", () => resolve(), { once: true });
-    });
+  /** Tells one follower whether something was taken in since `clear`, or its signal aborted. */
+  #news(signal: AbortSignal): News {
+    let isNew = signal.aborted;
+    let onNew = (): void => undefined;
+    const wake = (): void => {
+      isNew = true;
+      onNew();
+    };
+    this.#waiters.add(wake);
+    signal.addEventListener("abort", wake, { once: true });
+    return {
+      clear: () => {
+        isNew = signal.aborted;
+      },
+      wait: () =>
+        new Promise<void>((resolve) => {
+          onNew = resolve;
+          if (isNew) resolve();
+        }),
+      close: () => {
+        this.#waiters.delete(wake);
+        signal.removeEventListener("abort", wake);
+      },
+    };
   }
+}
+
+interface News {
+  clear(): void;
+  wait(): Promise<void>;
+  close(): void;
 }
 
 function seqOf(cursor: string | undefined): number {

@@ -8,6 +8,7 @@ import {
   expireRecords,
   parseMeterSpool,
   RECORD_COLUMNS,
+  RECORD_INDEXES,
   RECORD_TABLES,
   recordValues,
   selectRecord,
@@ -71,20 +72,44 @@ export interface Collected {
   readonly lines: readonly Uint8Array[];
   readonly records: readonly Uint8Array[];
   readonly placement: Placement;
-  readonly positions: readonly KeptPosition[];
+  readonly steps: readonly SpoolStep[];
 }
+
+/** How far one spool was read in a round. */
+export interface SpoolStep {
+  readonly kind: SpoolKind;
+  readonly from: SpoolPosition;
+  readonly to: SpoolPosition;
+}
+
+/** `stale`: somebody else took in what lies behind `from`; nothing was written. */
+export type Taken =
+  | { readonly kind: "taken"; readonly damaged: number }
+  | { readonly kind: "stale" };
 
 interface Parsed {
   readonly lines: readonly SpooledLogLine[];
   readonly records: readonly MeterRecord[];
 }
 
-/** Resolves with how many records were damaged and left out. */
-function* take(tx: Tx, collected: Collected): TxStep<number> {
-  const batches = collected.records.map(parseMeterSpool);
+/**
+ * Takes a round in, all or nothing, and only from the positions that are kept: what was read twice,
+ * by two collectors or by one that lost an answer, is taken in once.
+ */
+function* take(tx: Tx, collected: Collected): TxStep<Taken> {
+  for (const { kind, from } of collected.steps) {
+    const row = yield* tx.get<{ segment: number; position: number }>(
+      "SELECT segment, position FROM spool_positions WHERE kind = ? AND writer = ?",
+      [kind, from.writer],
+    );
+    const isFresh = (row?.segment ?? 0) === from.segment && (row?.position ?? 0) === from.offset;
+    if (!isFresh) return { kind: "stale" };
+  }
+  const lineBatches = collected.lines.map(parseSpooledLines);
+  const recordBatches = collected.records.map(parseMeterSpool);
   const found: Parsed = {
-    lines: collected.lines.flatMap((bytes) => parseSpooledLines(bytes).lines),
-    records: batches.flatMap(({ records }) => records),
+    lines: lineBatches.flatMap(({ lines }) => lines),
+    records: recordBatches.flatMap(({ records }) => records),
   };
   const row = yield* tx.get<{ next: number }>("SELECT next FROM collector_seq WHERE id = 1");
   const numbered = inOrder(found, row?.next ?? 1);
@@ -100,14 +125,15 @@ function* take(tx: Tx, collected: Collected): TxStep<number> {
     unless: "request_id",
   });
   yield* tx.run("UPDATE collector_seq SET next = ? WHERE id = 1", [numbered.next]);
-  for (const { kind, writer, segment, offset } of collected.positions) {
+  for (const { kind, to } of collected.steps) {
     yield* tx.run(
       `INSERT INTO spool_positions (kind, writer, segment, position) VALUES (?, ?, ?, ?)
        ON CONFLICT (kind, writer) DO UPDATE SET segment = excluded.segment, position = excluded.position`,
-      [kind, writer, segment, offset],
+      [kind, to.writer, to.segment, to.offset],
     );
   }
-  return batches.reduce((sum, { damaged }) => sum + damaged, 0);
+  const damaged = [...lineBatches, ...recordBatches].reduce((sum, one) => sum + one.damaged, 0);
+  return { kind: "taken", damaged };
 }
 
 /**
@@ -198,19 +224,23 @@ function* totals(
   return { records: records?.n ?? 0, lines: lines?.n ?? 0, billedUs: records?.billed ?? 0 };
 }
 
+/** Removes what is old, at most `limit` of each kind; true when there may be more of it. */
 function* expire(
   tx: Tx,
   args: { readonly beforeMs: number; readonly limit: number },
-): TxStep<number> {
+): TxStep<boolean> {
   const lines = yield* expireLogLines(tx, args);
   const records = yield* expireRecords(tx, args);
-  return lines + records;
+  return lines >= args.limit || records >= args.limit;
 }
 
 export const storeModule = defineStoreModule({
   name: "collector",
   database: "telemetry",
-  migrations: [{ version: 1, sql: [...LOG_LINE_TABLES, ...RECORD_TABLES, ...TABLES] }],
+  migrations: [
+    { version: 1, sql: [...LOG_LINE_TABLES, ...RECORD_TABLES, ...TABLES] },
+    { version: 2, sql: RECORD_INDEXES },
+  ],
   procedures: { positions, take, forgetSpool, readLog, readRecords, readRecord, totals, expire },
   reads: ["positions", "readLog", "readRecords", "readRecord", "totals"],
 });

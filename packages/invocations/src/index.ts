@@ -2,6 +2,7 @@ export { parseMeterSpool, type MeterBatch } from "./meter-spool.ts";
 export {
   expireRecords,
   RECORD_COLUMNS,
+  RECORD_INDEXES,
   RECORD_TABLES,
   recordValues,
   selectRecord,

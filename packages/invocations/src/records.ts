@@ -38,6 +38,11 @@ export const RECORD_TABLES: readonly string[] = [
   "CREATE INDEX invocation_records_by_age ON invocation_records (start_ms)",
 ];
 
+/** SQL that the second migration adds: STARTs are paged by as ENDs are. */
+export const RECORD_INDEXES: readonly string[] = [
+  "CREATE INDEX invocation_records_by_start ON invocation_records (function_id, start_seq)",
+];
+
 export interface RecordRow {
   readonly request_id: string;
   /** Place of the START line in the function's log. */
@@ -118,7 +123,9 @@ export function* selectRecords(tx: Tx, selection: RecordSelection): TxStep<reado
 }
 
 /**
- * Records of a function whose START or END lies after a place in its log, in order of their END.
+ * Records of a function that have a line after a place in its log: those of the next `limit` STARTs
+ * and those of the next `limit` ENDs, hence every line among the next `limit` lines. A record that
+ * started early and ended late is in the first part only, a page or more before its END.
  */
 export function* selectRecordsAfter(
   tx: Tx,
@@ -134,10 +141,15 @@ export function* selectRecordsAfter(
     const row = yield* selectRecord(tx, requestId);
     return row?.function_id === functionId && row.seq + 1 > after ? [row] : [];
   }
-  return yield* tx.all<RecordRow>(
-    "SELECT * FROM invocation_records WHERE function_id = ? AND seq + 1 > ? ORDER BY seq LIMIT ?",
+  const started = yield* tx.all<RecordRow>(
+    "SELECT * FROM invocation_records WHERE function_id = ? AND start_seq > ? ORDER BY start_seq LIMIT ?",
     [functionId, after, limit],
   );
+  const ended = yield* tx.all<RecordRow>(
+    "SELECT * FROM invocation_records WHERE function_id = ? AND seq >= ? ORDER BY seq LIMIT ?",
+    [functionId, after, limit],
+  );
+  return [...new Map([...started, ...ended].map((row) => [row.request_id, row])).values()];
 }
 
 /** Removes records older than `beforeMs`, at most `limit`; returns how many went. */

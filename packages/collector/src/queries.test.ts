@@ -1,0 +1,243 @@
+import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
+import { test } from "node:test";
+import { seededRandom } from "@skerry/base";
+import type { InvocationResource, LogLineResource } from "@skerry/contracts";
+import { until } from "@skerry/testkit";
+import { bytesOf, collectAll, World } from "../test/world.ts";
+
+const SEED = Number(process.env["SKERRY_TEST_SEED"] ?? 20261107);
+
+function textsOf(lines: readonly LogLineResource[]): readonly string[] {
+  return lines.map(({ text }) => text);
+}
+
+/** `START`, `END`, `REPORT` without ids, and lines as they are. */
+function shapeOf(lines: readonly LogLineResource[]): readonly string[] {
+  return lines.map(
+    ({ stream, text }) => (stream === "platform" ? text.split(" ", 1)[0] : text) ?? "",
+  );
+}
+
+test("a request reads START, its lines, END, REPORT, whichever spool was taken in first", async (t) => {
+  const world = await World.open(t);
+  const [meter, logs] = [world.writer("meter", "m"), world.writer("logs", "l")];
+  const record = world.record({ handlerUs: 500 });
+  logs.append(world.line("in it", { r: record.requestId }));
+  world.clock.advance(3);
+  // The line carries the instance's clock, which may be ahead of the gateway's.
+  logs.append(world.line("late by the clock", { r: record.requestId }));
+  meter.append(bytesOf(record));
+  await collectAll(world.collector());
+  const log = await world.log();
+  assert.deepEqual(shapeOf(log), ["START", "in it", "late by the clock", "END", "REPORT"]);
+  assert.ok(log.every(({ requestId }) => requestId === record.requestId));
+  assert.match(textsOf(log)[3] ?? "", /^END \S+ ok 200$/);
+});
+
+test("requests that overlap keep their order each, by time among each other", async (t) => {
+  const world = await World.open(t);
+  const [meter, logs] = [world.writer("meter", "m"), world.writer("logs", "l")];
+  const records = [];
+  for (let n = 0; n < 20; n += 1) {
+    const record = world.record({ handlerUs: 5_000 });
+    records.push(record);
+    logs.append(world.line(`a ${n}`, { r: record.requestId }));
+    world.clock.advance(2);
+    logs.append(world.line(`b ${n}`, { r: record.requestId }));
+  }
+  world.clock.advance(10);
+  meter.append(bytesOf(...records.toReversed()));
+  await collectAll(world.collector());
+  const log = await world.log(7);
+  const starts = log.filter(({ text }) => text.startsWith("START"));
+  assert.deepEqual(
+    starts.map(({ requestId }) => requestId),
+    records.map(({ requestId }) => requestId),
+  );
+  for (const [n, { requestId }] of records.entries()) {
+    const own = shapeOf(log.filter((line) => line.requestId === requestId));
+    assert.deepEqual(own, ["START", `a ${n}`, `b ${n}`, "END", "REPORT"]);
+  }
+});
+
+test("pages have no gap when a request spans more of the log than a page holds", async (t) => {
+  const world = await World.open(t);
+  const meter = world.writer("meter", "m", 1 << 20);
+  const long = world.record({ handlerUs: 60_000_000 });
+  meter.append(bytesOf(long));
+  for (let n = 0; n < 60; n += 1) {
+    world.clock.advance(10);
+    meter.append(bytesOf(world.record()));
+  }
+  await collectAll(world.collector());
+  for (const limit of [1, 2, 3, 10, 1_000]) {
+    const log = await world.log(limit);
+    assert.equal(log.length, 61 * 3, `limit ${limit}`);
+    assert.equal(log[0]?.requestId, long.requestId);
+    assert.equal(log.at(-1)?.requestId, long.requestId);
+  }
+});
+
+test("paging by cursor while more comes in gives each line once, in one order", async (t) => {
+  t.diagnostic(`seed ${SEED}; replay with SKERRY_TEST_SEED=${SEED}`);
+  const random = seededRandom(SEED);
+  const world = await World.open(t, { seed: SEED });
+  const [meter, logs] = [world.writer("meter", "m"), world.writer("logs", "l")];
+  const collector = world.collector();
+  const queries = world.queries();
+  const readers = [1, 2, 7, 50].map((limit) => ({ limit, lines: [] as LogLineResource[] }));
+  const readOn = async ({ limit, lines }: (typeof readers)[number]): Promise<number> => {
+    const after = lines.at(-1)?.cursor;
+    const from = after === undefined ? {} : { after };
+    const page = await queries.list({ functionId: world.functionId, limit, ...from });
+    assert.ok(page.length <= limit);
+    lines.push(...page);
+    return page.length;
+  };
+  for (let step = 0; step < 120; step += 1) {
+    world.clock.advance(random.float() * 4);
+    const handlerUs = Math.floor(random.float() * 50_000);
+    const record = world.record({ handlerUs });
+    if (random.float() < 0.6) meter.append(bytesOf(record));
+    if (random.float() < 0.6) logs.append(world.line(`line ${step}`, { r: record.requestId }));
+    const work = [
+      ...(random.float() < 0.4 ? [collector.collect()] : []),
+      ...readers.filter(() => random.float() < 0.3).map(readOn),
+    ];
+    await Promise.all(work);
+  }
+  await collectAll(collector);
+  const whole = await world.log(100_000);
+  for (const reader of readers) {
+    while ((await readOn(reader)) > 0);
+    assert.deepEqual(textsOf(reader.lines), textsOf(whole), `limit ${reader.limit}`);
+  }
+  const cursors = whole.map(({ cursor }) => Number(cursor));
+  assert.equal(new Set(cursors).size, cursors.length);
+  assert.deepEqual(
+    cursors,
+    cursors.toSorted((a, b) => a - b),
+  );
+});
+
+test("one request's lines are found by its id, and only within its function", async (t) => {
+  const world = await World.open(t);
+  const [meter, logs] = [world.writer("meter", "m"), world.writer("logs", "l")];
+  const [mine, other] = [world.record(), world.record()];
+  meter.append(bytesOf(mine, other));
+  logs.append(world.line("mine", { r: mine.requestId }));
+  logs.append(world.line("other", { r: other.requestId }));
+  logs.append(world.line("nobody's"));
+  await collectAll(world.collector());
+  const queries = world.queries();
+  const { functionId } = world;
+  const { requestId } = mine;
+  const found = await queries.list({ functionId, requestId, limit: 10 });
+  assert.deepEqual(shapeOf(found), ["START", "mine", "END", "REPORT"]);
+  const pages: LogLineResource[] = [];
+  for (let n = 0; n < 5; n += 1) {
+    const after = pages.at(-1)?.cursor;
+    const from = after === undefined ? {} : { after };
+    pages.push(...(await queries.list({ functionId, requestId, limit: 1, ...from })));
+  }
+  assert.deepEqual(pages, found);
+  const stranger = world.ids.id("fn");
+  assert.deepEqual(await queries.list({ functionId: stranger, requestId, limit: 10 }), []);
+  assert.equal(await queries.record({ functionId: stranger, requestId }), undefined);
+  assert.equal((await queries.record({ functionId, requestId }))?.requestId, requestId);
+});
+
+test("records page newest first, without gap or repeat while more comes in", async (t) => {
+  const world = await World.open(t);
+  const meter = world.writer("meter", "m");
+  const collector = world.collector();
+  const ids: string[] = [];
+  const add = async (count: number): Promise<void> => {
+    for (let n = 0; n < count; n += 1) {
+      world.clock.advance(5);
+      const record = world.record();
+      ids.push(record.requestId);
+      meter.append(bytesOf(record));
+    }
+    await collectAll(collector);
+  };
+  await add(25);
+  const queries = world.queries();
+  const { functionId } = world;
+  const seen: InvocationResource[] = [];
+  let cursor: string | null = null;
+  do {
+    const from: { cursor?: string } = cursor === null ? {} : { cursor };
+    const page = await queries.records({ functionId, limit: 10, ...from });
+    seen.push(...page.items);
+    cursor = page.nextCursor;
+    await add(3);
+  } while (cursor !== null);
+  const expected = ids.slice(0, 25).toReversed();
+  assert.deepEqual(
+    seen.map(({ requestId }) => requestId),
+    expected,
+  );
+});
+
+test("a cursor that was not given out is refused", async (t) => {
+  const world = await World.open(t);
+  const queries = world.queries();
+  for (const after of ["", "x", "-1", "1.5", "1e9", "9".repeat(30), "0x1"]) {
+    const listing = queries.list({ functionId: world.functionId, after, limit: 1 });
+    await assert.rejects(listing, { reason: "INPUT_INVALID" }, after);
+  }
+});
+
+test("a follower gets what is there, then what comes, and ends when it is told to", async (t) => {
+  const world = await World.open(t);
+  const queries = world.queries();
+  const collector = world.collector(() => queries.taken());
+  const logs = world.writer("logs", "l", 1 << 20);
+  const abort = new AbortController();
+  const got: string[] = [];
+  const following = (async (): Promise<void> => {
+    const { functionId } = world;
+    for await (const { text } of queries.follow({ functionId, signal: abort.signal }))
+      got.push(text);
+  })();
+  const expected: string[] = [];
+  for (let round = 0; round < 30; round += 1) {
+    const size = round === 20 ? 1_200 : 2;
+    for (let n = 0; n < size; n += 1) {
+      expected.push(`${round}.${n}`);
+      logs.append(world.line(`${round}.${n}`));
+    }
+    await collectAll(collector);
+    await until(`round ${round}`, () => got.length === expected.length, { everyMs: 1 });
+    assert.ok(
+      getEventListeners(abort.signal, "abort").length <= 1,
+      "one listener, not one a round",
+    );
+  }
+  assert.deepEqual(got, expected);
+  abort.abort();
+  await following;
+  assert.equal(getEventListeners(abort.signal, "abort").length, 0);
+});
+
+test("a follower that is aborted before or left in the middle leaves nothing behind", async (t) => {
+  const world = await World.open(t);
+  const queries = world.queries();
+  const logs = world.writer("logs", "l");
+  logs.append(world.line("one"));
+  logs.append(world.line("two"));
+  await collectAll(world.collector());
+  const { functionId } = world;
+  for await (const line of queries.follow({ functionId, signal: AbortSignal.abort() })) {
+    assert.fail(line.text);
+  }
+  const { signal } = new AbortController();
+  for await (const { text } of queries.follow({ functionId, signal })) {
+    assert.equal(text, "one");
+    break;
+  }
+  assert.equal(getEventListeners(signal, "abort").length, 0);
+  queries.taken();
+});
