@@ -11,14 +11,20 @@ interface Holder {
   readonly startTicks: string;
 }
 
-/** Takes the lock or throws PLATFORM_RUNNING_ALREADY; the result gives it back. */
-export function lockHome(home: string, lockFile: string): () => void {
+export interface HomeLock {
+  /** The holder before was killed; what it had started may still be about to leave. */
+  readonly isTakenOver: boolean;
+  giveBack(): void;
+}
+
+/** Takes the lock or throws PLATFORM_RUNNING_ALREADY. */
+export function lockHome(home: string, lockFile: string): HomeLock {
   mkdirSync(dirname(lockFile), { recursive: true });
   const own: Holder = { pid: process.pid, startTicks: startTicks(process.pid) };
   for (let attempt = 0; ; attempt += 1) {
     try {
       writeFileSync(lockFile, JSON.stringify(own), { flag: "wx", mode: 0o600 });
-      return () => rmSync(lockFile, { force: true });
+      return { isTakenOver: attempt > 0, giveBack: () => rmSync(lockFile, { force: true }) };
     } catch (error) {
       const holder = readHolder(lockFile);
       if (attempt > 2 || (holder !== undefined && isAlive(holder))) {
@@ -46,11 +52,15 @@ function isAlive(holder: Holder): boolean {
   return startTicks(holder.pid) === holder.startTicks;
 }
 
-/** Field 22 of /proc/<pid>/stat; empty where there is no /proc. proc(5). */
+/**
+ * Field 22 of /proc/<pid>/stat; empty where there is no /proc, and for a process that has ended and
+ * was not collected. proc(5).
+ */
 function startTicks(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return fields[0] === "Z" ? "" : (fields[19] ?? "");
   } catch {
     return "";
   }

@@ -6,7 +6,7 @@ import { connect } from "node:net";
 import { fileURLToPath } from "node:url";
 import { exitCodeOf, PlatformError } from "@skerry/base";
 import { banner, deployExample } from "./first-run.ts";
-import { lockHome } from "./home-lock.ts";
+import { lockHome, type HomeLock } from "./home-lock.ts";
 import { layoutOf, prepareHome } from "./layout.ts";
 import { openPlatformLog } from "./platform-log.ts";
 import { startAgentRole } from "./roles/agent.ts";
@@ -14,9 +14,11 @@ import { startControlRole } from "./roles/control.ts";
 import { startGatewayRole } from "./roles/gateway.ts";
 import { runRole } from "./roles/role-context.ts";
 import { helpText, readSettings, type Invocation } from "./settings.ts";
-import { Supervisor } from "./supervisor.ts";
+import { Supervisor, type SupervisorOptions } from "./supervisor.ts";
 
 const ROLES = { control: startControlRole, gateway: startGatewayRole, agent: startAgentRole };
+const PORTS_FREE_WITHIN_MS = 10_000;
+const PORT_LOOK_MS = 50;
 
 async function run(argv: readonly string[]): Promise<void> {
   const [mark, role, id] = argv;
@@ -34,11 +36,11 @@ async function supervise({ config }: Invocation): Promise<void> {
   const startedMs = performance.now();
   const layout = layoutOf(config.home);
   prepareHome(layout);
-  const unlock = lockHome(layout.home, layout.lockFile);
+  const lock = lockHome(layout.home, layout.lockFile);
   const log = openPlatformLog({ file: layout.logFile, level: config.logLevel, role: "supervisor" });
   const main = fileURLToPath(import.meta.url);
-  const supervisor = new Supervisor({ config, layout, log, main });
-  const stop = stopOnSignals(supervisor, config.drainDeadlineMs, unlock);
+  const supervisor = await bindSupervisor({ config, layout, log, main }, lock);
+  const stop = stopOnSignals(supervisor, config.drainDeadlineMs, lock);
   try {
     await supervisor.start();
   } catch (error) {
@@ -54,15 +56,33 @@ async function supervise({ config }: Invocation): Promise<void> {
   process.stdout.write(banner({ config, layout, facts, readyMs, ...ports }));
 }
 
+/** After a kill the roles of the one before hold the ports until they have noticed. */
+async function bindSupervisor(options: SupervisorOptions, lock: HomeLock): Promise<Supervisor> {
+  const endMs = performance.now() + (lock.isTakenOver ? PORTS_FREE_WITHIN_MS : 0);
+  for (;;) {
+    try {
+      return new Supervisor(options);
+    } catch (error) {
+      const isTaken = PlatformError.is(error) && error.reason === "PORT_IN_USE";
+      if (isTaken && performance.now() < endMs) {
+        await new Promise((resolve) => setTimeout(resolve, PORT_LOOK_MS));
+        continue;
+      }
+      lock.giveBack();
+      throw error;
+    }
+  }
+}
+
 /** The first signal drains; a second one ends everything at once. */
 function stopOnSignals(
   supervisor: Supervisor,
   drainDeadlineMs: number,
-  unlock: () => void,
+  lock: HomeLock,
 ): (deadlineMs: number) => Promise<void> {
   let stopping: Promise<void> | undefined;
   const stop = (deadlineMs: number): Promise<void> => {
-    stopping ??= supervisor.stop(deadlineMs).finally(unlock);
+    stopping ??= supervisor.stop(deadlineMs).finally(() => lock.giveBack());
     return stopping;
   };
   const onSignal = (): void => {
