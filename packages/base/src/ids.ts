@@ -83,7 +83,9 @@ export function requestIdToBytes(id: RequestId): Uint8Array {
 
 const DASH = 45;
 
-/** The value of a lower-case hexadecimal digit. Written out, because this runs for every request. */
+/**
+ * The value of a lower-case hexadecimal digit. Written out, because this runs for every request.
+ */
 function hexValue(charCode: number): number {
   return charCode <= 57 ? charCode - 48 : charCode - 87;
 }

@@ -113,11 +113,16 @@ export class PlatformError extends Error {
   }
 }
 
+/** Total: details may come from a peer, and an object can make `String` throw. */
+function textOf(value: unknown): string {
+  return value !== null && typeof value === "object" ? "…" : String(value);
+}
+
 function fill(template: string, details: ErrorDetails): string {
   return template.replaceAll(/\{(\w+)\}/g, (whole, key: string) => {
     const value = details[key];
     if (value === undefined) return whole;
-    return Array.isArray(value) ? value.join(", ") : String(value);
+    return Array.isArray(value) ? value.map(textOf).join(", ") : textOf(value);
   });
 }
 

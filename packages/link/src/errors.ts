@@ -25,6 +25,13 @@ export const fail = defineReasons({
     retryable: false,
     audience: "operator",
   },
+  LINK_HANDLER_FAILED: {
+    code: "INTERNAL",
+    message: "What the {peer} said could not be handled.",
+    hint: "The cause is in the log; the link was closed and nothing else was touched.",
+    retryable: false,
+    audience: "operator",
+  },
   LINK_PEER_SILENT: {
     code: "UNAVAILABLE",
     message: "The {peer} said nothing for {silenceMs} ms.",

@@ -346,6 +346,41 @@ test("an honest peer with the same frames is not cut off (negative control)", as
   assert.deepEqual(await tell(frames), []);
 });
 
+test("a handler that throws closes its own link with the cause, and nothing else", async () => {
+  const { initiator, closes } = pair({
+    accept: () => {
+      throw new TypeError("a case that was missed");
+    },
+  });
+  const seen = recording();
+  initiator.open("x", { end: true }, seen);
+  await settle();
+  assert.ok(closes.includes("acceptor LINK_HANDLER_FAILED"));
+  assert.deepEqual(seen.events, ["failed LINK_CLOSED"]);
+});
+
+test("a flood of PINGs from a peer that does not read is answered once", async () => {
+  const [near, far] = joinedPipes();
+  const link = new Link(
+    { pipe: far, clock: handClock(), text, scheduleFlush: queueMicrotask },
+    { side: "acceptor", peer: "instance", hello: {} },
+  );
+  near.start({ onBytes: () => undefined, onDrain: () => undefined, onClosed: () => undefined });
+  near.write(helloFrame());
+  await settle();
+  far.congest(true);
+  near.write(frame(FrameType.PING));
+  await settle();
+  const before = far.written.length;
+  for (let i = 0; i < 10_000; i += 1) near.write(frame(FrameType.PING));
+  await settle();
+  assert.equal(far.written.length, before);
+  far.congest(false);
+  await settle();
+  assert.equal(far.written.length, before + 1);
+  assert.equal(link.closed, false);
+});
+
 test("random and mutated bytes never throw, never grow memory, and end in a cut or in silence", () => {
   let seed = 12_345;
   const random = (): number => {

@@ -80,6 +80,7 @@ export class Link {
   /** What to call for each PONG that is to come, in order. */
   readonly #pongs: (() => void)[] = [];
   #heardSincePing = true;
+  #pongOwed = false;
 
   constructor(deps: LinkDeps, options: LinkOptions) {
     this.#deps = deps;
@@ -184,12 +185,18 @@ export class Link {
   #onBytes(bytes: Uint8Array): void {
     if (this.#closedWith !== undefined) return;
     this.#heardSincePing = true;
-    const fault = this.#decoder.push(bytes);
-    if (fault !== undefined) this.#violation(fault.why);
+    try {
+      const fault = this.#decoder.push(bytes);
+      if (fault !== undefined) this.#violation(fault.why);
+    } catch (error) {
+      // What a peer said must not end this process, even where a handler missed a case.
+      this.#closeWith(fail("LINK_HANDLER_FAILED", { peer: this.#options.peer }, error));
+    }
   }
 
   #onDrain(): void {
     this.writer.congested = false;
+    this.#payPong();
     for (const stream of this.#streams.values()) {
       if (this.writer.congested) return;
       stream.resumeSending(0);
@@ -223,7 +230,8 @@ export class Link {
         this.#onHello(this.#textOf(frame.bytes, frame.start, frame.end));
         return;
       case FrameType.PING:
-        this.writer.frame({ type: FrameType.PONG, flags: 0, stream: 0 });
+        this.#pongOwed = true;
+        if (!this.writer.congested) this.#payPong();
         return;
       case FrameType.PONG:
         this.#pongs.shift()?.();
@@ -380,6 +388,13 @@ export class Link {
       this.#cancelPing = clock.schedule(silenceMs / 2, check, { background: true });
     };
     this.#cancelPing = clock.schedule(silenceMs / 2, check, { background: true });
+  }
+
+  /** One PONG answers any number of PINGs: a peer that does not read cannot pile answers up here. */
+  #payPong(): void {
+    if (!this.#pongOwed) return;
+    this.#pongOwed = false;
+    this.writer.frame({ type: FrameType.PONG, flags: 0, stream: 0 });
   }
 
   #isPeerId(id: number): boolean {

@@ -24,7 +24,9 @@ async function openPair(): Promise<{ readonly ours: Socket; readonly theirs: Soc
 
 const ignoring = { onBytes: () => undefined, onDrain: () => undefined, onClosed: () => undefined };
 
-/** Bytes that our side has taken from the kernel once a later write on another connection was seen. */
+/**
+ * Bytes that our side has taken from the kernel once a later write on another connection was seen.
+ */
 async function bytesTaken(letGo: (socket: Socket) => void): Promise<number> {
   const [watched, later] = [await openPair(), await openPair()];
   letGo(watched.ours);

@@ -71,9 +71,10 @@ interface Handled {
 }
 
 /**
- * Leaves what arrives from now on in the kernel, for the process that gets the socket. A paused socket still reads into
- * its own buffer, and one that is being sent to another process throws away what it reads until that process has it.
- * Node has no public call for it, hence the handle. A pipe that starts on the socket later reads again.
+ * Leaves what arrives from now on in the kernel, for the process that gets the socket. A paused
+ * socket still reads into its own buffer, and one that is being sent to another process throws away
+ * what it reads until that process has it. Node has no public call for it, hence the handle. A pipe
+ * that starts on the socket later reads again.
  */
 export function stopReading(socket: object): void {
   const { _handle: handle } = socket as Handled;

@@ -1,8 +1,9 @@
 /**
- * Streams by id. A `Map` would do but for the garbage it leaves: V8 replaces a map's table after every few dozen
- * deletions, each replaced table points to its successor, and once one of them has grown old every later one is kept,
- * with all that its entries held, until the next full collection. At 30,000 streams a second that tripled the cost of
- * collection. Here nothing that has left the table is reachable from it or reaches back into it.
+ * Streams by id. A `Map` would do but for the garbage it leaves: V8 replaces a map's table after
+ * every few dozen deletions, each replaced table points to its successor, and once one of them has
+ * grown old every later one is kept, with all that its entries held, until the next full
+ * collection. At 30,000 streams a second that tripled the cost of collection. Here nothing that has
+ * left the table is reachable from it or reaches back into it.
  */
 interface Entry<T> {
   readonly id: number;

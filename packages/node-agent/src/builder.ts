@@ -31,6 +31,7 @@ import type { BuildTool } from "./build-tool.ts";
 import { fail } from "./errors.ts";
 import type { RuntimeBuild } from "./runtime-build.ts";
 import type { RuntimeProcess } from "./runtime-process.ts";
+import { readSpecialiseReply } from "./specialise-reply.ts";
 
 export interface BuilderDeps {
   readonly clock: Clock;
@@ -55,6 +56,7 @@ const RECIPE_VERSION = 1;
 const BUILD_TIMEOUT_MS = 60_000;
 const BUILD_MEMORY_BYTES = 1 << 30;
 const BUNDLE_BYTES_MAX = 64 << 20;
+const CODE_CACHE_BYTES_MAX = 64 << 20;
 const OUTPUT_TEXT_MAX = 8 << 10;
 const ENTRIES = ["index.ts", "index.mts", "index.mjs", "index.js", "index.cjs"];
 /** Sources are in the bundle; everything else may be read by the code when it runs. */
@@ -268,7 +270,11 @@ export class Builder {
         const { name, message } = reply;
         return { handlerKind: null, initFailure: { name, message }, codeCache: undefined };
       }
-      const cache = await runtime.ask({ op: "code-cache" }, head.initTimeoutMs);
+      const cache = await runtime.ask({
+        head: { op: "code-cache" },
+        timeoutMs: head.initTimeoutMs,
+        bodyBytesMax: CODE_CACHE_BYTES_MAX,
+      });
       const codeCache = cache.body.length > 0 ? cache.body : undefined;
       return { handlerKind: reply.handlerKind, initFailure: null, codeCache };
     } finally {
@@ -326,7 +332,8 @@ async function specialiseOnce(runtime: RuntimeProcess, head: BuildHead): Promise
     payloadBytesMax: 0,
   };
   try {
-    return (await runtime.ask(specialise, head.initTimeoutMs)).head as SpecialiseReply;
+    const question = { head: specialise, timeoutMs: head.initTimeoutMs, bodyBytesMax: 0 };
+    return readSpecialiseReply((await runtime.ask(question)).head);
   } catch (error) {
     await runtime.sandbox.kill();
     const why = runtime.collector.tail.at(-1) ?? PlatformError.from(error).message;
@@ -341,6 +348,8 @@ async function copyAssets(source: string, target: string): Promise<number> {
   for (const entry of entries) {
     if (!entry.isFile() || BUNDLED.has(extname(entry.name))) continue;
     if (NOT_ASSETS.has(entry.name)) continue;
+    // The artefact's own files stand here; a source with these names keeps them to itself.
+    if (entry.name === "artefact.json" || entry.name.startsWith("__skerry_")) continue;
     const path = relative(source, join(entry.parentPath, entry.name));
     if (path.split(sep).includes("node_modules")) continue;
     await mkdir(join(target, dirname(path)), { recursive: true, mode: 0o755 });

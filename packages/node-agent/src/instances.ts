@@ -25,6 +25,7 @@ import { POOL_POLICY, type PoolKey } from "./blank-pool.ts";
 import { decideInstance, type InstanceEvent, type InstanceLife } from "./instance-life.ts";
 import type { AgentDeps, AgentOptions, RevisionRef } from "./ports.ts";
 import { startRuntimeProcess, type RuntimeProcess } from "./runtime-process.ts";
+import { readSpecialiseReply } from "./specialise-reply.ts";
 
 export type StartCause = ColdReason | "provisioned";
 
@@ -55,6 +56,8 @@ export class Instances {
   readonly #listener: InstancesListener;
   readonly #blanks: Blanks;
   readonly #live = new Map<InstanceId, Instance>();
+  /** Claimed and not handed over yet. */
+  readonly #starting = new Set<RuntimeProcess>();
   readonly #counts = new Map<FunctionId, number>();
   readonly #artefacts = new Map<string, Promise<Artefact>>();
   #draining = false;
@@ -101,6 +104,7 @@ export class Instances {
       const claimed = await this.#claim(revision, artefact);
       process = claimed.process;
       const placeUs = (this.#deps.clock.monotonicMs() - askedMs) * 1_000 - claimed.bootUs;
+      this.#starting.add(process);
       process.collector.own({ f: fn.id, v: revision.id, i: process.id });
       const reply = await this.#specialise(process, ref);
       if (!reply.ok) {
@@ -130,6 +134,8 @@ export class Instances {
       if (process === undefined) this.#count(fn.id, -1);
       else if (!this.#live.has(process.id)) await this.#discard(process, fn.id);
       return { ok: false, refusal: { kind: "unavailable", why: message } };
+    } finally {
+      if (process !== undefined) this.#starting.delete(process);
     }
   }
 
@@ -171,8 +177,8 @@ export class Instances {
   async close(): Promise<void> {
     this.#draining = true;
     await this.#blanks.close();
-    const all = [...this.#live.values()];
-    await Promise.allSettled(all.map(({ process }) => process.destroy()));
+    const all = [...this.#starting, ...[...this.#live.values()].map(({ process }) => process)];
+    await Promise.allSettled(all.map((process) => process.destroy()));
   }
 
   /** Starts a process that belongs to no function: for builds. */
@@ -244,7 +250,8 @@ export class Instances {
       payloadBytesMax: LIMITS.payloadBytesMax,
     };
     try {
-      return (await process.ask(head, config.initTimeoutMs)).head as SpecialiseReply;
+      const question = { head, timeoutMs: config.initTimeoutMs, bodyBytesMax: 0 };
+      return readSpecialiseReply((await process.ask(question)).head);
     } catch (error) {
       return await this.#initFailure(process, error, config.initTimeoutMs);
     }

@@ -21,6 +21,8 @@ const MEBIBYTE = 1 << 20;
 /** Threads count as processes; Node itself runs about a dozen. */
 const PROCESSES_MAX = 128;
 const OPEN_FILES_MAX = 4_096;
+/** For a runtime to fall silent before its link is handed over. */
+const PARK_TIMEOUT_MS = 5_000;
 const TMP_BYTES_MAX = 64 * MEBIBYTE;
 
 export interface RuntimeProcessDeps {
@@ -41,6 +43,12 @@ export interface RuntimeProcessOptions {
   readonly codeDirectory?: string;
 }
 
+/** What came back: the head as unchecked JSON, and the body. */
+export interface Reply {
+  readonly head: unknown;
+  readonly body: Buffer;
+}
+
 export interface RuntimeProcess {
   readonly id: InstanceId;
   readonly sandbox: Sandbox;
@@ -52,7 +60,7 @@ export interface RuntimeProcess {
   /** Time from before the spawn to the runtime's HELLO, in microseconds. */
   readonly bootUs: number;
   /** Asks the runtime something: the head of its reply parsed as JSON, and the reply's body. */
-  ask(head: object, timeoutMs: number): Promise<{ readonly head: unknown; readonly body: Buffer }>;
+  ask(question: Question): Promise<Reply>;
   /** Parks the link and gives its socket away. Afterwards `ask` must not be called. */
   releaseLink(): Promise<Sandbox["link"]>;
   /** Ends the tree and removes its directory; resolves when nothing is left. */
@@ -168,19 +176,25 @@ async function openLink(
       },
     );
   });
+  const asking: Asking = { link, clock: deps.clock, closed: () => closed };
   return {
-    ask: (head, timeoutMs) =>
-      askOnce({ link, clock: deps.clock, closed: () => closed }, head, timeoutMs),
-    releaseLink: () => releaseLink(link, pipe, sandbox),
+    ask: (question) => askOnce(asking, question),
+    releaseLink: () => releaseLink(asking, pipe, sandbox),
   };
 }
 
+/** User code may keep the runtime from answering: then there is no instance to hand over. */
 async function releaseLink(
-  link: Link,
+  asking: Asking,
   pipe: SocketPipe,
   sandbox: Sandbox,
 ): Promise<Sandbox["link"]> {
-  await link.park();
+  const cancel = asking.clock.schedule(PARK_TIMEOUT_MS, () => asking.link.close("it did not park"));
+  try {
+    await asking.link.park();
+  } finally {
+    cancel();
+  }
   pipe.detach();
   return sandbox.link;
 }
@@ -191,19 +205,31 @@ interface Asking {
   closed(): PlatformError | undefined;
 }
 
-function askOnce(
-  asking: Asking,
-  head: object,
-  timeoutMs: number,
-): Promise<{ readonly head: unknown; readonly body: Buffer }> {
+/** What the runtime is asked, and how much of an answer is taken from it. */
+export interface Question {
+  readonly head: object;
+  readonly timeoutMs: number;
+  readonly bodyBytesMax: number;
+}
+
+function askOnce(asking: Asking, question: Question): Promise<Reply> {
+  const { head, timeoutMs, bodyBytesMax } = question;
   return new Promise((resolve, reject) => {
     const parts: Uint8Array[] = [];
+    let bytesTaken = 0;
     let reply: unknown;
-    const cancelTimer = asking.clock.schedule(timeoutMs, () => {
-      stream.cancel("timeout");
-      reject(fail("INSTANCE_START_FAILED", { why: `no answer within ${timeoutMs} ms` }));
-    });
+    let cancelTimer = (): void => undefined;
+    const giveUp = (why: string): void => {
+      cancelTimer();
+      stream.cancel(why);
+      reject(fail("INSTANCE_START_FAILED", { why }));
+    };
     const take = (bytes: Uint8Array, end: boolean): void => {
+      bytesTaken += bytes.length;
+      if (bytesTaken > bodyBytesMax) {
+        giveUp(`its answer is larger than ${bodyBytesMax} bytes`);
+        return;
+      }
       parts.push(bytes);
       stream.grant(bytes.length);
       if (!end) return;
@@ -226,6 +252,9 @@ function askOnce(
         },
       },
     );
+    cancelTimer = asking.clock.schedule(timeoutMs, () => {
+      giveUp(`no answer within ${timeoutMs} ms`);
+    });
   });
 }
 
