@@ -67,7 +67,7 @@ function call(context: Context, { operation, args }: Call): unknown {
   return answer.then((response) => read(operation, response));
 }
 
-function request(context: Context, operation: Operation, args: LooseArgs): Promise<Response> {
+async function request(context: Context, operation: Operation, args: LooseArgs): Promise<Response> {
   const { options } = context;
   const headers: Record<string, string> = { accept: "application/json" };
   if (options.key !== undefined) headers["authorization"] = `Bearer ${options.key}`;
@@ -78,7 +78,7 @@ function request(context: Context, operation: Operation, args: LooseArgs): Promi
   if (operation.body === "zip") headers["content-type"] = "application/zip";
   else if (operation.body !== undefined) headers["content-type"] = "application/json";
   const body = operation.body === "zip" ? args.archive : bodyOf(operation, args);
-  return send(context, {
+  return await send(context, {
     url: urlOf(options.apiUrl, operation, args),
     method: operation.method,
     headers,
@@ -94,13 +94,21 @@ function bodyOf(operation: Operation, args: LooseArgs): string | undefined {
 
 function urlOf(base: string, operation: Operation, args: LooseArgs): string {
   const path = operation.path.replaceAll(/\{(\w+)\}/g, (_whole, name: string) =>
-    encodeURIComponent(args.params?.[name] ?? ""),
+    segmentOf(name, args.params?.[name]),
   );
   const url = new URL(path, base);
   for (const [name, value] of Object.entries(args.query ?? {})) {
     if (value !== undefined) url.searchParams.set(name, String(value));
   }
   return url.href;
+}
+
+/** One segment of a path, and never a step to another place: `..` is one however it is encoded. */
+function segmentOf(name: string, value: string | undefined): string {
+  if (value === undefined || /^\.{0,2}$/.test(value)) {
+    throw fail("PATH_PARAMETER_INVALID", { name, value: value ?? "" });
+  }
+  return encodeURIComponent(value);
 }
 
 async function read(operation: Operation, response: Response): Promise<unknown> {
@@ -165,7 +173,7 @@ async function invoke(
     [GATEWAY_HEADERS.invoke]: "event",
   };
   if (options.key !== undefined) headers["authorization"] = `Bearer ${options.key}`;
-  const path = `/-/${encodeURIComponent(target.app)}/${encodeURIComponent(target.fn)}/`;
+  const path = `/-/${segmentOf("app", target.app)}/${segmentOf("fn", target.fn)}/`;
   const response = await send(context, {
     url: new URL(path, options.gatewayUrl).href,
     method: "POST",

@@ -22,6 +22,13 @@ export const fail = defineReasons({
     retryable: true,
     audience: "user",
   },
+  PATH_PARAMETER_INVALID: {
+    code: "INVALID_ARGUMENT",
+    message: "`{value}` cannot stand for {name} in an address.",
+    hint: "Give the name of something that exists.",
+    retryable: false,
+    audience: "user",
+  },
   RESOURCE_ABSENT: {
     code: "NOT_FOUND",
     message: "There is nothing at {url}.",

@@ -34,6 +34,11 @@ interface FoundFile {
   readonly entry: SourceEntry;
 }
 
+interface LookedAt extends Omit<FoundFile, "entry"> {
+  readonly bytes: number;
+  readonly executable: boolean;
+}
+
 /** Reads a folder. Throws SOURCE_UNREADABLE or SOURCE_TOO_LARGE; nothing was sent anywhere then. */
 export async function packFolder(folder: string): Promise<PackedSource> {
   try {
@@ -46,15 +51,16 @@ export async function packFolder(folder: string): Promise<PackedSource> {
 
 async function pack(folder: string): Promise<PackedSource> {
   const root = realpathSync(folder);
+  const found = await Promise.all((await listFiles(root)).map((path) => look(root, path)));
+  const bytes = found.reduce((sum, file) => sum + file.bytes, 0);
+  if (bytes > LIMITS.sourceBytesMax) {
+    throw fail("SOURCE_TOO_LARGE", { path: folder, max: LIMITS.sourceBytesMax, unit: "bytes" });
+  }
   const files: FoundFile[] = [];
-  let bytes = 0;
-  for (const path of await listFiles(root)) {
-    const file = await describe(root, path);
-    bytes += file.entry.bytes;
-    if (bytes > LIMITS.sourceBytesMax) {
-      throw fail("SOURCE_TOO_LARGE", { path: folder, max: LIMITS.sourceBytesMax, unit: "bytes" });
-    }
-    files.push(file);
+  for (const file of found) {
+    const { path, bytes: size, executable, absolute } = file;
+    const entry = { path, executable, bytes: size, sha256: await sha256Of(absolute) };
+    files.push({ path, absolute, entry });
   }
   if (files.length === 0) throw fail("SOURCE_UNREADABLE", { path: folder, why: "it has no files" });
   const text = manifestText(files.map(({ entry }) => entry));
@@ -105,7 +111,8 @@ async function linkTarget(
   if (target === undefined) {
     throw fail("SOURCE_UNREADABLE", { path: root, why: `${path} is a link to nothing` });
   }
-  if (relative(root, target).startsWith("..")) {
+  const inside = relative(root, target);
+  if (inside === ".." || inside.startsWith(`..${sep}`)) {
     throw fail("SOURCE_UNREADABLE", { path: root, why: `${path} is a link that leads out of it` });
   }
   return await stat(target);
@@ -121,14 +128,16 @@ async function realTarget(absolute: string): Promise<string | undefined> {
   }
 }
 
-async function describe(root: string, path: string): Promise<FoundFile> {
+async function look(root: string, path: string): Promise<LookedAt> {
   const absolute = realpathSync(join(root, path));
   const { mode, size } = await stat(absolute);
+  return { path, absolute, bytes: size, executable: (mode & 0o100) !== 0 };
+}
+
+async function sha256Of(file: string): Promise<string> {
   const hash = createHash("sha256");
-  await pipeline(createReadStream(absolute), hash);
-  const executable = (mode & 0o100) !== 0;
-  const sha256 = hash.digest("hex");
-  return { path, absolute, entry: { path, executable, bytes: size, sha256 } };
+  await pipeline(createReadStream(file), hash);
+  return hash.digest("hex");
 }
 
 function zip(

@@ -1,0 +1,293 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { PlatformError, type ErrorCode } from "@skerry/base";
+import { OPERATIONS, type OperationName } from "@skerry/contracts";
+import {
+  broken,
+  json,
+  jsonLines,
+  refusal,
+  startApiDouble,
+  type ApiDouble,
+} from "../test/api-double.ts";
+import { createClient, everyItem, type Client } from "./index.ts";
+
+const DIGEST = `src_${"a".repeat(64)}`;
+
+function clientOf({ url }: ApiDouble): Client {
+  return createClient({ apiUrl: url, gatewayUrl: url, key: "sk_test" });
+}
+
+async function failureOf(promise: Promise<unknown>): Promise<PlatformError> {
+  const error: unknown = await promise.then(
+    () => assert.fail("it was expected to reject"),
+    (thrown: unknown) => thrown,
+  );
+  assert.ok(PlatformError.is(error), String(error));
+  return error;
+}
+
+async function drain(lines: AsyncIterable<unknown>): Promise<void> {
+  for await (const line of lines) assert.notEqual(line, undefined);
+}
+
+type AnyMethod = (args: object) => Promise<unknown> | AsyncIterable<unknown>;
+
+test("every operation of the table is sent as the table says", async () => {
+  await using api = await startApiDouble(json({}));
+  const client = clientOf(api);
+  const names = Object.keys(OPERATIONS) as OperationName[];
+  for (const name of names) {
+    const { method, path, answer } = OPERATIONS[name];
+    const params = Object.fromEntries(
+      [...path.matchAll(/\{(\w+)\}/g)].map(([, key = ""]) => [key, `a ${key}/é`]),
+    );
+    const args = { params, body: { some: "body" }, archive: "zip", query: {} };
+    const answered = (client[name] as AnyMethod)(args);
+    if (answer === "lines") await drain(answered as AsyncIterable<unknown>);
+    else await answered;
+    const asked = api.asked.at(-1);
+    assert.equal(asked?.method, method, name);
+    const sent = path.replaceAll(/\{(\w+)\}/g, (_whole, key: string) => {
+      return encodeURIComponent(`a ${key}/é`);
+    });
+    assert.equal(asked?.url, sent, name);
+    assert.equal(asked?.headers.authorization, "Bearer sk_test", name);
+  }
+  assert.equal(api.asked.length, names.length);
+});
+
+test("parameters never reach another path, whatever is in them", async () => {
+  await using api = await startApiDouble(json({}));
+  const client = clientOf(api);
+  await client.getFunction({ params: { app: "shop", fn: "../../../platform?x#y" } });
+  assert.equal(api.asked[0]?.url, "/v1/apps/shop/functions/..%2F..%2F..%2Fplatform%3Fx%23y");
+  for (const fn of ["..", ".", ""]) {
+    const refused = [
+      client.deleteFunction({ params: { app: "shop", fn } }),
+      client.invoke({ app: "shop", fn }, null),
+    ];
+    for (const call of refused) {
+      assert.equal((await failureOf(call)).reason, "PATH_PARAMETER_INVALID", `fn ${fn}`);
+    }
+  }
+  assert.equal(api.asked.length, 1);
+});
+
+test("a query leaves out what is undefined", async () => {
+  await using api = await startApiDouble(json({ items: [], nextCursor: null }));
+  await clientOf(api).listApps({ query: { limit: 5, cursor: undefined } });
+  assert.equal(api.asked[0]?.url, "/v1/apps?limit=5");
+});
+
+test("creates carry an idempotency key, the same on every repetition, or the caller's own", async () => {
+  const away = refusal(503, { code: "UNAVAILABLE", retryable: true });
+  await using api = await startApiDouble(away, away, json({ id: "key_1" }, 201));
+  const client = clientOf(api);
+  const body = { name: "ci", role: "viewer" } as const;
+  await client.createKey({ body });
+  const keys = api.asked.map(({ headers }) => headers["idempotency-key"]);
+  assert.equal(keys.length, 3);
+  assert.match(String(keys[0]), /^[0-9a-f-]{36}$/);
+  assert.equal(new Set(keys).size, 1);
+  await client.createKey({ body, idempotencyKey: "mine" });
+  assert.equal(api.asked.at(-1)?.headers["idempotency-key"], "mine");
+  await client.getPlatform();
+  assert.equal(api.asked.at(-1)?.headers["idempotency-key"], undefined);
+});
+
+test("If-Match is sent as given", async () => {
+  await using api = await startApiDouble(json(null, 204));
+  const params = { app: "shop", fn: "cart" };
+  assert.equal(await clientOf(api).deleteFunction({ params, ifMatch: '"3"' }), undefined);
+  assert.equal(api.asked[0]?.headers["if-match"], '"3"');
+});
+
+test("the API's error arrives whole, with the request id among its details", async () => {
+  await using api = await startApiDouble(
+    refusal(404, {
+      code: "NOT_FOUND",
+      reason: "FUNCTION_NOT_FOUND",
+      message: "There is none.",
+      hint: "Look.",
+      details: { function: "a/b" },
+      requestId: "r-1",
+    }),
+  );
+  const error = await failureOf(clientOf(api).getPlatform());
+  assert.deepEqual(error.toWire(), {
+    code: "NOT_FOUND",
+    reason: "FUNCTION_NOT_FOUND",
+    message: "There is none.",
+    hint: "Look.",
+    retryable: false,
+    details: { function: "a/b", requestId: "r-1" },
+  });
+});
+
+test("reads are repeated while the platform is unavailable, and then told", async () => {
+  const away = refusal(503, { code: "UNAVAILABLE", retryable: true, reason: "AWAY" });
+  await using api = await startApiDouble(away, broken(), json({ version: "1" }));
+  assert.deepEqual(await clientOf(api).getPlatform(), { version: "1" });
+  assert.equal(api.asked.length, 3);
+  api.answers.splice(0, 1, away);
+  assert.equal((await failureOf(clientOf(api).getPlatform())).reason, "AWAY");
+  assert.equal(api.asked.length, 3 + 4);
+});
+
+test("uploads and invocations are never repeated", async () => {
+  await using api = await startApiDouble(
+    refusal(503, { code: "UNAVAILABLE", retryable: true, reason: "AWAY" }),
+  );
+  const client = clientOf(api);
+  const upload = client.putPackage({ params: { app: "shop", digest: DIGEST }, archive: "zip" });
+  assert.equal((await failureOf(upload)).reason, "AWAY");
+  const call = client.invoke({ app: "shop", fn: "cart" }, {});
+  assert.equal((await failureOf(call)).reason, "AWAY");
+  assert.equal(api.asked.length, 2);
+});
+
+test("errors that repeating cannot mend are told at once", async () => {
+  await using api = await startApiDouble(refusal(400, { code: "INVALID_ARGUMENT" }));
+  await failureOf(clientOf(api).getPlatform());
+  assert.equal(api.asked.length, 1);
+});
+
+test("a delete whose first answer was lost has succeeded when nothing is left", async () => {
+  const gone = refusal(404, { code: "NOT_FOUND", reason: "APP_NOT_FOUND" });
+  await using api = await startApiDouble(broken(), gone);
+  await clientOf(api).deleteApp({ params: { app: "shop" } });
+  assert.equal(api.asked.length, 2);
+  const first = await failureOf(clientOf(api).deleteApp({ params: { app: "shop" } }));
+  assert.equal(first.reason, "APP_NOT_FOUND", "without a lost answer it is an error");
+});
+
+test("a HEAD that finds nothing is NOT_FOUND, although its answer has no body", async () => {
+  await using api = await startApiDouble((res) => res.writeHead(404).end());
+  const error = await failureOf(
+    clientOf(api).headPackage({ params: { app: "shop", digest: DIGEST } }),
+  );
+  assert.equal(error.code satisfies ErrorCode, "NOT_FOUND");
+});
+
+test("what is not the platform is told as such", async () => {
+  const answers = [
+    (res) => res.writeHead(200, { "content-type": "text/html" }).end("<html>"),
+    (res) => res.writeHead(502).end("Bad Gateway"),
+    (res) => res.writeHead(302, { location: "/login" }).end(),
+    (res) => res.writeHead(500).end('{"error":"text"}'),
+  ] satisfies Parameters<typeof startApiDouble>;
+  for (const answer of answers) {
+    await using api = await startApiDouble(answer);
+    const error = await failureOf(clientOf(api).getPlatform());
+    assert.equal(error.reason, "ANSWER_UNREADABLE");
+    assert.equal(api.asked.length, 1, "a redirection is not followed: the key stays here");
+  }
+});
+
+test("a platform that is not there is UNAVAILABLE, with its address", async () => {
+  const api = await startApiDouble(json({}));
+  await api[Symbol.asyncDispose]();
+  const error = await failureOf(clientOf(api).getPlatform());
+  assert.deepEqual([error.reason, error.code], ["PLATFORM_UNREACHABLE", "UNAVAILABLE"]);
+  assert.match(error.message, new RegExp(`${api.url}: .*ECONNREFUSED`));
+});
+
+test("an abort rejects with the signal's own reason, before and during a request", async () => {
+  await using api = await startApiDouble(() => undefined);
+  const stop = new AbortController();
+  const call = clientOf(api).getPlatform({ signal: stop.signal });
+  const reason = new TypeError("enough");
+  stop.abort(reason);
+  await assert.rejects(call, reason);
+  await assert.rejects(clientOf(api).getPlatform({ signal: stop.signal }), reason);
+});
+
+test("lines arrive one by one, in one piece, however they were cut on the way", async () => {
+  const text = `{"text":"é🙂"}\n\n{"text":"two"}\n{"text":"no line feed"}`;
+  const bytes = Buffer.from(text);
+  await using api = await startApiDouble((res) => {
+    res.writeHead(200);
+    const send = (at: number): void => {
+      if (at >= bytes.length) return void res.end();
+      res.write(bytes.subarray(at, at + 1), () => setImmediate(send, at + 1));
+    };
+    send(0);
+  });
+  const texts: string[] = [];
+  for await (const line of clientOf(api).listLogs({ params: { app: "a", fn: "b" } })) {
+    texts.push(line.text);
+  }
+  assert.deepEqual(texts, ["é🙂", "two", "no line feed"]);
+});
+
+test("a stream that breaks off says so, after the lines that arrived", async () => {
+  await using api = await startApiDouble(broken('{"text":"one"}\n{"te'));
+  const texts: string[] = [];
+  const read = async (): Promise<void> => {
+    for await (const { text } of clientOf(api).listLogs({ params: { app: "a", fn: "b" } })) {
+      texts.push(text);
+    }
+  };
+  const error = await failureOf(read());
+  assert.deepEqual([error.reason, error.retryable], ["ANSWER_INTERRUPTED", true]);
+  assert.deepEqual(texts, ["one"]);
+});
+
+test("a stream of something else than JSON is unreadable, not a crash", async () => {
+  await using api = await startApiDouble((res) => res.writeHead(200).end("hello\n"));
+  const lines = clientOf(api).listLogs({ params: { app: "a", fn: "b" } });
+  assert.equal((await failureOf(drain(lines))).reason, "ANSWER_UNREADABLE");
+});
+
+test("a list is read page by page, no further than it is consumed", async () => {
+  const page = (items: readonly number[], nextCursor: string | null): ReturnType<typeof json> =>
+    json({ items, nextCursor });
+  await using api = await startApiDouble(page([1, 2], "c1"), page([3], null));
+  const client = clientOf(api);
+  const pages = everyItem((cursor) => client.listApps({ query: { cursor } }));
+  const seen: unknown[] = [];
+  for await (const item of pages) {
+    seen.push(item);
+    if (seen.length === 2) assert.equal(api.asked.length, 1);
+  }
+  assert.deepEqual(seen, [1, 2, 3]);
+  assert.deepEqual(
+    api.asked.map(({ url }) => url),
+    ["/v1/apps", "/v1/apps?cursor=c1"],
+  );
+});
+
+test("an invocation sends the event and gives back result, request id and timing", async () => {
+  const headers = { "x-skerry-request-id": "r-2", "server-timing": "handler;dur=1" };
+  await using api = await startApiDouble(json({ sum: 3 }, 200, headers));
+  const invoked = await clientOf(api).invoke({ app: "shop", fn: "cart" }, { a: 1 });
+  assert.deepEqual(invoked, {
+    result: { sum: 3 },
+    status: 200,
+    requestId: "r-2",
+    serverTiming: "handler;dur=1",
+  });
+  const [asked] = api.asked;
+  assert.deepEqual([asked?.method, asked?.url, asked?.body], ["POST", "/-/shop/cart/", '{"a":1}']);
+  assert.equal(asked?.headers["x-skerry-invoke"], "event");
+});
+
+test("an answer that is text stays text, an empty one is null, and no event is null", async () => {
+  await using api = await startApiDouble(
+    (res) => res.writeHead(200, { "content-type": "text/plain" }).end("[1]"),
+    (res) => res.writeHead(204).end(),
+  );
+  const client = clientOf(api);
+  const target = { app: "shop", fn: "cart" };
+  assert.equal((await client.invoke(target, undefined)).result, "[1]");
+  assert.equal(api.asked[0]?.body, "null");
+  assert.equal((await client.invoke(target, 1)).result, null);
+});
+
+test("without a key none is sent", async () => {
+  await using api = await startApiDouble(jsonLines([]));
+  const client = createClient({ apiUrl: api.url, gatewayUrl: api.url });
+  await client.invoke({ app: "a", fn: "b" }, null);
+  assert.equal(api.asked[0]?.headers.authorization, undefined);
+});
