@@ -127,7 +127,6 @@ export class ConfigFollower {
         ...(this.#options.accept === undefined ? {} : { accept: this.#options.accept }),
         onHello: () => {
           this.#connected = true;
-          this.#attempt = 0;
           this.#watch(link);
         },
         onClosed: () => this.#lost(link),
@@ -149,21 +148,23 @@ export class ConfigFollower {
   #watch(link: Link): void {
     const head: WatchHead = { op: "watch", after: this.fold.seq };
     const batches = new BatchReader((reply, entries) => this.#apply(reply, entries));
-    const take = (bytes: Uint8Array): void => {
+    const take = (bytes: Uint8Array, end: boolean): void => {
       stream.grant(bytes.length);
-      batches.take(bytes);
+      if (!batches.take(bytes)) link.close("the configuration cannot be read");
+      else if (end) link.close("the watch ended");
     };
     const stream: LinkStream = link.open(
       JSON.stringify(head),
       { end: true },
       {
-        onReply: (text, body) => {
-          batches.begin(JSON.parse(text) as WatchReply);
-          take(body);
+        onReply: (text, body, end) => {
+          if (batches.begin(text)) take(body, end);
+          else link.close("the configuration cannot be read");
         },
         onBody: take,
         onWritable: () => undefined,
-        onFailed: () => undefined,
+        // Without its watch the link is of no use: what changes would never be heard of.
+        onFailed: ({ message }) => link.close(message),
       },
     );
   }
@@ -183,6 +184,7 @@ export class ConfigFollower {
       for (const entry of entries) this.fold.apply(entry);
     }
     this.#options.onChange?.();
+    this.#attempt = 0;
     this.note({ op: "applied", seq: this.fold.seq });
     this.#cancelSave ??= this.#deps.clock.schedule(SAVE_AFTER_MS, () => this.#save());
     if (reply !== undefined) this.#onFirstBatch?.();
@@ -212,17 +214,28 @@ class BatchReader {
     this.#onBatch = onBatch;
   }
 
-  begin(reply: WatchReply): void {
-    this.#reply = reply;
+  /** False when the reply cannot be read. */
+  begin(text: string): boolean {
+    this.#reply = parseJson<WatchReply>(text);
+    return this.#reply !== undefined;
   }
 
-  take(bytes: Uint8Array): void {
+  /** False when a line cannot be read; no more may be given then. */
+  take(bytes: Uint8Array): boolean {
     const lines = (this.#rest + this.#decoder.decode(bytes, { stream: true })).split("\n");
     this.#rest = lines.pop() ?? "";
-    for (const line of lines) {
-      if (line === "") this.#endBatch();
-      else this.#entries.push(JSON.parse(line) as ConfigEntry);
+    return lines.every((line) => this.#takeLine(line));
+  }
+
+  #takeLine(line: string): boolean {
+    if (line === "") {
+      this.#endBatch();
+      return true;
     }
+    const entry = parseJson<ConfigEntry>(line);
+    if (entry === undefined) return false;
+    this.#entries.push(entry);
+    return true;
   }
 
   #endBatch(): void {
@@ -230,5 +243,14 @@ class BatchReader {
     this.#reply = undefined;
     this.#entries = [];
     this.#onBatch(reply, entries);
+  }
+}
+
+function parseJson<T extends object>(text: string): T | undefined {
+  try {
+    const value = JSON.parse(text) as T | null;
+    return typeof value === "object" && value !== null ? value : undefined;
+  } catch {
+    return undefined;
   }
 }

@@ -3,8 +3,8 @@
  * control.
  */
 import { existsSync, readFileSync } from "node:fs";
-import { open, rename } from "node:fs/promises";
-import { CONFIG_FORMAT, type ConfigSnapshot } from "@skerry/contracts";
+import { open, rename, rm } from "node:fs/promises";
+import { CONFIG_FORMAT, type ConfigEntry, type ConfigSnapshot } from "@skerry/contracts";
 import { fail } from "./errors.ts";
 
 /**
@@ -19,16 +19,26 @@ export function readSnapshot(path: string): ConfigSnapshot | undefined {
   return snapshot;
 }
 
+/** Replaces the snapshot at `path`; when that fails, the old one stays and nothing else is left. */
 export async function writeSnapshot(path: string, snapshot: ConfigSnapshot): Promise<void> {
   const fresh = `${path}.${process.pid}.new`;
-  const file = await open(fresh, "w", 0o600);
   try {
-    await file.writeFile(JSON.stringify(snapshot));
+    await writeFlushed(fresh, JSON.stringify(snapshot));
+    await rename(fresh, path);
+  } catch (error) {
+    await rm(fresh, { force: true });
+    throw error;
+  }
+}
+
+async function writeFlushed(path: string, text: string): Promise<void> {
+  const file = await open(path, "w", 0o600);
+  try {
+    await file.writeFile(text);
     await file.sync();
   } finally {
     await file.close();
   }
-  await rename(fresh, path);
 }
 
 function parse(text: string): ConfigSnapshot | undefined {
@@ -37,9 +47,15 @@ function parse(text: string): ConfigSnapshot | undefined {
     const fits =
       typeof value.format === "number" &&
       typeof value.seq === "number" &&
-      Array.isArray(value.entries);
+      Array.isArray(value.entries) &&
+      value.entries.every(isEntry);
     return fits ? (value as ConfigSnapshot) : undefined;
   } catch {
     return undefined;
   }
+}
+
+function isEntry(value: unknown): boolean {
+  const { seq, key } = (value ?? {}) as Partial<ConfigEntry>;
+  return typeof seq === "number" && typeof key === "string";
 }
