@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decideChild, type ChildLife } from "./child-life.ts";
 
-/** The pauses before each of ten replacements of a role that ends `upMs` after it was ready; undefined: never ready. */
+/**
+ * The pauses before each of ten replacements of a role that ends `upMs` after it was ready;
+ * undefined: never ready.
+ */
 function pauses(upMs: number | undefined): readonly number[] {
   let failures = 0;
   let nowMs = 0;
@@ -18,7 +21,10 @@ function pauses(upMs: number | undefined): readonly number[] {
 }
 
 test("a role that was up for long is replaced at once, however often it ends", () => {
-  assert.deepEqual(pauses(10_000), Array.from({ length: 10 }, () => 0));
+  assert.deepEqual(
+    pauses(10_000),
+    Array.from({ length: 10 }, () => 0),
+  );
 });
 
 test("a role that ends soon after it was up is back within a quarter of a second", () => {

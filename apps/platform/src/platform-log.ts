@@ -7,24 +7,27 @@ import { createLog, type Log, type LogLevel } from "@skerry/base";
 
 const ORDER: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 const FILE_BYTES_MAX = 32 << 20;
+/** How much one role writes before it looks at the size again. */
+const LOOK_AFTER_BYTES = 1 << 20;
 
 export function openPlatformLog(options: {
   readonly file: string;
   readonly level: LogLevel;
   readonly role: string;
 }): Log {
-  let bytes = sizeOf(options.file);
+  let written = LOOK_AFTER_BYTES;
   const write = (level: LogLevel, message: string, fields: object): void => {
     if (ORDER.indexOf(level) < ORDER.indexOf(options.level)) return;
     const at = new Date().toISOString();
     const line = `${JSON.stringify({ at, level, role: options.role, pid: process.pid, message, ...fields })}\n`;
     try {
-      if (bytes > FILE_BYTES_MAX) {
-        renameSync(options.file, `${options.file}.1`);
-        bytes = 0;
+      if (written > LOOK_AFTER_BYTES) {
+        // All roles write the same file: another one may have put it aside already.
+        if (sizeOf(options.file) > FILE_BYTES_MAX) renameSync(options.file, `${options.file}.1`);
+        written = 0;
       }
       appendFileSync(options.file, line, { mode: 0o600 });
-      bytes += line.length;
+      written += line.length;
     } catch {
       process.stderr.write(line);
     }

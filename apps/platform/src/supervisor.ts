@@ -23,7 +23,9 @@ export interface SupervisorOptions {
   readonly main: string;
 }
 
-/** A process that was started; both promises reject with ROLE_FAILED when it does not come that far. */
+/**
+ * A process that was started; both promises reject with ROLE_FAILED when it does not come that far.
+ */
 interface Launch {
   readonly process: RoleProcess;
   /** Its program is in memory; only awaited of one on standby. */
@@ -37,6 +39,7 @@ interface LaunchWaiter {
   failed(error: Error): void;
 }
 
+const FIRST = { standby: false, successor: false };
 const READY_DEADLINE_MS = 30_000;
 
 export class Supervisor implements RoleListener {
@@ -45,7 +48,7 @@ export class Supervisor implements RoleListener {
   readonly #processes = new Set<RoleProcess>();
   readonly #waiting = new Map<RoleProcess, LaunchWaiter>();
   /** Loaded successors that have not begun: nobody misses one that ends. */
-  readonly #standby = new Set<RoleProcess>();
+  readonly #successors = new Set<RoleProcess>();
   readonly #restarts = new Map<RoleName, Promise<void>>();
   readonly #ports: { readonly api: BoundPort; readonly gateway: BoundPort };
   #admin: Server | undefined;
@@ -98,7 +101,10 @@ export class Supervisor implements RoleListener {
     if (!this.#stopping) await this.#listenForAdmin();
   }
 
-  /** Replaces the processes of a role, one after the other, without a failed request. Orders for one role queue up. */
+  /**
+   * Replaces the processes of a role, one after the other, without a failed request. Orders for one
+   * role queue up.
+   */
   restart(role: RoleName): Promise<void> {
     const before = this.#restarts.get(role) ?? Promise.resolve();
     const restarted = before.catch(() => undefined).then(() => this.#restart(role));
@@ -113,15 +119,27 @@ export class Supervisor implements RoleListener {
         await this.#replaceControl(old);
         continue;
       }
-      await this.#launch(role, 0).ready;
-      await old.drain(drainDeadlineMs);
+      await this.#replaceBeside(old, drainDeadlineMs);
       if (role === "agent") this.#tellAgents();
     }
   }
 
-  /** Two controls cannot have the store open: the next one is loaded beside the old one and begins after it. */
+  /** The next one serves before the old one leaves; if it cannot, the old one stays. */
+  async #replaceBeside(old: RoleProcess, drainDeadlineMs: number): Promise<void> {
+    const next = this.#launch(old.role, 0, { standby: false, successor: true });
+    await next.ready;
+    this.#successors.delete(next.process);
+    // An old one that ended by itself meanwhile has been replaced for that.
+    const leaves = this.#processes.has(old) ? old : next.process;
+    await leaves.drain(drainDeadlineMs);
+  }
+
+  /**
+   * Two controls cannot have the store open: the next one is loaded beside the old one and begins
+   * after it.
+   */
   async #replaceControl(old: RoleProcess): Promise<void> {
-    const next = this.#launch("control", 0, { standby: true });
+    const next = this.#launch("control", 0, { standby: true, successor: true });
     await next.loaded;
     if (!this.#processes.has(old)) {
       // It ended by itself meanwhile and has been replaced for that.
@@ -130,7 +148,7 @@ export class Supervisor implements RoleListener {
       return;
     }
     await old.drain(this.#options.config.drainDeadlineMs);
-    this.#standby.delete(next.process);
+    this.#successors.delete(next.process);
     next.process.send({ op: "begin" });
     await next.ready;
   }
@@ -139,7 +157,7 @@ export class Supervisor implements RoleListener {
   async stop(deadlineMs: number): Promise<void> {
     this.#stopping = true;
     this.#admin?.close();
-    for (const { child } of this.#standby) child.kill("SIGKILL");
+    for (const { child } of this.#successors) child.kill("SIGKILL");
     for (const role of ["gateway", "agent", "control"] as const) {
       await Promise.all(this.#of(role).map((process) => process.drain(deadlineMs)));
     }
@@ -194,7 +212,7 @@ export class Supervisor implements RoleListener {
     this.#waiting.get(process)?.failed(this.#roleFailed(process.role, why));
     this.#waiting.delete(process);
     if (process.role === "agent") this.#tellAgents();
-    if (this.#standby.delete(process) || this.#stopping) return;
+    if (this.#successors.delete(process) || this.#stopping) return;
     for (const effect of effects) {
       this.#options.log.warn("a role ended and is started again", { role: process.role, why });
       setTimeout(() => {
@@ -246,7 +264,7 @@ export class Supervisor implements RoleListener {
   #launch(
     role: RoleName,
     failures: number,
-    options: { readonly standby: boolean } = { standby: false },
+    options: { readonly standby: boolean; readonly successor: boolean } = FIRST,
   ): Launch {
     const { config, main } = this.#options;
     const process = new RoleProcess(
@@ -261,7 +279,7 @@ export class Supervisor implements RoleListener {
       this,
     );
     this.#processes.add(process);
-    if (options.standby) this.#standby.add(process);
+    if (options.successor) this.#successors.add(process);
     return { process, ...this.#await(process) };
   }
 

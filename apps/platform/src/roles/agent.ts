@@ -1,5 +1,5 @@
 /** The agent role: sandboxes, instances and builds of this machine. */
-import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { isId, type NodeId } from "@skerry/base";
 import { openCodeStore } from "@skerry/code-store";
@@ -138,10 +138,24 @@ async function sweepLeftovers(
 
 /** A node keeps its id as long as its home. */
 async function readNodeId({ ids, layout }: RoleContext): Promise<NodeId> {
-  const text = await readFile(layout.nodeFile, "utf8").catch(() => "{}");
-  const { nodeId } = JSON.parse(text) as { nodeId?: unknown };
-  if (isId("node", nodeId)) return nodeId;
+  const kept = parseNodeFile(await readFile(layout.nodeFile, "utf8").catch(() => ""));
+  if (kept !== undefined) return kept;
   const fresh = ids.id("node");
-  await writeFile(layout.nodeFile, JSON.stringify({ format: 1, nodeId: fresh }), { mode: 0o600 });
+  const aside = `${layout.nodeFile}.new`;
+  await writeFile(aside, JSON.stringify({ format: 1, nodeId: fresh }), {
+    mode: 0o600,
+    flush: true,
+  });
+  await rename(aside, layout.nodeFile);
   return fresh;
+}
+
+/** A file that a crash left torn is as good as none. */
+function parseNodeFile(text: string): NodeId | undefined {
+  try {
+    const { nodeId } = JSON.parse(text) as { nodeId?: unknown };
+    return isId("node", nodeId) ? nodeId : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -97,8 +97,8 @@ export async function runRole(
 }
 
 /**
- * A role that cannot run beside its predecessor is loaded while that one still serves, so that only draining and
- * starting lie between the two.
+ * A role that cannot run beside its predecessor is loaded while that one still serves, so that only
+ * draining and starting lie between the two.
  */
 async function standby(context: RoleContext): Promise<void> {
   if (process.env["SKERRY_ROLE_STANDBY"] !== "true") return;
