@@ -18,7 +18,7 @@ export type InstanceEvent =
   | { readonly kind: "stopAsked" }
   | { readonly kind: "exited" };
 
-export type InstanceEffect = "rest" | "resume" | "kill" | "remove";
+export type InstanceEffect = "rest" | "resume" | "kill";
 
 export interface InstanceStep {
   readonly life: InstanceLife;
@@ -42,7 +42,7 @@ export function decideInstance(life: InstanceLife, event: InstanceEvent): Instan
         ? same(life)
         : { life: { kind: "stopping" }, effects: ["kill"] };
     case "exited":
-      return life.kind === "gone" ? same(life) : { life: { kind: "gone" }, effects: ["remove"] };
+      return life.kind === "gone" ? same(life) : { life: { kind: "gone" }, effects: [] };
     default:
       return unreachable(event);
   }

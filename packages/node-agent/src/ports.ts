@@ -54,5 +54,4 @@ export interface AgentOptions {
   readonly socketPath: string;
   /** Blanks kept for each hot pool. */
   readonly blanks: number;
-  readonly buildLabel: string;
 }

@@ -99,7 +99,6 @@ async function openParts(
       ...{ nodeId, socketPath, placement: LOCAL_PLACEMENT },
       instancesDirectory: layout.instances,
       blanks: config.blanks,
-      buildLabel: RELEASE,
     },
   );
   serving.agent = agent;
