@@ -13,11 +13,14 @@ export interface Leftovers {
   readonly groups: readonly string[];
   /** Unix sockets bound below the home. */
   readonly sockets: readonly string[];
-  /** Mount points below the home in this mount namespace. */
+  /** Mount points below the home in this mount namespace, without those that a test made itself. */
   readonly mounts: readonly string[];
 }
 
 export const NOTHING_LEFT: Leftovers = { processes: [], groups: [], sockets: [], mounts: [] };
+
+/** Device name of mounts that tests make. */
+export const TEST_MOUNT = "skerry-test";
 
 /** Looks once. A test asks only about homes of its own, so that neighbours do not disturb. */
 export function findLeftovers(home: string): Leftovers {
@@ -30,23 +33,46 @@ export function findLeftovers(home: string): Leftovers {
   return { processes, groups: traces.groups, sockets: socketsOf(home), mounts: mountsOf(home) };
 }
 
+/** Ends the processes that say of themselves that they belong to the home: by environment or as its sandboxes. */
+export function killLeftovers(home: string): void {
+  const marked = new Set<number>(findTraces(join(home, "sandboxes")).pids);
+  for (const pid of pids()) {
+    if (pid === process.pid || !(marked.has(pid) || isConfiguredFor(pid, home))) continue;
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+}
+
 function pids(): readonly number[] {
   return readdirSync("/proc").flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []));
 }
 
-/** By its environment, its working directory, or a mount of the home in its own namespace. */
-function belongsTo(pid: number, home: string): boolean {
+function isConfiguredFor(pid: number, home: string): boolean {
   const environment = readText(`/proc/${pid}/environ`).split("\0");
-  const configured = environment.some(
+  return environment.some(
     (variable) =>
       variable === `SKERRY_HOME=${home}` ||
       (variable.startsWith("SKERRY_ROLE_CONFIG=") && variable.includes(`"home":"${home}"`)),
   );
+}
+
+/** By its environment, its working directory, or a mount of the home in its own namespace. */
+function belongsTo(pid: number, home: string): boolean {
   return (
-    configured ||
+    isConfiguredFor(pid, home) ||
     isBelow(readLink(`/proc/${pid}/cwd`), home) ||
-    readText(`/proc/${pid}/mountinfo`).includes(`${home}/`)
+    mountsPartOf(pid, home)
   );
+}
+
+/** It holds a part of the home in a mount namespace of its own. */
+function mountsPartOf(pid: number, home: string): boolean {
+  const namespace = readLink(`/proc/${pid}/ns/mnt`);
+  if (namespace === "" || namespace === readLink("/proc/self/ns/mnt")) return false;
+  return readText(`/proc/${pid}/mountinfo`).includes(`${home}/`);
 }
 
 function socketsOf(home: string): readonly string[] {
@@ -59,6 +85,7 @@ function socketsOf(home: string): readonly string[] {
 function mountsOf(home: string): readonly string[] {
   return readText("/proc/self/mountinfo")
     .split("\n")
+    .filter((line) => !line.includes(` ${TEST_MOUNT} `))
     .map((line) => line.split(" ")[4] ?? "")
     .filter((path) => path.startsWith(`${home}/`));
 }

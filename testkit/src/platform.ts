@@ -28,7 +28,7 @@ import {
 } from "@skerry/contracts";
 import { createClient, type Client } from "@skerry/sdk";
 import { packFolder } from "@skerry/sdk/pack";
-import { findLeftovers, NOTHING_LEFT } from "./leftovers.ts";
+import { findLeftovers, killLeftovers, NOTHING_LEFT } from "./leftovers.ts";
 import { until } from "./until.ts";
 
 export type RoleName = "control" | "gateway" | "agent";
@@ -292,14 +292,7 @@ export class Platform {
   async abandon(): Promise<void> {
     const child = this.#child;
     if (child !== undefined && !hasEnded(child)) await this.kill("all").catch(() => undefined);
-    for (const line of findLeftovers(this.home).processes) {
-      const pid = Number(line.split(" ")[0]);
-      try {
-        process.kill(pid, "SIGKILL");
-      } catch {
-        // It has ended meanwhile.
-      }
-    }
+    killLeftovers(this.home);
     this.#removeHome();
   }
 
