@@ -24,6 +24,7 @@ async function* withoutSummary(events) {
   if (path !== undefined) writeFileSync(path, JSON.stringify(totals));
 }
 
+/** @public Node's test runner loads it by path. */
 export default async function* report(events) {
   yield* Readable.from(withoutSummary(events)).compose(new spec());
 }

@@ -72,7 +72,7 @@ function npmEnvironment() {
   return { ...process.env, HOME: tmpdir(), npm_config_cache: join(tmpdir(), "skerry-npm-cache") };
 }
 
-function npm(verb) {
+function npm(verb, isQuiet = false) {
   const { command, first } = npmCommand();
   const options = ["--include=dev", "--include=optional", "--no-fund", "--no-audit"];
   const { status, error } = spawnSync(command, [...first, verb, ...options, "--loglevel=error"], {
@@ -80,7 +80,7 @@ function npm(verb) {
     env: npmEnvironment(),
     // npm's own report goes to stderr, so that a script's stdout carries only what the script
     // prints.
-    stdio: ["ignore", 2, 2],
+    stdio: isQuiet ? "ignore" : ["ignore", 2, 2],
   });
   if (error !== undefined) giveUp(`npm could not be started (${error.message}).`, "Install npm.");
   return status === 0;
@@ -89,7 +89,8 @@ function npm(verb) {
 /**
  * Installs when the lock file's digest differs from that of the last install. A tree that is there
  * already is brought up to date in place, because a platform may be running from it; CI and a fresh
- * clone get exactly the lock.
+ * clone get exactly the lock. A registry that lacks optional packages of other platforms leaves a
+ * lock that `npm ci` refuses; `npm install` then takes the same versions from it.
  */
 function installWhenNeeded() {
   if (readStamp() === installKey()) return;
@@ -97,7 +98,7 @@ function installWhenNeeded() {
   rmSync(STAMP, { force: true });
   const fresh = !existsSync(join(ROOT, "node_modules"));
   const exact = fresh || IS_CI;
-  const done = exact ? npm("ci") || (!IS_CI && npm("install")) : npm("install");
+  const done = (exact && npm("ci", true)) || npm("install");
   if (!done) giveUp("npm could not install the packages.", "Its message stands above.");
   writeFileSync(STAMP, installKey());
 }
@@ -130,7 +131,7 @@ function pinnedNode() {
  * runs npm itself and its version, which saves starting it to ask.
  */
 function hostNode(pinned) {
-  if (process.execPath !== pinned?.path)
+  if (realpathSync(process.execPath) !== pinned?.path)
     return { path: process.execPath, version: process.version };
   const { npm_node_execpath: path, npm_config_user_agent: agent } = process.env;
   if (path === undefined || !existsSync(path) || realpathSync(path) === pinned?.path)
@@ -146,7 +147,12 @@ function namedNode(path) {
   return path;
 }
 
-/** Which of the two runs Skerry: the host's when it is new enough and newer than the pinned one. */
+/**
+ * Which of the two runs Skerry: the host's when it is new enough and newer than the pinned one.
+ * @param {{ path: string; version: string } | undefined} host
+ * @param {{ path: string; version: string } | undefined} pinned
+ * @returns {string | undefined}
+ */
 export function chooseNode(host, pinned) {
   const hostFits = host !== undefined && parseVersion(host.version)[0] >= NODE_MAJOR_MIN;
   if (hostFits && (pinned === undefined || isNewer(host.version, pinned.version))) return host.path;

@@ -35,8 +35,19 @@ function probeHolds(probe, versionMin, pathVariable) {
 }
 
 /**
+ * One entry of `tools/system-packages.json`.
+ * @typedef {{
+ *   name: string; purpose: string; without: string; neededBy: string[]; platforms: string[];
+ *   probes: string[]; versionMin?: number; apt: string;
+ * }} SystemPackage
+ */
+
+/**
  * The entries of `packages` that `purpose` (start, test or bench) needs on `platform` and that are
  * not there.
+ * @param {SystemPackage[]} packages
+ * @param {{ purpose: string; platform: string; pathVariable: string }} machine
+ * @returns {SystemPackage[]}
  */
 export function absentPackages(packages, { purpose, platform, pathVariable }) {
   return packages.filter(
@@ -86,7 +97,7 @@ function apt(args) {
 export function provideSystemPackages(purpose) {
   const absent = absentFor(purpose);
   if (absent.length === 0) return;
-  if (process.getuid?.() === 0 && isExecutable("/usr/bin/apt-get")) {
+  if (process.getuid?.() === 0 && probeHolds("apt-get", 0, process.env.PATH ?? "")) {
     process.stderr.write(`skerry: installing ${absent.map((entry) => entry.name).join(", ")} …\n`);
     apt(["update", "-qq"]);
     apt(["install", "-y", "-qq", "--no-install-recommends", ...absent.map((entry) => entry.apt)]);

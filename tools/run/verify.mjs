@@ -15,13 +15,16 @@ const node = setUp();
 const runTool = (path, ...args) => run(node, [path, ...args], { wholeGroup: true });
 const tool = (name) => `node_modules/${name}`;
 
+const TYPES_PASS = { wholeGroup: true, env: { KNIP_PASS: "types" } };
+
 const STEPS = [
   ["tidy", () => runTool("tools/tidy/main.ts")],
   ["format", () => runTool(tool("oxfmt/bin/oxfmt"), "--check", ...SOURCE)],
   ["lint", () => runTool(tool("oxlint/bin/oxlint"), "--type-aware", "--deny-warnings", ...SOURCE)],
   ["types", () => runTool(tool("typescript/bin/tsc"), "-p", "tsconfig.json")],
   ["types without Node", () => runTool(tool("typescript/bin/tsc"), "-p", "tsconfig.pure.json")],
-  ["dead code", () => runTool(tool("knip/bin/knip.js"))],
+  ["dead code", () => runTool(tool("knip/bin/knip.js"), "--no-config-hints")],
+  ["dead types", () => run(node, [tool("knip/bin/knip.js"), "--no-config-hints"], TYPES_PASS)],
 ];
 
 if (!process.argv.includes("--static"))

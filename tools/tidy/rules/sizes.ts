@@ -3,7 +3,7 @@ import { isExcepted, isShipped, placeOf, type House } from "../house.ts";
 import { child, nameOf, walk, type Node, type Source } from "../syntax.ts";
 import { violation, type Rule, type Violation } from "../violation.ts";
 
-export const RED_LINES = {
+const RED_LINES = {
   fileLines: 600,
   functionLines: 70,
   packageLines: 6000,
