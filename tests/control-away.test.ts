@@ -1,7 +1,8 @@
 /**
- * With control stopped, or its database gone, what is deployed is served: warm and cold, and by a gateway and an agent
- * that were killed meanwhile. How long it lasts makes no difference once both have noticed: from then on they only try
- * to reach control again, at pauses that no longer grow. `control-away/long-run.ts` holds it for ten minutes.
+ * With control stopped, or its database gone, what is deployed is served: warm and cold, and by a
+ * gateway and an agent that were killed meanwhile. How long it lasts makes no difference once both
+ * have noticed: from then on they only try to reach control again, at pauses that no longer grow.
+ * `control-away/long-run.ts` holds it for ten minutes.
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -19,31 +20,41 @@ function noticed(platform: Platform): number {
 }
 
 describe("control is away", TIMEOUT, () => {
-  it("calls go on while it is stopped, and so they do through a killed gateway and agent", TIMEOUT, async () => {
-    await using platform = await startPlatform();
-    await deployServed(platform);
-    await platform.kill("control", "SIGSTOP");
+  it(
+    "calls go on while it is stopped, and so they do through a killed gateway and agent",
+    TIMEOUT,
+    async () => {
+      await using platform = await startPlatform();
+      await deployServed(platform);
+      await platform.kill("control", "SIGSTOP");
 
-    const unaware = await serve(platform, (cold) => cold >= COLD_CALLS);
-    assert.deepEqual(unaware.failures, [], "before anyone has noticed");
-    await until("gateway and agent have noticed", () => noticed(platform) >= 2, { deadlineMs: 60_000 });
-    const aware = await serve(platform, (cold) => cold >= COLD_CALLS);
-    assert.deepEqual(aware.failures, [], "after they have noticed");
-    assert.ok(aware.warm > 0 && aware.cold === COLD_CALLS);
+      const unaware = await serve(platform, (cold) => cold >= COLD_CALLS);
+      assert.deepEqual(unaware.failures, [], "before anyone has noticed");
+      await until("gateway and agent have noticed", () => noticed(platform) >= 2, {
+        deadlineMs: 60_000,
+      });
+      const aware = await serve(platform, (cold) => cold >= COLD_CALLS);
+      assert.deepEqual(aware.failures, [], "after they have noticed");
+      assert.ok(aware.warm > 0 && aware.cold === COLD_CALLS);
 
-    await platform.kill("agent");
-    await platform.kill("gateway");
-    await until("another agent and gateway serve", async () => {
-      const { failures } = await serve(platform, (cold) => cold >= 1);
-      return failures.length === 0;
-    }, { deadlineMs: 60_000 });
-    const replaced = await serve(platform, (cold) => cold >= COLD_CALLS);
-    assert.deepEqual(replaced.failures, [], "by gateway and agent that never saw control");
+      await platform.kill("agent");
+      await platform.kill("gateway");
+      await until(
+        "another agent and gateway serve",
+        async () => {
+          const { failures } = await serve(platform, (cold) => cold >= 1);
+          return failures.length === 0;
+        },
+        { deadlineMs: 60_000 },
+      );
+      const replaced = await serve(platform, (cold) => cold >= COLD_CALLS);
+      assert.deepEqual(replaced.failures, [], "by gateway and agent that never saw control");
 
-    await platform.kill("control", "SIGCONT");
-    await platform.untilWhole();
-    await platform.deploy({ app: "away", fn: "later", files: ECHO });
-  });
+      await platform.kill("control", "SIGCONT");
+      await platform.untilWhole();
+      await platform.deploy({ app: "away", fn: "later", files: ECHO });
+    },
+  );
 
   it("the API itself does not answer then: the control of this test", TIMEOUT, async () => {
     await using platform = await startPlatform();
@@ -69,7 +80,9 @@ describe("control is away", TIMEOUT, () => {
       await assert.rejects(refused, { code: "UNAVAILABLE" });
 
       await postgres.start();
-      await until("deploys work again", () => platform.deploy({ app: "away", fn: "later", files: ECHO }));
+      await until("deploys work again", () =>
+        platform.deploy({ app: "away", fn: "later", files: ECHO }),
+      );
     },
   );
 });

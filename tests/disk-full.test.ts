@@ -1,6 +1,7 @@
 /**
- * The disk is full: wholly, or where the store or the spools lie. Deploys are refused with a reason, what runs goes on
- * answering, and once there is space again everything works without a restart and no record is missing.
+ * The disk is full: wholly, or where the store or the spools lie. Deploys are refused with a
+ * reason, what runs goes on answering, and once there is space again everything works without a
+ * restart and no record is missing.
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -36,13 +37,20 @@ interface SmallDisk {
 /** Mounts a file system of its own at `directory` until the stack is disposed. */
 function mountSmall(stack: AsyncDisposableStack, directory: string, mebibytes: number): SmallDisk {
   mkdirSync(directory, { recursive: true });
-  execFileSync("mount", ["-t", "tmpfs", "-o", `size=${mebibytes}m,mode=755`, TEST_MOUNT, directory]);
+  execFileSync("mount", [
+    "-t",
+    "tmpfs",
+    "-o",
+    `size=${mebibytes}m,mode=755`,
+    TEST_MOUNT,
+    directory,
+  ]);
   stack.defer(() => void execFileSync("umount", [directory]));
   const ballast = join(directory, BALLAST);
   return {
     fill() {
       const file = openSync(ballast, "a");
-      for (let bytes = MEBIBYTE; bytes >= 1; ) {
+      for (let bytes = MEBIBYTE; bytes >= 1;) {
         try {
           writeSync(file, Buffer.alloc(bytes));
         } catch (error) {
@@ -118,39 +126,47 @@ describe("disk full", { ...TIMEOUT, skip: SKIP }, () => {
     { where: "spool", mebibytes: 8, refuses: false },
   ];
   for (const { where, mebibytes, refuses } of cases) {
-    it(`what runs goes on when ${where === "" ? "the home" : `${where}/`} has no space`, TIMEOUT, async () => {
-      await using stack = new AsyncDisposableStack();
-      const root = mkdtempSync(join(tmpdir(), "skerry-full-"));
-      chmodSync(root, 0o755);
-      stack.defer(() => rmSync(root, { recursive: true, force: true }));
-      const home = join(root, "home");
-      mkdirSync(home);
-      const disk = mountSmall(stack, join(home, where), mebibytes);
-      const platform = await startPlatform({ home });
-      stack.defer(() => platform.abandon());
-      await platform.deploy({ app: "full", fn: "mirror", files: MIRROR, config: open });
-      const answered = new Set<string>();
+    it(
+      `what runs goes on when ${where === "" ? "the home" : `${where}/`} has no space`,
+      TIMEOUT,
+      async () => {
+        await using stack = new AsyncDisposableStack();
+        const root = mkdtempSync(join(tmpdir(), "skerry-full-"));
+        chmodSync(root, 0o755);
+        stack.defer(() => rmSync(root, { recursive: true, force: true }));
+        const home = join(root, "home");
+        mkdirSync(home);
+        const disk = mountSmall(stack, join(home, where), mebibytes);
+        const platform = await startPlatform({ home });
+        stack.defer(() => platform.abandon());
+        await platform.deploy({ app: "full", fn: "mirror", files: MIRROR, config: open });
+        const answered = new Set<string>();
 
-      disk.fill();
-      const load = loadMirror(platform, answered);
-      stack.defer(() => void load.stop());
-      if (refuses) {
-        const { code, message } = await untilRefused(platform);
-        assert.equal(code, "RESOURCE_EXHAUSTED", message);
-        assert.match(message, /space|full/i);
-      }
-      const goal = load.answered + 500;
-      await until("500 more answers", () => load.answered >= goal);
-      const { items } = await platform.client.listFunctions({ params: { app: "full" } });
-      assert.ok(items.some(({ name }) => name === "mirror"), "the API answers");
+        disk.fill();
+        const load = loadMirror(platform, answered);
+        stack.defer(() => void load.stop());
+        if (refuses) {
+          const { code, message } = await untilRefused(platform);
+          assert.equal(code, "RESOURCE_EXHAUSTED", message);
+          assert.match(message, /space|full/i);
+        }
+        const goal = load.answered + 500;
+        await until("500 more answers", () => load.answered >= goal);
+        const { items } = await platform.client.listFunctions({ params: { app: "full" } });
+        assert.ok(
+          items.some(({ name }) => name === "mirror"),
+          "the API answers",
+        );
 
-      disk.free();
-      const deployed = async (): Promise<boolean> => (await deployNew(platform, DEPLOYS_MAX)) === undefined;
-      await until("deploys work again", deployed);
-      const { failures } = await load.stop();
-      assert.deepEqual(failures, []);
-      await assertAllRecorded(platform, answered);
-      await platform.stop();
-    });
+        disk.free();
+        const deployed = async (): Promise<boolean> =>
+          (await deployNew(platform, DEPLOYS_MAX)) === undefined;
+        await until("deploys work again", deployed);
+        const { failures } = await load.stop();
+        assert.deepEqual(failures, []);
+        await assertAllRecorded(platform, answered);
+        await platform.stop();
+      },
+    );
   }
 });

@@ -1,8 +1,18 @@
-/** What a person does first with Skerry, through real processes: deploy a folder, call its URL, read its log. */
+/**
+ * What a person does first with Skerry, through real processes: deploy a folder, call its URL, read
+ * its log.
+ */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { LogLineResource } from "@skerry/contracts";
-import { callHttp, openHttp, startPlatform, until, type HttpAnswer, type Platform } from "@skerry/testkit";
+import {
+  callHttp,
+  openHttp,
+  startPlatform,
+  until,
+  type HttpAnswer,
+  type Platform,
+} from "@skerry/testkit";
 import { BROKEN, ECHO, EXPLODES_AT, FAULTY, SLOW, STREAM } from "./sources.ts";
 
 const IS_ROOT = process.getuid?.() === 0;
@@ -26,10 +36,14 @@ function describeFirstUse(user: typeof NOBODY | undefined, skip: string | false)
 
     const call = (path: string, headers: Record<string, string> = {}): Promise<HttpAnswer> =>
       callHttp({ port: platform.gatewayPort, path, headers });
-    const withKey = (path: string): Promise<HttpAnswer> => call(path, { "x-skerry-key": platform.key });
+    const withKey = (path: string): Promise<HttpAnswer> =>
+      call(path, { "x-skerry-key": platform.key });
     const deploy = (fn: string, files: typeof ECHO, config: object = {}): Promise<unknown> =>
       platform.deploy({ app: "shop", fn, files, config: { auth: "none", ...config } });
-    const fails = async (path: string, status: number): Promise<WireAnswer["error"] & HttpAnswer> => {
+    const fails = async (
+      path: string,
+      status: number,
+    ): Promise<WireAnswer["error"] & HttpAnswer> => {
       const answer = await call(path);
       assert.equal(answer.status, status, `${path}: ${answer.text}`);
       const { error } = JSON.parse(answer.text) as WireAnswer;
@@ -96,7 +110,10 @@ function describeFirstUse(user: typeof NOBODY | undefined, skip: string | false)
     it("only the holder of a key sees where the time went", async () => {
       await deploy("open", ECHO);
       assert.equal((await call("/-/shop/open/")).headers["server-timing"], undefined);
-      assert.match(String((await withKey("/-/shop/open/")).headers["server-timing"]), /handler;dur=/);
+      assert.match(
+        String((await withKey("/-/shop/open/")).headers["server-timing"]),
+        /handler;dur=/,
+      );
     });
 
     it("the same code again is not uploaded and changes nothing", async () => {

@@ -45,7 +45,10 @@ function ask(agent: Agent, port: number, body: string): Promise<string> {
   });
 }
 
-/** Clients that each keep one connection and pause for 0 to 7 ms between requests, while `during` runs. */
+/**
+ * Clients that each keep one connection and pause for 0 to 7 ms between requests, while `during`
+ * runs.
+ */
 async function loadWhile(port: number, during: () => Promise<void>): Promise<Load> {
   const failures: string[] = [];
   let answered = 0;

@@ -1,7 +1,7 @@
 /**
- * `kill -9` of each role, of the supervisor and of everything at once, a hundred times under load and deploys. What was
- * acknowledged is served afterwards, nothing of the dead is left, and the records add up. SKERRY_TEST_KILLS and
- * SKERRY_TEST_SEED make longer and other runs.
+ * `kill -9` of each role, of the supervisor and of everything at once, a hundred times under load
+ * and deploys. What was acknowledged is served afterwards, nothing of the dead is left, and the
+ * records add up. SKERRY_TEST_KILLS and SKERRY_TEST_SEED make longer and other runs.
  */
 import assert from "node:assert/strict";
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -74,36 +74,44 @@ describe("kill -9 under load and deploys", TIMEOUT, () => {
       onAnswer: note,
     });
 
-  it("what was acknowledged is served after every kill, and the records add up", TIMEOUT, async (t) => {
-    t.diagnostic(`seed ${SEED}`);
-    const random = seededRandom(SEED);
-    const load = loadFunctions();
-    t.after(() => load.stop());
-    const deploys = startDeploys(platform);
-    t.after(() => deploys.stop());
-    for (const target of targets(random)) {
-      const goal = load.answered + below(random, 60);
-      await until("some more answers", () => load.answered >= goal, { deadlineMs: 60_000 });
-      await platform.kill(target);
-      if (target === "supervisor" || target === "all") await platform.start();
-      await platform.untilWhole();
-      await assertServes(platform, deploys);
-    }
-    await deploys.stop();
-    const { failures } = await load.stop();
-    assert.ok(failures.length > 0, "control: kills were noticed by callers");
-    await assertNoOrphans(platform);
-    await assertRecordsAddUp(platform, answered);
-  });
+  it(
+    "what was acknowledged is served after every kill, and the records add up",
+    TIMEOUT,
+    async (t) => {
+      t.diagnostic(`seed ${SEED}`);
+      const random = seededRandom(SEED);
+      const load = loadFunctions();
+      t.after(() => load.stop());
+      const deploys = startDeploys(platform);
+      t.after(() => deploys.stop());
+      for (const target of targets(random)) {
+        const goal = load.answered + below(random, 60);
+        await until("some more answers", () => load.answered >= goal, { deadlineMs: 60_000 });
+        await platform.kill(target);
+        if (target === "supervisor" || target === "all") await platform.start();
+        await platform.untilWhole();
+        await assertServes(platform, deploys);
+      }
+      await deploys.stop();
+      const { failures } = await load.stop();
+      assert.ok(failures.length > 0, "control: kills were noticed by callers");
+      await assertNoOrphans(platform);
+      await assertRecordsAddUp(platform, answered);
+    },
+  );
 
-  it("no half-written package is in the code store, and a clean stop leaves nothing", TIMEOUT, async () => {
-    await platform.stop();
-    const deps = { clock: systemClock(), random: systemRandom(), log: silentLog() };
-    const store = await openCodeStore(deps, { directory: join(home, "code") });
-    const all = await store.list();
-    assert.ok(all.length >= 6, `${all.length} packages`);
-    for (const { name } of all) assert.equal(await store.verify(name), true, name);
-  });
+  it(
+    "no half-written package is in the code store, and a clean stop leaves nothing",
+    TIMEOUT,
+    async () => {
+      await platform.stop();
+      const deps = { clock: systemClock(), random: systemRandom(), log: silentLog() };
+      const store = await openCodeStore(deps, { directory: join(home, "code") });
+      const all = await store.list();
+      assert.ok(all.length >= 6, `${all.length} packages`);
+      for (const { name } of all) assert.equal(await store.verify(name), true, name);
+    },
+  );
 });
 
 function below(random: Random, limit: number): number {
@@ -129,7 +137,9 @@ interface Deploys {
   stop(): Promise<void>;
 }
 
-/** Deploys one version after the other; a deployment that a kill interrupts is followed by the next. */
+/**
+ * Deploys one version after the other; a deployment that a kill interrupts is followed by the next.
+ */
 function startDeploys(platform: Platform): Deploys {
   const state = { acknowledged: 0, newest: 0, isOver: false };
   const run = async (): Promise<void> => {
@@ -137,14 +147,12 @@ function startDeploys(platform: Platform): Deploys {
       state.newest += 1;
       const version = state.newest;
       const files = versionSource(version);
-      await platform
-        .deploy({ app: "load", fn: "churn", files, config: open })
-        .then(
-          () => {
-            state.acknowledged = version;
-          },
-          () => undefined,
-        );
+      await platform.deploy({ app: "load", fn: "churn", files, config: open }).then(
+        () => {
+          state.acknowledged = version;
+        },
+        () => undefined,
+      );
     }
   };
   const running = run();
@@ -177,12 +185,18 @@ async function assertServes(platform: Platform, deploys: Deploys): Promise<void>
   assert.ok(version >= atLeast && version <= deploys.newest, `${version}, not ${atLeast} or newer`);
 }
 
-/** Every process of the home descends from its supervisor, and every control group has a process. */
+/**
+ * Every process of the home descends from its supervisor, and every control group has a process.
+ */
 async function assertNoOrphans(platform: Platform): Promise<void> {
   const orphans = (): readonly string[] => {
     const { processes, groups } = findLeftovers(platform.home);
-    const strays = processes.filter((line) => !descends(Number.parseInt(line, 10), platform.supervisorPid));
-    const empty = groups.filter((group) => /inst_/.test(group) && readText(`${group}/cgroup.procs`) === "");
+    const strays = processes.filter(
+      (line) => !descends(Number.parseInt(line, 10), platform.supervisorPid),
+    );
+    const empty = groups.filter(
+      (group) => /inst_/.test(group) && readText(`${group}/cgroup.procs`) === "",
+    );
     return [...strays, ...empty];
   };
   await until("no orphans", () => orphans().length === 0).catch(() => undefined);
@@ -190,7 +204,7 @@ async function assertNoOrphans(platform: Platform): Promise<void> {
 }
 
 function descends(pid: number, ancestor: number): boolean {
-  for (let at = pid; at > 1; ) {
+  for (let at = pid; at > 1;) {
     if (at === ancestor) return true;
     const stat = readText(`/proc/${at}/stat`);
     if (stat === "") return true;
@@ -218,7 +232,10 @@ async function assertRecordsAddUp(
     for (const fn of ["mirror", "echo", "churn"]) {
       const params = { app: "load", fn };
       const page = (cursor: string | undefined): ReturnType<typeof client.listInvocations> =>
-        client.listInvocations({ params, query: { limit: 1_000, ...(cursor === undefined ? {} : { cursor }) } });
+        client.listInvocations({
+          params,
+          query: { limit: 1_000, ...(cursor === undefined ? {} : { cursor }) },
+        });
       for await (const record of everyItem(page)) found.push(record);
     }
     return found;
@@ -232,7 +249,11 @@ async function assertRecordsAddUp(
   }).catch(() => undefined);
   const records = await read();
   const missing = isMissing(records).map((id) => `${id} ${JSON.stringify(answered.get(id))}`);
-  assert.deepEqual(missing.slice(0, 20), [], `${missing.length} of ${answered.size} have no record`);
+  assert.deepEqual(
+    missing.slice(0, 20),
+    [],
+    `${missing.length} of ${answered.size} have no record`,
+  );
   const times = Map.groupBy(records, ({ requestId }) => requestId);
   const doubled = [...times].filter(([, all]) => all.length > 1).map(([id]) => id);
   assert.deepEqual(doubled, [], "counted twice");

@@ -1,6 +1,7 @@
 /**
- * Makes the fixture of this release's files for the upgrade test: a home in which one function was deployed and called.
- * Run it once per release, `node tests/make-home-fixture.ts NAME`, and keep every earlier fixture.
+ * Makes the fixture of this release's files for the upgrade test: a home in which one function was
+ * deployed and called. Run it once per release, `node tests/make-home-fixture.ts NAME`, and keep
+ * every earlier fixture.
  */
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,4 +1,7 @@
-/** Replacing a role of a running platform loses no request; killing one does, which shows that the load would notice. */
+/**
+ * Replacing a role of a running platform loses no request; killing one does, which shows that the
+ * load would notice.
+ */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { after, before, describe, it } from "node:test";
@@ -60,12 +63,16 @@ describe("restarts under load", TIMEOUT, () => {
     assert.ok(answered > RESTARTS, `only ${answered} requests; the slowest took ${slowestMs} ms`);
   };
 
-  it("no request fails while gateway and control are replaced again and again", TIMEOUT, async (t) => {
-    const loads = [loadFunctions(), loadApi()];
-    t.after(() => Promise.all(loads.map((load) => load.stop())));
-    await Promise.all([restart("gateway", RESTARTS), restart("control", RESTARTS)]);
-    for (const load of loads) await assertNoneFailed(load);
-  });
+  it(
+    "no request fails while gateway and control are replaced again and again",
+    TIMEOUT,
+    async (t) => {
+      const loads = [loadFunctions(), loadApi()];
+      t.after(() => Promise.all(loads.map((load) => load.stop())));
+      await Promise.all([restart("gateway", RESTARTS), restart("control", RESTARTS)]);
+      for (const load of loads) await assertNoneFailed(load);
+    },
+  );
 
   it("no request fails while the agent and all its instances are replaced", TIMEOUT, async (t) => {
     const load = loadFunctions();

@@ -1,4 +1,7 @@
-/** One HTTP request by node:http, for tests that need the connection, the Host header or the raw answer in hand. */
+/**
+ * One HTTP request by node:http, for tests that need the connection, the Host header or the raw
+ * answer in hand.
+ */
 import { request, type Agent, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import { systemClock } from "@skerry/base";
 
@@ -22,7 +25,10 @@ export interface HttpAnswer {
 
 const DEADLINE_MS = 60_000;
 
-/** Sends the request to 127.0.0.1 and reads the whole answer. Rejects when the connection fails or ends early. */
+/**
+ * Sends the request to 127.0.0.1 and reads the whole answer. Rejects when the connection fails or
+ * ends early.
+ */
 export async function callHttp(call: HttpCall): Promise<HttpAnswer> {
   const response = await openHttp(call);
   let text = "";
@@ -40,7 +46,10 @@ export function openHttp(call: HttpCall): Promise<IncomingMessage> {
       {
         ...{ port, path, method, host: "127.0.0.1" },
         agent: agent ?? false,
-        headers: { ...headers, ...(body === undefined ? {} : { "content-length": lengthOf(body) }) },
+        headers: {
+          ...headers,
+          ...(body === undefined ? {} : { "content-length": lengthOf(body) }),
+        },
       },
       (response) => {
         response.once("close", cancel);

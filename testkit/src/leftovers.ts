@@ -1,6 +1,7 @@
 /**
- * What a platform's home still has on this machine: processes, mounts, sockets and control groups. Found from outside,
- * by the home's path and the sandboxes' marks, so that a platform that forgot something cannot hide it.
+ * What a platform's home still has on this machine: processes, mounts, sockets and control groups.
+ * Found from outside, by the home's path and the sandboxes' marks, so that a platform that forgot
+ * something cannot hide it.
  */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
@@ -33,7 +34,10 @@ export function findLeftovers(home: string): Leftovers {
   return { processes, groups: traces.groups, sockets: socketsOf(home), mounts: mountsOf(home) };
 }
 
-/** Ends the processes that say of themselves that they belong to the home: by environment or as its sandboxes. */
+/**
+ * Ends the processes that say of themselves that they belong to the home: by environment or as its
+ * sandboxes.
+ */
 export function killLeftovers(home: string): void {
   const marked = new Set<number>(findTraces(join(home, "sandboxes")).pids);
   for (const pid of pids()) {

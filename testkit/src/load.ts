@@ -1,6 +1,7 @@
 /**
- * Clients that keep asking while something happens to what they ask: each has one kept connection and asks again as
- * soon as it has its answer, after a pause of a few milliseconds. Nothing is tried again, so every failure is seen.
+ * Clients that keep asking while something happens to what they ask: each has one kept connection
+ * and asks again as soon as it has its answer, after a pause of a few milliseconds. Nothing is
+ * tried again, so every failure is seen.
  */
 import { Agent } from "node:http";
 import { systemClock } from "@skerry/base";
@@ -12,7 +13,10 @@ export interface LoadOptions {
   readonly call: (client: number, turn: number) => Omit<HttpCall, "agent">;
   /** Throws when the answer is not the right one. Default: the status must be below 400. */
   readonly check?: (answer: HttpAnswer, client: number, turn: number) => void;
-  /** Longest pause between answer and next request; the pauses of a client vary up to it. Default 7 ms. */
+  /**
+   * Longest pause between answer and next request; the pauses of a client vary up to it. Default 7
+   * ms.
+   */
   readonly pauseMsMax?: number;
   /** Sees every whole answer, right or wrong. */
   readonly onAnswer?: (answer: HttpAnswer) => void;
@@ -51,7 +55,8 @@ export function startLoad(options: LoadOptions): Load {
       } catch (error) {
         seen.failed += 1;
         const at = new Date(clock.wallMs()).toISOString();
-        if (failures.length < FAILURES_KEPT) failures.push(`${at} client ${index}: ${String(error)}`);
+        if (failures.length < FAILURES_KEPT)
+          failures.push(`${at} client ${index}: ${String(error)}`);
       }
       seen.slowestMs = Math.max(seen.slowestMs, clock.monotonicMs() - askedMs);
       const pauseMs = (turn * 5 + index) % (pauseMsMax + 1);

@@ -1,7 +1,8 @@
 /**
- * A whole platform of real processes for cross-process suites: started on a home of its own, restarted and killed by
- * role, stopped as a person would stop it. `stop` asserts that nothing of the home is left on the machine: no process,
- * control group, mount or bound socket. Waits have deadlines; no step relies on time passing.
+ * A whole platform of real processes for cross-process suites: started on a home of its own,
+ * restarted and killed by role, stopped as a person would stop it. `stop` asserts that nothing of
+ * the home is left on the machine: no process, control group, mount or bound socket. Waits have
+ * deadlines; no step relies on time passing.
  */
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
@@ -124,7 +125,10 @@ export class Platform {
 
   /** The last lines of the platform's own log, for messages of failed tests. */
   logTail(lines = 15): string {
-    return readText(join(this.home, "log", "platform.jsonl")).split("\n").slice(-lines).join("\n");
+    return readText(join(this.home, "log", "platform.jsonl"))
+      .split("\n")
+      .slice(-lines)
+      .join("\n");
   }
 
   /** Environment with which the CLI reaches this platform. */
@@ -202,11 +206,18 @@ export class Platform {
     socket.end(`restart ${role}\n`);
     let answer = "";
     for await (const part of socket) answer += String(part);
-    assert.equal(answer.trim(), "ok", `restart ${role}; the platform's log ends:\n${this.logTail()}`);
+    assert.equal(
+      answer.trim(),
+      "ok",
+      `restart ${role}; the platform's log ends:\n${this.logTail()}`,
+    );
   }
 
   /** Sends a signal, by default SIGKILL, and waits until the killed processes are gone. */
-  async kill(target: RoleName | "supervisor" | "all", signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+  async kill(
+    target: RoleName | "supervisor" | "all",
+    signal: NodeJS.Signals = "SIGKILL",
+  ): Promise<void> {
     const supervisor = target === "supervisor" || target === "all" ? [this.supervisorPid] : [];
     const roles = target === "supervisor" ? [] : this.pids(target === "all" ? undefined : target);
     const pids = [...supervisor, ...roles];
@@ -216,7 +227,10 @@ export class Platform {
     if (supervisor.length > 0) this.#child = undefined;
   }
 
-  /** Resolves when every role runs, follows the config log to its end, and the node can start instances. */
+  /**
+   * Resolves when every role runs, follows the config log to its end, and the node can start
+   * instances.
+   */
   async untilWhole(): Promise<void> {
     await until(
       "all roles serve",
@@ -232,7 +246,10 @@ export class Platform {
     );
   }
 
-  /** Deploys one function from made-up files and resolves when it is active; rejects with the deployment's error. */
+  /**
+   * Deploys one function from made-up files and resolves when it is active; rejects with the
+   * deployment's error.
+   */
   async deploy(wanted: Deployment): Promise<DeploymentResource> {
     const folder = mkdtempSync(join(tmpdir(), "skerry-source-"));
     try {
@@ -255,7 +272,10 @@ export class Platform {
     const body = { functions: [{ name: fn, sourceDigest: source.digest, config }] };
     const plan = await client.planDeployment({ params: { app }, body });
     if (plan.functions[0]?.needsUpload === true) {
-      await client.putPackage({ params: { app, digest: source.digest }, archive: source.archive() });
+      await client.putPackage({
+        params: { app, digest: source.digest },
+        archive: source.archive(),
+      });
     }
     let deployment = await client.createDeployment({ params: { app }, body });
     while (deployment.state !== "succeeded" && deployment.state !== "failed") {
@@ -267,7 +287,9 @@ export class Platform {
     return deployment;
   }
 
-  /** Stops as Ctrl-C does, asserts that nothing is left, and removes a home that the harness made. */
+  /**
+   * Stops as Ctrl-C does, asserts that nothing is left, and removes a home that the harness made.
+   */
   async stop(): Promise<void> {
     const child = this.#child;
     if (child !== undefined) {
@@ -296,7 +318,9 @@ export class Platform {
     this.#removeHome();
   }
 
-  /** Stops and checks, unless the test failed and left a broken platform: then it only cleans up. */
+  /**
+   * Stops and checks, unless the test failed and left a broken platform: then it only cleans up.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     try {
       await this.stop();

@@ -1,4 +1,6 @@
-/** Waiting for a condition with a deadline: tests wait for what they mean, never for time to pass. */
+/**
+ * Waiting for a condition with a deadline: tests wait for what they mean, never for time to pass.
+ */
 import { systemClock } from "@skerry/base";
 
 export interface UntilOptions {
@@ -13,8 +15,9 @@ const DEADLINE_MS = 20_000;
 const EVERY_MS = 20;
 
 /**
- * Looks until `look` gives something other than undefined, null or false, and resolves with it. Rejects with `what`
- * and the last error at the deadline; errors of `look` before it count as "not yet".
+ * Looks until `look` gives something other than undefined, null or false, and resolves with it.
+ * Rejects with `what` and the last error at the deadline; errors of `look` before it count as "not
+ * yet".
  */
 export async function until<T>(
   what: string,

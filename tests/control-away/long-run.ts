@@ -1,6 +1,6 @@
 /**
- * Holds control stopped for ten minutes (or the minutes given) while calls go on, and writes what was counted to
- * `tests/results/control-away.json`:
+ * Holds control stopped for ten minutes (or the minutes given) while calls go on, and writes what
+ * was counted to `tests/results/control-away.json`:
  *
  *   node tests/control-away/long-run.ts [MINUTES]
  */

@@ -1,4 +1,7 @@
-/** What goes on while control is away, counted: warm calls over kept connections, and calls that need a new instance. */
+/**
+ * What goes on while control is away, counted: warm calls over kept connections, and calls that
+ * need a new instance.
+ */
 import { callHttp, startLoad, type Platform } from "@skerry/testkit";
 import { FAULTY, MIRROR } from "../sources.ts";
 
@@ -18,7 +21,10 @@ export async function deployServed(platform: Platform): Promise<void> {
   await platform.deploy({ app: "away", fn: "cold", files: FAULTY, config: {} });
 }
 
-/** Calls both functions until `isOver`; every cold call is made cold by ending the instance before it. */
+/**
+ * Calls both functions until `isOver`; every cold call is made cold by ending the instance before
+ * it.
+ */
 export async function serve(
   platform: Platform,
   isOver: (coldSoFar: number) => boolean,

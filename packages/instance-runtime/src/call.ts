@@ -1,6 +1,7 @@
 /**
- * One request inside the instance: the stream it came on, its cancel signal and its answer. It is also what the async
- * context carries, so that a log line finds its request. An answer is given at most once; what comes after is ignored.
+ * One request inside the instance: the stream it came on, its cancel signal and its answer. It is
+ * also what the async context carries, so that a log line finds its request. An answer is given at
+ * most once; what comes after is ignored.
  */
 import type { PlatformError } from "@skerry/base";
 import type { ReplyError, RequestHead } from "@skerry/contracts";
@@ -93,7 +94,10 @@ export class Call implements StreamHandler {
     this.body.discard();
   }
 
-  /** Sends part of the body and waits until the stream takes more. False when nobody listens any longer. */
+  /**
+   * Sends part of the body and waits until the stream takes more. False when nobody listens any
+   * longer.
+   */
   async write(chunk: Uint8Array): Promise<boolean> {
     if (this.stream.closed) return false;
     if (!this.stream.write(chunk) && !this.stream.closed) {

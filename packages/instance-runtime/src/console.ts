@@ -1,6 +1,7 @@
 /**
- * Makes the global console write log entries. Formatting, grouping, tables, timers and counters are Node's own: one
- * private Console writes into a port, and the global one's methods call it with the level that the method stands for.
+ * Makes the global console write log entries. Formatting, grouping, tables, timers and counters are
+ * Node's own: one private Console writes into a port, and the global one's methods call it with the
+ * level that the method stands for.
  */
 import { Console } from "node:console";
 import type { LogLevel } from "./log-lines.ts";

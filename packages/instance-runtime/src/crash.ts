@@ -1,15 +1,21 @@
-/** The ends of a process: what nobody handled is logged with its request, and no log line is lost on the way out. */
+/**
+ * The ends of a process: what nobody handled is logged with its request, and no log line is lost on
+ * the way out.
+ */
 import type { LogLines } from "./log-lines.ts";
 import { CRASH_EXIT_CODE } from "./node-flags.ts";
 import type { Surroundings } from "./ports.ts";
 import { inspectError } from "./user-error.ts";
 
-/** Ends the process at once with every log line written, whatever user code made of `process.exit`. */
+/**
+ * Ends the process at once with every log line written, whatever user code made of `process.exit`.
+ */
 export type ExitWithLogs = (code: number) => void;
 
 /**
- * Logs an exception or rejection that nothing handled, then ends the process. User code that listens for uncaught
- * exceptions by itself keeps Node's meaning: it decides, and the process goes on.
+ * Logs an exception or rejection that nothing handled, then ends the process. User code that
+ * listens for uncaught exceptions by itself keeps Node's meaning: it decides, and the process goes
+ * on.
  */
 export function watchCrashes(
   host: NodeJS.Process,

@@ -1,4 +1,7 @@
-/** What the runtime itself refuses. What user code throws is reported as it is, not through this table. */
+/**
+ * What the runtime itself refuses. What user code throws is reported as it is, not through this
+ * table.
+ */
 import { defineReasons } from "@skerry/base";
 
 export const fail = defineReasons({

@@ -1,4 +1,7 @@
-/** Calls an event handler: with an invocation's own event, or with an HTTP event for a call of the function's URL. */
+/**
+ * Calls an event handler: with an invocation's own event, or with an HTTP event for a call of the
+ * function's URL.
+ */
 import { PlatformError } from "@skerry/base";
 import { LIMITS } from "@skerry/contracts";
 import type { Answer, Call } from "./call.ts";
@@ -46,7 +49,10 @@ export async function runEvent(call: Call, handler: EventHandler, deps: EventDep
   else call.answer(made);
 }
 
-/** Looking at a result may run user code, in getters and proxies; what that throws is a fault of the result. */
+/**
+ * Looking at a result may run user code, in getters and proxies; what that throws is a fault of the
+ * result.
+ */
 function answerOf(result: unknown, invocation: boolean): Answer | AnswerFault | "response" {
   try {
     if (isResponse(result)) return "response";
@@ -56,7 +62,10 @@ function answerOf(result: unknown, invocation: boolean): Answer | AnswerFault | 
   }
 }
 
-/** No body at all is the empty event `{}`, so that handlers may take their event apart without a check. */
+/**
+ * No body at all is the empty event `{}`, so that handlers may take their event apart without a
+ * check.
+ */
 function parseEvent(body: Uint8Array): unknown {
   if (body.length === 0) return {};
   return JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.length).toString("utf8"));

@@ -1,7 +1,8 @@
 /**
- * Calls a fetch handler with a real `Request` and sends the `Response` it returns. A body that is complete within the
- * turn leaves in one frame with its head; a longer one streams, and the handler's stream is read only as fast as the
- * client takes it. A body that breaks off resets the client's connection: an answer cut short never looks whole.
+ * Calls a fetch handler with a real `Request` and sends the `Response` it returns. A body that is
+ * complete within the turn leaves in one frame with its head; a longer one streams, and the
+ * handler's stream is read only as fast as the client takes it. A body that breaks off resets the
+ * client's connection: an answer cut short never looks whole.
  */
 import type { Answer, Call } from "./call.ts";
 import { isConnectionHeader } from "./http-headers.ts";
@@ -85,7 +86,10 @@ interface ResponseParts {
 
 type BodyReader = ReadableStreamDefaultReader<Uint8Array>;
 
-/** Takes a response apart, or says why it is none. Looking at it may run user code; what that throws is a fault. */
+/**
+ * Takes a response apart, or says why it is none. Looking at it may run user code; what that throws
+ * is a fault.
+ */
 function partsOf(response: unknown): ResponseParts | string {
   try {
     if (!isResponse(response)) {
@@ -175,7 +179,10 @@ function joined(chunks: readonly Uint8Array[]): Uint8Array | undefined {
   return chunks.length <= 1 ? chunks[0] : Buffer.concat(chunks);
 }
 
-/** Looks at the tag first: naming the global would load it, which takes 15 ms in an instance that was not warmed. */
+/**
+ * Looks at the tag first: naming the global would load it, which takes 15 ms in an instance that
+ * was not warmed.
+ */
 export function isResponse(value: unknown): value is Response {
   return Object.prototype.toString.call(value) === "[object Response]" && value instanceof Response;
 }

@@ -11,8 +11,9 @@ export type FoundHandler = Handler | { readonly kind: "missing"; readonly messag
 type Exports = Readonly<Record<string, unknown>>;
 
 /**
- * A default export with `fetch` wins; then the export named `handlerName`; then a default function. CommonJS modules
- * that assign `module.exports` count as their own default. What else was found is named in the message.
+ * A default export with `fetch` wins; then the export named `handlerName`; then a default function.
+ * CommonJS modules that assign `module.exports` count as their own default. What else was found is
+ * named in the message.
  */
 export function findHandler(loaded: unknown, handlerName: string): FoundHandler {
   const places = [memberOf(loaded, "default"), loaded].filter(isRecord);

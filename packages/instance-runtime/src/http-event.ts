@@ -1,8 +1,9 @@
 /**
- * The two ends of a URL call to an event handler: the HTTP event it is given and the answer made of its result.
+ * The two ends of a URL call to an event handler: the HTTP event it is given and the answer made of
+ * its result.
  *
- * Result → answer: an object with `statusCode` is the response in parts; a string is text/plain; bytes are
- * application/octet-stream; nothing (undefined) is 204; everything else is JSON with 200.
+ * Result → answer: an object with `statusCode` is the response in parts; a string is text/plain;
+ * bytes are application/octet-stream; nothing (undefined) is 204; everything else is JSON with 200.
  */
 import { isUtf8 } from "node:buffer";
 import type { RequestHead } from "@skerry/contracts";

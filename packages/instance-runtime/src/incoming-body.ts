@@ -1,7 +1,7 @@
 /**
- * The body of one request while it arrives. One consumer takes it: `collect` for buffered handlers or `toStream` for
- * fetch handlers; until then at most the link's credit is held. What nobody takes is thrown away, so that a caller
- * who is still sending is never stuck.
+ * The body of one request while it arrives. One consumer takes it: `collect` for buffered handlers
+ * or `toStream` for fetch handlers; until then at most the link's credit is held. What nobody takes
+ * is thrown away, so that a caller who is still sending is never stuck.
  */
 import type { LinkStream } from "@skerry/link";
 import { fail } from "./errors.ts";
@@ -45,7 +45,9 @@ export class IncomingBody {
     for (const chunk of this.#chunks.splice(0)) this.#stream.grant(chunk.length);
   }
 
-  /** Gathers everything. Throws REQUEST_BODY_TOO_LARGE past `bytesMax`, or what ended the request. */
+  /**
+   * Gathers everything. Throws REQUEST_BODY_TOO_LARGE past `bytesMax`, or what ended the request.
+   */
   async collect(bytesMax: number): Promise<Uint8Array> {
     const taken: Uint8Array[] = [];
     let bytes = 0;
@@ -80,7 +82,8 @@ export class IncomingBody {
     }
     const chunk = this.#chunks.shift();
     if (chunk !== undefined) {
-      // A byte stream takes the buffer away from its owner, and this one is shared with other frames.
+      // A byte stream takes the buffer away from its owner, and this one is shared with other
+      // frames.
       controller.enqueue(new Uint8Array(chunk));
       this.#stream.grant(chunk.length);
     } else if (this.#failure !== undefined) {

@@ -1,15 +1,19 @@
 /**
- * The `Request` that a fetch handler gets: Node's own, except that its `signal` is made when it is first asked for.
- * A signal handed to Node's constructor costs more than the rest of the request together (a weak reference and a
- * finalizer each: 58 µs of CPU per request against 29). The price: `fetch(request)` and `new Request(request)` do not
- * follow the caller's cancel by themselves; `{ signal: request.signal }` makes them.
+ * The `Request` that a fetch handler gets: Node's own, except that its `signal` is made when it is
+ * first asked for. A signal handed to Node's constructor costs more than the rest of the request
+ * together (a weak reference and a finalizer each: 58 µs of CPU per request against 29). The price:
+ * `fetch(request)` and `new Request(request)` do not follow the caller's cancel by themselves; `{
+ * signal: request.signal }` makes them.
  */
 import type { RequestHead } from "@skerry/contracts";
 import type { Call } from "./call.ts";
 
 export type MakeRequest = (call: Call) => Request;
 
-/** Loads Node's fetch when it is called, which takes a process that was not warmed for it 15 to 30 ms. */
+/**
+ * Loads Node's fetch when it is called, which takes a process that was not warmed for it 15 to 30
+ * ms.
+ */
 export function createRequestMaker(): MakeRequest {
   class IncomingRequest extends Request {
     readonly #call: Call;

@@ -8,5 +8,7 @@ export {
   type WarmKind,
 } from "./node-flags.ts";
 
-/** The bootstrap's entry: bundle it into one CommonJS file and start `node [nodeFlags] thatFile`. */
+/**
+ * The bootstrap's entry: bundle it into one CommonJS file and start `node [nodeFlags] thatFile`.
+ */
 export const RUNTIME_ENTRY: URL = new URL("./main.ts", import.meta.url);

@@ -1,6 +1,7 @@
 /**
- * Loads the user's bundle. CommonJS goes through `vm.Script`, so that V8's code cache of the build can be used and
- * made; ES modules go through `import()`. Nothing is caught here: what the code throws is the caller's to report.
+ * Loads the user's bundle. CommonJS goes through `vm.Script`, so that V8's code cache of the build
+ * can be used and made; ES modules go through `import()`. Nothing is caught here: what the code
+ * throws is the caller's to report.
  */
 import { readFileSync } from "node:fs";
 import { createRequire, Module } from "node:module";
@@ -14,7 +15,9 @@ export interface CompiledCode {
   readonly codeCacheUsed: boolean;
   /** Runs the module's top level and returns what it exports. */
   run(): unknown;
-  /** V8's code cache of what has been compiled so far; undefined for ES modules, which have none. */
+  /**
+   * V8's code cache of what has been compiled so far; undefined for ES modules, which have none.
+   */
   createCodeCache(): Uint8Array | undefined;
 }
 
@@ -54,7 +57,10 @@ function readCache(codeDirectory: string, manifest: ArtefactManifest): Buffer | 
   }
 }
 
-/** Compiles a CommonJS module's text, with V8's code cache of an earlier compilation when there is one. */
+/**
+ * Compiles a CommonJS module's text, with V8's code cache of an earlier compilation when there is
+ * one.
+ */
 export function compileCommonJs(path: string, source: string, cachedData?: Buffer): Script {
   const plain = source.startsWith("#!") ? `//${source.slice(2)}` : source;
   return new Script(WRAPPER_HEAD + plain + WRAPPER_TAIL, {

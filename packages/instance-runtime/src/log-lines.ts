@@ -1,8 +1,8 @@
 /**
- * Carries log lines and raw output to stdout in order. Early lines of a turn are written at once, so that what a
- * handler said before it hung or died is not lost; past a small budget the rest of the turn leaves in one write.
- * When the reader is slow, lines are held up to a bound, then dropped and counted; nothing here ever waits, except
- * `drain`, which the end of the process calls.
+ * Carries log lines and raw output to stdout in order. Early lines of a turn are written at once,
+ * so that what a handler said before it hung or died is not lost; past a small budget the rest of
+ * the turn leaves in one write. When the reader is slow, lines are held up to a bound, then dropped
+ * and counted; nothing here ever waits, except `drain`, which the end of the process calls.
  */
 import type { Clock } from "@skerry/base";
 import { LIMITS, LOG_LINE_MARK, type RuntimeLogLine } from "@skerry/contracts";
@@ -60,7 +60,10 @@ export class LogLines {
     this.#written();
   }
 
-  /** Output that user code wrote by itself; `done` is called when it has left, which slows an eager writer down. */
+  /**
+   * Output that user code wrote by itself; `done` is called when it has left, which slows an eager
+   * writer down.
+   */
   raw(chunk: Uint8Array, done: RawDone): void {
     this.#holdText();
     this.#hold(chunk);
@@ -69,7 +72,9 @@ export class LogLines {
     this.#written();
   }
 
-  /** Sends everything, waiting a short while for a slow reader; afterwards each line leaves at once. */
+  /**
+   * Sends everything, waiting a short while for a slow reader; afterwards each line leaves at once.
+   */
   drain(): void {
     this.#ending = true;
     if (this.#dropped > 0) this.#reportDropped();
@@ -174,7 +179,9 @@ export class LogLines {
   }
 }
 
-/** Cuts a message to the limit of one log line, at a whole character, and says how much is missing. */
+/**
+ * Cuts a message to the limit of one log line, at a whole character, and says how much is missing.
+ */
 export function cutToLimit(message: string, bytesMax: number = LIMITS.logLineBytesMax): string {
   if (message.length * 3 <= bytesMax) return message;
   const bytes = Buffer.from(message);

@@ -1,6 +1,7 @@
 /**
- * The bootstrap of an instance: bundled into one file, started with the link on descriptor 3. It is silent until it is
- * spoken to and ends with its link. Everything process-wide is wired here: console, environment, crash handling.
+ * The bootstrap of an instance: bundled into one file, started with the link on descriptor 3. It is
+ * silent until it is spoken to and ends with its link. Everything process-wide is wired here:
+ * console, environment, crash handling.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { Socket } from "node:net";

@@ -1,6 +1,7 @@
 /**
- * How Node is started for an instance. V8 must believe in the instance's memory and not in the machine's: its heap
- * ends below the sandbox's limit, so that a leak ends with a V8 message on stderr and not with a silent kill.
+ * How Node is started for an instance. V8 must believe in the instance's memory and not in the
+ * machine's: its heap ends below the sandbox's limit, so that a leak ends with a V8 message on
+ * stderr and not with a silent kill.
  */
 
 import type { HandlerKind } from "@skerry/contracts";
@@ -14,8 +15,9 @@ export type WarmKind = HandlerKind | "none";
 const WARM = "--warm=";
 
 /**
- * Argument after the runtime's file. A blank takes the kind of handler that its pool is for (`event` when absent); a
- * process that is needed at once takes `none`. Each kind serves both kinds of handlers; the wrong one is slower.
+ * Argument after the runtime's file. A blank takes the kind of handler that its pool is for
+ * (`event` when absent); a process that is needed at once takes `none`. Each kind serves both kinds
+ * of handlers; the wrong one is slower.
  */
 export function warmArgument(kind: WarmKind): string {
   return WARM + kind;
@@ -38,8 +40,9 @@ const NATIVE_MB_MIN = 32;
 const NATIVE_SHARE = 0.1;
 
 /**
- * Arguments for `node` before the runtime's file. The same `memoryMb` gives the same flags; V8 refuses a code cache
- * that was made under other flags only when they change code generation, which these do not.
+ * Arguments for `node` before the runtime's file. The same `memoryMb` gives the same flags; V8
+ * refuses a code cache that was made under other flags only when they change code generation, which
+ * these do not.
  */
 export function nodeFlags(memoryMb: number): string[] {
   const nativeMb = Math.max(NATIVE_MB_MIN, Math.ceil(memoryMb * NATIVE_SHARE));

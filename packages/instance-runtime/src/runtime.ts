@@ -1,7 +1,7 @@
 /**
- * The life of an instance: blank, then specialised to one revision for good, then requests, many at once. A second
- * specialise is refused whatever it carries: an instance that took another's code would keep the first one's state
- * (CVE-2018-11756). Requests to a blank are refused.
+ * The life of an instance: blank, then specialised to one revision for good, then requests, many at
+ * once. A second specialise is refused whatever it carries: an instance that took another's code
+ * would keep the first one's state (CVE-2018-11756). Requests to a blank are refused.
  */
 import type {
   CodeCacheReply,
@@ -29,7 +29,10 @@ export interface LoadedCode {
   createCodeCache(): Uint8Array | undefined;
 }
 
-/** Loads the code of a specialise; resolves to why not when it exports no handler; throws what the code threw. */
+/**
+ * Loads the code of a specialise; resolves to why not when it exports no handler; throws what the
+ * code threw.
+ */
 export type LoadCode = (head: SpecialiseHead) => Promise<LoadedCode | { readonly missing: string }>;
 
 export interface Runtime {

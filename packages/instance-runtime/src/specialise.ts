@@ -35,7 +35,10 @@ export function createLoader({ runtimePath, env, changeDirectory }: LoadDeps): L
   };
 }
 
-/** Names that the surroundings may set and user code sees; everything else of the blank's environment is removed. */
+/**
+ * Names that the surroundings may set and user code sees; everything else of the blank's
+ * environment is removed.
+ */
 const KEPT: readonly string[] = ["PATH", "HOME", "TMPDIR", "TZ"];
 const DEFAULTS: Readonly<Record<string, string>> = {
   PATH: "/usr/local/bin:/usr/bin:/bin",

@@ -1,7 +1,8 @@
 /**
- * Makes `error.stack` name the user's own lines. V8 asks for the text of a stack when somebody first reads it, so a
- * source map costs nothing until then. (Node's own source map support does not know scripts compiled by `vm`.)
- * Frames of this runtime are left out. A map that is missing or broken leaves the frames as they are.
+ * Makes `error.stack` name the user's own lines. V8 asks for the text of a stack when somebody
+ * first reads it, so a source map costs nothing until then. (Node's own source map support does not
+ * know scripts compiled by `vm`.) Frames of this runtime are left out. A map that is missing or
+ * broken leaves the frames as they are.
  */
 import { readFileSync } from "node:fs";
 import { SourceMap, type SourceMapPayload } from "node:module";
@@ -25,7 +26,10 @@ const MAP_COMMENT = /\/\/[#@] ?sourceMappingURL=(\S+)\s*$/;
 const MAP_COMMENT_ROOM = 4096;
 const INLINE_MAP = /^data:application\/json[^,]*;base64,/;
 
-/** Installs the mapping for errors of this process. Code that sets `Error.prepareStackTrace` itself replaces it. */
+/**
+ * Installs the mapping for errors of this process. Code that sets `Error.prepareStackTrace` itself
+ * replaces it.
+ */
 export function mapStackTraces(bundle: UserBundle): void {
   const mapping = mappingOf(bundle.path);
   const prepare: PrepareStackTrace = (error, frames) => {

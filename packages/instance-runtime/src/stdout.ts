@@ -1,4 +1,7 @@
-/** Puts log entries and the raw output of user code on the process's stdout, in order and without ever blocking. */
+/**
+ * Puts log entries and the raw output of user code on the process's stdout, in order and without
+ * ever blocking.
+ */
 import { writeSync } from "node:fs";
 import type { Clock } from "@skerry/base";
 import { LogLines, type TryWrite } from "./log-lines.ts";
@@ -16,8 +19,9 @@ interface RawWritable {
 }
 
 /**
- * Takes stdout over. Opening Node's stream first has the effect that matters: it makes a pipe non-blocking. The
- * stream itself stays usable; what is written to it passes through the same queue as the log entries.
+ * Takes stdout over. Opening Node's stream first has the effect that matters: it makes a pipe
+ * non-blocking. The stream itself stays usable; what is written to it passes through the same queue
+ * as the log entries.
  */
 export function stdoutLines(
   host: NodeJS.Process,
@@ -35,7 +39,10 @@ export function stdoutLines(
   return lines;
 }
 
-/** A full pipe takes nothing; a pipe whose reader is gone takes everything, since nobody will miss it. */
+/**
+ * A full pipe takes nothing; a pipe whose reader is gone takes everything, since nobody will miss
+ * it.
+ */
 const writeToStdout: TryWrite = (bytes) => {
   try {
     return writeSync(STDOUT_FD, bytes);

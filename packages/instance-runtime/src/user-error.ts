@@ -1,4 +1,7 @@
-/** Anything user code may throw, made fit for replies and logs. Total: a hostile error object changes nothing. */
+/**
+ * Anything user code may throw, made fit for replies and logs. Total: a hostile error object
+ * changes nothing.
+ */
 import { inspect } from "node:util";
 
 export interface DescribedError {

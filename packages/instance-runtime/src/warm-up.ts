@@ -1,7 +1,8 @@
 /**
- * What a blank does before it is parked: it loads what answers need, and sends requests through a throw-away runtime
- * over a pipe in memory, so that the first real request finds every path loaded and compiled. Nothing of it leaves
- * the process and nothing of it stays reachable. The figures that justify it are in this package's README.
+ * What a blank does before it is parked: it loads what answers need, and sends requests through a
+ * throw-away runtime over a pipe in memory, so that the first real request finds every path loaded
+ * and compiled. Nothing of it leaves the process and nothing of it stays reachable. The figures
+ * that justify it are in this package's README.
  */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -24,7 +25,10 @@ import { createRuntime, type LoadCode } from "./runtime.ts";
 
 export interface WarmUpDeps {
   readonly surroundings: Surroundings;
-  /** The kind of handler to be ready for. Fetch costs 4 MB more: `Request` and `Response` bring Node's HTTP along. */
+  /**
+   * The kind of handler to be ready for. Fetch costs 4 MB more: `Request` and `Response` bring
+   * Node's HTTP along.
+   */
   readonly kind: HandlerKind;
   /** Any file that exists; it is only read. */
   readonly runtimePath: string;
@@ -45,7 +49,10 @@ export async function warmUp({ surroundings, kind, runtimePath }: WarmUpDeps): P
 
 const ROUNDS = 6;
 
-/** Returns 2 MB of start-up litter to the machine. V8's collector comes from a context of its own: user code finds no `gc`. */
+/**
+ * Returns 2 MB of start-up litter to the machine. V8's collector comes from a context of its own:
+ * user code finds no `gc`.
+ */
 function collectGarbage(): void {
   setFlagsFromString("--expose-gc");
   const collect = runInNewContext("gc") as NodeJS.GCFunction;

@@ -1,4 +1,7 @@
-/** Starts the real bootstrap as a child process and speaks to it over its link, as agent and gateway do. */
+/**
+ * Starts the real bootstrap as a child process and speaks to it over its link, as agent and gateway
+ * do.
+ */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";

@@ -390,7 +390,9 @@ export class Link {
     this.#cancelPing = clock.schedule(silenceMs / 2, check, { background: true });
   }
 
-  /** One PONG answers any number of PINGs: a peer that does not read cannot pile answers up here. */
+  /**
+   * One PONG answers any number of PINGs: a peer that does not read cannot pile answers up here.
+   */
   #payPong(): void {
     if (!this.#pongOwed) return;
     this.#pongOwed = false;

@@ -4,7 +4,6 @@
  * yields V8's code cache of what loading compiled. Handlers are never called. The artefact depends
  * on source, recipe and runtime build alone and can be made again at any time.
  */
-import { existsSync } from "node:fs";
 import {
   constants,
   copyFile,
@@ -15,7 +14,7 @@ import {
   rm,
   writeFile,
 } from "node:fs/promises";
-import { dirname, extname, join, relative, sep } from "node:path";
+import { dirname, extname, isAbsolute, join, normalize, relative, sep } from "node:path";
 import { PlatformError, type Clock, type IdSource, type Log } from "@skerry/base";
 import { artefactKey, type CodeStore } from "@skerry/code-store";
 import type {
@@ -29,6 +28,7 @@ import type {
 import type { Sandbox, SandboxDriver } from "@skerry/sandbox";
 import type { BuildTool } from "./build-tool.ts";
 import { fail } from "./errors.ts";
+import { initFailureOf } from "./init-failure.ts";
 import type { RuntimeBuild } from "./runtime-build.ts";
 import type { RuntimeProcess } from "./runtime-process.ts";
 import { readSpecialiseReply } from "./specialise-reply.ts";
@@ -130,7 +130,7 @@ export class Builder {
 
   async #make(head: BuildHead, target: string): Promise<InitFailure | null> {
     const source = this.#deps.code.sourceDirectory(head.sourceDigest);
-    const entry = findEntry(source, head.entry);
+    const entry = await findEntry(source, head.entry);
     const bundleFormat = await this.#bundle({ source, entry, target });
     const assetFiles = await copyAssets(source, target);
     const bundle = bundleFormat === "cjs" ? BUNDLE : ESM_BUNDLE;
@@ -192,11 +192,18 @@ export class Builder {
       }
       const bundle = format === "cjs" ? BUNDLE : ESM_BUNDLE;
       await takeFile(join(out, bundle), join(job.target, bundle));
-      await takeSourceMap(join(out, `${bundle}.map`), join(job.target, `${bundle}.map`));
+      const inside = relative(this.#inside("/out", out), this.#inside("/src", job.source));
+      const map = `${bundle}.map`;
+      await takeSourceMap(join(out, map), { to: join(job.target, map), sources: inside });
       return { ok: true, output: await output };
     } finally {
       await rm(out, { recursive: true, force: true });
     }
+  }
+
+  /** The `process` rung has no mounts: files stand where the host has them. */
+  #inside(mount: string, host: string): string {
+    return this.#deps.sandboxes.level.rung === "process" ? host : mount;
   }
 
   #startEsbuild(job: {
@@ -207,20 +214,18 @@ export class Builder {
     readonly format: "cjs" | "esm";
   }): Promise<Sandbox> {
     const { sandboxes, tool } = this.#deps;
-    const inside = sandboxes.level.rung !== "process";
-    const at = (mount: string, host: string): string => (inside ? mount : host);
-    const source = at("/src", job.source);
+    const source = this.#inside("/src", job.source);
     const bundle = job.format === "cjs" ? BUNDLE : ESM_BUNDLE;
     return sandboxes.start({
       id: job.id,
       command: [
-        join(at("/tool", tool.directory), "esbuild"),
+        join(this.#inside("/tool", tool.directory), "esbuild"),
         join(source, job.entry),
         "--bundle",
         "--platform=node",
         "--target=node26",
         `--format=${job.format}`,
-        `--outfile=${join(at("/out", job.out), bundle)}`,
+        `--outfile=${join(this.#inside("/out", job.out), bundle)}`,
         "--sourcemap",
         "--sources-content=false",
         "--keep-names",
@@ -244,6 +249,21 @@ export class Builder {
         tmpBytes: 16 << 20,
       },
     });
+  }
+
+  /** Code that loads and then ends or hangs has no cache; whether it runs is for its requests. */
+  async #codeCacheOf(runtime: RuntimeProcess, timeoutMs: number): Promise<Buffer | undefined> {
+    try {
+      const { body } = await runtime.ask({
+        head: { op: "code-cache" },
+        timeoutMs,
+        bodyBytesMax: CODE_CACHE_BYTES_MAX,
+      });
+      return body.length > 0 ? body : undefined;
+    } catch (error) {
+      this.#deps.log.warn("no code cache", { error: PlatformError.from(error).message });
+      return undefined;
+    }
   }
 
   async #withTimeout(sandbox: Sandbox): ReturnType<Sandbox["kill"]> {
@@ -270,17 +290,23 @@ export class Builder {
         const { name, message } = reply;
         return { handlerKind: null, initFailure: { name, message }, codeCache: undefined };
       }
-      const cache = await runtime.ask({
-        head: { op: "code-cache" },
-        timeoutMs: head.initTimeoutMs,
-        bodyBytesMax: CODE_CACHE_BYTES_MAX,
-      });
-      const codeCache = cache.body.length > 0 ? cache.body : undefined;
+      const codeCache = await this.#codeCacheOf(runtime, head.initTimeoutMs);
       return { handlerKind: reply.handlerKind, initFailure: null, codeCache };
     } finally {
       await runtime.destroy();
     }
   }
+}
+
+/** `wanted` or the first of the usual names, as a plain file inside the source. */
+async function findEntry(source: string, wanted: string | null): Promise<string> {
+  for (const name of wanted === null ? ENTRIES : [wanted]) {
+    const path = normalize(name);
+    const isInside = !isAbsolute(path) && path !== ".." && !path.startsWith(`..${sep}`);
+    const found = isInside ? await lstat(join(source, path)).catch(() => undefined) : undefined;
+    if (found?.isFile() === true) return path;
+  }
+  throw fail("BUILD_ENTRY_MISSING", { entry: wanted ?? "index.ts, index.mjs or index.js" });
 }
 
 type InitFailure = NonNullable<ArtefactManifest["initFailure"]>;
@@ -306,19 +332,6 @@ function failed(error: unknown): BuildReply {
   return { ok: false, error: PlatformError.from(error).toWire() };
 }
 
-function findEntry(source: string, wanted: string | null): string {
-  if (wanted !== null && (relative(".", wanted).startsWith("..") || wanted.startsWith(sep))) {
-    throw fail("BUILD_ENTRY_MISSING", { entry: wanted });
-  }
-  const found = (wanted === null ? ENTRIES : [wanted]).find((name) =>
-    existsSync(join(source, name)),
-  );
-  if (found === undefined) {
-    throw fail("BUILD_ENTRY_MISSING", { entry: wanted ?? "index.ts, index.mjs or index.js" });
-  }
-  return found;
-}
-
 async function specialiseOnce(runtime: RuntimeProcess, head: BuildHead): Promise<SpecialiseReply> {
   const specialise: SpecialiseHead = {
     op: "specialise",
@@ -335,9 +348,7 @@ async function specialiseOnce(runtime: RuntimeProcess, head: BuildHead): Promise
     const question = { head: specialise, timeoutMs: head.initTimeoutMs, bodyBytesMax: 0 };
     return readSpecialiseReply((await runtime.ask(question)).head);
   } catch (error) {
-    await runtime.sandbox.kill();
-    const why = runtime.collector.tail.at(-1) ?? PlatformError.from(error).message;
-    return { ok: false, name: "InitFailed", message: why };
+    return await initFailureOf(runtime, error, head.initTimeoutMs);
   }
 }
 
@@ -369,10 +380,15 @@ async function takeFile(from: string, to: string): Promise<void> {
 }
 
 /** Names the sources as the user knows them, relative to the folder that was deployed. */
-async function takeSourceMap(from: string, to: string): Promise<void> {
+async function takeSourceMap(
+  from: string,
+  { to, sources: folder }: { readonly to: string; readonly sources: string },
+): Promise<void> {
   await takeFile(from, to);
   const map = JSON.parse(await readFile(to, "utf8")) as { sources?: string[] };
-  const sources = (map.sources ?? []).map((name) => name.replace(/^.*?\.\.\/src\//, ""));
+  const sources = (map.sources ?? []).map((name) =>
+    name.startsWith(`${folder}/`) ? name.slice(folder.length + 1) : name,
+  );
   await writeFile(to, JSON.stringify({ ...map, sources }));
 }
 

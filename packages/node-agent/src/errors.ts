@@ -36,6 +36,13 @@ export const fail = defineReasons({
     retryable: true,
     audience: "operator",
   },
+  RUNTIME_SILENT: {
+    code: "DEADLINE_EXCEEDED",
+    message: "The runtime gave no answer within {timeoutMs} ms.",
+    hint: "The code it loads keeps it busy; see `skerry logs`.",
+    retryable: true,
+    audience: "operator",
+  },
   RUNTIME_UNUSABLE: {
     code: "FAILED_PRECONDITION",
     message: "The runtime {runtime} cannot be prepared: {why}.",

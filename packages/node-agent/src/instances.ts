@@ -18,10 +18,12 @@ import {
   type StartRefusal,
 } from "@skerry/contracts";
 import type { WarmKind } from "@skerry/instance-runtime";
-import type { SandboxExit } from "@skerry/sandbox";
+import type { Sandbox, SandboxExit } from "@skerry/sandbox";
 import { linkArtefact, LINKED_FILES_MAX, readArtefact, type Artefact } from "./artefact-files.ts";
 import { Blanks } from "./blanks.ts";
 import { POOL_POLICY, type PoolKey } from "./blank-pool.ts";
+import { fail } from "./errors.ts";
+import { initFailureOf, instanceExitOf } from "./init-failure.ts";
 import { decideInstance, type InstanceEvent, type InstanceLife } from "./instance-life.ts";
 import type { AgentDeps, AgentOptions, RevisionRef } from "./ports.ts";
 import { startRuntimeProcess, type RuntimeProcess } from "./runtime-process.ts";
@@ -48,8 +50,6 @@ export interface InstancesListener {
   freed(functionId: FunctionId): void;
 }
 
-const HEAP_DEATH = /JavaScript heap out of memory|Fatal JavaScript out of memory/;
-
 export class Instances {
   readonly #deps: AgentDeps;
   readonly #options: AgentOptions;
@@ -58,9 +58,12 @@ export class Instances {
   readonly #live = new Map<InstanceId, Instance>();
   /** Claimed and not handed over yet. */
   readonly #starting = new Set<RuntimeProcess>();
+  /** Starts under way and lives: each resolves once what it holds is handed over or gone. */
+  readonly #pending = new Set<Promise<unknown>>();
   readonly #counts = new Map<FunctionId, number>();
   readonly #artefacts = new Map<string, Promise<Artefact>>();
   #draining = false;
+  #closed = false;
 
   constructor(deps: AgentDeps, options: AgentOptions, listener: InstancesListener) {
     this.#deps = deps;
@@ -73,7 +76,7 @@ export class Instances {
         ids: deps.ids,
         start: ({ kind, memoryMb }) => this.#startProcess({ memoryMb, warmFor: kind }),
       },
-      { ...POOL_POLICY, blanksPerPool: options.blanks },
+      { ...POOL_POLICY, blanksPerPool: canUseBlanks(deps) ? options.blanks : 0 },
     );
   }
 
@@ -93,23 +96,33 @@ export class Instances {
 
   /** Starts an instance of the revision and gives its link to the gateway. Never rejects. */
   async start(ref: RevisionRef, gatewayId: GatewayId, cause: StartCause): Promise<StartOutcome> {
-    const { fn, revision } = ref;
     const refusal = this.#refusalOf(ref);
     if (refusal !== undefined) return { ok: false, refusal };
-    this.#count(fn.id, 1);
+    this.#count(ref.fn.id, 1);
+    return await this.#track(this.#startCounted(ref, gatewayId, cause));
+  }
+
+  /** Gives the count back unless the instance lives; then its end does. */
+  async #startCounted(
+    ref: RevisionRef,
+    gatewayId: GatewayId,
+    cause: StartCause,
+  ): Promise<StartOutcome> {
+    const { fn, revision } = ref;
     const askedMs = this.#deps.clock.monotonicMs();
     let process: RuntimeProcess | undefined;
+    let isLive = false;
     try {
       const artefact = await this.#artefactOf(revision.artefactKey);
       const claimed = await this.#claim(revision, artefact);
       process = claimed.process;
       const placeUs = (this.#deps.clock.monotonicMs() - askedMs) * 1_000 - claimed.bootUs;
       this.#starting.add(process);
+      if (this.#closed) throw fail("INSTANCE_START_FAILED", { why: "the agent stops" });
       process.collector.own({ f: fn.id, v: revision.id, i: process.id });
       const reply = await this.#specialise(process, ref);
       if (!reply.ok) {
         const initUs = (this.#deps.clock.monotonicMs() - askedMs) * 1_000;
-        await this.#discard(process, fn.id);
         const { name, message } = reply;
         return { ok: false, refusal: { kind: "init_failed", name, message, initUs } };
       }
@@ -126,17 +139,26 @@ export class Instances {
         codeUs: reply.codeUs,
         initUs: reply.initUs,
       };
-      await this.#handOver({ ref, process, grant }, gatewayId);
+      const socket = await process.releaseLink();
+      isLive = true;
+      await this.#handOver({ ref, process, grant }, gatewayId, socket);
       return { ok: true, grant };
     } catch (error) {
       const { message } = PlatformError.from(error);
       this.#deps.log.warn("an instance did not start", { fn: fn.id, error: message });
-      if (process === undefined) this.#count(fn.id, -1);
-      else if (!this.#live.has(process.id)) await this.#discard(process, fn.id);
       return { ok: false, refusal: { kind: "unavailable", why: message } };
     } finally {
       if (process !== undefined) this.#starting.delete(process);
+      if (!isLive) await this.#giveBack(fn.id, process);
     }
+  }
+
+  /** What cannot be removed is told, and the function may use its limit again. */
+  async #giveBack(functionId: FunctionId, process: RuntimeProcess | undefined): Promise<void> {
+    await process?.destroy().catch((error: unknown) => {
+      this.#deps.log.error("an instance was not removed", { error: String(error) });
+    });
+    this.#count(functionId, -1);
   }
 
   /**
@@ -176,9 +198,19 @@ export class Instances {
   /** Ends everything; resolves when nothing is left. */
   async close(): Promise<void> {
     this.#draining = true;
+    this.#closed = true;
     await this.#blanks.close();
-    const all = [...this.#starting, ...[...this.#live.values()].map(({ process }) => process)];
-    await Promise.allSettled(all.map((process) => process.destroy()));
+    while (this.#pending.size > 0) {
+      for (const process of this.#starting) void process.sandbox.kill();
+      for (const { process } of this.#live.values()) void process.sandbox.kill();
+      await Promise.allSettled(this.#pending);
+    }
+  }
+
+  #track<T>(work: Promise<T>): Promise<T> {
+    this.#pending.add(work);
+    void work.finally(() => this.#pending.delete(work)).catch(() => undefined);
+    return work;
   }
 
   /** Starts a process that belongs to no function: for builds. */
@@ -201,8 +233,7 @@ export class Instances {
     artefact: Artefact,
   ): Promise<{ process: RuntimeProcess; startKind: StartKind; bootUs: number }> {
     const { memoryMb } = revision.config;
-    const linkable =
-      artefact.files.length <= LINKED_FILES_MAX && this.#deps.sandboxes.level.rung !== "process";
+    const linkable = artefact.files.length <= LINKED_FILES_MAX && canUseBlanks(this.#deps);
     const blank = linkable
       ? this.#blanks.take(this.#poolKey(revision.handlerKind, memoryMb))
       : undefined;
@@ -253,40 +284,23 @@ export class Instances {
       const question = { head, timeoutMs: config.initTimeoutMs, bodyBytesMax: 0 };
       return readSpecialiseReply((await process.ask(question)).head);
     } catch (error) {
-      return await this.#initFailure(process, error, config.initTimeoutMs);
+      return await initFailureOf(process, error, config.initTimeoutMs);
     }
-  }
-
-  /** The runtime did not live to answer: says how it ended, as the function's own failure. */
-  async #initFailure(
-    process: RuntimeProcess,
-    error: unknown,
-    initTimeoutMs: number,
-  ): Promise<SpecialiseReply> {
-    const timedOut = PlatformError.from(error).reason === "INSTANCE_START_FAILED";
-    const exit = exitOf(await process.sandbox.kill(), process);
-    if (exit.outOfMemory) return { ok: false, name: "OutOfMemory", message: "memory ran out" };
-    if (timedOut) {
-      const message = `loading the code took longer than ${initTimeoutMs} ms`;
-      return { ok: false, name: "InitTimeout", message };
-    }
-    const message = `the process ended (${exit.signal ?? `code ${exit.code}`})`;
-    return { ok: false, name: "Crashed", message };
   }
 
   async #handOver(
     started: Pick<Instance, "ref" | "process" | "grant">,
     gatewayId: GatewayId,
+    socket: Sandbox["link"],
   ): Promise<void> {
     const { process, grant } = started;
-    const socket = await process.releaseLink();
     const instance: Instance = {
       ...started,
       startedWallMs: this.#deps.clock.wallMs(),
       life: decideInstance({ kind: "starting" }, { kind: "handedOver", gatewayId }).life,
     };
     this.#live.set(process.id, instance);
-    void process.sandbox.exited.then((exit) => this.#ended(instance, exit));
+    void this.#track(process.sandbox.exited.then((exit) => this.#ended(instance, exit)));
     try {
       await this.#deps.handOff(gatewayId, grant, socket);
     } catch (error) {
@@ -297,21 +311,15 @@ export class Instances {
 
   async #ended(instance: Instance, sandboxExit: SandboxExit): Promise<void> {
     const { process, ref } = instance;
+    const exit = await instanceExitOf(sandboxExit, process);
     const { life } = instance;
-    const exit = exitOf(sandboxExit, process);
     if (life.kind === "ready" || life.kind === "resting") {
       this.#listener.exited(life.gatewayId, process.id, exit);
       process.collector.remark("error", `The instance ended: ${describeExit(exit)}.`);
     }
     instance.life = decideInstance(life, { kind: "exited" }).life;
     this.#live.delete(process.id);
-    await process.destroy();
-    this.#count(ref.fn.id, -1);
-  }
-
-  async #discard(process: RuntimeProcess, functionId: FunctionId): Promise<void> {
-    await process.destroy();
-    this.#count(functionId, -1);
+    await this.#giveBack(ref.fn.id, process);
   }
 
   #count(functionId: FunctionId, by: 1 | -1): void {
@@ -363,16 +371,9 @@ export class Instances {
   }
 }
 
-/**
- * V8 ends itself when its heap is full; that is memory running out as much as the kernel's kill is.
- */
-function exitOf(exit: SandboxExit, process: RuntimeProcess): InstanceExit {
-  const heapDeath = process.collector.tail.some((line) => HEAP_DEATH.test(line));
-  return {
-    code: exit.code,
-    signal: exit.signal,
-    outOfMemory: exit.oomKilled || exit.reason === "memory" || heapDeath,
-  };
+/** In the `process` rung nothing is bound into a running sandbox. */
+function canUseBlanks({ sandboxes }: Pick<AgentDeps, "sandboxes">): boolean {
+  return sandboxes.level.rung !== "process";
 }
 
 function describeExit(exit: InstanceExit): string {

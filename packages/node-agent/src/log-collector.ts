@@ -5,7 +5,7 @@
  * lines dropped and counted, never the neighbours'.
  */
 import type { Readable } from "node:stream";
-import type { Clock, InstanceId } from "@skerry/base";
+import { delay, isRequestId, type Clock, type InstanceId } from "@skerry/base";
 import { LIMITS, LOG_LINE_MARK, type RuntimeLogLine, type SpooledLogLine } from "@skerry/contracts";
 import type { SpoolWriter } from "@skerry/telemetry";
 
@@ -19,11 +19,17 @@ export interface LogCollectorDeps {
 
 const LEVELS = new Set(["debug", "info", "warn", "error"]);
 const MARK = LOG_LINE_MARK.charCodeAt(0);
+/** The runtime cuts its messages itself; as JSON each of their bytes may take six. */
+const KEPT_BYTES_MAX = LIMITS.logLineBytesMax * 6 + 1_024;
+const LAST_WORDS_MS_MAX = 200;
+/** What a line says about its time is believed within these bounds around its arrival. */
+const EARLY_MS_MAX = 1_000;
+const LATE_MS_MAX = 86_400_000;
 
 export class LogCollector {
   readonly #deps: LogCollectorDeps;
-  readonly #partial: Record<"stdout" | "stderr", Buffer[]> = { stdout: [], stderr: [] };
-  readonly #partialBytes = { stdout: 0, stderr: 0 };
+  readonly #partial = { stdout: new PartialLine(), stderr: new PartialLine() };
+  #ended: Promise<unknown> = Promise.resolve();
   #owner: LineOwner | undefined;
   #windowStartMs = 0;
   #windowBytes = 0;
@@ -41,11 +47,24 @@ export class LogCollector {
   }
 
   follow(streams: { readonly stdout: Readable; readonly stderr: Readable }): void {
-    for (const name of ["stdout", "stderr"] as const) {
+    const ends = (["stdout", "stderr"] as const).map((name) => {
       streams[name].on("data", (chunk: Buffer) => this.#take(name, chunk));
       streams[name].on("error", () => undefined);
       streams[name].on("end", () => this.#endLine(name));
-    }
+      return new Promise((resolve) => streams[name].once("close", resolve));
+    });
+    this.#ended = Promise.all(ends);
+  }
+
+  /**
+   * Resolves once all that was printed before the end was read, or soon, since what left the tree
+   * may hold its pipes open.
+   */
+  async lastWords(): Promise<void> {
+    const given = new AbortController();
+    const late = delay(this.#deps.clock, LAST_WORDS_MS_MAX, given.signal).catch(() => undefined);
+    await Promise.race([this.#ended, late]);
+    given.abort();
   }
 
   /** A remark of the platform in the function's own log. */
@@ -68,43 +87,35 @@ export class LogCollector {
     for (;;) {
       const end = chunk.indexOf(10, at);
       if (end < 0) break;
-      this.#keep(name, chunk.subarray(at, end));
+      this.#partial[name].add(chunk.subarray(at, end));
       this.#endLine(name);
       at = end + 1;
     }
-    if (at < chunk.length) this.#keep(name, chunk.subarray(at));
-  }
-
-  #keep(name: "stdout" | "stderr", part: Buffer): void {
-    const room = LIMITS.logLineBytesMax * 2 - this.#partialBytes[name];
-    if (room <= 0) return;
-    const kept = part.length > room ? part.subarray(0, room) : part;
-    this.#partial[name].push(kept);
-    this.#partialBytes[name] += kept.length;
+    if (at < chunk.length) this.#partial[name].add(chunk.subarray(at));
   }
 
   #endLine(name: "stdout" | "stderr"): void {
-    const parts = this.#partial[name];
-    if (parts.length === 0) return;
-    const line = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
-    this.#partial[name] = [];
-    this.#partialBytes[name] = 0;
-    this.#emit(name, line);
+    const line = this.#partial[name].end();
+    if (line !== undefined) this.#emit(name, line);
   }
 
-  #emit(name: "stdout" | "stderr", line: Buffer): void {
+  #emit(name: "stdout" | "stderr", { bytes, cutBytes }: Line): void {
     const owner = this.#owner;
-    const marked = name === "stdout" && line[0] === MARK ? parseMarked(line) : undefined;
-    if (marked === undefined && name === "stderr") this.#remember(line);
-    if (owner === undefined || !this.#admit(line.length)) return;
+    const isMarked = name === "stdout" && bytes[0] === MARK && cutBytes === 0;
+    const marked = isMarked ? parseMarked(bytes) : undefined;
+    if (marked === undefined && name === "stderr") this.#remember(bytes);
+    if (owner === undefined || !this.#admit(bytes.length)) return;
+    const nowMs = this.#deps.clock.wallMs();
     if (marked !== undefined) {
       const { t, l, r, m } = marked;
-      this.#spool({ t, l, s: "console", ...owner, ...(r === undefined ? {} : { r }), m });
+      const at = t > nowMs + EARLY_MS_MAX || t < nowMs - LATE_MS_MAX ? nowMs : t;
+      const request = isRequestId(r) ? { r } : {};
+      this.#spool({ t: at, l, s: "console", ...owner, ...request, m: cutText(m) });
       return;
     }
     const level = name === "stderr" ? "error" : "info";
-    const m = line.toString("utf8", 0, LIMITS.logLineBytesMax);
-    this.#spool({ t: this.#deps.clock.wallMs(), l: level, s: name, ...owner, m });
+    const m = textOf(bytes, cutBytes);
+    this.#spool({ t: nowMs, l: level, s: name, ...owner, m });
   }
 
   #remember(line: Buffer): void {
@@ -150,4 +161,57 @@ function parseMarked(line: Buffer): RuntimeLogLine | undefined {
   } catch {
     return undefined;
   }
+}
+
+interface Line {
+  readonly bytes: Buffer;
+  /** How much more of it there was. */
+  readonly cutBytes: number;
+}
+
+/** Gathers one line from chunks; holds no more of it than can be shown. */
+class PartialLine {
+  #parts: Buffer[] = [];
+  #bytes = 0;
+  #cutBytes = 0;
+
+  add(part: Buffer): void {
+    const room = Math.max(0, KEPT_BYTES_MAX - this.#bytes);
+    const kept = part.length > room ? part.subarray(0, room) : part;
+    this.#cutBytes += part.length - kept.length;
+    if (kept.length === 0 && this.#parts.length > 0) return;
+    this.#parts.push(kept);
+    this.#bytes += kept.length;
+  }
+
+  /** Undefined when nothing was printed since the last end. */
+  end(): Line | undefined {
+    const [first] = this.#parts;
+    if (first === undefined) return undefined;
+    const bytes = this.#parts.length === 1 ? first : Buffer.concat(this.#parts);
+    const cutBytes = this.#cutBytes;
+    this.#parts = [];
+    this.#bytes = 0;
+    this.#cutBytes = 0;
+    return { bytes, cutBytes };
+  }
+}
+
+/** Raw output, cut at a whole character to what a line may hold, and marked when it was. */
+function textOf(bytes: Buffer, cutBytes: number): string {
+  if (bytes.length <= LIMITS.logLineBytesMax) return bytes.toString("utf8");
+  let end = LIMITS.logLineBytesMax;
+  while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
+  const more = bytes.length - end + cutBytes;
+  return `${bytes.toString("utf8", 0, end)}… [cut: ${more} bytes more]`;
+}
+
+/**
+ * Text that claims to be the runtime's, which would have cut it; its mark may lie past the limit.
+ */
+function cutText(text: string): string {
+  const most = LIMITS.logLineBytesMax + 64;
+  if (text.length * 3 <= most) return text;
+  const bytes = Buffer.from(text);
+  return bytes.length <= most ? text : textOf(bytes, 0);
 }

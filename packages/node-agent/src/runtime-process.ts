@@ -219,15 +219,16 @@ function askOnce(asking: Asking, question: Question): Promise<Reply> {
     let bytesTaken = 0;
     let reply: unknown;
     let cancelTimer = (): void => undefined;
-    const giveUp = (why: string): void => {
+    const giveUp = (error: PlatformError): void => {
       cancelTimer();
-      stream.cancel(why);
-      reject(fail("INSTANCE_START_FAILED", { why }));
+      stream.cancel(error.message);
+      reject(error);
     };
     const take = (bytes: Uint8Array, end: boolean): void => {
       bytesTaken += bytes.length;
       if (bytesTaken > bodyBytesMax) {
-        giveUp(`its answer is larger than ${bodyBytesMax} bytes`);
+        const why = `its answer is larger than ${bodyBytesMax} bytes`;
+        giveUp(fail("INSTANCE_START_FAILED", { why }));
         return;
       }
       parts.push(bytes);
@@ -253,7 +254,7 @@ function askOnce(asking: Asking, question: Question): Promise<Reply> {
       },
     );
     cancelTimer = asking.clock.schedule(timeoutMs, () => {
-      giveUp(`no answer within ${timeoutMs} ms`);
+      giveUp(fail("RUNTIME_SILENT", { timeoutMs }));
     });
   });
 }

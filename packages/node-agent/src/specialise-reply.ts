@@ -1,6 +1,6 @@
 /**
- * Reads what a runtime says about its specialisation. User code has run by then and may have said it
- * in the runtime's place, so nothing is believed beyond its type and bounds.
+ * Reads what a runtime says about its specialisation. User code has run by then and may have said
+ * it in the runtime's place, so nothing is believed beyond its type and bounds.
  */
 import type { SpecialiseReply } from "@skerry/contracts";
 

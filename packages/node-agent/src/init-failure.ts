@@ -1,0 +1,53 @@
+/**
+ * Why a runtime did not answer its specialisation, told as the function's own failure: to the
+ * caller of an instance and to whoever deploys, in the same words.
+ */
+import { PlatformError } from "@skerry/base";
+import type { InstanceExit, SpecialiseReply } from "@skerry/contracts";
+import { HEAP_OUT_OF_MEMORY_TEXT } from "@skerry/instance-runtime";
+import type { SandboxExit } from "@skerry/sandbox";
+import type { RuntimeProcess } from "./runtime-process.ts";
+
+type Ended = Pick<RuntimeProcess, "sandbox" | "collector">;
+
+/** Ends the runtime and says how it failed; `error` is what asking it came to. */
+export async function initFailureOf(
+  runtime: Ended,
+  error: unknown,
+  initTimeoutMs: number,
+): Promise<SpecialiseReply & { readonly ok: false }> {
+  const { reason, message } = PlatformError.from(error);
+  const exit = await instanceExitOf(await runtime.sandbox.kill(), runtime);
+  if (exit.outOfMemory) return { ok: false, name: "OutOfMemory", message: "memory ran out" };
+  if (reason === "RUNTIME_SILENT") {
+    const tooLong = `loading the code took longer than ${initTimeoutMs} ms`;
+    return { ok: false, name: "InitTimeout", message: tooLong };
+  }
+  if (reason === "INSTANCE_START_FAILED") return { ok: false, name: "BadReply", message };
+  const ended = `the process ended (${exit.signal ?? `code ${exit.code}`})`;
+  const lastWords = runtime.collector.tail.at(-1) ?? "";
+  const why = lastWords === "" ? ended : `${ended}: ${lastWords}`;
+  return { ok: false, name: "Crashed", message: why };
+}
+
+const HEAP_DEATH = new RegExp(`${HEAP_OUT_OF_MEMORY_TEXT}|Fatal JavaScript out of memory`);
+/** 128 and the number of the signal, where a shell stands in between. */
+const SIGNALLED_CODE_MIN = 128;
+
+/**
+ * V8 ends itself when its heap is full; that is memory running out as much as the kernel's kill is.
+ * A line that code prints is not enough: the process must have been ended by a signal too.
+ */
+export async function instanceExitOf(
+  exit: SandboxExit,
+  { collector }: Pick<Ended, "collector">,
+): Promise<InstanceExit> {
+  await collector.lastWords();
+  const isSignalled = exit.signal !== null || (exit.code ?? 0) > SIGNALLED_CODE_MIN;
+  const isHeapDeath = isSignalled && collector.tail.some((line) => HEAP_DEATH.test(line));
+  return {
+    code: exit.code,
+    signal: exit.signal,
+    outOfMemory: exit.oomKilled || exit.reason === "memory" || isHeapDeath,
+  };
+}
