@@ -13,14 +13,9 @@ import {
   type NodeId,
   type Random,
 } from "@skerry/base";
-import type {
-  AgentNote,
-  GatewayNote,
-  InstanceExit,
-  StartHead,
-  StartReply,
-} from "@skerry/contracts";
+import type { GatewayNote, InstanceExit, StartHead, StartReply } from "@skerry/contracts";
 import { bufferText, Link, socketPipe } from "@skerry/link";
+import { readAgentNote, readStartReply } from "./agent-words.ts";
 import type { AgentAddress } from "./ports.ts";
 
 export interface AgentLinksDeps {
@@ -121,7 +116,7 @@ export class AgentLinks {
       JSON.stringify(head),
       { end: true, remainingMs: timeoutMs },
       {
-        onReply: (text) => finish(JSON.parse(text) as StartReply),
+        onReply: (text) => finish(readStartReply(text)),
         onBody: () => undefined,
         onWritable: () => undefined,
         onFailed: (error) => finish(refusal(error.message)),
@@ -180,14 +175,19 @@ export class AgentLinks {
           agent.attempt = 0;
           listener.connected();
         },
-        onNote: (text) => this.#onNote(agent, JSON.parse(text) as AgentNote),
+        onNote: (text) => this.#onNote(agent, text),
         onClosed: () => this.#onClosed(agent),
       },
     );
     agent.link = link;
   }
 
-  #onNote(agent: AgentState, note: AgentNote): void {
+  #onNote(agent: AgentState, text: string): void {
+    const note = readAgentNote(text);
+    if (note === undefined) {
+      const { agentId } = agent.address;
+      return this.#deps.log.warn("an agent's note cannot be understood", { agentId });
+    }
     if (note.op === "exited") {
       this.#deps.listener.exited(note.instanceId, note.exit);
       return;

@@ -7,6 +7,7 @@ import { createIdSource, type FunctionId } from "@skerry/base";
 import { ConfigFollower } from "@skerry/config-follower";
 import type { InstanceGrant } from "@skerry/contracts";
 import { serveHttp, type HttpServer } from "@skerry/http";
+import { readGrant } from "./agent-words.ts";
 import { AgentLinks } from "./agents.ts";
 import { Front } from "./front.ts";
 import { FunctionShell, type ShellDeps } from "./function-shell.ts";
@@ -119,7 +120,13 @@ class RunningGateway implements Gateway {
     );
   }
 
-  onInstance(grant: InstanceGrant, socket: Socket, origin: "agent" | "gateway"): void {
+  onInstance(said: InstanceGrant, socket: Socket, origin: "agent" | "gateway"): void {
+    const grant = readGrant(said);
+    if (grant === undefined) {
+      this.#deps.log.warn("an instance came with a grant that cannot be understood");
+      socket.destroy();
+      return;
+    }
     const shell = this.#shells.get(grant.functionId);
     if (shell !== undefined) {
       shell.adopt(grant, socket, origin);

@@ -29,6 +29,8 @@ function reply(head: string, body = ""): Buffer {
 const of = (call: Call): { stream: number } => ({ stream: call.stream.id });
 
 const GOOD = '{"s":200,"h":[],"t":1}';
+const POISON = '{"toString":1,"valueOf":1}';
+const DEEP = `${"[".repeat(100_000)}${"]".repeat(100_000)}`;
 const CRASH = "FUNCTION_CRASHED";
 const BAD = "FUNCTION_BAD_RESPONSE";
 
@@ -91,6 +93,26 @@ const LIES: readonly [string, (call: Call) => Buffer, string][] = [
     '{"s":200,"h":["a","\\u0000"]}',
     '{"s":200,"h":["a","\\u4e2d"]}',
     JSON.stringify({ s: 200, h: Array.from({ length: 1_000 }, (_, i) => `h${i}`) }),
+    DEEP,
+    '{"__proto__":{"s":200,"h":[],"t":1}}',
+    ...["null", "true", "[200]", "1e400", "-1e400", "NaN", POISON, DEEP].map(
+      (status) => `{"s":${status},"h":[],"t":1}`,
+    ),
+    ...["null", "1", '"ab"', "{}", '{"length":2}', POISON, DEEP].map(
+      (headers) => `{"s":200,"h":${headers},"t":1}`,
+    ),
+    ...["null", "1", "[]", POISON, DEEP].flatMap((odd) => [
+      `{"s":200,"h":[${odd},"b"],"t":1}`,
+      `{"s":200,"h":["a",${odd}],"t":1}`,
+    ]),
+    ...["null", "1", "true", '"failed"', "[]", "{}", POISON, DEEP].map(
+      (error) => `{"s":200,"h":[],"t":1,"e":${error}}`,
+    ),
+    ...["null", "1", "[]", POISON, DEEP].flatMap((odd) => [
+      `{"e":{"kind":${odd},"name":"n","message":"m"}}`,
+      `{"e":{"kind":"failed","name":${odd},"message":"m"}}`,
+      `{"e":{"kind":"failed","name":"n","message":${odd}}}`,
+    ]),
   ].map((head): [string, (call: Call) => Buffer, string] => [
     `the reply head ${head.slice(0, 40)}`,
     (call) => frame(FrameType.REPLY, { ...of(call), payload: reply(head), flags: FLAG_END }),
@@ -127,6 +149,47 @@ for (const [lie, bytes, reason] of LIES) {
     assert.equal(world.records.length, 4);
   });
 }
+
+test("what an instance says of its time is taken for none unless it is a number", async () => {
+  const fn = world.fn();
+  const agent = await world.agent();
+  const times = ["null", "-1", "1e400", '"7"', "[]", POISON, DEEP];
+  agent.handle = (call) => {
+    const time = times[Number(call.head.u.slice(1))];
+    call.stream.reply(`{"s":200,"h":["__proto__","x"],"t":${time}}`, undefined, true);
+  };
+  await world.start();
+  for (const index of times.keys()) {
+    assert.equal((await world.call(fn, { path: `/${index}` })).status, 200);
+  }
+  assert.equal(agent.instances.length, 1);
+});
+
+test("an error of half a megabyte reaches the caller cut short", async () => {
+  const fn = world.fn();
+  const agent = await world.agent();
+  agent.handle = (call) => call.fail("failed", "N".repeat(200_000), "m".repeat(200_000));
+  await world.start();
+  const answered = await world.call(fn);
+  assert.equal(answered.error.reason, "FUNCTION_FAILED");
+  assert.ok(answered.body.length < 100_000);
+});
+
+test("an agent that speaks nonsense costs nobody else anything", async () => {
+  const fn = world.fn();
+  const agent = await world.agent();
+  const replies = [null, [], { ok: true, instance: { nodeId: {} } }, { ok: false, refusal: 1 }];
+  agent.onStart = async (head) =>
+    agent.starts.length > replies.length
+      ? await agent.grantStart(head)
+      : (replies[agent.starts.length - 1] as never);
+  await world.start();
+  for (const note of [null, [], {}, { op: "exited" }, { op: "exited", instanceId: { a: 1 } }]) {
+    agent.note(note as never);
+  }
+  assert.equal((await world.call(fn)).status, 200);
+  assert.equal(agent.starts.length, replies.length + 1);
+});
 
 test("an answer's time is measured here, whatever the instance says of it", async () => {
   const fn = world.fn();

@@ -8,14 +8,16 @@ const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** What Node's own check allows: tab, and all from space up but DEL, in Latin-1. */
 // eslint-disable-next-line no-control-regex -- the control characters are what is excluded
 const VALUE = /^[\t\u0020-\u007e\u0080-\u00ff]*$/;
-const ERROR_KINDS: readonly string[] = ["failed", "bad_response", "too_large"];
+const ERROR_KINDS: readonly ReplyError["kind"][] = ["failed", "bad_response", "too_large"];
 const HEADERS_MAX = 256;
+const ERROR_NAME_CHARS_MAX = 256;
+const ERROR_MESSAGE_CHARS_MAX = 16 << 10;
 
 /** The reply, or why it cannot be one. */
 export function readReply(text: string): ReplyHead | { readonly why: string } {
-  let value: Partial<ReplyHead> | null;
+  let value: { readonly [K in keyof ReplyHead]?: unknown } | null;
   try {
-    value = JSON.parse(text) as Partial<ReplyHead> | null;
+    value = JSON.parse(text) as typeof value;
   } catch {
     return { why: "its head is not JSON" };
   }
@@ -23,7 +25,8 @@ export function readReply(text: string): ReplyHead | { readonly why: string } {
   const { s, h, t, e } = value;
   if (e !== undefined) return readError(e, t);
   if (typeof s !== "number" || !Number.isInteger(s) || s < 200 || s > 599) {
-    return { why: `the status ${JSON.stringify(s)?.slice(0, 40)} is not between 200 and 599` };
+    const shown = typeof s === "number" ? `${s}` : `of type ${typeof s}`;
+    return { why: `the status ${shown} is not between 200 and 599` };
   }
   const fault = headersFault(h);
   if (fault !== undefined) return { why: fault };
@@ -44,16 +47,24 @@ function headersFault(headers: unknown): string | undefined {
   return undefined;
 }
 
-function readError(error: Partial<ReplyError>, t: unknown): ReplyHead {
-  const kind = ERROR_KINDS.includes(String(error.kind)) ? error.kind : "failed";
+function readError(error: unknown, t: unknown): ReplyHead | { readonly why: string } {
+  if (typeof error !== "object" || error === null) return { why: "its error is not an object" };
+  const { kind, name, message } = error as { readonly [K in keyof ReplyError]?: unknown };
+  if (typeof kind !== "string" || typeof name !== "string" || typeof message !== "string") {
+    return { why: "its error does not say in text what it is" };
+  }
   return {
     s: 502,
     h: [],
     t: durationOf(t),
-    e: { kind: kind ?? "failed", name: String(error.name), message: String(error.message) },
+    e: {
+      kind: ERROR_KINDS.find((known) => known === kind) ?? "failed",
+      name: name.slice(0, ERROR_NAME_CHARS_MAX),
+      message: message.slice(0, ERROR_MESSAGE_CHARS_MAX),
+    },
   };
 }
 
 function durationOf(value: unknown): number {
-  return typeof value === "number" && value > 0 ? value : 0;
+  return typeof value === "number" && Number.isFinite(value) && value > 0 ? value : 0;
 }
