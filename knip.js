@@ -6,7 +6,7 @@ const typesPass = process.env.KNIP_PASS === "types";
 const tests = "{src,test,tests}/**/*.test.ts";
 const project = ["{src,test}/**/*.{ts,mjs}"];
 
-/** Files that are started by path, as programs or worker threads; `test/` holds programs that tests start. */
+/** Files that are started by path: programs, worker threads, and in `test/` what tests start. */
 const programs = ["src/main.ts", "src/*worker*.ts", "test/**/*.{ts,mjs}"];
 
 export default {

@@ -37,6 +37,7 @@ async function main(): Promise<void> {
   const runtime = createRuntime(
     surroundings,
     createLoader({
+      clock,
       runtimePath,
       env: process.env,
       changeDirectory: (directory) => process.chdir(directory),

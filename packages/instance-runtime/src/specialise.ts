@@ -1,5 +1,5 @@
 /** Turns the process into an instance of one revision: environment, working directory, code. */
-import { performance } from "node:perf_hooks";
+import type { Clock } from "@skerry/base";
 import type { SpecialiseHead } from "@skerry/contracts";
 import { findHandler } from "./handler.ts";
 import { compileCode, readManifest } from "./load-code.ts";
@@ -7,23 +7,24 @@ import type { LoadCode } from "./runtime.ts";
 import { mapStackTraces } from "./stack-traces.ts";
 
 export interface LoadDeps {
+  readonly clock: Clock;
   readonly runtimePath: string;
   readonly env: NodeJS.ProcessEnv;
   readonly changeDirectory: (directory: string) => void;
 }
 
 /** The loader that a bootstrap gives to the runtime. */
-export function createLoader({ runtimePath, env, changeDirectory }: LoadDeps): LoadCode {
+export function createLoader({ clock, runtimePath, env, changeDirectory }: LoadDeps): LoadCode {
   return async (head) => {
-    const startMs = performance.now();
+    const startMs = clock.monotonicMs();
     fillEnv(env, head);
     const manifest = readManifest(head.codeDirectory);
     changeDirectory(head.codeDirectory);
     const code = compileCode(head.codeDirectory, manifest);
     mapStackTraces({ path: code.bundlePath, runtimePath });
-    const compiledMs = performance.now();
+    const compiledMs = clock.monotonicMs();
     const found = findHandler(await code.run(), head.handler);
-    const readyMs = performance.now();
+    const readyMs = clock.monotonicMs();
     if (found.kind === "missing") return { missing: found.message };
     return {
       handler: found,
