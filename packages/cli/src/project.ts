@@ -72,13 +72,7 @@ function readManifest(root: string): string | undefined {
 
 function fromManifest(root: string, text: string, choice: ProjectChoice): Project {
   const path = join(root, MANIFEST);
-  const document = parseDocument(text, { prettyErrors: true });
-  const [problem] = document.errors;
-  if (problem !== undefined) {
-    const why = problem.message.split("\n")[0] ?? problem.message;
-    throw fail("PROJECT_UNREADABLE", { path, why: why.replace(/:$/, "") }, problem);
-  }
-  const written = document.toJS({ maxAliasCount: 100 }) as unknown;
+  const written = parseYaml(text, path);
   const { app, functions } = parseInput(appManifest, written, MANIFEST);
   const { name } = choice;
   const names = Object.keys(functions);
@@ -93,6 +87,19 @@ function fromManifest(root: string, text: string, choice: ProjectChoice): Projec
       .filter(([key]) => name === undefined || key === name)
       .map(([key, { dir, ...config }]) => ({ name: key, folder: resolve(root, dir), config })),
   };
+}
+
+function parseYaml(text: string, path: string): unknown {
+  try {
+    const document = parseDocument(text);
+    const [problem] = document.errors;
+    if (problem !== undefined) throw problem;
+    return document.toJS({ maxAliasCount: 100 }) as unknown;
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    const why = (message.split("\n")[0] ?? message).replace(/:$/, "");
+    throw fail("PROJECT_UNREADABLE", { path, why }, error);
+  }
 }
 
 /** `My_Function.v2` → `my-function-v2`. */

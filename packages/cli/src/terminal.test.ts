@@ -1,0 +1,111 @@
+/** What is different when a person sits at a terminal. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { stripVTControlCharacters } from "node:util";
+import { startFakePlatform, type Answers } from "../test/fake-platform.ts";
+import { functionNamed, INSTANCE, logLine, PLATFORM } from "../test/resources.ts";
+import { runOnTerminal } from "../test/terminal.ts";
+import { widthOf } from "./text.ts";
+
+const ESCAPE = "\u001b";
+const page = (items: readonly unknown[]): object => ({ items, nextCursor: null });
+
+const ANSWERS: Answers = {
+  listInstances: () => page([INSTANCE]),
+  getPlatform: () => PLATFORM,
+  getFunction: () => functionNamed("cart"),
+  listFunctions: () => page([functionNamed("cart"), functionNamed("pay")]),
+  deleteFunction: () => undefined,
+  deleteApp: () => undefined,
+  deleteKey: () => undefined,
+};
+
+test("colours are for terminals that want them; JSON and NO_COLOR have none", async () => {
+  await using platform = await startFakePlatform(ANSWERS);
+  const { url } = platform;
+  const coloured = await runOnTerminal(["ps"], { url });
+  assert.ok(coloured.stdout.includes(ESCAPE));
+  for (const [args, env] of [
+    [["ps"], { NO_COLOR: "1" }],
+    [["ps"], { TERM: "dumb" }],
+    [["ps", "--json"], {}],
+  ] as const) {
+    const { stdout, stderr } = await runOnTerminal(args, { url, env });
+    assert.ok(!(stdout + stderr).includes(ESCAPE), JSON.stringify(env));
+  }
+});
+
+test("tables fit the terminal wherever they can", async () => {
+  await using platform = await startFakePlatform(ANSWERS);
+  for (const columns of [60, 80, 100, 200]) {
+    const { stdout } = await runOnTerminal(["ls", "shop"], { url: platform.url, columns });
+    for (const line of stdout.trimEnd().split("\n")) assert.ok(widthOf(line) <= columns, line);
+  }
+});
+
+test("removing asks, and goes on for yes alone", async () => {
+  for (const [answer, isRemoved] of [
+    ["y", true],
+    ["Yes", true],
+    ["", false],
+    ["n", false],
+    ["yesterday", false],
+  ] as const) {
+    for (const [args, operation] of [
+      [["rm", "shop/cart"], "deleteFunction"],
+      [["rm", "shop"], "deleteApp"],
+      [["keys", "rm", "key_1"], "deleteKey"],
+    ] as const) {
+      await using platform = await startFakePlatform(ANSWERS);
+      const { url } = platform;
+      const result = await runOnTerminal(args, { url, answers: [answer] });
+      assert.equal(result.questions.length, 1);
+      assert.match(result.questions[0] ?? "", /\? .*\[y\/N\] $/);
+      assert.equal(platform.asked.includes(operation), isRemoved, `${args.join(" ")}: ${answer}`);
+      assert.equal(result.exitCode, isRemoved ? 0 : 9);
+    }
+  }
+});
+
+test("an app is asked about with what is in it", async () => {
+  await using platform = await startFakePlatform(ANSWERS);
+  const { questions } = await runOnTerminal(["rm", "shop"], { url: platform.url });
+  assert.deepEqual(questions, ["Remove the app shop with 2 functions? [y/N] "]);
+});
+
+test("a log shows the time of day, and what a function wrote cannot steer the terminal", async () => {
+  const evil = "\u001b]0;title\u0007\u001b[2J\rmoved\u009b1mred\tkept\nsecond";
+  const answers: Answers = {
+    listLogs: ({ query }) => (query["cursor"] === undefined ? [logLine(1, evil)] : []),
+  };
+  await using platform = await startFakePlatform(answers);
+  const { stdout } = await runOnTerminal(["logs", "shop/cart"], { url: platform.url });
+  const plain = stripVTControlCharacters(stdout);
+  assert.equal(
+    plain,
+    "03:04:05.678 INFO  \\x1b]0;title\\x07\\x1b[2J\\x0dmoved\\x9b1mred\tkept\n" +
+      `${" ".repeat(19)}second\n`,
+  );
+});
+
+test("nothing to show is said beside the output, not in it", async () => {
+  const empty = (): object => page([]);
+  await using platform = await startFakePlatform({
+    ...{ listApps: empty, listInstances: empty, listInvocations: empty },
+  });
+  for (const args of [["ls"], ["ps"], ["invocations", "shop/cart"]]) {
+    const { stdout, stderr, exitCode } = await runOnTerminal(args, { url: platform.url });
+    assert.deepEqual([stdout, exitCode], ["", 0]);
+    assert.match(stderr, /\.\n$/);
+    const told = await runOnTerminal([...args, "--json"], { url: platform.url });
+    assert.deepEqual([JSON.parse(told.stdout), told.stderr], [{ items: [] }, ""]);
+  }
+});
+
+test("an interrupted command is quiet and exits with 130", async () => {
+  const stop = new AbortController();
+  await using platform = await startFakePlatform({}, () => stop.abort());
+  const args = ["invoke", "shop/cart"];
+  const result = await runOnTerminal(args, { url: platform.url, signal: stop.signal });
+  assert.deepEqual([result.exitCode, result.stdout, result.stderr], [130, "", ""]);
+});
