@@ -1,6 +1,7 @@
 /** Sources, plans and deployments. */
 import { delay } from "@skerry/base";
-import { deploymentMark, invalid, type DeploymentResource } from "@skerry/contracts";
+import { failCode } from "@skerry/code-store";
+import { deploymentMark, invalid, LIMITS, type DeploymentResource } from "@skerry/contracts";
 import { admitBody } from "@skerry/http";
 import { hasEnded, type SourceOwner, type WantedFunction } from "@skerry/functions";
 import { fail } from "../errors.ts";
@@ -26,6 +27,7 @@ export function deploymentHandlers(deps: ApiDeps): Pick<OperationHandlers, Handl
       return EMPTY;
     },
     putPackage: async ({ params: { app, digest }, req, stamp }) => {
+      assertArchiveFits(req.headers["content-length"]);
       admitBody(req);
       const { bytes, files } = await codeStore.putArchive(digest, req);
       const source = { digest, bytes, files };
@@ -119,4 +121,10 @@ function wantedOf(functions: readonly WantedFunction[]): readonly WantedFunction
   const twice = names.filter((name, i) => names.indexOf(name) !== i);
   if (twice.length > 0) throw invalid("body", [`functions: "${twice[0]}" is given twice`]);
   return functions;
+}
+
+/** What announces itself as too large is not read; what says nothing is cut off when it is. */
+function assertArchiveFits(contentLength: string | undefined): void {
+  const bytesMax = LIMITS.archiveBytesMax;
+  if (Number(contentLength ?? 0) > bytesMax) throw failCode("ARCHIVE_TOO_LARGE", { bytesMax });
 }
