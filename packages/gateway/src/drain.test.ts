@@ -89,6 +89,27 @@ test("with one instance allowed, the next gateway's request waits for the one th
   assert.equal(agent.instances.length, 1);
 });
 
+test("an instance that comes when all others have gone over goes over as well", async () => {
+  const fn = world.fn({ config: { rest: "run" } });
+  const busy = world.fn({ name: "busy" });
+  agent.handle = (call) => {
+    if (call.head.u !== "/held") call.answer("true");
+  };
+  await startBoth();
+  await world.call(fn);
+  const held = world.call(busy, { path: "/held" });
+  await until(() => agent.instances[1]?.calls.length === 1);
+  const drained = world.gateway.drain({ deadlineMs: 8_000 });
+  await until(() => next.gateway.stats().instances === 1);
+  const head = { functionId: fn.id, revisionId: fn.latest.id, reason: "provisioned" } as const;
+  await agent.grantStart(head);
+  await until(() => next.gateway.stats().instances === 2);
+  agent.instances[1]?.calls[0]?.answer("finished");
+  assert.equal((await held).body, "finished");
+  await drained;
+  assert.equal(next.gateway.stats().instances, 3);
+});
+
 test("a connection that was kept open is answered while draining, and then closed", async () => {
   const fn = world.fn();
   await startBoth();

@@ -1,14 +1,35 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
+import type { Clock } from "@skerry/base";
 import type { InstanceExit } from "@skerry/contracts";
 import { openRaw } from "@skerry/testkit";
-import { until, World, type AgentDouble, type Answered } from "./test-world.ts";
+import { clock, until, World, type AgentDouble, type Answered } from "./test-world.ts";
 
 let world: World;
 beforeEach(() => {
   world = new World();
 });
 afterEach(async () => await world.close());
+
+test("a fault while a request is dispatched costs that request only", async () => {
+  const timeoutMs = 4_321;
+  const fn = world.fn({ config: { timeoutMs } });
+  await world.agent();
+  let faults = 1;
+  const faulty: Clock = {
+    monotonicMs: () => clock.monotonicMs(),
+    wallMs: () => clock.wallMs(),
+    schedule(delayMs, run, options) {
+      if (delayMs === timeoutMs && faults-- > 0) throw new TypeError("a fault of the test's");
+      return clock.schedule(delayMs, run, options);
+    },
+  };
+  await world.start({}, { clock: faulty });
+  const first = await world.call(fn);
+  assert.equal(first.status, 500);
+  assert.equal((await world.call(fn)).status, 200);
+  assert.ok(faults <= 0);
+});
 
 /** The answer is this error, and the one record agrees. */
 function assertFailed(answered: Answered, expected: Record<string, unknown>): void {

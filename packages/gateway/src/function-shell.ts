@@ -4,12 +4,12 @@
  * it never gives away a slot of the dead.
  */
 import {
+  PlatformError,
   unreachable,
   type Cancel,
   type Clock,
   type InstanceId,
   type Log,
-  type PlatformError,
   type RevisionId,
 } from "@skerry/base";
 import {
@@ -50,6 +50,8 @@ export interface ShellDeps {
   readonly agents: AgentLinks;
   readonly turn: MeterTurn;
   readonly handOver: HandOver;
+  /** A removed function's last request and instance are gone; may be told more than once. */
+  readonly onRemovedEmpty: (id: FunctionEntry["id"]) => void;
 }
 
 type Effect = RouteEffect<Invocation>;
@@ -82,6 +84,8 @@ export class FunctionShell implements InvocationOwner {
   /** Timed out, but its slot is not free before its instance has shown a sign of life. */
   #probed: Invocation | undefined;
   #draining = false;
+  #handOverArmed = false;
+  #removed = false;
 
   constructor(deps: ShellDeps, entry: FunctionEntry) {
     this.#deps = deps;
@@ -116,9 +120,10 @@ export class FunctionShell implements InvocationOwner {
   }
 
   update(entry: FunctionEntry): void {
-    if (entry === this.#entry) return;
-    const changed = entry.latest.id !== this.#entry.latest.id;
+    if (entry === this.#entry && !this.#removed) return;
+    const changed = entry.latest.id !== this.#entry.latest.id || this.#removed;
     this.#entry = entry;
+    this.#removed = false;
     if (!changed) return;
     this.#ids = idsOf(entry);
     this.#timeouts = this.#createTimeouts(entry);
@@ -126,6 +131,7 @@ export class FunctionShell implements InvocationOwner {
   }
 
   remove(): void {
+    this.#removed = true;
     this.#tell({ kind: "functionRemoved" });
   }
 
@@ -147,6 +153,7 @@ export class FunctionShell implements InvocationOwner {
     this.#instances.set(instanceId, instance);
     if (origin === "gateway") this.#deps.agents.note(instance, { op: "owned", instanceId });
     this.#tell({ kind: "instanceReady", instanceId, revisionId, solicited });
+    if (this.#draining) this.#armHandOver();
   }
 
   exited(instanceId: InstanceId, exit: InstanceExit): void {
@@ -208,11 +215,31 @@ export class FunctionShell implements InvocationOwner {
     this.#events.push(event);
     if (this.#deciding) return;
     this.#deciding = true;
-    for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
-      for (const effect of decideRoute(this.#state, next, this.now())) this.#perform(effect);
+    try {
+      for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
+        for (const effect of decideRoute(this.#state, next, this.now())) this.#carryOut(effect);
+      }
+    } finally {
+      this.#deciding = false;
+      if (this.#state.dueMs < this.#tickMs) this.#armTick();
     }
-    this.#deciding = false;
-    if (this.#state.dueMs < this.#tickMs) this.#armTick();
+    if (this.#removed) this.#tellWhenEmpty();
+  }
+
+  #tellWhenEmpty(): void {
+    if (this.#removed && this.isEmpty) this.#deps.onRemovedEmpty(this.#entry.id);
+  }
+
+  /** A fault costs the request it is about, and none of the effects that follow. */
+  #carryOut(effect: Effect): void {
+    try {
+      this.#perform(effect);
+    } catch (error) {
+      this.#deps.log.error("a decision of the router could not be carried out", {
+        ...{ functionId: this.#entry.id, effect: effect.kind, error },
+      });
+      if ("request" in effect) effect.request.refuse("unavailable", PlatformError.from(error));
+    }
   }
 
   #armTick(): void {
@@ -396,19 +423,26 @@ export class FunctionShell implements InvocationOwner {
         ? { kind: "exited", exit }
         : { kind: "cut", why: CUT_BECAUSE[stopReason] },
     );
+    this.#tellWhenEmpty();
   }
 
   #handOverIdle(): void {
-    const { clock } = this.#deps;
     const idleSinceMs = this.now() - HAND_OVER_IDLE_MS;
     for (const { id, live, idleSinceMs: sinceMs } of [...this.#state.instances.values()]) {
       const instance = this.#instances.get(id);
       if (live > 0 || sinceMs > idleSinceMs || instance === undefined) continue;
       if (instance.link.streams === 0) void this.#handOver(instance);
     }
-    if (this.isEmpty) return;
-    clock.schedule(HAND_OVER_IDLE_MS, () => {
-      if (this.#draining) this.#handOverIdle();
+    if (!this.isEmpty) this.#armHandOver();
+  }
+
+  /** Looks again for idle instances; also for those that arrive when all others have gone. */
+  #armHandOver(): void {
+    if (this.#handOverArmed) return;
+    this.#handOverArmed = true;
+    this.#deps.clock.schedule(HAND_OVER_IDLE_MS, () => {
+      this.#handOverArmed = false;
+      this.#handOverIdle();
     });
   }
 
@@ -426,6 +460,7 @@ export class FunctionShell implements InvocationOwner {
       this.#deps.log.debug("an instance was not handed over", { instanceId, error: String(error) });
     } finally {
       cancel();
+      this.#tellWhenEmpty();
     }
   }
 }

@@ -19,6 +19,8 @@ export interface GatewayStats {
   readonly port: number | undefined;
   readonly connections: number;
   readonly functions: number;
+  /** Functions that something is kept for; those removed stay until their last request ended. */
+  readonly shells: number;
   readonly instances: number;
   readonly starting: number;
   readonly waiting: number;
@@ -81,6 +83,7 @@ class RunningGateway implements Gateway {
     this.#shellDeps = {
       ...{ clock, log, agents: this.#agents, turn: this.#turn },
       handOver: deps.handOver,
+      onRemovedEmpty: (id) => void this.#shells.delete(id),
     };
     this.#follower = new ConfigFollower(
       { clock, random, log },
@@ -185,6 +188,7 @@ class RunningGateway implements Gateway {
       port: this.#http?.port,
       connections: this.#http?.connections ?? 0,
       functions: this.#byName.size,
+      shells: this.#shells.size,
       agents: this.#agents.connected,
       configSeq: this.#follower.fold.seq,
       controlConnected: this.#follower.connected,
@@ -217,7 +221,6 @@ class RunningGateway implements Gateway {
     for (const [id, shell] of this.#shells) {
       if (fold.functionById(id) !== undefined) continue;
       shell.remove();
-      if (shell.isEmpty) this.#shells.delete(id);
     }
   }
 

@@ -220,6 +220,7 @@ test("a removed function is not found, its waiting requests are refused and its 
   only(agent).calls[0]?.answer("still");
   assert.equal((await live).body, "still");
   await until(() => agent.notesOf(only(agent), "stop").length === 1);
+  await until(() => world.gateway.stats().shells === 0);
   await control.close();
 });
 
