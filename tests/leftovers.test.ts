@@ -1,0 +1,106 @@
+/**
+ * Instances die in every way that there is, two hundred times, through the whole platform. Afterwards the next request is
+ * served and nothing of the dead is left: no process, control group, directory or descriptor. SKERRY_TEST_DEATHS makes
+ * longer runs.
+ */
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { callHttp, findLeftovers, startPlatform, until, type Platform } from "@skerry/testkit";
+import { FAULTY } from "./sources.ts";
+
+const DEATHS = Number(process.env["SKERRY_TEST_DEATHS"] ?? 200);
+const TIMEOUT = { timeout: 60_000 + DEATHS * 3_000 };
+const AT_ONCE = 4;
+/** Descriptors of agent and gateway may differ by what is under way at the moment of looking. */
+const DESCRIPTORS_SLACK = 12;
+
+interface Death {
+  readonly fault: string;
+  /** What the caller may be told; what a fork bomb hits first is chance. */
+  readonly reason: RegExp;
+  /** Ended by the timeout, which is short then. */
+  readonly late?: true;
+}
+
+const WAYS: readonly Death[] = [
+  { fault: "memory", reason: /OUT_OF_MEMORY/ },
+  { fault: "fork", reason: /OUT_OF_MEMORY|TIMEOUT|CRASHED|FAILED/, late: true },
+  { fault: "exit", reason: /CRASHED/ },
+  { fault: "spin", reason: /TIMEOUT/, late: true },
+  { fault: "heap", reason: /OUT_OF_MEMORY/ },
+  { fault: "hang", reason: /TIMEOUT/, late: true },
+  { fault: "kill", reason: /CRASHED/ },
+  { fault: "output", reason: /OUT_OF_MEMORY|TIMEOUT|CRASHED/, late: true },
+  { fault: "abort", reason: /CRASHED/ },
+];
+
+describe("what instances leave behind", TIMEOUT, () => {
+  let platform: Platform;
+  before(async () => {
+    platform = await startPlatform();
+    const config = { auth: "none", memoryMb: 64, maxInstances: 2 * AT_ONCE } as const;
+    const [files, app] = [FAULTY, "deadly"];
+    await platform.deploy({ app, files, fn: "faulty", config: { ...config, timeoutMs: 20_000 } });
+    await platform.deploy({ app, files, fn: "late", config: { ...config, timeoutMs: 400 } });
+  }, TIMEOUT);
+  after(() => platform.stop(), TIMEOUT);
+
+  const call = (fn: string, fault: string): ReturnType<typeof callHttp> =>
+    callHttp({ port: platform.gatewayPort, path: `/-/deadly/${fn}/?do=${fault}` });
+  const die = async ({ fault, reason, late }: Death): Promise<void> => {
+    const { headers, text } = await call(late === true ? "late" : "faulty", fault);
+    assert.match(String(headers["x-skerry-error"]), reason, `${fault}: ${text}`);
+  };
+  const descriptors = (role: "agent" | "gateway"): number =>
+    readdirSync(`/proc/${platform.pids(role)[0]}/fd`).length;
+
+  it("every death is told by its reason, and nothing of the dead is left", TIMEOUT, async () => {
+    assert.equal((await call("faulty", "nothing")).status, 200);
+    const first = { agent: descriptors("agent"), gateway: descriptors("gateway") };
+    const deaths = Array.from({ length: DEATHS }, (_, index) => WAYS[index % WAYS.length] as Death);
+    while (deaths.length > 0) await Promise.all(deaths.splice(0, AT_ONCE).map((one) => die(one)));
+    assert.equal((await call("faulty", "nothing")).status, 200, "the next request is served");
+
+    const live = await untilOnlyListedAreLeft(platform);
+    assert.ok(live.length > 0, "control: what lives is seen");
+    for (const role of ["agent", "gateway"] as const) {
+      const grown = descriptors(role) - first[role];
+      assert.ok(grown <= DESCRIPTORS_SLACK, `${role} holds ${grown} descriptors more`);
+    }
+  });
+});
+
+/**
+ * Waits until every sandbox that the machine shows is one that the platform lists or keeps as a blank, and resolves with
+ * their ids. A blank is one whose directory holds no artefact yet.
+ */
+async function untilOnlyListedAreLeft(platform: Platform): Promise<readonly string[]> {
+  const instances = join(platform.home, "instances");
+  const look = async (): Promise<{
+    readonly strays: readonly string[];
+    readonly all: readonly string[];
+  }> => {
+    const { items } = await platform.client.listInstances();
+    const listed = new Set(items.map(({ id }) => id));
+    const isBlank = (id: string): boolean => {
+      try {
+        return readdirSync(join(instances, id, "code")).length === 0;
+      } catch {
+        return false;
+      }
+    };
+    const groups = findLeftovers(platform.home).groups.flatMap(
+      (group) => /inst_\w+$/.exec(group) ?? [],
+    );
+    const all = [...new Set([...groups, ...readdirSync(instances)])];
+    return { strays: all.filter((id) => !listed.has(id) && !isBlank(id)), all };
+  };
+  await until("only the living are left", async () => (await look()).strays.length === 0).catch(
+    () => undefined,
+  );
+  const { strays, all } = await look();
+  assert.deepEqual(strays, []);
+  return all;
+}
