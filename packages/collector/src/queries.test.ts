@@ -113,6 +113,10 @@ test("paging by cursor while more comes in gives each line once, in one order", 
     while ((await readOn(reader)) > 0);
     assert.deepEqual(textsOf(reader.lines), textsOf(whole), `limit ${reader.limit}`);
   }
+  for (const limit of [1, 2, 7, 50, 100_000]) {
+    const last = await queries.list({ functionId: world.functionId, limit, tail: true });
+    assert.deepEqual(textsOf(last), textsOf(whole.slice(-limit)), `the last ${limit}`);
+  }
   const cursors = whole.map(({ cursor }) => Number(cursor));
   assert.equal(new Set(cursors).size, cursors.length);
   assert.deepEqual(

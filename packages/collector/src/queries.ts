@@ -27,18 +27,22 @@ export class TelemetryQueries {
     for (const wake of this.#waiters) wake();
   }
 
-  /** Log lines, oldest first, with START, END and REPORT rendered in between. */
-  async list(args: LogRequest & { readonly limit: number }): Promise<readonly LogLineResource[]> {
+  /**
+   * Log lines, oldest first, with START, END and REPORT rendered in between: the first `limit`
+   * behind `after`, or the last with `tail`.
+   */
+  async list(
+    args: LogRequest & { readonly limit: number; readonly tail?: boolean },
+  ): Promise<readonly LogLineResource[]> {
     const after = seqOf(args.after);
-    const { functionId, requestId, limit } = args;
-    const selection = { functionId, requestId, after, limit };
+    const { functionId, requestId, limit, tail = false } = args;
+    const selection = { functionId, requestId, after, limit, tail };
     const { lines, records } = await this.#store.call(storeModule, "readLog", selection);
-    return [
+    const found = [
       ...lines.map((row) => fromRow(row)),
       ...records.flatMap((record) => fromRecord(record, after)),
-    ]
-      .toSorted((a, b) => Number(a.cursor) - Number(b.cursor))
-      .slice(0, limit);
+    ].toSorted((a, b) => Number(a.cursor) - Number(b.cursor));
+    return tail ? found.slice(-limit) : found.slice(0, limit);
   }
 
   /** What is there and then every new line until the signal aborts. */

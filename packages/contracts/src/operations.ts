@@ -50,6 +50,7 @@ const pageQuery = z.strictObject(page);
 export const logsQuery = z.strictObject({
   ...page,
   request: z.string().optional().describe("Only lines of this request id."),
+  tail: z.stringbool().default(false).describe("The last lines, not the first; not with follow."),
   follow: z.stringbool().default(false).describe("Keep the answer open and stream new lines."),
 });
 export const invocationsQuery = z.strictObject(page);

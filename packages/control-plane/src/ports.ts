@@ -15,8 +15,10 @@ export interface LogSelection {
 
 /** Reads function logs. A cursor that was never given out is `INPUT_INVALID`. */
 export interface LogQueries {
-  /** Oldest first, at most `limit`. */
-  list(args: LogSelection & { readonly limit: number }): Promise<readonly LogLineResource[]>;
+  /** Oldest first: the first `limit` of them, or the last with `tail`. */
+  list(
+    args: LogSelection & { readonly limit: number; readonly tail: boolean },
+  ): Promise<readonly LogLineResource[]>;
   /**
    * What is there already and then every new line, until `signal` aborts; it then ends without an
    * error.

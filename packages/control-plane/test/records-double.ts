@@ -9,8 +9,12 @@ export class LogsDouble implements LogQueries {
   readonly ended: LogSelection[] = [];
   readonly #listeners = new Set<() => void>();
 
-  list(args: LogSelection & { readonly limit: number }): Promise<readonly LogLineResource[]> {
-    return Promise.resolve(this.#select(args).slice(0, args.limit));
+  list(
+    args: LogSelection & { readonly limit: number; readonly tail: boolean },
+  ): Promise<readonly LogLineResource[]> {
+    const { limit, tail } = args;
+    const selected = this.#select(args);
+    return Promise.resolve(tail ? selected.slice(-limit) : selected.slice(0, limit));
   }
 
   async *follow(

@@ -125,7 +125,9 @@ export function* selectRecords(tx: Tx, selection: RecordSelection): TxStep<reado
 /**
  * Records of a function that have a line after a place in its log: those of the next `limit` STARTs
  * and those of the next `limit` ENDs, hence every line among the next `limit` lines. A record that
- * started early and ended late is in the first part only, a page or more before its END.
+ * started early and ended late is in the first part only, a page or more before its END. With
+ * `tail` those of the last `limit` ENDs, hence every line among the last `limit` lines: a START
+ * that comes behind as many ENDs has its own END behind them too.
  */
 export function* selectRecordsAfter(
   tx: Tx,
@@ -134,12 +136,19 @@ export function* selectRecordsAfter(
     readonly requestId?: string | undefined;
     readonly after: number;
     readonly limit: number;
+    readonly tail: boolean;
   },
 ): TxStep<readonly RecordRow[]> {
-  const { functionId, requestId, after, limit } = selection;
+  const { functionId, requestId, after, limit, tail } = selection;
   if (requestId !== undefined) {
     const row = yield* selectRecord(tx, requestId);
     return row?.function_id === functionId && row.seq + 1 > after ? [row] : [];
+  }
+  if (tail) {
+    return yield* tx.all<RecordRow>(
+      "SELECT * FROM invocation_records WHERE function_id = ? AND seq >= ? ORDER BY seq DESC LIMIT ?",
+      [functionId, after, limit],
+    );
   }
   const started = yield* tx.all<RecordRow>(
     "SELECT * FROM invocation_records WHERE function_id = ? AND start_seq > ? ORDER BY start_seq LIMIT ?",

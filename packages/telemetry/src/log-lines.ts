@@ -59,19 +59,23 @@ export interface LogSelection {
   /** Only what has a larger number. */
   readonly after: number;
   readonly limit: number;
+  /** The last ones instead of the first. */
+  readonly tail: boolean;
 }
 
-/** Lines of a function in order of arrival. */
+/** Lines of a function in order of arrival; with `tail` the other way round. */
 export function* selectLogLines(tx: Tx, selection: LogSelection): TxStep<readonly LogLineRow[]> {
   const { functionId, requestId, after, limit } = selection;
+  const order = selection.tail ? "seq DESC" : "seq";
   if (requestId !== undefined) {
     return yield* tx.all<LogLineRow>(
-      "SELECT * FROM log_lines WHERE request_id = ? AND function_id = ? AND seq > ? ORDER BY seq LIMIT ?",
+      `SELECT * FROM log_lines WHERE request_id = ? AND function_id = ? AND seq > ?
+       ORDER BY ${order} LIMIT ?`,
       [requestId, functionId, after, limit],
     );
   }
   return yield* tx.all<LogLineRow>(
-    "SELECT * FROM log_lines WHERE function_id = ? AND seq > ? ORDER BY seq LIMIT ?",
+    `SELECT * FROM log_lines WHERE function_id = ? AND seq > ? ORDER BY ${order} LIMIT ?`,
     [functionId, after, limit],
   );
 }

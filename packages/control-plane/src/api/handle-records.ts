@@ -22,7 +22,8 @@ export function recordHandlers(deps: ApiDeps): Pick<OperationHandlers, HandledRe
       const { query, signal, isHead } = call;
       if (isHead) return { kind: "lines", lines: linesOf([]) };
       if (query.follow) return { kind: "lines", lines: logs.follow({ ...selection, signal }) };
-      const lines = await logs.list({ ...selection, limit: query.limit });
+      const { limit, tail } = query;
+      const lines = await logs.list({ ...selection, limit, tail });
       return { kind: "lines", lines: linesOf(lines) };
     },
     listInvocations: async (call) => {
@@ -88,7 +89,10 @@ async function functionIdOf(deps: ApiDeps, call: FunctionCall): Promise<Function
 }
 
 async function logSelection(deps: ApiDeps, call: OperationCall<"listLogs">): Promise<LogSelection> {
-  const { request, cursor } = call.query;
+  const { request, cursor, tail, follow } = call.query;
+  if (tail && follow) {
+    throw invalid("query", ["tail: a log is followed from a cursor, not from its end"]);
+  }
   if (request !== undefined && !isRequestId(request)) {
     throw invalid("query", ["request: this is not the id of a request"]);
   }

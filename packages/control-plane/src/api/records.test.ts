@@ -58,6 +58,13 @@ test("log lines are answered as JSON lines, from a cursor, of one request", asyn
     linesOf(rest.body).map(({ text }) => text),
     ["two"],
   );
+  const last = await harness.send("GET", `${LOGS}?tail=true&limit=2`);
+  assert.deepEqual(
+    linesOf(last.body).map(({ text }) => text),
+    ["two", "three"],
+  );
+  const both = await harness.send<Problem>("GET", `${LOGS}?tail=true&follow=true`);
+  assert.equal(both.body.error.reason, "INPUT_INVALID");
   const own = await harness.send("GET", `${LOGS}?request=${REQUEST}`);
   assert.equal(linesOf(own.body).length, 1);
   const none = await harness.send<Problem>("GET", `${LOGS}?request=nonsense`);
