@@ -26,7 +26,7 @@ const ANSWERS: Answers = {
   listFunctions: ({ params }) => page([functionNamed("cart", params["app"])]),
   getFunction: ({ params }) => functionNamed(params["fn"] ?? "", params["app"]),
   listInstances: () => page([INSTANCE, { ...INSTANCE, id: "inst_2", function: "other" }]),
-  listLogs: ({ query }) => (query["cursor"] === undefined ? [logLine(1), logLine(2)] : []),
+  listLogs: ({ query }) => [logLine(1), logLine(2)].slice(-Number(query["limit"])),
   listInvocations: () => page([INVOCATION]),
   getInvocation: () => INVOCATION,
   deleteFunction: () => undefined,
@@ -201,7 +201,7 @@ test("a wrong word, flag or value exits with 2 and names the nearest known one",
     [["ls", "--follow"], /`skerry ls` has no flag --follow/],
     [["logs", "a/b", "--limit"], /--limit needs a value: --limit N/],
     [["logs", "a/b", "--limit", "--json"], /--limit needs a value/],
-    [["logs", "a/b", "--limit", "many"], /whole number from 0 to 10000/],
+    [["logs", "a/b", "--limit", "many"], /whole number from 0 to 1000/],
     [["logs", "a/b", "--follow=yes"], /--follow takes no value/],
     [["logs"], /needs APP\/FN[^]*skerry logs APP\/FN/],
     [["logs", "a/b", "c"], /does not know what to do with `c`/],
@@ -339,19 +339,29 @@ test("a reader that has seen enough, as `head`, ends the command without an erro
   assert.equal(told, "");
 });
 
-test("a log longer than a page is shown by its last lines", async () => {
+test("a long log is shown by its last lines, one invocation whole", async () => {
   const all = Array.from({ length: 2_300 }, (_, i) => logLine(i + 1));
   const listLogs = ({ query }: Asked): object[] => {
-    const after = Number(query["cursor"] ?? 0);
-    return all.slice(after, after + Number(query["limit"]));
+    const { limit, tail, cursor = "0" } = query as Record<string, unknown>;
+    const rest = all.slice(Number(cursor));
+    return tail === true ? rest.slice(-Number(limit)) : rest.slice(0, Number(limit));
   };
   await using platform = await startFakePlatform({ listLogs });
-  const { stdout } = await runCli(["logs", "shop/cart", "-n", "3", "--json"], platform);
-  const { items } = JSON.parse(stdout) as { items: { text: string }[] };
+  const { url } = platform;
+  const linesOf = async (...args: readonly string[]): Promise<readonly string[]> => {
+    const { stdout } = await runOnTerminal(["logs", "shop/cart", "--json", ...args], { url });
+    return (JSON.parse(stdout) as { items: { text: string }[] }).items.map(({ text }) => text);
+  };
+  assert.deepEqual(await linesOf("-n", "2"), ["line 2299", "line 2300"]);
+  assert.equal((await linesOf()).length, 100);
+  assert.deepEqual(await linesOf("-n", "0"), []);
+  assert.equal(platform.asked.length, 3, "one request each");
+  const whole = await linesOf("--request", "request-1");
   assert.deepEqual(
-    items.map(({ text }) => text),
-    ["line 2298", "line 2299", "line 2300"],
+    whole,
+    all.map(({ text }) => text),
   );
+  assert.deepEqual(await linesOf("--request", "request-1", "-n", "1"), ["line 2300"]);
 });
 
 test("without a terminal nothing is removed unless --yes is given", async () => {

@@ -1,4 +1,3 @@
-import { nearestWord } from "@skerry/base";
 import { appName, parseFunctionPath, parseInput } from "@skerry/contracts";
 import type { Argument } from "./command.ts";
 import { fail } from "./errors.ts";
@@ -8,8 +7,13 @@ export const FUNCTION_ARGUMENT: Argument = {
   description: "The function, as `skerry ls` shows it.",
 };
 
+export interface FunctionPath {
+  readonly app: string;
+  readonly fn: string;
+}
+
 /** Reads `APP/FN`. Throws ARGUMENT_INVALID. */
-export function readFunctionPath(text: string | undefined): { app: string; fn: string } {
+export function readFunctionPath(text: string | undefined): FunctionPath {
   const value = text ?? "";
   const path = parseFunctionPath(value);
   if (path !== undefined) return path;
@@ -26,10 +30,4 @@ export function readAppOrFunction(text: string | undefined): { app: string; fn?:
   const value = text ?? "";
   if (value.includes("/")) return readFunctionPath(value);
   return { app: parseInput(appName, value, "app") };
-}
-
-/** The nearest of some names as the end of a sentence; empty when none is near. */
-export function didYouMean(word: string, names: Iterable<string>): string {
-  const near = nearestWord(word, names);
-  return near === undefined ? "" : `Did you mean \`${near}\`? `;
 }

@@ -3,7 +3,7 @@ import { everyItem } from "@skerry/sdk";
 import { collect } from "../collect.ts";
 import type { Command, CommandCall } from "../command.ts";
 import { fieldLines } from "../fields.ts";
-import { FUNCTION_ARGUMENT, readFunctionPath } from "../function-path.ts";
+import { FUNCTION_ARGUMENT, readFunctionPath, type FunctionPath } from "../function-path.ts";
 import type { Style } from "../style.ts";
 import type { Column } from "../table.ts";
 import { ageText, bytesText, durationText } from "../text.ts";
@@ -50,7 +50,7 @@ export const invocations: Command = {
 
 async function latest(
   { client, count }: CommandCall,
-  path: { readonly app: string; readonly fn: string },
+  path: FunctionPath,
 ): Promise<readonly InvocationResource[]> {
   const wanted = count("limit", { min: 1, max: LIMIT_MAX, otherwise: LIMIT_DEFAULT });
   const limit = Math.min(wanted, PAGE_MAX);

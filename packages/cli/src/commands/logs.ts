@@ -2,12 +2,11 @@ import type { LogLineResource } from "@skerry/contracts";
 import { followLogs, type Client } from "@skerry/sdk";
 import type { Command, CommandCall } from "../command.ts";
 import { collect } from "../collect.ts";
-import { FUNCTION_ARGUMENT, readFunctionPath } from "../function-path.ts";
+import { FUNCTION_ARGUMENT, readFunctionPath, type FunctionPath } from "../function-path.ts";
 import { logLineText } from "../log-line.ts";
 
 const LIMIT_DEFAULT = 100;
-const LIMIT_MAX = 10_000;
-const PAGE = 1_000;
+const LIMIT_MAX = 1_000;
 
 export const logs: Command = {
   name: "logs",
@@ -20,7 +19,7 @@ export const logs: Command = {
       name: "limit",
       short: "n",
       value: "N",
-      description: `The last N lines. Default ${LIMIT_DEFAULT}, at most ${LIMIT_MAX}.`,
+      description: `The last N lines, at most ${LIMIT_MAX}. Default ${LIMIT_DEFAULT}, with --request all.`,
     },
   ],
   about: ["With --json it is { items }; with --follow too, one JSON object a line, as it comes."],
@@ -33,9 +32,11 @@ export const logs: Command = {
     const { args, flag, isOn, count, host } = call;
     const path = readFunctionPath(args[0]);
     const request = flag("request");
+    const whole = request !== undefined && flag("limit") === undefined;
     const limit = count("limit", { min: 0, max: LIMIT_MAX, otherwise: LIMIT_DEFAULT });
     const selection = { ...path, request };
-    const { lines, cursor } = await lastLines(call.client(), { ...selection, limit });
+    const wanted = { ...selection, limit: whole ? undefined : limit };
+    const { lines, cursor } = await readLog(call.client(), wanted);
     if (call.screen.json && !isOn("follow")) call.screen.printJson({ items: lines });
     else for (const line of lines) show(call, line);
     if (!isOn("follow")) return 0;
@@ -57,21 +58,33 @@ interface Wanted {
   readonly app: string;
   readonly fn: string;
   readonly request: string | undefined;
-  readonly limit: number;
+  /** Undefined for everything. */
+  readonly limit: number | undefined;
 }
 
-/** The API gives the oldest first, so the last lines are found by walking to the end. */
-async function lastLines(
+interface Found {
+  readonly lines: readonly LogLineResource[];
+  /** Where a follow goes on. */
+  readonly cursor: string | undefined;
+}
+
+async function readLog(client: Client, { app, fn, request, limit }: Wanted): Promise<Found> {
+  const params = { app, fn };
+  if (limit === undefined) return await readWhole(client, { params, request });
+  const query = { request, tail: "true", limit: Math.max(1, limit) };
+  const last = await collect(client.listLogs({ params, query }));
+  return { lines: limit === 0 ? [] : last, cursor: last.at(-1)?.cursor };
+}
+
+async function readWhole(
   client: Client,
-  { app, fn, request, limit }: Wanted,
-): Promise<{ readonly lines: readonly LogLineResource[]; readonly cursor: string | undefined }> {
-  let lines: LogLineResource[] = [];
-  let cursor: string | undefined;
+  { params, request }: { readonly params: FunctionPath; readonly request: string | undefined },
+): Promise<Found> {
+  const lines: LogLineResource[] = [];
   for (;;) {
-    const query = { limit: PAGE, request, cursor };
-    const page = await collect(client.listLogs({ params: { app, fn }, query }));
-    lines = limit === 0 ? [] : [...lines, ...page].slice(-limit);
-    cursor = page.at(-1)?.cursor ?? cursor;
-    if (page.length < PAGE) return { lines, cursor };
+    const query = { limit: LIMIT_MAX, request, cursor: lines.at(-1)?.cursor };
+    const page = await collect(client.listLogs({ params, query }));
+    lines.push(...page);
+    if (page.length < LIMIT_MAX) return { lines, cursor: lines.at(-1)?.cursor };
   }
 }
