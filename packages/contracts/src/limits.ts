@@ -11,6 +11,8 @@ export const LIMITS = {
   functionsPerAppMax: 200,
   /** Requests that wait for a slot of one function in one gateway. */
   queueLengthMax: 2_000,
+  /** Request bodies that one gateway reads or keeps for requests that wait, all together. */
+  waitingBodyBytesMax: 256 << 20,
   /** One log line of a function; the rest is cut off and marked. */
   logLineBytesMax: 16 << 10,
   /** Log bytes one instance may write per second before lines are dropped and counted. */

@@ -11,6 +11,36 @@ beforeEach(() => {
 });
 afterEach(async () => await world.close());
 
+test("bodies that wait have one bound, and give back what they had of it", async () => {
+  const fn = world.fn({ config: { maxInstances: 1 } });
+  const other = world.fn({ name: "other" });
+  const agent = await world.agent();
+  agent.handle = (call) => {
+    if (call.head.u === "/") call.answer("true");
+  };
+  const held = { path: "/held", body: "x".repeat(60_000) };
+  await world.start({ waitingBodyBytesMax: 100_000 });
+  const live = world.call(fn, held);
+  await until(() => agent.instances[0]?.calls.length === 1);
+  const waiting = world.call(fn, held);
+  await until(() => world.gateway.stats().waiting === 1);
+  using slow = await openRaw(world.port);
+  const lines = "HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+  slow.write(`POST /-/${fn.app}/${fn.name}/ ${lines}c350\r\n${"x".repeat(50_000)}\r\n`);
+  assert.match(await slow.receive(/as many request bodies as it may/), /^HTTP\/1\.1 429 /);
+  const refused = await world.call(other, { body: held.body });
+  assertFailed(refused, { reason: "FUNCTION_THROTTLED", status: 429, outcome: "throttled" });
+  assert.equal(refused.headers["retry-after"], "1");
+  assert.equal((await world.call(other)).status, 200);
+  assert.equal((await world.call(other, { body: "x".repeat(30_000) })).status, 200);
+  agent.instances[0]?.calls[0]?.answer("first");
+  assert.equal((await live).body, "first");
+  await until(() => agent.instances[0]?.calls.length === 2);
+  assert.equal((await world.call(other, { body: "x".repeat(99_000) })).status, 200);
+  agent.instances[0]?.calls[1]?.answer("second");
+  assert.equal((await waiting).body, "second");
+});
+
 test("a fault while a request is dispatched costs that request only", async () => {
   const timeoutMs = 4_321;
   const fn = world.fn({ config: { timeoutMs } });

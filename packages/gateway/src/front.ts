@@ -13,6 +13,7 @@ import {
 } from "@skerry/contracts";
 import { readBody, type ParsedTarget } from "@skerry/http";
 import { headerPolicy, sendFailure } from "./answer.ts";
+import { BodyHold, type BodyBudget } from "./body-budget.ts";
 import { failGateway } from "./errors.ts";
 import type { FunctionShell } from "./function-shell.ts";
 import { Invocation } from "./invocation.ts";
@@ -24,6 +25,7 @@ export interface FrontDeps {
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly keys: KeyCheck;
+  readonly bodies: BodyBudget;
   /** Undefined when there is no such function. */
   shellOf(app: string, fn: string): FunctionShell | undefined;
   /** False until anything is known of the configuration. */
@@ -34,6 +36,8 @@ export interface FrontDeps {
 const INLINE_BODY_BYTES_MAX = 64 << 10;
 /** Longest upload of a body that is taken whole. */
 const BODY_DEADLINE_MS = 60_000;
+/** A body that found no room may find some after this long. */
+const BODY_RETRY_MS = 1_000;
 const EMPTY = new Uint8Array(0);
 
 const INVOCATION: unique symbol = Symbol("skerry.gateway.invocation");
@@ -120,14 +124,23 @@ export class Front {
       invocation.request.method === "EVENT" ||
       (length !== undefined && length <= INLINE_BODY_BYTES_MAX);
     if (!whole) return enter(shell, invocation, new Upload(req));
+    const hold = new BodyHold(this.#deps.bodies);
     const limits = {
       bytesMax: LIMITS.payloadBytesMax,
       deadlineMs: BODY_DEADLINE_MS,
       clock: this.#deps.clock,
+      admit: (bytes: number) => (hold.take(bytes) ? undefined : noRoom(shell.entry)),
     };
     readBody(req, limits).then(
-      (body) => enter(shell, invocation, body),
-      (error: unknown) => refuseBody(shell.entry, invocation, PlatformError.from(error)),
+      (body) => {
+        if (invocation.phase !== "reading") return hold.release();
+        invocation.bodyHold = hold;
+        enter(shell, invocation, body);
+      },
+      (error: unknown) => {
+        hold.release();
+        refuseBody(shell.entry, invocation, PlatformError.from(error));
+      },
     );
   }
 }
@@ -138,7 +151,14 @@ function enter(shell: FunctionShell, invocation: Invocation, body: Uint8Array | 
   shell.arrive(invocation);
 }
 
+function noRoom({ app, name }: FunctionEntry): PlatformError {
+  const why = "the gateway holds as many request bodies as it may";
+  const details = { function: `${app}/${name}`, why, retryAfterMs: BODY_RETRY_MS };
+  return failFunction("FUNCTION_THROTTLED", details);
+}
+
 function refuseBody(entry: FunctionEntry, invocation: Invocation, error: PlatformError): void {
+  if (error.reason === "FUNCTION_THROTTLED") return invocation.refuse("throttled", error);
   if (error.reason !== "BODY_TOO_LARGE") return invocation.refuse("cancelled", error);
   const fn = `${entry.app}/${entry.name}`;
   const details = { function: fn, what: "request", bytesMax: LIMITS.payloadBytesMax };

@@ -5,10 +5,11 @@
 import type { Socket } from "node:net";
 import { createIdSource, type FunctionId } from "@skerry/base";
 import { ConfigFollower } from "@skerry/config-follower";
-import type { InstanceGrant } from "@skerry/contracts";
+import { LIMITS, type InstanceGrant } from "@skerry/contracts";
 import { serveHttp, type HttpServer } from "@skerry/http";
 import { readGrant } from "./agent-words.ts";
 import { AgentLinks } from "./agents.ts";
+import { BodyBudget } from "./body-budget.ts";
 import { Front } from "./front.ts";
 import { FunctionShell, type ShellDeps } from "./function-shell.ts";
 import { KeyCheck } from "./keys.ts";
@@ -98,6 +99,7 @@ class RunningGateway implements Gateway {
       clock,
       ids: createIdSource({ clock, random }),
       keys: new KeyCheck(this.#follower.fold),
+      bodies: new BodyBudget(options.waitingBodyBytesMax ?? LIMITS.waitingBodyBytesMax),
       shellOf: (app, fn) => this.#byName.get(`${app}/${fn}`),
       isReady: () => this.#follower.fold.seq > 0,
     });

@@ -21,6 +21,7 @@ import { openBody, resetConnection, type BodyWriter } from "@skerry/http";
 import type { LinkStream, StreamHandler } from "@skerry/link";
 import { anatomyOf, billedUsOf, type Anatomy } from "./anatomy.ts";
 import { answerHeaders, responseHeadersOf, sendFailure, sendWhole } from "./answer.ts";
+import type { BodyHold } from "./body-budget.ts";
 import type { Due } from "./deadlines.ts";
 import type { Casualty, Instance, InstanceEnd } from "./instance.ts";
 import type { Settled } from "./meter-turn.ts";
@@ -89,6 +90,8 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
   dueIn: object | undefined;
   dueBefore: Due | undefined;
   dueAfter: Due | undefined;
+  /** What its body has of the gateway's budget while it waits. */
+  bodyHold: BodyHold | undefined;
   /** Other requests run in the same instance. */
   shared = false;
   /** The client is gone, but the handler may not be interrupted and is waited for. */
@@ -158,6 +161,7 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
       );
       return;
     }
+    this.bodyHold?.release();
     this.#upload?.start(this.#stream);
   }
 
@@ -386,6 +390,7 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
     this.#status = this.#statusOf(this.#answer);
     this.endedMs = this.#owner.now();
     if (this.instance !== undefined) this.#anatomy = this.#passageAnatomy(this.endedMs);
+    this.bodyHold?.release();
     this.#upload?.stop();
     const stream = this.#stream;
     this.#owner.ended(this);

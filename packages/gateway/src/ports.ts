@@ -33,6 +33,8 @@ export interface GatewayOptions {
   readonly gatewayId: GatewayId;
   readonly listen: ListenTarget;
   readonly limits?: Partial<HttpLimits>;
+  /** Default `LIMITS.waitingBodyBytesMax`. */
+  readonly waitingBodyBytesMax?: number;
   /** Control's unix socket, for the config log. */
   readonly controlSocketPath: string;
   /** File for the folded config log. */

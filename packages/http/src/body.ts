@@ -15,6 +15,8 @@ export interface BodyLimits {
   /** From the call to the last byte. */
   readonly deadlineMs: number;
   readonly clock: Clock;
+  /** Asked before each piece is kept; the error it returns refuses the body. */
+  readonly admit?: (bytes: number) => PlatformError | undefined;
 }
 
 const CONTINUE: unique symbol = Symbol("skerry.http.continue");
@@ -88,6 +90,8 @@ function takeBody(req: IncomingMessage, limits: BodyLimits, settle: Settle): voi
   if (body.length > limits.bytesMax) {
     return settle.reject(fail("BODY_TOO_LARGE", { bytesMax: limits.bytesMax }));
   }
+  const refused = limits.admit?.(body.length);
+  if (refused !== undefined) return settle.reject(refused);
   settle.resolve(body);
 }
 
@@ -104,6 +108,8 @@ function collectBody(req: IncomingMessage, limits: BodyLimits, settle: Settle): 
   };
   const onChunk = (chunk: Buffer): void => {
     if (length + chunk.length > bytesMax) return finish(fail("BODY_TOO_LARGE", { bytesMax }));
+    const refused = limits.admit?.(chunk.length);
+    if (refused !== undefined) return finish(refused);
     bytes = append(bytes, length, chunk);
     length += chunk.length;
   };
