@@ -23,7 +23,7 @@ test("a grant is read as it was made", () => {
 });
 
 test("a stage's time that is no number of microseconds counts as none", () => {
-  const odd: readonly unknown[] = [NaN, Infinity, -1, "5", null, undefined, POISON, [1], 1e400];
+  const odd: readonly unknown[] = [NaN, Infinity, -1, "5", null, undefined, POISON, [1]];
   for (const value of odd) {
     const read = readGrant({ ...GRANT, placeUs: value, bootUs: value, codeUs: value, initUs: 7 });
     assert.deepEqual(read, { ...GRANT, placeUs: 0, bootUs: 0, codeUs: 0, initUs: 7 });
