@@ -25,7 +25,7 @@ import type {
   SpecialiseHead,
   SpecialiseReply,
 } from "@skerry/contracts";
-import type { Sandbox, SandboxDriver } from "@skerry/sandbox";
+import type { Sandbox, SandboxDriver, SandboxExit } from "@skerry/sandbox";
 import type { BuildTool } from "./build-tool.ts";
 import { fail } from "./errors.ts";
 import { initFailureOf } from "./init-failure.ts";
@@ -187,8 +187,7 @@ export class Builder {
       const output = collectText(sandbox);
       const exit = await this.#withTimeout(sandbox);
       if (exit.code !== 0) {
-        const text = (await output).trim() || `esbuild ended (${exit.signal ?? exit.code})`;
-        return { ok: false, output: text };
+        return { ok: false, output: (await output).trim() || describeEnd(exit) };
       }
       const bundle = format === "cjs" ? BUNDLE : ESM_BUNDLE;
       await takeFile(join(out, bundle), join(job.target, bundle));
@@ -390,6 +389,12 @@ async function takeSourceMap(
     name.startsWith(`${folder}/`) ? name.slice(folder.length + 1) : name,
   );
   await writeFile(to, JSON.stringify({ ...map, sources }));
+}
+
+function describeEnd(exit: SandboxExit): string {
+  if (exit.oomKilled || exit.reason === "memory")
+    return `it needs more than ${BUILD_MEMORY_BYTES >> 20} MiB of memory`;
+  return `esbuild ended (${exit.signal ?? exit.code})`;
 }
 
 async function collectText(sandbox: Sandbox): Promise<string> {

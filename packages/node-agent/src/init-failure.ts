@@ -8,7 +8,7 @@ import { HEAP_OUT_OF_MEMORY_TEXT } from "@skerry/instance-runtime";
 import type { SandboxExit } from "@skerry/sandbox";
 import type { RuntimeProcess } from "./runtime-process.ts";
 
-type Ended = Pick<RuntimeProcess, "sandbox" | "collector">;
+type Ended = Pick<RuntimeProcess, "sandbox" | "collector" | "end">;
 
 /** Ends the runtime and says how it failed; `error` is what asking it came to. */
 export async function initFailureOf(
@@ -17,16 +17,18 @@ export async function initFailureOf(
   initTimeoutMs: number,
 ): Promise<SpecialiseReply & { readonly ok: false }> {
   const { reason, message } = PlatformError.from(error);
-  const exit = await instanceExitOf(await runtime.sandbox.kill(), runtime);
+  const isThere = reason === "RUNTIME_SILENT" || reason === "INSTANCE_START_FAILED";
+  const ended = isThere ? await runtime.sandbox.kill() : await runtime.end();
+  const exit = await instanceExitOf(ended, runtime);
   if (exit.outOfMemory) return { ok: false, name: "OutOfMemory", message: "memory ran out" };
   if (reason === "RUNTIME_SILENT") {
     const tooLong = `loading the code took longer than ${initTimeoutMs} ms`;
     return { ok: false, name: "InitTimeout", message: tooLong };
   }
   if (reason === "INSTANCE_START_FAILED") return { ok: false, name: "BadReply", message };
-  const ended = `the process ended (${exit.signal ?? `code ${exit.code}`})`;
+  const how = `the process ended (${exit.signal ?? `code ${exit.code}`})`;
   const lastWords = runtime.collector.tail.at(-1) ?? "";
-  const why = lastWords === "" ? ended : `${ended}: ${lastWords}`;
+  const why = lastWords === "" ? how : `${how}: ${lastWords}`;
   return { ok: false, name: "Crashed", message: why };
 }
 

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { type PlatformError, type Clock, type InstanceId, type Log } from "@skerry/base";
 import { nodeFlags, warmArgument, type WarmKind } from "@skerry/instance-runtime";
 import { bufferText, Link, socketPipe, type SocketPipe } from "@skerry/link";
-import type { Sandbox, SandboxDriver, SandboxMount } from "@skerry/sandbox";
+import type { Sandbox, SandboxDriver, SandboxExit, SandboxMount } from "@skerry/sandbox";
 import { fail } from "./errors.ts";
 import { LogCollector } from "./log-collector.ts";
 import { RUNTIME_MOUNT, type RuntimeBuild } from "./runtime-build.ts";
@@ -23,6 +23,8 @@ const PROCESSES_MAX = 128;
 const OPEN_FILES_MAX = 4_096;
 /** For a runtime to fall silent before its link is handed over. */
 const PARK_TIMEOUT_MS = 5_000;
+/** For a tree whose runtime has gone to end by itself. */
+const END_GRACE_MS = 250;
 const TMP_BYTES_MAX = 64 * MEBIBYTE;
 
 export interface RuntimeProcessDeps {
@@ -63,6 +65,11 @@ export interface RuntimeProcess {
   ask(question: Question): Promise<Reply>;
   /** Parks the link and gives its socket away. Afterwards `ask` must not be called. */
   releaseLink(): Promise<Sandbox["link"]>;
+  /**
+   * After the link was lost: lets the tree end by itself for a moment, so that its exit tells why,
+   * then kills it.
+   */
+  end(): Promise<SandboxExit>;
   /** Ends the tree and removes its directory; resolves when nothing is left. */
   destroy(): Promise<void>;
 }
@@ -103,12 +110,20 @@ export async function startRuntimeProcess(
       codeDirectoryInside: insidePath(sandbox, CODE_MOUNT, codeDirectory),
       bootUs: (deps.clock.monotonicMs() - startedMs) * 1_000,
       ...talk,
+      end: () => endSoon(deps.clock, sandbox),
       destroy,
     };
   } catch (error) {
     await destroy();
     throw error;
   }
+}
+
+async function endSoon(clock: Clock, sandbox: Sandbox): Promise<SandboxExit> {
+  const cancel = clock.schedule(END_GRACE_MS, () => void sandbox.kill());
+  const exit = await sandbox.exited;
+  cancel();
+  return exit;
 }
 
 /** The `process` rung has no mounts: programs and files stand where the host has them. */
@@ -171,7 +186,7 @@ async function openLink(
             const why = collector.tail.at(-1) ?? error.message;
             reject(fail("INSTANCE_START_FAILED", { why }, error));
           });
-          void sandbox.kill();
+          void endSoon(deps.clock, sandbox);
         },
       },
     );

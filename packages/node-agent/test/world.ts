@@ -1,0 +1,274 @@
+/**
+ * A node with real sandboxes in a temporary home: driver, runtime, code store, builder and, when
+ * asked for, instances whose links the test holds as a gateway would.
+ */
+import { createHash } from "node:crypto";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import type { Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import {
+  createIdSource,
+  createLog,
+  systemClock,
+  systemRandom,
+  type AccountId,
+  type AppId,
+  type FunctionId,
+  type GatewayId,
+  type InstanceId,
+  type NodeId,
+} from "@skerry/base";
+import { openCodeStore, sourceDigest, type CodeStore } from "@skerry/code-store";
+import {
+  functionConfig,
+  LOCAL_PLACEMENT,
+  type BuildHead,
+  type BuildReply,
+  type FunctionConfigInput,
+  type FunctionEntry,
+  type InstanceExit,
+  type InstanceGrant,
+  type ReplyHead,
+  type RequestHead,
+  type SpooledLogLine,
+} from "@skerry/contracts";
+import { bufferText, Link, socketPipe } from "@skerry/link";
+import { openSandboxDriver, type SandboxDriver, type SandboxRung } from "@skerry/sandbox";
+import { prepareBuildTool } from "../src/build-tool.ts";
+import { Builder } from "../src/builder.ts";
+import { Instances, type InstancesListener } from "../src/instances.ts";
+import type { AgentDeps, AgentOptions, HandOff, RevisionRef } from "../src/ports.ts";
+import { prepareRuntimeBuild, type RuntimeBuild } from "../src/runtime-build.ts";
+import { zipOf, type SourceFiles } from "./zip.ts";
+
+const clock = systemClock();
+const random = systemRandom();
+
+export const GATEWAY = "gw_test" as GatewayId;
+
+/** A rung that can be had here, or why not. */
+export async function rungOrSkip(rung: SandboxRung): Promise<{ readonly skip?: string }> {
+  const home = mkdtempSync(join(tmpdir(), "skerry-probe-"));
+  chmodSync(home, 0o755);
+  try {
+    const log = createLog(() => undefined);
+    const driver = await openSandboxDriver({ clock, log }, { home, rung });
+    await driver.close();
+    return {};
+  } catch (error) {
+    // Where the suite must be whole, a missing rung fails instead of being left out.
+    return process.env["CI"] === undefined ? { skip: String(error) } : {};
+  } finally {
+    rmSync(home, { recursive: true, force: true });
+  }
+}
+
+/** A held link, as a gateway has it. */
+export interface Held {
+  readonly grant: InstanceGrant;
+  readonly gatewayId: GatewayId;
+  readonly socket: Socket;
+}
+
+export class Node {
+  readonly ids = createIdSource({ clock, random });
+  readonly lines: SpooledLogLine[] = [];
+  readonly told: string[] = [];
+  readonly exits: { readonly instanceId: InstanceId; readonly exit: InstanceExit }[] = [];
+  readonly freed: FunctionId[] = [];
+  readonly held: Held[] = [];
+  handOff: HandOff = async (gatewayId, grant, socket) => {
+    this.held.push({ gatewayId, grant, socket });
+  };
+  readonly home: string;
+  readonly sandboxes: SandboxDriver;
+  readonly runtime: RuntimeBuild;
+  readonly code: CodeStore;
+  readonly builder: Builder;
+  readonly #instances: Instances[] = [];
+  readonly #builds: Instances;
+
+  private constructor(
+    home: string,
+    parts: Pick<Node, "sandboxes" | "runtime" | "code"> & {
+      readonly tool: Awaited<ReturnType<typeof prepareBuildTool>>;
+    },
+  ) {
+    this.home = home;
+    this.sandboxes = parts.sandboxes;
+    this.runtime = parts.runtime;
+    this.code = parts.code;
+    this.#builds = this.instances({ blanks: 0 });
+    this.builder = new Builder({
+      ...this.#deps(),
+      tool: parts.tool,
+      buildsDirectory: join(home, "builds"),
+      startRuntime: (options) => this.#builds.startForBuild(options),
+    });
+  }
+
+  static async open(rung: SandboxRung): Promise<Node> {
+    const home = mkdtempSync(join(tmpdir(), "skerry-node-"));
+    chmodSync(home, 0o755);
+    for (const name of ["builds", "instances", "sandboxes", "runtimes", "tools"]) {
+      mkdirSync(join(home, name), { mode: 0o755 });
+      chmodSync(join(home, name), 0o755);
+    }
+    const log = createLog(() => undefined);
+    const [sandboxes, runtime, tool, code] = await Promise.all([
+      openSandboxDriver({ clock, log }, { home: join(home, "sandboxes"), rung }),
+      prepareRuntimeBuild({
+        runtimesDirectory: join(home, "runtimes"),
+        nodeBinary: process.execPath,
+        nodeVersion: process.version,
+      }),
+      prepareBuildTool(join(home, "tools")),
+      openCodeStore({ clock, random, log }, { directory: join(home, "code") }),
+    ]);
+    return new Node(home, { sandboxes, runtime, code, tool });
+  }
+
+  instances(options: { readonly blanks?: number } = {}): Instances {
+    const listener: InstancesListener = {
+      exited: (_gatewayId, instanceId, exit) => this.exits.push({ instanceId, exit }),
+      freed: (functionId) => this.freed.push(functionId),
+    };
+    const agentOptions: AgentOptions = {
+      nodeId: "node_test" as NodeId,
+      placement: LOCAL_PLACEMENT,
+      instancesDirectory: join(this.home, "instances"),
+      socketPath: join(this.home, "agent.sock"),
+      blanks: options.blanks ?? 0,
+    };
+    const instances = new Instances(this.#deps(), agentOptions, listener);
+    this.#instances.push(instances);
+    return instances;
+  }
+
+  async put(files: SourceFiles): Promise<string> {
+    const digest = sourceDigest(
+      Object.entries(files).map(([path, text]) => ({
+        path,
+        executable: false,
+        bytes: Buffer.byteLength(text),
+        sha256: createHash("sha256").update(text).digest("hex"),
+      })),
+    );
+    await this.code.putArchive(digest, Readable.from([zipOf(files)]));
+    return digest;
+  }
+
+  /** Puts a source and builds it. */
+  async build(files: SourceFiles, over: Partial<BuildHead> = {}): Promise<BuildReply> {
+    return await this.builder.build({
+      op: "build",
+      sourceDigest: await this.put(files),
+      entry: null,
+      handler: "handler",
+      env: {},
+      memoryMb: 128,
+      initTimeoutMs: 10_000,
+      ...over,
+    });
+  }
+
+  /** A revision of a new function, built from `files`. */
+  async revision(files: SourceFiles, config: FunctionConfigInput = {}): Promise<RevisionRef> {
+    const whole = functionConfig.parse(config);
+    const { memoryMb, initTimeoutMs, env } = whole;
+    // A build that failed to load keeps nothing; these load once, with what is needed for that.
+    const buildEnv = { ...env, BUILDING: "1" };
+    const reply = await this.build(files, { memoryMb, initTimeoutMs, env: buildEnv });
+    if (!reply.ok) throw new TypeError(reply.error.message);
+    if (reply.initFailure !== null) throw new TypeError(reply.initFailure.message);
+    const fn: FunctionEntry = {
+      kind: "function",
+      id: this.ids.id("fn"),
+      accountId: "acct_test" as AccountId,
+      appId: "app_test" as AppId,
+      app: "app",
+      name: "fn",
+      latest: {
+        id: this.ids.id("rev"),
+        sourceDigest: "",
+        artefactKey: reply.artefactKey,
+        handlerKind: reply.handlerKind ?? "event",
+        runtimeBuild: reply.runtimeBuild,
+        config: whole,
+        createdWallMs: 0,
+      },
+    };
+    return { fn, revision: fn.latest };
+  }
+
+  /** Sends one event over a held link; resolves with the answer, or rejects when the link ends. */
+  call({ socket }: Held, event: unknown): Promise<{ readonly head: ReplyHead; body: string }> {
+    return new Promise((resolve, reject) => {
+      const link: Link = new Link(
+        {
+          pipe: socketPipe(socket),
+          clock,
+          text: bufferText(Buffer),
+          scheduleFlush: setImmediate,
+        },
+        { side: "initiator", peer: "instance", hello: { role: "gateway" } },
+      );
+      const head: RequestHead = {
+        op: "request",
+        id: this.ids.requestId(),
+        m: "EVENT",
+        u: "/",
+        h: [],
+        a: "test",
+      };
+      const body = Buffer.from(JSON.stringify(event));
+      link.open(
+        JSON.stringify(head),
+        { body, end: true },
+        {
+          onReply: (text, answer) =>
+            resolve({ head: JSON.parse(text) as ReplyHead, body: Buffer.from(answer).toString() }),
+          onBody: () => undefined,
+          onWritable: () => undefined,
+          onFailed: reject,
+        },
+      );
+    });
+  }
+
+  /** What is left of instances and builds on disk. */
+  leftovers(): readonly string[] {
+    return ["instances", "builds"].flatMap((name) => readdirSync(join(this.home, name)));
+  }
+
+  async close(): Promise<void> {
+    for (const { socket } of this.held) socket.destroy();
+    for (const instances of this.#instances) await instances.close();
+    await this.sandboxes.close();
+    rmSync(this.home, { recursive: true, force: true });
+  }
+
+  #deps(): AgentDeps {
+    return {
+      clock,
+      log: createLog((level, message, fields) =>
+        this.told.push(`${level} ${message} ${JSON.stringify(fields)}`),
+      ),
+      ids: this.ids,
+      sandboxes: this.sandboxes,
+      code: this.code,
+      runtime: this.runtime,
+      config: { functions: () => [], functionById: () => undefined },
+      logSpool: {
+        append: (bytes) => {
+          this.lines.push(JSON.parse(Buffer.from(bytes).toString()) as SpooledLogLine);
+        },
+        droppedBytes: 0,
+        close: () => Promise.resolve(),
+      },
+      handOff: (gatewayId, grant, socket) => this.handOff(gatewayId, grant, socket),
+    };
+  }
+}
