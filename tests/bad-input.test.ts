@@ -1,4 +1,7 @@
-/** What is wrong is refused with a reason, changes nothing, and costs the platform no more memory than its bounds. */
+/**
+ * What is wrong is refused with a reason, changes nothing, and costs the platform no more memory
+ * than its bounds.
+ */
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -3,235 +3,313 @@
  * its log.
  */
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import type { LogLineResource } from "@skerry/contracts";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { LIMITS, type FunctionConfigInput, type LogLineResource } from "@skerry/contracts";
 import {
   callHttp,
   openHttp,
+  openRaw,
   startPlatform,
   until,
   type HttpAnswer,
   type Platform,
+  type PlatformOptions,
+  type SourceFiles,
 } from "@skerry/testkit";
 import { BROKEN, ECHO, EXPLODES_AT, FAULTY, SLOW, STREAM } from "./sources.ts";
 
 const IS_ROOT = process.getuid?.() === 0;
 const NOBODY = { uid: 65_534, gid: 65_534 };
+const CLI = fileURLToPath(new URL("../packages/cli/bin/skerry.mjs", import.meta.url));
 const TIMEOUT = { timeout: 120_000 };
 
 interface WireAnswer {
   readonly error: { readonly reason: string; readonly message: string; readonly hint: string };
 }
 
-/** Runs the same first use as the user who runs the tests, and as a normal user. */
-function describeFirstUse(user: typeof NOBODY | undefined, skip: string | false): void {
-  const title = user === undefined ? "first use" : "first use as a normal user";
-  describe(title, { ...TIMEOUT, skip }, () => {
-    let platform: Platform;
-    before(async () => {
-      platform = await startPlatform(user === undefined ? {} : { user });
-      await platform.deploy({ app: "shop", fn: "echo", files: ECHO });
-    }, TIMEOUT);
-    after(() => platform.stop(), TIMEOUT);
+/** One person's platform and what they do with it. */
+class User {
+  #platform: Platform | undefined;
 
-    const call = (path: string, headers: Record<string, string> = {}): Promise<HttpAnswer> =>
-      callHttp({ port: platform.gatewayPort, path, headers });
-    const withKey = (path: string): Promise<HttpAnswer> =>
-      call(path, { "x-skerry-key": platform.key });
-    const deploy = (fn: string, files: typeof ECHO, config: object = {}): Promise<unknown> =>
-      platform.deploy({ app: "shop", fn, files, config: { auth: "none", ...config } });
-    const fails = async (
-      path: string,
-      status: number,
-    ): Promise<WireAnswer["error"] & HttpAnswer> => {
-      const answer = await call(path);
-      assert.equal(answer.status, status, `${path}: ${answer.text}`);
-      const { error } = JSON.parse(answer.text) as WireAnswer;
-      assert.equal(answer.headers["x-skerry-error"], error.reason);
-      return { ...error, ...answer };
-    };
+  get platform(): Platform {
+    assert.ok(this.#platform !== undefined, "the platform was not started");
+    return this.#platform;
+  }
 
-    it("a deployed folder answers at both forms of its URL", async () => {
-      const key = { "x-skerry-key": platform.key };
-      const byHost = await call("/any/path?word=host", { ...key, host: "echo.shop.localhost" });
-      const byPath = await call("/-/shop/echo/any/path?word=path", key);
-      assert.deepEqual([byHost.status, byPath.status], [200, 200], byHost.text);
-      assert.equal((JSON.parse(byHost.text) as { word: string }).word, "host");
-      assert.equal((JSON.parse(byPath.text) as { word: string }).word, "path");
+  async begin(options: PlatformOptions): Promise<void> {
+    this.#platform = await startPlatform(options);
+    await this.platform.deploy({ app: "shop", fn: "echo", files: ECHO });
+  }
+
+  call(path: string, headers: Record<string, string> = {}): Promise<HttpAnswer> {
+    return callHttp({ port: this.platform.gatewayPort, path, headers });
+  }
+
+  withKey(path: string): Promise<HttpAnswer> {
+    return this.call(path, { "x-skerry-key": this.platform.key });
+  }
+
+  /** Deploys a function that anyone may call. */
+  deploy(fn: string, files: SourceFiles, config: FunctionConfigInput = {}): Promise<unknown> {
+    return this.platform.deploy({ app: "shop", fn, files, config: { auth: "none", ...config } });
+  }
+
+  /** Calls what must fail with the status, and gives the error that was told. */
+  async fails(path: string, status: number): Promise<WireAnswer["error"] & HttpAnswer> {
+    const answer = await this.call(path);
+    assert.equal(answer.status, status, `${path}: ${answer.text}`);
+    const { error } = JSON.parse(answer.text) as WireAnswer;
+    assert.equal(answer.headers["x-skerry-error"], error.reason);
+    return { ...error, ...answer };
+  }
+
+  /** Runs the command line as this user would. */
+  async skerry(...words: readonly string[]): Promise<string> {
+    const { stdout } = await promisify(execFile)(process.execPath, [CLI, ...words], {
+      env: { PATH: process.env["PATH"], ...this.platform.cliEnvironment },
     });
+    return stdout;
+  }
+}
 
-    it("the log has the function's line between START and END, REPORT, all with the answer's request id", async () => {
-      const { headers } = await withKey("/-/shop/echo/?word=logged");
-      const request = String(headers["x-skerry-request-id"]);
-      const lines = await logOf(platform, "echo", { request, until: /^REPORT/ });
-      const seen = lines.map(({ text }) => text.split(" ")[0]);
-      assert.deepEqual(seen, ["START", "heard", "END", "REPORT"]);
-      assert.ok(lines.every(({ requestId }) => requestId === request));
+/** Calls, logs and lists of a deployed function. */
+function registerCalls(user: User): void {
+  it("a deployed folder answers at both forms of its URL", async () => {
+    const key = { "x-skerry-key": user.platform.key };
+    const byHost = await user.call("/any/path?word=host", { ...key, host: "echo.shop.localhost" });
+    const byPath = await user.call("/-/shop/echo/any/path?word=path", key);
+    assert.deepEqual([byHost.status, byPath.status], [200, 200], byHost.text);
+    assert.equal((JSON.parse(byHost.text) as { word: string }).word, "host");
+    assert.equal((JSON.parse(byPath.text) as { word: string }).word, "path");
+  });
+
+  it("the log has the function's line between START and END, REPORT, all with the answer's request id", async () => {
+    const { headers } = await user.withKey("/-/shop/echo/?word=logged");
+    const request = String(headers["x-skerry-request-id"]);
+    const lines = await logOf(user.platform, "echo", { request, until: /^REPORT/ });
+    const seen = lines.map(({ text }) => text.split(" ")[0]);
+    assert.deepEqual(seen, ["START", "heard", "END", "REPORT"]);
+    assert.ok(lines.every(({ requestId }) => requestId === request));
+  });
+
+  it("an invocation gives the handler its event and the caller the bare result", async () => {
+    const target = { app: "shop", fn: "echo" };
+    const invoked = await user.platform.client.invoke(target, { word: "event" });
+    assert.equal(invoked.status, 200);
+    assert.equal((invoked.result as { word: string }).word, "event");
+    const params = { ...target, request: invoked.requestId };
+    const record = await until("the record", () => user.platform.client.getInvocation({ params }));
+    assert.deepEqual([record.outcome, record.status], ["ok", 200]);
+  });
+
+  it("the instance that answered is listed with its state, memory and why it was started", async () => {
+    await user.withKey("/-/shop/echo/");
+    const { items } = await user.platform.client.listInstances();
+    const [instance] = items.filter((one) => one.function === "echo");
+    assert.ok(instance !== undefined, JSON.stringify(items));
+    assert.ok(["ready", "resting"].includes(instance.state));
+    assert.ok(instance.memoryBytes > 1 << 20 && instance.pid > 1);
+    assert.equal(instance.reason, "first_instance");
+  });
+
+  it("a function is described with its URLs and configuration", async () => {
+    const described = await user.platform.client.getFunction({
+      params: { app: "shop", fn: "echo" },
     });
+    assert.equal(described.latest.handlerKind, "event");
+    assert.equal(described.latest.config.auth, "key");
+    assert.deepEqual(described.urls, [
+      `http://echo.shop.localhost:${user.platform.gatewayPort}/`,
+      `http://127.0.0.1:${user.platform.gatewayPort}/-/shop/echo/`,
+    ]);
+  });
+}
 
-    it("an invocation gives the handler its event and the caller the bare result", async () => {
-      const target = { app: "shop", fn: "echo" };
-      const invoked = await platform.client.invoke(target, { word: "event" });
-      assert.equal(invoked.status, 200);
-      assert.equal((invoked.result as { word: string }).word, "event");
-      const params = { ...target, request: invoked.requestId };
-      const record = await until("the record", () => platform.client.getInvocation({ params }));
-      assert.deepEqual([record.outcome, record.status], ["ok", 200]);
-    });
+/** Who may call, and who sees what. */
+function registerAccess(user: User): void {
+  it("a function without a choice wants a key; one with auth none does not", async () => {
+    assert.equal((await user.fails("/-/shop/echo/", 401)).reason, "GATEWAY_KEY_REQUIRED");
+    const wrong = await user.call("/-/shop/echo/", { "x-skerry-key": `${user.platform.key}x` });
+    assert.equal(wrong.status, 401);
+    await user.deploy("open", ECHO);
+    assert.equal((await user.call("/-/shop/open/")).status, 200);
+  });
 
-    it("the instance that answered is listed with its state, memory and why it was started", async () => {
-      await withKey("/-/shop/echo/");
-      const { items } = await platform.client.listInstances();
-      const [instance] = items.filter((one) => one.function === "echo");
-      assert.ok(instance !== undefined, JSON.stringify(items));
-      assert.ok(["ready", "resting"].includes(instance.state));
-      assert.ok(instance.memoryBytes > 1 << 20 && instance.pid > 1);
-      assert.equal(instance.reason, "first_instance");
-    });
+  it("only the holder of a key sees where the time went", async () => {
+    await user.deploy("open", ECHO);
+    assert.equal((await user.call("/-/shop/open/")).headers["server-timing"], undefined);
+    assert.match(
+      String((await user.withKey("/-/shop/open/")).headers["server-timing"]),
+      /handler;dur=/,
+    );
+  });
+}
 
-    it("a function is described with its URLs and configuration", async () => {
-      const described = await platform.client.getFunction({ params: { app: "shop", fn: "echo" } });
-      assert.equal(described.latest.handlerKind, "event");
-      assert.equal(described.latest.config.auth, "key");
-      assert.deepEqual(described.urls, [
-        `http://echo.shop.localhost:${platform.gatewayPort}/`,
-        `http://127.0.0.1:${platform.gatewayPort}/-/shop/echo/`,
-      ]);
-    });
+/** Deploying again, and removing. */
+function registerChanges(user: User): void {
+  it("the same code again is not uploaded and changes nothing", async () => {
+    const first = await user.platform.client.getFunction({ params: { app: "shop", fn: "echo" } });
+    const { sourceDigest } = first.latest;
+    const body = { functions: [{ name: "echo", sourceDigest, config: {} }] };
+    const plan = await user.platform.client.planDeployment({ params: { app: "shop" }, body });
+    assert.deepEqual(plan.functions, [
+      { name: "echo", change: "same", changes: [], needsUpload: false },
+    ]);
+    await user.platform.deploy({ app: "shop", fn: "echo", files: ECHO });
+    const now = await user.platform.client.getFunction({ params: { app: "shop", fn: "echo" } });
+    assert.equal(now.latest.id, first.latest.id);
+    assert.equal(now.etag, first.etag);
+  });
 
-    it("a function without a choice wants a key; one with auth none does not", async () => {
-      assert.equal((await fails("/-/shop/echo/", 401)).reason, "GATEWAY_KEY_REQUIRED");
-      const wrong = await call("/-/shop/echo/", { "x-skerry-key": `${platform.key}x` });
-      assert.equal(wrong.status, 401);
-      await deploy("open", ECHO);
-      assert.equal((await call("/-/shop/open/")).status, 200);
-    });
+  it("code that fails while it is loaded is not deployed, and the error says why", async () => {
+    await assert.rejects(user.deploy("broken", BROKEN), /FUNCTION_INIT_FAILED.*TypeError/s);
+    assert.equal((await user.call("/-/shop/broken/")).status, 404);
+  });
 
-    it("only the holder of a key sees where the time went", async () => {
-      await deploy("open", ECHO);
-      assert.equal((await call("/-/shop/open/")).headers["server-timing"], undefined);
-      assert.match(
-        String((await withKey("/-/shop/open/")).headers["server-timing"]),
-        /handler;dur=/,
-      );
-    });
+  it("code that fails to load with a new configuration answers with the reason", async () => {
+    const url = { SHOP_URL: "http://shop.example" };
+    await user.deploy("configured", BROKEN, { env: url });
+    assert.equal((await user.call("/-/shop/configured/")).text, String(url.SHOP_URL.length));
+    await user.deploy("configured", BROKEN);
+    const { reason, message } = await user.fails("/-/shop/configured/", 502);
+    assert.equal(reason, "FUNCTION_INIT_FAILED");
+    assert.match(message, /TypeError/);
+  });
 
-    it("the same code again is not uploaded and changes nothing", async () => {
-      const first = await platform.client.getFunction({ params: { app: "shop", fn: "echo" } });
-      const { sourceDigest } = first.latest;
-      const body = { functions: [{ name: "echo", sourceDigest, config: {} }] };
-      const plan = await platform.client.planDeployment({ params: { app: "shop" }, body });
-      assert.deepEqual(plan.functions, [
-        { name: "echo", change: "same", changes: [], needsUpload: false },
-      ]);
-      await platform.deploy({ app: "shop", fn: "echo", files: ECHO });
-      const now = await platform.client.getFunction({ params: { app: "shop", fn: "echo" } });
-      assert.equal(now.latest.id, first.latest.id);
-      assert.equal(now.etag, first.etag);
-    });
-
-    it("what a handler throws is told with the user's own TypeScript line in the log", async () => {
-      await deploy("faulty", FAULTY);
-      const { reason, message, headers } = await fails("/-/shop/faulty/?do=throw", 502);
-      assert.equal(reason, "FUNCTION_FAILED");
-      assert.match(message, /threw RangeError: on purpose/);
-      const request = String(headers["x-skerry-request-id"]);
-      const lines = await logOf(platform, "faulty", { request, until: /^REPORT/ });
-      const stack = lines.map(({ text }) => text).join("\n");
-      assert.ok(stack.includes(EXPLODES_AT), stack);
-      assert.ok(stack.includes("index.ts"), stack);
-    });
-
-    it("each way to fail has its own reason and status", async () => {
-      await deploy("faulty", FAULTY, { timeoutMs: 1_500, memoryMb: 128 });
-      const failures: readonly (readonly [string, number, string, RegExp])[] = [
-        ["hang", 504, "FUNCTION_TIMEOUT", /timeout of 1500 ms/],
-        ["spin", 504, "FUNCTION_TIMEOUT", /timeout of 1500 ms/],
-        ["memory", 502, "FUNCTION_OUT_OF_MEMORY", /128 MiB/],
-        ["heap", 502, "FUNCTION_OUT_OF_MEMORY", /128 MiB/],
-        ["exit", 502, "FUNCTION_CRASHED", /exit code 3/],
-        ["kill", 502, "FUNCTION_CRASHED", /signal SIGKILL/],
-        ["abort", 502, "FUNCTION_CRASHED", /signal SIGABRT/],
-        ["bigint", 502, "FUNCTION_BAD_RESPONSE", /BigInt/],
-        ["status", 502, "FUNCTION_BAD_RESPONSE", /status/],
-        ["large", 413, "FUNCTION_PAYLOAD_TOO_LARGE", /answer/],
-      ];
-      for (const [fault, status, reason, message] of failures) {
-        const failed = await fails(`/-/shop/faulty/?do=${fault}`, status);
-        assert.equal(failed.reason, reason, `${fault}: ${failed.text}`);
-        assert.match(failed.message, message, fault);
-        assert.notEqual(failed.hint, "", fault);
-      }
-      assert.equal((await call("/-/shop/faulty/")).status, 200, "the next request is served");
-    });
-
-    it("code that fails while it is loaded is not deployed, and the error says why", async () => {
-      await assert.rejects(deploy("broken", BROKEN), /FUNCTION_INIT_FAILED.*TypeError/s);
-      assert.equal((await call("/-/shop/broken/")).status, 404);
-    });
-
-    it("code that fails to load with a new configuration answers with the reason", async () => {
-      const url = { SHOP_URL: "http://shop.example" };
-      await deploy("configured", BROKEN, { env: url });
-      assert.equal((await call("/-/shop/configured/")).text, String(url.SHOP_URL.length));
-      await deploy("configured", BROKEN);
-      const { reason, message } = await fails("/-/shop/configured/", 502);
-      assert.equal(reason, "FUNCTION_INIT_FAILED");
-      assert.match(message, /TypeError/);
-    });
-
-    it("beyond its limits a function is throttled with the time to wait", async () => {
-      await deploy("slow", SLOW, { maxInstances: 1, concurrency: 1, queueTimeoutMs: 0 });
-      const first = call("/-/shop/slow/?ms=3000");
-      await until("the only slot is taken", async () => {
-        const { items } = await platform.client.listInstances();
-        return items.some((one) => one.function === "slow" && one.state === "ready");
-      });
-      const { reason, headers } = await fails("/-/shop/slow/?ms=1", 429);
-      assert.equal(reason, "FUNCTION_THROTTLED");
-      assert.match(String(headers["retry-after"]), /^[1-9]\d*$/);
-      assert.equal((await first).status, 200);
-    });
-
-    it("a request body beyond the maximum is refused and the function does not see it", async () => {
-      const path = "/-/shop/open/";
-      await deploy("open", ECHO);
-      const body = Buffer.alloc((6 << 20) + 1, "x");
-      const answer = await callHttp({ port: platform.gatewayPort, path, method: "POST", body });
-      assert.equal(answer.status, 413, answer.text);
-      assert.equal(answer.headers["x-skerry-error"], "FUNCTION_PAYLOAD_TOO_LARGE");
-    });
-
-    it("a fetch handler streams in both directions, beyond the maximum of buffered bodies", async () => {
-      await deploy("stream", STREAM);
-      const path = "/-/shop/stream/";
-      const response = await openHttp({ port: platform.gatewayPort, path: `${path}?parts=20` });
-      assert.equal(response.headers["transfer-encoding"], "chunked");
-      let [text, chunks] = ["", 0];
-      for await (const chunk of response) {
-        text += String(chunk);
-        chunks += 1;
-      }
-      assert.equal(text, Array.from({ length: 20 }, (_, part) => `part ${part}\n`).join(""));
-      assert.ok(chunks > 1, "it arrived in pieces");
-      const body = Buffer.alloc(20 << 20, "z");
-      const sent = await callHttp({ port: platform.gatewayPort, path, method: "POST", body });
-      assert.deepEqual(JSON.parse(sent.text), { bytes: body.length });
-    });
-
-    it("a removed function is gone from URL, list and machine", async () => {
-      await deploy("brief", ECHO);
-      assert.equal((await call("/-/shop/brief/")).status, 200);
-      const params = { app: "shop", fn: "brief" };
-      await platform.client.deleteFunction({ params });
-      assert.equal((await fails("/-/shop/brief/", 404)).reason, "FUNCTION_NOT_FOUND");
-      await assert.rejects(platform.client.getFunction({ params }), { code: "NOT_FOUND" });
-      await until("its instance is gone", async () => {
-        const { items } = await platform.client.listInstances();
-        return !items.some((one) => one.function === "brief");
-      });
+  it("a removed function is gone from URL, list and machine", async () => {
+    await user.deploy("brief", ECHO);
+    assert.equal((await user.call("/-/shop/brief/")).status, 200);
+    const params = { app: "shop", fn: "brief" };
+    await user.platform.client.deleteFunction({ params });
+    assert.equal((await user.fails("/-/shop/brief/", 404)).reason, "FUNCTION_NOT_FOUND");
+    await assert.rejects(user.platform.client.getFunction({ params }), { code: "NOT_FOUND" });
+    await until("its instance is gone", async () => {
+      const { items } = await user.platform.client.listInstances();
+      return !items.some((one) => one.function === "brief");
     });
   });
+}
+
+/** Each way to fail has its reason. */
+function registerFailures(user: User): void {
+  it("what a handler throws is told with the user's own TypeScript line in the log", async () => {
+    await user.deploy("faulty", FAULTY);
+    const { reason, message, headers } = await user.fails("/-/shop/faulty/?do=throw", 502);
+    assert.equal(reason, "FUNCTION_FAILED");
+    assert.match(message, /threw RangeError: on purpose/);
+    const request = String(headers["x-skerry-request-id"]);
+    const lines = await logOf(user.platform, "faulty", { request, until: /^REPORT/ });
+    const stack = lines.map(({ text }) => text).join("\n");
+    assert.ok(stack.includes(EXPLODES_AT), stack);
+    assert.ok(stack.includes("index.ts"), stack);
+  });
+
+  it("each way to fail has its own reason and status", async () => {
+    await user.deploy("faulty", FAULTY, { timeoutMs: 1_500, memoryMb: 128 });
+    const failures: readonly (readonly [string, number, string, RegExp])[] = [
+      ["hang", 504, "FUNCTION_TIMEOUT", /timeout of 1500 ms/],
+      ["spin", 504, "FUNCTION_TIMEOUT", /timeout of 1500 ms/],
+      ["memory", 502, "FUNCTION_OUT_OF_MEMORY", /128 MiB/],
+      ["heap", 502, "FUNCTION_OUT_OF_MEMORY", /128 MiB/],
+      ["exit", 502, "FUNCTION_CRASHED", /exit code 3/],
+      ["kill", 502, "FUNCTION_CRASHED", /signal SIGKILL/],
+      ["abort", 502, "FUNCTION_CRASHED", /signal SIGABRT/],
+      ["bigint", 502, "FUNCTION_BAD_RESPONSE", /BigInt/],
+      ["status", 502, "FUNCTION_BAD_RESPONSE", /status/],
+      ["large", 413, "FUNCTION_PAYLOAD_TOO_LARGE", /answer/],
+    ];
+    for (const [fault, status, reason, message] of failures) {
+      const failed = await user.fails(`/-/shop/faulty/?do=${fault}`, status);
+      assert.equal(failed.reason, reason, `${fault}: ${failed.text}`);
+      assert.match(failed.message, message, fault);
+      assert.notEqual(failed.hint, "", fault);
+    }
+    assert.equal((await user.call("/-/shop/faulty/")).status, 200, "the next request is served");
+  });
+
+  it("beyond its limits a function is throttled with the time to wait", async () => {
+    await user.deploy("slow", SLOW, { maxInstances: 1, concurrency: 1, queueTimeoutMs: 0 });
+    const first = user.call("/-/shop/slow/?ms=3000");
+    await until("the only slot is taken", async () => {
+      const { items } = await user.platform.client.listInstances();
+      return items.some((one) => one.function === "slow" && one.state === "ready");
+    });
+    const { reason, headers } = await user.fails("/-/shop/slow/?ms=1", 429);
+    assert.equal(reason, "FUNCTION_THROTTLED");
+    assert.match(String(headers["retry-after"]), /^[1-9]\d*$/);
+    assert.equal((await first).status, 200);
+  });
+
+  it("a request body beyond the maximum is refused before it is sent", async () => {
+    await user.deploy("open", ECHO);
+    const connection = await openRaw(user.platform.gatewayPort);
+    const length = LIMITS.payloadBytesMax + 1;
+    connection.write(
+      `POST /-/shop/open/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${length}\r\n\r\n`,
+    );
+    const answer = await connection.receive(/^HTTP\/1\.1 413 [\s\S]*\}\}$/);
+    assert.match(answer, /x-skerry-error: FUNCTION_PAYLOAD_TOO_LARGE/i);
+    connection.socket.destroy();
+  });
+}
+
+/** Bodies that stream. */
+function registerStreams(user: User): void {
+  it("a fetch handler streams in both directions, beyond the maximum of buffered bodies", async () => {
+    await user.deploy("stream", STREAM);
+    const path = "/-/shop/stream/";
+    const response = await openHttp({ port: user.platform.gatewayPort, path: `${path}?parts=20` });
+    assert.equal(response.headers["transfer-encoding"], "chunked");
+    let [text, chunks] = ["", 0];
+    for await (const chunk of response) {
+      text += String(chunk);
+      chunks += 1;
+    }
+    assert.equal(text, Array.from({ length: 20 }, (_, part) => `part ${part}\n`).join(""));
+    assert.ok(chunks > 1, "it arrived in pieces");
+    const body = Buffer.alloc(20 << 20, "z");
+    const sent = await callHttp({ port: user.platform.gatewayPort, path, method: "POST", body });
+    assert.deepEqual(JSON.parse(sent.text), { bytes: body.length });
+  });
+}
+
+/** The same through the command line, with a folder as a person has it. */
+function registerCommands(user: User): void {
+  it("the command line deploys, calls, shows and removes", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "skerry-folder-"));
+    for (const [path, text] of Object.entries(ECHO)) writeFileSync(join(folder, path), text);
+    const words = ["deploy", folder, "--app", "cli", "--name", "echo"];
+    assert.match(await user.skerry(...words), /\/-\/cli\/echo\//);
+    const again = JSON.parse(await user.skerry(...words, "--json")) as CliDeployment;
+    assert.deepEqual(
+      again.functions.map(({ change }) => change),
+      ["same"],
+    );
+    const answer = await user.skerry("invoke", "cli/echo", "--data", '{"word": "typed"}');
+    const { word, requestId } = JSON.parse(answer) as { word: string; requestId: string };
+    assert.equal(word, "typed");
+    const log = await until("the log", async () => {
+      const text = await user.skerry("logs", "cli/echo", "--request", requestId);
+      return text.includes("REPORT") ? text : undefined;
+    });
+    assert.match(log, /START[\s\S]*heard typed[\s\S]*END[\s\S]*REPORT/);
+    assert.match(await user.skerry("ls"), /cli\/echo/);
+    assert.match(await user.skerry("ps", "cli/echo"), /first_instance/);
+    assert.match(await user.skerry("describe", "cli/echo"), /Memory +128 MiB/);
+    await user.skerry("rm", "cli/echo", "--yes");
+    await assert.rejects(user.skerry("describe", "cli/echo"), /no function|not found/i);
+    rmSync(folder, { recursive: true });
+  });
+}
+
+interface CliDeployment {
+  readonly functions: readonly { readonly change: string }[];
 }
 
 async function logOf(
@@ -248,5 +326,24 @@ async function logOf(
   });
 }
 
-describeFirstUse(undefined, false);
-describeFirstUse(NOBODY, IS_ROOT ? false : "the tests run as a normal user already");
+const cases = [
+  { title: "first use", options: {}, skip: false },
+  {
+    title: "first use as a normal user",
+    options: { user: NOBODY },
+    skip: IS_ROOT ? false : "the tests run as a normal user already",
+  },
+];
+for (const { title, options, skip } of cases) {
+  describe(title, { ...TIMEOUT, skip }, () => {
+    const user = new User();
+    before(() => user.begin(options), TIMEOUT);
+    after(() => user.platform.stop(), TIMEOUT);
+    registerCalls(user);
+    registerAccess(user);
+    registerChanges(user);
+    registerFailures(user);
+    registerStreams(user);
+    registerCommands(user);
+  });
+}

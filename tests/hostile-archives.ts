@@ -1,4 +1,7 @@
-/** Zip archives that no honest program packs: one per class; the whole corpus is tested in the code store. */
+/**
+ * Zip archives that no honest program packs: one per class; the whole corpus is tested in the code
+ * store.
+ */
 import { crc32, deflateRawSync } from "node:zlib";
 
 interface Entry {

@@ -1,7 +1,7 @@
 /**
- * Instances die in every way that there is, two hundred times, through the whole platform. Afterwards the next request is
- * served and nothing of the dead is left: no process, control group, directory or descriptor. SKERRY_TEST_DEATHS makes
- * longer runs.
+ * Instances die in every way that there is, two hundred times, through the whole platform.
+ * Afterwards the next request is served and nothing of the dead is left: no process, control group,
+ * directory or descriptor. SKERRY_TEST_DEATHS makes longer runs.
  */
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
@@ -73,8 +73,8 @@ describe("what instances leave behind", TIMEOUT, () => {
 });
 
 /**
- * Waits until every sandbox that the machine shows is one that the platform lists or keeps as a blank, and resolves with
- * their ids. A blank is one whose directory holds no artefact yet.
+ * Waits until every sandbox that the machine shows is one that the platform lists or keeps as a
+ * blank, and resolves with their ids. A blank is one whose directory holds no artefact yet.
  */
 async function untilOnlyListedAreLeft(platform: Platform): Promise<readonly string[]> {
   const instances = join(platform.home, "instances");
