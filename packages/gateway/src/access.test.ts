@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import type { FunctionEntry, Role } from "@skerry/contracts";
+import type { FunctionEntry } from "@skerry/contracts";
 import { openRaw } from "@skerry/testkit";
-import { controlDouble } from "./test-control.ts";
-import { until, World, type AgentDouble } from "./test-world.ts";
+import { controlDouble } from "../test/control.ts";
+import { until, World, type AgentDouble } from "../test/world.ts";
 
 let world: World;
 let agent: AgentDouble;
@@ -28,30 +28,32 @@ const asEvent = (sent: Sent): Sent => ({
   headers: { ...sent.headers, "x-skerry-invoke": "event" },
 });
 
-test("who may call what: every role, every kind of function, every form of key", async () => {
-  const keys = Object.fromEntries(
-    (["viewer", "developer", "operator", "admin"] as const).map((role: Role) => [
-      role,
-      world.key(role),
-    ]),
-  );
-  const confined = world.key("admin", ["other"]);
-  const fitting = world.key("developer", ["shop"]);
-  const stranger = new World();
-  const foreign = stranger.key("admin");
-  world.entries.push({ ...stranger.entries[0], seq: 50 } as never);
-  await world.start();
-  const admin = keys["admin"] ?? "";
-  const cases: readonly [string, FunctionEntry, Sent, string | undefined][] = [
+/** Who calls which function how, and why it is refused; undefined when it is not. */
+type Case = readonly [string, FunctionEntry, Sent, string | undefined];
+
+/** The keys of one world, by what they are. */
+interface Keys {
+  readonly viewer: string;
+  readonly developer: string;
+  readonly operator: string;
+  readonly admin: string;
+  readonly confined: string;
+  readonly fitting: string;
+  readonly foreign: string;
+}
+
+function casesOf(keys: Keys): readonly Case[] {
+  const { viewer, developer, operator, admin, confined, fitting, foreign } = keys;
+  return [
     ["nobody, open", open, {}, undefined],
     ["nobody, open, event", open, asEvent({}), "GATEWAY_KEY_REQUIRED"],
     ["nobody, guarded", guarded, {}, "GATEWAY_KEY_REQUIRED"],
-    ["viewer", guarded, bearer(keys["viewer"] ?? ""), "GATEWAY_CALL_FORBIDDEN"],
-    ["viewer, open", open, bearer(keys["viewer"] ?? ""), undefined],
-    ["viewer, open, event", open, asEvent(bearer(keys["viewer"] ?? "")), "GATEWAY_CALL_FORBIDDEN"],
-    ["developer", guarded, bearer(keys["developer"] ?? ""), undefined],
-    ["developer, event", guarded, asEvent(bearer(keys["developer"] ?? "")), undefined],
-    ["operator", guarded, bearer(keys["operator"] ?? ""), undefined],
+    ["viewer", guarded, bearer(viewer), "GATEWAY_CALL_FORBIDDEN"],
+    ["viewer, open", open, bearer(viewer), undefined],
+    ["viewer, open, event", open, asEvent(bearer(viewer)), "GATEWAY_CALL_FORBIDDEN"],
+    ["developer", guarded, bearer(developer), undefined],
+    ["developer, event", guarded, asEvent(bearer(developer)), undefined],
+    ["operator", guarded, bearer(operator), undefined],
     ["admin", guarded, bearer(admin), undefined],
     ["lower-case scheme", guarded, { headers: { authorization: `bearer ${admin}` } }, undefined],
     ["own header", guarded, { headers: { "x-skerry-key": admin } }, undefined],
@@ -89,6 +91,22 @@ test("who may call what: every role, every kind of function, every form of key",
       "GATEWAY_INVOKE_UNKNOWN",
     ],
   ];
+}
+
+test("who may call what: every role, every kind of function, every form of key", async () => {
+  const stranger = new World();
+  const keys: Keys = {
+    viewer: world.key("viewer"),
+    developer: world.key("developer"),
+    operator: world.key("operator"),
+    admin: world.key("admin"),
+    confined: world.key("admin", ["other"]),
+    fitting: world.key("developer", ["shop"]),
+    foreign: stranger.key("admin"),
+  };
+  world.entries.push({ ...stranger.entries[0], seq: 50 } as never);
+  await world.start();
+  const cases = casesOf(keys);
   for (const [name, fn, sent, reason] of cases) {
     for (let time = 1; time <= 2; time += 1) {
       const answered = await world.call(fn, sent);
@@ -156,7 +174,7 @@ test("a revoked key stops working, although it was remembered", async () => {
   const control = await controlDouble(world);
   try {
     const revoked = world.entries.find((entry) => entry.value?.kind === "key");
-    await until(() => world.gateway.stats().controlConnected);
+    await until(() => control.watched.length > 0);
     control.send([{ seq: 100, key: revoked?.key ?? "", value: null }]);
     await until(() => control.applied.includes(100));
     const answered = await world.call(guarded, bearer(key));
@@ -166,7 +184,10 @@ test("a revoked key stops working, although it was remembered", async () => {
   }
 });
 
-/** Spellings of a path to the guarded function, and what each comes to. `200` never appears without a key. */
+/**
+ * Spellings of a path to the guarded function, and what each comes to. `200` never appears without
+ * a key.
+ */
 const SPELLINGS: readonly [string, string][] = [
   ["/-/shop/guarded", "GATEWAY_KEY_REQUIRED"],
   ["/-/shop/guarded/", "GATEWAY_KEY_REQUIRED"],

@@ -1,6 +1,6 @@
 /**
- * Links to the agents: where starts are asked for and where it is said that an instance may rest, run or end. A link
- * that is lost is tried again for as long as its agent is listed.
+ * Links to the agents: where starts are asked for and where it is said that an instance may rest,
+ * run or end. A link that is lost is tried again for as long as its agent is listed.
  */
 import { connect } from "node:net";
 import {
@@ -96,7 +96,9 @@ export class AgentLinks {
     for (const agentId of [...this.#agents.keys()]) this.down(agentId);
   }
 
-  /** Asks the agent with the fewest starts under way. Answers once, at the latest after `timeoutMs`. */
+  /**
+   * Asks the agent with the fewest starts under way. Answers once, at the latest after `timeoutMs`.
+   */
   start(head: StartHead, timeoutMs: number, answer: StartAnswer): void {
     const agent = this.#pick();
     if (agent === undefined) {

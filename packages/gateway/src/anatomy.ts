@@ -1,7 +1,8 @@
 /**
- * Where the time of one request went. Stages of a start count only as far as this request waited for them: one that
- * came when the code was half loaded is shown the other half. The handler's time is measured here; what the instance
- * says of it is believed only to tell a resume from the handler.
+ * Where the time of one request went. Stages of a start count only as far as this request waited
+ * for them: one that came when the code was half loaded is shown the other half. The handler's time
+ * is measured here; what the instance says of it is believed only to tell a resume from the
+ * handler.
  */
 import type { ColdReason, InstanceGrant, StartKind } from "@skerry/contracts";
 

@@ -1,4 +1,7 @@
-/** What leaves for the client: the function's answer or the platform's error, with the platform's own headers. */
+/**
+ * What leaves for the client: the function's answer or the platform's error, with the platform's
+ * own headers.
+ */
 import type { ServerResponse } from "node:http";
 import { PlatformError, type RequestId } from "@skerry/base";
 import { failFunction, GATEWAY_HEADERS, type ReplyHead } from "@skerry/contracts";

@@ -9,9 +9,10 @@ export interface Due {
 }
 
 /**
- * Deadlines that all lie equally far ahead: the order of arrival is the order of expiry, so one timer serves them all
- * and adding costs no timer of its own. A list through the items themselves, because a `Map` with this many deletions
- * keeps what it once held alive (see link's `stream-table.ts`).
+ * Deadlines that all lie equally far ahead: the order of arrival is the order of expiry, so one
+ * timer serves them all and adding costs no timer of its own. A list through the items themselves,
+ * because a `Map` with this many deletions keeps what it once held alive (see link's
+ * `stream-table.ts`).
  */
 export class DeadlineQueue<T extends Due> {
   readonly durationMs: number;

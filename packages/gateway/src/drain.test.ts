@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Agent, get } from "node:http";
 import { afterEach, beforeEach, test } from "node:test";
 import { openRaw } from "@skerry/testkit";
-import { until, World, type AgentDouble } from "./test-world.ts";
+import { until, World, type AgentDouble } from "../test/world.ts";
 
 let world: World;
 let next: World;

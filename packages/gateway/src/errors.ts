@@ -1,4 +1,6 @@
-/** What the gateway itself refuses. What goes wrong with a function is in contracts' `failFunction`. */
+/**
+ * What the gateway itself refuses. What goes wrong with a function is in contracts' `failFunction`.
+ */
 import { defineReasons } from "@skerry/base";
 
 export const failGateway = defineReasons({

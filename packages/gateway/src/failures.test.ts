@@ -3,7 +3,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import type { Clock } from "@skerry/base";
 import type { InstanceExit } from "@skerry/contracts";
 import { openRaw } from "@skerry/testkit";
-import { clock, until, World, type AgentDouble, type Answered } from "./test-world.ts";
+import { clock, until, World, type AgentDouble, type Answered } from "../test/world.ts";
 
 let world: World;
 beforeEach(() => {

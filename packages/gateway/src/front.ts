@@ -1,6 +1,7 @@
 /**
- * The door: from an HTTP request to an admitted invocation. Which function, who calls, may they, and is the body
- * small enough; everything that is refused here is refused before a slot or a queue is touched.
+ * The door: from an HTTP request to an admitted invocation. Which function, who calls, may they,
+ * and is the body small enough; everything that is refused here is refused before a slot or a queue
+ * is touched.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { PlatformError, type Clock, type IdSource, type RequestId } from "@skerry/base";
@@ -177,7 +178,9 @@ function isEventInvocation(req: IncomingMessage): boolean {
   throw failGateway("GATEWAY_INVOKE_UNKNOWN");
 }
 
-/** The caller's headers without what belongs to the connection or the platform, its key above all. */
+/**
+ * The caller's headers without what belongs to the connection or the platform, its key above all.
+ */
 function functionHeaders(req: IncomingMessage): readonly string[] {
   const headers = headerPolicy.requestHeaders(req.rawHeaders);
   if (req.headers.authorization === undefined) return headers;

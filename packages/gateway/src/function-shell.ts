@@ -1,7 +1,7 @@
 /**
- * Performs what the router of one function decides: dispatches, asks agents for starts, lets instances rest, run and
- * end, and tells the router what came of it. The router hears of a lost instance before the requests on it end, so that
- * it never gives away a slot of the dead.
+ * Performs what the router of one function decides: dispatches, asks agents for starts, lets
+ * instances rest, run and end, and tells the router what came of it. The router hears of a lost
+ * instance before the requests on it end, so that it never gives away a slot of the dead.
  */
 import {
   PlatformError,
@@ -143,7 +143,10 @@ export class FunctionShell implements InvocationOwner {
     this.#tell({ kind: "startsPossible" });
   }
 
-  /** Takes an instance over; `solicited` is decided by the book of starts unless it comes from another gateway. */
+  /**
+   * Takes an instance over; `solicited` is decided by the book of starts unless it comes from
+   * another gateway.
+   */
   adopt(grant: InstanceGrant, socket: Socket, origin: "agent" | "gateway"): void {
     const { instanceId, revisionId } = grant;
     const asked = origin === "agent" && grant.reason !== "provisioned";
@@ -360,8 +363,9 @@ export class FunctionShell implements InvocationOwner {
   }
 
   /**
-   * Alone in its instance, the handler that did not answer would meet the next request: the instance is stopped. Where
-   * requests share one, the others go on; the slot is free again once the instance has shown a sign of life.
+   * Alone in its instance, the handler that did not answer would meet the next request: the
+   * instance is stopped. Where requests share one, the others go on; the slot is free again once
+   * the instance has shown a sign of life.
    */
   #timedOut(invocation: Invocation): void {
     const { instance, phase } = invocation;

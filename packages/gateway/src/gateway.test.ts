@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { World } from "./test-world.ts";
+import { World } from "../test/world.ts";
 
 let world: World;
 beforeEach(() => {

@@ -1,6 +1,7 @@
 /**
- * A gateway: the HTTP front, one shell per function, the links to agents and control. It serves from the folded config
- * log, which lies on its own disk; control may be away. It owns its instances' links and hands them on when it drains.
+ * A gateway: the HTTP front, one shell per function, the links to agents and control. It serves
+ * from the folded config log, which lies on its own disk; control may be away. It owns its
+ * instances' links and hands them on when it drains.
  */
 import type { Socket } from "node:net";
 import { createIdSource, type FunctionId } from "@skerry/base";
@@ -37,8 +38,8 @@ export interface Gateway {
   agentUp(agent: AgentAddress): void;
   agentDown(agentId: string): void;
   /**
-   * Stops accepting, answers what is there, and hands every instance on as it becomes idle. Resolves when nothing is
-   * left; at the deadline the rest is cut off.
+   * Stops accepting, answers what is there, and hands every instance on as it becomes idle.
+   * Resolves when nothing is left; at the deadline the rest is cut off.
    */
   drain(options: { readonly deadlineMs: number }): Promise<void>;
   /** Ends at once what is left, after a drain or without one. */
@@ -137,7 +138,8 @@ class RunningGateway implements Gateway {
       shell.adopt(grant, socket, origin);
       return;
     }
-    // The function was removed, or an agent is ahead of this gateway's config and will provision again.
+    // The function was removed, or an agent is ahead of this gateway's config and will provision
+    // again.
     const { instanceId, nodeId } = grant;
     socket.destroy();
     const ref = { agentId: undefined, nodeId };

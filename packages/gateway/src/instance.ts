@@ -1,6 +1,6 @@
 /**
- * One instance as its gateway sees it: the link, and the requests whose streams ended with it. The gateway speaks
- * first on the link, also when another gateway had it before.
+ * One instance as its gateway sees it: the link, and the requests whose streams ended with it. The
+ * gateway speaks first on the link, also when another gateway had it before.
  */
 import type { Socket } from "node:net";
 import type { Clock, PlatformError } from "@skerry/base";

@@ -1,7 +1,8 @@
 /**
- * One request from its admission to its one answer and its one metering record. Whatever happens first settles it:
- * the instance's answer, a refusal, the timeout, the client leaving, the instance's end. What comes later is ignored.
- * Settling frees the slot at once; record and answer leave together at the end of the turn.
+ * One request from its admission to its one answer and its one metering record. Whatever happens
+ * first settles it: the instance's answer, a refusal, the timeout, the client leaving, the
+ * instance's end. What comes later is ignored. Settling frees the slot at once; record and answer
+ * leave together at the end of the turn.
  */
 import type { ServerResponse } from "node:http";
 import type { PlatformError, RequestId } from "@skerry/base";
@@ -121,7 +122,9 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
     this.#res = res;
   }
 
-  /** Its turn to wait for a slot has come; the body is whole, or will be passed on as it arrives. */
+  /**
+   * Its turn to wait for a slot has come; the body is whole, or will be passed on as it arrives.
+   */
   queued(body: Uint8Array | Upload): void {
     this.phase = "waiting";
     this.#queuedMs = this.#owner.now();
@@ -217,7 +220,10 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
     );
   }
 
-  /** The client left. A handler that runs alone in its instance is not interrupted before it answers. */
+  /**
+   * The client left. A handler that runs alone in its instance is not interrupted before it
+   * answers.
+   */
   clientLeft(): void {
     if (this.phase === "settled") return;
     if (this.phase === "live" && !this.shared) {

@@ -1,6 +1,7 @@
 /**
- * Who calls. A key is checked against the folded config log; a few verified ones are remembered by their text, and a
- * remembered key counts only while the log still holds the very entry it was checked against.
+ * Who calls. A key is checked against the folded config log; a few verified ones are remembered by
+ * their text, and a remembered key counts only while the log still holds the very entry it was
+ * checked against.
  */
 import type { IncomingHttpHeaders } from "node:http";
 import { isSecretOf, parseKey } from "@skerry/accounts";
@@ -36,7 +37,9 @@ export class KeyCheck {
     this.#keys = keys;
   }
 
-  /** The caller of a request. A bearer token that is no Skerry key is the function's own business. */
+  /**
+   * The caller of a request. A bearer token that is no Skerry key is the function's own business.
+   */
   callerOf(headers: IncomingHttpHeaders): Caller {
     const own = headers[GATEWAY_HEADERS.key];
     if (own !== undefined) return typeof own === "string" ? this.#check(own) : INVALID;
@@ -63,7 +66,10 @@ export class KeyCheck {
   }
 }
 
-/** True for a header that carries a Skerry key and must not reach a function. `name` is in lower case. */
+/**
+ * True for a header that carries a Skerry key and must not reach a function. `name` is in lower
+ * case.
+ */
 export function isKeyHeader(name: string, value: string): boolean {
   return name === "authorization" && SKERRY_BEARER.test(value);
 }

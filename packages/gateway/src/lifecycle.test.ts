@@ -3,14 +3,14 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import type { FunctionEntry } from "@skerry/contracts";
-import { controlDouble } from "./test-control.ts";
+import { controlDouble } from "../test/control.ts";
 import {
   functionEntry,
   until,
   World,
   type AgentDouble,
   type InstanceDouble,
-} from "./test-world.ts";
+} from "../test/world.ts";
 
 let world: World;
 let agent: AgentDouble;

@@ -1,8 +1,11 @@
-/** User code can forge every byte on its instance's link. Each lie costs the liar its link and nobody else anything. */
+/**
+ * User code can forge every byte on its instance's link. Each lie costs the liar its link and
+ * nobody else anything.
+ */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { FLAG_END, FrameType } from "@skerry/link";
-import { until, World, type Call } from "./test-world.ts";
+import { until, World, type Call } from "../test/world.ts";
 
 let world: World;
 beforeEach(() => {

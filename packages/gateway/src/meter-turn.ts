@@ -1,6 +1,7 @@
 /**
- * Answers of one turn of the event loop leave together, after their metering records were appended by one write: a
- * gateway that is killed may have recorded an answer that never left, and never the other way round.
+ * Answers of one turn of the event loop leave together, after their metering records were appended
+ * by one write: a gateway that is killed may have recorded an answer that never left, and never the
+ * other way round.
  */
 import {
   encodeMeterRecord,

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { seededRandom } from "@skerry/base";
 import { decodeMeterRecord, METER_RECORD_BYTES } from "@skerry/contracts";
-import { askPort, until, World } from "./test-world.ts";
+import { askPort, until, World } from "../test/world.ts";
 
 let world: World;
 beforeEach(() => {
@@ -20,7 +20,7 @@ afterEach(async () => {
 /** Runs the crashing gateway; returns what its spool holds. */
 async function recordsAfterCrash(mode: "at-once" | "late"): Promise<readonly string[]> {
   const directory = mkdtempSync(join(tmpdir(), "spool-"));
-  const child = fork(join(import.meta.dirname, "test-crash.ts"), [directory, mode]);
+  const child = fork(join(import.meta.dirname, "../test/crash.ts"), [directory, mode]);
   const ended = new Promise<string | null>((resolve) => {
     child.once("exit", (_code, signal) => resolve(signal));
   });

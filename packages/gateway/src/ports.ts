@@ -10,7 +10,10 @@ export interface MeterSink {
   append(bytes: Uint8Array): void;
 }
 
-/** Gives a parked instance's link away, to the gateway that comes next. The socket is the receiver's from here on. */
+/**
+ * Gives a parked instance's link away, to the gateway that comes next. The socket is the receiver's
+ * from here on.
+ */
 export type HandOver = (grant: InstanceGrant, socket: Socket) => void;
 
 /** Where an agent listens for gateways. */
@@ -41,7 +44,9 @@ export interface GatewayOptions {
   readonly snapshotPath: string;
   /** Agents that are there already. */
   readonly agents: readonly AgentAddress[];
-  /** Longest wait for control's current configuration before requests are accepted; default none. */
+  /**
+   * Longest wait for control's current configuration before requests are accepted; default none.
+   */
   readonly configWaitMs?: number;
   /** Version of this release, told to peers. */
   readonly build: string;

@@ -1,6 +1,6 @@
 /**
- * Reads what an instance says about its answer. User code can forge every byte of it, so each field is checked and a
- * reply that does not fit is a bad response, told before anything of it has left.
+ * Reads what an instance says about its answer. User code can forge every byte of it, so each field
+ * is checked and a reply that does not fit is a bad response, told before anything of it has left.
  */
 import type { ReplyError, ReplyHead } from "@skerry/contracts";
 

@@ -1,6 +1,7 @@
 /**
- * Which function a URL names. Host and path are read by http's parsers only, and both the guard and the router act on
- * the one `CallTarget` that comes out, so they cannot disagree. A host of the form FN.APP.localhost wins over the path.
+ * Which function a URL names. Host and path are read by http's parsers only, and both the guard and
+ * the router act on the one `CallTarget` that comes out, so they cannot disagree. A host of the
+ * form FN.APP.localhost wins over the path.
  */
 import { HOST_SUFFIX, PATH_PREFIX } from "@skerry/contracts";
 import { parseAuthority, targetBelow, type Authority, type ParsedTarget } from "@skerry/http";
@@ -26,7 +27,10 @@ const PREFIX_SEGMENTS = 3;
 export class TargetReader {
   readonly #hosts = new Map<string, HostReading>();
 
-  /** Undefined when the URL names no function. Throws http's errors for hosts and paths that are refused. */
+  /**
+   * Undefined when the URL names no function. Throws http's errors for hosts and paths that are
+   * refused.
+   */
   read(target: ParsedTarget, host: string | undefined): CallTarget | undefined {
     const { text, named } =
       target.authority === undefined ? this.#readHost(host) : readingOf(target.authority);

@@ -1,7 +1,7 @@
 /**
- * Books of the starts of one function. The link of a started instance and the agent's reply come on different ways,
- * in either order; each start is settled exactly once, by the link's arrival or by a refusal. Starts of one revision
- * are interchangeable, so they are counted and not named.
+ * Books of the starts of one function. The link of a started instance and the agent's reply come on
+ * different ways, in either order; each start is settled exactly once, by the link's arrival or by
+ * a refusal. Starts of one revision are interchangeable, so they are counted and not named.
  */
 import type { Cancel, Clock, InstanceId, RevisionId } from "@skerry/base";
 
@@ -53,7 +53,10 @@ export class StartBook {
     this.#awaited.set(instanceId, cancel);
   }
 
-  /** The agent refused or is gone; true when this settles a start, false when its link had come after all. */
+  /**
+   * The agent refused or is gone; true when this settles a start, false when its link had come
+   * after all.
+   */
   refused(revisionId: RevisionId): boolean {
     for (const [instanceId, arrivedOf] of this.#arrived) {
       if (arrivedOf !== revisionId || (this.#asked.get(revisionId) ?? 0) > 0) continue;

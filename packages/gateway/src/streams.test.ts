@@ -3,7 +3,7 @@ import { request as httpRequest } from "node:http";
 import { afterEach, beforeEach, test } from "node:test";
 import { LINK_LIMITS } from "@skerry/link";
 import { openRaw } from "@skerry/testkit";
-import { steady, until, World, type AgentDouble, type Call } from "./test-world.ts";
+import { steady, until, World, type AgentDouble, type Call } from "../test/world.ts";
 
 let world: World;
 let agent: AgentDouble;
@@ -18,7 +18,10 @@ afterEach(async () => await world.close());
 const PATH = "/-/shop/stream/";
 const GET = `GET ${PATH} HTTP/1.1\r\nHost: x\r\n\r\n`;
 
-/** Writes `count` chunks as fast as the link takes them, then ends. Returns how many were taken so far. */
+/**
+ * Writes `count` chunks as fast as the link takes them, then ends. Returns how many were taken so
+ * far.
+ */
 function pour(call: Call, chunk: Uint8Array, count: number): { readonly taken: number } {
   const state = { taken: 0 };
   const more = (): void => {

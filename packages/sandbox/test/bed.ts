@@ -1,6 +1,8 @@
 /**
  * What the suites of this package share: whether walls can be tried here, homes, specifications.
  */
+import assert from "node:assert/strict";
+import { systemClock } from "@skerry/base";
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -80,4 +82,15 @@ export function nodeSpec(
     ...changes,
     limits: { ...LIMITS, ...changes.limits },
   };
+}
+
+const clock = systemClock();
+const WAIT_MS_MAX = 20_000;
+/** Waits for a condition, with a deadline. */
+export async function until(what: string, holds: () => boolean): Promise<void> {
+  const deadline = clock.monotonicMs() + WAIT_MS_MAX;
+  while (!holds()) {
+    assert.ok(clock.monotonicMs() < deadline, `never: ${what}`);
+    await new Promise<void>((resolve) => void clock.schedule(20, resolve));
+  }
 }

@@ -21,6 +21,7 @@ import {
   NODE_MOUNT,
   removeHome,
   skipWithoutBubblewrap,
+  until,
 } from "./bed.ts";
 
 const clock = systemClock();
@@ -45,15 +46,6 @@ async function open(options: Partial<SandboxDriverOptions> = {}): Promise<Sandbo
   );
   drivers.push(driver);
   return driver;
-}
-
-const WAIT_MS_MAX = 20_000;
-async function until(what: string, holds: () => boolean): Promise<void> {
-  const deadline = clock.monotonicMs() + WAIT_MS_MAX;
-  while (!holds()) {
-    assert.ok(clock.monotonicMs() < deadline, `never: ${what}`);
-    await new Promise<void>((resolve) => void clock.schedule(20, resolve));
-  }
 }
 
 async function textOf(sandbox: Sandbox, stream: "stdout" | "stderr"): Promise<string> {

@@ -15,7 +15,7 @@ import { pidsWithMarker } from "../src/process-table.ts";
 import { findOwnerDirectories } from "../src/sweep.ts";
 import type { AbandonRun } from "./abandon-run.ts";
 import { findHierarchy } from "./groups.ts";
-import { IS_ROOT, makeHome, nodeSpec, removeHome, skipWithoutBubblewrap } from "./bed.ts";
+import { IS_ROOT, makeHome, nodeSpec, removeHome, skipWithoutBubblewrap, until } from "./bed.ts";
 
 const deps = { clock: systemClock(), log: silentLog() };
 const homes: string[] = [];
@@ -63,12 +63,13 @@ for (const rung of ["bubblewrap", "process"] as const satisfies readonly Sandbox
 
       const driver = await open(home, rung);
       const mine = await driver.start(nodeSpec("mine", "setInterval(() => {}, 1000)"));
+      await until("it runs", () => mine.usage().processes > 0);
       const swept = await driver.sweep();
       if (rung === "process") assert.ok(swept.processes >= 3);
       if (rung === "bubblewrap" && IS_ROOT) assert.ok(swept.groups >= 2);
 
       assert.ok(bystander.usage().processes > 0, "the neighbour's sandbox lives");
-      assert.ok(mine.usage().processes > 0, "this run's own sandbox lives");
+      await until("this run's own sandbox lives", () => mine.usage().processes > 0);
       assert.deepEqual(await driver.sweep(), { processes: 0, groups: 0 });
       await Promise.all([driver.close(), other.close()]);
       assert.equal(markedBy(home) + markedBy(neighbour), 0);

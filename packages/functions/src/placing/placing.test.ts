@@ -69,7 +69,9 @@ interface SimulatedNode {
   held: ReadonlyMap<FunctionId, Lease>;
 }
 
-/** Nodes come, go and confirm late; returns the largest sum that ever was in force, over the limit. */
+/**
+ * Nodes come, go and confirm late; returns the largest sum that ever was in force, over the limit.
+ */
 function largestOverrun(seed: number, decide: typeof decidePlacing): number {
   const random = seededRandom(seed);
   const int = (below: number): number => Math.floor(random.float() * below);

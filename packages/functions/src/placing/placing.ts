@@ -1,9 +1,11 @@
 /**
- * The placer: splits the instance limit of each function over the nodes, as leases that agents enforce and go on using
- * when control is away. The sum of what nodes hold never passes the limit: a lease that shrinks counts in full until
- * its node has confirmed the smaller one, and only then does another grow. Deciding again with newer reports converges.
+ * The placer: splits the instance limit of each function over the nodes, as leases that agents
+ * enforce and go on using when control is away. The sum of what nodes hold never passes the limit:
+ * a lease that shrinks counts in full until its node has confirmed the smaller one, and only then
+ * does another grow. Deciding again with newer reports converges.
  *
- * Left out: which node suits a function better. All nodes are alike so far; with one node it gets everything.
+ * Left out: which node suits a function better. All nodes are alike so far; with one node it gets
+ * everything.
  */
 import type { FunctionId, NodeId } from "@skerry/base";
 
@@ -20,7 +22,9 @@ export interface PlacedFunction extends Lease {
 
 export interface PlacingNode {
   readonly id: NodeId;
-  /** False for a node that is leaving or away: it keeps what it may be using and gets nothing new. */
+  /**
+   * False for a node that is leaving or away: it keeps what it may be using and gets nothing new.
+   */
   readonly available: boolean;
   /** The leases it has confirmed last. */
   readonly held: ReadonlyMap<FunctionId, Lease>;
@@ -30,7 +34,10 @@ export interface PlacingNode {
 
 export type LeasesByNode = ReadonlyMap<NodeId, ReadonlyMap<FunctionId, Lease>>;
 
-/** The lease of every node for every function it holds or should hold. Pure; the order of the input does not matter. */
+/**
+ * The lease of every node for every function it holds or should hold. Pure; the order of the input
+ * does not matter.
+ */
 export function decidePlacing(
   functions: readonly PlacedFunction[],
   nodes: readonly PlacingNode[],

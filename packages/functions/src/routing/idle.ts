@@ -1,4 +1,7 @@
-/** What becomes of instances without a request: they rest soon, and stop after the idle time unless provisioned. */
+/**
+ * What becomes of instances without a request: they rest soon, and stop after the idle time unless
+ * provisioned.
+ */
 import { settleUnusable, stopInstance } from "./slots.ts";
 import { isUsable, noteDue, type RouteInstance, type RoutePolicy, type Step } from "./state.ts";
 

@@ -1,8 +1,9 @@
 /**
- * The router of one function: which instance serves a request, who waits, when instances are started, rested and
- * stopped. Deterministic and without I/O; time comes in with each event. Invariants, which simulation.test.ts checks
- * over thousands of seeded runs: no slot is given twice; an instance with a live request is neither rested nor stopped;
- * every request is dispatched or rejected exactly once, and none waits past its deadline.
+ * The router of one function: which instance serves a request, who waits, when instances are
+ * started, rested and stopped. Deterministic and without I/O; time comes in with each event.
+ * Invariants, which simulation.test.ts checks over thousands of seeded runs: no slot is given
+ * twice; an instance with a live request is neither rested nor stopped; every request is dispatched
+ * or rejected exactly once, and none waits past its deadline.
  *
  * Left out: who is asked to start an instance, and what a request is. Both are the shell's.
  */
@@ -35,8 +36,9 @@ import { enqueue, expireWaiting, rejectAllWaiting, rejectOne, serveWaiting } fro
 type EventOf<R, K extends RouteEvent<R>["kind"]> = Extract<RouteEvent<R>, { readonly kind: K }>;
 
 /**
- * Decides one event. Updates `state` in place and returns the effects, to be performed in order. `now` is monotonic
- * milliseconds and never goes back. Total: events about instances or requests that are gone do nothing.
+ * Decides one event. Updates `state` in place and returns the effects, to be performed in order.
+ * `now` is monotonic milliseconds and never goes back. Total: events about instances or requests
+ * that are gone do nothing.
  */
 export function decideRoute<R>(
   state: RouteState<R>,
@@ -139,7 +141,8 @@ function addInstance(step: Step<unknown>, event: EventOf<unknown, "instanceReady
   };
   state.instances.set(instanceId, instance);
   if (!isUsable(state, instance)) {
-    // An unasked instance of another revision may be ahead of this gateway's config; it waits for its turn.
+    // An unasked instance of another revision may be ahead of this gateway's config; it waits for
+    // its turn.
     if (solicited || state.policy === undefined) return settleUnusable(step, instance);
     return noteDue(state, now + state.policy.idleTimeoutMs);
   }

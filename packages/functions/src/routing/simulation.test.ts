@@ -1,7 +1,8 @@
 /**
- * Thousands of seeded runs of the router in a small world: random functions, arrivals, aborts, latencies, starts that
- * are slow, refused or lost, dying instances, new revisions, agents that go away. The world keeps its own books, from
- * the effects alone, and checks every effect against them. Replay one seed with SIMULATION_SEED.
+ * Thousands of seeded runs of the router in a small world: random functions, arrivals, aborts,
+ * latencies, starts that are slow, refused or lost, dying instances, new revisions, agents that go
+ * away. The world keeps its own books, from the effects alone, and checks every effect against
+ * them. Replay one seed with SIMULATION_SEED.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,7 +1,7 @@
 /**
- * Which instance takes a request. Awake before resting, and among those the one that most recently became free: load
- * gathers on few instances and the others can rest. An instance is in `free` or `resting` exactly when it is usable
- * and has a free slot.
+ * Which instance takes a request. Awake before resting, and among those the one that most recently
+ * became free: load gathers on few instances and the others can rest. An instance is in `free` or
+ * `resting` exactly when it is usable and has a free slot.
  */
 import type { ColdReason } from "@skerry/contracts";
 import { isUsable, noteDue, type RouteInstance, type Step } from "./state.ts";

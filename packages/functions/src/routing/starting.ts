@@ -1,7 +1,7 @@
 /**
- * When another instance is started: somebody waits, limits allow, and a start is likely to be sooner than a slot. The
- * agent has the last word on limits; after a refusal a gate holds further starts back for a growing while, and then
- * lets one through as a probe.
+ * When another instance is started: somebody waits, limits allow, and a start is likely to be
+ * sooner than a slot. The agent has the last word on limits; after a refusal a gate holds further
+ * starts back for a growing while, and then lets one through as a probe.
  */
 import type { StartRefusal } from "@skerry/contracts";
 import { noteDue, type Step } from "./state.ts";
@@ -79,8 +79,8 @@ function startsWanted(step: Step<unknown>): number {
 }
 
 /**
- * Starting beats waiting unless the queue, at the usual pace, is worked off before a start would be done. The guess is
- * given up as soon as somebody has waited as long as a start takes.
+ * Starting beats waiting unless the queue, at the usual pace, is worked off before a start would be
+ * done. The guess is given up as soon as somebody has waited as long as a start takes.
  */
 function slotIsSooner(step: Step<unknown>): boolean {
   const { state, now } = step;

@@ -1,6 +1,7 @@
 /**
- * What the router of one function knows, and the words it speaks with its shell. One state per function and gateway.
- * It is updated in place (docs/adr/0010-router-state-in-place.md); nobody but `decideRoute` writes to it.
+ * What the router of one function knows, and the words it speaks with its shell. One state per
+ * function and gateway. It is updated in place (docs/adr/0010-router-state-in-place.md); nobody but
+ * `decideRoute` writes to it.
  */
 import type { InstanceId, RevisionId } from "@skerry/base";
 import {
@@ -11,7 +12,10 @@ import {
   type StopReason,
 } from "@skerry/contracts";
 
-/** An instance without a request is put to rest after this long; a request that comes sooner needs no resume. */
+/**
+ * An instance without a request is put to rest after this long; a request that comes sooner needs
+ * no resume.
+ */
 export const REST_AFTER_MS = 1_000;
 
 /** What of a revision's configuration decides routing. */
@@ -47,14 +51,20 @@ export function routePolicyOf(revision: RevisionEntry): RoutePolicy {
 /** R names one request; the router only compares and stores it. */
 export type RouteEvent<R> =
   | { readonly kind: "requestArrived"; readonly request: R }
-  /** It was answered or given up. `instanceId` is absent while it still waited; `heldMs` is its time in the slot. */
+  /**
+   * It was answered or given up. `instanceId` is absent while it still waited; `heldMs` is its time
+   * in the slot.
+   */
   | {
       readonly kind: "requestEnded";
       readonly request: R;
       readonly instanceId: InstanceId | undefined;
       readonly heldMs: number;
     }
-  /** `solicited` when it settles a `start` effect; provisioned and handed-over instances come unasked. */
+  /**
+   * `solicited` when it settles a `start` effect; provisioned and handed-over instances come
+   * unasked.
+   */
   | {
       readonly kind: "instanceReady";
       readonly instanceId: InstanceId;
@@ -67,7 +77,10 @@ export type RouteEvent<R> =
       readonly revisionId: RevisionId;
       readonly refusal: StartRefusal;
     }
-  /** The instance died or was cut off. Told before `requestEnded` of its requests, or it would be given new ones. */
+  /**
+   * The instance died or was cut off. Told before `requestEnded` of its requests, or it would be
+   * given new ones.
+   */
   | { readonly kind: "instanceLost"; readonly instanceId: InstanceId }
   /** The instance went to another gateway. */
   | { readonly kind: "instanceHandedOver"; readonly instanceId: InstanceId }

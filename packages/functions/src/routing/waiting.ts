@@ -1,7 +1,7 @@
 /**
- * Requests that found no free slot. They wait in order of arrival, at most `queueTimeoutMs`; while a start is under way
- * that will serve them, `initTimeoutMs` longer, so that slow code can be started at all. With `queueTimeoutMs` 0 a
- * request waits for starts only.
+ * Requests that found no free slot. They wait in order of arrival, at most `queueTimeoutMs`; while
+ * a start is under way that will serve them, `initTimeoutMs` longer, so that slow code can be
+ * started at all. With `queueTimeoutMs` 0 a request waits for starts only.
  */
 import type { ColdReason } from "@skerry/contracts";
 import { pickInstance, takeSlot } from "./slots.ts";
@@ -86,7 +86,9 @@ export function rejectOne<R>(step: Step<R>, request: R, why: RejectWhy): false {
   return false;
 }
 
-/** When a slot may be free: the time until the gate opens, or until the queue has been worked off. */
+/**
+ * When a slot may be free: the time until the gate opens, or until the queue has been worked off.
+ */
 function retryAfterMs({ state, now }: Step<unknown>, why: RejectWhy): number {
   const gateMs = why === "init_failed" || why === "unavailable" ? state.gate.untilMs - now : 0;
   const slots = Math.max(1, state.instances.size * (state.policy?.slots ?? 1));

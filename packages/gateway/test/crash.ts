@@ -1,10 +1,11 @@
 /**
- * A gateway in a process of its own that kills itself while the first answer is on its way: right after its record was
- * appended, or, as the control that must fail, with a meter that only writes later. For tests only.
+ * A gateway in a process of its own that kills itself while the first answer is on its way: right
+ * after its record was appended, or, as the control that must fail, with a meter that only writes
+ * later. For tests only.
  */
 import { openSpoolWriter } from "@skerry/telemetry";
 import { silentLog } from "@skerry/base";
-import { clock, World } from "./test-world.ts";
+import { clock, World } from "./world.ts";
 
 const [directory = "", mode] = process.argv.slice(2);
 const spool = openSpoolWriter({ clock, log: silentLog() }, { directory, pid: process.pid });

@@ -1,6 +1,6 @@
 /**
- * A gateway between doubles that speak the real protocols over real sockets: clients in front, behind it agents and
- * instances whose behaviour each test writes. For tests only.
+ * A gateway between doubles that speak the real protocols over real sockets: clients in front,
+ * behind it agents and instances whose behaviour each test writes. For tests only.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
@@ -37,8 +37,8 @@ import {
   type StartReply,
 } from "@skerry/contracts";
 import { bufferText, Link, socketPipe, type LinkStream, type StreamHandler } from "@skerry/link";
-import { startGateway, type Gateway } from "./gateway.ts";
-import type { GatewayDeps, GatewayOptions } from "./ports.ts";
+import { startGateway, type Gateway } from "../src/gateway.ts";
+import type { GatewayDeps, GatewayOptions } from "../src/ports.ts";
 
 export const clock = systemClock();
 const random = systemRandom();

@@ -3,7 +3,7 @@ import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import type { ConfigEntry, ConsumerNote, WatchHead, WatchReply } from "@skerry/contracts";
 import { bufferText, Link, socketPipe, type LinkStream } from "@skerry/link";
-import { clock, type World } from "./test-world.ts";
+import { clock, type World } from "./world.ts";
 
 export interface ControlDouble {
   readonly watched: readonly WatchHead[];
