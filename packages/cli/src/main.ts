@@ -9,6 +9,7 @@ import { text } from "node:stream/consumers";
 import type { WriteStream } from "node:tty";
 import { systemClock, systemRandom } from "@skerry/base";
 import type { Host, OutputStream } from "./host.ts";
+import { createFetch } from "./node-fetch.ts";
 import { runCommandLine } from "./run.ts";
 
 const EXIT_INTERRUPTED = 130;
@@ -60,7 +61,7 @@ const host: Host = {
   stdinIsTerminal: process.stdin.isTTY === true,
   readStdin: () => text(process.stdin),
   ask,
-  fetch: globalThis.fetch,
+  fetch: createFetch(),
   clock: systemClock(),
   random: systemRandom(),
   signal: interrupted.signal,

@@ -5,7 +5,7 @@
 import { createIdSource, systemClock, systemRandom, type Clock, type Random } from "@skerry/base";
 import { GATEWAY_HEADERS, OPERATIONS, type Operation, type OperationName } from "@skerry/contracts";
 import { fail } from "./errors.ts";
-import { send, whyOf, type HttpDeps, type RequestBody } from "./http.ts";
+import { interruptionOf, send, type Arrival, type HttpDeps, type RequestBody } from "./http.ts";
 import type { Client, CallOptions, Invoked } from "./types.ts";
 
 export interface ClientOptions {
@@ -64,10 +64,10 @@ interface Call {
 function call(context: Context, { operation, args }: Call): unknown {
   const answer = request(context, operation, args);
   if (operation.answer === "lines") return lines(answer);
-  return answer.then((response) => read(operation, response));
+  return answer.then((arrival) => read(operation, arrival));
 }
 
-async function request(context: Context, operation: Operation, args: LooseArgs): Promise<Response> {
+async function request(context: Context, operation: Operation, args: LooseArgs): Promise<Arrival> {
   const { options } = context;
   const headers: Record<string, string> = { accept: "application/json" };
   if (options.key !== undefined) headers["authorization"] = `Bearer ${options.key}`;
@@ -111,46 +111,44 @@ function segmentOf(name: string, value: string | undefined): string {
   return encodeURIComponent(value);
 }
 
-async function read(operation: Operation, response: Response): Promise<unknown> {
+async function read(operation: Operation, arrival: Arrival): Promise<unknown> {
   if (operation.answer === null) {
-    await response.body?.cancel();
+    await arrival.response.body?.cancel();
     return undefined;
   }
-  return parseJson(await readText(response), response);
+  return parseJson(await readText(arrival), arrival);
 }
 
 /** The whole body; what arrives in halves is not an answer. */
-async function readText(response: Response): Promise<string> {
+async function readText(arrival: Arrival): Promise<string> {
   try {
-    return await response.text();
+    return await arrival.response.text();
   } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    throw fail("ANSWER_INTERRUPTED", { url: response.url, why: whyOf(error) }, error);
+    throw interruptionOf(arrival, error);
   }
 }
 
 /** JSON lines as they arrive; ends with the answer. */
-async function* lines(answer: Promise<Response>): AsyncGenerator<unknown, void, void> {
-  const response = await answer;
-  if (response.body === null) return;
+async function* lines(answer: Promise<Arrival>): AsyncGenerator<unknown, void, void> {
+  const arrival = await answer;
+  const { body } = arrival.response;
+  if (body === null) return;
   const decoder = new TextDecoder();
-  const parse = (line: string): unknown => parseJson(line, response);
+  const parse = (line: string): unknown => parseJson(line, arrival);
   let rest = "";
   try {
-    for await (const chunk of response.body) {
+    for await (const chunk of body) {
       const parts = (rest + decoder.decode(chunk as Uint8Array, { stream: true })).split("\n");
       rest = parts.pop() ?? "";
       for (const line of parts) if (line !== "") yield parse(line);
     }
   } catch (error) {
-    // `fetch` tells a broken connection by a TypeError; an abort has its own reason.
-    if (!(error instanceof TypeError)) throw error;
-    throw fail("ANSWER_INTERRUPTED", { url: response.url, why: whyOf(error) }, error);
+    throw interruptionOf(arrival, error);
   }
   if (rest !== "") yield parse(rest);
 }
 
-function parseJson(text: string, { url, status }: Response): unknown {
+function parseJson(text: string, { url, response: { status } }: Arrival): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
@@ -174,7 +172,7 @@ async function invoke(
   };
   if (options.key !== undefined) headers["authorization"] = `Bearer ${options.key}`;
   const path = `/-/${segmentOf("app", target.app)}/${segmentOf("fn", target.fn)}/`;
-  const response = await send(context, {
+  const arrival = await send(context, {
     url: new URL(path, options.gatewayUrl).href,
     method: "POST",
     headers,
@@ -182,16 +180,17 @@ async function invoke(
     repeatable: false,
     signal: target.callOptions?.signal,
   });
+  const { response } = arrival;
   return {
-    result: parseResult(await readText(response), response),
+    result: parseResult(await readText(arrival), arrival),
     status: response.status,
     requestId: response.headers.get(GATEWAY_HEADERS.requestId) ?? "",
     serverTiming: response.headers.get("server-timing") ?? "",
   };
 }
 
-function parseResult(text: string, response: Response): unknown {
+function parseResult(text: string, arrival: Arrival): unknown {
   if (text === "") return null;
-  const isJson = response.headers.get("content-type")?.includes("json") === true;
-  return isJson ? parseJson(text, response) : text;
+  const contentType = arrival.response.headers.get("content-type");
+  return contentType?.includes("json") === true ? parseJson(text, arrival) : text;
 }

@@ -24,6 +24,13 @@ export interface HttpRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** A successful answer, and what is needed to word what may still go wrong with it. */
+export interface Arrival {
+  readonly response: Response;
+  readonly url: string;
+  readonly signal: AbortSignal | undefined;
+}
+
 const ATTEMPTS_MAX = 4;
 const BACKOFF = { delayMsMin: 50, delayMsMax: 1_000 };
 
@@ -31,18 +38,19 @@ const BACKOFF = { delayMsMin: 50, delayMsMax: 1_000 };
  * Resolves with a successful answer; rejects with the PlatformError that the API sent. A DELETE
  * whose first answer was lost may find nothing to delete any more: that is success.
  */
-export async function send(deps: HttpDeps, request: HttpRequest): Promise<Response> {
+export async function send(deps: HttpDeps, request: HttpRequest): Promise<Arrival> {
+  const { url, signal } = request;
   for (let attempt = 0; ; attempt += 1) {
     try {
-      return await sendOnce(deps, request);
+      return { response: await sendOnce(deps, request), url, signal };
     } catch (error) {
       const isGone = PlatformError.is(error) && error.code === "NOT_FOUND";
       if (attempt > 0 && request.method === "DELETE" && isGone) {
-        return new Response(null, { status: 204 });
+        return { response: new Response(null, { status: 204 }), url, signal };
       }
       const again = request.repeatable && isUnavailable(error) && attempt + 1 < ATTEMPTS_MAX;
       if (!again) throw error;
-      await delay(deps.clock, backoffMs(attempt, BACKOFF, deps.random), request.signal);
+      await delay(deps.clock, backoffMs(attempt, BACKOFF, deps.random), signal);
     }
   }
 }
@@ -66,22 +74,28 @@ async function sendOnce(deps: HttpDeps, request: HttpRequest): Promise<Response>
     if (signal?.aborted === true) throw error;
     // What the body itself could not give, as a folder that changes while it is packed.
     const own = error instanceof Error ? error.cause : undefined;
-    if (PlatformError.is(own)) throw own;
+    for (const one of [error, own]) if (PlatformError.is(one)) throw one;
     throw fail("PLATFORM_UNREACHABLE", { url: new URL(url).origin, why: whyOf(error) }, error);
   }
   if (response.ok) return response;
   throw await errorOf(response, url);
 }
 
+/** The error of a body that broke off; an abort keeps its own reason. */
+export function interruptionOf({ url, signal }: Arrival, error: unknown): unknown {
+  if (signal?.aborted === true || PlatformError.is(error)) return error;
+  return fail("ANSWER_INTERRUPTED", { url, why: whyOf(error) }, error);
+}
+
 /** What went wrong below `fetch`, in words. */
-export function whyOf(error: unknown): string {
+function whyOf(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined;
   const told = cause instanceof Error && cause.message !== "" ? cause : error;
   return told instanceof Error ? told.message : String(told);
 }
 
 /** The error in an answer, with the request id among its details. */
-export async function errorOf(response: Response, url: string): Promise<PlatformError> {
+async function errorOf(response: Response, url: string): Promise<PlatformError> {
   const text = await response.text().catch(() => "");
   // The answer to a HEAD has no room for more.
   if (text === "" && response.status === 404) return fail("RESOURCE_ABSENT", { url });
