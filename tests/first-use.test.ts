@@ -211,10 +211,11 @@ function registerFailures(user: User): void {
   });
 
   it("each way to fail has its own reason and status", async () => {
-    await user.deploy("faulty", FAULTY, { timeoutMs: 1_500, memoryMb: 128 });
+    await user.deploy("late", FAULTY, { timeoutMs: 500 });
+    await user.deploy("faulty", FAULTY, { timeoutMs: 60_000 });
     const failures: readonly (readonly [string, number, string, RegExp])[] = [
-      ["hang", 504, "FUNCTION_TIMEOUT", /timeout of 1500 ms/],
-      ["spin", 504, "FUNCTION_TIMEOUT", /timeout of 1500 ms/],
+      ["hang", 504, "FUNCTION_TIMEOUT", /timeout of 500 ms/],
+      ["spin", 504, "FUNCTION_TIMEOUT", /timeout of 500 ms/],
       ["memory", 502, "FUNCTION_OUT_OF_MEMORY", /128 MiB/],
       ["heap", 502, "FUNCTION_OUT_OF_MEMORY", /128 MiB/],
       ["exit", 502, "FUNCTION_CRASHED", /exit code 3/],
@@ -225,7 +226,8 @@ function registerFailures(user: User): void {
       ["large", 413, "FUNCTION_PAYLOAD_TOO_LARGE", /answer/],
     ];
     for (const [fault, status, reason, message] of failures) {
-      const failed = await user.fails(`/-/shop/faulty/?do=${fault}`, status);
+      const fn = reason === "FUNCTION_TIMEOUT" ? "late" : "faulty";
+      const failed = await user.fails(`/-/shop/${fn}/?do=${fault}`, status);
       assert.equal(failed.reason, reason, `${fault}: ${failed.text}`);
       assert.match(failed.message, message, fault);
       assert.notEqual(failed.hint, "", fault);
