@@ -11,88 +11,109 @@ import type { RevisionRef } from "./ports.ts";
 const ECHO = { "index.mjs": "export const handler = (event) => ({ echo: event });\n" };
 const OTHER = "gw_other" as GatewayId;
 
-function inNode(rung: SandboxRung, options: { readonly skip?: string }): void {
-  describe(`instances on the rung ${rung}`, options, () => {
-    let node: Node;
-    let echo: RevisionRef;
-    before(async () => {
-      node = await Node.open(rung);
-      echo = await node.revision(ECHO, { maxInstances: 2 });
-    });
-    after(() => node.close());
+class Starts {
+  readonly rung: SandboxRung;
+  #node: Node | undefined;
+  #echo: RevisionRef | undefined;
 
-    /** Starts one, or fails. */
-    const started = async (
-      instances: Instances,
-      ref: RevisionRef,
-      gatewayId: GatewayId = GATEWAY,
-    ): Promise<Held> => {
-      const outcome = await instances.start(ref, gatewayId, "first_instance");
-      assert.ok(outcome.ok, JSON.stringify(outcome));
-      const held = node.held.find(({ grant }) => grant === outcome.grant);
-      assert.ok(held !== undefined, "its link was handed over");
-      return held;
-    };
-    const refused = async (instances: Instances, ref: RevisionRef): Promise<StartRefusal> => {
-      const outcome = await instances.start(ref, GATEWAY, "first_instance");
-      assert.ok(!outcome.ok);
-      return outcome.refusal;
-    };
-    const ended = (instances: Instances, ref: RevisionRef): Promise<unknown> =>
-      until("no instance to be left", () => instances.countOf(ref.fn.id) === 0);
-    const exitOf = (held: Held): InstanceExit | undefined =>
-      node.exits.find(({ instanceId }) => instanceId === held.grant.instanceId)?.exit;
+  constructor(rung: SandboxRung) {
+    this.rung = rung;
+  }
 
-    test("an instance answers over the link that was handed over, rests, resumes and stops", async () => {
-      const instances = node.instances();
-      const held = await started(instances, echo);
-      const { instanceId } = held.grant;
-      assert.equal(held.grant.startKind, "fresh");
-      assert.equal(instances.ask(instanceId, { kind: "restAsked" }), true);
-      const [view] = instances.list();
-      assert.deepEqual([view?.state, view?.gatewayId, view?.memoryMb], ["resting", GATEWAY, 128]);
-      instances.ask(instanceId, { kind: "resumeAsked" });
-      const { head, body } = await node.call(held, { a: 1 });
-      assert.deepEqual([head.s, JSON.parse(body)], [200, { echo: { a: 1 } }]);
-      instances.ask(instanceId, { kind: "stopAsked" });
-      await ended(instances, echo);
-      assert.equal(exitOf(held), undefined, "who asked for it is not told");
-      assert.equal(instances.ask(instanceId, { kind: "stopAsked" }), false);
-      assert.deepEqual(node.leftovers(), []);
-    });
+  async open(): Promise<void> {
+    this.#node = await Node.open(this.rung);
+    this.#echo = await this.#node.revision(ECHO, { maxInstances: 2 });
+  }
 
-    test("the limit holds for starts at once, and what ends gives its place back", async () => {
-      const instances = node.instances();
-      const outcomes = await Promise.all(
-        Array.from({ length: 6 }, () => instances.start(echo, GATEWAY, "all_slots_busy")),
-      );
-      const good = outcomes.filter(({ ok }) => ok);
-      assert.equal(good.length, 2);
-      for (const outcome of outcomes) if (!outcome.ok) assert.equal(outcome.refusal.kind, "limit");
-      const [view] = instances.list();
-      assert.ok(view !== undefined);
-      instances.ask(view.id, { kind: "stopAsked" });
-      await until("a place", () => instances.countOf(echo.fn.id) === 1);
-      await started(instances, echo);
-      assert.equal((await refused(instances, echo)).kind, "limit");
-      await instances.close();
-      assert.equal(instances.countOf(echo.fn.id), 0);
-    });
+  get node(): Node {
+    assert.ok(this.#node !== undefined);
+    return this.#node;
+  }
 
-    test("control: it is the limit that refused, with a larger one all six start", async () => {
-      const instances = node.instances();
-      const { config } = echo.revision;
-      const revision = { ...echo.revision, config: { ...config, maxInstances: 6 } };
-      const outcomes = await Promise.all(
-        Array.from({ length: 6 }, () =>
-          instances.start({ fn: echo.fn, revision }, GATEWAY, "all_slots_busy"),
-        ),
-      );
-      assert.ok(outcomes.every(({ ok }) => ok));
-      await instances.close();
-    });
+  /** A function of at most two instances that answers with its event. */
+  get echo(): RevisionRef {
+    assert.ok(this.#echo !== undefined);
+    return this.#echo;
+  }
 
-    test("code that fails to load is the function's failure; nothing is left and the place is free", async () => {
+  /** Starts one, or fails. */
+  async started(instances: Instances, ref: RevisionRef): Promise<Held> {
+    const outcome = await instances.start(ref, GATEWAY, "first_instance");
+    assert.ok(outcome.ok, JSON.stringify(outcome));
+    const held = this.node.held.find(({ grant }) => grant === outcome.grant);
+    assert.ok(held !== undefined, "its link was handed over");
+    return held;
+  }
+
+  async refused(instances: Instances, ref: RevisionRef): Promise<StartRefusal> {
+    const outcome = await instances.start(ref, GATEWAY, "first_instance");
+    assert.ok(!outcome.ok);
+    return outcome.refusal;
+  }
+
+  ended(instances: Instances, ref: RevisionRef): Promise<unknown> {
+    return until("no instance to be left", () => instances.countOf(ref.fn.id) === 0);
+  }
+
+  exitOf(held: Held): InstanceExit | undefined {
+    const { instanceId } = held.grant;
+    return this.node.exits.find((one) => one.instanceId === instanceId)?.exit;
+  }
+}
+
+/** Properties of starts and ends, by title; the same on every rung. */
+const CASES: Readonly<Record<string, (c: Starts) => Promise<void>>> = {
+  "an instance answers over the link that was handed over, rests, resumes and stops": async (c) => {
+    const instances = c.node.instances();
+    const held = await c.started(instances, c.echo);
+    const { instanceId } = held.grant;
+    assert.equal(held.grant.startKind, "fresh");
+    assert.equal(instances.ask(instanceId, { kind: "restAsked" }), true);
+    const [view] = instances.list();
+    assert.deepEqual([view?.state, view?.gatewayId, view?.memoryMb], ["resting", GATEWAY, 128]);
+    instances.ask(instanceId, { kind: "resumeAsked" });
+    const { head, body } = await c.node.call(held, { a: 1 });
+    assert.deepEqual([head.s, JSON.parse(body)], [200, { echo: { a: 1 } }]);
+    instances.ask(instanceId, { kind: "stopAsked" });
+    await c.ended(instances, c.echo);
+    assert.equal(c.exitOf(held), undefined, "who asked for it is not told");
+    assert.equal(instances.ask(instanceId, { kind: "stopAsked" }), false);
+    assert.deepEqual(c.node.leftovers(), []);
+  },
+
+  "the limit holds for starts at once, and what ends gives its place back": async (c) => {
+    const instances = c.node.instances();
+    const outcomes = await Promise.all(
+      Array.from({ length: 6 }, () => instances.start(c.echo, GATEWAY, "all_slots_busy")),
+    );
+    const good = outcomes.filter(({ ok }) => ok);
+    assert.equal(good.length, 2);
+    for (const outcome of outcomes) if (!outcome.ok) assert.equal(outcome.refusal.kind, "limit");
+    const [view] = instances.list();
+    assert.ok(view !== undefined);
+    instances.ask(view.id, { kind: "stopAsked" });
+    await until("a place", () => instances.countOf(c.echo.fn.id) === 1);
+    await c.started(instances, c.echo);
+    assert.equal((await c.refused(instances, c.echo)).kind, "limit");
+    await instances.close();
+    assert.equal(instances.countOf(c.echo.fn.id), 0);
+  },
+
+  "control: it is the limit that refused, with a larger one all six start": async (c) => {
+    const instances = c.node.instances();
+    const { config } = c.echo.revision;
+    const revision = { ...c.echo.revision, config: { ...config, maxInstances: 6 } };
+    const outcomes = await Promise.all(
+      Array.from({ length: 6 }, () =>
+        instances.start({ fn: c.echo.fn, revision }, GATEWAY, "all_slots_busy"),
+      ),
+    );
+    assert.ok(outcomes.every(({ ok }) => ok));
+    await instances.close();
+  },
+
+  "code that fails to load is the function's failure; nothing is left and the place is free":
+    async (c) => {
       const cases = [
         ["throw new TypeError('no');", "TypeError", /^no$/],
         ["process.stderr.write('bye\\n'); process.exit(4);", "Crashed", /\(code 4\)/],
@@ -103,29 +124,29 @@ function inNode(rung: SandboxRung, options: { readonly skip?: string }): void {
         const files = {
           "index.mjs": `if (!process.env.BUILDING) { ${code} }\n${ECHO["index.mjs"]}`,
         };
-        const ref = await node.revision(files, { maxInstances: 1, initTimeoutMs: 600 });
-        const instances = node.instances();
-        const freedBefore = node.freed.length;
-        const refusal = await refused(instances, ref);
+        const ref = await c.node.revision(files, { maxInstances: 1, initTimeoutMs: 600 });
+        const instances = c.node.instances();
+        const freedBefore = c.node.freed.length;
+        const refusal = await c.refused(instances, ref);
         assert.ok(refusal.kind === "init_failed", JSON.stringify(refusal));
         assert.equal(refusal.name, name);
         assert.match(refusal.message, message);
         assert.equal(instances.countOf(ref.fn.id), 0);
-        assert.equal(node.freed.length, freedBefore + 1);
-        assert.deepEqual([instances.size, node.leftovers()], [0, []]);
+        assert.equal(c.node.freed.length, freedBefore + 1);
+        assert.deepEqual([instances.size, c.node.leftovers()], [0, []]);
       }
-    });
+    },
 
-    test("an artefact that is gone refuses the start and frees the place", async () => {
-      const instances = node.instances();
-      const artefactKey = `art_${"0".repeat(64)}`;
-      const ref = { fn: echo.fn, revision: { ...echo.revision, artefactKey } };
-      assert.equal((await refused(instances, ref)).kind, "unavailable");
-      assert.equal(instances.countOf(echo.fn.id), 0);
-    });
+  "an artefact that is gone refuses the start and frees the place": async (c) => {
+    const instances = c.node.instances();
+    const artefactKey = `art_${"0".repeat(64)}`;
+    const ref = { fn: c.echo.fn, revision: { ...c.echo.revision, artefactKey } };
+    assert.equal((await c.refused(instances, ref)).kind, "unavailable");
+    assert.equal(instances.countOf(c.echo.fn.id), 0);
+  },
 
-    test("an exit is told to the gateway that holds the instance: code, signal, memory", async () => {
-      const code = `
+  "an exit is told to the gateway that holds the instance: code, signal, memory": async (c) => {
+    const code = `
         export const handler = ({ how }) => {
           if (how === "exit") process.exit(7);
           if (how === "signal") process.kill(process.pid, "SIGKILL");
@@ -136,109 +157,117 @@ function inNode(rung: SandboxRung, options: { readonly skip?: string }): void {
           const all = [];
           for (;;) all.push(new Array(1e5).fill(all.length));
         };`;
-      const ref = await node.revision({ "index.mjs": code }, { memoryMb: 64, maxInstances: 4 });
-      const instances = node.instances();
-      const exitAfter = async (how: string): Promise<InstanceExit> => {
-        const held = await started(instances, ref);
-        await assert.rejects(node.call(held, { how }), { reason: "LINK_CLOSED" });
-        return await until(`the exit after ${how}`, () => exitOf(held));
+    const ref = await c.node.revision({ "index.mjs": code }, { memoryMb: 64, maxInstances: 4 });
+    const instances = c.node.instances();
+    const exitAfter = async (how: string): Promise<InstanceExit> => {
+      const held = await c.started(instances, ref);
+      await assert.rejects(c.node.call(held, { how }), { reason: "LINK_CLOSED" });
+      return await until(`the exit after ${how}`, () => c.exitOf(held));
+    };
+    assert.deepEqual(await exitAfter("exit"), { code: 7, signal: null, outOfMemory: false });
+    const signalled = await exitAfter("signal");
+    assert.deepEqual([signalled.signal, signalled.outOfMemory], ["SIGKILL", false]);
+    assert.equal((await exitAfter("memory")).outOfMemory, true);
+    assert.equal((await exitAfter("claim")).outOfMemory, false, "printing it is not dying of it");
+    await c.ended(instances, ref);
+    assert.ok(c.node.lines.some(({ s, m }) => s === "platform" && m.includes("exit code 7")));
+    assert.deepEqual(c.node.leftovers(), []);
+  },
+
+  "a link that cannot be handed over ends its instance and counts it out once": async (c) => {
+    const { config } = c.echo.revision;
+    const revision = { ...c.echo.revision, config: { ...config, maxInstances: 1 } };
+    const ref = { fn: c.echo.fn, revision };
+    const { handOff } = c.node;
+    for (const diesMeanwhile of [false, true]) {
+      const instances = c.node.instances();
+      c.node.handOff = async (_gatewayId, grant) => {
+        if (diesMeanwhile) {
+          instances.ask(grant.instanceId, { kind: "stopAsked" });
+          await c.ended(instances, ref);
+        }
+        throw new TypeError("no such gateway");
       };
-      assert.deepEqual(await exitAfter("exit"), { code: 7, signal: null, outOfMemory: false });
-      const signalled = await exitAfter("signal");
-      assert.deepEqual([signalled.signal, signalled.outOfMemory], ["SIGKILL", false]);
-      assert.equal((await exitAfter("memory")).outOfMemory, true);
-      assert.equal((await exitAfter("claim")).outOfMemory, false, "printing it is not dying of it");
-      await ended(instances, ref);
-      assert.ok(node.lines.some(({ s, m }) => s === "platform" && m.includes("exit code 7")));
-      assert.deepEqual(node.leftovers(), []);
-    });
-
-    test("a link that cannot be handed over ends its instance and counts it out once", async () => {
-      const { config } = echo.revision;
-      const revision = { ...echo.revision, config: { ...config, maxInstances: 1 } };
-      const ref = { fn: echo.fn, revision };
-      const { handOff } = node;
-      for (const diesMeanwhile of [false, true]) {
-        const instances = node.instances();
-        node.handOff = async (_gatewayId, grant) => {
-          if (diesMeanwhile) {
-            instances.ask(grant.instanceId, { kind: "stopAsked" });
-            await ended(instances, ref);
-          }
-          throw new TypeError("no such gateway");
-        };
-        assert.equal((await refused(instances, ref)).kind, "unavailable");
-        await ended(instances, ref);
-        node.handOff = handOff;
-        const outcomes = await Promise.all([1, 2].map(() => instances.start(ref, GATEWAY, "warm")));
-        assert.equal(outcomes.filter(({ ok }) => ok).length, 1, "the limit is still one");
-        await instances.close();
-        assert.deepEqual(node.leftovers(), []);
-      }
-    });
-
-    test("what a gateway that left still holds is ended, what another took over goes on", async () => {
-      const instances = node.instances();
-      const [left, kept] = [await started(instances, echo), await started(instances, echo)];
-      instances.ask(kept.grant.instanceId, { kind: "handedOver", gatewayId: OTHER });
-      instances.stopOfGateway(GATEWAY);
-      await until("one to be left", () => instances.size === 1);
-      assert.deepEqual(
-        instances.list().map(({ id, gatewayId }) => [id, gatewayId]),
-        [[kept.grant.instanceId, OTHER]],
-      );
-      assert.equal((await node.call(kept, 5)).body, '{"echo":5}');
-      assert.equal(exitOf(left), undefined);
+      assert.equal((await c.refused(instances, ref)).kind, "unavailable");
+      await c.ended(instances, ref);
+      c.node.handOff = handOff;
+      const outcomes = await Promise.all([1, 2].map(() => instances.start(ref, GATEWAY, "warm")));
+      assert.equal(outcomes.filter(({ ok }) => ok).length, 1, "the limit is still one");
       await instances.close();
-    });
+      assert.deepEqual(c.node.leftovers(), []);
+    }
+  },
 
-    test("draining starts no more and ends nothing", async () => {
-      const instances = node.instances();
-      const held = await started(instances, echo);
-      instances.drain();
-      assert.equal((await refused(instances, echo)).kind, "unavailable");
-      assert.equal((await node.call(held, 1)).head.s, 200);
-      await instances.close();
-    });
+  "what a gateway that left still holds is ended, what another took over goes on": async (c) => {
+    const instances = c.node.instances();
+    const [left, kept] = [await c.started(instances, c.echo), await c.started(instances, c.echo)];
+    instances.ask(kept.grant.instanceId, { kind: "handedOver", gatewayId: OTHER });
+    instances.stopOfGateway(GATEWAY);
+    await until("one to be left", () => instances.size === 1);
+    assert.deepEqual(
+      instances.list().map(({ id, gatewayId }) => [id, gatewayId]),
+      [[kept.grant.instanceId, OTHER]],
+    );
+    assert.equal((await c.node.call(kept, 5)).body, '{"echo":5}');
+    assert.equal(c.exitOf(left), undefined);
+    await instances.close();
+  },
 
-    test("closing leaves nothing: not what lives, rests, starts or waits to be used", async () => {
-      const slow = `if (!process.env.BUILDING) for (;;);\n${ECHO["index.mjs"]}`;
-      const hung = await node.revision({ "index.mjs": slow }, { initTimeoutMs: 60_000 });
-      const instances = node.instances({ blanks: 2 });
-      instances.warm("event", 128);
-      const held = [await started(instances, echo), await started(instances, echo)];
-      instances.ask(held[0]?.grant.instanceId ?? ("" as never), { kind: "restAsked" });
-      const starting = instances.start(hung, GATEWAY, "first_instance");
-      const early = instances.start(hung, GATEWAY, "first_instance");
-      const pids = instances.list().map(({ pid }) => pid);
-      await instances.close();
-      for (const outcome of await Promise.all([starting, early])) assert.equal(outcome.ok, false);
-      assert.deepEqual([instances.size, instances.countOf(hung.fn.id)], [0, 0]);
-      assert.deepEqual(node.leftovers(), []);
-      for (const pid of pids) assert.throws(() => process.kill(pid, 0), { code: "ESRCH" });
-      assert.equal((await refused(instances, echo)).kind, "unavailable");
-    });
+  "draining starts no more and ends nothing": async (c) => {
+    const instances = c.node.instances();
+    const held = await c.started(instances, c.echo);
+    instances.drain();
+    assert.equal((await c.refused(instances, c.echo)).kind, "unavailable");
+    assert.equal((await c.node.call(held, 1)).head.s, 200);
+    await instances.close();
+  },
 
-    test("a blank is used where there are any, and answers like a fresh instance", async () => {
-      const instances = node.instances({ blanks: 1 });
-      instances.warm("event", 128);
-      const { config } = echo.revision;
-      const revision = { ...echo.revision, config: { ...config, maxInstances: 200 } };
-      const ref = { fn: echo.fn, revision };
-      if (rung === "process") {
-        assert.equal((await started(instances, ref)).grant.startKind, "fresh");
-        assert.equal(node.leftovers().length, 1, "no blank is kept that nobody could use");
-      } else {
-        const held = await until("a blank", async () => {
-          const one = await started(instances, ref);
-          return one.grant.startKind === "blank" ? one : undefined;
-        });
-        assert.equal(held.grant.bootUs, 0);
-        assert.equal((await node.call(held, "b")).body, '{"echo":"b"}');
-      }
-      await instances.close();
-      assert.deepEqual(node.leftovers(), []);
-    });
+  "closing leaves nothing: not what lives, rests, starts or waits to be used": async (c) => {
+    const slow = `if (!process.env.BUILDING) for (;;);\n${ECHO["index.mjs"]}`;
+    const hung = await c.node.revision({ "index.mjs": slow }, { initTimeoutMs: 60_000 });
+    const instances = c.node.instances({ blanks: 2 });
+    instances.warm("event", 128);
+    const held = [await c.started(instances, c.echo), await c.started(instances, c.echo)];
+    instances.ask(held[0]?.grant.instanceId ?? ("" as never), { kind: "restAsked" });
+    const starting = instances.start(hung, GATEWAY, "first_instance");
+    const early = instances.start(hung, GATEWAY, "first_instance");
+    const pids = instances.list().map(({ pid }) => pid);
+    await instances.close();
+    for (const outcome of await Promise.all([starting, early])) assert.equal(outcome.ok, false);
+    assert.deepEqual([instances.size, instances.countOf(hung.fn.id)], [0, 0]);
+    assert.deepEqual(c.node.leftovers(), []);
+    for (const pid of pids) assert.throws(() => process.kill(pid, 0), { code: "ESRCH" });
+    assert.equal((await c.refused(instances, c.echo)).kind, "unavailable");
+  },
+
+  "a blank is used where there are any, and answers like a fresh instance": async (c) => {
+    const instances = c.node.instances({ blanks: 1 });
+    instances.warm("event", 128);
+    const { config } = c.echo.revision;
+    const revision = { ...c.echo.revision, config: { ...config, maxInstances: 200 } };
+    const ref = { fn: c.echo.fn, revision };
+    if (c.rung === "process") {
+      assert.equal((await c.started(instances, ref)).grant.startKind, "fresh");
+      assert.equal(c.node.leftovers().length, 1, "no blank is kept that nobody could use");
+    } else {
+      const held = await until("a blank", async () => {
+        const one = await c.started(instances, ref);
+        return one.grant.startKind === "blank" ? one : undefined;
+      });
+      assert.equal(held.grant.bootUs, 0);
+      assert.equal((await c.node.call(held, "b")).body, '{"echo":"b"}');
+    }
+    await instances.close();
+    assert.deepEqual(c.node.leftovers(), []);
+  },
+};
+
+function inNode(rung: SandboxRung, options: { readonly skip?: string }): void {
+  describe(`instances on the rung ${rung}`, options, () => {
+    const starts = new Starts(rung);
+    before(() => starts.open());
+    after(() => starts.node.close());
+    for (const [title, run] of Object.entries(CASES)) test(title, () => run(starts));
   });
 }
 
