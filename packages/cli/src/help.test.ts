@@ -12,7 +12,7 @@ function helpOf(topic: readonly string[], columns: number): string {
   let text = "";
   const print = (...lines: readonly string[]): void => void (text += `${lines.join("\n")}\n`);
   const style = createStyle(false);
-  const unused = { errorStyle: style, watched: false, note: print, draw: print };
+  const unused = { errorStyle: style, watched: false, isTerminal: true, note: print, draw: print };
   showHelp(
     {
       ...{ json: false, style, columns, print, ...unused, printJson: print, printJsonLine: print },

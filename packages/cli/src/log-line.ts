@@ -16,9 +16,9 @@ const LEVEL_STYLES: Readonly<Record<LogLineResource["level"], keyof Style>> = {
  */
 export function logLineText(
   line: LogLineResource,
-  { style, watched }: Pick<Screen, "style" | "watched">,
+  { style, isTerminal }: Pick<Screen, "style" | "isTerminal">,
 ): readonly string[] {
-  const time = watched ? line.at.slice(11, 23) : line.at;
+  const time = isTerminal ? line.at.slice(11, 23) : line.at;
   const level = line.level.toUpperCase().padEnd(5);
   const [first = "", ...rest] = showable(line.text).split("\n");
   const isPlatform = line.stream === "platform";

@@ -9,6 +9,8 @@ export interface Screen {
   readonly style: Style;
   readonly errorStyle: Style;
   readonly columns: number;
+  /** The standard output is a terminal. */
+  readonly isTerminal: boolean;
   /** Someone watches; progress may be drawn on the standard error. */
   readonly watched: boolean;
   print(...lines: readonly string[]): void;
@@ -33,6 +35,7 @@ export function createScreen({ stdout, stderr, env }: Host, json: boolean): Scre
     style,
     errorStyle: createStyle(wantsColour(stderr, env)),
     columns: stdout.columns,
+    isTerminal: stdout.isTerminal,
     watched: stderr.isTerminal && !json,
     print,
     printJson: (value) => print(JSON.stringify(value, undefined, 2)),

@@ -8,6 +8,8 @@ export interface Column<Row> {
   paint?(text: string, row: Row): string;
   /** May be cut when the terminal is too narrow; others never are. */
   readonly flexible?: boolean;
+  /** Goes, the last one first, before anything is cut. */
+  readonly spare?: boolean;
   readonly alignRight?: boolean;
 }
 
@@ -19,74 +21,75 @@ interface TableOptions {
 const GAP = "  ";
 const FLEXIBLE_WIDTH_MIN = 8;
 
-/** Lines of the table, the titles first. Widest flexible columns give way first. */
+interface Laid<Row> {
+  readonly column: Column<Row>;
+  readonly texts: readonly string[];
+  width: number;
+}
+
+/** Lines of the table, the titles first. */
 export function renderTable<Row>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],
   options: TableOptions,
 ): readonly string[] {
-  const cells = rows.map((row) => columns.map((column) => showable(column.text(row))));
-  const widths = fit(
-    columns,
-    columns.map(({ title }, i) =>
-      Math.max(title.length, ...cells.map((row) => widthOf(row[i] ?? ""))),
+  const laid = cutFlexible(
+    withoutSpares(
+      columns.map((column) => lay(column, rows)),
+      options,
     ),
-    options.columns,
+    options,
   );
-  const line = (texts: readonly string[], paint: (text: string, i: number) => string): string =>
-    texts
-      .map((text, i) =>
-        paint(
-          pad(text, {
-            width: widths[i] ?? 0,
-            isLast: i === columns.length - 1,
-            right: columns[i]?.alignRight === true,
-          }),
-          i,
-        ),
-      )
-      .join(GAP)
-      .trimEnd();
+  const line = (cell: (one: Laid<Row>) => string): string => laid.map(cell).join(GAP).trimEnd();
   return [
-    line(
-      columns.map(({ title }) => title),
-      (text) => options.paintTitle(text),
-    ),
+    line((one) => options.paintTitle(pad(one, one.column.title, laid.at(-1)))),
     ...rows.map((row, at) =>
-      line(cells[at] ?? [], (text, i) => columns[i]?.paint?.(text, row) ?? text),
+      line((one) => {
+        const text = pad(one, one.texts[at] ?? "", laid.at(-1));
+        return one.column.paint?.(text, row) ?? text;
+      }),
     ),
   ];
 }
 
-function pad(
-  text: string,
-  {
-    width,
-    isLast,
-    right,
-  }: { readonly width: number; readonly isLast: boolean; readonly right: boolean },
-): string {
-  const cut = cutTo(text, width);
-  const space = " ".repeat(Math.max(0, width - widthOf(cut)));
-  if (right) return space + cut;
-  return isLast ? cut : cut + space;
+function lay<Row>(column: Column<Row>, rows: readonly Row[]): Laid<Row> {
+  const texts = rows.map((row) => showable(column.text(row)));
+  const width = texts.reduce((most, text) => Math.max(most, widthOf(text)), column.title.length);
+  return { column, texts, width };
 }
 
-function fit<Row>(
-  columns: readonly Column<Row>[],
-  wanted: readonly number[],
-  available: number,
-): readonly number[] {
-  const widths = [...wanted];
-  const total = (): number =>
-    widths.reduce((sum, width) => sum + width, 0) + GAP.length * (widths.length - 1);
-  for (let over = total() - available; over > 0; over = total() - available) {
-    const widest = columns
-      .map((column, i) => (column.flexible === true ? i : -1))
-      .filter((i) => i >= 0 && (widths[i] ?? 0) > FLEXIBLE_WIDTH_MIN)
-      .sort((a, b) => (widths[b] ?? 0) - (widths[a] ?? 0))[0];
-    if (widest === undefined) break;
-    widths[widest] = Math.max(FLEXIBLE_WIDTH_MIN, (widths[widest] ?? 0) - Math.ceil(over / 2));
+function totalWidth(laid: readonly Laid<never>[]): number {
+  return laid.reduce((sum, { width }) => sum + width, 0) + GAP.length * (laid.length - 1);
+}
+
+function withoutSpares<Row>(
+  laid: readonly Laid<Row>[],
+  options: TableOptions,
+): readonly Laid<Row>[] {
+  const spare = laid.findLast(({ column }) => column.spare === true);
+  if (spare === undefined || totalWidth(laid) <= options.columns) return laid;
+  return withoutSpares(
+    laid.filter((one) => one !== spare),
+    options,
+  );
+}
+
+/** The widest flexible column gives way first, until all fit or none can any more. */
+function cutFlexible<Row>(laid: readonly Laid<Row>[], options: TableOptions): readonly Laid<Row>[] {
+  for (;;) {
+    const over = totalWidth(laid) - options.columns;
+    const [widest] = laid
+      .filter(({ column, width }) => column.flexible === true && width > FLEXIBLE_WIDTH_MIN)
+      .toSorted((a, b) => b.width - a.width);
+    if (over <= 0 || widest === undefined) return laid;
+    widest.width = Math.max(FLEXIBLE_WIDTH_MIN, widest.width - Math.ceil(over / 2));
   }
-  return widths;
+}
+
+/** The last column needs no spaces behind it. */
+function pad<Row>(one: Laid<Row>, text: string, last: Laid<Row> | undefined): string {
+  const cut = cutTo(text, one.width);
+  const space = " ".repeat(Math.max(0, one.width - widthOf(cut)));
+  if (one.column.alignRight === true) return space + cut;
+  return one === last ? cut : cut + space;
 }

@@ -74,6 +74,27 @@ test("columns are aligned, numbers to the right, and flexible ones give way", ()
   assert.ok(narrow[2]?.startsWith("abcdef  12345  <xxxxxxx…"), "what matters is never cut");
 });
 
+test("spare columns go before anything is cut, the last one first", () => {
+  const columns: readonly Column<Row>[] = [
+    { title: "NAME", text: ({ name }) => name },
+    { title: "A", text: () => "aaaa", spare: true },
+    { title: "B", text: () => "bbbb", spare: true },
+    { title: "NOTE", text: () => "0123456789", flexible: true },
+  ];
+  const shown = (width: number): string | undefined => {
+    const options = { columns: width, paintTitle: (text: string) => text };
+    return renderTable(columns, ROWS.slice(1), options)[1];
+  };
+  assert.deepEqual([29, 24, 23, 18, 17].map(shown), [
+    "abcdef  aaaa  0123456789",
+    "abcdef  aaaa  0123456789",
+    "abcdef  0123456789",
+    "abcdef  0123456789",
+    "abcdef  01234567…",
+  ]);
+  assert.equal(shown(30), "abcdef  aaaa  bbbb  0123456789");
+});
+
 test("Server-Timing is read as it is written, and whatever is not is left out", () => {
   const { stages, facts } = parseServerTiming(
     'queue;dur=0.5, handler;desc="my, handler;";dur=1.25, reason;desc="warm", junk, ;;=,"',

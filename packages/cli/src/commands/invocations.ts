@@ -71,7 +71,12 @@ function columns(nowMs: number): readonly Column<InvocationResource>[] {
       text: ({ stagesMs }) => durationText(stagesMs.handler),
       alignRight: true,
     },
-    { title: "BILLED", text: ({ billedMs }) => durationText(billedMs), alignRight: true },
+    {
+      title: "BILLED",
+      text: ({ billedMs }) => durationText(billedMs),
+      alignRight: true,
+      spare: true,
+    },
     { title: "START", text: startText, flexible: true },
   ];
 }

@@ -49,14 +49,20 @@ async function* functionsOf(
 function columns(nowMs: number): readonly Column<FunctionResource>[] {
   return [
     { title: "FUNCTION", text: ({ app, name }) => `${app}/${name}` },
-    { title: "HANDLER", text: ({ latest }) => latest.handlerKind },
+    { title: "HANDLER", text: ({ latest }) => latest.handlerKind, spare: true },
     { title: "AUTH", text: ({ latest }) => latest.config.auth },
     {
       title: "MEMORY",
       text: ({ latest }) => `${latest.config.memoryMb} MiB`,
       alignRight: true,
+      spare: true,
     },
-    { title: "CHANGED", text: ({ updatedAt }) => ageText(updatedAt, nowMs), alignRight: true },
-    { title: "URL", text: ({ urls }) => urls[0] ?? "", flexible: true },
+    {
+      title: "CHANGED",
+      text: ({ updatedAt }) => ageText(updatedAt, nowMs),
+      alignRight: true,
+      spare: true,
+    },
+    { title: "URL", text: ({ urls }) => urls[0] ?? "" },
   ];
 }

@@ -37,10 +37,15 @@ function columns(nowMs: number): readonly Column<InstanceResource>[] {
       text: ({ memoryBytes, memoryMb }) => `${bytesText(memoryBytes)} of ${memoryMb} MiB`,
       alignRight: true,
     },
-    { title: "CPU", text: ({ cpuMs }) => durationText(cpuMs), alignRight: true },
+    { title: "CPU", text: ({ cpuMs }) => durationText(cpuMs), alignRight: true, spare: true },
     { title: "AGE", text: ({ startedAt }) => ageText(startedAt, nowMs), alignRight: true },
     { title: "WHY", text: ({ reason, startKind }) => `${reason} (${startKind})`, flexible: true },
-    { title: "PID", text: ({ pid }) => String(pid), alignRight: true },
-    { title: "UID", text: ({ uid }) => (uid === null ? "-" : String(uid)), alignRight: true },
+    { title: "PID", text: ({ pid }) => String(pid), alignRight: true, spare: true },
+    {
+      title: "UID",
+      text: ({ uid }) => (uid === null ? "-" : String(uid)),
+      alignRight: true,
+      spare: true,
+    },
   ];
 }
