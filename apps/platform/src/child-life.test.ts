@@ -40,3 +40,25 @@ test("a role that was asked to leave is not replaced, whether it ends as asked o
   const { life } = decideChild(up, { kind: "drainAsked" }, 1);
   assert.deepEqual(decideChild(life, { kind: "exited" }, 2).effects, []);
 });
+
+test("every event in every state does what the table says", () => {
+  const lives = {
+    starting: { kind: "starting", failures: 3 },
+    up: { kind: "up", sinceMs: 0, failures: 3 },
+    draining: { kind: "draining" },
+    ended: { kind: "ended" },
+  } as const satisfies Record<string, ChildLife>;
+  const table = {
+    starting: ["up", "draining", "ended + replace"],
+    up: ["up", "draining", "ended + replace"],
+    draining: ["draining", "draining", "ended"],
+    ended: ["ended", "ended", "ended"],
+  };
+  for (const [from, cells] of Object.entries(table)) {
+    const found = (["ready", "drainAsked", "exited"] as const).map((kind) => {
+      const step = decideChild(lives[from as keyof typeof lives], { kind }, 5);
+      return [step.life.kind, ...step.effects.map((effect) => effect.kind)].join(" + ");
+    });
+    assert.deepEqual(found, cells, from);
+  }
+});

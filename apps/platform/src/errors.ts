@@ -22,9 +22,9 @@ export const fail = defineReasons({
     retryable: false,
     audience: "user",
   },
-  FLAG_UNKNOWN: {
+  SETTINGS_INVALID: {
     code: "INVALID_ARGUMENT",
-    message: "{problem}",
+    message: "The platform cannot start with these settings: {problems}",
     hint: "See `npm start -- --help`.",
     retryable: false,
     audience: "user",

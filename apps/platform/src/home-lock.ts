@@ -1,8 +1,10 @@
 /**
  * One supervisor per home. The lock names a process by pid and start time, so that a stale one is
- * recognised.
+ * recognised. It appears with its content, by a hard link: nobody can find it half-written and take
+ * it for stale. A stale one is put aside by a rename and looked at again, because another start may
+ * have replaced it in between.
  */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { fail } from "./errors.ts";
 
@@ -14,30 +16,82 @@ interface Holder {
 export interface HomeLock {
   /** The holder before was killed; what it had started may still be about to leave. */
   readonly isTakenOver: boolean;
+  /** Removes the lock unless it is another's by now. */
   giveBack(): void;
 }
 
-/** Takes the lock or throws PLATFORM_RUNNING_ALREADY. */
+const ATTEMPTS_MAX = 5;
+
+/** Takes the lock or throws PLATFORM_RUNNING_ALREADY or HOME_UNUSABLE. */
 export function lockHome(home: string, lockFile: string): HomeLock {
-  mkdirSync(dirname(lockFile), { recursive: true });
-  const own: Holder = { pid: process.pid, startTicks: startTicks(process.pid) };
-  for (let attempt = 0; ; attempt += 1) {
-    try {
-      writeFileSync(lockFile, JSON.stringify(own), { flag: "wx", mode: 0o600 });
-      return { isTakenOver: attempt > 0, giveBack: () => rmSync(lockFile, { force: true }) };
-    } catch (error) {
-      const holder = readHolder(lockFile);
-      if (attempt > 2 || (holder !== undefined && isAlive(holder))) {
-        throw fail("PLATFORM_RUNNING_ALREADY", { home, pid: holder?.pid ?? 0 }, error);
+  const own = JSON.stringify({ pid: process.pid, startTicks: startTicks(process.pid) });
+  const fresh = `${lockFile}.${process.pid}.new`;
+  try {
+    mkdirSync(dirname(lockFile), { recursive: true });
+    writeFileSync(fresh, own, { mode: 0o600 });
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
+      if (linked(fresh, lockFile)) {
+        return { isTakenOver: attempt > 0, giveBack: () => removeOwn(lockFile, own) };
       }
-      rmSync(lockFile, { force: true });
+      const found = readText(lockFile);
+      const holder = parseHolder(found);
+      if (holder !== undefined && isAlive(holder)) throw running(home, holder.pid);
+      if (found !== undefined) putAside(lockFile, found);
     }
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code?.startsWith("E") !== true) throw error;
+    throw fail("HOME_UNUSABLE", { home, why: message }, error);
+  } finally {
+    rmSync(fresh, { force: true });
+  }
+  throw running(home, parseHolder(readText(lockFile))?.pid ?? 0);
+}
+
+function running(home: string, pid: number): Error {
+  return fail("PLATFORM_RUNNING_ALREADY", { home, pid });
+}
+
+function linked(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
   }
 }
 
-function readHolder(lockFile: string): Holder | undefined {
+/** Takes a stale lock away, but gives back one that is not the stale one any more. */
+function putAside(lockFile: string, stale: string): void {
+  const aside = `${lockFile}.${process.pid}.stale`;
   try {
-    return JSON.parse(readFileSync(lockFile, "utf8")) as Holder;
+    renameSync(lockFile, aside);
+  } catch {
+    return;
+  }
+  if (readText(aside) !== stale) linked(aside, lockFile);
+  rmSync(aside, { force: true });
+}
+
+function removeOwn(lockFile: string, own: string): void {
+  if (readText(lockFile) === own) rmSync(lockFile, { force: true });
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+function parseHolder(text: string | undefined): Holder | undefined {
+  try {
+    const holder = JSON.parse(text ?? "") as Partial<Holder> | null;
+    const { pid, startTicks: ticks } = holder ?? {};
+    const fits = Number.isInteger(pid) && (pid as number) > 0 && typeof ticks === "string";
+    return fits ? (holder as Holder) : undefined;
   } catch {
     return undefined;
   }
@@ -46,8 +100,9 @@ function readHolder(lockFile: string): Holder | undefined {
 function isAlive(holder: Holder): boolean {
   try {
     process.kill(holder.pid, 0);
-  } catch {
-    return false;
+  } catch (error) {
+    // A process of another user lives too.
+    if ((error as NodeJS.ErrnoException).code !== "EPERM") return false;
   }
   return startTicks(holder.pid) === holder.startTicks;
 }

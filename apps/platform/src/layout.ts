@@ -31,6 +31,11 @@ export interface Layout {
   readonly lockFile: string;
 }
 
+/** `sun_path` without its NUL. unix(7) of Linux, unix(4) of macOS. */
+const SOCKET_PATH_BYTES_MAX = process.platform === "linux" ? 107 : 103;
+/** An agent's socket carries the agent's id, a UUID. */
+const LONGEST_SOCKET = `/run/agent-${"0".repeat(36)}.sock`;
+
 /** `/var/lib/skerry` for root, `~/.skerry` for everyone else. */
 export function defaultHome(): string {
   return process.getuid?.() === 0 ? "/var/lib/skerry" : join(homedir(), ".skerry");
@@ -82,6 +87,11 @@ export function prepareHome(layout: Layout): void {
     join(layout.home, "log"),
     join(layout.home, "spool"),
   ];
+  const bytesMax = SOCKET_PATH_BYTES_MAX - Buffer.byteLength(LONGEST_SOCKET);
+  if (Buffer.byteLength(layout.home) > bytesMax) {
+    const why = `its path is longer than the ${bytesMax} bytes that sockets below it leave`;
+    throw fail("HOME_UNUSABLE", { home: layout.home, why });
+  }
   try {
     for (const directory of open) makeDirectory(directory, 0o755);
     for (const directory of closed) makeDirectory(directory, 0o700);

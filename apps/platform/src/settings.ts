@@ -1,9 +1,10 @@
 /**
- * Reads the platform's configuration once: defaults < file < environment < flags; every problem is
- * told at once.
+ * Reads the platform's configuration once: defaults < file < environment < flags. Every problem is
+ * told at once, with where it was set.
  */
 import { existsSync, readFileSync } from "node:fs";
-import { nearestWord } from "@skerry/base";
+import { resolve } from "node:path";
+import { nearestWord, PlatformError } from "@skerry/base";
 import {
   envNameOf,
   flagOf,
@@ -23,22 +24,61 @@ export interface Invocation {
   readonly words: readonly string[];
 }
 
+/** Throws SETTINGS_INVALID. */
 export function readSettings(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): Invocation {
-  const { flags, words, help } = parseFlags(argv);
-  const fromEnv = Object.fromEntries(
+  const { flags, words, help, problems } = parseFlags(argv);
+  const fromEnv = readEnv(env);
+  const named = flags["home"] ?? fromEnv["home"];
+  const home = typeof named === "string" && named !== "" ? resolve(named) : defaultHome();
+  const file = readFile(layoutOf(home).configFile);
+  const merged = { ...file.values, ...fromEnv, ...flags, home };
+  const parsed = parse(merged);
+  const sourceOf = (key: string): string => {
+    if (key in flags) return flagOf(key);
+    if (key in fromEnv) return envNameOf(key);
+    return key in file.values ? layoutOf(home).configFile : "";
+  };
+  const all = [
+    ...problems,
+    ...file.problems,
+    ...parsed.problems.map((text) => withSource(text, sourceOf)),
+  ];
+  if (parsed.config === undefined || all.length > 0)
+    throw fail("SETTINGS_INVALID", { problems: all.join(" · "), problemList: all });
+  return { config: Object.freeze(parsed.config), help, words };
+}
+
+function parse(merged: object): {
+  readonly config: PlatformConfig | undefined;
+  readonly problems: readonly string[];
+} {
+  try {
+    const config = parseInput(platformConfig, merged, "platform configuration");
+    return { config, problems: [] };
+  } catch (error) {
+    const { reason, details } = PlatformError.from(error);
+    if (reason !== "INPUT_INVALID") throw error;
+    return { config: undefined, problems: details["problemList"] as readonly string[] };
+  }
+}
+
+/** A problem begins with its key, or names an unknown one, which only the file can have. */
+function withSource(text: string, sourceOf: (key: string) => string): string {
+  const key = /^(\w+): /.exec(text)?.[1];
+  const source = key === undefined ? "" : sourceOf(key);
+  return source === "" ? text : `${source}: ${text}`;
+}
+
+function readEnv(env: Readonly<Record<string, string | undefined>>): Record<string, unknown> {
+  return Object.fromEntries(
     KEYS.flatMap((key) => {
       const text = env[envNameOf(key)];
       return text === undefined || text === "" ? [] : [[key, typed(key, text)]];
     }),
   );
-  const named = flags["home"] ?? fromEnv["home"];
-  const home = typeof named === "string" ? named : defaultHome();
-  const merged = { ...readFile(layoutOf(home).configFile), ...fromEnv, ...flags, home };
-  const config = Object.freeze(parseInput(platformConfig, merged, "platform configuration"));
-  return { config, help, words };
 }
 
 /** The text of `--help`, from the schema. */
@@ -68,43 +108,56 @@ function typed(key: string, text: string): unknown {
   return text;
 }
 
-function parseFlags(argv: readonly string[]): {
+interface Flags {
   readonly flags: Record<string, unknown>;
-  readonly words: readonly string[];
-  readonly help: boolean;
-} {
-  const flags: Record<string, unknown> = {};
-  const words: string[] = [];
-  let help = false;
-  const rest = [...argv];
-  for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
-    if (word === "--help" || word === "-h") help = true;
-    else if (word.startsWith("--")) readFlag(word, rest, flags);
-    else words.push(word);
-  }
-  return { flags, words, help };
+  readonly words: string[];
+  readonly problems: string[];
+  help: boolean;
 }
 
-function readFlag(word: string, rest: string[], flags: Record<string, unknown>): void {
+function parseFlags(argv: readonly string[]): Flags {
+  const read: Flags = { flags: {}, words: [], problems: [], help: false };
+  const rest = [...argv];
+  for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
+    if (word === "--help" || word === "-h") read.help = true;
+    else if (word.startsWith("-")) readFlag(word, rest, read);
+    else read.words.push(word);
+  }
+  return read;
+}
+
+function readFlag(word: string, rest: string[], { flags, problems }: Flags): void {
   const [name = word, inline] = word.split(/=(.*)/s, 2);
   const key = KEYS.find((known) => flagOf(known) === name);
   if (key === undefined) {
     const nearest = nearestWord(name, KEYS.map(flagOf));
     const did = nearest === undefined ? "" : `, did you mean ${nearest}?`;
-    throw fail("FLAG_UNKNOWN", { problem: `There is no flag ${name}${did}` });
+    problems.push(`there is no flag ${name}${did}`);
+    return;
   }
-  const value = inline ?? rest.shift();
-  if (value === undefined) throw fail("FLAG_UNKNOWN", { problem: `${name} needs a value.` });
-  flags[key] = typed(key, value);
+  // The next word is the value unless it is a flag itself; a number may be negative.
+  const isNext = rest[0] !== undefined && !/^-(?!\d)/.test(rest[0]);
+  const value = inline ?? (isNext ? rest.shift() : undefined);
+  if (value === undefined || value === "") problems.push(`${name} needs a value`);
+  else flags[key] = typed(key, value);
 }
 
-function readFile(path: string): object {
-  if (!existsSync(path)) return {};
-  const text = readFileSync(path, "utf8");
+interface ConfigFile {
+  readonly values: Readonly<Record<string, unknown>>;
+  readonly problems: readonly string[];
+}
+
+function readFile(path: string): ConfigFile {
+  if (!existsSync(path)) return { values: {}, problems: [] };
   try {
-    return JSON.parse(text) as object;
+    const values = JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown> | null;
+    if (typeof values !== "object" || values === null || Array.isArray(values))
+      return { values: {}, problems: [`${path}: it is not an object of keys and values`] };
+    const hasHome = Object.hasOwn(values, "home");
+    const problems = hasHome ? [`${path}: home cannot be set in the file that lies in it`] : [];
+    return { values, problems };
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw fail("FLAG_UNKNOWN", { problem: `${path} is not JSON: ${why}` }, error);
+    return { values: {}, problems: [`${path}: it cannot be read as JSON: ${why}`] };
   }
 }

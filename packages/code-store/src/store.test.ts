@@ -127,7 +127,8 @@ test("a bad archive under a digest does not spoil good ones put at the same time
     store.putArchive(hello.digest, upload(archive)),
   );
   const outcomes = (await Promise.allSettled(puts)).map(({ status }) => status);
-  // A bad one that comes after a good one finds the source there and never looks at its own archive.
+  // A bad one that comes after a good one finds the source there and never looks at its own
+  // archive.
   assert.deepEqual([outcomes[2], outcomes[4]], ["fulfilled", "fulfilled"]);
   assert.equal(await store.verify(hello.digest), true);
 });
