@@ -4,8 +4,17 @@
  * it for stale. A stale one is put aside by a rename and looked at again, because another start may
  * have replaced it in between.
  */
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname } from "node:path";
+import { PlatformError } from "@skerry/base";
 import { fail } from "./errors.ts";
 
 interface Holder {
@@ -29,21 +38,33 @@ export function lockHome(home: string, lockFile: string): HomeLock {
   try {
     mkdirSync(dirname(lockFile), { recursive: true });
     writeFileSync(fresh, own, { mode: 0o600 });
-    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
-      if (linked(fresh, lockFile)) {
-        return { isTakenOver: attempt > 0, giveBack: () => removeOwn(lockFile, own) };
-      }
-      const found = readText(lockFile);
-      const holder = parseHolder(found);
-      if (holder !== undefined && isAlive(holder)) throw running(home, holder.pid);
-      if (found !== undefined) putAside(lockFile, found);
-    }
+    return take({ home, lockFile, own, fresh });
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code?.startsWith("E") !== true) throw error;
+    if (PlatformError.is(error) || code === undefined) throw error;
     throw fail("HOME_UNUSABLE", { home, why: message }, error);
   } finally {
-    rmSync(fresh, { force: true });
+    if (existsSync(fresh)) rmSync(fresh, { force: true });
+  }
+}
+
+interface Taking {
+  readonly home: string;
+  readonly lockFile: string;
+  /** What the lock will say, and the file that says so already. */
+  readonly own: string;
+  readonly fresh: string;
+}
+
+function take({ home, lockFile, own, fresh }: Taking): HomeLock {
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
+    if (linked(fresh, lockFile)) {
+      return { isTakenOver: attempt > 0, giveBack: () => removeOwn(lockFile, own) };
+    }
+    const found = readText(lockFile);
+    const holder = parseHolder(found);
+    if (holder !== undefined && isAlive(holder)) throw running(home, holder.pid);
+    if (found !== undefined) putAside(lockFile, found);
   }
   throw running(home, parseHolder(readText(lockFile))?.pid ?? 0);
 }

@@ -79,11 +79,11 @@ test("an unknown flag is answered with the nearest known one", (t) => {
 test("all problems are told at once, each with where it was set", (t) => {
   const home = openHome(t, '{"logLevel": "loud", "apiProt": 5, "uidCount": 1}');
   const env = { SKERRY_HOME: home, SKERRY_GATEWAY_PORT: "many", SKERRY_EXAMPLE: "maybe" };
-  const problems = problemsOf(["--blanks", "1000", "--hots", "x", "--host"], env);
+  const problems = problemsOf(["--blanks", "1000", "--hosst", "x", "--host"], env);
   const file = join(home, "config.json");
   const found = (text: string): boolean => problems.some((problem) => problem.startsWith(text));
   for (const text of [
-    "there is no flag --hots, did you mean --host?",
+    "there is no flag --hosst, did you mean --host?",
     "--host needs a value",
     "--blanks: blanks: Too big",
     "SKERRY_GATEWAY_PORT: gatewayPort: ",

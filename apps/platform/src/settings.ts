@@ -103,7 +103,7 @@ export function helpText(): string {
 function typed(key: string, text: string): unknown {
   const { def } = platformConfig.shape[key as keyof typeof platformConfig.shape];
   const inner = "innerType" in def ? (def.innerType as { def: { type: string } }).def : def;
-  if (inner.type === "number") return text.trim() === "" ? text : Number(text);
+  if (inner.type === "number") return /^[-+]?[\d.]+$/.test(text) ? Number(text) : text;
   if (inner.type === "boolean") return text === "true" ? true : text === "false" ? false : text;
   return text;
 }
