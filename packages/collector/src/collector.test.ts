@@ -270,6 +270,31 @@ test("collecting goes on by itself, and after a failure", async (t) => {
   assert.deepEqual(texts, ["one", "two"]);
 });
 
+test("a record waits until the lines of its request had time to come, whatever the clock does", async (t) => {
+  const world = await World.open(t);
+  world.aheadMs = 0;
+  const [meter, logs] = [world.writer("meter", "m", 1), world.writer("logs", "l")];
+  const collector = world.collector();
+  const record = world.record({ handlerUs: 10_000 });
+  world.clock.advance(10);
+  meter.append(bytesOf(record));
+  assert.equal(await collector.collect(), false);
+  logs.append(world.line("came late", { r: record.requestId, t: record.startWallMs + 5 }));
+  await collectAll(collector);
+  assert.equal((await world.log()).length, 1);
+  await meter.close();
+  assert.equal(await collector.collect(), false, "nothing is left out because its writer has gone");
+  world.clock.advance(300);
+  await collectAll(collector);
+  assert.equal((await world.store.call(storeModule, "totals", null)).records, 1);
+  for (const jumpMs of [3_600_000, -3_600_000]) {
+    const next = world.writer("meter", `after ${jumpMs}`, 1);
+    next.append(bytesOf(world.record({ startWallMs: world.clock.wallMs() })));
+    world.clock.jumpWall(jumpMs);
+    assert.equal(await collector.collect(), true);
+  }
+});
+
 test("files that are no spools stay where they are", async (t) => {
   const world = await World.open(t);
   const spool = world.writer("logs", "w");

@@ -4,7 +4,7 @@
  * while there is something to take and slow down when there is not.
  */
 import type { Cancel, Clock, Log } from "@skerry/base";
-import { LOCAL_PLACEMENT, METER_RECORD_BYTES } from "@skerry/contracts";
+import { LOCAL_PLACEMENT, METER_RECORD_BYTES, meterEndWallMs } from "@skerry/contracts";
 import type { Store } from "@skerry/store";
 import {
   listSpools,
@@ -34,6 +34,7 @@ const BUSY_PAUSE_MS = 20;
 const IDLE_PAUSE_MS = 100;
 const FAILED_PAUSE_MS = 1_000;
 const LINE_FEED = 10;
+const SETTLE_MS = 250;
 const EXPIRE_EVERY_MS = 60_000;
 const EXPIRE_ROWS_MAX = 5_000;
 /**
@@ -79,7 +80,10 @@ export class Collector {
     this.#next(0);
   }
 
-  /** Takes in all there is now; resolves true when it found something. */
+  /**
+   * Takes in what there is now, but for records that ended this very moment; resolves true when it
+   * found something.
+   */
   collect(): Promise<boolean> {
     this.#running ??= this.#round().finally(() => {
       this.#running = undefined;
@@ -191,8 +195,10 @@ export class Collector {
     do {
       const batch = await readSpool(this.#rootOf(kind), to);
       if (batch === undefined) break;
-      const taken = wholeBytes(kind, batch.bytes);
-      const next = nextPosition(batch, taken);
+      const whole = wholeBytes(kind, batch.bytes);
+      const taken = kind === "meter" ? this.#settledBytes(batch.bytes, whole) : whole;
+      const next =
+        taken < whole ? { ...to, offset: to.offset + taken } : nextPosition(batch, taken);
       if (isSame(next, to)) break;
       if (taken > 0) parts.push(batch.bytes.subarray(0, taken));
       bytes += taken;
@@ -202,6 +208,21 @@ export class Collector {
     round[kind === "logs" ? "lines" : "records"].push(...parts);
     round.bytes += bytes;
     round.steps.push({ kind, from, to });
+  }
+
+  /**
+   * Bytes of the records whose lines have had time to come: an instance's output takes longer on
+   * its way than its answer. By a clock that was set meanwhile nothing waits longer than that.
+   */
+  #settledBytes(bytes: Uint8Array, whole: number): number {
+    const nowMs = this.#deps.clock.wallMs();
+    let settled = whole;
+    while (settled > 0) {
+      const agoMs = nowMs - meterEndWallMs(bytes, settled - METER_RECORD_BYTES);
+      if (!(Math.abs(agoMs) < SETTLE_MS)) break;
+      settled -= METER_RECORD_BYTES;
+    }
+    return settled;
   }
 
   async #trim({ kind, writer }: SpoolName): Promise<void> {

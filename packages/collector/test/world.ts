@@ -9,6 +9,7 @@ import {
   seededRandom,
   silentLog,
   systemClock,
+  type Clock,
   type FunctionId,
   type IdSource,
   type InstanceId,
@@ -43,6 +44,8 @@ export class World {
   readonly revisionId: RevisionId;
   readonly instanceId: InstanceId;
   fault: Fault = "none";
+  /** How far the collector's wall clock is ahead, so that what just ended is long over for it. */
+  aheadMs = 1_000;
   keepMs = 86_400_000;
   #store: Store | undefined;
   readonly #collectors: Collector[] = [];
@@ -100,7 +103,12 @@ export class World {
       if (fault === "after-commit") throw new TypeError("lost after the commit");
       return result;
     };
-    const { clock, keepMs } = this;
+    const { keepMs } = this;
+    const clock: Clock = {
+      monotonicMs: () => this.clock.monotonicMs(),
+      wallMs: () => this.clock.wallMs() + this.aheadMs,
+      schedule: (delayMs, run) => this.clock.schedule(delayMs, run),
+    };
     const log = createLog((level, message) => this.told.push(`${level} ${message}`));
     const meterSpool = this.spoolRoot("meter");
     const logSpool = this.spoolRoot("logs");

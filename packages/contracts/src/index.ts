@@ -48,6 +48,7 @@ export {
   encodeMeterRecord,
   METER_FORMAT,
   METER_RECORD_BYTES,
+  meterEndWallMs,
   meterIdsOf,
   OUTCOMES,
   START_KINDS,

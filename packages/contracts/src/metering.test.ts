@@ -12,6 +12,7 @@ import {
   decodeMeterRecord,
   encodeMeterRecord,
   METER_RECORD_BYTES,
+  meterEndWallMs,
   meterIdsOf,
   OUTCOMES,
   START_KINDS,
@@ -63,6 +64,12 @@ test("what was metered is read back field by field, wherever it lies in the byte
     const at = Math.floor(random.float() * 300);
     assert.deepEqual(decodeMeterRecord(encoded(record, at), at), record);
   }
+});
+
+test("the end of an invocation can be told without reading its record", () => {
+  const record = { ...randomRecord(seededRandom(9)), queueUs: 1_500, handlerUs: 2_250 };
+  const at = 7;
+  assert.equal(meterEndWallMs(encoded(record, at), at), record.startWallMs + 3.75);
 });
 
 test("every outcome, reason and kind of start has its own place and keeps it", () => {

@@ -163,6 +163,16 @@ export function decodeMeterRecord(bytes: Uint8Array, at: number): MeterRecord | 
   };
 }
 
+/**
+ * When the invocation of the record at `at` was answered, wall milliseconds, without reading the
+ * rest. Says nothing about whether the record is sound.
+ */
+export function meterEndWallMs(bytes: Uint8Array, at: number): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset + at, METER_RECORD_BYTES);
+  const tookUs = view.getUint32(80, true) + view.getUint32(100, true);
+  return view.getFloat64(8, true) + tookUs / 1_000;
+}
+
 function saturate(value: number): number {
   return value >= 0xffffffff ? 0xffffffff : value > 0 ? Math.round(value) : 0;
 }
