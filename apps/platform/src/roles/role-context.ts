@@ -44,6 +44,9 @@ export interface RunningRole {
   abandon?(): Promise<void>;
 }
 
+/** For a role whose supervisor is gone to put its things away. */
+const ABANDON_WITHIN_MS = 5_000;
+
 export const RELEASE = "0.1.0";
 
 /**
@@ -69,9 +72,14 @@ export async function runRole(
     else receive(context, running, { message, socket });
   });
   const begun = standby(context);
-  process.once("disconnect", () => {
+  const leave = (): void => {
+    // What is still there after a while ends with this process.
+    setTimeout(() => process.exit(1), ABANDON_WITHIN_MS);
     void (running?.abandon?.() ?? Promise.resolve()).finally(() => process.exit(0));
-  });
+  };
+  process.once("disconnect", leave);
+  // The supervisor may have ended before anyone listened for that.
+  if (!process.connected) leave();
   // Terminals send these to the whole group; the supervisor decides what happens.
   process.on("SIGINT", () => undefined);
   process.on("SIGTERM", () => undefined);
