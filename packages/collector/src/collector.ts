@@ -7,6 +7,7 @@ import type { Cancel, Clock, Log } from "@skerry/base";
 import { LOCAL_PLACEMENT, METER_RECORD_BYTES, meterEndWallMs } from "@skerry/contracts";
 import type { Store } from "@skerry/store";
 import {
+  lineWallMs,
   listSpools,
   nextPosition,
   readSpool,
@@ -34,6 +35,10 @@ const BUSY_PAUSE_MS = 20;
 const IDLE_PAUSE_MS = 100;
 const FAILED_PAUSE_MS = 1_000;
 const LINE_FEED = 10;
+/**
+ * What is younger waits for a later round: what an instance prints takes longer on its way than its
+ * answer, and the lines of a request belong in front of its END.
+ */
 const SETTLE_MS = 250;
 const EXPIRE_EVERY_MS = 60_000;
 const EXPIRE_ROWS_MAX = 5_000;
@@ -59,6 +64,7 @@ interface Round {
   readonly records: Uint8Array[];
   readonly steps: SpoolStep[];
   bytes: number;
+  readonly nowMs: number;
 }
 
 export class Collector {
@@ -67,6 +73,8 @@ export class Collector {
   #positions: Map<string, KeptPosition> | undefined;
   #cancel: Cancel = () => undefined;
   #running: Promise<boolean> | undefined;
+  /** When lines were last taken in; null when another may have done so. */
+  #linesTakenMs: number | null = null;
   #expireAtMs = 0;
   /** Where the next round begins among the spools. */
   #turn = 0;
@@ -121,7 +129,8 @@ export class Collector {
   async #round(): Promise<boolean> {
     const kept = await this.#keptPositions();
     const spools = await this.#spools();
-    const round: Round = { lines: [], records: [], steps: [], bytes: 0 };
+    const nowMs = this.#deps.clock.wallMs();
+    const round: Round = { lines: [], records: [], steps: [], bytes: 0, nowMs };
     let read = 0;
     for (const spool of spools) {
       if (round.bytes >= ROUND_BYTES_MAX) break;
@@ -163,15 +172,18 @@ export class Collector {
 
   async #take(round: Round, kept: Map<string, KeptPosition>): Promise<boolean> {
     const { lines, records, steps } = round;
-    const found = { lines, records, steps, placement: LOCAL_PLACEMENT };
+    const sinceMs = this.#linesTakenMs;
+    const found = { lines, records, steps, placement: LOCAL_PLACEMENT, sinceMs };
     // Whether an answer is lost or negative: the store knows how far it has come, this does not.
     this.#positions = undefined;
+    this.#linesTakenMs = null;
     const taken = await this.#deps.store.call(storeModule, "take", found);
     if (taken.kind === "stale") return false;
     if (taken.damaged > 0)
       this.#deps.log.error("damaged records were skipped", { damaged: taken.damaged });
     for (const { kind, to } of steps) kept.set(keyOf({ kind, ...to }), { kind, ...to });
     this.#positions = kept;
+    this.#linesTakenMs = round.nowMs;
     this.#options.onTaken?.();
     return true;
   }
@@ -188,41 +200,25 @@ export class Collector {
    * of the records that were read first. What cannot be read leaves the spool out of the round.
    */
   async #read({ kind, writer }: SpoolName, round: Round): Promise<void> {
-    const parts: Uint8Array[] = [];
+    const parts: Part[] = [];
     const from = this.#positionOf(kind, writer);
-    let to: SpoolPosition = from;
+    let at: SpoolPosition = from;
     let bytes = 0;
     do {
-      const batch = await readSpool(this.#rootOf(kind), to);
+      const batch = await readSpool(this.#rootOf(kind), at);
       if (batch === undefined) break;
-      const whole = wholeBytes(kind, batch.bytes);
-      const taken = kind === "meter" ? this.#settledBytes(batch.bytes, whole) : whole;
-      const next =
-        taken < whole ? { ...to, offset: to.offset + taken } : nextPosition(batch, taken);
-      if (isSame(next, to)) break;
-      if (taken > 0) parts.push(batch.bytes.subarray(0, taken));
-      bytes += taken;
-      to = next;
+      const whole = batch.bytes.subarray(0, wholeBytes(kind, batch.bytes));
+      const next = nextPosition(batch, whole.length);
+      if (isSame(next, at)) break;
+      parts.push({ from: at, bytes: whole, next });
+      bytes += whole.length;
+      at = next;
     } while (kind === "logs" && round.bytes + bytes < ROUND_BYTES_MAX);
+    const to = dropYoung(kind, parts, round.nowMs) ?? from;
     if (isSame(from, to)) return;
-    round[kind === "logs" ? "lines" : "records"].push(...parts);
+    round[kind === "logs" ? "lines" : "records"].push(...parts.map((part) => part.bytes));
     round.bytes += bytes;
     round.steps.push({ kind, from, to });
-  }
-
-  /**
-   * Bytes of the records whose lines have had time to come: an instance's output takes longer on
-   * its way than its answer. By a clock that was set meanwhile nothing waits longer than that.
-   */
-  #settledBytes(bytes: Uint8Array, whole: number): number {
-    const nowMs = this.#deps.clock.wallMs();
-    let settled = whole;
-    while (settled > 0) {
-      const agoMs = nowMs - meterEndWallMs(bytes, settled - METER_RECORD_BYTES);
-      if (!(Math.abs(agoMs) < SETTLE_MS)) break;
-      settled -= METER_RECORD_BYTES;
-    }
-    return settled;
   }
 
   async #trim({ kind, writer }: SpoolName): Promise<void> {
@@ -265,4 +261,39 @@ function isSame(a: SpoolPosition, b: SpoolPosition): boolean {
 function wholeBytes(kind: SpoolKind, bytes: Uint8Array): number {
   if (kind === "logs") return bytes.lastIndexOf(LINE_FEED) + 1;
   return bytes.length - (bytes.length % METER_RECORD_BYTES);
+}
+
+/** Whole records that were read from one place of a spool. */
+interface Part {
+  readonly from: SpoolPosition;
+  readonly next: SpoolPosition;
+  bytes: Uint8Array;
+}
+
+/** Cuts off the end that is too young, and says how far the rest leads. */
+function dropYoung(kind: SpoolKind, parts: Part[], nowMs: number): SpoolPosition | undefined {
+  for (let last = parts.at(-1); last !== undefined; last = parts.at(-1)) {
+    const settled = settledBytes(kind, last.bytes, nowMs);
+    if (settled === last.bytes.length) return last.next;
+    last.bytes = last.bytes.subarray(0, settled);
+    if (settled > 0) return { ...last.from, offset: last.from.offset + settled };
+    parts.pop();
+  }
+  return undefined;
+}
+
+/** Bytes of what is not too young. By a clock that was set meanwhile nothing waits longer. */
+function settledBytes(kind: SpoolKind, whole: Uint8Array, nowMs: number): number {
+  let settled = whole.length;
+  while (settled > 0) {
+    const last = kind === "meter" ? settled - METER_RECORD_BYTES : startOfLine(whole, settled);
+    const atMs = kind === "meter" ? meterEndWallMs(whole, last) : lineWallMs(whole, last);
+    if (!(Math.abs(nowMs - atMs) < SETTLE_MS)) break;
+    settled = last;
+  }
+  return settled;
+}
+
+function startOfLine(lines: Uint8Array, end: number): number {
+  return end < 2 ? 0 : lines.lastIndexOf(LINE_FEED, end - 2) + 1;
 }

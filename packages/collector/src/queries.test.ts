@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
-import { test } from "node:test";
+import { test, type TestContext } from "node:test";
 import { seededRandom } from "@skerry/base";
 import type { InvocationResource, LogLineResource } from "@skerry/contracts";
 import { until } from "@skerry/testkit";
@@ -59,6 +59,116 @@ test("requests that overlap keep their order each, by time among each other", as
     const own = shapeOf(log.filter((line) => line.requestId === requestId));
     assert.deepEqual(own, ["START", `a ${n}`, `b ${n}`, "END", "REPORT"]);
   }
+});
+
+/** Something that a spool gets at a time of its own. */
+interface Delivery {
+  readonly atMs: number;
+  readonly append: () => void;
+}
+
+/** Requests whose lines read in a wrong order after random rounds. */
+async function misordered(t: TestContext, aheadMs: number): Promise<number> {
+  t.diagnostic(`seed ${SEED}; replay with SKERRY_TEST_SEED=${SEED}`);
+  const random = seededRandom(SEED);
+  const world = await World.open(t, { seed: SEED });
+  world.aheadMs = aheadMs;
+  const [meter, logs] = [world.writer("meter", "m"), world.writer("logs", "l")];
+  let collector = world.collector();
+  const beginMs = world.clock.wallMs();
+  const deliveries: Delivery[] = [];
+  const expected = new Map<string, readonly string[]>();
+  for (let n = 0; n < 120; n += 1) {
+    const startWallMs = beginMs + random.float() * 6_000;
+    const tookMs = random.float() * (random.float() < 0.3 ? 2_000 : 20);
+    const record = world.record({ startWallMs, handlerUs: Math.floor(tookMs * 1_000) });
+    const count = Math.floor(random.float() * 5);
+    const times = Array.from({ length: count }, () => startWallMs + random.float() * tookMs);
+    const texts = times
+      .toSorted((x, y) => x - y)
+      .map((at, index) => {
+        const line = world.line(`${n}.${index}`, { t: at, r: record.requestId });
+        // Output takes up to a fifth of a second on its way, the record next to nothing.
+        deliveries.push({ atMs: at + random.float() * 200, append: () => logs.append(line) });
+        return `${n}.${index}`;
+      });
+    const endMs = startWallMs + tookMs;
+    deliveries.push({ atMs: endMs, append: () => meter.append(bytesOf(record)) });
+    expected.set(record.requestId, ["START", ...texts.toSorted(), "END", "REPORT"]);
+  }
+  for (const { atMs, append } of deliveries.toSorted((x, y) => x.atMs - y.atMs)) {
+    while (world.clock.wallMs() < atMs) {
+      world.clock.advance(Math.min(30, atMs - world.clock.wallMs()));
+      if (random.float() < 0.3) await collector.collect();
+      if (random.float() < 0.02) {
+        await collector.close();
+        collector = world.collector();
+      }
+    }
+    append();
+  }
+  world.clock.advance(1_000);
+  await collectAll(collector);
+  const log = await world.log(50);
+  return [...expected].filter(([requestId, shape]) => {
+    const own = shapeOf(log.filter((line) => line.requestId === requestId));
+    const found = [own[0], ...own.slice(1, -2).toSorted(), ...own.slice(-2)];
+    return found.join(" ") !== shape.join(" ");
+  }).length;
+}
+
+test("however a request is cut into rounds, it reads START, its lines, END, REPORT", async (t) => {
+  assert.equal(await misordered(t, 0), 0);
+});
+
+test("control: a collector that waits for nothing puts END before lines", async (t) => {
+  assert.ok((await misordered(t, 1_000)) > 0);
+});
+
+test("the START of a request that is still running is there, in front of its first line", async (t) => {
+  const world = await World.open(t);
+  const [meter, logs] = [world.writer("meter", "m"), world.writer("logs", "l")];
+  const collector = world.collector();
+  const record = world.record({ handlerUs: 5_000_000 });
+  const { requestId: r, functionId } = record;
+  logs.append(world.line("first", { r }));
+  await collectAll(collector);
+  assert.deepEqual(shapeOf(await world.log()), ["START", "first"]);
+  world.clock.advance(5_000);
+  logs.append(world.line("last", { r }));
+  await collectAll(world.collector());
+  meter.append(bytesOf(record));
+  await collectAll(collector);
+  for (const limit of [1, 2, 100])
+    assert.deepEqual(shapeOf(await world.log(limit)), ["START", "first", "last", "END", "REPORT"]);
+  const found = await world.queries().list({ functionId, requestId: r, limit: 10 });
+  assert.deepEqual(found, await world.log());
+  assert.equal(found[0]?.text, `START ${r} revision ${record.revisionId}`);
+});
+
+test("a line that names another function's request changes nothing for that one", async (t) => {
+  const world = await World.open(t);
+  const [meter, logs] = [world.writer("meter", "m"), world.writer("logs", "l")];
+  const record = world.record();
+  const other = world.ids.id("fn");
+  logs.append(world.line("forged", { r: record.requestId, f: other }));
+  await collectAll(world.collector());
+  meter.append(bytesOf(record));
+  await collectAll(world.collector());
+  assert.deepEqual(shapeOf(await world.log()), ["START", "END", "REPORT"]);
+  const theirs = await world.queries().list({ functionId: other, limit: 10 });
+  assert.deepEqual(shapeOf(theirs), ["START", "forged"]);
+});
+
+test("a line that comes after its record gets no second START", async (t) => {
+  const world = await World.open(t);
+  const [meter, logs] = [world.writer("meter", "m"), world.writer("logs", "l")];
+  const record = world.record();
+  meter.append(bytesOf(record));
+  await collectAll(world.collector());
+  logs.append(world.line("much too late", { r: record.requestId }));
+  await collectAll(world.collector());
+  assert.deepEqual(shapeOf(await world.log()), ["START", "END", "REPORT", "much too late"]);
 });
 
 test("pages have no gap when a request spans more of the log than a page holds", async (t) => {

@@ -3,7 +3,7 @@
  * taken in. Rows and position are one commit, so a crash counts nothing twice and loses nothing.
  * Imported again by the store's worker.
  */
-import type { MeterRecord, Placement, SpooledLogLine } from "@skerry/contracts";
+import type { Placement } from "@skerry/contracts";
 import {
   expireRecords,
   parseMeterSpool,
@@ -14,7 +14,6 @@ import {
   selectRecord,
   selectRecords,
   selectRecordsAfter,
-  type NumberedRecord,
   type RecordRow,
   type RecordSelection,
 } from "@skerry/invocations";
@@ -28,10 +27,10 @@ import {
   selectLogLines,
   type LogLineRow,
   type LogSelection,
-  type NumberedLine,
   type SpoolPosition,
 } from "@skerry/telemetry";
 import { insertRows } from "./insert-rows.ts";
+import { findKnown, numberRound, type RoundFound } from "./round-order.ts";
 
 /** Which kind of records a spool holds. */
 export type SpoolKind = "meter" | "logs";
@@ -73,6 +72,8 @@ export interface Collected {
   readonly records: readonly Uint8Array[];
   readonly placement: Placement;
   readonly steps: readonly SpoolStep[];
+  /** Up to when lines were taken in before; null when that is not known. */
+  readonly sinceMs: number | null;
 }
 
 /** How far one spool was read in a round. */
@@ -86,11 +87,6 @@ export interface SpoolStep {
 export type Taken =
   | { readonly kind: "taken"; readonly damaged: number }
   | { readonly kind: "stale" };
-
-interface Parsed {
-  readonly lines: readonly SpooledLogLine[];
-  readonly records: readonly MeterRecord[];
-}
 
 /**
  * Takes a round in, all or nothing, and only from the positions that are kept: what was read twice,
@@ -107,12 +103,13 @@ function* take(tx: Tx, collected: Collected): TxStep<Taken> {
   }
   const lineBatches = collected.lines.map(parseSpooledLines);
   const recordBatches = collected.records.map(parseMeterSpool);
-  const found: Parsed = {
+  const found: RoundFound = {
     lines: lineBatches.flatMap(({ lines }) => lines),
     records: recordBatches.flatMap(({ records }) => records),
   };
   const row = yield* tx.get<{ next: number }>("SELECT next FROM collector_seq WHERE id = 1");
-  const numbered = inOrder(found, row?.next ?? 1);
+  const known = yield* findKnown(tx, found, collected.sinceMs);
+  const numbered = numberRound(found, known, row?.next ?? 1);
   yield* insertRows(tx, {
     table: "log_lines",
     columns: LOG_LINE_COLUMNS,
@@ -134,55 +131,6 @@ function* take(tx: Tx, collected: Collected): TxStep<Taken> {
   }
   const damaged = [...lineBatches, ...recordBatches].reduce((sum, one) => sum + one.damaged, 0);
   return { kind: "taken", damaged };
-}
-
-/**
- * Numbers everything by time: START before what the code wrote in that millisecond, END and REPORT
- * after it. Clocks of gateway and instance differ by fractions of a millisecond, hence END never
- * comes before a line of its own request.
- */
-function inOrder(
-  found: Parsed,
-  first: number,
-): {
-  readonly lines: readonly NumberedLine[];
-  readonly records: readonly NumberedRecord[];
-  readonly next: number;
-} {
-  const starts = new Map<MeterRecord, number>();
-  const lines: NumberedLine[] = [];
-  const records: NumberedRecord[] = [];
-  let next = first;
-  const lastLineMs = new Map<string, number>();
-  for (const { r, t } of found.lines) {
-    if (r !== undefined) lastLineMs.set(r, Math.max(t, lastLineMs.get(r) ?? 0));
-  }
-  const endMs = (record: MeterRecord): number =>
-    Math.max(endedMs(record), lastLineMs.get(record.requestId) ?? 0);
-  const events = [
-    ...found.records.map((record) => ({
-      at: record.startWallMs,
-      order: 0,
-      record,
-      line: undefined,
-    })),
-    ...found.lines.map((line) => ({ at: line.t, order: 1, record: undefined, line })),
-    ...found.records.map((record) => ({ at: endMs(record), order: 2, record, line: undefined })),
-  ].toSorted((a, b) => Math.floor(a.at) - Math.floor(b.at) || a.order - b.order);
-  for (const { order, record, line } of events) {
-    if (line !== undefined) lines.push({ seq: next, line });
-    else if (order === 0) starts.set(record, next);
-    else {
-      records.push({ startSeq: starts.get(record) ?? next, seq: next, record });
-      next += 1;
-    }
-    next += 1;
-  }
-  return { lines, records, next };
-}
-
-function endedMs(record: MeterRecord): number {
-  return record.startWallMs + (record.queueUs + record.handlerUs) / 1_000;
 }
 
 function* forgetSpool(

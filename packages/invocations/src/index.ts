@@ -12,4 +12,4 @@ export {
   type RecordRow,
   type RecordSelection,
 } from "./records.ts";
-export { reportLines, type ReportLine } from "./report-lines.ts";
+export { reportLines, startText, type ReportLine } from "./report-lines.ts";

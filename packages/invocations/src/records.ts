@@ -45,7 +45,7 @@ export const RECORD_INDEXES: readonly string[] = [
 
 export interface RecordRow {
   readonly request_id: string;
-  /** Place of the START line in the function's log. */
+  /** Place of the START line in the function's log; 0 when it stands there as a line already. */
   readonly start_seq: number;
   /** Place of the END line; REPORT has the next number. */
   readonly seq: number;

@@ -11,17 +11,23 @@ export interface ReportLine {
   readonly text: string;
 }
 
+/** The START line of an invocation, which may be known before its record is. */
+export function startText(requestId: string, revisionId: string): string {
+  return `START ${requestId} revision ${revisionId}`;
+}
+
 export function reportLines(row: RecordRow): readonly ReportLine[] {
   const endedMs = endOf(row);
   const level = row.outcome === "ok" ? "info" : "error";
   const id = row.request_id;
+  const start: ReportLine = {
+    seq: row.start_seq,
+    atMs: row.start_ms,
+    level: "info",
+    text: startText(id, row.revision_id),
+  };
   return [
-    {
-      seq: row.start_seq,
-      atMs: row.start_ms,
-      level: "info",
-      text: `START ${id} revision ${row.revision_id}`,
-    },
+    ...(row.start_seq === 0 ? [] : [start]),
     { seq: row.seq, atMs: endedMs, level, text: `END ${id} ${row.outcome} ${row.status}` },
     { seq: row.seq + 1, atMs: endedMs, level, text: `REPORT ${id} ${reportFacts(row)}` },
   ];

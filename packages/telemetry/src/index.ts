@@ -1,5 +1,6 @@
 export {
   expireLogLines,
+  lineWallMs,
   LOG_LINE_COLUMNS,
   LOG_LINE_TABLES,
   logLineValues,

@@ -113,6 +113,17 @@ export function parseSpooledLines(bytes: Uint8Array): {
   return { lines, taken: end, damaged };
 }
 
+const TIME_BYTES = 40;
+
+/**
+ * When the line at `at` was printed, wall milliseconds, without reading the rest; NaN when it does
+ * not begin as the agent writes lines.
+ */
+export function lineWallMs(bytes: Uint8Array, at: number): number {
+  const head = new TextDecoder("latin1").decode(bytes.subarray(at, at + TIME_BYTES));
+  return Number(/^\{"t":(\d+(?:\.\d+)?)[,}]/.exec(head)?.[1] ?? Number.NaN);
+}
+
 const LEVELS: ReadonlySet<unknown> = new Set(["debug", "info", "warn", "error"]);
 const STREAMS: ReadonlySet<unknown> = new Set(["console", "stdout", "stderr", "platform"]);
 /** ECMA-262, 21.4.1.1: the latest time that a Date can hold. */
