@@ -27,8 +27,8 @@ export async function startControlRole(context: RoleContext): Promise<RunningRol
   const { clock, config, ids, layout, log, random } = context;
   const store = await openStore(context);
   const codeStore = await openCodeStore({ clock, log, random }, { directory: layout.code });
-  const queries = new TelemetryQueries(store);
-  const collector = new Collector(
+  const queries = new TelemetryQueries({ store, catchUp: () => collector.catchUp() });
+  const collector: Collector = new Collector(
     { clock, log, store },
     {
       meterSpool: layout.meterSpool,

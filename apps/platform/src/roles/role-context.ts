@@ -46,6 +46,7 @@ export interface RunningRole {
 
 /** For a role whose supervisor is gone to put its things away. */
 const ABANDON_WITHIN_MS = 5_000;
+const WATCH_EVERY_MS = 500;
 
 export const RELEASE = "0.1.0";
 
@@ -78,8 +79,13 @@ export async function runRole(
     void (running?.abandon?.() ?? Promise.resolve()).finally(() => process.exit(0));
   };
   process.once("disconnect", leave);
-  // The supervisor may have ended before anyone listened for that.
-  if (!process.connected) leave();
+  // The supervisor may have ended before anyone listened, or without the channel telling.
+  const supervisorPid = process.ppid;
+  const watch = setInterval(() => {
+    if (process.connected && process.ppid === supervisorPid) return;
+    clearInterval(watch);
+    leave();
+  }, WATCH_EVERY_MS);
   // Terminals send these to the whole group; the supervisor decides what happens.
   process.on("SIGINT", () => undefined);
   process.on("SIGTERM", () => undefined);
