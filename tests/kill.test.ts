@@ -24,7 +24,7 @@ import {
 } from "@skerry/testkit";
 import { ECHO, MIRROR } from "./sources.ts";
 
-const KILLS = Number(process.env["SKERRY_TEST_KILLS"] ?? "30");
+const KILLS = Number(process.env["SKERRY_TEST_KILLS"] ?? 30);
 const SEED = Number(process.env["SKERRY_TEST_SEED"] ?? 1);
 const TIMEOUT = { timeout: 60_000 + KILLS * 15_000 };
 /** Of every twenty kills. */
