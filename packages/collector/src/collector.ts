@@ -3,7 +3,7 @@
  * commits rows and positions together and then removes what lies behind. Rounds follow quickly
  * while there is something to take and slow down when there is not.
  */
-import type { Cancel, Clock, Log } from "@skerry/base";
+import { delay, type Cancel, type Clock, type Log } from "@skerry/base";
 import { LOCAL_PLACEMENT, METER_RECORD_BYTES, meterEndWallMs } from "@skerry/contracts";
 import type { Store } from "@skerry/store";
 import {
@@ -81,6 +81,8 @@ export class Collector {
   /** Spools that could not be read or removed; told once each. */
   readonly #troubled = new Set<string>();
   #closed = false;
+  /** The last round left something out because it was too young. */
+  #isHoldingBack = false;
 
   constructor(deps: CollectorDeps, options: CollectorOptions) {
     this.#deps = deps;
@@ -97,6 +99,19 @@ export class Collector {
       this.#running = undefined;
     });
     return this.#running;
+  }
+
+  /**
+   * Resolves once all that was there at the call is taken in, the youngest of it too; what goes
+   * wrong is told by the round that goes wrong.
+   */
+  async catchUp(): Promise<void> {
+    await this.#running?.catch(() => undefined);
+    if (this.#closed) return;
+    await this.collect().catch(() => undefined);
+    if (!this.#isHoldingBack) return;
+    await delay(this.#deps.clock, SETTLE_MS);
+    if (!this.#closed) await this.collect().catch(() => undefined);
   }
 
   async close(): Promise<void> {
@@ -132,6 +147,7 @@ export class Collector {
     const nowMs = this.#deps.clock.wallMs();
     const round: Round = { lines: [], records: [], steps: [], bytes: 0, nowMs };
     let read = 0;
+    this.#isHoldingBack = false;
     for (const spool of spools) {
       if (round.bytes >= ROUND_BYTES_MAX) break;
       await this.#tolerate("read", spool, () => this.#read(spool, round));
@@ -215,6 +231,7 @@ export class Collector {
       at = next;
     } while (kind === "logs" && round.bytes + bytes < ROUND_BYTES_MAX);
     const to = dropYoung(kind, parts, round.nowMs) ?? from;
+    if (!isSame(to, at)) this.#isHoldingBack = true;
     if (isSame(from, to)) return;
     round[kind === "logs" ? "lines" : "records"].push(...parts.map((part) => part.bytes));
     round.bytes += bytes;

@@ -1,3 +1,3 @@
 export { Collector, type CollectorDeps, type CollectorOptions } from "./collector.ts";
-export { TelemetryQueries, type LogRequest } from "./queries.ts";
+export { TelemetryQueries, type LogRequest, type QueryDeps } from "./queries.ts";
 export { storeModule, storeModuleUrl, type SpoolKind } from "./store-module.ts";

@@ -295,6 +295,41 @@ test("records page newest first, without gap or repeat while more comes in", asy
   );
 });
 
+test("who asks finds what was there when they asked, the youngest too", async (t) => {
+  const world = await World.open(t);
+  world.aheadMs = 0;
+  const [meter, logs] = [world.writer("meter", "m"), world.writer("logs", "l")];
+  const collector = world.collector();
+  const queries = world.queries(() => collector.catchUp());
+  const { functionId } = world;
+  const record = world.record({ handlerUs: 0 });
+  logs.append(world.line("just now", { r: record.requestId }));
+  meter.append(bytesOf(record));
+  /** Lets time go on while `asking` waits for it. */
+  const answerOf = async <T>(asking: Promise<T>): Promise<T> => {
+    let isDone = false;
+    void asking.finally(() => (isDone = true));
+    const turn = (): boolean => {
+      world.clock.advance(10);
+      return isDone;
+    };
+    await until("the answer", turn, { everyMs: 1 });
+    return await asking;
+  };
+  const shape = ["START", "just now", "END", "REPORT"];
+  for (const tail of [false, true])
+    assert.deepEqual(shapeOf(await answerOf(queries.list({ functionId, limit: 10, tail }))), shape);
+  const next = world.record({ startWallMs: world.clock.wallMs(), handlerUs: 0 });
+  meter.append(bytesOf(next));
+  const { requestId } = next;
+  assert.equal((await answerOf(queries.record({ functionId, requestId })))?.requestId, requestId);
+  const before = world.clock.monotonicMs();
+  assert.equal((await queries.list({ functionId, limit: 10 })).length, 7);
+  assert.equal(world.clock.monotonicMs(), before, "nothing new, nothing to wait for");
+  await collector.close();
+  assert.equal((await queries.list({ functionId, limit: 10 })).length, 7);
+});
+
 test("a cursor that was not given out is refused", async (t) => {
   const world = await World.open(t);
   const queries = world.queries();

@@ -14,12 +14,20 @@ export interface LogRequest {
 
 const PAGE = 500;
 
+export interface QueryDeps {
+  readonly store: Pick<Store, "call">;
+  /** Takes in what is there now: who asks for the newest waits for it. */
+  readonly catchUp: () => Promise<void>;
+}
+
 export class TelemetryQueries {
   readonly #store: Pick<Store, "call">;
+  readonly #catchUp: () => Promise<void>;
   readonly #waiters = new Set<() => void>();
 
-  constructor(store: Pick<Store, "call">) {
-    this.#store = store;
+  constructor(deps: QueryDeps) {
+    this.#store = deps.store;
+    this.#catchUp = deps.catchUp;
   }
 
   /** Wakes those who follow. */
@@ -32,6 +40,15 @@ export class TelemetryQueries {
    * behind `after`, or the last with `tail`.
    */
   async list(
+    args: LogRequest & { readonly limit: number; readonly tail?: boolean },
+  ): Promise<readonly LogLineResource[]> {
+    const page = args.tail === true ? [] : await this.#page(args);
+    if (page.length === args.limit) return page;
+    await this.#catchUp();
+    return await this.#page(args);
+  }
+
+  async #page(
     args: LogRequest & { readonly limit: number; readonly tail?: boolean },
   ): Promise<readonly LogLineResource[]> {
     const after = seqOf(args.after);
@@ -56,7 +73,7 @@ export class TelemetryQueries {
       while (!signal.aborted) {
         news.clear();
         const from = after === undefined ? {} : { after };
-        const page = await this.list({ ...request, ...from, limit: PAGE });
+        const page = await this.#page({ ...request, ...from, limit: PAGE });
         yield* page;
         after = page.at(-1)?.cursor ?? after;
         if (page.length < PAGE) await news.wait();
@@ -76,6 +93,7 @@ export class TelemetryQueries {
     readonly nextCursor: string | null;
   }> {
     const { functionId, cursor, limit } = args;
+    if (cursor === undefined) await this.#catchUp();
     const before = cursor === undefined ? undefined : seqOf(cursor);
     const rows = await this.#store.call(storeModule, "readRecords", { functionId, before, limit });
     const last = rows.at(-1);
@@ -90,7 +108,11 @@ export class TelemetryQueries {
     readonly functionId: FunctionId;
     readonly requestId: RequestId;
   }): Promise<InvocationResource | undefined> {
-    const row = await this.#store.call(storeModule, "readRecord", args.requestId);
+    let row = await this.#store.call(storeModule, "readRecord", args.requestId);
+    if (row === undefined) {
+      await this.#catchUp();
+      row = await this.#store.call(storeModule, "readRecord", args.requestId);
+    }
     return row?.function_id === args.functionId ? recordResource(row) : undefined;
   }
 

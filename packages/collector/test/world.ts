@@ -120,8 +120,9 @@ export class World {
     return collector;
   }
 
-  queries(): TelemetryQueries {
-    return new TelemetryQueries(this.store);
+  /** Reads what is there, unless a collector is to catch up first. */
+  queries(catchUp: () => Promise<void> = () => Promise.resolve()): TelemetryQueries {
+    return new TelemetryQueries({ store: this.store, catchUp });
   }
 
   record(over: Partial<MeterRecord> = {}): MeterRecord {
