@@ -11,6 +11,7 @@ export { CODE_STORE_LIMITS, type ArchiveLimits, type CodeStoreLimits } from "./l
 export type { Archive } from "./spool.ts";
 export {
   openCodeStore,
+  type ArtefactOrigin,
   type CodeStore,
   type CodeStoreDeps,
   type CodeStoreOptions,

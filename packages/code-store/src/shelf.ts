@@ -19,6 +19,8 @@ export interface TreeContents {
   readonly contentDigest: string;
   readonly bytes: number;
   readonly files: number;
+  /** Of an artefact: the source it was built from, where its maker said so. */
+  readonly builtFrom?: string;
 }
 
 export interface EntryRecord extends TreeContents {
@@ -153,7 +155,8 @@ function parseRecord(text: string, name: string): EntryRecord {
   if (record?.format !== RECORD_FORMAT || record.name !== name) return damaged();
   if (typeof contentDigest !== "string" || typeof bytes !== "number") return damaged();
   if (typeof files !== "number" || typeof storedAtMs !== "number") return damaged();
-  return { name, contentDigest, bytes, files, storedAtMs };
+  const known = { name, contentDigest, bytes, files, storedAtMs };
+  return typeof record.builtFrom === "string" ? { ...known, builtFrom: record.builtFrom } : known;
 }
 
 async function listRecords(log: Log, { directory, isName }: ShelfOptions): Promise<EntryRecord[]> {

@@ -48,6 +48,8 @@ export interface StoredCode {
   readonly files: number;
   /** When it was stored, since the Unix epoch. */
   readonly storedAtMs: number;
+  /** Of an artefact: digest of the source it was built from. Null when that is not known. */
+  readonly builtFrom: string | null;
 }
 
 /**
@@ -74,7 +76,7 @@ export interface CodeStore {
    * writes must have ended when `buildInto` resolves. What it throws is passed on. Throws
    * CODE_ARTEFACT_REFUSED and CODE_ARTEFACT_TOO_LARGE.
    */
-  putArtefact(key: string, buildInto: (directory: string) => Promise<void>): Promise<StoredCode>;
+  putArtefact(key: string, buildInto: BuildInto, origin?: ArtefactOrigin): Promise<StoredCode>;
   /** Where the artefact's tree is if it is there; stays the same for its life. Touches nothing. */
   artefactDirectory(key: string): string;
   /** Removes a source or artefact; false when there is none. Nothing may be using it. */
@@ -86,6 +88,14 @@ export interface CodeStore {
    * changed.
    */
   verify(name: string): Promise<boolean>;
+}
+
+/** Fills the empty folder it is given. */
+export type BuildInto = (directory: string) => Promise<void>;
+
+/** What an artefact was made from; kept for whoever decides how long it stays. */
+export interface ArtefactOrigin {
+  readonly sourceDigest: string;
 }
 
 export interface CodeStoreDeps {
@@ -147,7 +157,7 @@ function createStore(parts: Parts): CodeStore {
     putArchive: (digest, archive) => storing(() => putArchive(parts, digest, archive)),
     sourceDirectory: (digest) => sources.treeOf(digest),
     hasArtefact: (key) => storing(() => artefacts.has(key)),
-    putArtefact: (key, buildInto) => putArtefact(parts, key, buildInto),
+    putArtefact: (key, buildInto, origin) => putArtefact(parts, key, { buildInto, origin }),
     artefactDirectory: (key) => artefacts.treeOf(key),
     remove: (name) => storing(() => shelfOf(name).remove(name)),
     verify: (name) => storing(() => verify(shelfOf(name), name)),
@@ -203,14 +213,21 @@ async function unpackSource(
   });
 }
 
-type BuildInto = (directory: string) => Promise<void>;
+interface Building {
+  readonly buildInto: BuildInto;
+  readonly origin: ArtefactOrigin | undefined;
+}
 
-async function putArtefact(parts: Parts, key: string, buildInto: BuildInto): Promise<StoredCode> {
-  const running = parts.putting.get(key) ?? putting(parts, key, () => build(parts, key, buildInto));
+async function putArtefact(parts: Parts, key: string, building: Building): Promise<StoredCode> {
+  const running = parts.putting.get(key) ?? putting(parts, key, () => build(parts, key, building));
   return storedCode("artefact", await running);
 }
 
-async function build(parts: Parts, key: string, buildInto: BuildInto): Promise<EntryRecord> {
+async function build(
+  parts: Parts,
+  key: string,
+  { buildInto, origin }: Building,
+): Promise<EntryRecord> {
   let buildError: { readonly error: unknown } | undefined;
   const fill = async (tree: string): Promise<TreeContents> => {
     try {
@@ -219,7 +236,8 @@ async function build(parts: Parts, key: string, buildInto: BuildInto): Promise<E
       if (!isNoSpace(error)) buildError = { error };
       throw error;
     }
-    return contentsOf(await sealTree(tree, parts.limits));
+    const contents = contentsOf(await sealTree(tree, parts.limits));
+    return origin === undefined ? contents : { ...contents, builtFrom: origin.sourceDigest };
   };
   try {
     return await storing(async () => {
@@ -281,6 +299,6 @@ function storedSource({ name, bytes, files }: EntryRecord): StoredSource {
 }
 
 function storedCode(kind: StoredCode["kind"], record: EntryRecord): StoredCode {
-  const { name, bytes, files, storedAtMs } = record;
-  return { kind, name, bytes, files, storedAtMs };
+  const { name, bytes, files, storedAtMs, builtFrom = null } = record;
+  return { kind, name, bytes, files, storedAtMs, builtFrom };
 }

@@ -62,6 +62,7 @@ export { appName, functionName, parseFunctionPath } from "./names.ts";
 export {
   INSTANCE_STATES,
   type AgentNote,
+  type ArtefactsInUseHead,
   type BuildHead,
   type BuildReply,
   type ConsumerNote,

@@ -134,6 +134,11 @@ export interface ListInstancesReply {
   readonly sandbox: SandboxView;
 }
 
+/** Control → agent. The reply's body: a JSON list of the artefacts that instances run from. */
+export interface ArtefactsInUseHead {
+  readonly op: "artefacts-in-use";
+}
+
 /** Control → agent. */
 export interface StopInstanceHead {
   readonly op: "stop-instance";

@@ -55,6 +55,18 @@ export const platformConfig = z.strictObject({
     .max(3_650)
     .default(7)
     .describe("Age at which logs and records go. Restart."),
+  revisionsKept: z
+    .int()
+    .min(0)
+    .max(1_000)
+    .default(10)
+    .describe("Earlier revisions kept for each function beside the one in force. Restart."),
+  codeGraceHours: z
+    .int()
+    .min(1)
+    .max(8_760)
+    .default(24)
+    .describe("Age at which code goes that nothing refers to any more. Restart."),
   example: z
     .boolean()
     .default(true)

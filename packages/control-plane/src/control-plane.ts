@@ -18,6 +18,8 @@ import type { CodeStore } from "@skerry/code-store";
 import type { RequestHandler } from "@skerry/http";
 import { createApiServer, type ApiServer } from "./api/api-server.ts";
 import { createUrlsOf } from "./api/resources.ts";
+import { CodeHolds } from "./code-holds.ts";
+import { CodeSweeper } from "./code-sweeper.ts";
 import { Changes } from "./changes.ts";
 import { DeploymentWorker } from "./deployment-worker.ts";
 import { CONTROL_LIMITS, type ControlLimits } from "./limits.ts";
@@ -32,7 +34,7 @@ import { storeModule, type ControlStore } from "./store-module.ts";
 export interface ControlPlaneDeps {
   /** Must have been opened with `storeModule`. */
   readonly store: ControlStore;
-  readonly codeStore: Pick<CodeStore, "has" | "putArchive">;
+  readonly codeStore: Pick<CodeStore, "has" | "list" | "putArchive" | "remove">;
   readonly logs: LogQueries;
   readonly invocations: InvocationQueries;
   readonly clock: Clock;
@@ -111,6 +113,7 @@ class RunningControlPlane implements ControlPlane {
   readonly #peers = new Peers();
   readonly #links: LinkServer;
   readonly #worker: DeploymentWorker;
+  readonly #codeSweeper: CodeSweeper;
   readonly #api: ApiServer;
   readonly #closing = new AbortController();
   #cancelSweep: Cancel | undefined;
@@ -121,17 +124,22 @@ class RunningControlPlane implements ControlPlane {
     const peers = this.#peers;
     const agents = new Agents({ ...deps, peers }, { limits });
     const changes = new Changes();
+    const holds = new CodeHolds();
     this.accountId = deps.accountId;
     this.#deps = deps;
     this.#limits = limits;
     this.#feed = feed;
-    this.#worker = new DeploymentWorker({ ...deps, agents, feed, peers, changes }, { limits });
+    this.#worker = new DeploymentWorker(
+      { ...deps, ...{ agents, feed, peers, changes, holds } },
+      { limits },
+    );
+    this.#codeSweeper = new CodeSweeper({ ...deps, agents, holds }, { limits });
     this.#links = new LinkServer(
       { ...deps, feed, peers },
       { build: options.build, limits, onSpooled: options.onSpooled ?? (() => undefined) },
     );
     const { build, apiUrl, gatewayUrl } = options;
-    const parts = { agents, peers, feed, changes, worker: this.#worker, limits };
+    const parts = { agents, peers, feed, changes, holds, worker: this.#worker, limits };
     const urlsOf = createUrlsOf(gatewayUrl);
     this.#api = createApiServer({ ...deps, ...parts, urlsOf, build, apiUrl, gatewayUrl });
   }
@@ -140,6 +148,7 @@ class RunningControlPlane implements ControlPlane {
     await this.#feed.refresh();
     await this.#worker.load();
     this.#scheduleSweep();
+    this.#codeSweeper.start();
   }
 
   get apiHandler(): RequestHandler {
@@ -194,6 +203,7 @@ class RunningControlPlane implements ControlPlane {
     this.#closing.abort();
     this.#api.stop();
     this.#cancelSweep?.();
+    await this.#codeSweeper.close();
     await this.#worker.close();
     this.#links.close();
     this.#feed.close();

@@ -24,6 +24,7 @@ import {
   type DeploymentRecord,
   type UnfinishedDeployment,
 } from "@skerry/functions";
+import { ANY_SOURCE, type CodeHolds } from "./code-holds.ts";
 import type { Changes } from "./changes.ts";
 import type { ControlLimits } from "./limits.ts";
 import type { Agents } from "./links/agents.ts";
@@ -39,6 +40,7 @@ export interface DeploymentWorkerDeps {
   readonly peers: Peers;
   /** Told of every step. */
   readonly changes: Changes;
+  readonly holds: Pick<CodeHolds, "holding">;
   readonly ids: IdSource;
   readonly clock: Clock;
   readonly random: Random;
@@ -197,7 +199,9 @@ export class DeploymentWorker {
     const head: BuildHead | undefined = fn && buildHeadOf(fn.sourceDigest, fn.config);
     if (head === undefined) return { kind: "resumed" };
     try {
-      const reply = await this.#deps.agents.build(head, signal);
+      const reply = await this.#deps.holds.holding([head.sourceDigest, ANY_SOURCE], () =>
+        this.#deps.agents.build(head, signal),
+      );
       if (!reply.ok) return { kind: "failed", name, error: reply.error };
       return { kind: "built", name, outcome: reply };
     } catch (error) {

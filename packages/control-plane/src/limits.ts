@@ -53,6 +53,13 @@ export const CONTROL_LIMITS = {
   /** Rows that one run of housekeeping takes away from each table. */
   sweepRowsMax: 1_000,
   sweepIntervalMs: 60_000,
+  /** Earlier revisions kept for each function beside the one in force. */
+  revisionsKept: 10,
+  /** How long code that nothing refers to stays. */
+  codeGraceMs: 24 * 3_600_000,
+  /** Between two rounds that look for such code, and what one of them removes at most. */
+  codeSweepIntervalMs: 600_000,
+  codeSweptMax: 1_000,
   /** How often the config log is looked at even if no write was seen here. */
   feedPollMs: 5_000,
 } as const;

@@ -13,7 +13,10 @@ import {
 } from "@skerry/accounts";
 import {
   CATALOGUE_TABLES,
+  CODE_SWEEP_TABLES,
   compactConfig,
+  condemnCode,
+  forgetRevisions,
   getDeployment,
   getFunction,
   listApps,
@@ -22,6 +25,8 @@ import {
   ownedFunctions,
   readConfig,
   readConfigSeq,
+  renewCode,
+  reviewCode,
 } from "@skerry/functions";
 import { defineStoreModule, type Store, type Tx, type TxStep } from "@skerry/store";
 import * as deploying from "./procedures/deploying.ts";
@@ -52,7 +57,10 @@ function* sweep(
 export const storeModule = defineStoreModule({
   name: "control",
   database: "state",
-  migrations: [{ version: 1, sql: [...CATALOGUE_TABLES, ...ACCOUNT_TABLES, ...REPEAT_TABLES] }],
+  migrations: [
+    { version: 1, sql: [...CATALOGUE_TABLES, ...ACCOUNT_TABLES, ...REPEAT_TABLES] },
+    { version: 2, sql: CODE_SWEEP_TABLES },
+  ],
   procedures: {
     ensureAccount: keys.ensureAccount,
     ensureLocalKey: keys.ensureLocalKey,
@@ -63,6 +71,7 @@ export const storeModule = defineStoreModule({
     listAudit,
     recordAudit,
     keepSource: deploying.keepSource,
+    renewSources: deploying.renewSources,
     listMissingSources: deploying.listMissingSources,
     planApp: deploying.planApp,
     createDeployment: deploying.createDeployment,
@@ -80,6 +89,10 @@ export const storeModule = defineStoreModule({
     readConfig,
     configSeq,
     sweep,
+    forgetRevisions,
+    reviewCode,
+    condemnCode,
+    renewCode,
   },
   reads: [
     "lookUpKey",

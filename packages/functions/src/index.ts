@@ -11,6 +11,15 @@ export {
   type RouteState,
 } from "./routing/state.ts";
 export { deleteAppRows, ensureApp, findAppId, listApps, type AppRecord } from "./catalogue/apps.ts";
+export { markedCode, renewCode } from "./catalogue/code-marks.ts";
+export {
+  condemnCode,
+  forgetRevisions,
+  reviewCode,
+  type AgentsView,
+  type CodePiece,
+  type CodeReview,
+} from "./catalogue/code-sweep.ts";
 export { configIdentity, type ConfigIdentity } from "./catalogue/config-identity.ts";
 export {
   compactConfig,
@@ -60,7 +69,7 @@ export {
   type WantedFunction,
 } from "./catalogue/functions.ts";
 export { missingSources, recordSource, type SourceOwner } from "./catalogue/sources.ts";
-export { CATALOGUE_TABLES } from "./catalogue/tables.ts";
+export { CATALOGUE_TABLES, CODE_SWEEP_TABLES } from "./catalogue/tables.ts";
 export {
   decidePlacing,
   type Lease,

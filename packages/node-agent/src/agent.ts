@@ -5,6 +5,7 @@
  */
 import type { FunctionId, GatewayId, RevisionId } from "@skerry/base";
 import type {
+  ArtefactsInUseHead,
   BuildHead,
   GatewayNote,
   ListInstancesHead,
@@ -36,6 +37,8 @@ export interface Agent {
   /** Ends every instance; resolves when nothing of them is left. */
   close(): Promise<void>;
 }
+
+type ControlHead = ArtefactsInUseHead | BuildHead | ListInstancesHead | StopInstanceHead;
 
 const DRAIN_POLL_MS = 50;
 const DEFAULT_MEMORY_MB = 128;
@@ -92,9 +95,9 @@ class NodeAgent implements Agent {
   }
 
   acceptFromControl(opened: OpenedStream): StreamHandler {
-    const head = JSON.parse(opened.head) as BuildHead | ListInstancesHead | StopInstanceHead;
-    const answer = (reply: object): void => {
-      opened.stream.reply(JSON.stringify(reply), undefined, true);
+    const head = JSON.parse(opened.head) as ControlHead;
+    const answer = (reply: object, body?: Buffer): void => {
+      opened.stream.reply(JSON.stringify(reply), body, true);
     };
     switch (head.op) {
       case "build":
@@ -102,6 +105,9 @@ class NodeAgent implements Agent {
         break;
       case "instances":
         answer(this.#list());
+        break;
+      case "artefacts-in-use":
+        answer({}, Buffer.from(JSON.stringify(this.#instances.artefactsInUse())));
         break;
       case "stop-instance":
         answer({ found: this.#instances.ask(head.instanceId, { kind: "stopAsked" }) });
@@ -120,11 +126,14 @@ class NodeAgent implements Agent {
   /** A function that was just deployed is about to be called; one that nobody calls cools down. */
   #warmForNew(): void {
     const known = this.#revisions;
+    const artefacts = new Set<string>();
     this.#revisions = new Set();
     for (const { latest } of this.#deps.config.functions()) {
       this.#revisions.add(latest.id);
+      artefacts.add(latest.artefactKey);
       if (!known.has(latest.id)) this.#instances.warm(latest.handlerKind, latest.config.memoryMb);
     }
+    this.#instances.keepArtefacts(artefacts);
   }
 
   async drain(deadlineMs: number): Promise<void> {

@@ -121,7 +121,7 @@ export class Builder {
       if (initFailure !== null) throw fail("BUILD_FAILED", { output: initFailure.message });
     };
     try {
-      await this.#deps.code.putArtefact(key, make);
+      await this.#deps.code.putArtefact(key, make, { sourceDigest: head.sourceDigest });
     } catch (error) {
       if (initFailure === null) throw error;
     }

@@ -62,6 +62,8 @@ export class Instances {
   readonly #pending = new Set<Promise<unknown>>();
   readonly #counts = new Map<FunctionId, number>();
   readonly #artefacts = new Map<string, Promise<Artefact>>();
+  /** Instances by the artefact they run from, starts under way included. */
+  readonly #artefactUses = new Map<string, number>();
   #draining = false;
   #closed = false;
 
@@ -99,6 +101,7 @@ export class Instances {
     const refusal = this.#refusalOf(ref);
     if (refusal !== undefined) return { ok: false, refusal };
     this.#count(ref.fn.id, 1);
+    addTo(this.#artefactUses, ref.revision.artefactKey, 1);
     return await this.#track(this.#startCounted(ref, gatewayId, cause));
   }
 
@@ -149,16 +152,17 @@ export class Instances {
       return { ok: false, refusal: { kind: "unavailable", why: message } };
     } finally {
       if (process !== undefined) this.#starting.delete(process);
-      if (!isLive) await this.#giveBack(fn.id, process);
+      if (!isLive) await this.#giveBack(ref, process);
     }
   }
 
   /** What cannot be removed is told, and the function may use its limit again. */
-  async #giveBack(functionId: FunctionId, process: RuntimeProcess | undefined): Promise<void> {
+  async #giveBack(ref: RevisionRef, process: RuntimeProcess | undefined): Promise<void> {
     await process?.destroy().catch((error: unknown) => {
       this.#deps.log.error("an instance was not removed", { error: String(error) });
     });
-    this.#count(functionId, -1);
+    addTo(this.#artefactUses, ref.revision.artefactKey, -1);
+    this.#count(ref.fn.id, -1);
   }
 
   /**
@@ -188,6 +192,18 @@ export class Instances {
 
   list(): readonly InstanceView[] {
     return [...this.#live.values()].map((instance) => this.#view(instance));
+  }
+
+  /** Artefacts from which instances run or are being started. */
+  artefactsInUse(): readonly string[] {
+    return [...this.#artefactUses.keys()];
+  }
+
+  /** Forgets what it read of artefacts that no function names now; they may go from the disk. */
+  keepArtefacts(named: ReadonlySet<string>): void {
+    for (const key of [...this.#artefacts.keys()]) {
+      if (!named.has(key)) this.#artefacts.delete(key);
+    }
   }
 
   /** Starts no more instances. */
@@ -319,13 +335,11 @@ export class Instances {
     }
     instance.life = decideInstance(life, { kind: "exited" }).life;
     this.#live.delete(process.id);
-    await this.#giveBack(ref.fn.id, process);
+    await this.#giveBack(ref, process);
   }
 
   #count(functionId: FunctionId, by: 1 | -1): void {
-    const count = this.countOf(functionId) + by;
-    if (count === 0) this.#counts.delete(functionId);
-    else this.#counts.set(functionId, count);
+    addTo(this.#counts, functionId, by);
     if (by < 0) this.#listener.freed(functionId);
   }
 
@@ -369,6 +383,12 @@ export class Instances {
       cpuUs: usage.cpuUs,
     };
   }
+}
+
+function addTo<K>(counts: Map<K, number>, key: K, by: 1 | -1): void {
+  const count = (counts.get(key) ?? 0) + by;
+  if (count === 0) counts.delete(key);
+  else counts.set(key, count);
 }
 
 /** In the `process` rung nothing is bound into a running sandbox. */

@@ -20,7 +20,8 @@ const MODULES: readonly ModuleSource[] = [
   { module: controlModule, url: controlModuleUrl },
   { module: storeModule, url: storeModuleUrl },
 ];
-const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 const POSTGRES_CONNECTIONS = 8;
 
 export async function startControlRole(context: RoleContext): Promise<RunningRole> {
@@ -50,6 +51,10 @@ export async function startControlRole(context: RoleContext): Promise<RunningRol
       build: RELEASE,
       apiUrl: `http://${config.host}:${config.apiPort}`,
       gatewayUrl: `http://${config.host}:${config.gatewayPort}`,
+      limits: {
+        revisionsKept: config.revisionsKept,
+        codeGraceMs: config.codeGraceHours * HOUR_MS,
+      },
     },
   );
   await keepAdminKey(control, layout.adminKeyFile);

@@ -1,6 +1,7 @@
 import type { Clock, IdSource, Log, Random } from "@skerry/base";
 import type { CodeStore } from "@skerry/code-store";
 import type { Changes } from "../changes.ts";
+import type { CodeHolds } from "../code-holds.ts";
 import type { DeploymentWorker } from "../deployment-worker.ts";
 import type { ControlLimits } from "../limits.ts";
 import type { Agents } from "../links/agents.ts";
@@ -21,6 +22,7 @@ export interface ApiDeps {
   readonly feed: ConfigFeed;
   readonly worker: DeploymentWorker;
   readonly changes: Changes;
+  readonly holds: CodeHolds;
   readonly urlsOf: UrlsOf;
   readonly ids: IdSource;
   readonly clock: Clock;

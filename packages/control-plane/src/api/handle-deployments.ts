@@ -29,10 +29,12 @@ export function deploymentHandlers(deps: ApiDeps): Pick<OperationHandlers, Handl
     putPackage: async ({ params: { app, digest }, req, stamp }) => {
       assertArchiveFits(req.headers["content-length"]);
       admitBody(req);
-      const { bytes, files } = await codeStore.putArchive(digest, req);
-      const source = { digest, bytes, files };
-      await store.call(storeModule, "keepSource", { stamp: stamp(), app, source });
-      return json(source);
+      return deps.holds.holding([digest], async () => {
+        const { bytes, files } = await codeStore.putArchive(digest, req);
+        const source = { digest, bytes, files };
+        await store.call(storeModule, "keepSource", { stamp: stamp(), app, source });
+        return json(source);
+      });
     },
     planDeployment: async ({ principal: { accountId }, params: { app }, body }) => {
       const wanted = wantedOf(body.functions);
@@ -104,8 +106,10 @@ async function missingSources(
   owner: SourceOwner,
   digests: readonly string[],
 ): Promise<readonly string[]> {
+  const args = { owner, digests };
+  const { missing, marked } = await deps.store.call(storeModule, "listMissingSources", args);
   const unknown = new Set(
-    await deps.store.call(storeModule, "listMissingSources", { owner, digests }),
+    marked.length === 0 ? missing : await deps.store.call(storeModule, "renewSources", args),
   );
   const there = await Promise.all(digests.map((digest) => deps.codeStore.has(digest)));
   return digests.filter((digest, i) => unknown.has(digest) || there[i] !== true);

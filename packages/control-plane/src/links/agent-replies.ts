@@ -98,6 +98,20 @@ export function readStopReply(value: unknown, peer: string): StopInstanceReply {
   return read(stopReply, value, { peer, op: "stop-instance" });
 }
 
+/** Reads a JSON list of artefact keys. */
+export function readArtefacts(body: Buffer, peer: string): readonly string[] {
+  return read(z.array(text), parsed(body), { peer, op: "artefacts-in-use" });
+}
+
+/** Undefined for what is no JSON, which no schema accepts. */
+function parsed(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString("utf8"));
+  } catch {
+    return undefined;
+  }
+}
+
 function read<S extends z.ZodType>(
   schema: S,
   value: unknown,

@@ -1,6 +1,7 @@
 /** What control asks of agents: builds, the list of their instances, and the end of one. */
 import { PlatformError, type Clock, type InstanceId, type Log } from "@skerry/base";
 import type {
+  ArtefactsInUseHead,
   BuildHead,
   BuildReply,
   InstanceView,
@@ -10,8 +11,13 @@ import type {
 } from "@skerry/contracts";
 import { fail } from "../errors.ts";
 import type { ControlLimits } from "../limits.ts";
-import { readBuildReply, readInstancesReply, readStopReply } from "./agent-replies.ts";
-import { askOver } from "./link-call.ts";
+import {
+  readArtefacts,
+  readBuildReply,
+  readInstancesReply,
+  readStopReply,
+} from "./agent-replies.ts";
+import { askOver, type LinkAnswer } from "./link-call.ts";
 import type { Peer, Peers } from "./peers.ts";
 
 export interface AgentsDeps {
@@ -26,6 +32,15 @@ export interface NodeView {
   readonly instances: readonly InstanceView[];
   /** Undefined when the agent did not answer in time. */
   readonly sandbox: SandboxView | undefined;
+}
+
+/** From which artefacts an agent's instances run or start. */
+export interface AgentArtefacts {
+  readonly id: string;
+  /** The number of the config log it had in force before it was asked. */
+  readonly appliedSeq: number | undefined;
+  /** Undefined when it did not answer in time. */
+  readonly artefacts: readonly string[] | undefined;
 }
 
 export class Agents {
@@ -90,11 +105,28 @@ export class Agents {
   async #node(agent: Peer): Promise<NodeView> {
     const head: ListInstancesHead = { op: "instances" };
     try {
-      const reply = readInstancesReply(await this.#ask(agent, head), agent.id);
+      const reply = readInstancesReply((await this.#ask(agent, head)).head, agent.id);
       return { id: agent.nodeId, instances: reply.instances, sandbox: reply.sandbox };
     } catch (error) {
       this.#deps.log.warn("an agent did not list its instances", { agent: agent.id, error });
       return { id: agent.nodeId, instances: [], sandbox: undefined };
+    }
+  }
+
+  /** What runs now, by agent. An agent that does not answer is there without its artefacts. */
+  artefactsInUse(): Promise<readonly AgentArtefacts[]> {
+    return Promise.all(this.#deps.peers.ofRole("agent").map((agent) => this.#artefacts(agent)));
+  }
+
+  async #artefacts(agent: Peer): Promise<AgentArtefacts> {
+    const { id, appliedSeq } = agent;
+    const head: ArtefactsInUseHead = { op: "artefacts-in-use" };
+    try {
+      const { body } = await this.#ask(agent, head);
+      return { id, appliedSeq, artefacts: readArtefacts(body, id) };
+    } catch (error) {
+      this.#deps.log.warn("an agent did not say which artefacts it uses", { agent: id, error });
+      return { id, appliedSeq, artefacts: undefined };
     }
   }
 
@@ -110,7 +142,8 @@ export class Agents {
     try {
       // Two agents of one node are there while one replaces the other; either may hold it.
       for (const agent of agents) {
-        if (readStopReply(await this.#ask(agent, head), agent.id).found) return true;
+        const { head: reply } = await this.#ask(agent, head);
+        if (readStopReply(reply, agent.id).found) return true;
       }
       return false;
     } catch (error) {
@@ -118,9 +151,9 @@ export class Agents {
     }
   }
 
-  async #ask(agent: Peer, head: { readonly op: string }): Promise<unknown> {
+  #ask(agent: Peer, head: { readonly op: string }): Promise<LinkAnswer> {
     const { agentAnswerMs: deadlineMs, linkAnswerBytesMax: bodyBytesMax } = this.#limits;
     const context = { clock: this.#deps.clock, peer: agent.id };
-    return (await askOver(agent.link, { head, deadlineMs, bodyBytesMax }, context)).head;
+    return askOver(agent.link, { head, deadlineMs, bodyBytesMax }, context);
   }
 }

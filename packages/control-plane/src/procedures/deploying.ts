@@ -23,12 +23,14 @@ import {
   functionConfigKey,
   getDeployment,
   insertDeployment,
+  markedCode,
   missingSources,
   newDeployment,
   planFunctions,
   pruneDeployments,
   putConfig,
   recordSource,
+  renewCode,
   type AdvancedDeployment,
   type DeploymentEvent,
   type DeploymentFunction,
@@ -53,6 +55,7 @@ export function* keepSource(
   const { stamp, app, source } = args;
   const owner = { accountId: stamp.accountId, app };
   yield* recordSource(tx, { owner, ...source, wallMs: stamp.atMs });
+  yield* renewCode(tx, { names: [source.digest] });
   yield* appendAudit(tx, {
     ...stamp,
     action: "functions.deploy",
@@ -61,12 +64,26 @@ export function* keepSource(
   });
 }
 
-/** Those of `digests` that cannot be deployed in the app. */
+interface AskedSources {
+  readonly owner: SourceOwner;
+  readonly digests: readonly string[];
+}
+
+/** Those of `digests` that cannot be deployed in the app, and those that are marked for removal. */
 export function* listMissingSources(
   tx: Tx,
-  args: { readonly owner: SourceOwner; readonly digests: readonly string[] },
-): TxStep<readonly string[]> {
-  return yield* missingSources(tx, args);
+  args: AskedSources,
+): TxStep<{ readonly missing: readonly string[]; readonly marked: readonly string[] }> {
+  return { missing: yield* missingSources(tx, args), marked: yield* markedCode(tx, args.digests) };
+}
+
+/**
+ * Lets sources stay that somebody is about to deploy; those of `digests` that cannot be deployed.
+ */
+export function* renewSources(tx: Tx, args: AskedSources): TxStep<readonly string[]> {
+  const missing = yield* missingSources(tx, args);
+  yield* renewCode(tx, { names: args.digests.filter((digest) => !missing.includes(digest)) });
+  return missing;
 }
 
 export interface WantedApp {
@@ -118,6 +135,7 @@ export function* createDeployment(
   const ids = { id: args.id, accountId, keyId, requestId };
   const record: DeploymentRecord = { ...ids, app, state, createdAtMs: atMs, endedAtMs: null };
   yield* insertDeployment(tx, record);
+  yield* renewCode(tx, { names: wanted.map(({ sourceDigest }) => sourceDigest) });
   yield* pruneDeployments(tx, { accountId, app, keepMax: args.limits.keptMax });
   yield* appendAudit(tx, {
     ...stamp,

@@ -14,6 +14,7 @@ import {
 } from "@skerry/contracts";
 import type { Tx, TxStep } from "@skerry/store";
 import { findAppId } from "./apps.ts";
+import { renewCode } from "./code-marks.ts";
 import { changedKeys, configIdentity } from "./config-identity.ts";
 import { failCatalogue } from "./errors.ts";
 
@@ -158,13 +159,16 @@ function* ensureRevision(
   const { json, hash } = configIdentity(wanted.config);
   yield* tx.run(
     `INSERT INTO revisions (id, function_id, source_digest, config_hash, config_json, artefact_key,
-       handler_kind, runtime_build, created_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-     ON CONFLICT (function_id, source_digest, config_hash, artefact_key) DO NOTHING`,
+       handler_kind, runtime_build, created_at_ms, in_force_at_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (function_id, source_digest, config_hash, artefact_key)
+     DO UPDATE SET in_force_at_ms = excluded.in_force_at_ms`,
     [
       ...[args.freshRevisionId, functionId, wanted.sourceDigest, hash, json, artefactKey],
-      ...[args.handlerKind, args.runtimeBuild, args.wallMs],
+      ...[args.handlerKind, args.runtimeBuild, args.wallMs, args.wallMs],
     ],
   );
+  yield* renewCode(tx, { names: [wanted.sourceDigest, artefactKey] });
   const row = yield* tx.get<
     Pick<FunctionRow, "handler_kind" | "runtime_build" | "created_at_ms" | "id">
   >(

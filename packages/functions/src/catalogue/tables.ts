@@ -1,8 +1,8 @@
 /**
  * The catalogue's tables: what is deployed, what was deployed, and the config log that tells it to
  * gateways and agents. Records are keyed by id and names are attributes, so that a recreated name
- * is a new thing. Rows of `revisions` are never changed. Times are wall milliseconds. `json`
- * columns hold JSON text that only this package reads.
+ * is a new thing. Of a row of `revisions` only `in_force_at_ms` changes. Times are wall
+ * milliseconds. `json` columns hold JSON text that only this package reads.
  */
 
 /** Statements of the first version of the tables. Later versions get a constant of their own. */
@@ -35,4 +35,14 @@ export const CATALOGUE_TABLES: readonly string[] = [
   `CREATE TABLE config_counter (
     id @integer PRIMARY KEY, seq @integer NOT NULL, horizon @integer NOT NULL)`,
   "INSERT INTO config_counter (id, seq, horizon) VALUES (1, 0, 0)",
+];
+
+/** Statements of the second version of the catalogue's tables. */
+export const CODE_SWEEP_TABLES: readonly string[] = [
+  `CREATE TABLE code_marks (
+    name @text PRIMARY KEY, since_ms @integer NOT NULL, seq @integer NOT NULL)`,
+  "ALTER TABLE revisions ADD COLUMN in_force_at_ms @integer NOT NULL DEFAULT 0",
+  "CREATE INDEX revisions_by_source ON revisions (source_digest)",
+  "CREATE INDEX revisions_by_artefact ON revisions (artefact_key)",
+  "CREATE INDEX sources_by_digest ON sources (digest)",
 ];

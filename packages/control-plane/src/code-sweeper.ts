@@ -1,0 +1,154 @@
+/**
+ * Removes code that nothing refers to any more, in rounds. What may go is decided and stored by the
+ * catalogue (`reviewCode`, `condemnCode`); this shell asks the agents what runs, and removes. Every
+ * step may be the last before a crash: an entry leaves the code store by one rename, and what a
+ * round leaves behind is marked still and found by the next.
+ */
+import type { Cancel, Clock, Log } from "@skerry/base";
+import type { CodeStore, StoredCode } from "@skerry/code-store";
+import type { AgentsView, CodePiece } from "@skerry/functions";
+import { ANY_SOURCE, type CodeHolds } from "./code-holds.ts";
+import type { ControlLimits } from "./limits.ts";
+import type { AgentArtefacts } from "./links/agents.ts";
+import { storeModule, type ControlStore } from "./store-module.ts";
+
+export interface CodeSweeperDeps {
+  readonly store: ControlStore;
+  readonly codeStore: Pick<CodeStore, "list" | "remove">;
+  readonly agents: { artefactsInUse(): Promise<readonly AgentArtefacts[]> };
+  readonly holds: Pick<CodeHolds, "unlessHeld">;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const PAGE = 200;
+
+export class CodeSweeper {
+  readonly #deps: CodeSweeperDeps;
+  readonly #limits: ControlLimits;
+  /** Agents of the last round: one of them that is missing now may have instances all the same. */
+  #agents: ReadonlySet<string> | undefined;
+  #cancel: Cancel | undefined;
+  #running: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  constructor(deps: CodeSweeperDeps, options: { readonly limits: ControlLimits }) {
+    this.#deps = deps;
+    this.#limits = options.limits;
+  }
+
+  /** Runs rounds until `close`. */
+  start(): void {
+    if (this.#closed) return;
+    const { clock } = this.#deps;
+    const run = (): void => {
+      this.#running = this.#round().finally(() => this.start());
+    };
+    this.#cancel = clock.schedule(this.#limits.codeSweepIntervalMs, run, { background: true });
+  }
+
+  /** Resolves when no round runs any more. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#cancel?.();
+    await this.#running;
+  }
+
+  async #round(): Promise<void> {
+    try {
+      const removed = await this.sweep();
+      if (removed.length > 0) this.#deps.log.info("removed code that nothing uses", { removed });
+    } catch (error) {
+      this.#deps.log.warn("code could not be swept; it is tried again", { error });
+    }
+  }
+
+  /** One round. The names that it removed; rejects when the store or the disk fails. */
+  async sweep(): Promise<readonly string[]> {
+    await this.#forgetRevisions();
+    const pieces = (await this.#deps.codeStore.list()).map(pieceOf).sort(byName);
+    const agents = await this.#askAgents();
+    const removed: string[] = [];
+    let after = "";
+    for (let from = 0; !this.#closed; from += PAGE) {
+      const page = pieces.slice(from, from + PAGE);
+      const isLast = from + PAGE >= pieces.length;
+      for (const piece of await this.#review({ page, after, isLast, agents })) {
+        if (this.#closed || removed.length >= this.#limits.codeSweptMax) return removed;
+        if (await this.#remove(piece)) removed.push(piece.name);
+      }
+      if (isLast) break;
+      after = page.at(-1)?.name ?? after;
+    }
+    return removed;
+  }
+
+  async #forgetRevisions(): Promise<void> {
+    const page = { limit: PAGE, keep: this.#limits.revisionsKept };
+    const forget = (after: string): Promise<string | null> =>
+      this.#deps.store.call(storeModule, "forgetRevisions", { ...page, after });
+    for (
+      let after = await forget("");
+      after !== null && !this.#closed;
+      after = await forget(after)
+    );
+  }
+
+  #review(args: {
+    readonly page: readonly CodePiece[];
+    readonly after: string;
+    readonly isLast: boolean;
+    readonly agents: AgentsView;
+  }): Promise<readonly CodePiece[]> {
+    const { page: pieces, ...rest } = args;
+    const times = { wallMs: this.#deps.clock.wallMs(), graceMs: this.#limits.codeGraceMs };
+    return this.#deps.store.call(storeModule, "reviewCode", { pieces, ...rest, ...times });
+  }
+
+  async #remove(piece: CodePiece): Promise<boolean> {
+    const { store, codeStore, holds, clock } = this.#deps;
+    const source = piece.kind === "source" ? piece.name : (piece.builtFrom ?? ANY_SOURCE);
+    let removed = false;
+    await holds.unlessHeld(source, async () => {
+      const args = { piece, wallMs: clock.wallMs(), graceMs: this.#limits.codeGraceMs };
+      if (!(await store.call(storeModule, "condemnCode", args))) return;
+      removed = await codeStore.remove(piece.name);
+      await store.call(storeModule, "renewCode", { names: [piece.name] });
+    });
+    return removed;
+  }
+
+  async #askAgents(): Promise<AgentsView> {
+    const answers = await this.#deps.agents.artefactsInUse();
+    const before = this.#agents;
+    this.#agents = new Set(answers.map(({ id }) => id));
+    return agentsViewOf(answers, before);
+  }
+}
+
+/**
+ * Nobody knows what runs unless every agent of the last round is there still and all of them
+ * answer: the first round after a start, or after an agent went, removes no artefacts.
+ */
+export function agentsViewOf(
+  answers: readonly AgentArtefacts[],
+  before: ReadonlySet<string> | undefined,
+): AgentsView {
+  const there = new Set(answers.map(({ id }) => id));
+  const isSteady = before !== undefined && [...before].every((id) => there.has(id));
+  const inUse = [...new Set(answers.flatMap(({ artefacts }) => artefacts ?? []))];
+  const seqs = answers.map(({ appliedSeq, artefacts }) =>
+    artefacts === undefined ? undefined : appliedSeq,
+  );
+  const applied = seqs.filter((seq) => seq !== undefined);
+  const isKnown = isSteady && applied.length > 0 && applied.length === seqs.length;
+  return { appliedSeq: isKnown ? Math.min(...applied) : null, inUse };
+}
+
+function pieceOf({ name, kind, builtFrom }: StoredCode): CodePiece {
+  return { name, kind, builtFrom };
+}
+
+function byName(a: CodePiece, b: CodePiece): number {
+  return a.name < b.name ? -1 : 1;
+}
