@@ -11,6 +11,18 @@ import type { RevisionRef } from "./ports.ts";
 const ECHO = { "index.mjs": "export const handler = (event) => ({ echo: event });\n" };
 const OTHER = "gw_other" as GatewayId;
 
+/** Forges the reply that it is loaded (stream 1), and a PARKED that nobody asked for. */
+const SAYS_LOADED_AND_BREAKS_ITS_LINK = `
+  const head = Buffer.from('....{"ok":true,"handlerKind":"event"}');
+  head.writeUInt32LE(head.length - 4);
+  const frame = (type, payload) => {
+    const header = Buffer.from([payload.length, 0, 0, 0, type, 1, 0, 0, 1, 0, 0, 0]);
+    return Buffer.concat([header, payload]);
+  };
+  const bytes = Buffer.concat([frame(3, head), frame(11, Buffer.alloc(0))]);
+  process.getBuiltinModule("node:fs").writeSync(3, bytes);
+`.replaceAll("\n", "");
+
 class Starts {
   readonly rung: SandboxRung;
   #node: Node | undefined;
@@ -119,6 +131,7 @@ const CASES: Readonly<Record<string, (c: Starts) => Promise<void>>> = {
         ["process.stderr.write('bye\\n'); process.exit(4);", "Crashed", /\(code 4\)/],
         ["process.kill(process.pid, 'SIGKILL');", "Crashed", /\(SIGKILL\)/],
         ["for (;;);", "InitTimeout", /longer than 600 ms/],
+        [SAYS_LOADED_AND_BREAKS_ITS_LINK, "Crashed", /the process ended/],
       ] as const;
       for (const [code, name, message] of cases) {
         const files = {

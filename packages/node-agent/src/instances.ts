@@ -43,6 +43,11 @@ interface Instance {
   life: InstanceLife;
 }
 
+/** What loading the code came to; the link, free for a gateway, when it succeeded. */
+type Loaded =
+  | (SpecialiseReply & { readonly ok: true; readonly socket: Sandbox["link"] })
+  | (SpecialiseReply & { readonly ok: false });
+
 export interface InstancesListener {
   /** An instance that a gateway held has ended. */
   exited(gatewayId: GatewayId, instanceId: InstanceId, exit: InstanceExit): void;
@@ -123,10 +128,10 @@ export class Instances {
       this.#starting.add(process);
       if (this.#closed) throw fail("INSTANCE_START_FAILED", { why: "the agent stops" });
       process.collector.own({ f: fn.id, v: revision.id, i: process.id });
-      const reply = await this.#specialise(process, ref);
-      if (!reply.ok) {
+      const loaded = await this.#load(process, ref);
+      if (!loaded.ok) {
         const initUs = (this.#deps.clock.monotonicMs() - askedMs) * 1_000;
-        const { name, message } = reply;
+        const { name, message } = loaded;
         return { ok: false, refusal: { kind: "init_failed", name, message, initUs } };
       }
       const grant: InstanceGrant = {
@@ -134,17 +139,16 @@ export class Instances {
         nodeId: this.#options.nodeId,
         functionId: fn.id,
         revisionId: revision.id,
-        handlerKind: reply.handlerKind,
+        handlerKind: loaded.handlerKind,
         startKind: claimed.startKind,
         reason: cause,
         placeUs: Math.max(0, placeUs),
         bootUs: claimed.bootUs,
-        codeUs: reply.codeUs,
-        initUs: reply.initUs,
+        codeUs: loaded.codeUs,
+        initUs: loaded.initUs,
       };
-      const socket = await process.releaseLink();
       isLive = true;
-      await this.#handOver({ ref, process, grant }, gatewayId, socket);
+      await this.#handOver({ ref, process, grant }, gatewayId, loaded.socket);
       return { ok: true, grant };
     } catch (error) {
       const { message } = PlatformError.from(error);
@@ -280,10 +284,8 @@ export class Instances {
     });
   }
 
-  async #specialise(
-    process: RuntimeProcess,
-    { fn, revision }: RevisionRef,
-  ): Promise<SpecialiseReply> {
+  /** Code that ends, or breaks its link, before the link is free has not come up either. */
+  async #load(process: RuntimeProcess, { fn, revision }: RevisionRef): Promise<Loaded> {
     const { config } = revision;
     const head: SpecialiseHead = {
       op: "specialise",
@@ -298,7 +300,8 @@ export class Instances {
     };
     try {
       const question = { head, timeoutMs: config.initTimeoutMs, bodyBytesMax: 0 };
-      return readSpecialiseReply((await process.ask(question)).head);
+      const reply = readSpecialiseReply((await process.ask(question)).head);
+      return reply.ok ? { ...reply, socket: await process.releaseLink() } : reply;
     } catch (error) {
       return await initFailureOf(process, error, config.initTimeoutMs);
     }
