@@ -90,8 +90,6 @@ describe("pure version 2", () => {
     assert.deepEqual(group.pids(), [4711]);
     group.setFrozen(true);
     assert.equal(read("cgroup.freeze"), "1");
-    group.setCpuShares(10);
-    assert.equal(read("cpu.weight"), "10");
     assert.equal(group.killAll(), true);
     assert.equal(read("cgroup.kill"), "1");
   });

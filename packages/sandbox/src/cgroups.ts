@@ -19,7 +19,6 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   candidateBases,
-  cpuValue,
   flatKeyed,
   HOST_GROUP,
   LIMIT_ROLES,
@@ -152,14 +151,6 @@ export class SandboxGroup {
     for (const { directory } of this.#parts) {
       await writeFile(join(directory, "cgroup.procs"), String(pid));
     }
-  }
-
-  /** False when no group weighs CPU. */
-  setCpuShares(weight: number): boolean {
-    const cpu = this.#directory("cpu");
-    if (cpu === undefined) return false;
-    const { file, value } = cpuValue(cpu.version, weight);
-    return tryWrite(join(cpu.path, file), value);
   }
 
   /** False when there is no version 2 group to freeze. */

@@ -80,7 +80,6 @@ export function createInitTree(options: InitTreeOptions): Tree {
       if (init !== undefined) return usageInside(init);
       return { memoryBytes: 0, cpuUs: 0, processes: isRootAlive() ? OUTER_PROCESSES : 0 };
     },
-    setCpuShares: () => false,
     oomKills: () => 0,
   };
 }

@@ -85,14 +85,11 @@ export interface Sandbox {
   rest(): void;
   /** Lets a resting tree run on. May be called twice. */
   resume(): void;
-  setCpuShares(weight: number): void;
   usage(): SandboxUsage;
   /** Resolves once the tree has ended, however it did, and nothing of it is left. Never rejects. */
   readonly exited: Promise<SandboxExit>;
   /** SIGKILLs the whole tree and resolves like `exited`. May be called at any time and often. */
   kill(): Promise<SandboxExit>;
-  /** SIGTERM to the command, then `kill` after `graceMs`. Resolves like `exited`. */
-  terminate(graceMs: number): Promise<SandboxExit>;
 }
 
 /** What enforces a limit here, in words for people. */

@@ -10,7 +10,7 @@ import type { Clock, Log } from "@skerry/base";
 import { decideExit, type ExitFacts } from "./exit.ts";
 import type { Launched } from "./launch.ts";
 import type { Sandbox, SandboxExit, SandboxRung, SandboxUsage } from "./ports.ts";
-import { listThreads, signalProcess } from "./process-table.ts";
+import { listThreads } from "./process-table.ts";
 import type { Tree } from "./tree.ts";
 
 export interface RunningSandboxDeps {
@@ -73,11 +73,6 @@ export class RunningSandbox implements Sandbox {
     if (!this.#ended) this.#deps.tree.resume();
   }
 
-  setCpuShares(weight: number): void {
-    if (this.#ended || this.#deps.tree.setCpuShares(weight)) return;
-    for (const row of this.#deps.tree.rows()) lowerPriority(row.pid, weight);
-  }
-
   usage(): SandboxUsage {
     if (this.#ended) return this.#lastUsage;
     const usage = this.#deps.tree.usage();
@@ -96,22 +91,6 @@ export class RunningSandbox implements Sandbox {
       void this.#killUntilEnded();
     }
     return this.exited;
-  }
-
-  async terminate(graceMs: number): Promise<SandboxExit> {
-    this.resume();
-    const command = this.#commandPid();
-    if (command === undefined || !signalProcess(command, "SIGTERM")) return this.kill();
-    const cancel = this.#deps.clock.schedule(graceMs, () => void this.kill());
-    return this.exited.finally(cancel);
-  }
-
-  /** bubblewrap keeps an init between its outermost process and the command. */
-  #commandPid(): number | undefined {
-    if (this.#ended || this.rung === "process") return this.#ended ? undefined : this.pid;
-    const rows = this.#deps.tree.rows();
-    const init = rows.find((row) => row.parentPid === this.pid);
-    return init && rows.find((row) => row.parentPid === init.pid)?.pid;
   }
 
   async #killUntilEnded(): Promise<void> {

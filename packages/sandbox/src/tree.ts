@@ -24,8 +24,6 @@ export interface Tree {
   /** True when no process is left and what held them is removed. */
   isGone(): boolean;
   usage(): SandboxUsage;
-  /** True when the kernel takes the weight; else the caller lowers priorities. */
-  setCpuShares(weight: number): boolean;
   /** Processes that the memory limit killed. */
   oomKills(): number;
   /** All living processes. */
@@ -58,7 +56,6 @@ export function createGroupTree(group: SandboxGroup, hierarchies: readonly Hiera
       const usage = group.usage();
       return countsMemory ? usage : { ...usage, memoryBytes: ownMemory(rows()) };
     },
-    setCpuShares: (weight) => group.setCpuShares(weight),
     oomKills: () => Math.max(oomKills, group.oomKills()),
   };
 }
@@ -102,7 +99,6 @@ export function createTableTree(options: TableTreeOptions): Tree {
       const known = [...root(), ...orphansOf(options)];
       return usageOf(descendants(options.recentTable(), known).filter(isLiving));
     },
-    setCpuShares: () => false,
     oomKills: () => 0,
   };
 }

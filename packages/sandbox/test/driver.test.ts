@@ -162,7 +162,6 @@ for (const rung of ["bubblewrap", "process"] as const satisfies readonly Sandbox
       assert.deepEqual(await sandbox.kill(), first);
       sandbox.rest();
       sandbox.resume();
-      sandbox.setCpuShares(10);
     });
 
     test("an id is taken while its sandbox lives, and free afterwards", async () => {
@@ -292,7 +291,7 @@ describe("bubblewrap as root", { skip: rootOnly }, () => {
     const home = newHome();
     const driver = await open({ home });
     const spec = nodeSpec("one", IDLE, { limits: { cpuShares: 50 } });
-    const sandbox = await driver.start(spec);
+    await driver.start(spec);
     const weight = (): readonly string[] =>
       findOwnerDirectories(ownerNameOf(home)).flatMap((owner) =>
         ["cpu.shares", "cpu.weight"].flatMap((file) => {
@@ -303,8 +302,6 @@ describe("bubblewrap as root", { skip: rootOnly }, () => {
         }),
       );
     assert.ok(["512", "50"].includes(weight().join()), weight().join());
-    sandbox.setCpuShares(200);
-    assert.ok(["2048", "200"].includes(weight().join()), weight().join());
   });
 
   test("a home that others cannot enter is refused with the path to open", async () => {

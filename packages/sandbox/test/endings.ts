@@ -42,18 +42,6 @@ export const ENDINGS: readonly Ending[] = [
   },
   { name: "hang", command: node(IDLE), end: kill, expected: killed },
   {
-    name: "SIGTERM ignored",
-    command: node(IDLE, "process.on('SIGTERM', () => {});"),
-    end: (sandbox) => void sandbox.terminate(30),
-    expected: killed,
-  },
-  {
-    name: "SIGTERM heeded",
-    command: node(IDLE, "process.on('SIGTERM', () => process.exit(7));"),
-    end: (sandbox) => void sandbox.terminate(60_000),
-    expected: ({ code, reason }) => code === 7 && reason === "exited",
-  },
-  {
     name: "endless output that nobody reads",
     command: node("const text = 'x'.repeat(65536); for (;;) require('fs').writeSync(1, text);"),
     end: kill,

@@ -69,9 +69,9 @@ interface Round {
 }
 
 const ROUNDS: readonly Round[] = [
-  { title: "bubblewrap as root", rung: "bubblewrap", as: "root", rounds: 8, killsMin: 96 },
-  { title: "bubblewrap as a user", rung: "bubblewrap", as: "plain", rounds: 6, killsMin: 72 },
-  { title: "process", rung: "process", as: "plain", rounds: 3, killsMin: 33 },
+  { title: "bubblewrap as root", rung: "bubblewrap", as: "root", rounds: 10, killsMin: 100 },
+  { title: "bubblewrap as a user", rung: "bubblewrap", as: "plain", rounds: 7, killsMin: 70 },
+  { title: "process", rung: "process", as: "plain", rounds: 4, killsMin: 36 },
 ];
 
 for (const { title, rung, as, rounds, killsMin } of ROUNDS) {
