@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startPlatform, until, type Platform, type SourceFiles } from "@skerry/testkit";
+import { callHttp, startPlatform, until, type Platform, type SourceFiles } from "@skerry/testkit";
 import { quantile, round } from "./figures.ts";
 import type { RunOptions } from "./run-options.ts";
 import { HELLO, pageSource } from "./sources.ts";
@@ -21,11 +21,19 @@ export interface ColdFigure {
   readonly p50Ms: number;
   readonly p95Ms: number;
   readonly maxMs: number;
+  /** Medians of the parts that the platform tells. */
+  readonly partsMs: Readonly<Record<string, number>>;
+}
+
+interface Start {
+  readonly tookMs: number;
+  /** Milliseconds by the names of the answer's Server-Timing. */
+  readonly parts: Readonly<Record<string, number>>;
 }
 
 interface Way {
   readonly name: string;
-  start(): Promise<number>;
+  start(): Promise<Start>;
 }
 
 export async function benchCold(options: RunOptions): Promise<readonly ColdFigure[]> {
@@ -54,23 +62,45 @@ export async function benchCold(options: RunOptions): Promise<readonly ColdFigur
 async function alternate(
   ways: readonly Way[],
   code: string,
-  starts: number,
+  count: number,
 ): Promise<readonly ColdFigure[]> {
-  const taken = ways.map((): number[] => []);
-  for (let turn = 0; turn < starts; turn += 1) {
+  const taken = ways.map((): Start[] => []);
+  for (let turn = 0; turn < count; turn += 1) {
     for (const [index, way] of ways.entries()) taken[index]?.push(await way.start());
   }
   return ways.map(({ name }, index) => {
-    const values = taken[index] ?? [];
+    const starts = taken[index] ?? [];
+    const values = starts.map(({ tookMs }) => tookMs);
     return {
       name,
       code,
-      starts,
+      starts: starts.length,
       p50Ms: round(quantile(values, 0.5)),
       p95Ms: round(quantile(values, 0.95)),
       maxMs: round(Math.max(...values)),
+      partsMs: medianParts(starts),
     };
   });
+}
+
+function medianParts(starts: readonly Start[]): Readonly<Record<string, number>> {
+  const names = Object.keys(starts[0]?.parts ?? {});
+  return Object.fromEntries(
+    names.map((name) => [
+      name,
+      round(
+        quantile(
+          starts.map((s) => s.parts[name] ?? 0),
+          0.5,
+        ),
+      ),
+    ]),
+  );
+}
+
+function partsOf(serverTiming: string): Readonly<Record<string, number>> {
+  const parts = serverTiming.matchAll(/([a-z]+);dur=([0-9.]+)/g);
+  return Object.fromEntries([...parts].map(([, name = "", value]) => [name, Number(value)]));
 }
 
 async function platformWay(
@@ -79,16 +109,19 @@ async function platformWay(
   { code, files }: { readonly code: string; readonly files: SourceFiles },
 ): Promise<Way> {
   await platform.deploy({ app: "bench", fn: code, files, config: { auth: "none" } });
-  const url = `${platform.gatewayUrl}/-/bench/${code}/`;
-  const start = async (): Promise<number> => {
+  const call = {
+    port: Number(new URL(platform.gatewayUrl).port),
+    path: `/-/bench/${code}/`,
+    headers: { authorization: `Bearer ${platform.key}` },
+  };
+  const start = async (): Promise<Start> => {
     await stopInstances(platform);
     await poolFull();
     const startedMs = performance.now();
-    const response = await fetch(url);
-    const text = await response.text();
+    const { status, headers, text } = await callHttp(call);
     const tookMs = performance.now() - startedMs;
-    if (!response.ok) throw new Error(`${name}: status ${response.status} ${text}`);
-    return tookMs;
+    if (status !== 200) throw new Error(`${name}: status ${status} ${text}`);
+    return { tookMs, parts: partsOf(String(headers["server-timing"])) };
   };
   await start();
   return { name, start };
@@ -136,7 +169,7 @@ createServer((q, r) => r.end(JSON.stringify(handler({})))).listen(process.argv[2
       await answered(path);
       const tookMs = performance.now() - startedMs;
       child.kill("SIGKILL");
-      return tookMs;
+      return { tookMs, parts: {} };
     },
   };
 }
@@ -158,7 +191,12 @@ async function answered(path: string): Promise<void> {
 
 export function coldTable(figures: readonly ColdFigure[]): string {
   return renderTable(
-    ["code", "start", "n", "p50 ms", "p95 ms", "max ms"],
-    figures.map((f) => [f.code, f.name, f.starts, f.p50Ms, f.p95Ms, f.maxMs]),
+    ["code", "start", "n", "p50 ms", "p95 ms", "max ms", "of these, ms"],
+    figures.map((f) => [
+      ...[f.code, f.name, f.starts, f.p50Ms, f.p95Ms, f.maxMs],
+      Object.entries(f.partsMs)
+        .map(([name, ms]) => `${name} ${ms}`)
+        .join(" "),
+    ]),
   );
 }

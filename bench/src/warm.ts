@@ -1,7 +1,8 @@
 /**
- * Warm requests: bare `node:http` with the handler in the same process = 1.00, and the same work as
- * functions behind the gateway, in sandboxes, metered. All of one round run one after the other;
- * ratios are taken within a round.
+ * Warm requests: bare `node:http` with the handler in the same process = 1.00; the same with the
+ * handler in a second process, which is the least that any gateway costs on this machine; and the
+ * same work as functions behind the gateway, in sandboxes, metered. All of one round run one after
+ * the other; ratios are taken within a round.
  */
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -21,6 +22,14 @@ const BODY = JSON.stringify({
   list: [1, 2, 3, 4, 5],
   text: "the quick brown fox jumps over",
 });
+
+/** Until V8 has compiled what is hot on every side. */
+const WARM_UP_SECONDS = 6;
+
+interface Peer {
+  readonly child: ChildProcess;
+  readonly port: number;
+}
 
 interface Contestant {
   readonly name: string;
@@ -47,43 +56,47 @@ export interface WarmFigure {
 }
 
 export async function benchWarm(options: RunOptions): Promise<readonly WarmFigure[]> {
-  const bare = await startBare();
+  const bare = await startPeer("bare-server.ts");
+  const hop = await startPeer("hop-server.ts");
   const platform = await startPlatform();
   try {
-    const contestants = await deployContestants(platform, bare);
-    for (const { target } of contestants) await runWrk(target, { connections: 64, seconds: 2 });
+    const contestants = await deployContestants(platform, { bare, hop });
+    for (const { target } of contestants)
+      await runWrk(target, { connections: 64, seconds: WARM_UP_SECONDS });
     const figures: WarmFigure[] = [];
     for (const connections of [64, 1]) {
       figures.push(...(await contest(contestants, { connections, ...options })));
     }
     return figures;
   } finally {
-    bare.child.disconnect();
+    for (const { child } of [bare, hop]) child.disconnect();
     await platform.stop();
   }
 }
 
-async function startBare(): Promise<{ readonly child: ChildProcess; readonly port: number }> {
-  const child = fork(fileURLToPath(new URL("bare-server.ts", import.meta.url)));
+async function startPeer(module: string): Promise<Peer> {
+  const child = fork(fileURLToPath(new URL(module, import.meta.url)));
   const [message] = (await once(child, "message")) as [{ port: number }];
   return { child, port: message.port };
 }
 
 async function deployContestants(
   platform: Platform,
-  bare: { readonly child: ChildProcess; readonly port: number },
+  { bare, hop }: { readonly bare: Peer; readonly hop: Peer },
 ): Promise<readonly Contestant[]> {
   const config = { auth: "none", concurrency: 64, maxInstances: 1 } as const;
   await platform.deploy({ app: "bench", fn: "echo", files: ECHO, config });
   await platform.deploy({ app: "bench", fn: "fetch", files: ECHO_FETCH, config });
   const roots = (): readonly number[] => [platform.supervisorPid];
   const url = (fn: string): string => `${platform.gatewayUrl}/-/bench/${fn}/`;
+  const peer = (name: string, { port, child }: Peer): Contestant => ({
+    name,
+    target: { url: `http://127.0.0.1:${port}/`, body: BODY },
+    roots: () => [child.pid ?? 0],
+  });
   return [
-    {
-      name: "bare node:http",
-      target: { url: `http://127.0.0.1:${bare.port}/`, body: BODY },
-      roots: () => [bare.child.pid ?? 0],
-    },
+    peer("bare node:http", bare),
+    peer("bare with one hop", hop),
     { name: "event function", target: { url: url("echo"), body: BODY }, roots },
     { name: "fetch function", target: { url: url("fetch"), body: BODY }, roots },
   ];

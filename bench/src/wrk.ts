@@ -1,6 +1,6 @@
 /** Runs wrk for one round and reads its figures. Load goes to loopback only. */
 import { execFile } from "node:child_process";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -24,7 +24,8 @@ export async function runWrk(
   target: WrkTarget,
   options: { readonly connections: number; readonly seconds: number },
 ): Promise<WrkRound> {
-  const script = join(mkdtempSync(join(tmpdir(), "bench-")), "post.lua");
+  const directory = mkdtempSync(join(tmpdir(), "bench-wrk-"));
+  const script = join(directory, "post.lua");
   writeFileSync(script, luaScript(target));
   const args = [
     "-t1",
@@ -34,9 +35,10 @@ export async function runWrk(
     "-s",
     script,
   ];
-  const { stdout } = await promisify(execFile)("wrk", [...args, target.url], {
-    timeout: (options.seconds + 20) * 1_000,
-  });
+  const timeout = (options.seconds + 20) * 1_000;
+  const { stdout } = await promisify(execFile)("wrk", [...args, target.url], { timeout }).finally(
+    () => rmSync(directory, { recursive: true }),
+  );
   const line = stdout.split("\n").find((text) => text.startsWith("figures "));
   const [requests = 0, durationUs = 1, p50Us = 0, p99Us = 0, errors = 0] = (line ?? "")
     .slice("figures ".length)
