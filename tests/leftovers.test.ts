@@ -5,9 +5,9 @@
  */
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
-import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { callHttp, findLeftovers, startPlatform, until, type Platform } from "@skerry/testkit";
+import { callHttp, startPlatform, type Platform } from "@skerry/testkit";
+import { untilOnlyListedAreLeft } from "./living.ts";
 import { FAULTY } from "./sources.ts";
 
 const DEATHS = Number(process.env["SKERRY_TEST_DEATHS"] ?? 200);
@@ -71,36 +71,3 @@ describe("what instances leave behind", TIMEOUT, () => {
     }
   });
 });
-
-/**
- * Waits until every sandbox that the machine shows is one that the platform lists or keeps as a
- * blank, and resolves with their ids. A blank is one whose directory holds no artefact yet.
- */
-async function untilOnlyListedAreLeft(platform: Platform): Promise<readonly string[]> {
-  const instances = join(platform.home, "instances");
-  const look = async (): Promise<{
-    readonly strays: readonly string[];
-    readonly all: readonly string[];
-  }> => {
-    const { items } = await platform.client.listInstances();
-    const listed = new Set(items.map(({ id }) => id));
-    const isBlank = (id: string): boolean => {
-      try {
-        return readdirSync(join(instances, id, "code")).length === 0;
-      } catch {
-        return false;
-      }
-    };
-    const groups = findLeftovers(platform.home).groups.flatMap(
-      (group) => /inst_\w+$/.exec(group) ?? [],
-    );
-    const all = [...new Set([...groups, ...readdirSync(instances)])];
-    return { strays: all.filter((id) => !listed.has(id) && !isBlank(id)), all };
-  };
-  await until("only the living are left", async () => (await look()).strays.length === 0).catch(
-    () => undefined,
-  );
-  const { strays, all } = await look();
-  assert.deepEqual(strays, []);
-  return all;
-}

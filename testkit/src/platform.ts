@@ -27,6 +27,7 @@ import {
   type DeploymentResource,
   type FunctionConfigInput,
 } from "@skerry/contracts";
+import { PlatformError } from "@skerry/base";
 import { createClient, type Client } from "@skerry/sdk";
 import { packFolder } from "@skerry/sdk/pack";
 import { findLeftovers, killLeftovers, NOTHING_LEFT } from "./leftovers.ts";
@@ -199,13 +200,17 @@ export class Platform {
     });
   }
 
-  /** Asks the supervisor to replace a role, as `npm start -- restart ROLE` does. */
+  /**
+   * Asks the supervisor to replace a role, as `npm start -- restart ROLE` does; rejects with the
+   * supervisor's error.
+   */
   async restart(role: RoleName): Promise<void> {
     const socket = connect(join(this.home, "run", "supervisor.sock"));
     socket.setEncoding("utf8").setTimeout(RESTART_WITHIN_MS, () => socket.destroy());
     socket.end(`restart ${role}\n`);
     let answer = "";
     for await (const part of socket) answer += String(part);
+    if (answer.startsWith("{")) throw PlatformError.fromWire(JSON.parse(answer));
     assert.equal(
       answer.trim(),
       "ok",

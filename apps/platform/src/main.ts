@@ -8,13 +8,14 @@ import { exitCodeOf, PlatformError } from "@skerry/base";
 import { banner, deployExample } from "./first-run.ts";
 import { lockHome, type HomeLock } from "./home-lock.ts";
 import { layoutOf, prepareHome } from "./layout.ts";
+import { isRoleName } from "./messages.ts";
 import { openPlatformLog } from "./platform-log.ts";
 import { startAgentRole } from "./roles/agent.ts";
 import { startControlRole } from "./roles/control.ts";
 import { startGatewayRole } from "./roles/gateway.ts";
 import { runRole } from "./roles/role-context.ts";
 import { helpText, readSettings, type Invocation } from "./settings.ts";
-import { Supervisor, type SupervisorOptions } from "./supervisor.ts";
+import { DONE, Supervisor, type SupervisorOptions } from "./supervisor.ts";
 
 const ROLES = { control: startControlRole, gateway: startGatewayRole, agent: startAgentRole };
 const PORTS_FREE_WITHIN_MS = 10_000;
@@ -22,7 +23,7 @@ const PORT_LOOK_MS = 50;
 
 async function run(argv: readonly string[]): Promise<void> {
   const [mark, role, id] = argv;
-  if (mark === "--as-role" && (role === "control" || role === "gateway" || role === "agent")) {
+  if (mark === "--as-role" && isRoleName(role)) {
     await runRole({ role, id: id ?? role }, ROLES[role]);
     return;
   }
@@ -109,8 +110,17 @@ async function askSupervisor({ config, words }: Invocation): Promise<void> {
     socket.once("end", () => resolve(text.trim()));
     socket.end(`${words.join(" ")}\n`);
   });
+  if (answer !== DONE) throw PlatformError.fromWire(parseJson(answer));
   process.stdout.write(`${answer}\n`);
-  if (answer !== "ok") process.exit(1);
+}
+
+/** A supervisor that ended meanwhile has answered nothing. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 run(process.argv.slice(2)).catch((error: unknown) => {

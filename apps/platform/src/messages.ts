@@ -7,6 +7,10 @@ import type { InstanceGrant } from "@skerry/contracts";
 
 export type RoleName = "control" | "gateway" | "agent";
 
+export function isRoleName(value: unknown): value is RoleName {
+  return value === "control" || value === "gateway" || value === "agent";
+}
+
 /** An agent process that gateways can reach. */
 export interface AgentAddress {
   readonly id: string;
@@ -22,11 +26,15 @@ export type ToSupervisor =
   /** Agent → gateway, with the instance's link. */
   | { readonly op: "instance"; readonly to: GatewayId; readonly grant: InstanceGrant }
   /** A leaving gateway → the next one, with the instance's link. */
-  | { readonly op: "hand-over"; readonly grant: InstanceGrant };
+  | { readonly op: "hand-over"; readonly grant: InstanceGrant }
+  /** The agent has done what `sweep` asked. */
+  | { readonly op: "swept" };
 
 export type ToRole =
   | { readonly op: "begin" }
   | { readonly op: "agents"; readonly agents: readonly AgentAddress[] }
   | { readonly op: "instance"; readonly grant: InstanceGrant; readonly handedOver: boolean }
+  /** To the only agent: end whatever another agent left behind. */
+  | { readonly op: "sweep" }
   /** Finish what is under way, then exit with code 0. */
   | { readonly op: "drain"; readonly deadlineMs: number };

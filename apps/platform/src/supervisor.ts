@@ -5,14 +5,22 @@
  */
 import { createServer, type Server, type Socket } from "node:net";
 import { chmodSync, rmSync } from "node:fs";
-import { createIdSource, systemClock, systemRandom, type IdSource, type Log } from "@skerry/base";
+import {
+  createIdSource,
+  PlatformError,
+  systemClock,
+  systemRandom,
+  type IdSource,
+  type Log,
+} from "@skerry/base";
 import type { InstanceGrant, PlatformConfig } from "@skerry/contracts";
 import { stopReading } from "@skerry/link";
+import { AgentSweeps } from "./agent-sweeps.ts";
 import type { ChildEffect } from "./child-life.ts";
 import { fail } from "./errors.ts";
 import type { Layout } from "./layout.ts";
 import { bindPort, type BoundPort } from "./listeners.ts";
-import type { AgentAddress, RoleName, ToSupervisor } from "./messages.ts";
+import { isRoleName, type AgentAddress, type RoleName, type ToSupervisor } from "./messages.ts";
 import { RoleProcess, type RoleListener } from "./role-process.ts";
 
 export interface SupervisorOptions {
@@ -41,14 +49,17 @@ interface LaunchWaiter {
 
 const FIRST = { standby: false, successor: false };
 const READY_DEADLINE_MS = 30_000;
+/** Answer to an order that was carried out. */
+export const DONE = "ok";
 
 export class Supervisor implements RoleListener {
   readonly #options: SupervisorOptions;
   readonly #ids: IdSource = createIdSource({ clock: systemClock(), random: systemRandom() });
   readonly #processes = new Set<RoleProcess>();
   readonly #waiting = new Map<RoleProcess, LaunchWaiter>();
-  /** Loaded successors that have not begun: nobody misses one that ends. */
+  /** Successors that do not serve yet: nobody misses one that ends. */
   readonly #successors = new Set<RoleProcess>();
+  readonly #sweeps = new AgentSweeps(() => this.#of("agent"));
   readonly #restarts = new Map<RoleName, Promise<void>>();
   readonly #ports: { readonly api: BoundPort; readonly gateway: BoundPort };
   #admin: Server | undefined;
@@ -115,6 +126,7 @@ export class Supervisor implements RoleListener {
   async #restart(role: RoleName): Promise<void> {
     const { drainDeadlineMs } = this.#options.config;
     for (const old of this.#of(role)) {
+      if (role === "agent") await this.#sweeps.untilOver();
       if (role === "control") {
         await this.#replaceControl(old);
         continue;
@@ -127,7 +139,12 @@ export class Supervisor implements RoleListener {
   /** The next one serves before the old one leaves; if it cannot, the old one stays. */
   async #replaceBeside(old: RoleProcess, drainDeadlineMs: number): Promise<void> {
     const next = this.#launch(old.role, 0, { standby: false, successor: true });
-    await next.ready;
+    try {
+      await next.ready;
+    } catch (error) {
+      await next.process.exited;
+      throw error;
+    }
     this.#successors.delete(next.process);
     // An old one that ended by itself meanwhile has been replaced for that.
     const leaves = this.#processes.has(old) ? old : next.process;
@@ -183,11 +200,10 @@ export class Supervisor implements RoleListener {
         this.#waiting.get(from)?.ready();
         this.#waiting.delete(from);
         this.#tellAgents();
+        this.#sweeps.look();
         return;
       case "failed":
-        this.#waiting
-          .get(from)
-          ?.failed(this.#roleFailed(from.role, `${message.message} ${message.hint}`));
+        this.#waiting.get(from)?.failed(this.#roleFailed(from.role, sentencesOf(message)));
         this.#waiting.delete(from);
         return;
       case "instance":
@@ -202,7 +218,10 @@ export class Supervisor implements RoleListener {
           (gateway) => gateway !== from && gateway.life === "up",
         );
         this.#passOn(next, { grant: message.grant, handedOver: true, socket });
+        return;
       }
+      case "swept":
+        this.#sweeps.swept(from);
     }
   }
 
@@ -211,7 +230,10 @@ export class Supervisor implements RoleListener {
     const why = `it ended (${process.child.signalCode ?? process.child.exitCode ?? "not started"})`;
     this.#waiting.get(process)?.failed(this.#roleFailed(process.role, why));
     this.#waiting.delete(process);
-    if (process.role === "agent") this.#tellAgents();
+    if (process.role === "agent") {
+      this.#tellAgents();
+      this.#sweeps.ended(process);
+    }
     if (this.#successors.delete(process) || this.#stopping) return;
     for (const effect of effects) {
       this.#options.log.warn("a role ended and is started again", { role: process.role, why });
@@ -267,12 +289,18 @@ export class Supervisor implements RoleListener {
     options: { readonly standby: boolean; readonly successor: boolean } = FIRST,
   ): Launch {
     const { config, main } = this.#options;
+    const alone = this.#of(role).length === 0;
+    if (role === "agent") this.#sweeps.started(alone);
     const process = new RoleProcess(
       {
         role,
         id: role === "gateway" ? this.#ids.id("gw") : this.#ids.requestId(),
         main,
-        env: { ...this.#roleEnv(role, config), SKERRY_ROLE_STANDBY: String(options.standby) },
+        env: {
+          ...this.#roleEnv(config),
+          SKERRY_ROLE_ALONE: String(alone),
+          SKERRY_ROLE_STANDBY: String(options.standby),
+        },
         listenFd: role === "agent" ? undefined : this.#portOf(role).fd,
         failures,
       },
@@ -314,11 +342,10 @@ export class Supervisor implements RoleListener {
   }
 
   /** Roles get the whole configuration as one value, so that all run with the same. */
-  #roleEnv(role: RoleName, config: PlatformConfig): Readonly<Record<string, string>> {
+  #roleEnv(config: PlatformConfig): Readonly<Record<string, string>> {
     const inForce = { ...config, apiPort: this.apiPort, gatewayPort: this.gatewayPort };
     return {
       SKERRY_ROLE_CONFIG: JSON.stringify(inForce),
-      SKERRY_ROLE_ALONE: String(this.#of(role).length === 0),
       NODE_ENV: "production",
       // Stripped and compiled sources are kept, so that a role starts in a fraction of the time.
       NODE_COMPILE_CACHE: this.#options.layout.compileCache,
@@ -329,7 +356,10 @@ export class Supervisor implements RoleListener {
     return fail("ROLE_FAILED", { role, why, logFile: this.#options.layout.logFile });
   }
 
-  /** `npm start -- restart ROLE` and tests ask here; only the platform's own user may. */
+  /**
+   * `npm start -- restart ROLE` and tests ask here; only the platform's own user may. The answer is
+   * DONE or an error as it goes over wires.
+   */
   async #listenForAdmin(): Promise<void> {
     const path = this.#options.layout.supervisorSocket;
     rmSync(path, { force: true });
@@ -351,14 +381,23 @@ export class Supervisor implements RoleListener {
 
   async #obey(line: string): Promise<string> {
     const [verb, role] = line.split(" ");
-    if (verb !== "restart" || (role !== "control" && role !== "gateway" && role !== "agent")) {
-      return "error: say `restart control`, `restart gateway` or `restart agent`";
-    }
     try {
+      if (verb !== "restart" || !isRoleName(role)) throw fail("ORDER_UNKNOWN", { order: line });
       await this.restart(role);
-      return "ok";
+      return DONE;
     } catch (error) {
-      return `error: ${error instanceof Error ? error.message : String(error)}`;
+      return JSON.stringify(PlatformError.from(error).toWire());
     }
   }
+}
+
+/** The sentence they become part of ends with a full stop of its own. */
+function sentencesOf({
+  message,
+  hint,
+}: {
+  readonly message: string;
+  readonly hint: string;
+}): string {
+  return `${message} ${hint}`.trim().replace(/\.$/, "");
 }

@@ -126,7 +126,7 @@ export class Driver implements SandboxDriver {
   sweep(): Promise<SweepCount> {
     this.#removeAbandonedFiles();
     const { ownerName, hierarchies } = this.#options;
-    const living = new Set(this.#living.keys());
+    const living = (): ReadonlySet<string> => new Set(this.#living.keys());
     const inUse = new Set(hierarchies.map(({ owner }) => owner));
     return sweepLeftovers(this.#deps, { ownerName, living, inUse });
   }

@@ -13,8 +13,8 @@ import { pidsWithMarker, readProcess, signalProcess } from "./process-table.ts";
 
 export interface SweepOptions {
   readonly ownerName: string;
-  /** Ids of sandboxes that this run has started: they stay. */
-  readonly living: ReadonlySet<string>;
+  /** Ids of the sandboxes that this run has started and that live: now, whenever it is asked. */
+  readonly living: () => ReadonlySet<string>;
   /** Owner directories that this run uses: they stay, empty or not. */
   readonly inUse: ReadonlySet<string>;
 }
@@ -54,7 +54,7 @@ export async function sweepLeftovers(
 function leftoverPids(groups: ReadonlySet<string>, options: SweepOptions): readonly number[] {
   const inGroups = [...groups].flatMap((group) => readPids(join(group, "cgroup.procs")));
   const living = new Set(
-    [...options.living].flatMap((id) => pidsWithMarker(`${options.ownerName}/${id}/`)),
+    [...options.living()].flatMap((id) => pidsWithMarker(`${options.ownerName}/${id}/`)),
   );
   const marked = pidsWithMarker(`${options.ownerName}/`).filter((pid) => !living.has(pid));
   return [...new Set([...inGroups, ...marked])].filter(
@@ -69,9 +69,10 @@ function killGroup(group: string): void {
 }
 
 function findLeftoverGroups(options: SweepOptions): readonly string[] {
+  const living = options.living();
   return findOwnerDirectories(options.ownerName).flatMap((owner) =>
     readDirectories(owner)
-      .filter((id) => !options.living.has(id))
+      .filter((id) => !living.has(id))
       .map((id) => join(owner, id)),
   );
 }

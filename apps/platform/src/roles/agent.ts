@@ -23,6 +23,9 @@ export async function startAgentRole(context: RoleContext): Promise<RunningRole>
   );
   // While one agent replaces another, what lies around is in use by the old one.
   if (context.alone) await sweepLeftovers(context, sandboxes);
+  for (const directory of Object.values(ownDirectories(context))) {
+    await mkdir(directory, { mode: 0o755 });
+  }
   const nodeId = await readNodeId(context);
   const socketPath = join(layout.run, `agent-${context.id}.sock`);
   const parts = await openParts(context, { sandboxes, nodeId, socketPath });
@@ -33,10 +36,16 @@ export async function startAgentRole(context: RoleContext): Promise<RunningRole>
     await follower.close();
     await logSpool.close();
     await rm(socketPath, { force: true });
+    for (const directory of Object.values(ownDirectories(context))) {
+      await rm(directory, { recursive: true, force: true });
+    }
   };
   const { label, raise } = sandboxes.level;
   return {
     facts: { socketPath, nodeId, sandbox: label, raise: raise.join("\n") },
+    onMessage: ({ op }) => {
+      if (op === "sweep") void sweepWhileServing(context, sandboxes);
+    },
     drain: async (deadlineMs) => {
       await agent.drain(deadlineMs);
       await end();
@@ -92,12 +101,12 @@ async function openParts(
     {
       ...{ clock, log, ids, sandboxes, code, runtime, logSpool, buildTool },
       config: follower.fold,
-      buildsDirectory: layout.builds,
+      buildsDirectory: ownDirectories(context).builds,
       handOff: (to, grant, socket) => context.send({ op: "instance", to, grant }, socket),
     },
     {
       ...{ nodeId, socketPath, placement: LOCAL_PLACEMENT },
-      instancesDirectory: layout.instances,
+      instancesDirectory: ownDirectories(context).instances,
       blanks: config.blanks,
     },
   );
@@ -120,19 +129,33 @@ function acceptWhenServing(
   };
 }
 
-async function sweepLeftovers(
-  { layout, log }: RoleContext,
-  sandboxes: SandboxDriver,
-): Promise<void> {
+/** Each agent has its own, so that what another one left can be told from what is in use. */
+function ownDirectories({ id, layout }: RoleContext): { instances: string; builds: string } {
+  return { instances: join(layout.instances, id), builds: join(layout.builds, id) };
+}
+
+/** Ends everything that is not this agent's own; no other agent may be there. */
+async function sweepLeftovers(context: RoleContext, sandboxes: SandboxDriver): Promise<void> {
+  const { id, layout, log } = context;
   const swept = await sandboxes.sweep();
   if (swept.processes > 0) log.warn("ended what an earlier run left", { ...swept });
-  for (const name of await readdir(layout.run)) {
-    if (/^agent-.*\.sock$/.test(name)) await rm(join(layout.run, name), { force: true });
+  const removeAll = async (directory: string, isLeft: (name: string) => boolean): Promise<void> => {
+    for (const name of (await readdir(directory)).filter(isLeft)) {
+      await rm(join(directory, name), { recursive: true, force: true });
+    }
+  };
+  await removeAll(layout.run, (name) => /^agent-.*\.sock$/.test(name) && !name.includes(id));
+  await removeAll(layout.instances, (name) => name !== id);
+  await removeAll(layout.builds, (name) => name !== id);
+}
+
+async function sweepWhileServing(context: RoleContext, sandboxes: SandboxDriver): Promise<void> {
+  try {
+    await sweepLeftovers(context, sandboxes);
+  } catch (error) {
+    context.log.error("what another agent left was not removed", { error: String(error) });
   }
-  for (const directory of [layout.instances, layout.builds]) {
-    await rm(directory, { recursive: true, force: true });
-    await mkdir(directory, { recursive: true, mode: 0o755 });
-  }
+  await context.send({ op: "swept" }).catch(() => undefined);
 }
 
 /** A node keeps its id as long as its home. */

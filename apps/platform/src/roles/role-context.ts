@@ -15,6 +15,7 @@ import {
   type Random,
 } from "@skerry/base";
 import { parseInput, platformConfig, type PlatformConfig } from "@skerry/contracts";
+import { fail } from "../errors.ts";
 import { layoutOf, type Layout } from "../layout.ts";
 import type { RoleName, ToRole, ToSupervisor } from "../messages.ts";
 import { openPlatformLog } from "../platform-log.ts";
@@ -100,14 +101,25 @@ export async function runRole(
     await context.send({ op: "ready", facts: running.facts });
     for (const one of early) receive(context, running, one);
   } catch (error) {
-    const { message, hint, cause } = PlatformError.from(error);
+    const { reason, message, hint, cause } = whyNotStarted(error, context.layout.home);
     context.log.error("the role cannot start", {
+      reason,
       error: message,
       cause: cause instanceof Error ? (cause.stack ?? cause.message) : undefined,
     });
     await context.send({ op: "failed", message, hint }).catch(() => undefined);
     process.exit(1);
   }
+}
+
+/** A system call that the home does not allow is told as it is, to the operator alone. */
+export function whyNotStarted(error: unknown, home: string): PlatformError {
+  if (PlatformError.is(error) || !(error instanceof Error) || !("syscall" in error)) {
+    return PlatformError.from(error);
+  }
+  const { code, message } = error as NodeJS.ErrnoException;
+  const isFull = code === "ENOSPC" || code === "EDQUOT";
+  return fail(isFull ? "HOME_FULL" : "HOME_UNUSABLE", { home, why: message }, error);
 }
 
 /**
