@@ -26,8 +26,6 @@ const PAGE = 200;
 export class CodeSweeper {
   readonly #deps: CodeSweeperDeps;
   readonly #limits: ControlLimits;
-  /** Agents of the last round: one of them that is missing now may have instances all the same. */
-  #agents: ReadonlySet<string> | undefined;
   #cancel: Cancel | undefined;
   #running: Promise<void> = Promise.resolve();
   #closed = false;
@@ -67,7 +65,7 @@ export class CodeSweeper {
   async sweep(): Promise<readonly string[]> {
     await this.#forgetRevisions();
     const pieces = (await this.#deps.codeStore.list()).map(pieceOf).sort(byName);
-    const agents = await this.#askAgents();
+    const agents = agentsViewOf(await this.#deps.agents.artefactsInUse());
     const removed: string[] = [];
     let after = "";
     for (let from = 0; !this.#closed; from += PAGE) {
@@ -117,31 +115,15 @@ export class CodeSweeper {
     });
     return removed;
   }
-
-  async #askAgents(): Promise<AgentsView> {
-    const answers = await this.#deps.agents.artefactsInUse();
-    const before = this.#agents;
-    this.#agents = new Set(answers.map(({ id }) => id));
-    return agentsViewOf(answers, before);
-  }
 }
 
-/**
- * Nobody knows what runs unless every agent of the last round is there still and all of them
- * answer: the first round after a start, or after an agent went, removes no artefacts.
- */
-export function agentsViewOf(
-  answers: readonly AgentArtefacts[],
-  before: ReadonlySet<string> | undefined,
-): AgentsView {
-  const there = new Set(answers.map(({ id }) => id));
-  const isSteady = before !== undefined && [...before].every((id) => there.has(id));
+/** Nobody knows what runs unless every agent answers, and one at least. */
+function agentsViewOf(answers: readonly AgentArtefacts[]): AgentsView {
   const inUse = [...new Set(answers.flatMap(({ artefacts }) => artefacts ?? []))];
-  const seqs = answers.map(({ appliedSeq, artefacts }) =>
-    artefacts === undefined ? undefined : appliedSeq,
+  const applied = answers.flatMap(({ appliedSeq, artefacts }) =>
+    appliedSeq === undefined || artefacts === undefined ? [] : [appliedSeq],
   );
-  const applied = seqs.filter((seq) => seq !== undefined);
-  const isKnown = isSteady && applied.length > 0 && applied.length === seqs.length;
+  const isKnown = applied.length > 0 && applied.length === answers.length;
   return { appliedSeq: isKnown ? Math.min(...applied) : null, inUse };
 }
 

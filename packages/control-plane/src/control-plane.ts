@@ -110,7 +110,7 @@ class RunningControlPlane implements ControlPlane {
   readonly #deps: RunningDeps;
   readonly #limits: ControlLimits;
   readonly #feed: ConfigFeed;
-  readonly #peers = new Peers();
+  readonly #peers: Peers;
   readonly #links: LinkServer;
   readonly #worker: DeploymentWorker;
   readonly #codeSweeper: CodeSweeper;
@@ -121,7 +121,8 @@ class RunningControlPlane implements ControlPlane {
   constructor(deps: RunningDeps, options: ControlPlaneOptions) {
     const limits = { ...CONTROL_LIMITS, ...options.limits };
     const feed = new ConfigFeed(deps, { pollMs: limits.feedPollMs });
-    const peers = this.#peers;
+    const peers = new Peers(deps.clock);
+    this.#peers = peers;
     const agents = new Agents({ ...deps, peers }, { limits });
     const changes = new Changes();
     const holds = new CodeHolds();

@@ -60,6 +60,8 @@ export const CONTROL_LIMITS = {
   /** Between two rounds that look for such code, and what one of them removes at most. */
   codeSweepIntervalMs: 600_000,
   codeSweptMax: 1_000,
+  /** An agent that left is waited for this long before artefacts go that it may use. */
+  agentAbsenceMs: 1_200_000,
   /** How often the config log is looked at even if no write was seen here. */
   feedPollMs: 5_000,
 } as const;

@@ -16,6 +16,8 @@ export interface PeerOptions {
   readonly role: string;
   readonly id: string;
   readonly answer?: AnswerAsk;
+  /** Answers with a body instead. */
+  readonly answerBody?: (head: { readonly op: string }) => string | undefined;
   /** Says of every batch that it is in force; true unless set. */
   readonly acknowledges?: boolean;
 }
@@ -132,6 +134,8 @@ export class PeerDouble {
     const head = JSON.parse(text) as { readonly op: string };
     this.asked.push(head);
     this.#changed();
+    const body = this.#options.answerBody?.(head);
+    if (body !== undefined) return void stream.reply("{}", Buffer.from(body), true);
     const reply = await this.#options.answer?.(head);
     if (reply !== undefined) stream.reply(JSON.stringify(reply), undefined, true);
   }

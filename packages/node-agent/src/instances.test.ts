@@ -93,6 +93,22 @@ const CASES: Readonly<Record<string, (c: Starts) => Promise<void>>> = {
     assert.deepEqual(c.node.leftovers(), []);
   },
 
+  "an artefact is in use from the beginning of a start until its last instance is gone": async (
+    c,
+  ) => {
+    const instances = c.node.instances();
+    const inUse = [c.echo.revision.artefactKey];
+    const starting = instances.start(c.echo, GATEWAY, "first_instance");
+    assert.deepEqual(instances.artefactsInUse(), inUse);
+    const outcome = await starting;
+    assert.ok(outcome.ok);
+    instances.keepArtefacts(new Set());
+    assert.deepEqual(instances.artefactsInUse(), inUse);
+    instances.ask(outcome.grant.instanceId, { kind: "stopAsked" });
+    await c.ended(instances, c.echo);
+    assert.deepEqual(instances.artefactsInUse(), []);
+  },
+
   "the limit holds for starts at once, and what ends gives its place back": async (c) => {
     const instances = c.node.instances();
     const outcomes = await Promise.all(

@@ -113,9 +113,18 @@ export class Agents {
     }
   }
 
-  /** What runs now, by agent. An agent that does not answer is there without its artefacts. */
-  artefactsInUse(): Promise<readonly AgentArtefacts[]> {
-    return Promise.all(this.#deps.peers.ofRole("agent").map((agent) => this.#artefacts(agent)));
+  /**
+   * What runs now, by agent. One that does not answer, or left lately and may be back, is there
+   * without its artefacts.
+   */
+  async artefactsInUse(): Promise<readonly AgentArtefacts[]> {
+    const { peers } = this.#deps;
+    const agents = peers.ofRole("agent").map((agent) => this.#artefacts(agent));
+    const departed = peers.departed(this.#limits.agentAbsenceMs);
+    return [
+      ...(await Promise.all(agents)),
+      ...departed.map((id) => ({ id, appliedSeq: undefined, artefacts: undefined })),
+    ];
   }
 
   async #artefacts(agent: Peer): Promise<AgentArtefacts> {

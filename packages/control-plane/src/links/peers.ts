@@ -20,14 +20,27 @@ export interface Peer {
   appliedSeq: number | undefined;
 }
 
+/** Stands for the agents that an earlier run of control knew. */
+const EARLIER = "of an earlier run";
+const DEPARTED_MAX = 1_000;
+
 export class Peers {
+  readonly #clock: Clock;
   readonly #byId = new Map<string, Peer>();
+  /** When agents that are away now were last seen; the longest gone first. */
+  readonly #departed = new Map<string, number>();
   readonly #listeners = new Set<() => void>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#departed.set(EARLIER, clock.monotonicMs());
+  }
 
   /** Adds a peer. An older link of the same id is cut: its process is gone or about to be. */
   add(peer: Peer): void {
     const older = this.#byId.get(peer.id);
     this.#byId.set(peer.id, peer);
+    this.#departed.delete(peer.id);
     older?.link.close("a newer link of the same peer took its place");
     this.#changed();
   }
@@ -35,6 +48,7 @@ export class Peers {
   remove(peer: Peer): void {
     if (this.#byId.get(peer.id) !== peer) return;
     this.#byId.delete(peer.id);
+    if (peer.role === "agent") this.#noteDeparture(peer.id);
     this.#changed();
   }
 
@@ -79,6 +93,18 @@ export class Peers {
     await delay(options.clock, options.deadlineMs, signal).catch(() => undefined);
     this.#listeners.delete(check);
     return condition();
+  }
+
+  /** Agents that were here within the last `withinMs`, or may have been, and are not now. */
+  departed(withinMs: number): readonly string[] {
+    const sinceMs = this.#clock.monotonicMs() - withinMs;
+    return [...this.#departed].flatMap(([id, atMs]) => (atMs > sinceMs ? [id] : []));
+  }
+
+  #noteDeparture(id: string): void {
+    this.#departed.set(id, this.#clock.monotonicMs());
+    const [oldest] = this.#departed.keys();
+    if (this.#departed.size > DEPARTED_MAX && oldest !== undefined) this.#departed.delete(oldest);
   }
 
   #changed(): void {
