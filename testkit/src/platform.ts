@@ -116,7 +116,8 @@ export class Platform {
 
   /** A client with the admin key. */
   get client(): Client {
-    return createClient({ apiUrl: this.apiUrl, gatewayUrl: this.gatewayUrl, key: this.key });
+    const { apiUrl, gatewayUrl, key } = this;
+    return createClient({ apiUrl, gatewayUrl, key, fetch: fetchOnce });
   }
 
   /** Everything that the platform printed so far, both streams. */
@@ -339,6 +340,13 @@ export class Platform {
     if (this.#options.home === undefined) rmSync(this.home, { recursive: true, force: true });
   }
 }
+
+/** Keeps no connection, for which a platform that stops would wait. */
+const fetchOnce: typeof fetch = (input, init) => {
+  const headers = new Headers(init?.headers);
+  headers.set("connection", "close");
+  return fetch(input, { ...init, headers });
+};
 
 function hasEnded(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null;
