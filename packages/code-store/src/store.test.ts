@@ -9,7 +9,7 @@ import { silentLog, systemClock, systemRandom } from "@skerry/base";
 import { everythingBelow, scratch } from "../test/scratch.ts";
 import { randomSource, sourceOf } from "../test/sources.ts";
 import { artefactKey } from "./digest.ts";
-import { openCodeStore, openStaged, type CodeStore, type CodeStoreOptions } from "./store.ts";
+import { openCodeStore, type CodeStore, type CodeStoreOptions } from "./store.ts";
 
 const run = promisify(execFile);
 const deps = { random: systemRandom(), clock: systemClock(), log: silentLog() };
@@ -94,30 +94,30 @@ test("an archive with another digest is refused and nothing is kept", async (t) 
   assert.equal(await store.has(other.digest), false);
 });
 
-test("a source that is there already costs no work and its upload is not read", async (t) => {
-  const { store } = await open(t);
+test("a source that is there is put again by who has it, not by who knows its digest", async (t) => {
+  const { store, directory } = await open(t);
   await store.putArchive(hello.digest, upload(hello.archive));
-  const unread = new Readable({ read: () => assert.fail("the upload was read") });
-  const stored = await store.putArchive(hello.digest, unread);
+  const before = await everythingBelow(directory);
+  const other = sourceOf({ "index.mjs": "mine" });
+  const guess = store.putArchive(hello.digest, upload(other.archive));
+  await assert.rejects(guess, { reason: "CODE_DIGEST_MISMATCH" });
+  const empty = store.putArchive(hello.digest, upload(Buffer.alloc(0)));
+  await assert.rejects(empty, ({ reason }) => String(reason).startsWith("ARCHIVE_"));
+  const stored = await store.putArchive(hello.digest, upload(hello.archive));
   assert.equal(stored.files, 2);
-  assert.equal(unread.destroyed, false);
+  assert.deepEqual(await everythingBelow(directory), before);
+  assert.equal(await store.verify(hello.digest), true);
 });
 
-test("puts of the same digest at once unpack once", async (t) => {
-  const box = await scratch(t);
-  const stages: string[] = [];
-  const stage = (workspace: string): string => {
-    stages.push(workspace);
-    return join(workspace, "entry");
-  };
-  const store = await openStaged(deps, { directory: join(box, "store") }, { stage });
+test("puts of the same digest at once are one entry", async (t) => {
+  const { store, directory } = await open(t);
   const puts = Array.from({ length: 8 }, () =>
     store.putArchive(hello.digest, upload(hello.archive)),
   );
   const results = await Promise.all(puts);
-  assert.equal(stages.length, 1);
   assert.deepEqual(new Set(results.map((result) => result.digest)), new Set([hello.digest]));
-  assert.deepEqual(await everythingBelow(join(box, "store", "work")), []);
+  assert.deepEqual(await everythingBelow(join(directory, "work")), []);
+  assert.equal(await store.verify(hello.digest), true);
 });
 
 test("a bad archive under a digest does not spoil good ones put at the same time", async (t) => {
@@ -127,9 +127,8 @@ test("a bad archive under a digest does not spoil good ones put at the same time
     store.putArchive(hello.digest, upload(archive)),
   );
   const outcomes = (await Promise.allSettled(puts)).map(({ status }) => status);
-  // A bad one that comes after a good one finds the source there and never looks at its own
-  // archive.
-  assert.deepEqual([outcomes[2], outcomes[4]], ["fulfilled", "fulfilled"]);
+  const [no, yes] = ["rejected", "fulfilled"];
+  assert.deepEqual(outcomes, [no, no, yes, no, yes]);
   assert.equal(await store.verify(hello.digest), true);
 });
 

@@ -7,8 +7,8 @@
  *     <directory>/artefacts/art_…/   the same
  *     <directory>/work/              entries in the making
  *
- * Nothing is held in memory but puts in flight, so that several processes may use one store: a name
- * appears by a rename, and the first to get it wins. What it leaves out: who may upload, which
+ * Nothing is held in memory but builds in flight, so that several processes may use one store: a
+ * name appears by a rename, and the first to get it wins. What it leaves out: who may upload, which
  * entries are still needed, copies on other machines.
  */
 import { statfs } from "node:fs/promises";
@@ -61,10 +61,9 @@ export interface CodeStore {
   has(digest: string): Promise<boolean>;
   /**
    * Unpacks an archive and keeps it if its digest is the expected one (else CODE_DIGEST_MISMATCH).
-   * Puts of the same digest unpack once; when that attempt fails, each of the others goes by its
-   * own archive. A source that is there already costs no work: the upload is then not read. An
-   * upload is never destroyed; one refused early is not read to its end. Throws ARCHIVE_… reasons
-   * and CODE_UPLOAD_BROKEN.
+   * Resolves only for who has the source: the archive is read and compared also when the source is
+   * there already. An upload is never destroyed; one refused early is not read to its end. Throws
+   * ARCHIVE_… reasons and CODE_UPLOAD_BROKEN.
    */
   putArchive(digest: string, archive: Archive): Promise<StoredSource>;
   /** Where the source's tree is if it is there; stays the same for its life. Touches nothing. */
@@ -145,7 +144,7 @@ interface Parts {
   readonly limits: CodeStoreLimits;
   readonly sources: Shelf;
   readonly artefacts: Shelf;
-  /** Puts in flight by name. */
+  /** Builds in flight by key. */
   readonly putting: Map<string, Promise<EntryRecord>>;
 }
 
@@ -171,22 +170,13 @@ function createStore(parts: Parts): CodeStore {
 
 async function putArchive(parts: Parts, digest: string, archive: Archive): Promise<StoredSource> {
   acceptArchive(archive);
-  const there = await parts.sources.read(digest);
-  if (there !== undefined) return storedSource(there);
+  // Also a look whether this can be a name at all, before anything is read.
+  await parts.sources.has(digest);
   await admit(parts, 0);
   return inWorkspace(parts, async (workspace) => {
     const bytesMax = parts.limits.archiveBytesMax;
     const archivePath = await archiveFile(archive, { workspace, bytesMax });
-    for (;;) {
-      const running = parts.putting.get(digest);
-      if (running === undefined) break;
-      // Another's archive may be bad where this one is good, so only its success counts here.
-      await running.catch(() => undefined);
-    }
-    const record = await putting(parts, digest, () =>
-      unpackSource(parts, digest, { workspace, archivePath }),
-    );
-    return storedSource(record);
+    return storedSource(await unpackSource(parts, digest, { workspace, archivePath }));
   });
 }
 
@@ -195,16 +185,15 @@ interface ReceivedArchive {
   readonly archivePath: string;
 }
 
-async function unpackSource(
-  parts: Parts,
+/** Each by its own archive, also where the source is there: its digest alone proves nothing. */
+function unpackSource(
+  { sources, ...parts }: Parts,
   digest: string,
   { workspace, archivePath }: ReceivedArchive,
 ): Promise<EntryRecord> {
-  const { sources, limits } = parts;
-  const there = await sources.read(digest);
-  if (there !== undefined) return there;
   return sources.add(digest, workspace, async (into) => {
     const admitting = (bytes: number): Promise<void> => admit(parts, bytes);
+    const { limits } = parts;
     const tree = await extractArchive({ archivePath, into, limits, admit: admitting });
     if (tree.digest !== digest) {
       throw failCode("CODE_DIGEST_MISMATCH", { expected: digest, actual: tree.digest });
@@ -289,7 +278,10 @@ async function inWorkspace<T>(parts: Parts, use: (workspace: string) => Promise<
 }
 
 /** Refuses early what would fill the disk for everybody else on it. */
-async function admit({ directory, limits }: Parts, bytes: number): Promise<void> {
+async function admit(
+  { directory, limits }: Pick<Parts, "directory" | "limits">,
+  bytes: number,
+): Promise<void> {
   const { bavail, bsize } = await statfs(directory);
   if (bavail * bsize - bytes < limits.freeBytesMin) throw failCode("CODE_STORE_FULL");
 }

@@ -4,6 +4,7 @@ import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { FunctionResource } from "@skerry/contracts";
+import { hasPostgres, startPostgres } from "@skerry/testkit";
 import { AGENT_ID, Harness, type Problem } from "../test/harness.ts";
 import { built } from "../test/peer-double.ts";
 import { sourceZip } from "../test/source-zip.ts";
@@ -64,8 +65,8 @@ async function until(harness: Harness, texts: readonly string[], expected: reado
   }
 }
 
-test("of a function's revisions the latest and those kept beside it have their code", async () => {
-  await using harness = await Harness.open(LIMITS);
+async function assertLastRevisionsKept(databaseUrl?: string): Promise<void> {
+  await using harness = await Harness.open(LIMITS, databaseUrl);
   buildingAgent(harness);
   for (const text of ["1", "2", "3", "2", "4"]) await deploy(harness, "shop", text);
   const kept = ["source 2", "artefact 2", "source 4", "artefact 4"];
@@ -74,6 +75,17 @@ test("of a function's revisions the latest and those kept beside it have their c
   const { body } = await harness.send<FunctionResource>("GET", path);
   assert.equal(body.latest.artefactKey, namesOf("4").artefact);
   assert.equal(await harness.codeStore.verify(body.latest.artefactKey), true);
+}
+
+test("of a function's revisions the latest and those kept beside it have their code", () =>
+  assertLastRevisionsKept());
+
+const withPostgres = { skip: hasPostgres() ? false : "PostgreSQL is absent" };
+
+test("the same over PostgreSQL", withPostgres, async (t) => {
+  const server = await startPostgres();
+  t.after(() => server.stop());
+  await assertLastRevisionsKept(server.url);
 });
 
 test("code of a removed app goes, what another app refers to as well stays", async () => {

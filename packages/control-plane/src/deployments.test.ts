@@ -11,6 +11,7 @@ import {
 } from "@skerry/contracts";
 import { AGENT_ID, Harness, storeDown, type Problem } from "../test/harness.ts";
 import { built } from "../test/peer-double.ts";
+import { sourceZip } from "../test/source-zip.ts";
 
 type Functions = { readonly items: readonly FunctionResource[] };
 
@@ -72,6 +73,33 @@ test("a source must have been uploaded to the very app that deploys it", async (
   assert.deepEqual(refused.body.error.details?.["digests"], [sourceDigest]);
   const other = await harness.send("HEAD", `/v1/apps/other/packages/${sourceDigest}`);
   assert.equal(other.status, 200);
+});
+
+test("a key of another app that knows a digest cannot claim the source behind it", async () => {
+  await using harness = await Harness.open();
+  const sourceDigest = await harness.upload("private", "const secret = 42;");
+  const made = await harness.send<{ key: string }>("POST", "/v1/keys", {
+    body: { name: "stranger", role: "developer", apps: ["shop"] },
+  });
+  const { key } = made.body;
+  const path = `/v1/apps/shop/packages/${sourceDigest}`;
+  for (const raw of [sourceZip("guess").bytes, "", "nonsense"]) {
+    const refused = await harness.send<Problem>("PUT", path, { key, raw });
+    assert.ok(refused.status >= 400, `${raw.length} bytes: ${refused.status}`);
+  }
+  const functions = [{ name: "hello", sourceDigest }];
+  const plan = await harness.send<DeploymentPlan>("POST", "/v1/apps/shop/plans", {
+    key,
+    body: { functions },
+  });
+  assert.equal(plan.body.functions[0]?.needsUpload, true);
+  const refused = await harness.send<Problem>("POST", "/v1/apps/shop/deployments", {
+    key,
+    body: { functions },
+  });
+  assert.equal(refused.body.error.reason, "SOURCE_MISSING");
+  const raw = sourceZip("const secret = 42;").bytes;
+  assert.equal((await harness.send("PUT", path, { key, raw })).status, 201, "who has it may");
 });
 
 test("a source whose files are gone must be uploaded again", async () => {
