@@ -73,6 +73,12 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
   return platform;
 }
 
+/** Little, so that a test meets what a user meets; a compile cache only saves time. */
+function inherited(): NodeJS.ProcessEnv {
+  const { PATH, NODE_COMPILE_CACHE } = process.env;
+  return { PATH, ...(NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE }) };
+}
+
 function makeHome({ user }: PlatformOptions): string {
   const home = mkdtempSync(join(tmpdir(), "skerry-platform-"));
   // Sandboxes have uids of their own and must be able to enter it.
@@ -155,7 +161,7 @@ export class Platform {
       // Ctrl-C at the test run must not reach it before the test ends it.
       detached: true,
       stdio: ["ignore", "pipe", "pipe"],
-      env: { PATH: process.env["PATH"], HOME: this.home, SKERRY_HOME: this.home },
+      env: { ...inherited(), HOME: this.home, SKERRY_HOME: this.home },
     });
     this.#child = child;
     // Roles leave with their supervisor, so a test run that crashes leaves nothing either.

@@ -11,6 +11,8 @@ import { giveUp, ROOT, run } from "./setup.mjs";
 const UNIT_FOLDERS = ["packages", "apps", "testkit", "tools", "bench"];
 const HEAVY_FOLDER = "tests";
 const SKIPPED_FOLDERS = new Set(["node_modules", "testdata", "fixtures", "dist"]);
+/** Shared by all processes that the tests start: stripping and compiling is half of their start. */
+const COMPILE_CACHE = join(ROOT, "node_modules/.cache/compile");
 const UNIT_TIMEOUT_MS = 180_000;
 const HEAVY_TIMEOUT_MS = 900_000;
 
@@ -81,7 +83,10 @@ async function runPhase(node, phase) {
       ...phase.options,
       ...phase.files,
     ],
-    { wholeGroup: true, env: { SKERRY_TEST_TOTALS: totalsFile } },
+    {
+      wholeGroup: true,
+      env: { SKERRY_TEST_TOTALS: totalsFile, NODE_COMPILE_CACHE: COMPILE_CACHE },
+    },
   );
   const totals = existsSync(totalsFile) ? JSON.parse(readFileSync(totalsFile, "utf8")) : {};
   rmSync(folder, { recursive: true, force: true });

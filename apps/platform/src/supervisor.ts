@@ -347,8 +347,9 @@ export class Supervisor implements RoleListener {
     return {
       SKERRY_ROLE_CONFIG: JSON.stringify(inForce),
       NODE_ENV: "production",
-      // Stripped and compiled sources are kept, so that a role starts in a fraction of the time.
-      NODE_COMPILE_CACHE: this.#options.layout.compileCache,
+      // Stripped and compiled sources are kept, so that a role starts in a fraction of the time;
+      // where the caller says where, several homes share them.
+      NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] ?? this.#options.layout.compileCache,
     };
   }
 
