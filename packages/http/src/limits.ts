@@ -16,7 +16,7 @@ export interface HttpLimits {
   readonly keepAliveTimeoutMs: number;
   /**
    * A response that the client does not read is cut after this (to one and a quarter of it) without
-   * progress.
+   * progress; so is a client that goes on so long with a request that has been refused.
    */
   readonly stallTimeoutMs: number;
   /** Open connections; more are closed as they come. */

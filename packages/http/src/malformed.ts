@@ -9,7 +9,8 @@ import type { Socket } from "node:net";
 
 import type { Clock } from "@skerry/base";
 
-import { cut, isLingering } from "./respond.ts";
+import { isLingering } from "./linger.ts";
+import { cut } from "./respond.ts";
 
 const LINGER_MS = 1_000;
 const STATUS_OF: ReadonlyMap<string, number> = new Map([

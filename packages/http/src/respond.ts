@@ -2,8 +2,7 @@
  * Whole responses. The platform has one error shape, `{ error: { code, reason, message, hint,
  * requestId, retryable, details? } }`; what only an operator can act on reaches a client as
  * `INTERNAL` with the request id. An answer to a request that has not fully arrived closes its
- * connection, but only after the client had time to read it: closing with unread bytes would reset
- * the connection and take the answer with it.
+ * connection, but only after the client had time to read it (`linger.ts`).
  */
 import { validateHeaderName, validateHeaderValue, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -12,6 +11,7 @@ import { PlatformError } from "@skerry/base";
 
 import { hasArrived } from "./body.ts";
 import { fail } from "./errors.ts";
+import { endLingering } from "./linger.ts";
 
 export interface ResponseHead {
   /** 200 to 599. */
@@ -29,18 +29,8 @@ export interface ErrorContext {
   readonly headers?: readonly string[];
 }
 
-/**
- * How much of a refused body is read and dropped, and how long the client may be silent meanwhile.
- */
-const LINGER_BYTES_MAX = 1 << 20;
-const LINGER_SILENCE_MS = 1_000;
 /** Up to here a body is joined with its head into one write. */
 const JOINED_BYTES_MAX = 4 << 10;
-
-const LINGERING: unique symbol = Symbol("skerry.http.lingering");
-interface Lingering {
-  [LINGERING]?: true;
-}
 
 /**
  * Answers with a whole body and its Content-Length. Text is sent as UTF-8. Throws
@@ -129,11 +119,6 @@ export function writeHeadChecked(res: ServerResponse, head: ResponseHead): void 
   }
 }
 
-/** True for a whole answer that has been written while its request is still arriving. */
-export function isLingering(res: ServerResponse): boolean {
-  return (res as Lingering)[LINGERING] === true;
-}
-
 function refuseInvalid(headers: readonly string[]): void {
   for (let i = 0; i < headers.length; i += 2) {
     const name = String(headers[i]);
@@ -161,21 +146,8 @@ function asLatin1(bytes: Uint8Array): string {
 }
 
 function sendAndLinger(res: ServerResponse, head: ResponseHead, body: string): void {
-  const { req } = res;
-  let dropped = 0;
-  const end = (): void => {
-    req.off("data", onChunk).off("end", end).off("close", end);
-    res.end();
-  };
-  const onChunk = (chunk: Buffer): void => {
-    dropped += chunk.length;
-    if (dropped > LINGER_BYTES_MAX) end();
-  };
-  (res as Lingering)[LINGERING] = true;
   res.shouldKeepAlive = false;
   head.headers.push("Content-Length", String(Buffer.byteLength(body)));
   writeHeadChecked(res, head);
-  res.write(body);
-  res.setTimeout(LINGER_SILENCE_MS, end);
-  req.on("data", onChunk).on("end", end).on("close", end).resume();
+  endLingering(res, body);
 }
