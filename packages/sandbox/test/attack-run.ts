@@ -3,11 +3,13 @@
  * user, with a secret in its environment and strangers among its descriptors. Prints one line of
  * JSON for each set of walls it is asked to go without.
  */
+import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readlinkSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { dirname, join } from "node:path";
+import { inspect } from "node:util";
 import { silentLog, systemClock } from "@skerry/base";
 import type { SandboxDriver } from "../src/index.ts";
 import { openWeakenedDriver } from "../src/open.ts";
@@ -92,6 +94,7 @@ async function attackOnce(run: AttackRun, round: Round): Promise<Evidence> {
   sandbox.stderr.pipe(process.stderr);
   sandbox.stdout.resume();
   const exit = await sandbox.exited;
+  assert.notEqual(text, "", `no report, without [${round.weakening.join()}]: ${inspect(exit)}`);
   const report = JSON.parse(text.trim().split("\n").at(-1) ?? "{}") as Report;
   const host: HostView = {
     ownerOfBoxFile: statSync(join(box, "mine"), { throwIfNoEntry: false })?.uid ?? null,

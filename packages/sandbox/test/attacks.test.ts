@@ -14,7 +14,7 @@ import {
   IS_ROOT,
   makeDirectory,
   makeHome,
-  PLAIN_UID,
+  PLAIN_UIDS,
   removeHome,
   skipWithoutBubblewrap,
 } from "./bed.ts";
@@ -30,6 +30,7 @@ import { writeCallProgram, writeOldGateProgram, writeSleeper } from "./raw-progr
 import { resultsOf, type Evidence } from "./report.ts";
 
 const skip = skipWithoutBubblewrap();
+const PLAIN_UID = PLAIN_UIDS.attacks;
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 const USERS = IS_ROOT ? (["root", "plain"] as const) : (["plain"] as const);
 

@@ -25,8 +25,11 @@ const LIMITS: SandboxLimits = {
 };
 
 export const IS_ROOT = process.getuid?.() === 0;
-/** A uid of no account; for what must work without root. */
-export const PLAIN_UID = 64_321;
+/**
+ * Uids of no account, for what must work without root: one for each suite, because suites run side
+ * by side and the kernel counts processes by uid.
+ */
+export const PLAIN_UIDS = { attacks: 64_321, kills: 64_322, others: 64_323 } as const;
 
 /**
  * `false` when bubblewrap can be tried here, else the reason to skip. Where CI is set nothing may

@@ -13,7 +13,7 @@ import {
   IS_ROOT,
   makeDirectory,
   makeHome,
-  PLAIN_UID,
+  PLAIN_UIDS,
   removeHome,
   skipWithoutBubblewrap,
 } from "./bed.ts";
@@ -28,7 +28,7 @@ const skip =
 /** Not the default range, so that a platform beside this suite is not counted. */
 const UID_RANGE = { first: 310_000, count: 1000 };
 /** A user for this suite alone: whatever runs under it is a leftover. */
-const SUITE_UID = PLAIN_UID + 1;
+const SUITE_UID = PLAIN_UIDS.kills;
 const homes: string[] = [];
 after(() => homes.forEach(removeHome));
 

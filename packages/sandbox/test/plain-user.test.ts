@@ -7,8 +7,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { IS_ROOT, PLAIN_UID, skipWithoutBubblewrap } from "./bed.ts";
+import { IS_ROOT, PLAIN_UIDS, skipWithoutBubblewrap } from "./bed.ts";
 
+const PLAIN_UID = PLAIN_UIDS.others;
 const missing = skipWithoutBubblewrap();
 const skip =
   missing !== false ? missing : IS_ROOT ? false : "these suites ran as this user already";
