@@ -1,17 +1,28 @@
 /**
- * Replacing a role of a running platform loses no request; killing one does, which shows that the
- * load would notice.
+ * Replacing a role of a running platform loses no request, warm or cold; killing one does, which
+ * shows that the load would notice.
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { startLoad, startPlatform, type Load, type Platform, type RoleName } from "@skerry/testkit";
-import { ECHO, MIRROR } from "./sources.ts";
+import {
+  callHttp,
+  startLoad,
+  startPlatform,
+  until,
+  type Load,
+  type Platform,
+  type RoleName,
+} from "@skerry/testkit";
+import { ECHO, FAULTY, MIRROR, TARDY } from "./sources.ts";
 
 const RESTARTS = Number(process.env["SKERRY_TEST_RESTARTS"] ?? 50);
 const AGENT_RESTARTS = Math.ceil(RESTARTS / 5);
+/** Functions that are called by one client each, so that their instances can be counted on. */
+const COLD_FUNCTIONS = 3;
+const IS_COLD = /start;desc="(blank|fresh)"/;
 const TIMEOUT = { timeout: 600_000 };
 const MAIN = fileURLToPath(new URL("../apps/platform/src/main.ts", import.meta.url));
 
@@ -22,6 +33,8 @@ describe("restarts under load", TIMEOUT, () => {
     const open = { auth: "none" } as const;
     await platform.deploy({ app: "load", fn: "mirror", files: MIRROR, config: open });
     await platform.deploy({ app: "load", fn: "echo", files: ECHO, config: open });
+    for (let cold = 0; cold < COLD_FUNCTIONS; cold += 1)
+      await platform.deploy({ app: "load", fn: `cold-${cold}`, files: FAULTY });
   }, TIMEOUT);
   after(() => platform.stop(), TIMEOUT);
 
@@ -40,6 +53,25 @@ describe("restarts under load", TIMEOUT, () => {
         assert.equal(status, 200, text.slice(0, 400));
         const word = client % 4 === 0 ? (JSON.parse(text) as { word: string }).word : text;
         assert.equal(word.split(" ")[0], `${client}.${turn}`);
+      },
+    });
+
+  /** Every other request ends its instance, so that the next one needs a new one. */
+  const loadCold = (seen: { cold: number }): Load =>
+    startLoad({
+      connections: COLD_FUNCTIONS,
+      call: (client, turn) => ({
+        port: platform.gatewayPort,
+        path: `/-/load/cold-${client}/${turn % 2 === 0 ? "" : "?do=exit"}`,
+        headers: { "x-skerry-key": platform.key },
+      }),
+      check: ({ status, headers, text }, _client, turn) => {
+        if (turn % 2 === 1) {
+          assert.equal(headers["x-skerry-error"], "FUNCTION_CRASHED", text.slice(0, 400));
+          return;
+        }
+        assert.equal(status, 200, text.slice(0, 400));
+        if (IS_COLD.test(String(headers["server-timing"]))) seen.cold += 1;
       },
     });
 
@@ -81,6 +113,70 @@ describe("restarts under load", TIMEOUT, () => {
     await restart("agent", AGENT_RESTARTS);
     await assertNoneFailed(load);
     assert.notDeepEqual(platform.pids("agent"), old);
+  });
+
+  for (const [role, times] of [
+    ["gateway", RESTARTS / 12],
+    ["control", RESTARTS / 25],
+    ["agent", RESTARTS / 25],
+  ] as const) {
+    it(
+      `no request that needs a new instance fails while the ${role} is replaced`,
+      TIMEOUT,
+      async (t) => {
+        const seen = { cold: 0 };
+        const load = loadCold(seen);
+        t.after(() => load.stop());
+        await restart(role, Math.ceil(times));
+        const { answered, failures } = await load.stop();
+        assert.deepEqual(failures, [], `${failures.length} of ${answered} requests failed`);
+        assert.ok(seen.cold > times, `only ${seen.cold} of ${answered} requests were cold`);
+      },
+    );
+  }
+
+  it("a start that is under way when the agent is replaced is finished", TIMEOUT, async () => {
+    await platform.deploy({ app: "load", fn: "tardy", files: TARDY });
+    const headers = { "x-skerry-key": platform.key };
+    const called = callHttp({ port: platform.gatewayPort, path: "/-/load/tardy/", headers });
+    const firstLoaded = async (): Promise<string | undefined> => {
+      for await (const line of platform.client.listLogs({ params: { app: "load", fn: "tardy" } }))
+        if (line.text.startsWith("inst_")) return line.text;
+      return undefined;
+    };
+    const first = await until("its code is being loaded", firstLoaded);
+    await platform.restart("agent");
+    const { status, text } = await called;
+    assert.deepEqual([status, text], [200, first], "by the instance that was starting");
+  });
+
+  it("no deployment fails while the agent is replaced", TIMEOUT, async () => {
+    const state = { isOver: false, deployed: 0 };
+    const deploying = (async () => {
+      for (; !state.isOver; state.deployed += 1) {
+        const files = { "index.ts": `export const handler = (): number => ${state.deployed};` };
+        await platform.deploy({ app: "load", fn: "built", files });
+      }
+    })();
+    await restart("agent", 3).finally(() => {
+      state.isOver = true;
+    });
+    await deploying;
+    assert.ok(state.deployed > 0);
+  });
+
+  it("a first call right after the agent was replaced is answered", TIMEOUT, async () => {
+    for (const fn of ["first-0", "first-1"]) {
+      await platform.deploy({ app: "load", fn, files: ECHO });
+      await platform.restart("agent");
+      const { status, headers, text } = await callHttp({
+        port: platform.gatewayPort,
+        path: `/-/load/${fn}/?word=first`,
+        headers: { "x-skerry-key": platform.key },
+      });
+      assert.equal(status, 200, text);
+      assert.match(String(headers["server-timing"]), IS_COLD);
+    }
   });
 
   it("the command that a person gives replaces the process and says so", TIMEOUT, async () => {

@@ -119,3 +119,14 @@ export default {
 };
 `,
 };
+
+/** Says who it is, first while it takes its time to be loaded, except in builds. */
+export const TARDY: SourceFiles = {
+  "index.ts": `
+if (process.env["SKERRY_APP"] !== "build") {
+  console.log(process.env["SKERRY_INSTANCE_ID"]);
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+}
+export const handler = (): string | undefined => process.env["SKERRY_INSTANCE_ID"];
+`,
+};

@@ -143,6 +143,11 @@ export class AgentLinks {
     }
   }
 
+  /** It has said that it leaves; what it still starts is to be replaced too. */
+  isDraining(agentId: string | undefined): boolean {
+    return agentId !== undefined && this.#agents.get(agentId)?.draining === true;
+  }
+
   get connected(): number {
     let count = 0;
     for (const agent of this.#agents.values()) if (agent.connected) count += 1;

@@ -83,6 +83,8 @@ export class FunctionShell implements InvocationOwner {
   #tickMs = Infinity;
   /** Timed out, but its slot is not free before its instance has shown a sign of life. */
   #probed: Invocation | undefined;
+  /** Agents whose reply came before the link of what they started. */
+  readonly #confirmedBy = new Map<InstanceId, string>();
   #draining = false;
   #handOverArmed = false;
   #removed = false;
@@ -155,7 +157,10 @@ export class FunctionShell implements InvocationOwner {
     const instance = new Instance(this.#deps.clock, { grant, socket, solicited, onClosed });
     this.#instances.set(instanceId, instance);
     if (origin === "gateway") this.#deps.agents.note(instance, { op: "owned", instanceId });
+    instance.agentId = this.#confirmedBy.get(instanceId);
+    this.#confirmedBy.delete(instanceId);
     this.#tell({ kind: "instanceReady", instanceId, revisionId, solicited });
+    this.#retireIfLeaving(instance);
     if (this.#draining) this.#armHandOver();
   }
 
@@ -308,8 +313,12 @@ export class FunctionShell implements InvocationOwner {
     }
     const { instanceId, nodeId } = reply.instance;
     const instance = this.#instances.get(instanceId);
-    if (instance !== undefined) instance.agentId = agent?.agentId;
-    this.#starts.confirmed(instanceId, revisionId, () => {
+    if (instance !== undefined) {
+      instance.agentId = agent?.agentId;
+      this.#retireIfLeaving(instance);
+    }
+    const isAwaited = this.#starts.confirmed(instanceId, revisionId, () => {
+      this.#confirmedBy.delete(instanceId);
       const ref = { agentId: agent?.agentId, nodeId };
       this.#deps.agents.note(ref, { op: "stop", instanceId, why: "broken" });
       const refusal = {
@@ -318,6 +327,13 @@ export class FunctionShell implements InvocationOwner {
       } as const;
       this.#tell({ kind: "startRefused", revisionId, refusal });
     });
+    if (isAwaited && agent !== undefined) this.#confirmedBy.set(instanceId, agent.agentId);
+  }
+
+  /** Its start was under way when its agent said that it leaves. */
+  #retireIfLeaving(instance: Instance): void {
+    if (!this.#deps.agents.isDraining(instance.agentId)) return;
+    this.#tell({ kind: "instanceRetiring", instanceId: instance.grant.instanceId });
   }
 
   #setResting(instanceId: InstanceId, resting: boolean): void {

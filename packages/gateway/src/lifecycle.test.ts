@@ -108,6 +108,40 @@ test("an instance of a draining agent finishes what it holds", async () => {
   await until(() => agent.notesOf(only(agent), "stop").length === 1);
 });
 
+for (const order of ["before", "after"] as const) {
+  test(`an instance that an agent starts while it leaves is replaced; its link comes ${order} the reply`, async () => {
+    const fn = world.fn();
+    const gate = Promise.withResolvers<void>();
+    agent.onStart = async (head) => {
+      await gate.promise;
+      return await agent.grantStart(head);
+    };
+    await world.start();
+    const { gateway } = world;
+    const late: (() => void)[] = [];
+    const onInstance = gateway.onInstance.bind(gateway);
+    if (order === "after")
+      gateway.onInstance = (...args) => void late.push(() => onInstance(...args));
+    const asked = world.call(fn);
+    await until(() => agent.starts.length === 1);
+    const second = await world.agent();
+    gateway.agentUp(second);
+    await until(() => gateway.stats().agents === 2);
+    agent.note({ op: "draining" });
+    gate.resolve();
+    if (order === "after") {
+      await until(() => late.length === 1);
+      // One turn of the loop brings the reply, which is on its way already.
+      await new Promise((resolve) => setImmediate(resolve));
+      gateway.onInstance = onInstance;
+      late[0]?.();
+    }
+    assert.equal((await asked).status, 200);
+    await until(() => agent.notesOf(only(agent), "stop").length === 1);
+    assert.equal(second.instances.length, 1);
+  });
+}
+
 test("a resting instance whose agent is gone is given up, and the next request starts another", async () => {
   const fn = world.fn();
   await world.start();

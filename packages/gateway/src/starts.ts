@@ -39,9 +39,12 @@ export class StartBook {
     return true;
   }
 
-  /** The agent confirmed; `onLost` runs when the link then does not come. */
-  confirmed(instanceId: InstanceId, revisionId: RevisionId, onLost: () => void): void {
-    if (this.#arrived.delete(instanceId) || !this.#settle(revisionId)) return;
+  /**
+   * The agent confirmed; true when the link is still to come, and `onLost` runs when it then does
+   * not.
+   */
+  confirmed(instanceId: InstanceId, revisionId: RevisionId, onLost: () => void): boolean {
+    if (this.#arrived.delete(instanceId) || !this.#settle(revisionId)) return false;
     const cancel = this.#clock.schedule(
       LINK_WAIT_MS,
       () => {
@@ -51,6 +54,7 @@ export class StartBook {
       { background: true },
     );
     this.#awaited.set(instanceId, cancel);
+    return true;
   }
 
   /**

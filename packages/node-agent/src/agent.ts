@@ -31,7 +31,7 @@ export interface Agent {
   configChanged(): void;
   /**
    * Starts no more instances, asks gateways to replace theirs elsewhere, and resolves when none is
-   * left or the deadline has passed.
+   * left, nor a start or build under way, or the deadline has passed.
    */
   drain(deadlineMs: number): Promise<void>;
   /** Ends every instance; resolves when nothing of them is left. */
@@ -104,7 +104,7 @@ class NodeAgent implements Agent {
         void this.#builder.build(head).then(answer);
         break;
       case "instances":
-        answer(this.#list());
+        answer(this.#sandbox(), Buffer.from(JSON.stringify(this.#instances.list())));
         break;
       case "artefacts-in-use":
         answer({}, Buffer.from(JSON.stringify(this.#instances.artefactsInUse())));
@@ -140,11 +140,15 @@ class NodeAgent implements Agent {
     this.#instances.drain();
     this.#gateways.announceDraining();
     const endMs = this.#deps.clock.monotonicMs() + deadlineMs;
-    while (this.#instances.size > 0 && this.#deps.clock.monotonicMs() < endMs) {
+    while (this.#isBusy() && this.#deps.clock.monotonicMs() < endMs) {
       await new Promise<void>((resolve) => {
         this.#deps.clock.schedule(DRAIN_POLL_MS, resolve);
       });
     }
+  }
+
+  #isBusy(): boolean {
+    return this.#instances.underWay > 0 || this.#builder.underWay > 0;
   }
 
   async close(): Promise<void> {
@@ -183,11 +187,8 @@ class NodeAgent implements Agent {
     }
   }
 
-  #list(): ListInstancesReply {
-    return {
-      instances: this.#instances.list(),
-      sandbox: sandboxView(this.#deps.sandboxes.level),
-    };
+  #sandbox(): ListInstancesReply {
+    return { sandbox: sandboxView(this.#deps.sandboxes.level) };
   }
 
   #provision(): void {

@@ -73,6 +73,11 @@ export class Builder {
     this.#deps = deps;
   }
 
+  /** How many builds are under way. */
+  get underWay(): number {
+    return this.#running.size;
+  }
+
   /** Builds unless the artefact is there. Equal builds at once are one. Never rejects. */
   build(head: BuildHead): Promise<BuildReply> {
     const key = this.#keyOf(head);

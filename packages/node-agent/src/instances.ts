@@ -96,6 +96,11 @@ export class Instances {
     return this.#live.size;
   }
 
+  /** Instances, and starts that are not finished. */
+  get underWay(): number {
+    return this.#pending.size;
+  }
+
   /** Makes a pool hot before anyone asks. */
   warm(kind: HandlerKind, memoryMb: number): void {
     this.#blanks.warm(this.#poolKey(kind, memoryMb));
