@@ -203,7 +203,7 @@ export class DeploymentWorker {
         this.#deps.agents.build(head, signal),
       );
       if (!reply.ok) return { kind: "failed", name, error: reply.error };
-      return { kind: "built", name, outcome: reply };
+      return { kind: "built", app: record.app, name, outcome: reply };
     } catch (error) {
       signal.throwIfAborted();
       return { kind: "failed", name, error: PlatformError.from(error).toWire() };

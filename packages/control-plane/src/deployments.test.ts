@@ -170,6 +170,7 @@ test("code of which no handler is known is refused, and the old revision stays i
   handlerKind = null;
   const ended = await harness.ended(await harness.deploy("shop", { hello: "2" }));
   assert.equal(ended.error?.reason, "FUNCTION_INIT_FAILED");
+  assert.match(ended.error.message, /shop\/hello/);
   assert.match(ended.error.message, /Unexpected token/);
   assert.deepEqual(await functionsOf(harness), before);
 });

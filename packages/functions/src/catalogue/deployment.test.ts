@@ -67,7 +67,7 @@ function performed(effect: DeploymentEffect): DeploymentEvent {
     case "plan":
       return { kind: "planned", plan: plan("change") };
     case "build":
-      return { kind: "built", name: effect.name, outcome: outcome() };
+      return { kind: "built", app: "shop", name: effect.name, outcome: outcome() };
     case "activate":
       return activation(7);
     case "awaitApplied":
@@ -96,7 +96,7 @@ test("no more builds run at once than the limit, and activation waits for the la
     const [name] = running;
     if (name === undefined) break;
     running.delete(name);
-    event = { kind: "built", name, outcome: outcome() };
+    event = { kind: "built", app: "shop", name, outcome: outcome() };
   }
   assert.equal(state.phase, "activating");
 });
@@ -115,10 +115,12 @@ test("code of which not even the handler is known fails the whole and puts nothi
     kind: "planned",
     plan: plan(),
   });
-  const event: DeploymentEvent = { kind: "built", name: "a", outcome: outcome(null) };
+  const event: DeploymentEvent = { kind: "built", app: "shop", name: "a", outcome: outcome(null) };
   const { state, effects } = decideDeployment(planned.state, event);
   assert.equal(state.phase, "failed");
   assert.equal(state.error?.reason, "FUNCTION_INIT_FAILED");
+  assert.equal(state.error.details?.["function"], "shop/a");
+  assert.match(state.error.message, /shop\/a/);
   assert.deepEqual(effects, []);
   assert.ok(state.functions.every((fn) => fn.state !== "active"));
 });
@@ -130,7 +132,7 @@ test("code that fails when it is loaded, but whose handler is known, is deployed
   });
   const initFailure = { name: "TypeError", message: "no database" };
   const event: DeploymentEvent = {
-    ...{ kind: "built", name: "a", outcome: { ...outcome(), initFailure } },
+    ...{ kind: "built", app: "shop", name: "a", outcome: { ...outcome(), initFailure } },
   };
   const { state } = decideDeployment(planned.state, event);
   assert.match(state.functions[0]?.warnings[0] ?? "", /TypeError: no database/);
@@ -164,8 +166,8 @@ test("any events in any order keep the rules, and a resumed deployment always co
       const event = pick<DeploymentEvent>([
         { kind: "resumed" },
         { kind: "planned", plan: plan(pick(["create", "change", "same"] as const)) },
-        { kind: "built", name: pick(NAMES), outcome: outcome() },
-        { kind: "built", name: pick(NAMES), outcome: outcome() },
+        { kind: "built", app: "shop", name: pick(NAMES), outcome: outcome() },
+        { kind: "built", app: "shop", name: pick(NAMES), outcome: outcome() },
         activation(step + 1),
         { kind: "applied", stragglers: [] },
         ...(random.float() < 0.02 ? [{ kind: "failed", error: ERROR } as const] : []),

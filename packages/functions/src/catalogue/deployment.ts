@@ -55,7 +55,12 @@ export interface BuildOutcome {
 export type DeploymentEvent =
   | { readonly kind: "resumed" }
   | { readonly kind: "planned"; readonly plan: readonly PlannedFunction[] }
-  | { readonly kind: "built"; readonly name: string; readonly outcome: BuildOutcome }
+  | {
+      readonly kind: "built";
+      readonly app: string;
+      readonly name: string;
+      readonly outcome: BuildOutcome;
+    }
   /** `name` is absent when the whole failed, not one function. */
   | { readonly kind: "failed"; readonly name?: string; readonly error: WireError }
   | {
@@ -110,9 +115,7 @@ export function decideDeployment(
     case "planned":
       return state.phase === "building" ? goOn(takePlan(state, event.plan)) : ignore(state);
     case "built":
-      return state.phase === "building"
-        ? takeBuild(state, event.name, event.outcome)
-        : ignore(state);
+      return state.phase === "building" ? takeBuild(state, event) : ignore(state);
     case "failed":
       return state.activatedSeq === null ? failWith(state, event.name, event.error) : ignore(state);
     case "activated":
@@ -171,15 +174,14 @@ function goOn(state: DeploymentState): DeploymentDecision {
 
 function takeBuild(
   state: DeploymentState,
-  name: string,
-  outcome: BuildOutcome,
+  { app, name, outcome }: Extract<DeploymentEvent, { kind: "built" }>,
 ): DeploymentDecision {
   const fn = state.functions.find((each) => each.name === name);
   if (fn?.state !== "building") return ignore(state);
   const { artefactKey, runtimeBuild, handlerKind, initFailure } = outcome;
   if (handlerKind === null) {
     const error = failFunction("FUNCTION_INIT_FAILED", {
-      function: name,
+      function: `${app}/${name}`,
       errorName: initFailure?.name ?? "Error",
       errorMessage: initFailure?.message ?? "it exports no handler",
     });
