@@ -125,12 +125,11 @@ export type BuildReply =
     }
   | { readonly ok: false; readonly error: WireError };
 
-/** Control → agent. */
+/** Control → agent. Body of the reply: a JSON list of InstanceView, for which no head has room. */
 export interface ListInstancesHead {
   readonly op: "instances";
 }
 export interface ListInstancesReply {
-  readonly instances: readonly InstanceView[];
   readonly sandbox: SandboxView;
 }
 

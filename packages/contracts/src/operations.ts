@@ -53,6 +53,11 @@ export const logsQuery = z.strictObject({
   tail: z.stringbool().default(false).describe("The last lines, not the first; not with follow."),
   follow: z.stringbool().default(false).describe("Keep the answer open and stream new lines."),
 });
+/** Larger by default than other pages: every one is asked of all nodes anew. */
+const instancesQuery = z.strictObject({
+  ...page,
+  limit: page.limit.unwrap().default(1_000),
+});
 export const invocationsQuery = z.strictObject(page);
 export const waitQuery = z.strictObject({
   waitMs: z.coerce.number().int().min(0).max(30_000).default(0).describe("Answer when it changes."),
@@ -173,7 +178,8 @@ export const OPERATIONS = {
     method: "GET",
     path: "/v1/instances",
     action: "instances.read",
-    summary: "Live instances",
+    summary: "Live instances, by id",
+    query: instancesQuery,
     answer: pageOf(instanceResource),
   },
   stopInstance: {

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import type { FunctionResource } from "@skerry/contracts";
 import { hasPostgres, startPostgres } from "@skerry/testkit";
 import { AGENT_ID, Harness, type Problem } from "../test/harness.ts";
-import { built } from "../test/peer-double.ts";
+import { built, inBody } from "../test/peer-double.ts";
 import { sourceZip } from "../test/source-zip.ts";
 
 const LIMITS = { codeGraceMs: 0, codeSweepIntervalMs: 15, agentAbsenceMs: 0, revisionsKept: 1 };
@@ -19,6 +19,7 @@ function buildingAgent(harness: Harness, inUse: readonly string[] = []): void {
     .peer({
       ...{ role: "agent", id: AGENT_ID },
       answer: async (head) => {
+        if (head.op === "artefacts-in-use") return inBody({}, JSON.stringify(inUse));
         if (head.op !== "build") return undefined;
         const { sourceDigest } = head as never as { sourceDigest: string };
         const reply = built(head as never);
@@ -27,7 +28,6 @@ function buildingAgent(harness: Harness, inUse: readonly string[] = []): void {
         await harness.codeStore.putArtefact(reply.artefactKey, fill, { sourceDigest });
         return reply;
       },
-      answerBody: (head) => (head.op === "artefacts-in-use" ? JSON.stringify(inUse) : undefined),
     })
     .watch(0);
 }

@@ -16,6 +16,7 @@ import {
   type LinkSocket,
 } from "../src/index.ts";
 import { failingModuleUrl, withFault } from "./failing-module.ts";
+import { instancesReply } from "./instances.ts";
 import { built, PeerDouble, type PeerOptions } from "./peer-double.ts";
 import { InvocationsDouble, LogsDouble } from "./records-double.ts";
 import { sourceZip } from "./source-zip.ts";
@@ -182,7 +183,7 @@ export class Harness implements AsyncDisposable {
     return this.peer({
       role: "agent",
       id: AGENT_ID,
-      answer: (head) => (head.op === "build" ? build(head as BuildHead) : NO_INSTANCES),
+      answer: (head) => (head.op === "build" ? build(head as BuildHead) : instancesReply([])),
     });
   }
 
@@ -268,12 +269,6 @@ interface Running {
 }
 
 export const AGENT_ID = "node_01kzzzzzzzzzzzzzzzzzzzzzzz";
-
-/** What an agent without instances answers. */
-const NO_INSTANCES = {
-  instances: [],
-  sandbox: { rung: "process", label: "process", enforcement: {}, raise: null },
-};
 
 /** What a store that is down rejects with. */
 export function storeDown(): PlatformError {

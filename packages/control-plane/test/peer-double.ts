@@ -12,12 +12,17 @@ export type AnswerAsk = (head: {
   readonly op: string;
 }) => object | undefined | Promise<object | undefined>;
 
+const BODY = Symbol("body");
+
+/** An answer whose larger part is its body. */
+export function inBody(head: object, body: string): object {
+  return { ...head, [BODY]: body };
+}
+
 export interface PeerOptions {
   readonly role: string;
   readonly id: string;
   readonly answer?: AnswerAsk;
-  /** Answers with a body instead. */
-  readonly answerBody?: (head: { readonly op: string }) => string | undefined;
   /** Says of every batch that it is in force; true unless set. */
   readonly acknowledges?: boolean;
 }
@@ -134,10 +139,10 @@ export class PeerDouble {
     const head = JSON.parse(text) as { readonly op: string };
     this.asked.push(head);
     this.#changed();
-    const body = this.#options.answerBody?.(head);
-    if (body !== undefined) return void stream.reply("{}", Buffer.from(body), true);
     const reply = await this.#options.answer?.(head);
-    if (reply !== undefined) stream.reply(JSON.stringify(reply), undefined, true);
+    if (reply === undefined) return;
+    const { [BODY]: body, ...told } = reply as { readonly [BODY]?: string };
+    stream.reply(JSON.stringify(told), body === undefined ? undefined : Buffer.from(body), true);
   }
 
   #take(bytes: Uint8Array): void {

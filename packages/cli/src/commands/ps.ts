@@ -1,4 +1,6 @@
 import type { InstanceResource } from "@skerry/contracts";
+import { everyItem } from "@skerry/sdk";
+import { collect } from "../collect.ts";
 import type { Command } from "../command.ts";
 import { readAppOrFunction } from "../function-path.ts";
 import type { Column } from "../table.ts";
@@ -15,7 +17,8 @@ export const ps: Command = {
   ],
   async run({ args, screen, client, host }) {
     const only = args[0] === undefined ? undefined : readAppOrFunction(args[0]);
-    const all = (await client().listInstances()).items;
+    const pages = everyItem((cursor) => client().listInstances({ query: { cursor } }));
+    const all = await collect(pages);
     const items = all.filter((instance) => {
       const { app, fn } = only ?? { app: instance.app };
       return instance.app === app && (fn === undefined || instance.function === fn);

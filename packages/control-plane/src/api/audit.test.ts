@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { FunctionId, InstanceId } from "@skerry/base";
 import {
   OPERATIONS,
   type AuditResource,
   type DeploymentResource,
-  type InstanceView,
   type OperationName,
 } from "@skerry/contracts";
 import { AGENT_ID, Harness, type Reply } from "../../test/harness.ts";
+import { instanceOf, instancesReply } from "../../test/instances.ts";
 import { built } from "../../test/peer-double.ts";
 import { sourceZip } from "../../test/source-zip.ts";
 
@@ -15,7 +16,7 @@ type Mutating = {
   [N in OperationName]: (typeof OPERATIONS)[N]["mutates"] extends true ? N : never;
 }[OperationName];
 
-const INSTANCE = "inst_01kzzzzzzzzzzzzzzzzzzzzzzz";
+const INSTANCE = "inst_01kzzzzzzzzzzzzzzzzzzzzzzz" as InstanceId;
 const ZIP = sourceZip("export const handler = () => 2;");
 
 /** One request of each operation that changes something; a missing one is a type error. */
@@ -54,32 +55,21 @@ const NAMES = Object.keys(REQUESTS) as Mutating[];
 
 async function openDeployed(): Promise<Harness> {
   const harness = await Harness.open();
-  const functionIds: string[] = [];
+  const functionIds: FunctionId[] = [];
   harness.peer({
     role: "agent",
     id: AGENT_ID,
     answer: (head) => {
       if (head.op === "build") return built(head as never);
       if (head.op === "stop-instance") return { found: true };
-      return { instances: functionIds.map(instanceOf), sandbox: SANDBOX };
+      return instancesReply(functionIds.map((id) => instanceOf(id, { id: INSTANCE })));
     },
   });
   const ended = await harness.ended(await harness.deploy("shop", { hello: "1", second: "2" }));
   assert.equal(ended.state, "succeeded");
-  const found = await harness.send<{ id: string }>("GET", "/v1/apps/shop/functions/second");
+  const found = await harness.send<{ id: FunctionId }>("GET", "/v1/apps/shop/functions/second");
   functionIds.push(found.body.id);
   return harness;
-}
-
-const SANDBOX = { rung: "process", label: "process", enforcement: {}, raise: null };
-
-function instanceOf(functionId: string): InstanceView {
-  return {
-    ...{ id: INSTANCE, nodeId: AGENT_ID, app: "shop", fn: "second", functionId },
-    ...{ revisionId: "rev_01kzzzzzzzzzzzzzzzzzzzzzzz", gatewayId: null, state: "ready", pid: 7 },
-    ...{ uid: null, startKind: "fresh", reason: "first_instance", startedWallMs: 1 },
-    ...{ memoryBytes: 1, memoryMb: 128, cpuUs: 5, site: "local", zone: "local", set: "local" },
-  } as InstanceView;
 }
 
 async function auditOf(harness: Harness, operation: string): Promise<readonly AuditResource[]> {

@@ -1,10 +1,17 @@
 /** The platform itself, live instances, and who asks. */
 import type { FunctionId, InstanceId } from "@skerry/base";
-import { LOCAL_PLACEMENT, type InstanceView, type Principal } from "@skerry/contracts";
+import {
+  authorize,
+  LOCAL_PLACEMENT,
+  type Action,
+  type InstanceView,
+  type Principal,
+} from "@skerry/contracts";
 import { fail } from "../errors.ts";
 import { storeModule } from "../store-module.ts";
 import type { ApiDeps } from "./api-deps.ts";
 import { EMPTY, json, type OperationHandlers } from "./call.ts";
+import { pageOfRows, readCursor } from "./pages.ts";
 import { instanceResourceOf } from "./resources.ts";
 
 type Handled = "getPlatform" | "getPrincipal" | "listInstances" | "stopInstance";
@@ -28,9 +35,11 @@ export function platformHandlers(deps: ApiDeps): Pick<OperationHandlers, Handled
       const { keyId, accountId, role, apps } = principal;
       return Promise.resolve(json({ keyId, accountId, role, apps: apps ?? null }));
     },
-    listInstances: async ({ principal }) => {
-      const items = (await ownInstances(deps, principal)).map(instanceResourceOf);
-      return json({ items, nextCursor: null });
+    listInstances: async ({ principal, query: { cursor, limit } }) => {
+      const after = readCursor(cursor, "");
+      const views = await instancesFor(deps, principal, "instances.read");
+      const rows = views.filter(({ id }) => id > after).slice(0, limit + 1);
+      return json(pageOfRows(rows, limit, { item: instanceResourceOf, key: ({ id }) => id }));
     },
     stopInstance: async ({ params, principal, stamp }) => {
       const found = await findInstance(deps, principal, params.instance);
@@ -53,23 +62,33 @@ export function platformHandlers(deps: ApiDeps): Pick<OperationHandlers, Handled
 }
 
 /**
- * Instances of the account's functions. Those of a removed function end by themselves and are not
- * shown.
+ * Instances of the account's functions on which the principal may do `action`. Those of a removed
+ * function end by themselves and are not there.
  */
-async function ownInstances(deps: ApiDeps, principal: Principal): Promise<readonly InstanceView[]> {
+async function instancesFor(
+  deps: ApiDeps,
+  principal: Principal,
+  action: Action,
+): Promise<readonly InstanceView[]> {
   const views = (await deps.agents.nodes()).flatMap(({ instances }) => instances);
   const ids: FunctionId[] = [...new Set(views.map((view) => view.functionId))];
   const { accountId } = principal;
   const owned = new Set(await deps.store.call(storeModule, "ownedFunctions", { accountId, ids }));
-  return views.filter((view) => owned.has(view.functionId)).sort((a, b) => (a.id < b.id ? -1 : 1));
+  return views
+    .filter(({ functionId, app }) => {
+      return owned.has(functionId) && authorize(principal, action, { accountId, app });
+    })
+    .sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
+/** Throws INSTANCE_NOT_FOUND, also for one that the principal may not stop. */
 async function findInstance(
   deps: ApiDeps,
   principal: Principal,
   id: InstanceId,
 ): Promise<InstanceView> {
-  const found = (await ownInstances(deps, principal)).find((view) => view.id === id);
+  const views = await instancesFor(deps, principal, "instances.stop");
+  const found = views.find((view) => view.id === id);
   if (found === undefined) throw fail("INSTANCE_NOT_FOUND", { instance: id });
   return found;
 }

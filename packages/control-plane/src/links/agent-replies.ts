@@ -18,11 +18,13 @@ import {
   placement,
   START_KINDS,
   type BuildReply,
+  type InstanceView,
   type ListInstancesReply,
   type StopInstanceReply,
 } from "@skerry/contracts";
 import { z } from "zod";
 import { fail } from "../errors.ts";
+import type { LinkAnswer } from "./link-call.ts";
 
 const text = z.string().max(65_536);
 const amount = z.number().min(0);
@@ -71,7 +73,6 @@ const instanceView = placement.extend({
 });
 
 const instancesReply = z.object({
-  instances: z.array(z.object(instanceView.shape)),
   sandbox: z.object({
     rung: text,
     label: text,
@@ -90,8 +91,14 @@ export function readBuildReply(value: unknown, peer: string): BuildReply {
   return { ok: false, error: details === undefined ? error : { ...error, details } };
 }
 
-export function readInstancesReply(value: unknown, peer: string): ListInstancesReply {
-  return read(instancesReply, value, { peer, op: "instances" });
+export function readInstancesReply(
+  { head, body }: LinkAnswer,
+  peer: string,
+): ListInstancesReply & { readonly instances: readonly InstanceView[] } {
+  const context = { peer, op: "instances" };
+  const { sandbox } = read(instancesReply, head, context);
+  const views = z.array(z.object(instanceView.shape));
+  return { sandbox, instances: read(views, parsed(body), context) };
 }
 
 export function readStopReply(value: unknown, peer: string): StopInstanceReply {

@@ -105,8 +105,8 @@ export class Agents {
   async #node(agent: Peer): Promise<NodeView> {
     const head: ListInstancesHead = { op: "instances" };
     try {
-      const reply = readInstancesReply((await this.#ask(agent, head)).head, agent.id);
-      return { id: agent.nodeId, instances: reply.instances, sandbox: reply.sandbox };
+      const { instances, sandbox } = readInstancesReply(await this.#ask(agent, head), agent.id);
+      return { id: agent.nodeId, instances, sandbox };
     } catch (error) {
       this.#deps.log.warn("an agent did not list its instances", { agent: agent.id, error });
       return { id: agent.nodeId, instances: [], sandbox: undefined };

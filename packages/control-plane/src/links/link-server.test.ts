@@ -6,9 +6,11 @@ import { connect } from "node:net";
 import { dirname } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { systemClock } from "@skerry/base";
-import type { InstanceResource, PlatformResource } from "@skerry/contracts";
+import { createIdSource, systemClock, systemRandom, type FunctionId } from "@skerry/base";
+import type { InstanceResource, InstanceView, PlatformResource } from "@skerry/contracts";
 import { AGENT_ID, Harness, type Problem } from "../../test/harness.ts";
+import { instanceOf, instancesReply, NO_SANDBOX } from "../../test/instances.ts";
+import { built, inBody } from "../../test/peer-double.ts";
 
 async function platform(harness: Harness): Promise<PlatformResource> {
   return (await harness.send<PlatformResource>("GET", "/v1/platform")).body;
@@ -144,7 +146,7 @@ test("the platform's state lists nodes with their sandbox and consumers with the
   const sandbox = {
     ...{ rung: "bubblewrap", label: "bubblewrap", enforcement: { memory: "cgroup" }, raise: null },
   };
-  harness.peer({ role: "agent", id: AGENT_ID, answer: () => ({ instances: [], sandbox }) });
+  harness.peer({ role: "agent", id: AGENT_ID, answer: () => instancesReply([], sandbox) });
   const gateway = harness.peer({ role: "gateway", id: "gw_1" }).watch(0);
   await gateway.until(() => gateway.batches.length === 1);
   await harness.control.waitApplied(1, 10_000);
@@ -160,7 +162,9 @@ test("an agent that does not answer, or answers too much, is shown as such withi
   let reply: object | undefined;
   harness.peer({ role: "agent", id: AGENT_ID, answer: () => reply });
   await harness.control.waitApplied(0, 0);
-  for (const answer of [undefined, {}, { instances: "many" }, { instances: [{ id: "x" }] }]) {
+  const head = { sandbox: NO_SANDBOX };
+  const answers = [undefined, {}, head, inBody(head, "{"), inBody(head, '[{"id":"x"}]')];
+  for (const answer of [...answers, inBody({}, "[]")]) {
     reply = answer;
     let nodes = (await platform(harness)).nodes;
     while (nodes.length === 0) nodes = (await platform(harness)).nodes;
@@ -169,6 +173,52 @@ test("an agent that does not answer, or answers too much, is shown as such withi
     assert.deepEqual(list.body.items, []);
   }
 });
+
+const MANY = 5_000;
+
+/** A deployed function with this many instances, as an agent that tells them so says. */
+async function crowded(tell: (views: readonly InstanceView[]) => object): Promise<Harness> {
+  const harness = await Harness.open({ agentAnswerMs: 10_000 });
+  let reply = instancesReply([]);
+  harness.peer({
+    ...{ role: "agent", id: AGENT_ID },
+    answer: (head) => (head.op === "build" ? built(head as never) : reply),
+  });
+  await harness.ended(await harness.deploy("shop", { f: "1" }));
+  const { body } = await harness.send<{ id: FunctionId }>("GET", "/v1/apps/shop/functions/f");
+  const ids = createIdSource({ clock: systemClock(), random: systemRandom() });
+  reply = tell(Array.from({ length: MANY }, () => instanceOf(body.id, { id: ids.id("inst") })));
+  return harness;
+}
+
+test(`${MANY} instances of one node are listed, whole and page by page`, async () => {
+  await using harness = await crowded((views) => instancesReply(views));
+  assert.equal((await platform(harness)).nodes[0]?.instances, MANY);
+  const seen = new Set<string>();
+  let pages = 0;
+  let from: string | null = "";
+  while (from !== null) {
+    const path = `/v1/instances?limit=700${from}`;
+    const page: Page = (await harness.send<Page>("GET", path)).body;
+    for (const { id } of page.items) seen.add(id);
+    from = page.nextCursor === null ? null : `&cursor=${page.nextCursor}`;
+    pages += 1;
+  }
+  assert.deepEqual([seen.size, pages], [MANY, 8]);
+  const { body } = await harness.send<Page>("GET", "/v1/instances");
+  assert.equal(body.items.length, 1_000);
+});
+
+test(`control: no head has room for ${MANY} instances, the link would be cut`, async () => {
+  await using harness = await crowded((instances) => ({ instances, sandbox: NO_SANDBOX }));
+  const [node] = (await platform(harness)).nodes;
+  assert.notEqual(node?.connected, true);
+});
+
+interface Page {
+  readonly items: readonly InstanceResource[];
+  readonly nextCursor: string | null;
+}
 
 test("stopping an instance that is not there is refused without asking anybody", async () => {
   await using harness = await Harness.open();
