@@ -20,6 +20,9 @@ const MAY: Readonly<Record<Role, string>> = {
     "functions.deploy functions.delete functions.invoke instances.stop audit.read keys.read keys.write",
 };
 
+/** What a confined key may ask without naming an app. */
+const OF_ACCOUNT = "platform.read apps.read instances.read instances.stop";
+
 function principal(holder: Role, apps: readonly string[] | undefined): Principal {
   return { keyId: "key_1" as KeyId, accountId: OWN, role: holder, apps };
 }
@@ -45,7 +48,7 @@ function isExpected({ holder, action, apps, accountId, app }: Case): boolean {
   const roleMay = MAY[holder].split(" ").includes(action);
   if (accountId !== OWN || !roleMay) return false;
   if (apps === undefined) return true;
-  if (app === undefined) return action === "platform.read" || action === "apps.read";
+  if (app === undefined) return OF_ACCOUNT.split(" ").includes(action);
   return apps.includes(app);
 }
 

@@ -63,14 +63,25 @@ const ALLOWED: ReadonlyMap<Role, ReadonlySet<Action>> = new Map([
 ]);
 
 /**
- * True when `principal` may do `action` on `resource`. A key confined to apps may list apps (the
- * answer is filtered to its own) and read the platform's state, and otherwise only touch resources
- * of its apps.
+ * What a key confined to apps may ask of the account as a whole. The platform's state is
+ * everyone's; of apps and instances it is shown, and reaches, those of its own apps alone: whoever
+ * answers asks again with the app of each.
+ */
+const ASKED_OF_ACCOUNT: ReadonlySet<Action> = new Set([
+  "platform.read",
+  "apps.read",
+  "instances.read",
+  "instances.stop",
+]);
+
+/**
+ * True when `principal` may do `action` on `resource`. A key confined to apps touches resources of
+ * its apps only; of the account as a whole it may ask what concerns them.
  */
 export function authorize(principal: Principal, action: Action, resource: ResourceRef): boolean {
   if (principal.accountId !== resource.accountId) return false;
   if (ALLOWED.get(principal.role)?.has(action) !== true) return false;
   if (principal.apps === undefined) return true;
-  if (resource.app === undefined) return action === "platform.read" || action === "apps.read";
+  if (resource.app === undefined) return ASKED_OF_ACCOUNT.has(action);
   return principal.apps.includes(resource.app);
 }

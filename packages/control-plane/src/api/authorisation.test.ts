@@ -1,16 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createIdSource, systemClock, systemRandom } from "@skerry/base";
+import { createIdSource, systemClock, systemRandom, type FunctionId } from "@skerry/base";
 import { mintKey } from "@skerry/accounts";
 import {
   ACTIONS,
   OPERATIONS,
   role,
   type Action,
+  type InstanceView,
   type OperationName,
   type Role,
 } from "@skerry/contracts";
-import { Harness, type Problem } from "../../test/harness.ts";
+import { AGENT_ID, Harness, type Problem } from "../../test/harness.ts";
+import { instanceOf, instancesReply } from "../../test/instances.ts";
+import { built } from "../../test/peer-double.ts";
 
 const ids = createIdSource({ clock: systemClock(), random: systemRandom() });
 const NAMES = Object.keys(OPERATIONS) as OperationName[];
@@ -38,6 +41,14 @@ const EXPECTED: Readonly<Record<Role, readonly Action[]>> = {
   operator: [...DEVELOP, "instances.stop", "audit.read", "keys.read"],
   admin: ACTIONS,
 };
+
+/** What a key confined to apps may ask without naming an app. */
+const OF_ACCOUNT: readonly Action[] = [
+  "platform.read",
+  "apps.read",
+  "instances.read",
+  "instances.stop",
+];
 
 /**
  * The path of an operation for things that do not exist, so that a call that is let through changes
@@ -78,7 +89,7 @@ test("every operation is denied or let through exactly as role and app confineme
       for (const name of NAMES) {
         const { action, path } = OPERATIONS[name];
         const inApp = path.includes("{app}") ? apps === null || apps[0] === "shop" : undefined;
-        const outside = apps === null || action === "platform.read" || action === "apps.read";
+        const outside = apps === null || OF_ACCOUNT.includes(action);
         const allowed = EXPECTED[roleName].includes(action) && (inApp ?? outside);
         const { status, reason } = await call(harness, name, key);
         const where = `${roleName} confined to ${String(apps)}: ${name} answered ${status} ${reason}`;
@@ -147,6 +158,46 @@ test("a confined key sees only its own apps in the list of apps", async () => {
     body.items.map(({ name }) => name),
     ["two"],
   );
+});
+
+test("a confined key sees and stops instances of its own apps only, if its role may", async () => {
+  await using harness = await Harness.open();
+  const views: InstanceView[] = [];
+  const agent = harness.peer({
+    ...{ role: "agent", id: AGENT_ID },
+    answer: (head) => {
+      if (head.op === "build") return built(head as never);
+      return head.op === "stop-instance" ? { found: true } : instancesReply(views);
+    },
+  });
+  for (const app of ["shop", "blog"]) {
+    await harness.ended(await harness.deploy(app, { f: app }));
+    const path = `/v1/apps/${app}/functions/f`;
+    const { body } = await harness.send<{ id: FunctionId }>("GET", path);
+    views.push(instanceOf(body.id, { id: ids.id("inst"), app, fn: "f" }));
+  }
+  const [own, foreign] = views.map(({ id }) => `/v1/instances/${id}`) as [string, string];
+  const operator = await makeKey(harness, "operator", ["shop"]);
+  const viewer = await makeKey(harness, "viewer", ["shop"]);
+  const elsewhere = await makeKey(harness, "operator", ["other"]);
+  const listed = async (key: string): Promise<readonly string[]> => {
+    const list = await harness.send<{ items: { app: string }[] }>("GET", "/v1/instances", { key });
+    return list.body.items.map(({ app }) => app);
+  };
+  assert.deepEqual(await listed(operator.key), ["shop"]);
+  assert.deepEqual(await listed(viewer.key), ["shop"]);
+  assert.deepEqual(await listed(elsewhere.key), []);
+  assert.deepEqual((await listed(harness.adminKey)).toSorted(), ["blog", "shop"]);
+  const stop = async (path: string, key: string): Promise<number> =>
+    (await harness.send("DELETE", path, { key })).status;
+  assert.equal(await stop(own, viewer.key), 403);
+  assert.equal(await stop(own, elsewhere.key), 404);
+  assert.equal(await stop(foreign, operator.key), 404, "as if it were not there");
+  assert.deepEqual(
+    agent.asked.filter(({ op }) => op === "stop-instance"),
+    [],
+  );
+  assert.equal(await stop(own, operator.key), 204);
 });
 
 test("refused keys are slowed down by address while a valid key goes on", async () => {
