@@ -8,8 +8,10 @@ import { exitCodeOf } from "@skerry/base";
 import { refusal, startFakePlatform, type Answers, type Asked } from "../test/fake-platform.ts";
 import {
   appNamed,
+  AUDIT,
   functionNamed,
   INSTANCE,
+  INSTANCE_ID,
   INVOCATION,
   KEY_RESOURCE,
   logLine,
@@ -26,6 +28,8 @@ const ANSWERS: Answers = {
   listFunctions: ({ params }) => page([functionNamed("cart", params["app"])]),
   getFunction: ({ params }) => functionNamed(params["fn"] ?? "", params["app"]),
   listInstances: () => page([INSTANCE, { ...INSTANCE, id: "inst_2", function: "other" }]),
+  stopInstance: () => undefined,
+  listAudit: () => page([AUDIT, { ...AUDIT, id: "aud_0", details: {} }]),
   listLogs: ({ query }) => [logLine(1), logLine(2)].slice(-Number(query["limit"])),
   listInvocations: () => page([INVOCATION]),
   getInvocation: () => INVOCATION,
@@ -77,7 +81,7 @@ const CASES: readonly Case[] = [
   },
   {
     args: ["ps"],
-    shows: [/inst_1 +shop\/cart +resting +50 MiB of 128 MiB/, /first_instance \(blank\)/, /inst_2/],
+    shows: [/inst_1 +shop\/cart +resting +50\/128 MiB/, /first_instance \(blank\)/, /inst_2/],
     json: itemsOf("id", "inst_1", "inst_2"),
   },
   { args: ["ps", "shop/cart"], shows: [/inst_1/], json: itemsOf("id", "inst_1") },
@@ -125,6 +129,17 @@ const CASES: readonly Case[] = [
     shows: [/Revoked key_1/],
     json: equals({ removed: "key_1" }),
   },
+  {
+    args: ["stop", INSTANCE_ID, "-y"],
+    shows: [/Stopped inst_01k/],
+    json: equals({ stopped: INSTANCE_ID }),
+  },
+  {
+    args: ["audit"],
+    shows: [/createDeployment +app\/shop +key_1/, /functions\.deploy +app\/shop/],
+    json: itemsOf("id", "aud_1", "aud_0"),
+  },
+  { args: ["audit", "-n", "1"], shows: [/createDeployment/], json: itemsOf("id", "aud_1") },
   {
     args: ["status"],
     shows: [
@@ -203,6 +218,9 @@ test("a wrong word, flag or value exits with 2 and names the nearest known one",
     [["logs", "a/b", "--limit", "--json"], /--limit needs a value/],
     [["logs", "a/b", "--limit", "many"], /whole number from 0 to 1000/],
     [["logs", "a/b", "--follow=yes"], /--follow takes no value/],
+    [["stop"], /needs INSTANCE[^]*skerry stop INSTANCE/],
+    [["stop", "shop/cart"], /not the id of an instance[^]*skerry ps/],
+    [["audit", "--limit", "0"], /whole number from 1 to 10000/],
     [["logs"], /needs APP\/FN[^]*skerry logs APP\/FN/],
     [["logs", "a/b", "c"], /does not know what to do with `c`/],
     [["logs", "Shop/Cart/"], /not APP\/FN[^]*Did you mean `shop\/cart`/],
@@ -370,12 +388,13 @@ test("without a terminal nothing is removed unless --yes is given", async () => 
     ["rm", "shop/cart"],
     ["rm", "shop"],
     ["keys", "rm", "key_1"],
+    ["stop", INSTANCE_ID],
   ]) {
     const { exitCode, stderr } = await runCli(args, { url: platform.url, stdin: "y\n" });
     assert.equal(exitCode, exitCodeOf("FAILED_PRECONDITION"));
     assert.match(stderr, /was not confirmed[^]*--yes/);
   }
-  assert.ok(platform.asked.every((name) => !name.startsWith("delete")));
+  assert.ok(platform.asked.every((name) => !/^(delete|stop)/.test(name)));
 });
 
 test("bin/skerry.mjs gives on arguments, output and exit code, on this Node or on SKERRY_NODE", async (t) => {

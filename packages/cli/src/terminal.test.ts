@@ -2,8 +2,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
-import { startFakePlatform, type Answers } from "../test/fake-platform.ts";
-import { functionNamed, INSTANCE, logLine, PLATFORM } from "../test/resources.ts";
+import { startFakePlatform, type Answers, type Asked } from "../test/fake-platform.ts";
+import {
+  AUDIT,
+  functionNamed,
+  INSTANCE,
+  INSTANCE_ID,
+  logLine,
+  PLATFORM,
+} from "../test/resources.ts";
 import { runOnTerminal } from "../test/terminal.ts";
 import { widthOf } from "./text.ts";
 
@@ -18,6 +25,7 @@ const ANSWERS: Answers = {
   deleteFunction: () => undefined,
   deleteApp: () => undefined,
   deleteKey: () => undefined,
+  stopInstance: () => undefined,
 };
 
 test("colours are for terminals that want them; JSON and NO_COLOR have none", async () => {
@@ -43,6 +51,44 @@ test("tables fit the terminal wherever they can", async () => {
   }
 });
 
+test("instances and audit records with ids as long as they are fit 80 columns", async () => {
+  const keyId = INSTANCE_ID.replace("inst", "key");
+  const resource = `instance/${INSTANCE_ID}`;
+  const details = { operation: "activateDeployment" };
+  await using platform = await startFakePlatform({
+    listInstances: () => page([{ ...INSTANCE, id: INSTANCE_ID, function: "checkout" }]),
+    listAudit: () => page([{ ...AUDIT, keyId, resource, details }]),
+  });
+  for (const args of [["ps"], ["audit"]]) {
+    const { stdout } = await runOnTerminal(args, { url: platform.url, columns: 80 });
+    for (const line of stdout.trimEnd().split("\n")) assert.ok(widthOf(line) <= 80, line);
+  }
+});
+
+test("a long list of instances or audit records is asked for page by page", async () => {
+  const paged = (item: { readonly id: string }) => {
+    return ({ query }: Asked): object => {
+      const from = Number(query["cursor"] ?? 0);
+      return {
+        items: [{ ...item, id: `id_${from}` }],
+        nextCursor: from < 4 ? `${from + 1}` : null,
+      };
+    };
+  };
+  await using platform = await startFakePlatform({
+    ...{ listInstances: paged(INSTANCE), listAudit: paged(AUDIT) },
+  });
+  const { url } = platform;
+  for (const [args, expected] of [
+    [["ps"], 5],
+    [["audit"], 5],
+    [["audit", "-n", "3"], 3],
+  ] as const) {
+    const { stdout } = await runOnTerminal([...args, "--json"], { url });
+    assert.equal((JSON.parse(stdout) as { items: unknown[] }).items.length, expected);
+  }
+});
+
 test("removing asks, and goes on for yes alone", async () => {
   for (const [answer, isRemoved] of [
     ["y", true],
@@ -55,6 +101,7 @@ test("removing asks, and goes on for yes alone", async () => {
       [["rm", "shop/cart"], "deleteFunction"],
       [["rm", "shop"], "deleteApp"],
       [["keys", "rm", "key_1"], "deleteKey"],
+      [["stop", INSTANCE_ID], "stopInstance"],
     ] as const) {
       await using platform = await startFakePlatform(ANSWERS);
       const { url } = platform;
@@ -91,9 +138,9 @@ test("a log shows the time of day, and what a function wrote cannot steer the te
 test("nothing to show is said beside the output, not in it", async () => {
   const empty = (): object => page([]);
   await using platform = await startFakePlatform({
-    ...{ listApps: empty, listInstances: empty, listInvocations: empty },
+    ...{ listApps: empty, listInstances: empty, listInvocations: empty, listAudit: empty },
   });
-  for (const args of [["ls"], ["ps"], ["invocations", "shop/cart"]]) {
+  for (const args of [["ls"], ["ps"], ["audit"], ["invocations", "shop/cart"]]) {
     const { stdout, stderr, exitCode } = await runOnTerminal(args, { url: platform.url });
     assert.deepEqual([stdout, exitCode], ["", 0]);
     assert.match(stderr, /\.\n$/);

@@ -1,6 +1,7 @@
 /** Resources as the API gives them, for the fake platform. */
 import {
   functionConfig,
+  type AuditResource,
   type DeploymentResource,
   type FunctionResource,
   type InstanceResource,
@@ -37,6 +38,8 @@ export function logLine(cursor: number, text = `line ${cursor}`): LogLineResourc
   };
 }
 
+export const INSTANCE_ID = "inst_01kzzzzzzzzzzzzzzzzzzzzzzz";
+
 export const INSTANCE: InstanceResource = {
   ...{ id: "inst_1", node: "node_1", app: "shop", function: "cart", revisionId: "rev_1" },
   ...{ state: "resting", pid: 42, uid: 200_001, startKind: "blank", reason: "first_instance" },
@@ -52,6 +55,11 @@ export const INVOCATION: InvocationResource = {
 
 export const KEY_RESOURCE: KeyResource = {
   ...{ id: "key_1", name: "ci", role: "developer", apps: ["shop"], createdAt: AT },
+};
+
+export const AUDIT: AuditResource = {
+  ...{ id: "aud_1", at: AT, keyId: "key_1", action: "functions.deploy", resource: "app/shop" },
+  ...{ requestId: "request-1", details: { operation: "createDeployment", deployment: "dep_1" } },
 };
 
 export const PLATFORM: PlatformResource = {

@@ -1,5 +1,6 @@
 /** All commands, in the order in which help shows them. */
 import type { Command } from "../command.ts";
+import { audit } from "./audit.ts";
 import { deploy } from "./deploy.ts";
 import { describe } from "./describe.ts";
 import { createHelp } from "./help.ts";
@@ -11,6 +12,7 @@ import { ls } from "./ls.ts";
 import { ps } from "./ps.ts";
 import { rm } from "./rm.ts";
 import { status } from "./status.ts";
+import { stop } from "./stop.ts";
 
 const WORKING: readonly Command[] = [
   deploy,
@@ -19,9 +21,11 @@ const WORKING: readonly Command[] = [
   ls,
   describe,
   ps,
+  stop,
   invocations,
   rm,
   ...KEY_COMMANDS,
+  audit,
   status,
 ];
 

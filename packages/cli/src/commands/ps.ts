@@ -4,7 +4,9 @@ import { collect } from "../collect.ts";
 import type { Command } from "../command.ts";
 import { readAppOrFunction } from "../function-path.ts";
 import type { Column } from "../table.ts";
-import { ageText, bytesText, durationText } from "../text.ts";
+import { ageText, durationText } from "../text.ts";
+
+const MIB = 1 << 20;
 
 export const ps: Command = {
   name: "ps",
@@ -37,7 +39,7 @@ function columns(nowMs: number): readonly Column<InstanceResource>[] {
     { title: "STATE", text: ({ state }) => state },
     {
       title: "MEMORY",
-      text: ({ memoryBytes, memoryMb }) => `${bytesText(memoryBytes)} of ${memoryMb} MiB`,
+      text: ({ memoryBytes, memoryMb }) => `${Math.round(memoryBytes / MIB)}/${memoryMb} MiB`,
       alignRight: true,
     },
     { title: "CPU", text: ({ cpuMs }) => durationText(cpuMs), alignRight: true, spare: true },
