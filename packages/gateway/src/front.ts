@@ -14,7 +14,7 @@ import {
 } from "@skerry/contracts";
 import { readBody, type ParsedTarget } from "@skerry/http";
 import { headerPolicy, sendFailure } from "./answer.ts";
-import { BodyHold, type BodyBudget } from "./body-budget.ts";
+import { BodyBudget, BodyHold } from "./body-budget.ts";
 import { failGateway } from "./errors.ts";
 import type { FunctionShell } from "./function-shell.ts";
 import { Invocation } from "./invocation.ts";
@@ -37,6 +37,8 @@ export interface FrontDeps {
 const INLINE_BODY_BYTES_MAX = 64 << 10;
 /** Longest upload of a body that is taken whole. */
 const BODY_DEADLINE_MS = 60_000;
+/** What is taken of streamed bodies ahead of their instances, all together. */
+const AHEAD_BYTES_MAX = 128 << 20;
 /** A body that found no room may find some after this long. */
 const BODY_RETRY_MS = 1_000;
 const EMPTY = new Uint8Array(0);
@@ -49,6 +51,7 @@ interface Carrier {
 export class Front {
   readonly #deps: FrontDeps;
   readonly #targets = new TargetReader();
+  readonly #ahead = new BodyBudget(AHEAD_BYTES_MAX);
 
   constructor(deps: FrontDeps) {
     this.#deps = deps;
@@ -114,6 +117,10 @@ export class Front {
     throw failGateway("GATEWAY_CALL_FORBIDDEN", { keyId, function: fn });
   }
 
+  #uploadOf(req: IncomingMessage): Upload {
+    return new Upload(req, { clock: this.#deps.clock, hold: new BodyHold(this.#ahead) });
+  }
+
   #takeBody(req: IncomingMessage, shell: FunctionShell, invocation: Invocation): void {
     const announced = req.headers["content-length"];
     const length = announced === undefined ? undefined : Number(announced);
@@ -124,7 +131,7 @@ export class Front {
       shell.entry.latest.handlerKind === "event" ||
       invocation.request.method === "EVENT" ||
       (length !== undefined && length <= INLINE_BODY_BYTES_MAX);
-    if (!whole) return enter(shell, invocation, new Upload(req));
+    if (!whole) return enter(shell, invocation, this.#uploadOf(req));
     const hold = new BodyHold(this.#deps.bodies);
     const limits = {
       bytesMax: LIMITS.payloadBytesMax,

@@ -210,6 +210,10 @@ export class FunctionShell implements InvocationOwner {
     this.#cut(instance, "broken");
   }
 
+  interrupted(instance: Instance): void {
+    this.#cut(instance, "timeout");
+  }
+
   #release(invocation: Invocation): void {
     const { phase, instance } = invocation;
     if (phase === "reading") return;

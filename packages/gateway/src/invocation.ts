@@ -55,6 +55,8 @@ export interface InvocationOwner {
   settled(invocation: Invocation): void;
   /** The instance broke the rules of the answer. */
   broken(instance: Instance): void;
+  /** A handler that runs alone in the instance was given up before its end. */
+  interrupted(instance: Instance): void;
 }
 
 export interface Dispatch {
@@ -222,15 +224,17 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
 
   /**
    * The client left. A handler that runs alone in its instance is not interrupted before it
-   * answers.
+   * answers, unless it can wait for the rest of its body in vain.
    */
   clientLeft(): void {
     if (this.phase === "settled") return;
-    if (this.phase === "live" && !this.shared) {
+    const isAlone = this.phase === "live" && !this.shared;
+    if (isAlone && this.#upload?.isWhole !== false) {
       this.abandoned = true;
       return;
     }
     this.#stream?.cancel("the client left");
+    if (isAlone && this.instance !== undefined) this.#owner.interrupted(this.instance);
     this.#settle("cancelled", { kind: "nobody" });
   }
 

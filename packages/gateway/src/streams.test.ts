@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { request as httpRequest } from "node:http";
+import { randomBytes } from "node:crypto";
+import { request as httpRequest, type ClientRequest } from "node:http";
 import { afterEach, beforeEach, test } from "node:test";
 import { LINK_LIMITS } from "@skerry/link";
 import { openRaw } from "@skerry/testkit";
@@ -10,12 +11,14 @@ let agent: AgentDouble;
 beforeEach(async () => {
   world = new World();
   world.fn({ kind: "fetch", name: "stream", config: { concurrency: 10 } });
+  world.fn({ kind: "fetch", name: "alone", config: { concurrency: 1, maxInstances: 1 } });
   agent = await world.agent();
   await world.start();
 });
 afterEach(async () => await world.close());
 
 const PATH = "/-/shop/stream/";
+const ALONE = "/-/shop/alone/";
 const GET = `GET ${PATH} HTTP/1.1\r\nHost: x\r\n\r\n`;
 
 /**
@@ -112,11 +115,9 @@ test("a client that does not read holds the instance back at a bounded number of
   await until(() => world.records[0]?.bytesOut === all * chunk.length);
 });
 
-test("an instance that does not read holds the client's upload back", async () => {
-  agent.handle = (call) => {
-    call.instance.holdsCredit = true;
-  };
-  const req = httpRequest({ port: world.port, path: PATH, method: "POST", agent: false });
+/** A client that sends much more than anybody keeps for it. */
+function startFlood(path = PATH): { readonly sent: () => number; readonly req: ClientRequest } {
+  const req = httpRequest({ port: world.port, path, method: "POST", agent: false });
   req.on("error", () => undefined);
   let sent = 0;
   const chunk = Buffer.alloc(64 << 10);
@@ -128,16 +129,101 @@ test("an instance that does not read holds the client's upload back", async () =
   };
   req.on("drain", send);
   send();
-  await steady(() => sent);
-  assert.ok(sent < 400, `${sent} chunks were sent`);
+  return { sent: () => sent, req };
+}
+
+test("an instance that does not read holds the client's upload back", async () => {
+  agent.handle = (call) => {
+    call.instance.holdsCredit = true;
+  };
+  const { sent } = startFlood();
+  await until(() => sent() > 100);
+  const chunks = await steady(sent, 1_000);
+  assert.ok(chunks < 600, `${chunks} chunks were sent`);
   const [call] = agent.instances[0]?.calls ?? [];
   assert.ok(call !== undefined && call.receivedBytes <= LINK_LIMITS.creditBytes);
-  // A socket that is not read from does not tell that its peer left; the next read does.
+});
+
+test("an upload that was held back arrives whole and in order", async () => {
+  agent.handle = (call) => {
+    call.instance.holdsCredit = true;
+    void call.body.then((body) => call.answer(body));
+  };
+  const body = Buffer.alloc(9 << 20);
+  for (let i = 0; i < body.length; i += 4) body.writeUInt32LE(i, i);
+  const answered = world.ask({ path: PATH, method: "PUT", body });
+  await until(() => (agent.instances[0]?.calls[0]?.receivedBytes ?? 0) >= LINK_LIMITS.creditBytes);
+  await steady(() => world.gateway.stats().live, 700);
+  const [instance] = agent.instances;
+  assert.ok(instance?.calls[0] !== undefined);
+  instance.holdsCredit = false;
+  instance.calls[0].stream.grant(instance.calls[0].receivedBytes);
+  assert.ok((await answered).bytes.equals(body));
+  assert.equal(world.records[0]?.bytesIn, body.length);
+});
+
+for (const leaves of ["destroy", "resetAndDestroy"] as const) {
+  test(`a client that leaves by ${leaves} while its upload is held back is noticed`, async () => {
+    agent.handle = (call) => {
+      call.instance.holdsCredit = true;
+    };
+    const { sent, req } = startFlood();
+    await until(() => sent() > 100);
+    await steady(sent);
+    req.socket?.[leaves]();
+    await until(() => world.records.length === 1);
+    assert.equal(world.records[0]?.outcome, "cancelled");
+    const [call] = agent.instances[0]?.calls ?? [];
+    assert.match((await call?.cancelled) ?? "", /the client left/);
+    assert.equal(world.gateway.stats().live, 0);
+  });
+}
+
+test("a client that leaves while its upload waits for a slot is noticed", async () => {
+  agent.handle = () => undefined;
+  const first = world.ask({ path: ALONE });
+  await until(() => agent.instances[0]?.calls.length === 1);
+  const { sent, req } = startFlood(ALONE);
+  await until(() => world.gateway.stats().waiting === 1 && sent() > 50);
   req.destroy();
-  call.instance.holdsCredit = false;
-  call.stream.grant(call.receivedBytes);
+  await until(() => world.records.length === 1);
+  const [record] = world.records;
+  assert.deepEqual([record?.outcome, record?.instanceId], ["cancelled", undefined]);
+  assert.equal(world.gateway.stats().waiting, 0);
+  agent.instances[0]?.calls[0]?.answer("still here");
+  assert.equal((await first).body, "still here");
+});
+
+test("an upload that waited for a slot arrives whole and in order", async () => {
+  agent.handle = (call) => void call.body.then((body) => call.answer(body));
+  const start = agent.onStart;
+  const allowed = Promise.withResolvers<void>();
+  agent.onStart = async (head) => {
+    await allowed.promise;
+    return await start(head, agent);
+  };
+  const bodies = [200_000, 5 << 20].map((bytes) => Buffer.from(randomBytes(bytes)));
+  const asked = bodies.map((body) => world.ask({ path: ALONE, method: "PUT", body }));
+  await until(() => world.gateway.stats().waiting === 2);
+  await steady(() => world.gateway.stats().waiting, 700);
+  allowed.resolve();
+  for (const [i, answered] of (await Promise.all(asked)).entries()) {
+    assert.ok(answered.bytes.equals(bodies[i] ?? Buffer.alloc(0)));
+  }
+});
+
+test("a handler that runs alone and cannot get its whole body any more ends with its instance", async () => {
+  agent.handle = (call) => void call.body.then(() => call.answer("whole"));
+  const { sent, req } = startFlood(ALONE);
+  await until(() => sent() > 50);
+  req.destroy();
   await until(() => world.records.length === 1);
   assert.equal(world.records[0]?.outcome, "cancelled");
+  const [instance] = agent.instances;
+  assert.ok(instance !== undefined);
+  await until(() => agent.notesOf(instance, "stop").length === 1);
+  assert.equal((await world.ask({ path: ALONE, body: "x" })).body, "whole");
+  assert.equal(agent.instances.length, 2);
 });
 
 test("an instance that dies in the middle of a body ends in a reset, never a clean end", async () => {

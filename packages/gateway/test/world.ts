@@ -449,9 +449,9 @@ export async function until(holds: () => boolean, what = String(holds)): Promise
 }
 
 /** Waits until a value has stayed the same for a while, and returns it. */
-export async function steady(value: () => number): Promise<number> {
+export async function steady(value: () => number, forMs = 150): Promise<number> {
   let seen = value();
-  for (let sameMs = 0; sameMs < 150; sameMs += 10) {
+  for (let sameMs = 0; sameMs < forMs; sameMs += 10) {
     await new Promise<void>((resolve) => clock.schedule(10, resolve));
     if (value() !== seen) sameMs = 0;
     seen = value();
