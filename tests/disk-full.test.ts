@@ -5,13 +5,23 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { chmodSync, closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { PlatformError, seededRandom } from "@skerry/base";
 import { everyItem } from "@skerry/sdk";
 import {
+  callHttp,
   startLoad,
   startPlatform,
   TEST_MOUNT,
@@ -119,6 +129,23 @@ async function assertAllRecorded(platform: Platform, answered: ReadonlySet<strin
   assert.deepEqual((await missing()).slice(0, 10), []);
 }
 
+/** A platform on a small disk of its own, with one function that answers. */
+async function startOnSmall(
+  stack: AsyncDisposableStack,
+  { where, mebibytes }: { readonly where: string; readonly mebibytes: number },
+): Promise<{ readonly platform: Platform; readonly disk: SmallDisk }> {
+  const root = mkdtempSync(join(tmpdir(), "skerry-full-"));
+  chmodSync(root, 0o755);
+  stack.defer(() => rmSync(root, { recursive: true, force: true }));
+  const home = join(root, "home");
+  mkdirSync(home);
+  const disk = mountSmall(stack, join(home, where), mebibytes);
+  const platform = await startPlatform({ home });
+  stack.defer(() => platform.abandon());
+  await platform.deploy({ app: "full", fn: "mirror", files: MIRROR, config: open });
+  return { platform, disk };
+}
+
 describe("disk full", { ...TIMEOUT, skip: SKIP }, () => {
   const cases = [
     { where: "", mebibytes: 420, refuses: true },
@@ -131,15 +158,7 @@ describe("disk full", { ...TIMEOUT, skip: SKIP }, () => {
       TIMEOUT,
       async () => {
         await using stack = new AsyncDisposableStack();
-        const root = mkdtempSync(join(tmpdir(), "skerry-full-"));
-        chmodSync(root, 0o755);
-        stack.defer(() => rmSync(root, { recursive: true, force: true }));
-        const home = join(root, "home");
-        mkdirSync(home);
-        const disk = mountSmall(stack, join(home, where), mebibytes);
-        const platform = await startPlatform({ home });
-        stack.defer(() => platform.abandon());
-        await platform.deploy({ app: "full", fn: "mirror", files: MIRROR, config: open });
+        const { platform, disk } = await startOnSmall(stack, { where, mebibytes });
         const answered = new Set<string>();
 
         disk.fill();
@@ -169,4 +188,49 @@ describe("disk full", { ...TIMEOUT, skip: SKIP }, () => {
       },
     );
   }
+
+  it("a role that is to start then does, or is tried again until it can", TIMEOUT, async () => {
+    await using stack = new AsyncDisposableStack();
+    const { platform, disk } = await startOnSmall(stack, { where: "", mebibytes: 420 });
+    const answered = new Set<string>();
+    // What it takes in it removes, which would make room.
+    await platform.kill("control", "SIGSTOP");
+    disk.fill();
+
+    await platform.kill("gateway");
+    const load = loadMirror(platform, answered);
+    stack.defer(() => void load.stop());
+    await until("another gateway serves", () => load.answered >= 50);
+    await platform.kill("control");
+    await until("another control serves", async () => {
+      const { items } = await platform.client.listFunctions({ params: { app: "full" } });
+      return items.length === 1;
+    });
+    await assert.rejects(platform.restart("agent"), {
+      reason: "ROLE_FAILED",
+      message: /no space left for the home/,
+    });
+    const { failures } = await load.stop();
+    assert.deepEqual(failures, [], "the old agent and its instances went on");
+
+    const refusals = (): number => platform.output.split('"reason":"HOME_FULL"').length - 1;
+    const refusedBefore = refusals();
+    await platform.kill("agent");
+    await until("agents could not start", () => refusals() >= refusedBefore + 2);
+
+    disk.free();
+    await platform.untilWhole();
+    const path = "/-/full/mirror/";
+    const after = await callHttp({ port: platform.gatewayPort, path, method: "POST" });
+    assert.equal(after.status, 200, after.text);
+    assert.equal(await deployNew(platform, 0), undefined);
+    answered.add(String(after.headers["x-skerry-request-id"]));
+    await assertAllRecorded(platform, answered);
+    assert.deepEqual(
+      readdirSync(join(platform.home, "sandboxes")).filter((name) => name.startsWith("driver-"))
+        .length,
+      1,
+    );
+    await platform.stop();
+  });
 });

@@ -92,7 +92,12 @@ export class Driver implements SandboxDriver {
     this.level = options.level;
     this.#watch = new LimitWatch(deps.clock);
     this.#workDirectory = mkdtempSync(join(options.home, WORK_DIRECTORY));
-    if (options.rung === "bubblewrap") this.#prepareFiles();
+    try {
+      if (options.rung === "bubblewrap") this.#prepareFiles();
+    } catch (error) {
+      rmSync(this.#workDirectory, { recursive: true, force: true });
+      throw error;
+    }
     const descriptors = findInheritedDescriptors();
     this.#leaked = { descriptors, devNull: openSync("/dev/null", "r") };
   }

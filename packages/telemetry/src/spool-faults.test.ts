@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -79,6 +88,19 @@ function smallDisk(t: TestContext): string {
   return disk;
 }
 
+/** Leaves not one byte free. */
+function fillUp(ballast: string): void {
+  const file = openSync(ballast, "a");
+  for (let bytes = 1 << 16; bytes >= 1;) {
+    try {
+      writeSync(file, Buffer.alloc(bytes));
+    } catch {
+      bytes = Math.floor(bytes / 4);
+    }
+  }
+  closeSync(file);
+}
+
 function openOn(
   disk: string,
   bounds: { readonly segmentBytesMax: number; readonly backlogBytesMax: number },
@@ -117,6 +139,41 @@ test(
     const after = await drain(disk, before.position);
     assert.ok(before.text + after.text === appended);
     await spool.close();
+  },
+);
+
+test(
+  "a spool that is opened on a full disk takes records, and is made once there is space",
+  needsRoot,
+  async (t) => {
+    const disk = smallDisk(t);
+    const bounds = { segmentBytesMax: 1 << 20, backlogBytesMax: 1 << 20 };
+    fillUp(join(disk, "ballast"));
+    const { spool, clock, told } = openOn(disk, bounds);
+    spool.append(Buffer.from("one\n"));
+    spool.append(Buffer.from("two\n"));
+    assert.deepEqual([told.length, readdirSync(disk)], [1, ["ballast"]]);
+    rmSync(join(disk, "ballast"));
+    clock.advance(1_000);
+    spool.append(Buffer.from("three\n"));
+    await spool.close();
+    assert.equal((await drain(disk, startOf("w"))).text, "one\ntwo\nthree\n");
+    assert.equal(spool.droppedBytes, 0);
+  },
+);
+
+test(
+  "a spool whose disk stays full leaves nothing, and says what was lost",
+  needsRoot,
+  async (t) => {
+    const disk = smallDisk(t);
+    fillUp(join(disk, "ballast"));
+    const { spool, clock, told } = openOn(disk, { segmentBytesMax: 100, backlogBytesMax: 100 });
+    spool.append(Buffer.from("one\n"));
+    clock.advance(1_000);
+    await spool.close();
+    assert.deepEqual([spool.droppedBytes, readdirSync(disk), clock.timers], [4, ["ballast"], 0]);
+    assert.ok(told.includes("error records were dropped"));
   },
 );
 

@@ -4,16 +4,19 @@
  * write into the page cache, which survives a `kill -9`; the disk is flushed every second, so a
  * power cut costs at most that much.
  *
- * A full disk never fails a request: what cannot be written is kept in memory up to a bound and
- * written later; what passes the bound is dropped and counted.
+ * A full disk never fails a request, nor the start of who writes: what cannot be written is kept in
+ * memory up to a bound and written later; what passes the bound is dropped and counted.
  */
 import {
   closeSync,
+  existsSync,
   fdatasync,
   ftruncateSync,
   mkdirSync,
   openSync,
   renameSync,
+  rmdirSync,
+  rmSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
@@ -53,25 +56,44 @@ export interface SpoolWriter {
 
 const SYNC_EVERY_MS = 1_000;
 
-/** Makes the spool; throws the error of the file system when it cannot, or when there is one. */
+/**
+ * Makes the spool, on a full disk once there is space; throws the error of the file system when it
+ * cannot for another reason, or when there is one.
+ */
 export function openSpoolWriter(
   deps: { readonly clock: Clock; readonly log: Log },
   options: SpoolWriterOptions,
 ): SpoolWriter {
-  const { directory, pid } = options;
+  const spool = new DirectorySpool(deps, options);
+  spool.open();
+  return spool;
+}
+
+function makeDirectory({ directory, pid }: SpoolWriterOptions): void {
   const making = join(dirname(directory), `.${basename(directory)}`);
-  mkdirSync(making, { recursive: true, mode: 0o700 });
-  const owner: SpoolOwner = { format: SPOOL_FORMAT, pid, startTicks: processStartTicks(pid) };
-  writeFileSync(join(making, OWNER_FILE), JSON.stringify(owner), { mode: 0o600 });
-  renameSync(making, directory);
-  return new DirectorySpool(deps, options);
+  try {
+    mkdirSync(making, { recursive: true, mode: 0o700 });
+    const owner: SpoolOwner = { format: SPOOL_FORMAT, pid, startTicks: processStartTicks(pid) };
+    writeFileSync(join(making, OWNER_FILE), JSON.stringify(owner), { mode: 0o600 });
+    renameSync(making, directory);
+  } catch (error) {
+    rmSync(join(making, OWNER_FILE), { force: true });
+    if (existsSync(making)) rmdirSync(making);
+    throw error;
+  }
+}
+
+function isFull(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === "ENOSPC" || code === "EDQUOT";
 }
 
 class DirectorySpool implements SpoolWriter {
   readonly #deps: { readonly clock: Clock; readonly log: Log };
-  readonly #directory: string;
+  readonly #options: SpoolWriterOptions;
   readonly #segmentBytesMax: number;
   readonly #backlogBytesMax: number;
+  #isMade = false;
   #fd: number | undefined;
   #index = 0;
   #written = 0;
@@ -88,9 +110,19 @@ class DirectorySpool implements SpoolWriter {
 
   constructor(deps: { readonly clock: Clock; readonly log: Log }, options: SpoolWriterOptions) {
     this.#deps = deps;
-    this.#directory = options.directory;
+    this.#options = options;
     this.#segmentBytesMax = options.segmentBytesMax ?? 16 << 20;
     this.#backlogBytesMax = options.backlogBytesMax ?? 4 << 20;
+    this.#cancelSync = () => undefined;
+  }
+
+  open(): void {
+    try {
+      this.#make();
+    } catch (error) {
+      if (!isFull(error)) throw error;
+      this.#complain(error);
+    }
     this.#cancelSync = this.#scheduleSync();
   }
 
@@ -119,7 +151,7 @@ class DirectorySpool implements SpoolWriter {
     this.#fd = undefined;
     this.droppedBytes += this.#backlogBytes;
     this.#tellDropped();
-    if (this.#backlog.length === 0) this.#markClosed();
+    if (this.#backlog.length === 0 && this.#isMade) this.#markClosed();
   }
 
   /** Once the disk takes records again: how much is missing. */
@@ -127,13 +159,16 @@ class DirectorySpool implements SpoolWriter {
     const dropped = this.droppedBytes - this.#toldBytes;
     if (dropped === 0) return;
     this.#toldBytes = this.droppedBytes;
-    this.#deps.log.error("records were dropped", { directory: this.#directory, bytes: dropped });
+    this.#deps.log.error("records were dropped", {
+      directory: this.#options.directory,
+      bytes: dropped,
+    });
   }
 
   /** On a full disk the mark is missing, and the reader goes by the process alone. */
   #markClosed(): void {
     try {
-      writeFileSync(join(this.#directory, CLOSED_FILE), "", { mode: 0o600 });
+      writeFileSync(join(this.#options.directory, CLOSED_FILE), "", { mode: 0o600 });
     } catch (error) {
       this.#complain(error);
     }
@@ -162,8 +197,15 @@ class DirectorySpool implements SpoolWriter {
     }
   }
 
+  #make(): void {
+    if (this.#isMade) return;
+    makeDirectory(this.#options);
+    this.#isMade = true;
+  }
+
   #openSegment(): void {
-    this.#fd = openSync(join(this.#directory, segmentName(this.#index)), "a", 0o600);
+    this.#make();
+    this.#fd = openSync(join(this.#options.directory, segmentName(this.#index)), "a", 0o600);
     this.#written = 0;
   }
 
@@ -230,7 +272,10 @@ class DirectorySpool implements SpoolWriter {
     if (this.#complained) return;
     this.#complained = true;
     const why = error instanceof Error ? error.message : String(error);
-    const { reason, message } = fail("SPOOL_UNWRITABLE", { directory: this.#directory, why });
+    const { reason, message } = fail("SPOOL_UNWRITABLE", {
+      directory: this.#options.directory,
+      why,
+    });
     this.#deps.log.error(message, { reason });
   }
 }
