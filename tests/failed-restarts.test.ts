@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -115,6 +115,7 @@ describe("restarts that go wrong", TIMEOUT, () => {
         const { items } = await platform.client.listInstances();
         return items.some(({ function: fn, state }) => fn === "slow" && state === "ready");
       });
+      mkdirSync(join(platform.home, "runtimes", "half-copied.new-1"));
       const oldOnes = new Set(instanceDirectories(platform).keys());
       const restarted = platform.restart("agent").catch(() => undefined);
       const left = await until("sandboxes of the new agent", () => {
@@ -130,8 +131,9 @@ describe("restarts that go wrong", TIMEOUT, () => {
       const below = (name: string): readonly string[] => readdirSync(join(platform.home, name));
       const sockets = (): readonly string[] => below("run").filter((n) => n.startsWith("agent-"));
       await until("one agent's things", () =>
-        [below("instances"), below("builds"), sockets()].every(({ length }) => length === 1),
+        ["instances", "builds", "runtimes"].every((name) => below(name).length === 1),
       );
+      await until("one agent's socket", () => sockets().length === 1);
       await platform.untilWhole();
       const living = await untilOnlyListedAreLeft(platform);
       const dead = new Set(which === "old" ? oldOnes : left);

@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -285,4 +294,17 @@ test("closing saves what is known and leaves no timer", async (t) => {
   await follower.close();
   assert.equal((JSON.parse(readFileSync(snapshotPath, "utf8")) as ConfigSnapshot).seq, 3);
   assert.equal(clock.timers, 0);
+});
+
+test("what a writer that was killed left beside the snapshot is removed, what a living one writes is not", async (t) => {
+  const { open, snapshotPath } = await openWorld(t);
+  const { pid: dead } = spawnSync(process.execPath, ["--version"]);
+  const living = process.ppid;
+  const names = [`${dead}.new`, `${living}.new`, "0.new", "new", `${dead}.new.bak`];
+  for (const name of names) writeFileSync(`${snapshotPath}.${name}`, "{");
+  writeFileSync(`${snapshotPath}-other.${dead}.new`, "{");
+  open();
+  const left = names.filter((name) => existsSync(`${snapshotPath}.${name}`));
+  assert.deepEqual(left, names.slice(1));
+  assert.ok(existsSync(`${snapshotPath}-other.${dead}.new`), "another role's is its own to remove");
 });

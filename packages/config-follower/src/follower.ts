@@ -22,7 +22,7 @@ import {
   type StreamHandler,
 } from "@skerry/link";
 import { ConfigFold } from "./config-fold.ts";
-import { readSnapshot, writeSnapshot } from "./snapshot-file.ts";
+import { readSnapshot, removeAbandoned, writeSnapshot } from "./snapshot-file.ts";
 
 export interface FollowerDeps {
   readonly clock: Clock;
@@ -71,6 +71,7 @@ export class ConfigFollower {
     this.synchronised = new Promise((resolve) => {
       this.#onFirstBatch = resolve;
     });
+    removeAbandoned(options.snapshotPath);
     const snapshot = readSnapshot(options.snapshotPath);
     if (snapshot !== undefined) this.fold.load(snapshot);
     this.#connect();

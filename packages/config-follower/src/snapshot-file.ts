@@ -2,8 +2,9 @@
  * Keeps a folded config log on disk, replaced whole by rename, so that a restart serves without
  * control.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { CONFIG_FORMAT, type ConfigEntry, type ConfigSnapshot } from "@skerry/contracts";
 import { fail } from "./errors.ts";
 
@@ -28,6 +29,29 @@ export async function writeSnapshot(path: string, snapshot: ConfigSnapshot): Pro
   } catch (error) {
     await rm(fresh, { force: true });
     throw error;
+  }
+}
+
+/**
+ * Removes what processes that were killed while they wrote the snapshot left beside it. Several
+ * write the same one while a role is replaced, so what belongs to a living process stays.
+ */
+export function removeAbandoned(path: string): void {
+  const directory = dirname(path);
+  if (!existsSync(directory)) return;
+  for (const name of readdirSync(directory)) {
+    if (!name.startsWith(`${basename(path)}.`)) continue;
+    const [, pid] = /\.([1-9]\d*)\.new$/.exec(name) ?? [];
+    if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(directory, name), { force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== "ESRCH";
   }
 }
 

@@ -147,6 +147,11 @@ async function sweepLeftovers(context: RoleContext, sandboxes: SandboxDriver): P
   await removeAll(layout.run, (name) => /^agent-.*\.sock$/.test(name) && !name.includes(id));
   await removeAll(layout.instances, (name) => name !== id);
   await removeAll(layout.builds, (name) => name !== id);
+  const isInTheMaking = (name: string): boolean => /\.new-\d+$/.test(name);
+  await removeAll(layout.runtimes, isInTheMaking);
+  for (const tool of await readdir(layout.tools)) {
+    await removeAll(join(layout.tools, tool), isInTheMaking);
+  }
 }
 
 async function sweepWhileServing(context: RoleContext, sandboxes: SandboxDriver): Promise<void> {
