@@ -169,7 +169,8 @@ export function decodeMeterRecord(bytes: Uint8Array, at: number): MeterRecord | 
  */
 export function meterEndWallMs(bytes: Uint8Array, at: number): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset + at, METER_RECORD_BYTES);
-  const tookUs = view.getUint32(80, true) + view.getUint32(100, true);
+  let tookUs = 0;
+  for (let stageAt = 80; stageAt <= 100; stageAt += 4) tookUs += view.getUint32(stageAt, true);
   return view.getFloat64(8, true) + tookUs / 1_000;
 }
 

@@ -56,6 +56,7 @@ test("a cold request says why and what each stage took", () => {
   const cold =
     "cold (all_slots_busy, blank): queue 2.00 ms, place 0.10 ms, boot 0.20 ms, code 0.30 ms, init 1500.00 ms";
   assert.equal(report?.text.slice(-cold.length), cold);
+  assert.equal(report?.atMs, 2_506.056);
 });
 
 test("a request that failed ends as an error", () => {

@@ -33,9 +33,15 @@ export function reportLines(row: RecordRow): readonly ReportLine[] {
   ];
 }
 
-/** When the handler answered, wall milliseconds. */
-export function endOf(row: Pick<RecordRow, "start_ms" | "queue_us" | "handler_us">): number {
-  return row.start_ms + (row.queue_us + row.handler_us) / 1_000;
+type Stages = Pick<
+  RecordRow,
+  "start_ms" | "queue_us" | "place_us" | "boot_us" | "code_us" | "init_us" | "handler_us"
+>;
+
+/** When it was answered, wall milliseconds. */
+export function endOf(row: Stages): number {
+  const startUs = row.place_us + row.boot_us + row.code_us + row.init_us;
+  return row.start_ms + (row.queue_us + startUs + row.handler_us) / 1_000;
 }
 
 function reportFacts(row: RecordRow): string {
