@@ -51,8 +51,8 @@ export const COLD_REASONS = [
 ] as const;
 export type ColdReason = (typeof COLD_REASONS)[number];
 
-/** What the request's instance came from. Append only. */
-export const START_KINDS = ["warm", "resumed", "blank", "fresh"] as const;
+/** What the request's instance came from; `none` after a start in vain. Append only. */
+export const START_KINDS = ["warm", "resumed", "blank", "fresh", "none"] as const;
 export type StartKind = (typeof START_KINDS)[number];
 
 export interface MeterRecord {

@@ -35,7 +35,7 @@ function router(policy: Partial<RoutePolicy> = {}): Told {
         case "stop":
           return `stop ${effect.instanceId} ${effect.why}`;
         case "reject":
-          return `reject ${effect.request} ${effect.why}`;
+          return `reject ${effect.request} ${effect.why} ${effect.coldReason}`;
         default:
           return `${effect.kind} ${effect.instanceId}`;
       }
@@ -105,34 +105,34 @@ test("with busy slots a slow function starts another instance and a quick one wa
 test("a full queue refuses at once", () => {
   const tell = router({ instancesMax: 1 });
   for (const request of ["r1", "r2", "r3"]) tell(arrive(request));
-  assert.deepEqual(tell(arrive("r4")), ["reject r4 queue_full"]);
+  assert.deepEqual(tell(arrive("r4")), ["reject r4 queue_full warm"]);
 });
 
 test("a queue time of zero waits for starts and for nothing else", () => {
   const tell = router({ queueTimeoutMs: 0, instancesMax: 1 });
   assert.deepEqual(tell(arrive("r1")), ["start rev_1 first_instance"]);
-  assert.deepEqual(tell(arrive("r2")), ["reject r2 queue_timeout"]);
+  assert.deepEqual(tell(arrive("r2")), ["reject r2 queue_timeout warm"]);
   assert.deepEqual(tell(ready("i1"), 1_500), ["r1→i1 first_instance"]);
-  assert.deepEqual(tell(arrive("r3")), ["reject r3 queue_timeout"]);
+  assert.deepEqual(tell(arrive("r3")), ["reject r3 queue_timeout warm"]);
 });
 
 test("a start may take longer than the queue time, but not for ever", () => {
   const tell = router({ instancesMax: 1 });
   tell(arrive("r1"));
   assert.deepEqual(tell(TICK, 2_999), []);
-  assert.deepEqual(tell(TICK, 3_000), ["reject r1 queue_timeout"]);
+  assert.deepEqual(tell(TICK, 3_000), ["reject r1 queue_timeout first_instance"]);
 });
 
 test("code that fails to load fails those who wait; starts pause, then one is let through", () => {
   const tell = router();
   tell(arrive("r1"));
   tell(arrive("r2"));
-  assert.deepEqual(tell(refused("init_failed")), [
-    "reject r1 init_failed",
-    "reject r2 init_failed",
+  assert.deepEqual(tell(refused("init_failed"), 40), [
+    "reject r1 init_failed first_instance",
+    "reject r2 init_failed first_instance",
   ]);
   tell(refused("init_failed"));
-  assert.deepEqual(tell(arrive("r3"), 50), ["reject r3 init_failed"]);
+  assert.deepEqual(tell(arrive("r3"), 50), ["reject r3 init_failed warm"]);
   assert.deepEqual(tell(arrive("r4"), 500), ["start rev_1 first_instance"]);
   assert.deepEqual(tell(arrive("r5"), 501), []);
   assert.deepEqual(tell(ready("i1")), ["r4→i1 first_instance", "start rev_1 all_slots_busy"]);
@@ -221,7 +221,7 @@ test("a removed function refuses who waits, stops what is idle and lets the rest
   tell(arrive("r1"));
   tell(ready("i1"));
   tell(arrive("r2"));
-  assert.deepEqual(tell({ kind: "functionRemoved" }), ["reject r2 removed"]);
-  assert.deepEqual(tell(arrive("r3")), ["reject r3 removed"]);
+  assert.deepEqual(tell({ kind: "functionRemoved" }), ["reject r2 removed warm"]);
+  assert.deepEqual(tell(arrive("r3")), ["reject r3 removed warm"]);
   assert.deepEqual(tell(ended("r1", "i1")), ["stop i1 removed"]);
 });

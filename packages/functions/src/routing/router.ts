@@ -31,7 +31,7 @@ import {
   type RouteState,
   type Step,
 } from "./state.ts";
-import { enqueue, expireWaiting, rejectAllWaiting, rejectOne, serveWaiting } from "./waiting.ts";
+import { enqueue, expireWaiting, rejectAllWaiting, rejectAtOnce, serveWaiting } from "./waiting.ts";
 
 type EventOf<R, K extends RouteEvent<R>["kind"]> = Extract<RouteEvent<R>, { readonly kind: K }>;
 
@@ -96,7 +96,7 @@ function arrive<R>(step: Step<R>, request: R): void {
   const { state, now } = step;
   const instance = pickInstance(step);
   if (instance !== undefined) return takeSlot(step, instance, { request, coldReason: "warm" });
-  if (isHopeless(step)) return void rejectOne(step, request, "init_failed");
+  if (isHopeless(step)) return void rejectAtOnce(step, request, "init_failed");
   if (!enqueue(step, request)) return;
   requestStarts(step);
   if ((state.waiting.get(request)?.softMs ?? Infinity) <= now) expireWaiting(step);

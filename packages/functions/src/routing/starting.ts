@@ -38,6 +38,7 @@ export function requestStarts(step: Step<unknown>): void {
 /** One start is settled, either way. */
 export function settleStart(step: Step<unknown>, revisionId: string, ready: boolean): void {
   const { state, now } = step;
+  state.startSettledMs = now;
   for (const [id, count] of state.starting) {
     if (id !== revisionId) continue;
     if (count > 1) state.starting.set(id, count - 1);

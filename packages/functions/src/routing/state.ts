@@ -114,6 +114,8 @@ export type RouteEffect<R> =
       readonly kind: "reject";
       readonly request: R;
       readonly why: RejectWhy;
+      /** Why it waited for a start; `warm` when it waited for none. */
+      readonly coldReason: ColdReason;
       readonly retryAfterMs: number;
       /** The agent's last word, where it caused the rejection. */
       readonly refusal: StartRefusal | undefined;
@@ -168,6 +170,8 @@ export interface RouteState<R> {
   startMs: number | undefined;
   /** When the oldest start under way was asked for, in order; for `startMs`. */
   readonly startedAt: number[];
+  /** When a start last came to its end, either way. */
+  startSettledMs: number;
   /** Why the next instance will be the first of its kind. */
   absence: "first_instance" | "new_revision" | "instance_lost";
   /** Next time at which `tick` may do something; Infinity when never. */
@@ -189,6 +193,7 @@ export function createRouteState<R>(options: { readonly queueLengthMax: number }
     holdMs: undefined,
     startMs: undefined,
     startedAt: [],
+    startSettledMs: -Infinity,
     absence: "first_instance",
     dueMs: Infinity,
   };

@@ -13,8 +13,8 @@ const RETRY_AFTER_MS_MAX = 30_000;
 /** Puts a request at the end of the queue; false when that is full and the request was rejected. */
 export function enqueue<R>(step: Step<R>, request: R): boolean {
   const { state, now } = step;
-  if (state.policy === undefined) return rejectOne(step, request, "removed");
-  if (state.waiting.size >= state.queueLengthMax) return rejectOne(step, request, "queue_full");
+  if (state.policy === undefined) return rejectAtOnce(step, request, "removed");
+  if (state.waiting.size >= state.queueLengthMax) return rejectAtOnce(step, request, "queue_full");
   const { queueTimeoutMs, initTimeoutMs } = state.policy;
   const softMs = now + queueTimeoutMs;
   const hardMs = softMs + initTimeoutMs;
@@ -50,7 +50,7 @@ export function expireWaiting<R>(step: Step<R>): void {
   for (const [request, entry] of state.waiting) {
     uncovered += 1;
     const dueMs = uncovered > 0 ? entry.softMs : entry.hardMs;
-    if (now >= dueMs) rejectWaiting(step, request, timeoutWhy(step));
+    if (now >= dueMs) rejectWaiting(step, [request, entry], timeoutWhy(step));
     else noteDue(state, now < entry.softMs ? entry.softMs : dueMs);
   }
 }
@@ -69,21 +69,38 @@ function timeoutWhy({ state }: Step<unknown>): RejectWhy {
 
 /** Rejects every request that waits. */
 export function rejectAllWaiting<R>(step: Step<R>, why: RejectWhy): void {
-  for (const request of step.state.waiting.keys()) rejectWaiting(step, request, why);
+  for (const waiting of step.state.waiting) rejectWaiting(step, waiting, why);
 }
 
-function rejectWaiting<R>(step: Step<R>, request: R, why: RejectWhy): void {
+function rejectWaiting<R>(
+  step: Step<R>,
+  [request, entry]: readonly [R, WaitingRequest],
+  why: RejectWhy,
+): void {
   step.state.waiting.delete(request);
-  rejectOne(step, request, why);
+  reject(step, { request, why, coldReason: hasAwaitedStart(step, entry) ? entry.reason : "warm" });
 }
 
-/** Answers a request with a refusal. Always false, for callers that return it. */
-export function rejectOne<R>(step: Step<R>, request: R, why: RejectWhy): false {
+/** A start was under way while it waited, though none came for it. */
+function hasAwaitedStart({ state, now }: Step<unknown>, { arrivedMs }: WaitingRequest): boolean {
+  return now > arrivedMs && (state.starting.size > 0 || state.startSettledMs > arrivedMs);
+}
+
+/** Answers a request that did not wait with a refusal. Always false, for callers that return it. */
+export function rejectAtOnce<R>(step: Step<R>, request: R, why: RejectWhy): false {
+  reject(step, { request, why, coldReason: "warm" });
+  return false;
+}
+
+function reject<R>(
+  step: Step<R>,
+  rejected: { readonly request: R; readonly why: RejectWhy; readonly coldReason: ColdReason },
+): void {
   const { state, effects } = step;
+  const { why } = rejected;
   const caused = why === "init_failed" || why === "unavailable";
   const refusal = caused ? state.gate.refusal : undefined;
-  effects.push({ kind: "reject", request, why, retryAfterMs: retryAfterMs(step, why), refusal });
-  return false;
+  effects.push({ kind: "reject", ...rejected, retryAfterMs: retryAfterMs(step, why), refusal });
 }
 
 /**
