@@ -62,6 +62,24 @@ export function anatomyOf(passage: Passage): Anatomy {
   return { coldReason, startKind, queueUs, placeUs, bootUs, codeUs, initUs, handlerUs };
 }
 
+/** A request that reached no instance. */
+export interface VainWait {
+  readonly waitedUs: number;
+  /** Why it waited for a start; `warm` when it waited for none. */
+  readonly coldReason: ColdReason;
+  /** What the failed start took, as the agent told; undefined when it told nothing. */
+  readonly initUs: number | undefined;
+}
+
+/** All its time was waiting, as far as it is not known to be a start that failed. */
+export function anatomyOfWait({ waitedUs, coldReason, initUs = 0 }: VainWait): Anatomy {
+  const isWarm = coldReason === "warm";
+  const sharedUs = isWarm ? 0 : Math.min(waitedUs, initUs);
+  const none = { placeUs: 0, bootUs: 0, codeUs: 0, handlerUs: 0 };
+  const startKind = isWarm ? "warm" : "none";
+  return { coldReason, startKind, queueUs: waitedUs - sharedUs, ...none, initUs: sharedUs };
+}
+
 function resumeUsOf({ resumed, toldUs, headUs }: Passage): number {
   if (!resumed || toldUs === undefined || headUs === undefined) return 0;
   return Math.min(RESUME_US_MAX, Math.max(0, headUs - toldUs));

@@ -347,10 +347,12 @@ export class FunctionShell implements InvocationOwner {
     this.#deps.agents.note(instance, { op: resting ? "rest" : "resume", instanceId });
   }
 
-  #reject({ request, why, retryAfterMs, refusal }: RejectEffect): void {
+  #reject({ request, why, coldReason, retryAfterMs, refusal }: RejectEffect): void {
     const { app, name } = this.#entry;
     const fn = `${app}/${name}`;
-    const fail = (outcome: Outcome, error: PlatformError): void => request.refuse(outcome, error);
+    const initUs = refusal?.kind === "init_failed" ? refusal.initUs : undefined;
+    const fail = (outcome: Outcome, error: PlatformError): void =>
+      request.refuse(outcome, error, { coldReason, initUs });
     switch (why) {
       case "queue_full":
       case "queue_timeout": {

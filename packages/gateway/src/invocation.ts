@@ -20,7 +20,7 @@ import {
 } from "@skerry/contracts";
 import { openBody, resetConnection, type BodyWriter } from "@skerry/http";
 import type { LinkStream, StreamHandler } from "@skerry/link";
-import { anatomyOf, billedUsOf, type Anatomy } from "./anatomy.ts";
+import { anatomyOf, anatomyOfWait, billedUsOf, type Anatomy, type VainWait } from "./anatomy.ts";
 import { answerHeaders, responseHeadersOf, sendFailure, sendWhole } from "./answer.ts";
 import type { BodyHold } from "./body-budget.ts";
 import type { Due } from "./deadlines.ts";
@@ -66,6 +66,9 @@ export interface Dispatch {
   readonly shared: boolean;
 }
 
+/** A start that a refused request had waited for. */
+export type VainStart = Pick<VainWait, "coldReason" | "initUs">;
+
 type Answer =
   | { readonly kind: "whole"; readonly head: ReplyHead; readonly body: Uint8Array }
   | { readonly kind: "failure"; readonly error: PlatformError }
@@ -77,6 +80,7 @@ type Answer =
 type Phase = "reading" | "waiting" | "live" | "streaming" | "settled";
 
 const EMPTY = new Uint8Array(0);
+const NOT_WAITED = anatomyOfWait({ waitedUs: 0, coldReason: "warm", initUs: undefined });
 const CANCELLED_STATUS = 499;
 /** Told even when the client did not wait for the end. */
 const INSTANCE_OUTCOMES: ReadonlySet<Outcome> = new Set(["timeout", "crashed", "out_of_memory"]);
@@ -107,6 +111,7 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
   #queuedMs = 0;
   #coldReason: ColdReason = "warm";
   #resumed = false;
+  #vainInitUs: number | undefined;
   #head: ReplyHead | undefined;
   #headMs: number | undefined;
   #parts: Uint8Array[] | undefined;
@@ -206,9 +211,14 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
     }
   }
 
-  /** The router or the front refuses it. */
-  refuse(outcome: Outcome, error: PlatformError): void {
-    if (this.phase !== "settled") this.#fail(outcome, error);
+  /** The router or the front refuses it, perhaps after it has waited for a start. */
+  refuse(outcome: Outcome, error: PlatformError, start?: VainStart): void {
+    if (this.phase === "settled") return;
+    if (start !== undefined) {
+      this.#coldReason = start.coldReason;
+      this.#vainInitUs = start.initUs;
+    }
+    this.#fail(outcome, error);
   }
 
   timedOut(): void {
@@ -254,7 +264,7 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
     const { request, instance } = this;
     const { latest, id } = this.#entry;
     const ids = instance?.ids ?? this.#owner.ids;
-    const anatomy = this.#anatomy ?? this.#waitOnly();
+    const anatomy = this.#anatomy ?? NOT_WAITED;
     const record: MeterRecord = {
       ...anatomy,
       requestId: request.id,
@@ -399,7 +409,7 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
     this.#answer = this.abandoned ? { kind: "nobody" } : answer;
     this.#status = this.#statusOf(this.#answer);
     this.endedMs = this.#owner.now();
-    if (this.instance !== undefined) this.#anatomy = this.#passageAnatomy(this.endedMs);
+    this.#anatomy = this.#passageAnatomy(this.endedMs) ?? this.#waitAnatomy(this.endedMs);
     this.bodyHold?.release();
     this.#upload?.stop();
     const stream = this.#stream;
@@ -433,11 +443,11 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
     });
   }
 
-  /** All its time was waiting. */
-  #waitOnly(): Anatomy {
-    const waited = this.#queuedMs === 0 ? 0 : (this.endedMs - this.#queuedMs) * 1000;
-    const none = { placeUs: 0, bootUs: 0, codeUs: 0, initUs: 0, handlerUs: 0 };
-    return { coldReason: "warm", startKind: "warm", queueUs: waited, ...none };
+  /** Undefined when it was refused before it could wait. */
+  #waitAnatomy(endedMs: number): Anatomy | undefined {
+    if (this.#queuedMs === 0) return undefined;
+    const waitedUs = (endedMs - this.#queuedMs) * 1000;
+    return anatomyOfWait({ waitedUs, coldReason: this.#coldReason, initUs: this.#vainInitUs });
   }
 
   #details(more: Readonly<Record<string, string | number>>): Record<string, string | number> {

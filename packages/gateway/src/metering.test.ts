@@ -6,8 +6,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { seededRandom } from "@skerry/base";
-import { decodeMeterRecord, METER_RECORD_BYTES } from "@skerry/contracts";
-import { askPort, until, World } from "../test/world.ts";
+import {
+  decodeMeterRecord,
+  METER_RECORD_BYTES,
+  type FunctionEntry,
+  type MeterRecord,
+} from "@skerry/contracts";
+import { askPort, clock, until, World } from "../test/world.ts";
 
 let world: World;
 beforeEach(() => {
@@ -100,4 +105,88 @@ test("in a storm of answers, failures, crashes and aborts every request has exac
   const dispatched = agent.instances.flatMap(({ calls }) => calls.map(({ head }) => head.id));
   assert.equal(new Set(dispatched).size, dispatched.length);
   for (const id of dispatched) assert.ok(requestIds.has(id as never), "a dispatch without record");
+});
+
+/** Asks with a key, so that the anatomy is shown. */
+async function askShown(fn: FunctionEntry, key: string): Promise<string> {
+  const { headers } = await world.call(fn, { headers: { authorization: `Bearer ${key}` } });
+  return String(headers["server-timing"]);
+}
+
+function lastRecord(): Pick<MeterRecord, "outcome" | "coldReason" | "startKind" | "billedUs"> {
+  const record = world.records.at(-1);
+  assert.ok(record !== undefined);
+  assert.equal(record.instanceId, undefined);
+  const { outcome, coldReason, startKind, billedUs } = record;
+  return { outcome, coldReason, startKind, billedUs };
+}
+
+const IN_VAIN = { coldReason: "first_instance", startKind: "none", billedUs: 0 } as const;
+const NO_START = { coldReason: "warm", startKind: "warm", billedUs: 0 } as const;
+
+test("a request whose start failed in the function's code says so and how long that took", async () => {
+  const fn = world.fn();
+  const key = world.key();
+  const agent = await world.agent();
+  const refusal = { kind: "init_failed", name: "Error", message: "no", initUs: 25_000 } as const;
+  agent.onStart = async () => {
+    await new Promise<void>((resolve) => clock.schedule(40, resolve));
+    return { ok: false, refusal };
+  };
+  await world.start();
+  const shown = await askShown(fn, key);
+  assert.match(shown, /init;dur=25\.000, .*reason;desc="first_instance", start;desc="none"/);
+  assert.deepEqual(lastRecord(), { outcome: "init_failed", ...IN_VAIN });
+  const { queueUs = 0, initUs } = world.records[0] ?? {};
+  assert.equal(initUs, 25_000);
+  assert.ok(queueUs > 5_000, `queue ${queueUs}`);
+  await askShown(fn, key);
+  assert.deepEqual(lastRecord(), { outcome: "init_failed", ...NO_START });
+  assert.equal(world.records[1]?.initUs, 0);
+  assert.equal(agent.starts.length, 1);
+});
+
+test("a failed start that a request joined late is shown as far as it waited for it", async () => {
+  const fn = world.fn();
+  const agent = await world.agent();
+  const refusal = { kind: "init_failed", name: "Error", message: "no", initUs: 9e9 } as const;
+  agent.onStart = () => ({ ok: false, refusal });
+  await world.start();
+  await world.call(fn);
+  const [record] = world.records;
+  assert.ok(record !== undefined && record.initUs > 0 && record.initUs < 9e6);
+  assert.equal(record.queueUs, 0);
+});
+
+for (const [outcome, onStart] of [
+  ["throttled", () => undefined],
+  [
+    "unavailable",
+    () => ({ ok: false, refusal: { kind: "unavailable", why: "no sandbox" } }) as const,
+  ],
+] as const) {
+  test(`a request that is ${outcome} after a start in vain says which start that was`, async () => {
+    const fn = world.fn({ config: { queueTimeoutMs: 60, initTimeoutMs: 100 } });
+    const key = world.key();
+    const agent = await world.agent();
+    agent.onStart = onStart;
+    await world.start();
+    assert.match(await askShown(fn, key), /init;dur=0\.000, .*reason;desc="first_instance"/);
+    assert.deepEqual(lastRecord(), { outcome, ...IN_VAIN });
+    assert.ok((world.records[0]?.queueUs ?? 0) > 50_000);
+  });
+}
+
+test("a request that is throttled where nothing was started says nothing of a start", async () => {
+  const fn = world.fn({ config: { queueTimeoutMs: 60, maxInstances: 1 } });
+  const key = world.key();
+  const agent = await world.agent();
+  agent.handle = () => undefined;
+  await world.start();
+  const first = world.call(fn);
+  await until(() => agent.instances[0]?.calls.length === 1);
+  assert.match(await askShown(fn, key), /^queue;dur=[1-9].*reason;desc="warm"/);
+  assert.deepEqual(lastRecord(), { outcome: "throttled", ...NO_START });
+  agent.instances[0]?.calls[0]?.answer("");
+  await first;
 });
