@@ -56,8 +56,8 @@ export interface WarmFigure {
 }
 
 export async function benchWarm(options: RunOptions): Promise<readonly WarmFigure[]> {
-  const bare = await startPeer("bare-server.ts");
-  const hop = await startPeer("hop-server.ts");
+  const bare = await startPeer(new URL("bare-server.ts", import.meta.url));
+  const hop = await startPeer(new URL("hop-server.ts", import.meta.url));
   const platform = await startPlatform();
   try {
     const contestants = await deployContestants(platform, { bare, hop });
@@ -74,8 +74,8 @@ export async function benchWarm(options: RunOptions): Promise<readonly WarmFigur
   }
 }
 
-async function startPeer(module: string): Promise<Peer> {
-  const child = fork(fileURLToPath(new URL(module, import.meta.url)));
+async function startPeer(module: URL): Promise<Peer> {
+  const child = fork(fileURLToPath(module));
   const [message] = (await once(child, "message")) as [{ port: number }];
   return { child, port: message.port };
 }
