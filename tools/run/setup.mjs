@@ -19,7 +19,14 @@ export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 /** True on a build machine: what is missing there is a failure, not a notice. */
 export const IS_CI = !["", "0", "false"].includes(process.env.CI ?? "");
 
+/**
+ * Stripped and compiled sources, for all that runs from this checkout: half of a process's start.
+ * Node keeps to the cache what it may write, and else only reads it.
+ */
+export const COMPILE_CACHE = join(ROOT, "node_modules", ".cache", "compile");
+
 const STAMP = join(ROOT, "node_modules", ".skerry-installed");
+const COMPILE_MS_MAX = 30_000;
 const NODE_MAJOR_MIN = 26;
 
 /** npm's packages that ship the Node binary itself, by platform and architecture. */
@@ -93,7 +100,7 @@ function npm(verb, isQuiet = false) {
  * lock that `npm ci` refuses; `npm install` then takes the same versions from it.
  */
 function installWhenNeeded() {
-  if (readStamp() === installKey()) return;
+  if (readStamp() === installKey()) return false;
   process.stderr.write("skerry: installing npm packages …\n");
   rmSync(STAMP, { force: true });
   const fresh = !existsSync(join(ROOT, "node_modules"));
@@ -101,6 +108,14 @@ function installWhenNeeded() {
   const done = (exact && npm("ci", true)) || npm("install");
   if (!done) giveUp("npm could not install the packages.", "Its message stands above.");
   writeFileSync(STAMP, installKey());
+  return true;
+}
+
+/** Loads what the platform's processes load, so that the first start finds it compiled. */
+function compile(node) {
+  const env = { ...process.env, NODE_COMPILE_CACHE: COMPILE_CACHE };
+  const options = { cwd: ROOT, env, stdio: "ignore", timeout: COMPILE_MS_MAX };
+  spawnSync(node, ["apps/platform/src/main.ts", "--help"], options);
 }
 
 function parseVersion(text) {
@@ -174,8 +189,10 @@ function findNode() {
 /** Installs what is missing and returns the path of the Node that runs Skerry. */
 export function setUp() {
   process.chdir(ROOT);
-  installWhenNeeded();
-  return findNode();
+  const isNew = installWhenNeeded();
+  const node = findNode();
+  if (isNew) compile(node);
+  return node;
 }
 
 /**

@@ -6,13 +6,11 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join, relative, resolve } from "node:path";
-import { giveUp, ROOT, run } from "./setup.mjs";
+import { COMPILE_CACHE, giveUp, ROOT, run } from "./setup.mjs";
 
 const UNIT_FOLDERS = ["packages", "apps", "testkit", "tools", "bench"];
 const HEAVY_FOLDER = "tests";
 const SKIPPED_FOLDERS = new Set(["node_modules", "testdata", "fixtures", "dist"]);
-/** Shared by all processes that the tests start: stripping and compiling is half of their start. */
-const COMPILE_CACHE = join(ROOT, "node_modules/.cache/compile");
 const UNIT_TIMEOUT_MS = 180_000;
 const HEAVY_TIMEOUT_MS = 900_000;
 

@@ -34,7 +34,6 @@ async function run(argv: readonly string[]): Promise<void> {
 }
 
 async function supervise({ config }: Invocation): Promise<void> {
-  const startedMs = performance.now();
   const layout = layoutOf(config.home);
   prepareHome(layout);
   const lock = lockHome(layout.home, layout.lockFile);
@@ -52,8 +51,9 @@ async function supervise({ config }: Invocation): Promise<void> {
   if (supervisor.stopping) return;
   const facts = { ...supervisor.factsOf("control"), ...supervisor.factsOf("agent") };
   const ports = { apiPort: supervisor.apiPort, gatewayPort: supervisor.gatewayPort };
-  const readyMs = performance.now() - startedMs;
   if (config.example) await deployExample({ config, layout, log, ...ports });
+  // Since this process began.
+  const readyMs = performance.now();
   process.stdout.write(banner({ config, layout, facts, readyMs, ...ports }));
 }
 
