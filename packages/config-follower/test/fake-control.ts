@@ -3,7 +3,7 @@ import { rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { systemClock } from "@skerry/base";
 import type { ConfigEntry, ConsumerNote, WatchHead, WatchReply } from "@skerry/contracts";
-import { bufferText, Link, socketPipe, type LinkStream } from "@skerry/link";
+import { bufferText, IGNORING_STREAM, Link, socketPipe, type LinkStream } from "@skerry/link";
 
 export interface Watch {
   readonly head: WatchHead;
@@ -81,12 +81,7 @@ export class FakeControl {
         onNote: (text) => this.notes.push(JSON.parse(text) as ConsumerNote),
         accept: ({ stream, head }) => {
           this.watches.push({ head: JSON.parse(head) as WatchHead, stream, link });
-          return {
-            onReply: () => undefined,
-            onBody: () => undefined,
-            onWritable: () => undefined,
-            onFailed: () => undefined,
-          };
+          return IGNORING_STREAM;
         },
       },
     );

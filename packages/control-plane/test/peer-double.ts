@@ -5,7 +5,7 @@
 import { connect } from "node:net";
 import { systemClock } from "@skerry/base";
 import type { BuildHead, BuildReply, ConfigEntry, WatchReply } from "@skerry/contracts";
-import { bufferText, Link, socketPipe, type LinkStream, type StreamHandler } from "@skerry/link";
+import { bufferText, IGNORING_STREAM, Link, socketPipe, type LinkStream } from "@skerry/link";
 
 /** Answers one question; undefined leaves it open. */
 export type AnswerAsk = (head: {
@@ -63,7 +63,7 @@ export class PeerDouble {
         hello: { role: options.role, id: options.id, build: "test" },
         accept: ({ stream, head }) => {
           void this.#answer(stream, head);
-          return IDLE;
+          return IGNORING_STREAM;
         },
         onClosed: () => {
           closed.resolve();
@@ -78,13 +78,12 @@ export class PeerDouble {
       JSON.stringify({ op: "watch", after }),
       { end: true },
       {
+        ...IGNORING_STREAM,
         onReply: (head, body) => {
           this.replies.push(JSON.parse(head) as WatchReply);
           this.#take(body);
         },
         onBody: (body) => this.#take(body),
-        onWritable: () => undefined,
-        onFailed: () => undefined,
       },
     );
     return this;
@@ -169,13 +168,6 @@ export class PeerDouble {
     for (const listener of [...this.#listeners]) listener();
   }
 }
-
-const IDLE: StreamHandler = {
-  onReply: () => undefined,
-  onBody: () => undefined,
-  onWritable: () => undefined,
-  onFailed: () => undefined,
-};
 
 /** An agent's answer to a build that went well. */
 export function built(

@@ -2,7 +2,7 @@
 import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import type { ConfigEntry, ConsumerNote, WatchHead, WatchReply } from "@skerry/contracts";
-import { bufferText, Link, socketPipe, type LinkStream } from "@skerry/link";
+import { bufferText, IGNORING_STREAM, Link, socketPipe, type LinkStream } from "@skerry/link";
 import { clock, type World } from "./world.ts";
 
 export interface ControlDouble {
@@ -42,9 +42,7 @@ export async function controlDouble(world: World): Promise<ControlDouble> {
           stream.reply(JSON.stringify(reply), Buffer.from("\n"));
           streams.add(stream);
           return {
-            onReply: () => undefined,
-            onBody: () => undefined,
-            onWritable: () => undefined,
+            ...IGNORING_STREAM,
             onFailed: () => void streams.delete(stream),
           };
         },

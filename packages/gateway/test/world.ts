@@ -36,7 +36,14 @@ import {
   type StartHead,
   type StartReply,
 } from "@skerry/contracts";
-import { bufferText, Link, socketPipe, type LinkStream, type StreamHandler } from "@skerry/link";
+import {
+  bufferText,
+  IGNORING_STREAM,
+  Link,
+  socketPipe,
+  type LinkStream,
+  type StreamHandler,
+} from "@skerry/link";
 import { startGateway, type Gateway } from "../src/gateway.ts";
 import type { GatewayDeps, GatewayOptions } from "../src/ports.ts";
 
@@ -231,20 +238,13 @@ export class AgentDouble {
           void Promise.resolve(this.onStart(head, this)).then((reply) => {
             if (reply !== undefined) opened.stream.reply(JSON.stringify(reply), undefined, true);
           });
-          return IGNORING;
+          return IGNORING_STREAM;
         },
       },
     );
     this.#links.add(link);
   }
 }
-
-const IGNORING: StreamHandler = {
-  onReply: () => undefined,
-  onBody: () => undefined,
-  onWritable: () => undefined,
-  onFailed: () => undefined,
-};
 
 /** Two connected sockets. */
 export async function socketPair(): Promise<[Socket, Socket]> {

@@ -10,7 +10,12 @@ import type {
   SpecialiseHead,
   SpecialiseReply,
 } from "@skerry/contracts";
-import type { LinkStream, OpenedStream, StreamHandler } from "@skerry/link";
+import {
+  IGNORING_STREAM,
+  type LinkStream,
+  type OpenedStream,
+  type StreamHandler,
+} from "@skerry/link";
 import { Call } from "./call.ts";
 import { runEvent } from "./event-call.ts";
 import { runFetch } from "./fetch-call.ts";
@@ -68,7 +73,7 @@ export function createRuntime(deps: Surroundings, loadCode: LoadCode): Runtime {
   const request = (opened: OpenedStream, head: RequestHead): StreamHandler => {
     if (state.kind !== "ready") {
       opened.stream.cancel(`the instance is ${state.kind}`);
-      return IGNORING;
+      return IGNORING_STREAM;
     }
     const { run } = state;
     const call = new Call(opened, head, deps.clock);
@@ -84,13 +89,13 @@ export function createRuntime(deps: Surroundings, loadCode: LoadCode): Runtime {
           return request(opened, head);
         case "specialise":
           void specialise(opened.stream, head);
-          return IGNORING;
+          return IGNORING_STREAM;
         case "code-cache":
           replyCodeCache(opened.stream, state.kind === "ready" ? state.code : undefined);
-          return IGNORING;
+          return IGNORING_STREAM;
         default:
           opened.stream.cancel("a head that this runtime does not know");
-          return IGNORING;
+          return IGNORING_STREAM;
       }
     },
   };
@@ -106,13 +111,6 @@ const NO_CODE_CACHE: CodeCacheReply = {
   ok: false,
   name: "NoCodeCache",
   message: "There is a code cache only of a CommonJS bundle that was loaded.",
-};
-
-const IGNORING: StreamHandler = {
-  onReply: () => undefined,
-  onBody: () => undefined,
-  onWritable: () => undefined,
-  onFailed: () => undefined,
 };
 
 async function load(

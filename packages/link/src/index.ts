@@ -17,7 +17,7 @@ export {
   type PeerHello,
 } from "./link.ts";
 export type { BytePipe, PipeListener, ScheduleFlush, TextPort } from "./ports.ts";
-export { LinkStream, type StreamHandler } from "./stream.ts";
+export { IGNORING_STREAM, LinkStream, type StreamHandler } from "./stream.ts";
 export {
   bufferText,
   socketPipe,

@@ -19,7 +19,7 @@ import {
 } from "./frames.ts";
 import type { BytePipe, ScheduleFlush, TextPort } from "./ports.ts";
 import { StreamTable } from "./stream-table.ts";
-import { LinkStream, type OpenRequest, type StreamHandler } from "./stream.ts";
+import { IGNORING_STREAM, LinkStream, type OpenRequest, type StreamHandler } from "./stream.ts";
 import { FrameWriter } from "./writer.ts";
 
 /** What each side tells the other at the start; a flat record of facts such as role and build. */
@@ -307,7 +307,8 @@ export class Link {
     const remaining = readU32(bytes, start);
     const body = bytes.subarray(headEnd, end);
     const ends = (frame.flags & FLAG_END) !== 0;
-    const stream = new LinkStream(id, this, REFUSING);
+    // Until `accept` has returned; frames cannot arrive in between.
+    const stream = new LinkStream(id, this, IGNORING_STREAM);
     this.#streams.add(id, stream);
     stream.receivedWithOpen(body.length, ends);
     stream.handler = accept({
@@ -434,14 +435,6 @@ export class Link {
     this.#cancelPing?.();
   }
 }
-
-/** Stands in until `accept` has returned; frames cannot arrive in between. */
-const REFUSING: StreamHandler = {
-  onReply: () => undefined,
-  onBody: () => undefined,
-  onWritable: () => undefined,
-  onFailed: () => undefined,
-};
 
 interface HelloText {
   readonly min: number;

@@ -21,6 +21,17 @@ export interface StreamHandler {
   onFailed(error: PlatformError): void;
 }
 
+/**
+ * Takes no notice of anything, for a stream on which nothing more is expected. Bodies that come
+ * are not granted, so a peer cannot send more than its first credit.
+ */
+export const IGNORING_STREAM: StreamHandler = {
+  onReply: () => undefined,
+  onBody: () => undefined,
+  onWritable: () => undefined,
+  onFailed: () => undefined,
+};
+
 /** What the opener of a stream sends at once. */
 export interface OpenRequest {
   /** How long the answer is waited for; none when absent. */

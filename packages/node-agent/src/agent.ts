@@ -15,7 +15,7 @@ import type {
   StartReply,
   StopInstanceHead,
 } from "@skerry/contracts";
-import type { OpenedStream, StreamHandler } from "@skerry/link";
+import { IGNORING_STREAM, type OpenedStream, type StreamHandler } from "@skerry/link";
 import type { SandboxLevel } from "@skerry/sandbox";
 import { Builder } from "./builder.ts";
 import type { BuildTool } from "./build-tool.ts";
@@ -115,7 +115,7 @@ class NodeAgent implements Agent {
       default:
         opened.stream.cancel("unknown operation");
     }
-    return IGNORING;
+    return IGNORING_STREAM;
   }
 
   configChanged(): void {
@@ -229,13 +229,6 @@ class NodeAgent implements Agent {
     this.#deps.clock.schedule(waitMs, () => this.#provision(), { background: true });
   }
 }
-
-const IGNORING: StreamHandler = {
-  onReply: () => undefined,
-  onBody: () => undefined,
-  onWritable: () => undefined,
-  onFailed: () => undefined,
-};
 
 /** The driver's level in the words of the API. */
 export function sandboxView(level: SandboxLevel): SandboxView {

@@ -13,7 +13,14 @@ import type {
   StartHead,
   StartReply,
 } from "@skerry/contracts";
-import { bufferText, Link, socketPipe, type OpenedStream, type StreamHandler } from "@skerry/link";
+import {
+  bufferText,
+  IGNORING_STREAM,
+  Link,
+  socketPipe,
+  type OpenedStream,
+  type StreamHandler,
+} from "@skerry/link";
 
 export interface GatewayLinksDeps {
   readonly clock: Clock;
@@ -112,12 +119,7 @@ export class GatewayLinks {
         stream.reply(JSON.stringify(reply), undefined, true);
       });
     }
-    return {
-      onReply: () => undefined,
-      onBody: () => undefined,
-      onWritable: () => undefined,
-      onFailed: () => undefined,
-    };
+    return IGNORING_STREAM;
   }
 
   #onClosed(gatewayId: GatewayId, link: Link): void {

@@ -5,7 +5,7 @@ import { isId, type NodeId } from "@skerry/base";
 import { openCodeStore } from "@skerry/code-store";
 import { ConfigFollower } from "@skerry/config-follower";
 import { LOCAL_PLACEMENT } from "@skerry/contracts";
-import type { OpenedStream, StreamHandler } from "@skerry/link";
+import { IGNORING_STREAM, type OpenedStream, type StreamHandler } from "@skerry/link";
 import { prepareBuildTool, prepareRuntimeBuild, startAgent, type Agent } from "@skerry/node-agent";
 import { openSandboxDriver, type SandboxDriver } from "@skerry/sandbox";
 import { openSpoolWriter, type SpoolWriter } from "@skerry/telemetry";
@@ -121,12 +121,7 @@ function acceptWhenServing(
 ): StreamHandler {
   if (serving.agent !== undefined) return serving.agent.acceptFromControl(opened);
   queueMicrotask(() => opened.stream.cancel("the agent is still starting"));
-  return {
-    onReply: () => undefined,
-    onBody: () => undefined,
-    onWritable: () => undefined,
-    onFailed: () => undefined,
-  };
+  return IGNORING_STREAM;
 }
 
 /** Each agent has its own, so that what another one left can be told from what is in use. */

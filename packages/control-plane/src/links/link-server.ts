@@ -8,6 +8,7 @@ import type { Clock, Log, PlatformError, Random } from "@skerry/base";
 import type { ConsumerNote, WatchHead } from "@skerry/contracts";
 import {
   bufferText,
+  IGNORING_STREAM,
   Link,
   socketPipe,
   type OpenedStream,
@@ -118,7 +119,7 @@ class PeerServing {
     const watch = readWatchHead(head);
     if (peer === undefined || watch === undefined) {
       queueMicrotask(() => stream.cancel("control does not serve this"));
-      return IDLE;
+      return IGNORING_STREAM;
     }
     peer.appliedSeq ??= 0;
     return new ConfigWatch(this.#deps, {
@@ -142,14 +143,6 @@ class PeerServing {
     this.#deps.peers.remove(this.#peer);
   }
 }
-
-/** Handles a stream that was refused. */
-const IDLE: StreamHandler = {
-  onReply: () => undefined,
-  onBody: () => undefined,
-  onWritable: () => undefined,
-  onFailed: () => undefined,
-};
 
 function readWatchHead(text: string): WatchHead | undefined {
   const head = parseRecord(text);
