@@ -14,7 +14,7 @@ import {
   type Random,
 } from "@skerry/base";
 import type { GatewayNote, InstanceExit, StartHead, StartReply } from "@skerry/contracts";
-import { bufferText, Link, socketPipe } from "@skerry/link";
+import { bufferText, IGNORING_STREAM, Link, socketPipe } from "@skerry/link";
 import { readAgentNote, readStartReply } from "./agent-words.ts";
 import type { AgentAddress } from "./ports.ts";
 
@@ -47,6 +47,7 @@ export type StartAnswer = (reply: StartReply, agent: AgentAddress | undefined) =
 
 interface AgentState {
   readonly address: AgentAddress;
+  /** Connecting, in use, or the last one that was. */
   link: Link;
   connected: boolean;
   draining: boolean;
@@ -71,7 +72,7 @@ export class AgentLinks {
     if (this.#agents.has(address.agentId)) return;
     const agent: AgentState = {
       address,
-      link: undefined as never,
+      link: this.#connect(address, () => agent),
       connected: false,
       draining: false,
       attempt: 0,
@@ -79,7 +80,6 @@ export class AgentLinks {
       cancelRetry: undefined,
     };
     this.#agents.set(address.agentId, agent);
-    this.#connect(agent);
   }
 
   /** Forgets an agent that is gone. */
@@ -118,9 +118,8 @@ export class AgentLinks {
       JSON.stringify(head),
       { end: true, remainingMs: timeoutMs },
       {
+        ...IGNORING_STREAM,
         onReply: (text) => finish(readStartReply(text)),
-        onBody: () => undefined,
-        onWritable: () => undefined,
         onFailed: (error) => finish(refusal(error.message)),
       },
     );
@@ -163,11 +162,12 @@ export class AgentLinks {
     return best;
   }
 
-  #connect(agent: AgentState): void {
-    const { clock, gatewayId, build, listener } = this.#deps;
-    const link: Link = new Link(
+  /** `agentOf` is asked when the link has something to tell, never before it is returned. */
+  #connect(address: AgentAddress, agentOf: () => AgentState): Link {
+    const { clock, gatewayId, build } = this.#deps;
+    return new Link(
       {
-        pipe: socketPipe(connect(agent.address.socketPath)),
+        pipe: socketPipe(connect(address.socketPath)),
         clock,
         text: bufferText(Buffer),
         scheduleFlush: setImmediate,
@@ -177,16 +177,17 @@ export class AgentLinks {
         peer: "agent",
         hello: { role: "gateway", id: gatewayId, build },
         silenceMsMax: SILENCE_MS_MAX,
-        onHello: () => {
-          agent.connected = true;
-          agent.attempt = 0;
-          listener.connected();
-        },
-        onNote: (text) => this.#onNote(agent, text),
-        onClosed: () => this.#onClosed(agent),
+        onHello: () => this.#onHello(agentOf()),
+        onNote: (text) => this.#onNote(agentOf(), text),
+        onClosed: () => this.#onClosed(agentOf()),
       },
     );
-    agent.link = link;
+  }
+
+  #onHello(agent: AgentState): void {
+    agent.connected = true;
+    agent.attempt = 0;
+    this.#deps.listener.connected();
   }
 
   #onNote(agent: AgentState, text: string): void {
@@ -209,7 +210,10 @@ export class AgentLinks {
     const { clock, random } = this.#deps;
     const waitMs = backoffMs(agent.attempt, RECONNECT, random);
     agent.attempt += 1;
-    agent.cancelRetry = clock.schedule(waitMs, () => this.#connect(agent), { background: true });
+    const retry = (): void => {
+      agent.link = this.#connect(agent.address, () => agent);
+    };
+    agent.cancelRetry = clock.schedule(waitMs, retry, { background: true });
   }
 
   #lose(agent: AgentState): void {
