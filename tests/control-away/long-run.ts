@@ -5,10 +5,9 @@
  *   node tests/control-away/long-run.ts [MINUTES]
  */
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
-import { arch, cpus, release } from "node:os";
 import { systemClock } from "@skerry/base";
 import { startPlatform } from "@skerry/testkit";
+import { writeResult } from "../results/write.ts";
 import { deployServed, serve } from "./serving.ts";
 
 const MINUTES_DEFAULT = 10;
@@ -26,11 +25,9 @@ const awayMs = Math.round(clock.monotonicMs() - startedMs);
 await platform.kill("control", "SIGCONT");
 await platform.untilWhole();
 assert.deepEqual(served.failures, []);
-const result = {
+writeResult("control-away", {
   measured: "calls while control and its database (SQLite) are stopped",
-  date: new Date(clock.wallMs()).toISOString(),
-  versions: { skerry: version, node: process.version, linux: release(), arch: arch() },
-  cores: cpus().length,
+  version,
   awayMs,
   // Nothing in it is drawn by chance.
   seed: null,
@@ -38,7 +35,4 @@ const result = {
   coldCalls: served.cold,
   failedCalls: served.failures.length,
   slowestWarmMs: Math.round(served.slowestMs),
-};
-const file = new URL("../results/control-away.json", import.meta.url);
-writeFileSync(file, `${JSON.stringify(result, undefined, 2)}\n`);
-process.stdout.write(`${JSON.stringify(result)}\n`);
+});

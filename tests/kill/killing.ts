@@ -1,0 +1,256 @@
+/**
+ * `kill -9` of each role, of the supervisor and of everything at once under load and deploys, in an
+ * order drawn from a seed. Throws when something acknowledged is not served after a kill, when a
+ * process or group of the dead is left, or when the records do not add up.
+ */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { seededRandom, type Random } from "@skerry/base";
+import { everyItem } from "@skerry/sdk";
+import {
+  callHttp,
+  findLeftovers,
+  startLoad,
+  until,
+  type HttpAnswer,
+  type Platform,
+  type SourceFiles,
+} from "@skerry/testkit";
+import { ECHO, MIRROR } from "../sources.ts";
+
+/** Of every twenty kills. */
+const SHARES = {
+  gateway: 8,
+  control: 6,
+  agent: 4,
+  supervisor: 1,
+  all: 1,
+} as const;
+type Target = keyof typeof SHARES;
+
+export interface KillAccount {
+  readonly kills: Readonly<Record<Target, number>>;
+  /** Calls that a function's gateway answered; each has exactly one record with its status. */
+  readonly answered: number;
+  /** Calls that a kill cut off. */
+  readonly cutOff: number;
+  /** Deployments acknowledged as succeeded. */
+  readonly deployed: number;
+}
+
+interface Answered {
+  readonly status: number;
+  readonly reason: string;
+}
+
+const open = { auth: "none" } as const;
+const PATHS = ["/-/load/mirror/", "/-/load/echo/?word=w", "/-/load/churn/"];
+const versionSource = (version: number): SourceFiles => ({
+  "index.ts": `export function handler(): string { return "${version}"; }`,
+});
+
+export async function deployKilled(platform: Platform): Promise<void> {
+  await platform.deploy({ app: "load", fn: "mirror", files: MIRROR, config: open });
+  await platform.deploy({ app: "load", fn: "echo", files: ECHO, config: open });
+  await platform.deploy({ app: "load", fn: "churn", files: versionSource(0), config: open });
+}
+
+export async function killUnderLoad(
+  platform: Platform,
+  { kills, seed }: { readonly kills: number; readonly seed: number },
+): Promise<KillAccount> {
+  const random = seededRandom(seed);
+  const answered = new Map<string, Answered>();
+  const load = startLoad({
+    connections: 8,
+    pauseMsMax: 25,
+    call: (client) => ({ port: platform.gatewayPort, path: PATHS[client % 3] ?? "/" }),
+    onAnswer: (answer) => note(answered, answer),
+  });
+  const deploys = startDeploys(platform);
+  const order = targets(kills, random);
+  try {
+    for (const target of order) {
+      const goal = load.answered + below(random, 60);
+      await until("some more answers", () => load.answered >= goal, { deadlineMs: 60_000 });
+      await platform.kill(target);
+      if (target === "supervisor" || target === "all") await platform.start();
+      await platform.untilWhole();
+      await assertServes(platform, deploys);
+    }
+  } finally {
+    await deploys.stop();
+    await load.stop();
+  }
+  const { failures } = await load.stop();
+  assert.ok(failures.length > 0, "control: kills were noticed by callers");
+  await assertNoOrphans(platform);
+  await assertRecordsAddUp(platform, answered);
+  const counts = Object.keys(SHARES).map((name) => [name, order.filter((t) => t === name).length]);
+  return {
+    kills: Object.fromEntries(counts) as KillAccount["kills"],
+    answered: answered.size,
+    cutOff: failures.length,
+    deployed: deploys.succeeded,
+  };
+}
+
+/** What no function's gateway answered has no record. */
+function note(answered: Map<string, Answered>, { headers, status }: HttpAnswer): void {
+  const reason = String(headers["x-skerry-error"] ?? "");
+  if (reason.startsWith("GATEWAY_") || reason === "FUNCTION_NOT_FOUND") return;
+  answered.set(String(headers["x-skerry-request-id"]), { status, reason });
+}
+
+function below(random: Random, limit: number): number {
+  return Math.floor(random.float() * limit);
+}
+
+function targets(kills: number, random: Random): readonly Target[] {
+  const cycle = Object.entries(SHARES).flatMap(([target, share]) =>
+    Array.from({ length: share }, () => target as Target),
+  );
+  const all = Array.from({ length: kills }, (_, index) => cycle[index % cycle.length] ?? "all");
+  for (let i = all.length - 1; i > 0; i -= 1) {
+    const j = below(random, i + 1);
+    [all[i], all[j]] = [all[j] as Target, all[i] as Target];
+  }
+  return all;
+}
+
+interface Deploys {
+  /** Newest version whose deployment was acknowledged as succeeded. */
+  readonly acknowledged: number;
+  readonly newest: number;
+  /** How many were acknowledged as succeeded. */
+  readonly succeeded: number;
+  stop(): Promise<void>;
+}
+
+/**
+ * Deploys one version after the other; a deployment that a kill interrupts is followed by the next.
+ */
+function startDeploys(platform: Platform): Deploys {
+  const state = { acknowledged: 0, newest: 0, succeeded: 0, isOver: false };
+  const run = async (): Promise<void> => {
+    while (!state.isOver) {
+      state.newest += 1;
+      const version = state.newest;
+      const files = versionSource(version);
+      await platform.deploy({ app: "load", fn: "churn", files, config: open }).then(
+        () => {
+          state.acknowledged = version;
+          state.succeeded += 1;
+        },
+        () => undefined,
+      );
+    }
+  };
+  const running = run();
+  return {
+    get acknowledged() {
+      return state.acknowledged;
+    },
+    get newest() {
+      return state.newest;
+    },
+    get succeeded() {
+      return state.succeeded;
+    },
+    async stop() {
+      state.isOver = true;
+      await running;
+    },
+  };
+}
+
+async function assertServes(platform: Platform, deploys: Deploys): Promise<void> {
+  const atLeast = deploys.acknowledged;
+  const port = platform.gatewayPort;
+  const [mirror, echo, churn] = await Promise.all([
+    callHttp({ port, path: "/-/load/mirror/", method: "POST", body: "same" }),
+    callHttp({ port, path: "/-/load/echo/?word=same" }),
+    callHttp({ port, path: "/-/load/churn/" }),
+  ]);
+  assert.deepEqual([mirror.status, mirror.text], [200, "same"]);
+  assert.equal(echo.status, 200, echo.text);
+  assert.equal(churn.status, 200, churn.text);
+  const version = Number(churn.text);
+  assert.ok(version >= atLeast && version <= deploys.newest, `${version}, not ${atLeast} or newer`);
+}
+
+/**
+ * Every process of the home descends from its supervisor, and every control group has a process.
+ */
+async function assertNoOrphans(platform: Platform): Promise<void> {
+  const orphans = (): readonly string[] => {
+    const { processes, groups } = findLeftovers(platform.home);
+    const strays = processes.filter(
+      (line) => !descends(Number.parseInt(line, 10), platform.supervisorPid),
+    );
+    const empty = groups.filter(
+      (group) => /inst_/.test(group) && readText(`${group}/cgroup.procs`) === "",
+    );
+    return [...strays, ...empty];
+  };
+  await until("no orphans", () => orphans().length === 0).catch(() => undefined);
+  assert.deepEqual(orphans(), []);
+}
+
+function descends(pid: number, ancestor: number): boolean {
+  for (let at = pid; at > 1;) {
+    if (at === ancestor) return true;
+    const stat = readText(`/proc/${at}/stat`);
+    if (stat === "") return true;
+    at = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+  }
+  return false;
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+/** Every answered request has exactly one record, with the status that the caller saw. */
+async function assertRecordsAddUp(
+  platform: Platform,
+  answered: ReadonlyMap<string, Answered>,
+): Promise<void> {
+  const { client } = platform;
+  const read = async (): Promise<readonly { requestId: string; status: number }[]> => {
+    const found: { requestId: string; status: number }[] = [];
+    for (const fn of ["mirror", "echo", "churn"]) {
+      const params = { app: "load", fn };
+      const page = (cursor: string | undefined): ReturnType<typeof client.listInvocations> =>
+        client.listInvocations({
+          params,
+          query: { limit: 1_000, ...(cursor === undefined ? {} : { cursor }) },
+        });
+      for await (const record of everyItem(page)) found.push(record);
+    }
+    return found;
+  };
+  const isMissing = (records: readonly { requestId: string }[]): readonly string[] => {
+    const known = new Set(records.map(({ requestId }) => requestId));
+    return [...answered.keys()].filter((id) => !known.has(id));
+  };
+  await until("all records are in", async () => isMissing(await read()).length === 0, {
+    everyMs: 500,
+  }).catch(() => undefined);
+  const records = await read();
+  const missing = isMissing(records).map((id) => `${id} ${JSON.stringify(answered.get(id))}`);
+  assert.deepEqual(
+    missing.slice(0, 20),
+    [],
+    `${missing.length} of ${answered.size} have no record`,
+  );
+  const times = Map.groupBy(records, ({ requestId }) => requestId);
+  const doubled = [...times].filter(([, all]) => all.length > 1).map(([id]) => id);
+  assert.deepEqual(doubled, [], "counted twice");
+  const wrong = [...answered].filter(([id, { status }]) => times.get(id)?.[0]?.status !== status);
+  assert.deepEqual(wrong.slice(0, 20), [], "the record tells another status");
+}
