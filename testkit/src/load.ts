@@ -24,7 +24,9 @@ export interface LoadOptions {
 
 export interface LoadResult {
   readonly answered: number;
-  /** One line per request that failed: connection errors and wrong answers. */
+  /** Requests that failed: connection errors and wrong answers. */
+  readonly failed: number;
+  /** One line for each of the first of them. */
   readonly failures: readonly string[];
   readonly slowestMs: number;
 }
@@ -72,7 +74,7 @@ export function startLoad(options: LoadOptions): Load {
     async stop() {
       isOver = true;
       await Promise.all(clients);
-      return { answered: seen.answered, failures, slowestMs: seen.slowestMs };
+      return { ...seen, failures };
     },
   };
 }

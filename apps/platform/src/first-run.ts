@@ -69,7 +69,7 @@ export function banner(
     ...raise
       .split("\n")
       .filter((line) => line !== "")
-      .map((line) => `            raise it: ${line}`),
+      .map((line) => `            for ${line}`),
     "",
     ...(config.example
       ? ["Try it:", "", `  curl '${gateway}/-/examples/hello/?name=you'`, ""]

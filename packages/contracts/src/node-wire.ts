@@ -176,7 +176,7 @@ export interface SandboxView {
   readonly label: string;
   /** How each limit is enforced here. */
   readonly enforcement: Readonly<Record<string, string>>;
-  /** What would raise the level; null at the top. */
+  /** What would be gained by which command, a line each; null at the top. */
   readonly raise: string | null;
 }
 

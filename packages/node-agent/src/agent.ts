@@ -236,6 +236,6 @@ export function sandboxView(level: SandboxLevel): SandboxView {
     rung: level.rung,
     label: level.label,
     enforcement: { ...level.limits, rest: level.rest },
-    raise: level.raise.length === 0 ? null : level.raise.join(" · "),
+    raise: level.raise.length === 0 ? null : level.raise.join("\n"),
   };
 }

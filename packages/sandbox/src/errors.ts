@@ -40,7 +40,7 @@ export const fail = defineReasons({
   SANDBOX_RUNG_UNAVAILABLE: {
     code: "FAILED_PRECONDITION",
     message: "The sandbox rung {rung} cannot be used here: {problem}.",
-    hint: "{advice}",
+    hint: "To mend it: {advice}.",
     retryable: false,
     audience: "operator",
   },

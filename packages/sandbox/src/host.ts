@@ -57,26 +57,26 @@ export function findProgram(name: string): string | undefined {
  */
 export async function findObstacle(uid: number | null): Promise<Obstacle | null> {
   if (process.platform !== "linux") {
-    return { problem: "bubblewrap needs Linux", advice: "Run the platform on Linux." };
+    return { problem: "bubblewrap needs Linux", advice: "run the platform on Linux" };
   }
   if (seccompArchOf(process.arch) === null) {
     return {
       problem: `there is no system call filter for ${process.arch}`,
-      advice: "Use a machine with an x86-64 or ARM64 processor.",
+      advice: "use a machine with an x86-64 or ARM64 processor",
     };
   }
   const bubblewrap = findProgram("bwrap");
   if (bubblewrap === undefined) {
     return {
       problem: "bubblewrap is not installed",
-      advice: "Install it: apt-get install bubblewrap (or dnf, apk add).",
+      advice: "apt-get install bubblewrap (or dnf, apk add)",
     };
   }
   const version = await run([bubblewrap, "--version"], null);
   if (!isNewEnough(version.output)) {
     return {
       problem: `${version.output.trim() || "bubblewrap"} is older than 0.8.0`,
-      advice: "Install bubblewrap 0.8.0 or newer.",
+      advice: "install bubblewrap 0.8.0 or newer",
     };
   }
   const trial = await run([bubblewrap, ...TRIAL_ARGUMENTS], uid);
@@ -84,7 +84,6 @@ export async function findObstacle(uid: number | null): Promise<Obstacle | null>
   return {
     problem: `bubblewrap cannot make its namespaces here (${trial.output.trim().slice(0, 200)})`,
     advice:
-      "Allow unprivileged user namespaces, for example: " +
       "sysctl -w user.max_user_namespaces=15000 kernel.apparmor_restrict_unprivileged_userns=0",
   };
 }

@@ -17,14 +17,16 @@ export interface LevelFacts {
 
 export interface Obstacle {
   readonly problem: string;
+  /** A command where there is one. */
   readonly advice: string;
 }
 
 const POLLED = "polling every 250 ms, the tree is killed when over";
-const NO_GROUPS =
-  "For hard limits run as root, or in a delegated control group: " +
-  "systemd-run --user --scope -p Delegate=yes -- npm start";
-const NOT_ROOT = "For a kernel uid per instance run the platform as root.";
+const DELEGATED = "--scope -p Delegate=yes -- npm start";
+const NO_GROUPS = `hard limits: systemd-run ${DELEGATED}`;
+const NO_GROUPS_OF_USER = `hard limits: systemd-run --user ${DELEGATED}`;
+const NOT_ROOT = "a uid for each instance: sudo npm start";
+const NO_WALLS = "walls, for there are none now: npm start -- --sandbox bubblewrap";
 
 export function describeLevel(facts: LevelFacts): SandboxLevel {
   return facts.rung === "bubblewrap" ? bubblewrapLevel(facts) : processLevel(facts);
@@ -49,7 +51,10 @@ function bubblewrapLevel(facts: LevelFacts): SandboxLevel {
       tmp: memory === undefined ? "sized tmpfs" : "sized tmpfs, counted as memory",
     },
     rest: by("tree") === undefined ? "SIGSTOP of the tree" : "cgroup v2 freeze",
-    raise: [...(complete ? [] : [NO_GROUPS]), ...(facts.isRoot ? [] : [NOT_ROOT])],
+    raise: [
+      ...(complete ? [] : [facts.isRoot ? NO_GROUPS : NO_GROUPS_OF_USER]),
+      ...(facts.isRoot ? [] : [NOT_ROOT]),
+    ],
   };
 }
 
@@ -70,8 +75,8 @@ function processLevel(facts: LevelFacts): SandboxLevel {
     rest: "SIGSTOP of the tree",
     raise: [
       facts.obstacle === null
-        ? "Code runs without any wall. Choose the bubblewrap rung for anything but development."
-        : `Code runs without any wall: ${facts.obstacle.problem}. ${facts.obstacle.advice}`,
+        ? NO_WALLS
+        : `walls, for there are none now (${facts.obstacle.problem}): ${facts.obstacle.advice}`,
     ],
   };
 }
