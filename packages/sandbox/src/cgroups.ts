@@ -7,14 +7,7 @@
  * sandbox ran; removal is retried by the caller until the kernel agrees. The version 1 freezer is
  * never used: a tree frozen by it cannot be killed.
  */
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmdirSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
@@ -29,6 +22,7 @@ import {
   type GroupRole,
 } from "./cgroup-layout.ts";
 import type { SandboxLimits, SandboxUsage } from "./ports.ts";
+import { directoriesIn, readText } from "./listing.ts";
 
 export interface Hierarchy {
   readonly version: 1 | 2;
@@ -218,9 +212,7 @@ export class SandboxGroup {
  * Groups that lie in the owner's directories, whoever made them: the leftovers of an earlier run.
  */
 export function listGroups(hierarchies: readonly Hierarchy[]): readonly string[] {
-  return hierarchies.flatMap(({ owner }) =>
-    readDirectories(owner).map((name) => join(owner, name)),
-  );
+  return hierarchies.flatMap(({ owner }) => directoriesIn(owner).map((name) => join(owner, name)));
 }
 
 export function readPids(file: string): readonly number[] {
@@ -256,24 +248,6 @@ function makeGroup(directory: string): boolean {
     return true;
   } catch {
     return false;
-  }
-}
-
-function readDirectories(directory: string): readonly string[] {
-  try {
-    return readdirSync(directory, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .map((entry) => entry.name);
-  } catch {
-    return [];
-  }
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch {
-    return "";
   }
 }
 

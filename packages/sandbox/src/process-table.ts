@@ -6,7 +6,8 @@
  * A tree is what descends from a root process or carries the sandbox's marker in its environment.
  * Inside bubblewrap the former is complete: orphans fall to the init of their own pid namespace.
  */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
+import { readText } from "./listing.ts";
 
 /** Environment variable that the platform sets on every sandbox's outermost process. */
 export const MARKER = "SKERRY_SANDBOX";
@@ -111,14 +112,6 @@ function listPids(procfs: string): readonly number[] {
     return readdirSync(procfs).flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []));
   } catch {
     return [];
-  }
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch {
-    return "";
   }
 }
 

@@ -3,13 +3,13 @@
  * sets: the owner's group directories, wherever on this machine they lie (an earlier run may have
  * been started from another control group), and the marker in a process's environment.
  */
-import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock, Log } from "@skerry/base";
 import { parseCgroupMounts } from "./cgroup-layout.ts";
 import { readPids, removeGroup, tryWrite } from "./cgroups.ts";
 import type { SweepCount } from "./ports.ts";
 import { pidsWithMarker, readProcess, signalProcess } from "./process-table.ts";
+import { directoriesIn, readText } from "./listing.ts";
 
 export interface SweepOptions {
   readonly ownerName: string;
@@ -71,7 +71,7 @@ function killGroup(group: string): void {
 function findLeftoverGroups(options: SweepOptions): readonly string[] {
   const living = options.living();
   return findOwnerDirectories(options.ownerName).flatMap((owner) =>
-    readDirectories(owner)
+    directoriesIn(owner)
       .filter((id) => !living.has(id))
       .map((id) => join(owner, id)),
   );
@@ -86,28 +86,10 @@ export function findOwnerDirectories(ownerName: string): readonly string[] {
   for (let seen = 0; seen < GROUPS_MAX; seen += 1) {
     const directory = waiting.pop();
     if (directory === undefined) break;
-    for (const name of readDirectories(directory)) {
+    for (const name of directoriesIn(directory)) {
       if (name === ownerName) found.push(join(directory, name));
       else waiting.push(join(directory, name));
     }
   }
   return found;
-}
-
-function readDirectories(directory: string): readonly string[] {
-  try {
-    return readdirSync(directory, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .map((entry) => entry.name);
-  } catch {
-    return [];
-  }
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch {
-    return "";
-  }
 }

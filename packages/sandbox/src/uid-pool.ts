@@ -4,8 +4,9 @@
  * exists. Nothing is stored: at start the pool learns from the home directory which ids own
  * directories there, and leaves those alone for as long as they do.
  */
-import { lstatSync, readdirSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { join } from "node:path";
+import { directoriesIn } from "./listing.ts";
 
 export interface UidRange {
   readonly first: number;
@@ -99,14 +100,4 @@ export function findOwnedDirectories(
     }
   }
   return owned;
-}
-
-function directoriesIn(path: string): readonly string[] {
-  try {
-    return readdirSync(path, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .map((entry) => entry.name);
-  } catch {
-    return [];
-  }
 }
