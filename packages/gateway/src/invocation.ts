@@ -274,12 +274,21 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
       outcome: this.#outcome,
       status: this.#status,
       memoryMb: latest.config.memoryMb,
-      startWallMs: request.startWallMs,
+      startWallMs: this.#startWallMs(),
       bytesIn: this.#upload?.bytes ?? this.#body.length,
       bytesOut: this.#bytesOut,
       billedUs: instance === undefined ? 0 : billedUsOf(anatomy),
     };
     return { record, ids };
+  }
+
+  /**
+   * When it was there as far as it had to be: the time that a client takes to send a body is its
+   * own.
+   */
+  #startWallMs(): number {
+    const { arrivedMs, startWallMs } = this.request;
+    return this.#queuedMs === 0 ? startWallMs : startWallMs + this.#queuedMs - arrivedMs;
   }
 
   deliver(): void {

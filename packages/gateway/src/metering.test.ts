@@ -5,6 +5,7 @@ import { Agent, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
+import { openRaw } from "@skerry/testkit";
 import { seededRandom } from "@skerry/base";
 import {
   decodeMeterRecord,
@@ -51,6 +52,21 @@ test("a gateway killed between record and answer has recorded the answer", async
 
 test("a meter that writes later would lose it", async () => {
   assert.deepEqual(await recordsAfterCrash("late"), []);
+});
+
+test("a record begins when the body was there, so that its stages end when the answer left", async () => {
+  const fn = world.fn();
+  await world.agent();
+  await world.start();
+  using client = await openRaw(world.port);
+  const lines = "HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+  client.write(`POST /-/${fn.app}/${fn.name}/ ${lines}1\r\nx\r\n`);
+  const slowMs = clock.wallMs() + 200;
+  await until(() => clock.wallMs() >= slowMs);
+  client.write("0\r\n\r\n");
+  assert.match(await client.receive(/\r\n\r\n/), /^HTTP\/1\.1 200 /);
+  const [record] = world.records;
+  assert.ok((record?.startWallMs ?? 0) >= slowMs - 2, `${record?.startWallMs} of ${slowMs}`);
 });
 
 test("in a storm of answers, failures, crashes and aborts every request has exactly one record", async () => {
