@@ -5,7 +5,7 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { Log } from "@skerry/base";
-import type { PlatformConfig } from "@skerry/contracts";
+import type { FunctionResource, PlatformConfig } from "@skerry/contracts";
 import type { Layout } from "./layout.ts";
 
 export interface Ports {
@@ -18,18 +18,26 @@ const CLI = new URL("../../../packages/cli/src/main.ts", import.meta.url);
 const DEPLOY_TIMEOUT_MS = 60_000;
 
 /**
- * Deploys `examples/hello` as a user would, when there is no app at all. A failure is told, not
- * fatal.
+ * Deploys `examples/hello` as a user would, when there is no app at all. Resolves to whether it is
+ * there and open to all, so that nobody is shown an address that does not answer. A failure is
+ * told, not fatal.
  */
 export async function deployExample(
   options: Ports & { readonly config: PlatformConfig; readonly layout: Layout; readonly log: Log },
-): Promise<void> {
+): Promise<boolean> {
   try {
-    const { items } = (await cli(options, ["ls", "--json"])) as { items: unknown[] };
-    if (items.length === 0) await cli(options, ["deploy", fileURLToPath(EXAMPLE), "--json"]);
+    const { items } = (await cli(options, ["ls", "--json"])) as { items: FunctionResource[] };
+    if (items.length > 0) return items.some(isOpenExample);
+    await cli(options, ["deploy", fileURLToPath(EXAMPLE), "--json"]);
+    return true;
   } catch (error) {
     options.log.error("the example was not deployed", { error: String(error) });
+    return false;
   }
+}
+
+function isOpenExample({ app, name, latest }: FunctionResource): boolean {
+  return app === "examples" && name === "hello" && latest.config.auth === "none";
 }
 
 async function cli(
@@ -48,15 +56,18 @@ async function cli(
   return JSON.parse(stdout);
 }
 
+/** The lines that say where everything is, with one command that works as it stands. */
 export function banner(
   facts: Ports & {
     readonly config: PlatformConfig;
     readonly layout: Layout;
     readonly facts: Readonly<Record<string, string>>;
+    /** Whether the example answers. */
+    readonly hasExample: boolean;
     readonly readyMs: number;
   },
 ): string {
-  const { config, layout, apiPort, gatewayPort, readyMs } = facts;
+  const { config, layout, apiPort, gatewayPort, hasExample, readyMs } = facts;
   const gateway = `http://${config.host}:${gatewayPort}`;
   const raise = facts.facts["raise"] ?? "";
   const lines = [
@@ -71,9 +82,9 @@ export function banner(
       .filter((line) => line !== "")
       .map((line) => `            for ${line}`),
     "",
-    ...(config.example
+    ...(hasExample
       ? ["Try it:", "", `  curl '${gateway}/-/examples/hello/?name=you'`, ""]
-      : []),
+      : ["Deploy a folder:", "", "  npx skerry deploy DIR", ""]),
     "Stop with Ctrl-C.",
     "",
   ];

@@ -51,10 +51,10 @@ async function supervise({ config }: Invocation): Promise<void> {
   if (supervisor.stopping) return;
   const facts = { ...supervisor.factsOf("control"), ...supervisor.factsOf("agent") };
   const ports = { apiPort: supervisor.apiPort, gatewayPort: supervisor.gatewayPort };
-  if (config.example) await deployExample({ config, layout, log, ...ports });
+  const hasExample = config.example && (await deployExample({ config, layout, log, ...ports }));
   // Since this process began.
   const readyMs = performance.now();
-  process.stdout.write(banner({ config, layout, facts, readyMs, ...ports }));
+  process.stdout.write(banner({ config, layout, facts, hasExample, readyMs, ...ports }));
 }
 
 /** After a kill the roles of the one before hold the ports until they have noticed. */
