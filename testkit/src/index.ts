@@ -1,6 +1,12 @@
 export { HandClock } from "./hand-clock.ts";
 export { callHttp, openHttp, type HttpAnswer, type HttpCall } from "./http-call.ts";
-export { findLeftovers, NOTHING_LEFT, TEST_MOUNT, type Leftovers } from "./leftovers.ts";
+export {
+  findLeftovers,
+  killLeftovers,
+  NOTHING_LEFT,
+  TEST_MOUNT,
+  type Leftovers,
+} from "./leftovers.ts";
 export { startLoad, type Load, type LoadOptions, type LoadResult } from "./load.ts";
 export {
   startPlatform,
