@@ -31,6 +31,7 @@ import type {
   SandboxSpec,
   SweepCount,
 } from "./ports.ts";
+import { lifeMarkOf } from "./process-table.ts";
 import type { Weakened } from "./protections.ts";
 import { lowerPriority, RunningSandbox } from "./running-sandbox.ts";
 import { buildSeccompProgram, encodeSeccompProgram, seccompArchOf } from "./seccomp.ts";
@@ -72,9 +73,11 @@ const INIT_PROCESSES = 1;
 
 /**
  * Each driver has files of its own: while one agent replaces another, the end of the old one must
- * not take away what the new one starts sandboxes with.
+ * not take away what the new one starts sandboxes with. The name says whose they are, so that a
+ * sweep removes only those of a process that has ended.
  */
 const WORK_DIRECTORY = "driver-";
+const OWNED_DIRECTORY = /^driver-((\d+)\.\d+)-/;
 
 export class Driver implements SandboxDriver {
   readonly level: SandboxLevel;
@@ -91,7 +94,9 @@ export class Driver implements SandboxDriver {
     this.#options = options;
     this.level = options.level;
     this.#watch = new LimitWatch(deps.clock);
-    this.#workDirectory = mkdtempSync(join(options.home, WORK_DIRECTORY));
+    this.#workDirectory = mkdtempSync(
+      join(options.home, `${WORK_DIRECTORY}${lifeMarkOf(process.pid) ?? process.pid}-`),
+    );
     try {
       if (options.rung === "bubblewrap") this.#prepareFiles();
     } catch (error) {
@@ -149,7 +154,7 @@ export class Driver implements SandboxDriver {
     for (const name of readdirSync(this.#options.home)) {
       const path = join(this.#options.home, name);
       if (!name.startsWith(WORK_DIRECTORY) || path === this.#workDirectory) continue;
-      rmSync(path, { recursive: true, force: true });
+      if (!isOwnerAlive(name)) rmSync(path, { recursive: true, force: true });
     }
   }
 
@@ -269,6 +274,11 @@ export class Driver implements SandboxDriver {
     tryWrite(`/proc/${pid}/oom_score_adj`, OOM_SCORE_ADJUSTMENT);
     if (!this.#enforces("cpu")) lowerPriority(pid, limits.cpuShares);
   }
+}
+
+function isOwnerAlive(workDirectory: string): boolean {
+  const [, mark, pid] = OWNED_DIRECTORY.exec(workDirectory) ?? [];
+  return mark !== undefined && lifeMarkOf(Number(pid)) === mark;
 }
 
 function startFailed(id: string, error: unknown): PlatformError {

@@ -52,6 +52,18 @@ export function readProcess(pid: number, procfs = "/proc"): ProcessRow | undefin
   return parseStat(readText(`${procfs}/${pid}/stat`));
 }
 
+/**
+ * Tells a living process from every other one, also from a later one with the same pid; undefined
+ * for one that has ended.
+ */
+export function lifeMarkOf(pid: number): string | undefined {
+  const text = readText(`/proc/${pid}/stat`);
+  const [state, ...fields] = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  // fields[0] is field 4 of proc(5); 22 is when it was started, in ticks since the boot.
+  const started = fields[22 - 4];
+  return state === "Z" || started === undefined ? undefined : `${pid}.${started}`;
+}
+
 /** The roots that live and all that descends from them. Pure. */
 export function descendants(
   table: readonly ProcessRow[],

@@ -49,6 +49,21 @@ async function abandon(run: AbandonRun): Promise<void> {
 
 const markedBy = (home: string): number => pidsWithMarker(`${ownerNameOf(home)}/`).length;
 
+const workDirectories = (home: string): readonly string[] =>
+  readdirSync(home).filter((name) => name.startsWith("driver-"));
+
+test("a sweep spares the files of a driver whose process lives", async () => {
+  const home = newHome();
+  const [beside, driver] = [await open(home, "process"), await open(home, "process")];
+  const before = workDirectories(home);
+  const ended = join(home, "driver-1.0-ended");
+  mkdirSync(ended);
+  await driver.sweep();
+  assert.deepEqual(workDirectories(home), before);
+  assert.equal(before.length, 2);
+  await Promise.all([beside.close(), driver.close()]);
+});
+
 for (const rung of ["bubblewrap", "process"] as const satisfies readonly SandboxRung[]) {
   const skip = rung === "bubblewrap" ? skipWithoutBubblewrap() : false;
   test(
@@ -71,6 +86,7 @@ for (const rung of ["bubblewrap", "process"] as const satisfies readonly Sandbox
       assert.ok(bystander.usage().processes > 0, "the neighbour's sandbox lives");
       await until("this run's own sandbox lives", () => mine.usage().processes > 0);
       assert.deepEqual(await driver.sweep(), { processes: 0, groups: 0 });
+      assert.equal(workDirectories(home).length, 1, "the killed one's files are gone");
       await Promise.all([driver.close(), other.close()]);
       assert.equal(markedBy(home) + markedBy(neighbour), 0);
       assert.deepEqual(findOwnerDirectories(ownerNameOf(home)), []);
