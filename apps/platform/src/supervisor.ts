@@ -10,6 +10,8 @@ import {
   PlatformError,
   systemClock,
   systemRandom,
+  type Cancel,
+  type Clock,
   type IdSource,
   type Log,
 } from "@skerry/base";
@@ -19,6 +21,7 @@ import { AgentSweeps } from "./agent-sweeps.ts";
 import type { ChildEffect } from "./child-life.ts";
 import { fail } from "./errors.ts";
 import type { Layout } from "./layout.ts";
+import { Launch } from "./launch.ts";
 import { bindPort, type BoundPort } from "./listeners.ts";
 import { isRoleName, type AgentAddress, type RoleName, type ToSupervisor } from "./messages.ts";
 import { RoleProcess, type RoleListener } from "./role-process.ts";
@@ -31,35 +34,39 @@ export interface SupervisorOptions {
   readonly main: string;
 }
 
-/**
- * A process that was started; both promises reject with ROLE_FAILED when it does not come that far.
- */
-interface Launch {
-  readonly process: RoleProcess;
-  /** Its program is in memory; only awaited of one on standby. */
-  readonly loaded: Promise<void>;
-  readonly ready: Promise<void>;
+/** How a process is started; without anything, to serve at once. */
+interface LaunchOptions {
+  /** How often it, or what it replaces, has failed in a row. */
+  readonly failures?: number;
+  /** The process whose place it is to take. */
+  readonly successorOf?: RoleProcess;
 }
 
-interface LaunchWaiter {
-  loaded(): void;
-  ready(): void;
-  failed(error: Error): void;
+/** A process that ended and is to be replaced after a pause. */
+interface Relaunch {
+  readonly role: RoleName;
+  readonly failures: number;
+  readonly cancel: Cancel;
 }
 
-const FIRST = { standby: false, successor: false };
-const READY_DEADLINE_MS = 30_000;
 /** Answer to an order that was carried out. */
 export const DONE = "ok";
 
 export class Supervisor implements RoleListener {
   readonly #options: SupervisorOptions;
-  readonly #ids: IdSource = createIdSource({ clock: systemClock(), random: systemRandom() });
+  readonly #clock: Clock = systemClock();
+  readonly #ids: IdSource = createIdSource({ clock: this.#clock, random: systemRandom() });
   readonly #processes = new Set<RoleProcess>();
-  readonly #waiting = new Map<RoleProcess, LaunchWaiter>();
-  /** Successors that do not serve yet: nobody misses one that ends. */
-  readonly #successors = new Set<RoleProcess>();
-  readonly #sweeps = new AgentSweeps(() => this.#of("agent"));
+  /** Those that do not serve yet. */
+  readonly #launches = new Map<RoleProcess, Launch>();
+  /**
+   * By the process whose place each is to take. Nobody misses one that ends; it takes the place at
+   * once when the other ends by itself.
+   */
+  readonly #successors = new Map<RoleProcess, Launch>();
+  /** An ended role without a successor is always among them, or launched already. */
+  readonly #relaunches = new Set<Relaunch>();
+  readonly #sweeps = new AgentSweeps(this.#clock, () => this.#of("agent"));
   readonly #restarts = new Map<RoleName, Promise<void>>();
   readonly #ports: { readonly api: BoundPort; readonly gateway: BoundPort };
   #admin: Server | undefined;
@@ -105,9 +112,9 @@ export class Supervisor implements RoleListener {
   /** Starts every role and resolves when all are ready. Throws ROLE_FAILED. */
   async start(): Promise<void> {
     const gateways = Array.from({ length: this.#options.config.gateways }, () =>
-      this.#launch("gateway", 0),
+      this.#launch("gateway"),
     );
-    const all = [this.#launch("control", 0), this.#launch("agent", 0), ...gateways];
+    const all = [this.#launch("control"), this.#launch("agent"), ...gateways];
     await Promise.all(all.map(({ ready }) => ready));
     if (!this.#stopping) await this.#listenForAdmin();
   }
@@ -124,57 +131,62 @@ export class Supervisor implements RoleListener {
   }
 
   async #restart(role: RoleName): Promise<void> {
-    const { drainDeadlineMs } = this.#options.config;
-    for (const old of this.#of(role)) {
-      if (role === "agent") await this.#sweeps.untilOver();
-      if (role === "control") {
-        await this.#replaceControl(old);
-        continue;
-      }
-      await this.#replaceBeside(old, drainDeadlineMs);
+    const olds = this.#of(role);
+    if (olds.length === 0) await this.#untilUp(role);
+    for (const old of olds) {
+      await this.#replace(old);
       if (role === "agent") this.#tellAgents();
     }
   }
 
+  async #replace(old: RoleProcess): Promise<void> {
+    const { role } = old;
+    // One that is just starting is as new as any that would take its place.
+    if (old.life === "starting") return this.#untilUp(role);
+    // From here to the launch nothing may come between.
+    while (role === "agent" && this.#sweeps.isRunning) await this.#sweeps.untilOver();
+    if (this.#stopping) throw this.#roleFailed(role, "the platform is stopping");
+    if (!this.#processes.has(old)) return this.#untilUp(role);
+    const next = this.#launch(role, { successorOf: old });
+    await (role === "control" ? this.#takeTurns(old, next) : this.#takeOver(old, next));
+  }
+
   /** The next one serves before the old one leaves; if it cannot, the old one stays. */
-  async #replaceBeside(old: RoleProcess, drainDeadlineMs: number): Promise<void> {
-    const next = this.#launch(old.role, 0, { standby: false, successor: true });
+  async #takeOver(old: RoleProcess, next: Launch): Promise<void> {
     try {
       await next.ready;
     } catch (error) {
       await next.process.exited;
       throw error;
     }
-    this.#successors.delete(next.process);
-    // An old one that ended by itself meanwhile has been replaced for that.
-    const leaves = this.#processes.has(old) ? old : next.process;
-    await leaves.drain(drainDeadlineMs);
+    this.#successors.delete(old);
+    if (this.#processes.has(old)) await old.drain(this.#options.config.drainDeadlineMs);
   }
 
   /**
    * Two controls cannot have the store open: the next one is loaded beside the old one and begins
    * after it.
    */
-  async #replaceControl(old: RoleProcess): Promise<void> {
-    const next = this.#launch("control", 0, { standby: true, successor: true });
+  async #takeTurns(old: RoleProcess, next: Launch): Promise<void> {
     await next.loaded;
-    if (!this.#processes.has(old)) {
-      // It ended by itself meanwhile and has been replaced for that.
-      next.process.child.kill("SIGKILL");
-      await next.process.exited;
-      return;
-    }
-    await old.drain(this.#options.config.drainDeadlineMs);
-    this.#successors.delete(next.process);
-    next.process.send({ op: "begin" });
+    if (this.#processes.has(old)) await old.drain(this.#options.config.drainDeadlineMs);
+    this.#successors.delete(old);
+    next.begin();
     await next.ready;
+  }
+
+  /** Resolves when those of the role that are about to serve do. Throws ROLE_FAILED. */
+  async #untilUp(role: RoleName): Promise<void> {
+    for (const due of this.#relaunches) if (due.role === role) void this.#relaunch(due);
+    const starting = [...this.#launches.values()].filter(({ process }) => process.role === role);
+    await Promise.all(starting.map(({ ready }) => ready));
   }
 
   /** Drains front to back and ends everything. */
   async stop(deadlineMs: number): Promise<void> {
     this.#stopping = true;
     this.#admin?.close();
-    for (const { child } of this.#successors) child.kill("SIGKILL");
+    for (const { process } of this.#successors.values()) process.child.kill("SIGKILL");
     for (const role of ["gateway", "agent", "control"] as const) {
       await Promise.all(this.#of(role).map((process) => process.drain(deadlineMs)));
     }
@@ -192,19 +204,19 @@ export class Supervisor implements RoleListener {
   message(from: RoleProcess, message: ToSupervisor, socket: Socket | undefined): void {
     switch (message.op) {
       case "loaded":
-        this.#waiting.get(from)?.loaded();
+        this.#launches.get(from)?.sawLoaded();
         return;
       case "ready":
         from.facts = message.facts;
         from.apply({ kind: "ready" });
-        this.#waiting.get(from)?.ready();
-        this.#waiting.delete(from);
+        this.#launches.get(from)?.sawReady();
+        this.#launches.delete(from);
         this.#tellAgents();
-        this.#sweeps.look();
+        this.#sweeps.swept(from);
         return;
       case "failed":
-        this.#waiting.get(from)?.failed(this.#roleFailed(from.role, sentencesOf(message)));
-        this.#waiting.delete(from);
+        this.#launches.get(from)?.fail(sentencesOf(message));
+        this.#launches.delete(from);
         return;
       case "instance":
         this.#passOn(this.#gateway(message.to), {
@@ -228,25 +240,47 @@ export class Supervisor implements RoleListener {
   ended(process: RoleProcess, effects: readonly ChildEffect[]): void {
     this.#processes.delete(process);
     const why = `it ended (${process.child.signalCode ?? process.child.exitCode ?? "not started"})`;
-    this.#waiting.get(process)?.failed(this.#roleFailed(process.role, why));
-    this.#waiting.delete(process);
+    this.#launches.get(process)?.fail(why);
+    this.#launches.delete(process);
     if (process.role === "agent") {
       this.#tellAgents();
       this.#sweeps.ended(process);
     }
-    if (this.#successors.delete(process) || this.#stopping) return;
-    for (const effect of effects) {
-      this.#options.log.warn("a role ended and is started again", { role: process.role, why });
-      setTimeout(() => {
-        if (this.#stopping) return;
-        this.#launch(process.role, effect.failures).ready.catch((error: unknown) => {
-          this.#options.log.error("a role did not start", {
-            role: process.role,
-            error: String(error),
-          });
-        });
-      }, effect.afterMs);
+    if (!this.#stopping) this.#fillPlaceOf(process, effects, why);
+  }
+
+  /** Whatever ended and however: none of its role ends up without a process of its own. */
+  #fillPlaceOf(process: RoleProcess, effects: readonly ChildEffect[], why: string): void {
+    const { role } = process;
+    const [old] = [...this.#successors].find(([, next]) => next.process === process) ?? [];
+    if (old !== undefined) {
+      this.#successors.delete(old);
+    } else if (effects.length > 0 && this.#successors.delete(process)) {
+      this.#options.log.warn("a role ended and its successor takes its place", { role, why });
+    } else {
+      for (const effect of effects) this.#relaunchLater(role, effect, why);
     }
+    const isDue = [...this.#relaunches].some((due) => due.role === role);
+    if (this.#of(role).length > 0 || isDue) return;
+    this.#relaunchLater(role, { afterMs: 0, failures: 0 }, why);
+  }
+
+  #relaunchLater(role: RoleName, effect: Omit<ChildEffect, "kind">, why: string): void {
+    this.#options.log.warn("a role ended and is started again", { role, why });
+    const { afterMs, failures } = effect;
+    const cancel = this.#clock.schedule(afterMs, () => void this.#relaunch(due));
+    const due: Relaunch = { role, failures, cancel };
+    this.#relaunches.add(due);
+  }
+
+  async #relaunch(due: Relaunch): Promise<void> {
+    const { role, failures, cancel } = due;
+    cancel();
+    while (role === "agent" && this.#sweeps.isRunning) await this.#sweeps.untilOver();
+    if (!this.#relaunches.delete(due) || this.#stopping) return;
+    await this.#launch(role, { failures }).ready.catch((error: unknown) => {
+      this.#options.log.error("a role did not start", { role, error: String(error) });
+    });
   }
 
   #of(role: RoleName): readonly RoleProcess[] {
@@ -283,14 +317,9 @@ export class Supervisor implements RoleListener {
     for (const gateway of this.#of("gateway")) gateway.send({ op: "agents", agents });
   }
 
-  #launch(
-    role: RoleName,
-    failures: number,
-    options: { readonly standby: boolean; readonly successor: boolean } = FIRST,
-  ): Launch {
+  #launch(role: RoleName, { failures = 0, successorOf }: LaunchOptions = {}): Launch {
     const { config, main } = this.#options;
     const alone = this.#of(role).length === 0;
-    if (role === "agent") this.#sweeps.started(alone);
     const process = new RoleProcess(
       {
         role,
@@ -299,42 +328,20 @@ export class Supervisor implements RoleListener {
         env: {
           ...this.#roleEnv(config),
           SKERRY_ROLE_ALONE: String(alone),
-          SKERRY_ROLE_STANDBY: String(options.standby),
+          SKERRY_ROLE_STANDBY: String(role === "control" && successorOf !== undefined),
         },
         listenFd: role === "agent" ? undefined : this.#portOf(role).fd,
         failures,
       },
       this,
     );
+    const failed = (why: string): Error => this.#roleFailed(role, why);
+    const launch = new Launch({ clock: this.#clock, failed }, process);
     this.#processes.add(process);
-    if (options.successor) this.#successors.add(process);
-    return { process, ...this.#await(process) };
-  }
-
-  #await(process: RoleProcess): Pick<Launch, "loaded" | "ready"> {
-    const loaded = Promise.withResolvers<void>();
-    const ready = Promise.withResolvers<void>();
-    const failed = (error: Error): void => {
-      clearTimeout(late);
-      loaded.reject(error);
-      ready.reject(error);
-    };
-    const late = setTimeout(() => {
-      process.child.kill("SIGKILL");
-      failed(this.#roleFailed(process.role, `not ready after ${READY_DEADLINE_MS} ms`));
-    }, READY_DEADLINE_MS);
-    this.#waiting.set(process, {
-      failed,
-      loaded: loaded.resolve,
-      ready: () => {
-        clearTimeout(late);
-        ready.resolve();
-      },
-    });
-    // Whoever waits for one of them need not wait for the other.
-    loaded.promise.catch(() => undefined);
-    ready.promise.catch(() => undefined);
-    return { loaded: loaded.promise, ready: ready.promise };
+    this.#launches.set(process, launch);
+    if (successorOf !== undefined) this.#successors.set(successorOf, launch);
+    if (role === "agent" && alone) this.#sweeps.startedAlone(process);
+    return launch;
   }
 
   #portOf(role: "control" | "gateway"): BoundPort {
