@@ -81,6 +81,13 @@ export const failFunction = defineReasons({
     retryable: true,
     audience: "user",
   },
+  FUNCTION_STOPPED: {
+    code: "UNAVAILABLE",
+    message: "An operator stopped the instance of {function} in the middle of the request.",
+    hint: "Retry: another instance is started. `skerry audit` shows who stopped it.",
+    retryable: true,
+    audience: "user",
+  },
 });
 
 export type FunctionErrorReason = keyof typeof failFunction.table;

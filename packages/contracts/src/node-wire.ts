@@ -74,6 +74,8 @@ export interface InstanceExit {
   readonly code: number | null;
   readonly signal: string | null;
   readonly outOfMemory: boolean;
+  /** An operator ended it: not a fault of its code. */
+  readonly stopped?: true;
 }
 
 /**

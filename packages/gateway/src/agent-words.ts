@@ -78,6 +78,7 @@ function readExit(exit: Fields | undefined): InstanceExit {
     code: typeof code === "number" && Number.isFinite(code) ? code : null,
     signal: typeof signal === "string" ? signal.slice(0, TEXT_CHARS_MAX) : null,
     outOfMemory: exit?.["outOfMemory"] === true,
+    ...(exit?.["stopped"] === true ? { stopped: true } : {}),
   };
 }
 

@@ -104,6 +104,12 @@ const EXITS: readonly [string, Partial<InstanceExit>, Record<string, unknown>, R
     { reason: "FUNCTION_OUT_OF_MEMORY", status: 502, outcome: "out_of_memory" },
     /128 MiB/,
   ],
+  [
+    "by an operator's order",
+    { signal: "SIGKILL", stopped: true },
+    { reason: "FUNCTION_STOPPED", status: 503, outcome: "unavailable" },
+    /An operator stopped/,
+  ],
 ];
 for (const [how, exit, expected, message] of EXITS) {
   for (const noteFirst of [true, false]) {

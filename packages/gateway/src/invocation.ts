@@ -252,6 +252,9 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
     if (this.phase === "settled") return;
     if (end.kind === "cut") return this.#failCrashed(end.why);
     const { exit } = end;
+    if (exit?.stopped === true) {
+      return this.#fail("unavailable", failFunction("FUNCTION_STOPPED", this.#details({})));
+    }
     const { memoryMb } = this.#entry.latest.config;
     if (exit?.outOfMemory === true) {
       const error = failFunction("FUNCTION_OUT_OF_MEMORY", this.#details({ memoryMb }));

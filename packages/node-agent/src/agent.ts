@@ -110,7 +110,9 @@ class NodeAgent implements Agent {
         answer({}, Buffer.from(JSON.stringify(this.#instances.artefactsInUse())));
         break;
       case "stop-instance":
-        answer({ found: this.#instances.ask(head.instanceId, { kind: "stopAsked" }) });
+        answer({
+          found: this.#instances.ask(head.instanceId, { kind: "stopAsked", by: "operator" }),
+        });
         break;
       default:
         opened.stream.cancel("unknown operation");

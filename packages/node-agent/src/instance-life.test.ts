@@ -19,22 +19,24 @@ const EVENTS = {
   restAsked: { kind: "restAsked" },
   resumeAsked: { kind: "resumeAsked" },
   stopAsked: { kind: "stopAsked" },
+  stopOrdered: { kind: "stopAsked", by: "operator" },
   exited: { kind: "exited" },
 } as const satisfies Record<string, InstanceEvent>;
 
 /** State after and effects, for every state and event; `-` changes nothing. */
 const TABLE = `
-            handedOver    restAsked         resumeAsked      stopAsked        exited
-starting    ready(b)      -                 -                stopping kill    gone
-ready       ready(b)      resting(a) rest   -                stopping kill    gone
-resting     resting(b)    -                 ready(a) resume  stopping kill    gone
-stopping    -             -                 -                -                gone
-gone        -             -                 -                -                -
+            handedOver    restAsked         resumeAsked      stopAsked        stopOrdered           exited
+starting    ready(b)      -                 -                stopping kill    stopping kill         gone
+ready       ready(b)      resting(a) rest   -                stopping kill    stopping, tell a kill gone
+resting     resting(b)    -                 ready(a) resume  stopping kill    stopping, tell a kill gone
+stopping    -             -                 -                -                -                     gone
+gone        -             -                 -                -                -                     -
 `;
 
 function textOf(life: InstanceLife, effects: readonly string[]): string {
   const owner = "gatewayId" in life ? `(${life.gatewayId.slice(3)})` : "";
-  return [`${life.kind}${owner}`, ...effects].join(" ");
+  const untold = "untold" in life ? `, tell ${life.untold.slice(3)}` : "";
+  return [`${life.kind}${owner}${untold}`, ...effects].join(" ");
 }
 
 test("every event in every state does what the table says", () => {
@@ -42,7 +44,7 @@ test("every event in every state does what the table says", () => {
   const events = head.trim().split(/\s+/) as (keyof typeof EVENTS)[];
   assert.deepEqual(events, Object.keys(EVENTS));
   for (const [index, from] of Object.keys(LIVES).entries()) {
-    const [name, ...cells] = (rows[index] ?? "").split(/\s{2,}/);
+    const [name, ...cells] = (rows[index] ?? "").split(/\s{2,}|(?<=kill)\s+/);
     assert.equal(name, from);
     for (const [column, event] of events.entries()) {
       const life = LIVES[from as keyof typeof LIVES];

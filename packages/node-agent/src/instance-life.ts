@@ -8,14 +8,15 @@ export type InstanceLife =
   | { readonly kind: "starting" }
   | { readonly kind: "ready"; readonly gatewayId: GatewayId }
   | { readonly kind: "resting"; readonly gatewayId: GatewayId }
-  | { readonly kind: "stopping" }
+  /** Its gateway is told of the end when it did not ask for it itself. */
+  | { readonly kind: "stopping"; readonly untold?: GatewayId }
   | { readonly kind: "gone" };
 
 export type InstanceEvent =
   | { readonly kind: "handedOver"; readonly gatewayId: GatewayId }
   | { readonly kind: "restAsked" }
   | { readonly kind: "resumeAsked" }
-  | { readonly kind: "stopAsked" }
+  | { readonly kind: "stopAsked"; readonly by?: "operator" }
   | { readonly kind: "exited" };
 
 export type InstanceEffect = "rest" | "resume" | "kill";
@@ -40,7 +41,7 @@ export function decideInstance(life: InstanceLife, event: InstanceEvent): Instan
     case "stopAsked":
       return life.kind === "gone" || life.kind === "stopping"
         ? same(life)
-        : { life: { kind: "stopping" }, effects: ["kill"] };
+        : { life: stoppingAfter(life, event.by), effects: ["kill"] };
     case "exited":
       return life.kind === "gone" ? same(life) : { life: { kind: "gone" }, effects: [] };
     default:
@@ -53,6 +54,11 @@ function decideHandedOver(life: InstanceLife, gatewayId: GatewayId): InstanceSte
   if (life.kind === "resting") return { life: { kind: "resting", gatewayId }, effects: [] };
   if (life.kind === "stopping" || life.kind === "gone") return same(life);
   return { life: { kind: "ready", gatewayId }, effects: [] };
+}
+
+function stoppingAfter(life: InstanceLife, by: "operator" | undefined): InstanceLife {
+  const isHeld = life.kind === "ready" || life.kind === "resting";
+  return { kind: "stopping", ...(by === "operator" && isHeld ? { untold: life.gatewayId } : {}) };
 }
 
 function same(life: InstanceLife): InstanceStep {

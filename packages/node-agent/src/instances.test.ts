@@ -93,6 +93,14 @@ const CASES: Readonly<Record<string, (c: Starts) => Promise<void>>> = {
     assert.deepEqual(c.node.leftovers(), []);
   },
 
+  "the gateway is told of an end that an operator ordered": async (c) => {
+    const instances = c.node.instances();
+    const held = await c.started(instances, c.echo);
+    instances.ask(held.grant.instanceId, { kind: "stopAsked", by: "operator" });
+    await c.ended(instances, c.echo);
+    assert.equal(c.exitOf(held)?.stopped, true);
+  },
+
   "an artefact is in use from the beginning of a start until its last instance is gone": async (
     c,
   ) => {

@@ -340,6 +340,8 @@ export class Instances {
     if (life.kind === "ready" || life.kind === "resting") {
       this.#listener.exited(life.gatewayId, process.id, exit);
       process.collector.remark("error", `The instance ended: ${describeExit(exit)}.`);
+    } else if (life.kind === "stopping" && life.untold !== undefined) {
+      this.#listener.exited(life.untold, process.id, { ...exit, stopped: true });
     }
     instance.life = decideInstance(life, { kind: "exited" }).life;
     this.#live.delete(process.id);
