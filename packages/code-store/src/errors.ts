@@ -163,7 +163,7 @@ const CODE = {
   CODE_STORE_FULL: {
     code: "RESOURCE_EXHAUSTED",
     message: "The disk that holds code packages is full, so nothing was stored.",
-    hint: "Free space on that disk or remove versions nobody uses, then deploy again.",
+    hint: "Free space on that disk, or remove functions nobody uses: their code goes a day later.",
     retryable: true,
     audience: "user",
     httpStatus: 507,
