@@ -178,7 +178,7 @@ function* marksBetween(
   return new Map(rows.map(({ name, since_ms, seq }) => [name, { sinceMs: since_ms, seq }]));
 }
 
-/** Past this many nothing is removed until some have ended: their states are not small. */
+/** Past this many all counts as needed, and every grace begins anew: their states are not small. */
 const UNFINISHED_READ_MAX = 32;
 
 function* neededCode(tx: Tx, pieces: readonly CodePiece[]): TxStep<ReadonlySet<string>> {
