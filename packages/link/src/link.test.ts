@@ -5,7 +5,7 @@ import { FrameDecoder } from "./decoder.ts";
 import { FLAG_END, FrameType, LINK_LIMITS, writeU32 } from "./frames.ts";
 import { Link, type LinkOptions, type OpenedStream } from "./link.ts";
 import type { StreamHandler } from "./stream.ts";
-import { joinedPipes, text, type MemoryPipe } from "./test-pipes.ts";
+import { joinedPipes, text, type MemoryPipe } from "../test/pipes.ts";
 
 /** A clock that only moves when told to. */
 function handClock(): Clock & { advance(ms: number): void } {

@@ -1,6 +1,6 @@
 /** Doubles for tests of this package: two pipes joined in memory, and the host's text routines. */
-import type { BytePipe, PipeListener } from "./ports.ts";
-import { bufferText, type BufferHost } from "./socket-pipe.ts";
+import type { BytePipe, PipeListener } from "../src/ports.ts";
+import { bufferText, type BufferHost } from "../src/socket-pipe.ts";
 
 declare const Buffer: BufferHost;
 
