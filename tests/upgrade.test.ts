@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { startPlatform } from "@skerry/testkit";
+import { startPlatform, until, type Platform } from "@skerry/testkit";
 
 const FIXTURES = fileURLToPath(new URL("fixtures", import.meta.url));
 const TIMEOUT = { timeout: 120_000 };
@@ -18,18 +18,68 @@ function copyOf(name: string): string {
   return home;
 }
 
-for (const name of readdirSync(FIXTURES)) {
+/** What calls of the earlier release must have left, told as `START KIND outcome` and texts. */
+interface Contents {
+  readonly records: Readonly<Record<string, readonly string[]>>;
+  /** Lines that its functions printed. */
+  readonly printed: readonly string[];
+}
+
+const CONTENTS: Readonly<Record<string, Contents>> = {
+  "home-1": { records: { greeter: ["blank ok"] }, printed: [] },
+  // Of each pair the second, and the second line, were in a spool that nobody had read.
+  "home-2": {
+    records: {
+      greeter: ["blank ok", "warm ok"],
+      picky: ["none init_failed", "none init_failed"],
+    },
+    printed: ["asked by Ada", "asked by Grace"],
+  },
+};
+
+async function assertKept(platform: Platform, { records, printed }: Contents): Promise<void> {
+  for (const [fn, wanted] of Object.entries(records)) {
+    const params = { app: "kept", fn };
+    let found: readonly string[] = [];
+    await until("its records", async () => {
+      const { items } = await platform.client.listInvocations({ params });
+      found = items.map(({ startKind, outcome }) => `${startKind} ${outcome}`).toReversed();
+      return found.length >= wanted.length;
+    }).catch(() => undefined);
+    assert.deepEqual(found, wanted, fn);
+  }
+  let lines: readonly string[] = [];
+  await until("its lines", async () => {
+    lines = await linesOf(platform);
+    return lines.length >= printed.length;
+  }).catch(() => undefined);
+  assert.deepEqual(lines, printed);
+}
+
+async function linesOf(platform: Platform): Promise<readonly string[]> {
+  const lines: string[] = [];
+  const params = { app: "kept", fn: "greeter" };
+  for await (const { stream, text } of platform.client.listLogs({ params })) {
+    if (stream === "console") lines.push(text);
+  }
+  return lines;
+}
+
+test("every kept home is looked into", () => {
+  assert.deepEqual(Object.keys(CONTENTS), readdirSync(FIXTURES).toSorted());
+});
+
+for (const [name, contents] of Object.entries(CONTENTS)) {
   test(`the home ${name} of an earlier release is opened and goes on`, TIMEOUT, async () => {
     const home = copyOf(name);
     const platform = await startPlatform({ home });
     try {
+      await assertKept(platform, contents);
       const params = { app: "kept", fn: "greeter" };
       const found = await platform.client.getFunction({ params });
       assert.deepEqual(found.latest.config.env, { COLOUR: "blue" });
       const answer = await fetch(`${platform.gatewayUrl}/-/kept/greeter/`);
       assert.deepEqual(await answer.json(), { greeting: "from an earlier release" });
-      const { items } = await platform.client.listInvocations({ params });
-      assert.ok(items.length >= 1, "the record of the earlier release is there");
       const files = { "index.ts": "export const handler = () => ({ greeting: 'from this one' });" };
       await platform.deploy({ app: "kept", fn: "greeter", files, config: { auth: "none" } });
       const after = await fetch(`${platform.gatewayUrl}/-/kept/greeter/`);
