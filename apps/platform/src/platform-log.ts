@@ -19,7 +19,9 @@ export function openPlatformLog(options: {
   const write = (level: LogLevel, message: string, fields: object): void => {
     if (ORDER.indexOf(level) < ORDER.indexOf(options.level)) return;
     const at = new Date().toISOString();
-    const line = `${JSON.stringify({ at, level, role: options.role, pid: process.pid, message, ...fields })}\n`;
+    // A field of a caller may be called like one of the log's own, which is to be trusted.
+    const own = { at, level, role: options.role, pid: process.pid, message };
+    const line = `${JSON.stringify({ ...fields, ...own })}\n`;
     try {
       if (written > LOOK_AFTER_BYTES) {
         // All roles write the same file: another one may have put it aside already.
