@@ -1,12 +1,15 @@
 /**
  * Restarts that go wrong: a successor that cannot start leaves the old one serving and is told as a
  * typed error, and what an agent that was killed in the middle of its restart left behind is ended
- * by the one that stays.
+ * by the one that stays. Whatever crosses a restart, in the end every role serves.
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { request, type ClientRequest } from "node:http";
+import { connect } from "node:net";
+import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -19,7 +22,7 @@ import {
   type Platform,
 } from "@skerry/testkit";
 import { instanceDirectories, untilOnlyListedAreLeft } from "./living.ts";
-import { MIRROR, SLOW } from "./sources.ts";
+import { FAULTY, MIRROR, SLOW } from "./sources.ts";
 
 const TIMEOUT = { timeout: 120_000 };
 const MAIN = fileURLToPath(new URL("../apps/platform/src/main.ts", import.meta.url));
@@ -40,7 +43,6 @@ describe("restarts that go wrong", TIMEOUT, () => {
       pauseMsMax: 25,
       call: () => ({ port: platform.gatewayPort, path: "/-/stays/mirror/", method: "POST" }),
     });
-  const newest = (role: "control" | "agent"): number => Math.max(...platform.pids(role));
   const starts = (): number => platform.logTail(2_000).split("started again").length - 1;
 
   /** No process that begins meanwhile can make the spool that it needs. */
@@ -84,7 +86,7 @@ describe("restarts that go wrong", TIMEOUT, () => {
     const restarted = platform.restart("control");
     const told = assert.rejects(restarted, { code: "UNAVAILABLE", reason: "ROLE_FAILED" });
     await until("a successor", () => platform.pids("control").length === 2, { everyMs: 1 });
-    process.kill(newest("control"), "SIGKILL");
+    process.kill(newestOf(platform, "control"), "SIGKILL");
     await told;
     assert.deepEqual(platform.pids("control"), old);
     await platform.untilWhole();
@@ -116,14 +118,18 @@ describe("restarts that go wrong", TIMEOUT, () => {
         return items.some(({ function: fn, state }) => fn === "slow" && state === "ready");
       });
       mkdirSync(join(platform.home, "runtimes", "half-copied.new-1"));
-      const oldOnes = new Set(instanceDirectories(platform).keys());
+      const atFirst = instanceDirectories(platform);
+      const oldOnes = new Set(atFirst.keys());
+      const oldHome = dirname([...atFirst.values()][0] ?? "");
       const restarted = platform.restart("agent").catch(() => undefined);
       const left = await until("sandboxes of the new agent", () => {
-        const ids = [...instanceDirectories(platform).keys()];
-        const fresh = ids.filter((id) => !oldOnes.has(id));
+        // The old agent may start another one meanwhile.
+        const fresh = [...instanceDirectories(platform)].flatMap(([id, directory]) =>
+          dirname(directory) === oldHome ? [] : [id],
+        );
         return platform.pids("agent").length === 2 && fresh.length > 0 && fresh;
       });
-      process.kill(which === "old" ? old : newest("agent"), "SIGKILL");
+      process.kill(which === "old" ? old : newestOf(platform, "agent"), "SIGKILL");
       const { status } = await slow;
       assert.equal(status === 200, answers);
       await restarted;
@@ -144,3 +150,124 @@ describe("restarts that go wrong", TIMEOUT, () => {
     });
   }
 });
+
+describe("restarts that something crosses", TIMEOUT, () => {
+  let platform: Platform;
+  before(async () => {
+    platform = await startPlatform({ settings: { drainDeadlineMs: 2_000 } });
+    await platform.deploy({ app: "cold", fn: "faulty", files: FAULTY, config: open });
+  }, TIMEOUT);
+  after(() => platform.stop(), TIMEOUT);
+
+  /** An upload that never ends by itself: control has a request under way. */
+  const holdControl = async (): Promise<ClientRequest> => {
+    const upload = request({
+      ...{ host: "127.0.0.1", port: platform.apiPort, method: "PUT" },
+      path: `/v1/apps/cold/packages/src_${"a".repeat(64)}`,
+      headers: { authorization: `Bearer ${platform.key}`, "content-length": 1_000_000 },
+    });
+    upload.on("error", () => undefined);
+    upload.write("x");
+    const [socket] = (await once(upload, "socket")) as [{ readonly bytesWritten: number }];
+    await until("the upload has begun", () => socket.bytesWritten > 0);
+    // One that came later has been answered, so control has seen the upload.
+    await platform.client.getPlatform();
+    return upload;
+  };
+
+  /** Control takes no new request. */
+  const untilDraining = (): Promise<unknown> =>
+    until("control drains", async () => {
+      const asked = callHttp({ port: platform.apiPort, path: "/", deadlineMs: 300 });
+      return await asked.then(
+        () => false,
+        () => true,
+      );
+    });
+
+  it("a request that outlasts the drain does not keep control away", TIMEOUT, async (t) => {
+    const [old] = platform.pids("control");
+    const upload = await holdControl();
+    t.after(() => upload.destroy());
+    const closed = new Promise((resolve) => upload.once("close", resolve));
+    await platform.restart("control");
+    await closed;
+    await platform.untilWhole();
+    assert.ok(!platform.pids("control").includes(old ?? 0), "another one serves");
+  });
+
+  it("control serves again when the next one ends while the old one drains", TIMEOUT, async (t) => {
+    const [old] = platform.pids("control");
+    const upload = await holdControl();
+    t.after(() => upload.destroy());
+    const told = assert.rejects(platform.restart("control"), { reason: "ROLE_FAILED" });
+    await untilDraining();
+    const [next, none] = platform.pids("control").filter((pid) => pid !== old);
+    assert.ok(next !== undefined && none === undefined);
+    process.kill(next, "SIGKILL");
+    await told;
+    await platform.untilWhole();
+    const [now, other] = platform.pids("control");
+    assert.ok(now !== undefined && other === undefined && now !== old && now !== next);
+  });
+
+  it("the next control takes the place of one that is killed as it loads", TIMEOUT, async () => {
+    const [old] = platform.pids("control");
+    assert.ok(old !== undefined);
+    const restarted = platform.restart("control");
+    await until("a successor", () => platform.pids("control").length === 2, { everyMs: 1 });
+    const next = newestOf(platform, "control");
+    process.kill(old, "SIGKILL");
+    await restarted;
+    await platform.untilWhole();
+    assert.deepEqual(platform.pids("control"), [next]);
+  });
+
+  for (const afterMs of [0, 5, 15, 30, 50]) {
+    const title = `a node starts instances when a restart is ordered ${afterMs} ms after a crash`;
+    it(title, TIMEOUT, async () => {
+      const [old] = platform.pids("agent");
+      assert.ok(old !== undefined);
+      process.kill(old, "SIGKILL");
+      const isThere = (): boolean => platform.pids("agent").some((pid) => pid !== old);
+      await until("its replacement", isThere, { everyMs: 1 });
+      const orderAtMs = performance.now() + afterMs;
+      const isDue = (): boolean => performance.now() >= orderAtMs;
+      await until("the moment of the order", isDue, { everyMs: 1 });
+      await platform.restart("agent");
+      await until("one agent", () => platform.pids("agent").length === 1);
+      await platform.untilWhole();
+      for (const query of ["?do=exit", ""]) {
+        const path = `/-/cold/faulty/${query}`;
+        const { status, text } = await callHttp({ port: platform.gatewayPort, path });
+        assert.equal(status, query === "" ? 200 : 502, text);
+      }
+    });
+  }
+});
+
+it("an order that comes while the platform stops starts nothing", TIMEOUT, async () => {
+  const platform = await startPlatform();
+  await platform.deploy({ app: "stops", fn: "slow", files: SLOW, config: open });
+  const agents = platform.pids("agent");
+  const order = connect(join(platform.home, "run", "supervisor.sock")).setEncoding("utf8");
+  await once(order, "connect");
+  const slow = callHttp({ port: platform.gatewayPort, path: "/-/stops/slow/?ms=3000" });
+  await until("the slow call is on", async () => {
+    const { items } = await platform.client.listInstances();
+    return items.some(({ function: fn, state }) => fn === "slow" && state === "ready");
+  });
+  const stopped = platform.stop();
+  await until("it stops", () => platform.output.includes("Stopping"));
+  order.end("restart agent\n");
+  const [answer] = (await once(order, "data")) as [string];
+  assert.match(answer, /ROLE_FAILED.*the platform is stopping/);
+  assert.deepEqual(platform.pids("agent"), agents);
+  assert.equal((await slow).status, 200, "control: the gateway drained meanwhile");
+  await stopped;
+});
+
+/** Process id of the one that was started last. */
+function newestOf(platform: Platform, role: "control" | "agent"): number {
+  return Math.max(...platform.pids(role));
+}
