@@ -10,10 +10,12 @@ import type { SandboxDriver, SandboxRung } from "./ports.ts";
 import { descendants, readProcessTable } from "./process-table.ts";
 import { NOTHING_WEAKENED, type Weakened } from "./protections.ts";
 import {
+  findLivingProcesses,
   findOwnedDirectories,
   ownerOf,
   UID_RANGE_DEFAULT,
   UidPool,
+  type OwnedPaths,
   type UidRange,
 } from "./uid-pool.ts";
 
@@ -21,10 +23,17 @@ export interface SandboxDriverOptions {
   /** Default: the strongest available. Asking for one that is not here is refused. */
   readonly rung?: SandboxRung;
   /**
-   * Directory of the owner, made if missing. As root every uid must be able to enter it. Only one
-   * driver at a time may be open on it: `sweep` kills what another one runs.
+   * Directory of the owner, made if missing. As root every uid must be able to enter it. Two
+   * drivers may be open on it while one process takes over from another: the second gives out no
+   * uid that has a process when it opens, if the first starts nothing more. `sweep` kills what
+   * another one runs, so it is for a driver that is alone.
    */
   readonly home: string;
+  /**
+   * Where the caller keeps directories that sandboxes own. As root a uid that owns one in there
+   * when the driver opens is not given out for as long as it does.
+   */
+  readonly ownedDirectories?: readonly string[];
   /** As root: kernel uids (and gids) given to sandboxes. Default 200000 to 265535. */
   readonly uidRange?: UidRange;
 }
@@ -50,6 +59,8 @@ export async function openWeakenedDriver(
   const ownerName = ownerNameOf(home);
   const isRoot = process.getuid?.() === 0;
   const range = options.uidRange ?? UID_RANGE_DEFAULT;
+  // Before the trial, whose own process may linger a moment.
+  const living: OwnedPaths = isRoot ? findLivingProcesses(range) : new Map();
   const obstacle =
     options.rung === "process" ? null : await findObstacle(isRoot ? range.first : null);
   const rung = chooseRung(deps.log, options.rung, obstacle);
@@ -63,7 +74,10 @@ export async function openWeakenedDriver(
     hierarchies: withoutRoles(hierarchies, weakened),
     remakeOwners: () => void openHierarchies({ ownerName, areOurs }),
     weakened,
-    uids: isWalled && isRoot && !weakened.has("ownUid") ? openUidPool(home, range) : null,
+    uids:
+      isWalled && isRoot && !weakened.has("ownUid")
+        ? openUidPool([home, ...(options.ownedDirectories ?? [])], range, living)
+        : null,
     level: describeLevel({
       rung,
       isRoot,
@@ -87,9 +101,11 @@ function chooseRung(
   return "process";
 }
 
-function openUidPool(home: string, range: UidRange): UidPool {
-  const offset = Number.parseInt(ownerNameOf(`${home}:${process.pid}`).slice(-8), 16);
-  return new UidPool({ range, offset, ownerOf }, findOwnedDirectories(home, range));
+function openUidPool(directories: readonly string[], range: UidRange, living: OwnedPaths): UidPool {
+  const offset = Number.parseInt(ownerNameOf(`${directories[0]}:${process.pid}`).slice(-8), 16);
+  const taken = new Map(findOwnedDirectories(directories, range));
+  for (const [uid, files] of living) taken.set(uid, [...(taken.get(uid) ?? []), ...files]);
+  return new UidPool({ range, offset, ownerOf }, taken);
 }
 
 /** Processes of one group may be moved when they are all one family: ours. */

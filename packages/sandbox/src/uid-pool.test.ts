@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { chownSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
-import { UidPool } from "./uid-pool.ts";
+import { findLivingProcesses, findOwnedDirectories, ownerOf, UidPool } from "./uid-pool.ts";
 
 const range = { first: 1000, count: 3 };
 const nothingThere = (): undefined => undefined;
@@ -46,4 +51,40 @@ test("what an earlier run left is respected from the start", () => {
   assert.deepEqual([pool.take([]), pool.take([]), pool.take([])], [1000, 1002, undefined]);
   owners.clear();
   assert.equal(pool.take([]), 1001);
+});
+
+const asRoot = { skip: process.getuid?.() === 0 ? false : "only root gives files and uids away" };
+
+test("directories of sandboxes are found under every root, and only there", asRoot, () => {
+  const [first, second] = ["home", "builds"].map((name) =>
+    mkdtempSync(join(tmpdir(), `skerry-uids-${name}-`)),
+  ) as [string, string];
+  try {
+    const mine = join(second, "agent", "build");
+    mkdirSync(mine, { recursive: true });
+    chownSync(mine, 1001, 1001);
+    assert.deepEqual(findOwnedDirectories([first, second], range), new Map([[1001, [mine]]]));
+    assert.deepEqual(findOwnedDirectories([first], range), new Map(), "one root alone misses it");
+  } finally {
+    for (const directory of [first, second]) rmSync(directory, { recursive: true });
+  }
+});
+
+test("the uid of a living process is left alone until it has ended", asRoot, async () => {
+  const only = { first: 324_000, count: 1 };
+  const script = "process.stdout.write('up'); setInterval(() => {}, 1000)";
+  const child = spawn(process.execPath, ["-e", script], { uid: 324_000, gid: 324_000, cwd: "/" });
+  try {
+    await once(child.stdout, "data");
+    const living = findLivingProcesses(only);
+    assert.deepEqual(living, new Map([[324_000, [`/proc/${child.pid}/status`]]]));
+    const pool = new UidPool({ range: only, offset: 0, ownerOf }, living);
+    assert.equal(pool.take([]), undefined);
+    assert.equal(new UidPool({ range: only, offset: 0, ownerOf }).take([]), 324_000, "unlooked");
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    assert.equal(pool.take([]), 324_000);
+  } finally {
+    child.kill("SIGKILL");
+  }
 });

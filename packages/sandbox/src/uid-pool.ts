@@ -1,12 +1,13 @@
 /**
  * Gives each sandbox a kernel uid of its own. Ids go round robin, so that one returns as late as
  * possible, and one is skipped while it is in use or while a directory that was given to it still
- * exists. Nothing is stored: at start the pool learns from the home directory which ids own
- * directories there, and leaves those alone for as long as they do.
+ * exists. Nothing is stored: at start the pool learns from the directories of its owner and from
+ * the process table which ids are taken, and leaves those alone for as long as they are.
  */
 import { lstatSync } from "node:fs";
 import { join } from "node:path";
-import { directoriesIn } from "./listing.ts";
+import { directoriesIn, readText } from "./listing.ts";
+import { readProcessTable } from "./process-table.ts";
 
 export interface UidRange {
   readonly first: number;
@@ -24,6 +25,9 @@ export interface UidPoolOptions {
   readonly ownerOf: (path: string) => number | undefined;
 }
 
+/** Paths by the uid that has them. */
+export type OwnedPaths = ReadonlyMap<number, readonly string[]>;
+
 export class UidPool {
   readonly #options: UidPoolOptions;
   readonly #inUse = new Set<number>();
@@ -31,7 +35,7 @@ export class UidPool {
   #next: number;
 
   /** `owned` are directories found at start with the uid that owns them. */
-  constructor(options: UidPoolOptions, owned: ReadonlyMap<number, readonly string[]> = new Map()) {
+  constructor(options: UidPoolOptions, owned: OwnedPaths = new Map()) {
     this.#options = options;
     this.#next = options.offset % options.range.count;
     for (const [uid, paths] of owned) this.#pathsOf.set(uid, paths);
@@ -69,28 +73,35 @@ export class UidPool {
   }
 }
 
-/** lstat's owner, or undefined. */
+const STATUS_FILE = /^\/proc\/\d+\/status$/;
+
+/**
+ * Lstat's owner, or undefined. Of a process' status file the uid of the process: the file itself
+ * belongs to root when the process may not be looked into.
+ */
 export function ownerOf(path: string): number | undefined {
-  return lstatSync(path, { throwIfNoEntry: false })?.uid;
+  if (!STATUS_FILE.test(path)) return lstatSync(path, { throwIfNoEntry: false })?.uid;
+  const status = readText(path);
+  // One that has ended and was not collected has nothing any more.
+  if (/^State:\t[ZX]/m.test(status)) return undefined;
+  const real = /^Uid:\t(\d+)/m.exec(status)?.[1];
+  return real === undefined ? undefined : Number(real);
 }
 
 /** Bounds the look around the home directory at start. */
 const DEPTH_MAX = 4;
 const DIRECTORIES_MAX = 20_000;
 
-/** Directories in and under `home` whose owner lies in the range. */
-export function findOwnedDirectories(
-  home: string,
-  range: UidRange,
-): ReadonlyMap<number, readonly string[]> {
+/** Directories in and under `roots` whose owner lies in the range. */
+export function findOwnedDirectories(roots: readonly string[], range: UidRange): OwnedPaths {
   const owned = new Map<number, string[]>();
-  const waiting: { path: string; depth: number }[] = [{ path: home, depth: 0 }];
+  const waiting = roots.map((path) => ({ path, depth: 0 }));
   for (let seen = 0; seen < DIRECTORIES_MAX; seen += 1) {
     const next = waiting.pop();
     if (next === undefined) break;
     const uid = ownerOf(next.path);
     if (uid === undefined) continue;
-    if (uid >= range.first && uid < range.first + range.count) {
+    if (isWithin(range, uid)) {
       owned.set(uid, [...(owned.get(uid) ?? []), next.path]);
       continue;
     }
@@ -100,4 +111,19 @@ export function findOwnedDirectories(
     }
   }
   return owned;
+}
+
+/** The status files of living processes whose uid lies in the range. */
+export function findLivingProcesses(range: UidRange): OwnedPaths {
+  const files = readProcessTable().flatMap(({ pid }) => {
+    const file = `/proc/${pid}/status`;
+    const uid = ownerOf(file);
+    return uid !== undefined && isWithin(range, uid) ? [{ uid, file }] : [];
+  });
+  const groups = Map.groupBy(files, ({ uid }) => uid);
+  return new Map([...groups].map(([uid, group]) => [uid, group.map(({ file }) => file)]));
+}
+
+function isWithin({ first, count }: UidRange, uid: number): boolean {
+  return uid >= first && uid < first + count;
 }

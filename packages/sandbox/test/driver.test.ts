@@ -277,6 +277,33 @@ describe("bubblewrap as root", { skip: rootOnly }, () => {
     await start(next, "four");
   });
 
+  test("a uid that owns something in a directory of the caller is not given by a new driver", async () => {
+    const [home, builds] = [newHome(), newHome()];
+    const uidRange = { first: 325_000, count: 1 };
+    const driver = await open({ home, uidRange });
+    const mounts = [NODE_MOUNT, boxOf(builds, "one")];
+    await (
+      await driver.start(nodeSpec("one", "", { mounts }))
+    ).exited;
+    await driver.close();
+    const told = await open({ home, uidRange, ownedDirectories: [builds] });
+    await assert.rejects(told.start(nodeSpec("two", "")), { reason: "SANDBOX_UIDS_EXHAUSTED" });
+    const untold = await open({ home, uidRange });
+    await (
+      await untold.start(nodeSpec("three", ""))
+    ).exited;
+  });
+
+  test("a driver that opens beside another one gives out no uid that lives", async () => {
+    const home = newHome();
+    const uidRange = { first: 326_000, count: 2 };
+    const old = await (await open({ home, uidRange })).start(nodeSpec("old", IDLE));
+    const next = await open({ home, uidRange });
+    const fresh = await next.start(nodeSpec("new", IDLE));
+    assert.deepEqual(new Set([old.uid, fresh.uid]), new Set([326_000, 326_001]));
+    await assert.rejects(next.start(nodeSpec("third", "")), { reason: "SANDBOX_UIDS_EXHAUSTED" });
+  });
+
   test("a start that fails half-way leaves neither group nor uid behind", async () => {
     const home = newHome();
     const driver = await open({ home, uidRange: { first: 322_000, count: 1 } });

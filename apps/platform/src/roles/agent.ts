@@ -17,6 +17,7 @@ export async function startAgentRole(context: RoleContext): Promise<RunningRole>
     { clock, log },
     {
       home: layout.sandboxes,
+      ownedDirectories: [layout.instances, layout.builds],
       uidRange: { first: config.uidFirst, count: config.uidCount },
       ...(config.sandbox === "auto" ? {} : { rung: config.sandbox }),
     },
