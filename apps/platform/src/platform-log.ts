@@ -19,9 +19,9 @@ export function openPlatformLog(options: {
   const write = (level: LogLevel, message: string, fields: object): void => {
     if (ORDER.indexOf(level) < ORDER.indexOf(options.level)) return;
     const at = new Date().toISOString();
-    // A field of a caller may be called like one of the log's own, which is to be trusted.
+    // The log's own come first and win over a caller's fields of the same names.
     const own = { at, level, role: options.role, pid: process.pid, message };
-    const line = `${JSON.stringify({ ...fields, ...own })}\n`;
+    const line = `${JSON.stringify({ ...own, ...fields, ...own })}\n`;
     try {
       if (written > LOOK_AFTER_BYTES) {
         // All roles write the same file: another one may have put it aside already.

@@ -256,7 +256,10 @@ export class Supervisor implements RoleListener {
     if (old !== undefined) {
       this.#successors.delete(old);
     } else if (effects.length > 0 && this.#successors.delete(process)) {
-      this.#options.log.warn("a role ended and its successor takes its place", { role, why });
+      this.#options.log.warn("a role ended and its successor takes its place", {
+        ended: role,
+        why,
+      });
     } else {
       for (const effect of effects) this.#relaunchLater(role, effect, why);
     }
@@ -266,7 +269,7 @@ export class Supervisor implements RoleListener {
   }
 
   #relaunchLater(role: RoleName, effect: Omit<ChildEffect, "kind">, why: string): void {
-    this.#options.log.warn("a role ended and is started again", { role, why });
+    this.#options.log.warn("a role ended and is started again", { ended: role, why });
     const { afterMs, failures } = effect;
     const cancel = this.#clock.schedule(afterMs, () => void this.#relaunch(due));
     const due: Relaunch = { role, failures, cancel };
@@ -279,7 +282,7 @@ export class Supervisor implements RoleListener {
     while (role === "agent" && this.#sweeps.isRunning) await this.#sweeps.untilOver();
     if (!this.#relaunches.delete(due) || this.#stopping) return;
     await this.#launch(role, { failures }).ready.catch((error: unknown) => {
-      this.#options.log.error("a role did not start", { role, error: String(error) });
+      this.#options.log.error("a role did not start", { failed: role, error: String(error) });
     });
   }
 
