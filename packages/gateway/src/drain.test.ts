@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Agent, get } from "node:http";
 import { afterEach, beforeEach, test } from "node:test";
 import { openRaw } from "@skerry/testkit";
-import { until, World, type AgentDouble } from "../test/world.ts";
+import { clock, until, World, type AgentDouble } from "../test/world.ts";
 
 let world: World;
 let next: World;
@@ -89,7 +89,7 @@ test("with one instance allowed, the next gateway's request waits for the one th
   assert.equal(agent.instances.length, 1);
 });
 
-test("an instance that comes when all others have gone over goes over as well", async () => {
+test("while a client is connected one idle instance stays; what comes late goes over, and all in the end", async () => {
   const fn = world.fn({ config: { rest: "run" } });
   const busy = world.fn({ name: "busy" });
   agent.handle = (call) => {
@@ -100,14 +100,37 @@ test("an instance that comes when all others have gone over goes over as well", 
   const held = world.call(busy, { path: "/held" });
   await until(() => agent.instances[1]?.calls.length === 1);
   const drained = world.gateway.drain({ deadlineMs: 8_000 });
-  await until(() => next.gateway.stats().instances === 1);
   const head = { functionId: fn.id, revisionId: fn.latest.id, reason: "provisioned" } as const;
   await agent.grantStart(head);
-  await until(() => next.gateway.stats().instances === 2);
+  await until(() => next.gateway.stats().instances === 1);
+  assert.equal(world.gateway.stats().instances, 2);
   agent.instances[1]?.calls[0]?.answer("finished");
   assert.equal((await held).body, "finished");
   await drained;
   assert.equal(next.gateway.stats().instances, 3);
+});
+
+test("a kept connection is served while draining, also where no other instance may start", async () => {
+  const fn = world.fn({ config: { rest: "run", maxInstances: 1 } });
+  await startBoth();
+  const { port } = world;
+  const keeping = new Agent({ keepAlive: true });
+  const path = `/-/${fn.app}/${fn.name}/`;
+  const ask = async (): Promise<number | undefined> =>
+    await new Promise((resolve, reject) => {
+      get({ port, path, agent: keeping }, (res) => {
+        res.resume().on("end", () => resolve(res.statusCode));
+      }).on("error", reject);
+    });
+  assert.equal(await ask(), 200);
+  agent.onStart = () => ({ ok: false, refusal: { kind: "limit", why: "one is allowed" } });
+  const drained = world.gateway.drain({ deadlineMs: 8_000 });
+  const laterMs = clock.monotonicMs() + 150;
+  await until(() => clock.monotonicMs() >= laterMs);
+  assert.equal(await ask(), 200);
+  await drained;
+  assert.equal(next.gateway.stats().instances, 1);
+  keeping.destroy();
 });
 
 test("a connection that was kept open is answered while draining, and then closed", async () => {

@@ -50,6 +50,8 @@ export interface ShellDeps {
   readonly agents: AgentLinks;
   readonly turn: MeterTurn;
   readonly handOver: HandOver;
+  /** A client that is still connected may ask again, also while the gateway drains. */
+  readonly mayBeAsked: () => boolean;
   /** A removed function's last request and instance are gone; may be told more than once. */
   readonly onRemovedEmpty: (id: FunctionEntry["id"]) => void;
 }
@@ -454,7 +456,11 @@ export class FunctionShell implements InvocationOwner {
 
   #handOverIdle(): void {
     const idleSinceMs = this.now() - HAND_OVER_IDLE_MS;
+    // Where the limit is reached, whoever asks here would else wait in vain for what was given
+    // away.
+    const kept = this.#deps.mayBeAsked() ? 1 : 0;
     for (const { id, live, idleSinceMs: sinceMs } of [...this.#state.instances.values()]) {
+      if (this.#state.instances.size <= kept) break;
       const instance = this.#instances.get(id);
       if (live > 0 || sinceMs > idleSinceMs || instance === undefined) continue;
       if (instance.link.streams === 0) void this.#handOver(instance);

@@ -85,6 +85,7 @@ class RunningGateway implements Gateway {
     this.#shellDeps = {
       ...{ clock, log, agents: this.#agents, turn: this.#turn },
       handOver: deps.handOver,
+      mayBeAsked: () => (this.#http?.connections ?? 0) > 0,
       onRemovedEmpty: (id) => void this.#shells.delete(id),
     };
     this.#follower = new ConfigFollower(
