@@ -38,7 +38,8 @@ export interface Gateway {
   agentUp(agent: AgentAddress): void;
   agentDown(agentId: string): void;
   /**
-   * Stops accepting, answers what is there, and hands every instance on as it becomes idle.
+   * Stops accepting, answers what is there, and hands every instance on as it becomes idle; one of
+   * each function stays for as long as a client is connected, who may ask again.
    * Resolves when nothing is left; at the deadline the rest is cut off.
    */
   drain(options: { readonly deadlineMs: number }): Promise<void>;
