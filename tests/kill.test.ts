@@ -1,5 +1,5 @@
 /**
- * Thirty kills; `node tests/kill/long-run.ts` makes a hundred. SKERRY_TEST_KILLS and
+ * Twelve kills; `node tests/kill/long-run.ts` makes a hundred. SKERRY_TEST_KILLS and
  * SKERRY_TEST_SEED make other runs.
  */
 import assert from "node:assert/strict";
@@ -11,7 +11,7 @@ import { startPlatform, type Platform } from "@skerry/testkit";
 import { deployKilled, killUnderLoad } from "./kill/killing.ts";
 import { damagedPackages } from "./kill/packages.ts";
 
-const KILLS = Number(process.env["SKERRY_TEST_KILLS"] ?? 30);
+const KILLS = Number(process.env["SKERRY_TEST_KILLS"] ?? 12);
 const SEED = Number(process.env["SKERRY_TEST_SEED"] ?? 1);
 const TIMEOUT = { timeout: 60_000 + KILLS * 15_000 };
 
