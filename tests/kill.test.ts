@@ -1,6 +1,9 @@
 /**
  * Twelve kills; `node tests/kill/long-run.ts` makes a hundred. SKERRY_TEST_KILLS and
  * SKERRY_TEST_SEED make other runs.
+ *
+ * Twelve and not more because of an open fault: about one run of thirty kills in ten leaves an
+ * empty control group behind, or has one call answered as crashed right after a kill.
  */
 import assert from "node:assert/strict";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
