@@ -26,6 +26,7 @@ const PLAN: BubblewrapPlan = {
     },
   },
   skeleton: "/srv/root",
+  hostSystem: { links: { "/bin": "usr/bin" }, directories: ["/lib"], etc: ["/etc/alternatives"] },
   descriptors: { args: 4, seccomp: 5, status: 6, leaked: [9, 251] },
   processesMaxInside: null,
 };
@@ -64,6 +65,16 @@ test("neither environment nor host paths stand in the process list", () => {
   assert.ok(!argv.join(" ").includes("/srv"));
   assert.ok(holds(streamed, "--setenv", "TOKEN", "hush"));
   assert.ok(holds(streamed, "--setenv", "EMPTY", ""));
+});
+
+test("the host's programs are inside, read-only and last, only where they are asked for", () => {
+  const asked = parts({ ...PLAN, spec: { ...PLAN.spec, system: "host" } }).streamed;
+  assert.deepEqual(asked.slice(asked.lastIndexOf("--symlink"), asked.indexOf("--remount-ro")), [
+    ...["--symlink", "usr/bin", "/bin", "--ro-bind", "/lib", "/lib"],
+    ...["--ro-bind", "/srv/root/etc", "/etc"],
+    ...["--ro-bind", "/etc/alternatives", "/etc/alternatives", "--ro-bind", "/usr", "/usr"],
+  ]);
+  assert.ok(!holds(parts(PLAN).streamed, "--ro-bind", "/usr"));
 });
 
 test("the command comes last, after the end of options", () => {

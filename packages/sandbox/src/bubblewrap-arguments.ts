@@ -7,6 +7,7 @@
  * which the driver puts it into its cgroups. Should the driver die in between, bubblewrap sees an
  * empty or cut list; the libraries come last in it, so that the command then cannot start at all.
  */
+import type { HostSystem } from "./host-system.ts";
 import type { SandboxSpec } from "./ports.ts";
 import { NOTHING_WEAKENED, type Protection, type Weakened } from "./protections.ts";
 
@@ -19,6 +20,8 @@ export interface BubblewrapPlan {
   readonly spec: SandboxSpec;
   /** Holds `usr` (shared libraries) and `etc`, made by the driver. */
   readonly skeleton: string;
+  /** What a sandbox with the system `host` sees of this machine. */
+  readonly hostSystem: HostSystem;
   /** Descriptor numbers as bubblewrap sees them. */
   readonly descriptors: {
     readonly args: number;
@@ -93,7 +96,7 @@ function namespaceArguments(weakened: Weakened): readonly string[] {
 function launchCommand(plan: BubblewrapPlan): readonly string[] {
   if (plan.processesMaxInside === null) return plan.spec.command;
   return [
-    LAUNCH_SHELL,
+    plan.spec.system === "host" ? "/bin/sh" : LAUNCH_SHELL,
     "-c",
     'ulimit -u "$0" 2>/dev/null || ulimit -p "$0" || exit 125; exec "$@"',
     String(plan.processesMaxInside),
@@ -106,7 +109,7 @@ function environmentArguments({ spec }: BubblewrapPlan): readonly string[] {
 }
 
 function fileArguments(plan: BubblewrapPlan, weakened: Weakened): readonly string[] {
-  const { spec, skeleton } = plan;
+  const { spec } = plan;
   const readOnly = weakened.has("readOnlyMounts") ? "--bind" : "--ro-bind";
   const sealed = !weakened.has("readOnlyRoot");
   return [
@@ -123,26 +126,30 @@ function fileArguments(plan: BubblewrapPlan, weakened: Weakened): readonly strin
       source,
       target,
     ]),
-    ...systemArguments(skeleton, readOnly),
+    ...systemArguments(plan, readOnly),
     ...(sealed ? ["--remount-ro", "/dev", "--remount-ro", "/"] : []),
     "--chdir",
     spec.cwd,
   ];
 }
 
-function systemArguments(skeleton: string, bind: string): readonly string[] {
+function systemArguments(plan: BubblewrapPlan, bind: string): readonly string[] {
+  const { spec, skeleton, hostSystem } = plan;
+  const isHost = spec.system === "host";
+  const links = isHost ? hostSystem.links : MINIMAL_LINKS;
+  const directories = isHost ? hostSystem.directories : [];
+  const etc = isHost ? hostSystem.etc : [];
   return [
-    "--symlink",
-    "usr/lib",
-    "/lib",
-    "--symlink",
-    "usr/lib64",
-    "/lib64",
+    ...Object.entries(links).flatMap(([path, target]) => ["--symlink", target, path]),
+    ...directories.flatMap((path) => [bind, path, path]),
     bind,
     `${skeleton}/etc`,
     "/etc",
+    ...etc.flatMap((path) => [bind, path, path]),
     bind,
-    `${skeleton}/usr`,
+    isHost ? "/usr" : `${skeleton}/usr`,
     "/usr",
   ];
 }
+
+const MINIMAL_LINKS: HostSystem["links"] = { "/lib": "usr/lib", "/lib64": "usr/lib64" };

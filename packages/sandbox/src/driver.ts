@@ -20,6 +20,7 @@ import { removeGroup, SandboxGroup, tryWrite, type Hierarchy } from "./cgroups.t
 import { findInheritedDescriptors } from "./descriptors.ts";
 import { fail } from "./errors.ts";
 import { findProgram } from "./host.ts";
+import { readHostSystem } from "./host-system.ts";
 import { launchBubblewrap, launchPlain, type Launched } from "./launch.ts";
 import { createInitTree } from "./init-tree.ts";
 import { LimitWatch } from "./limit-watch.ts";
@@ -86,6 +87,7 @@ export class Driver implements SandboxDriver {
   readonly #living = new Map<string, RunningSandbox>();
   readonly #watch: LimitWatch;
   readonly #workDirectory: string;
+  readonly #hostSystem = readHostSystem();
   readonly #leaked: { readonly descriptors: readonly number[]; readonly devNull: number };
   #closed = false;
 
@@ -166,7 +168,10 @@ export class Driver implements SandboxDriver {
     const arch = seccompArchOf(process.arch);
     assert(arch !== null, "bubblewrap is offered only where a seccomp program can be made");
     chmodSync(this.#workDirectory, 0o755);
-    createSkeleton(join(this.#workDirectory, "root"), { launchShell: !this.#enforces("pids") });
+    createSkeleton(join(this.#workDirectory, "root"), {
+      launchShell: !this.#enforces("pids"),
+      hostSystem: this.#hostSystem,
+    });
     const program = buildSeccompProgram({ arch, denyUncountedMemory: !this.#enforces("memory") });
     writeFileSync(join(this.#workDirectory, "seccomp.bpf"), encodeSeccompProgram(program));
   }
@@ -212,6 +217,7 @@ export class Driver implements SandboxDriver {
       leaked: this.#leaked,
       bubblewrap: findProgram("bwrap") ?? "/usr/bin/bwrap",
       skeleton: join(this.#workDirectory, "root"),
+      hostSystem: this.#hostSystem,
       seccompFile: join(this.#workDirectory, "seccomp.bpf"),
       uid,
       processesMaxInside: limitsInside ? spec.limits.processesMax + INIT_PROCESSES : null,

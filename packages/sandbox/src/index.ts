@@ -11,6 +11,7 @@ export type {
   SandboxMount,
   SandboxRung,
   SandboxSpec,
+  SandboxSystem,
   SandboxUsage,
   SweepCount,
 } from "./ports.ts";

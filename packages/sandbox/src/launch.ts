@@ -11,6 +11,7 @@ import type { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import { assert } from "@skerry/base";
 import { buildBubblewrapArguments } from "./bubblewrap-arguments.ts";
+import type { HostSystem } from "./host-system.ts";
 import type { SandboxMount, SandboxSpec } from "./ports.ts";
 import { MARKER } from "./process-table.ts";
 import type { Weakened } from "./protections.ts";
@@ -53,6 +54,7 @@ export interface LaunchOptions {
 export interface BubblewrapLaunch extends LaunchOptions {
   readonly bubblewrap: string;
   readonly skeleton: string;
+  readonly hostSystem: HostSystem;
   readonly seccompFile: string;
   readonly uid: number | null;
   readonly processesMaxInside: number | null;
@@ -68,6 +70,7 @@ export function launchBubblewrap(options: BubblewrapLaunch): Launched {
   const { argv, streamed } = buildBubblewrapArguments({
     spec,
     skeleton: options.skeleton,
+    hostSystem: options.hostSystem,
     descriptors: { args: ARGS_FD, seccomp: SECCOMP_FD, status: STATUS_FD, leaked: strangers },
     processesMaxInside: options.processesMaxInside,
     weakened,

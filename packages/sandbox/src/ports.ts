@@ -36,7 +36,14 @@ export interface SandboxSpec {
   readonly cwd: string;
   readonly mounts: readonly SandboxMount[];
   readonly limits: SandboxLimits;
+  /**
+   * What of a system is inside: `minimal`, the default, has the shared libraries that a program
+   * brought along needs; `host` has the programs of this machine, read-only.
+   */
+  readonly system?: SandboxSystem;
 }
+
+export type SandboxSystem = "minimal" | "host";
 
 /**
  * Why it ended: by itself, by `kill`, by a limit, or because it never ran its command

@@ -12,10 +12,12 @@ import {
   mkdirSync,
   realpathSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { INNER_UID, LAUNCH_SHELL } from "./bubblewrap-arguments.ts";
+import type { HostSystem } from "./host-system.ts";
 
 const LIBRARIES = [
   "libc.so.6",
@@ -88,7 +90,10 @@ export function planLibraries(exists: (path: string) => boolean): readonly Libra
  * Makes the directory anew; what an earlier run left in it is gone. Readable by every uid, whatever
  * the umask. With `launchShell` the host's `/bin/sh` is in it too, away from every search path.
  */
-export function createSkeleton(directory: string, options: { launchShell: boolean }): void {
+export function createSkeleton(
+  directory: string,
+  options: { readonly launchShell: boolean; readonly hostSystem: HostSystem },
+): void {
   rmSync(directory, { recursive: true, force: true });
   const copy = (source: string, target: string, mode: number): void => {
     makeOpenDirectory(directory, dirname(target));
@@ -101,11 +106,19 @@ export function createSkeleton(directory: string, options: { launchShell: boolea
   if (certificates !== undefined) copy(certificates, "/etc/ssl/certs/ca-certificates.crt", 0o644);
   makeOpenDirectory(directory, "/etc");
   makeOpenDirectory(directory, "/usr/lib64");
+  for (const path of options.hostSystem.etc) makeMountPoint(directory, path);
   for (const [name, text] of Object.entries(ETC_FILES)) {
     const to = join(directory, "etc", name);
     writeFileSync(to, text);
     chmodSync(to, 0o644);
   }
+}
+
+/** An empty directory or file, as the host's is. */
+function makeMountPoint(root: string, path: string): void {
+  if (statSync(path).isDirectory()) return makeOpenDirectory(root, path);
+  makeOpenDirectory(root, dirname(path));
+  writeFileSync(join(root, path), "", { mode: 0o644 });
 }
 
 /** Makes `root` and what lies between it and `path`, enterable by every uid. */
