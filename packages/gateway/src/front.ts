@@ -17,6 +17,7 @@ import { headerPolicy, sendFailure } from "./answer.ts";
 import { BodyBudget, BodyHold } from "./body-budget.ts";
 import { failGateway } from "./errors.ts";
 import type { FunctionShell } from "./function-shell.ts";
+import { HttpRecipient } from "./http-recipient.ts";
 import { Invocation } from "./invocation.ts";
 import { isKeyHeader, type Caller, type KeyCheck } from "./keys.ts";
 import { TargetReader, type CallTarget } from "./route.ts";
@@ -89,7 +90,7 @@ export class Front {
         startWallMs: clock.wallMs(),
         showsAnatomy,
       },
-      res,
+      new HttpRecipient(res),
     );
     (res as Carrier)[INVOCATION] = invocation;
     res.on("close", onClose);

@@ -4,7 +4,6 @@
  * instance's end. What comes later is ignored. Settling frees the slot at once; record and answer
  * leave together at the end of the turn.
  */
-import type { ServerResponse } from "node:http";
 import type { PlatformError, RequestId } from "@skerry/base";
 import {
   failFunction,
@@ -18,14 +17,14 @@ import {
   type ReplyHead,
   type RequestHead,
 } from "@skerry/contracts";
-import { openBody, resetConnection, type BodyWriter } from "@skerry/http";
 import type { LinkStream, StreamHandler } from "@skerry/link";
 import { anatomyOf, anatomyOfWait, billedUsOf, type Anatomy, type VainWait } from "./anatomy.ts";
-import { answerHeaders, responseHeadersOf, sendFailure, sendWhole } from "./answer.ts";
+import type { Shown } from "./answer.ts";
 import type { BodyHold } from "./body-budget.ts";
 import type { Due } from "./deadlines.ts";
 import type { Casualty, Instance, InstanceEnd } from "./instance.ts";
 import type { Settled } from "./meter-turn.ts";
+import type { Recipient } from "./recipient.ts";
 import { readReply } from "./reply.ts";
 import type { Upload } from "./upload.ts";
 
@@ -88,7 +87,7 @@ const INSTANCE_OUTCOMES: ReadonlySet<Outcome> = new Set(["timeout", "crashed", "
 export class Invocation implements StreamHandler, Settled, Casualty, Due {
   readonly request: InvocationRequest;
   readonly #owner: InvocationOwner;
-  readonly #res: ServerResponse;
+  readonly #recipient: Recipient;
   phase: Phase = "reading";
   instance: Instance | undefined;
   dispatchedMs = 0;
@@ -116,17 +115,16 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
   #headMs: number | undefined;
   #parts: Uint8Array[] | undefined;
   #bytesOut = 0;
-  #writer: BodyWriter | undefined;
   #outcome: Outcome = "ok";
   #status = 0;
   #answer: Answer = { kind: "nobody" };
   #anatomy: Anatomy | undefined;
 
-  constructor(owner: InvocationOwner, request: InvocationRequest, res: ServerResponse) {
+  constructor(owner: InvocationOwner, request: InvocationRequest, recipient: Recipient) {
     this.#owner = owner;
     this.#entry = owner.entry;
     this.request = request;
-    this.#res = res;
+    this.#recipient = recipient;
   }
 
   /**
@@ -296,26 +294,22 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
 
   deliver(): void {
     const answer = this.#answer;
-    const res = this.#res;
-    if (res.destroyed && answer.kind !== "bodyEnd") return;
+    const recipient = this.#recipient;
+    if (recipient.isGone && answer.kind !== "bodyEnd") return;
     switch (answer.kind) {
       case "whole":
-        sendWhole(res, { ...this.#shown(), head: answer.head, body: answer.body });
-        return;
+        return recipient.sendWhole({ ...this.#shown(), head: answer.head, body: answer.body });
       case "failure":
-        sendFailure(res, answer.error, this.#shown());
-        return;
+        return recipient.sendFailure(answer.error, this.#shown());
       case "bodyEnd":
-        this.#endBody(answer.last);
-        return;
+        return recipient.end(answer.last);
       case "reset":
-        this.#writer?.fail();
-        return resetConnection(res);
+        return recipient.reset();
       case "nobody":
     }
   }
 
-  #shown(): { readonly requestId: RequestId; readonly anatomy: Anatomy | undefined } {
+  #shown(): Shown {
     const { showsAnatomy, id } = this.request;
     return { requestId: id, anatomy: showsAnatomy ? this.#anatomy : undefined };
   }
@@ -346,12 +340,10 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
       this.#stream?.cancel("the client left");
       return this.#settle("cancelled", { kind: "nobody" });
     }
-    const shown = this.request.showsAnatomy ? this.#passageAnatomy(this.#owner.now()) : undefined;
-    const { headers, contentLength } = responseHeadersOf(head);
-    answerHeaders(headers, this.request.id, shown);
-    const length = contentLength === undefined ? {} : { contentLength };
+    const { id: requestId, showsAnatomy } = this.request;
+    const anatomy = showsAnatomy ? this.#passageAnatomy(this.#owner.now()) : undefined;
     try {
-      this.#writer = openBody(this.#res, { status: head.s, headers, ...length });
+      this.#recipient.begin(head, { requestId, anatomy });
     } catch (error) {
       this.#lied((error as Error).message);
     }
@@ -359,27 +351,17 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
 
   /** Grants the instance more once the client has taken what there was. */
   #writeOut(chunk: Uint8Array): void {
-    const writer = this.#writer;
-    if (writer === undefined || chunk.length === 0) return;
+    if (chunk.length === 0) return;
     const grant = (): void => this.#stream?.grant(chunk.length);
     try {
-      if (writer.write(chunk)) return grant();
+      if (this.#recipient.write(chunk)) return grant();
     } catch {
-      // More bytes than announced: the writer has reset the connection.
+      // More bytes than announced: the recipient has reset its connection.
       this.#stream?.cancel("more body than announced");
       return this.#settle("bad_response", { kind: "reset" });
     }
     // A rejection means that the client left, which its close event tells as well.
-    writer.drained().then(grant, () => undefined);
-  }
-
-  #endBody(last: Uint8Array): void {
-    try {
-      if (last.length > 0) this.#writer?.write(last);
-      this.#writer?.end();
-    } catch {
-      // Fewer or more bytes than announced: the writer has reset the connection.
-    }
+    this.#recipient.drained().then(grant, () => undefined);
   }
 
   #lied(why: string): void {
