@@ -22,13 +22,32 @@ const env = z
     `All environment values together may take ${LIMITS.envBytesMax} bytes.`,
   );
 
+/** What `runtime` may name. `custom` brings its own program, see `command`. */
+export const RUNTIMES = ["node26", "python3", "php8", "custom"] as const;
+export type RuntimeName = (typeof RUNTIMES)[number];
+
 export const functionConfig = z.strictObject({
-  runtime: z.enum(["node26"]).default("node26").describe("Language runtime."),
+  runtime: z.enum(RUNTIMES).default("node26").describe("Language runtime."),
   entry: z
     .string()
     .max(255)
     .optional()
-    .describe("File with the handler; index.ts, index.mjs or index.js when absent."),
+    .describe("File with the handler; the runtime's usual names, such as index.ts, when absent."),
+  command: z
+    .string()
+    .min(1)
+    .max(4_096)
+    .optional()
+    .describe(
+      "Shell command that starts a web server on $PORT. With runtime `custom` and without it, a " +
+        "file `scf_bootstrap` starts one, or `bootstrap` a program that fetches its events.",
+    ),
+  port: z
+    .int()
+    .min(1_024)
+    .max(65_535)
+    .optional()
+    .describe("Port of the web server, told as $PORT; 9000 when absent."),
   handler: z
     .string()
     .max(255)
@@ -61,7 +80,7 @@ export const functionConfig = z.strictObject({
     .max(1_000)
     .optional()
     .describe(
-      "Requests at once in one instance; 1 for event handlers and 100 for fetch when absent.",
+      "Requests at once in one instance; 1 for event handlers and 100 for others when absent.",
     ),
   provisionedInstances: z
     .int()
@@ -78,6 +97,12 @@ export const functionConfig = z.strictObject({
     .enum(["key", "none"])
     .default("key")
     .describe("Who may call the URL: holders of a key, or everyone."),
+  callers: z
+    .enum(["app", "account", "any"])
+    .optional()
+    .describe(
+      "Functions that may call it by `context.call`: of its app, of its account (when absent), any.",
+    ),
   env: env.default({}).describe("Environment variables of the function."),
 });
 
@@ -86,11 +111,20 @@ export type FunctionConfig = z.infer<typeof functionConfig>;
 /** What a user may write; everything has a default. */
 export type FunctionConfigInput = z.input<typeof functionConfig>;
 
-/** How the code takes requests; found when the built code is first loaded. */
-export type HandlerKind = "event" | "fetch";
+/** How the code takes requests; found when the built code is first loaded. `web` is a server. */
+export const HANDLER_KINDS = ["event", "fetch", "web"] as const;
+export type HandlerKind = (typeof HANDLER_KINDS)[number];
+
+export function isHandlerKind(value: unknown): value is HandlerKind {
+  return HANDLER_KINDS.some((kind) => kind === value);
+}
+
+/** What a web server is told as $PORT when the configuration names none. SCF's web functions. */
+export const WEB_PORT = 9_000;
 
 /**
- * Concurrency that applies when the configuration names none. DESIGN: fetch handlers serve many.
+ * Concurrency that applies when the configuration names none. DESIGN: fetch handlers and web
+ * servers serve many.
  */
 export function concurrencyOf(config: FunctionConfig, kind: HandlerKind): number {
   return config.concurrency ?? (kind === "event" ? 1 : 100);

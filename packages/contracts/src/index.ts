@@ -1,3 +1,16 @@
+export {
+  burstRequest,
+  callRequest,
+  savedEventName,
+  savedEventRequest,
+  type BurstLine,
+  type CallResource,
+  type ConsoleSessionResource,
+  type FunctionTraffic,
+  type SavedEventResource,
+  type SignInLinkResource,
+  type TrafficResource,
+} from "./console-resources.ts";
 export { appManifest, type AppManifest } from "./app-manifest.ts";
 export {
   CONFIG_FORMAT,
@@ -9,11 +22,34 @@ export {
   type RevisionEntry,
 } from "./config-log.ts";
 export {
+  bucketOf,
+  COLD_STARTS,
+  emptyHistogram,
+  HISTOGRAM_BOUNDS_MS,
+  ROLE_VALUES,
+  roleFigures,
+  START_STAGES,
+  type ColdStart,
+  type FiguresHead,
+  type FunctionTally,
+  type Histogram,
+  type InvocationTally,
+  type RoleFigures,
+  type RoleValue,
+  type RoleValueName,
+  type StartStage,
+} from "./figures.ts";
+export {
   concurrencyOf,
   functionConfig,
+  HANDLER_KINDS,
+  isHandlerKind,
+  RUNTIMES,
+  WEB_PORT,
   type FunctionConfig,
   type FunctionConfigInput,
   type HandlerKind,
+  type RuntimeName,
 } from "./function-config.ts";
 export { failFunction, type FunctionErrorReason } from "./function-errors.ts";
 export { GATEWAY_HEADERS, HOST_SUFFIX, KEY_PREFIX, PATH_PREFIX } from "./gateway-wire.ts";
@@ -29,10 +65,13 @@ export {
 export {
   LOG_LINE_MARK,
   type ArtefactManifest,
+  type BundleManifest,
   type CodeCacheHead,
   type CodeCacheReply,
+  type FolderManifest,
   type InstanceCaller,
   type InstanceHead,
+  type ProgramManifest,
   type ReplyError,
   type ReplyHead,
   type RequestHead,
@@ -93,8 +132,11 @@ export {
   type OperationName,
 } from "./operations.ts";
 export { LOCAL_PLACEMENT, placement, type Placement } from "./placement.ts";
+export { priceOfAlwaysOnHour, priceOfCalls, type Prices } from "./prices.ts";
 export { envNameOf, flagOf, platformConfig, type PlatformConfig } from "./platform-config.ts";
 export { failInput, invalid, parseInput } from "./problems.ts";
+export { failReach } from "./reach-errors.ts";
+export type { CallHead, CallReplyHead, ReachHead } from "./reach-wire.ts";
 export {
   createdKeyResource,
   deploymentMark,

@@ -24,6 +24,8 @@ export interface RequestHead {
   readonly a: string;
   /** Why this request waited for a start, unless it was warm. */
   readonly c?: ColdReason;
+  /** Id of the request whose handler made this call, when a function did. */
+  readonly p?: string;
 }
 
 /** Answers a request. The body of the stream is the response's body. */
@@ -82,7 +84,16 @@ export type CodeCacheReply =
 export type InstanceHead = RequestHead | SpecialiseHead | CodeCacheHead;
 
 /** What a built artefact holds; `artefact.json` in its directory. */
-export interface ArtefactManifest {
+export type ArtefactManifest = BundleManifest | FolderManifest;
+
+interface LoadedOnce {
+  readonly handlerKind: HandlerKind | null;
+  /** What the code said when it was first loaded, if it failed. */
+  readonly initFailure: { readonly name: string; readonly message: string } | null;
+}
+
+/** Code for Node's event and fetch handlers. */
+export interface BundleManifest extends LoadedOnce {
   readonly format: 1;
   /** Bundle file, relative to the artefact directory. */
   readonly bundle: string;
@@ -91,9 +102,23 @@ export interface ArtefactManifest {
   readonly codeCache: string | null;
   /** How many other files of the source lie beside the bundle, where the code may read them. */
   readonly assetFiles: number;
-  readonly handlerKind: HandlerKind | null;
-  /** What the code said when it was first loaded, if it failed. */
-  readonly initFailure: { readonly name: string; readonly message: string } | null;
+}
+
+/** The source's files as they are. Exactly one of `entry` and `program` is there. */
+export interface FolderManifest extends LoadedOnce {
+  readonly format: 2;
+  /** File that the runtime loads the handler from, relative to the artefact directory. */
+  readonly entry: string | null;
+  readonly program: ProgramManifest | null;
+}
+
+/** A program that the runtime's shim starts beside itself in the sandbox. */
+export interface ProgramManifest {
+  /** Program and arguments; run in the artefact directory. */
+  readonly command: readonly string[];
+  /** `http` listens on `port`; `events` fetches its events from the shim. */
+  readonly serves: "http" | "events";
+  readonly port: number;
 }
 
 /**

@@ -11,7 +11,7 @@ import type {
   RevisionId,
   WireError,
 } from "@skerry/base";
-import type { HandlerKind } from "./function-config.ts";
+import type { HandlerKind, RuntimeName } from "./function-config.ts";
 import type { ColdReason, StartKind } from "./metering.ts";
 import type { Placement } from "./placement.ts";
 
@@ -110,7 +110,11 @@ export type ConsumerNote =
 export interface BuildHead {
   readonly op: "build";
   readonly sourceDigest: string;
+  readonly runtime: RuntimeName;
   readonly entry: string | null;
+  /** Starts a web server, whatever the runtime. */
+  readonly command: string | null;
+  readonly port: number;
   readonly handler: string;
   readonly env: Readonly<Record<string, string>>;
   readonly memoryMb: number;

@@ -1,6 +1,6 @@
 /** The resources of the control API, as they stand in JSON. Times are ISO 8601 text in UTC. */
 import { z } from "zod";
-import { functionConfig } from "./function-config.ts";
+import { functionConfig, HANDLER_KINDS } from "./function-config.ts";
 import { role } from "./identity.ts";
 import { COLD_REASONS, OUTCOMES, START_KINDS } from "./metering.ts";
 import { appName, functionName } from "./names.ts";
@@ -29,7 +29,7 @@ export const revisionResource = z.object({
   id: z.string(),
   sourceDigest: z.string(),
   artefactKey: z.string(),
-  handlerKind: z.enum(["event", "fetch"]),
+  handlerKind: z.enum(HANDLER_KINDS),
   runtimeBuild: z.string(),
   config: functionConfig,
   createdAt: time,
@@ -239,4 +239,6 @@ export const principalResource = z.object({
   accountId: z.string(),
   role,
   apps: z.array(z.string()).nullable(),
+  /** Null for a key; else who is signed in at the start page. */
+  consoleSessionId: z.string().nullable().default(null),
 });

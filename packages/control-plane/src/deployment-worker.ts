@@ -15,7 +15,7 @@ import {
   type Log,
   type Random,
 } from "@skerry/base";
-import type { BuildHead } from "@skerry/contracts";
+import { WEB_PORT, type BuildHead } from "@skerry/contracts";
 import {
   hasEnded,
   type AdvancedDeployment,
@@ -251,8 +251,10 @@ function isPassing(error: unknown): boolean {
 }
 
 function buildHeadOf(sourceDigest: string, config: DeploymentFunctionConfig): BuildHead {
-  const { entry = null, handler, env, memoryMb, initTimeoutMs } = config;
-  return { op: "build", sourceDigest, entry, handler, env, memoryMb, initTimeoutMs };
+  const { entry = null, command = null, port = WEB_PORT } = config;
+  const { runtime, handler, env, memoryMb, initTimeoutMs } = config;
+  const program = { runtime, entry, command, port, handler };
+  return { op: "build", sourceDigest, ...program, env, memoryMb, initTimeoutMs };
 }
 
 type DeploymentFunctionConfig = DeploymentRecord["state"]["functions"][number]["config"];

@@ -6,6 +6,7 @@
 import { isId } from "@skerry/base";
 import {
   COLD_REASONS,
+  isHandlerKind,
   START_KINDS,
   type AgentNote,
   type InstanceExit,
@@ -48,7 +49,7 @@ export function readGrant(value: unknown): InstanceGrant | undefined {
   const { instanceId, nodeId, functionId, revisionId, handlerKind, startKind, reason } = grant;
   if (!isId("inst", instanceId) || !isId("node", nodeId)) return undefined;
   if (!isId("fn", functionId) || !isId("rev", revisionId)) return undefined;
-  if (handlerKind !== "event" && handlerKind !== "fetch") return undefined;
+  if (!isHandlerKind(handlerKind)) return undefined;
   if (startKind === undefined || !START_KINDS.includes(startKind)) return undefined;
   if (reason === undefined || !REASONS.includes(reason)) return undefined;
   return {

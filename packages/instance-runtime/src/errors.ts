@@ -12,6 +12,13 @@ export const fail = defineReasons({
     retryable: false,
     audience: "user",
   },
+  PROGRAM_ENDED: {
+    code: "FAILED_PRECONDITION",
+    message: "The program ended before it was ready: {how}.",
+    hint: "A web server must listen on $PORT; other programs must ask for an event. See the log.",
+    retryable: false,
+    audience: "user",
+  },
   REQUEST_BODY_TOO_LARGE: {
     code: "INVALID_ARGUMENT",
     httpStatus: 413,

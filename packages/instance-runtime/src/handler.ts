@@ -1,10 +1,19 @@
 /** Finds how a loaded module takes requests. */
+import type { Call } from "./call.ts";
+
 export type Handler =
   | { readonly kind: "event"; readonly call: (event: unknown, context: unknown) => unknown }
   | {
       readonly kind: "fetch";
       readonly call: (request: Request, env: unknown, context: unknown) => unknown;
     };
+
+/** A web server beside the runtime, to which requests are passed on. */
+export interface WebHandler {
+  readonly kind: "web";
+  /** Runs one request to its answer. Never rejects. */
+  readonly pass: (call: Call) => Promise<void>;
+}
 
 export type FoundHandler = Handler | { readonly kind: "missing"; readonly message: string };
 

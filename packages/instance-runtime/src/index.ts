@@ -4,6 +4,7 @@ export {
   HEAP_OUT_OF_MEMORY_TEXT,
   nodeFlags,
   RUNTIME_LINK_FD,
+  SHIM_MEMORY_MB,
   warmArgument,
   type WarmKind,
 } from "./node-flags.ts";
@@ -12,3 +13,11 @@ export {
  * The bootstrap's entry: bundle it into one CommonJS file and start `node [nodeFlags] thatFile`.
  */
 export const RUNTIME_ENTRY: URL = new URL("./main.ts", import.meta.url);
+
+/** The folders of the runtimes that run in an interpreter of the machine. */
+export const LANGUAGE_RUNTIMES = {
+  python3: new URL("../python/", import.meta.url),
+  php8: new URL("../php/", import.meta.url),
+} as const satisfies Record<string, URL>;
+
+export type { LanguageManifest } from "./language-manifest.ts";

@@ -8,7 +8,7 @@ import { createRequire, Module } from "node:module";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { constants, Script } from "node:vm";
-import type { ArtefactManifest } from "@skerry/contracts";
+import type { ArtefactManifest, BundleManifest } from "@skerry/contracts";
 
 export interface CompiledCode {
   readonly bundlePath: string;
@@ -25,7 +25,7 @@ export function readManifest(codeDirectory: string): ArtefactManifest {
   return JSON.parse(readFileSync(join(codeDirectory, "artefact.json"), "utf8")) as ArtefactManifest;
 }
 
-export function compileCode(codeDirectory: string, manifest: ArtefactManifest): CompiledCode {
+export function compileCode(codeDirectory: string, manifest: BundleManifest): CompiledCode {
   const bundlePath = join(codeDirectory, manifest.bundle);
   if (manifest.bundleFormat === "esm") {
     return {
@@ -48,7 +48,7 @@ export function compileCode(codeDirectory: string, manifest: ArtefactManifest): 
 const WRAPPER_HEAD = "(function (exports, require, module, __filename, __dirname) { ";
 const WRAPPER_TAIL = "\n})";
 
-function readCache(codeDirectory: string, manifest: ArtefactManifest): Buffer | undefined {
+function readCache(codeDirectory: string, manifest: BundleManifest): Buffer | undefined {
   if (manifest.codeCache === null) return undefined;
   try {
     return readFileSync(join(codeDirectory, manifest.codeCache));

@@ -28,6 +28,7 @@ async function main(): Promise<void> {
     log: (level, message, requestId) =>
       lines.line(level, message, requestId ?? owners.getStore()?.id),
     runAs: (owner, work) => owners.run(owner, work),
+    openStream: (head, request, handler) => link.open(head, request, handler),
   };
   redirectConsole(console, surroundings.log);
   const exitWithLogs = watchCrashes(process, surroundings.log, lines);
@@ -41,10 +42,12 @@ async function main(): Promise<void> {
       runtimePath,
       env: process.env,
       changeDirectory: (directory) => process.chdir(directory),
+      log: surroundings.log,
+      exit: exitWithLogs,
     }),
   );
   const pipe = socketPipe(new Socket({ fd: RUNTIME_LINK_FD, readable: true, writable: true }));
-  new Link(
+  const link: Link = new Link(
     { pipe, clock, text: bufferText(Buffer), scheduleFlush: atTurnEnd },
     {
       side: "acceptor",

@@ -10,7 +10,7 @@ import type { HandlerKind } from "@skerry/contracts";
 export const RUNTIME_LINK_FD = 3;
 
 /** What a process is warm for when it answers HELLO; `none` opens its link at once. */
-export type WarmKind = HandlerKind | "none";
+export type WarmKind = Exclude<HandlerKind, "web"> | "none";
 
 const WARM = "--warm=";
 
@@ -35,6 +35,9 @@ export const HEAP_OUT_OF_MEMORY_SIGNAL = "SIGABRT";
 export const HEAP_OUT_OF_MEMORY_TEXT = "JavaScript heap out of memory";
 /** Exit code after an exception or rejection that nothing handled. */
 export const CRASH_EXIT_CODE = 1;
+
+/** For a shim's own heap: it passes on what its program says and keeps little. */
+export const SHIM_MEMORY_MB = 96;
 
 const NATIVE_MB_MIN = 32;
 const NATIVE_SHARE = 0.1;

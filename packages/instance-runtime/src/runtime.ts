@@ -19,7 +19,7 @@ import {
 import { Call } from "./call.ts";
 import { runEvent } from "./event-call.ts";
 import { runFetch } from "./fetch-call.ts";
-import type { Handler } from "./handler.ts";
+import type { Handler, WebHandler } from "./handler.ts";
 import { createRequestMaker } from "./incoming-request.ts";
 import type { InstanceFacts } from "./invocation-context.ts";
 import type { Surroundings } from "./ports.ts";
@@ -27,7 +27,7 @@ import { describeError, inspectError } from "./user-error.ts";
 
 /** What specialising gives: the handler and how loading went. */
 export interface LoadedCode {
-  readonly handler: Handler;
+  readonly handler: Handler | WebHandler;
   readonly codeUs: number;
   readonly initUs: number;
   readonly codeCacheUsed: boolean;
@@ -137,7 +137,8 @@ function runnerOf(
   { handler }: LoadedCode,
   head: SpecialiseHead,
 ): (call: Call) => Promise<void> {
-  const facts = factsOf(head);
+  if (handler.kind === "web") return handler.pass;
+  const facts = factsOf(head, deps.openStream);
   const threw = (call: Call, error: unknown): void => {
     deps.log("error", inspectError(error), call.id);
     call.failed({ kind: "failed", ...describeError(error) });
@@ -150,7 +151,7 @@ function runnerOf(
   return (call) => runEvent(call, handler.call, callDeps);
 }
 
-function factsOf(head: SpecialiseHead): InstanceFacts {
+function factsOf(head: SpecialiseHead, openStream: Surroundings["openStream"]): InstanceFacts {
   return {
     app: head.names.app,
     function: head.names.fn,
@@ -159,6 +160,8 @@ function factsOf(head: SpecialiseHead): InstanceFacts {
     memoryMb: head.memoryMb,
     timeoutMs: head.timeoutMs,
     env: Object.freeze({ ...head.env }),
+    payloadBytesMax: head.payloadBytesMax,
+    openStream,
   };
 }
 

@@ -1,9 +1,11 @@
 /** Turns the process into an instance of one revision: environment, working directory, code. */
 import type { Clock } from "@skerry/base";
+import type { FolderManifest } from "@skerry/contracts";
 import type { SpecialiseHead } from "@skerry/contracts";
 import { findHandler } from "./handler.ts";
 import { compileCode, readManifest } from "./load-code.ts";
-import type { LoadCode } from "./runtime.ts";
+import type { Surroundings } from "./ports.ts";
+import type { LoadCode, LoadedCode } from "./runtime.ts";
 import { mapStackTraces } from "./stack-traces.ts";
 
 export interface LoadDeps {
@@ -11,15 +13,20 @@ export interface LoadDeps {
   readonly runtimePath: string;
   readonly env: NodeJS.ProcessEnv;
   readonly changeDirectory: (directory: string) => void;
+  readonly log: Surroundings["log"];
+  /** Ends the process with every log line written. */
+  readonly exit: (code: number) => void;
 }
 
 /** The loader that a bootstrap gives to the runtime. */
-export function createLoader({ clock, runtimePath, env, changeDirectory }: LoadDeps): LoadCode {
+export function createLoader(deps: LoadDeps): LoadCode {
+  const { clock, runtimePath, env, changeDirectory } = deps;
   return async (head) => {
     const startMs = clock.monotonicMs();
     fillEnv(env, head);
     const manifest = readManifest(head.codeDirectory);
     changeDirectory(head.codeDirectory);
+    if (manifest.format === 2) return await loadFolder(deps, manifest, head.codeDirectory);
     const code = compileCode(head.codeDirectory, manifest);
     mapStackTraces({ path: code.bundlePath, runtimePath });
     const compiledMs = clock.monotonicMs();
@@ -34,6 +41,17 @@ export function createLoader({ clock, runtimePath, env, changeDirectory }: LoadD
       createCodeCache: () => code.createCodeCache(),
     };
   };
+}
+
+/** Its code is loaded only here: an instance without a program has no need of an HTTP client. */
+async function loadFolder(
+  deps: LoadDeps,
+  { program }: FolderManifest,
+  directory: string,
+): Promise<LoadedCode | { readonly missing: string }> {
+  if (program === null) return { missing: "This runtime starts programs; the artefact has none." };
+  const { loadProgram } = await import("./program/load-program.ts");
+  return await loadProgram(deps, program, directory);
 }
 
 /**

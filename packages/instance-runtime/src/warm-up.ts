@@ -6,7 +6,7 @@
  */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import type { HandlerKind, RequestHead, SpecialiseHead } from "@skerry/contracts";
+import type { RequestHead, SpecialiseHead } from "@skerry/contracts";
 import { assert } from "@skerry/base";
 import {
   bufferText,
@@ -20,6 +20,7 @@ import { redirectConsole } from "./console.ts";
 import { findHandler } from "./handler.ts";
 import { compileCommonJs, runCommonJs } from "./load-code.ts";
 import { LogLines } from "./log-lines.ts";
+import type { WarmKind } from "./node-flags.ts";
 import type { Surroundings } from "./ports.ts";
 import { createRuntime, type LoadCode } from "./runtime.ts";
 
@@ -29,7 +30,7 @@ export interface WarmUpDeps {
    * The kind of handler to be ready for. Fetch costs 4 MB more: `Request` and `Response` bring
    * Node's HTTP along.
    */
-  readonly kind: HandlerKind;
+  readonly kind: Exclude<WarmKind, "none">;
   /** Any file that exists; it is only read. */
   readonly runtimePath: string;
 }

@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 import { systemClock, type PlatformError } from "@skerry/base";
 import {
   LOG_LINE_MARK,
-  type ArtefactManifest,
+  type BundleManifest,
   type CodeCacheReply,
   type ReplyHead,
   type RequestHead,
@@ -20,13 +20,22 @@ import {
   type SpecialiseHead,
   type SpecialiseReply,
 } from "@skerry/contracts";
-import { bufferText, Link, socketPipe, type LinkStream, type SocketPipe } from "@skerry/link";
+import {
+  bufferText,
+  IGNORING_STREAM,
+  Link,
+  socketPipe,
+  type LinkStream,
+  type OpenedStream,
+  type SocketPipe,
+  type StreamHandler,
+} from "@skerry/link";
 import { build } from "esbuild";
 import { nodeFlags, RUNTIME_ENTRY, warmArgument, type WarmKind } from "../src/index.ts";
 
 export interface Artefact {
   readonly directory: string;
-  readonly manifest: ArtefactManifest;
+  readonly manifest: BundleManifest;
 }
 
 /** A temporary directory that is removed with the test. */
@@ -114,11 +123,11 @@ export async function builtArtefact(
 
 export function writeManifest(
   directory: string,
-  facts: Pick<ArtefactManifest, "bundle" | "bundleFormat" | "assetFiles"> & {
+  facts: Pick<BundleManifest, "bundle" | "bundleFormat" | "assetFiles"> & {
     readonly codeCache?: string;
   },
 ): Artefact {
-  const manifest: ArtefactManifest = {
+  const manifest: BundleManifest = {
     format: 1,
     codeCache: null,
     handlerKind: null,
@@ -144,6 +153,7 @@ export interface RequestOptions {
   readonly body?: Uint8Array | string;
   readonly remainingMs?: number;
   readonly coldReason?: RequestHead["c"];
+  readonly parent?: string;
 }
 
 /** A stream whose parts the test sends and takes one by one. */
@@ -170,6 +180,11 @@ export class Instance {
   link: Link;
   pipe: SocketPipe;
   instanceFacts: Readonly<Record<string, string | number>> | undefined;
+  /** Takes what the instance opens. */
+  accept: (opened: OpenedStream) => StreamHandler = ({ stream }) => {
+    stream.cancel("nobody takes it");
+    return IGNORING_STREAM;
+  };
   readonly #waiting = new Set<() => void>();
   #stdoutRest = "";
   #requests = 0;
@@ -203,7 +218,8 @@ export class Instance {
       {
         side: "initiator",
         peer: "instance",
-        hello: { role: "gateway" },
+        hello: { role: "gateway", caller: "gateway" },
+        accept: (opened) => this.accept(opened),
         onHello: ({ facts }) => {
           this.instanceFacts = facts;
           this.#changed();
@@ -279,6 +295,7 @@ export class Instance {
       h: headers,
       a: "hello.shop.localhost:4480",
       ...(options.coldReason === undefined ? {} : { c: options.coldReason }),
+      ...(options.parent === undefined ? {} : { p: options.parent }),
     };
     const replied = Promise.withResolvers<ReplyHead>();
     const finished = Promise.withResolvers<Buffer>();

@@ -41,7 +41,8 @@ export interface Agent {
 type ControlHead = ArtefactsInUseHead | BuildHead | ListInstancesHead | StopInstanceHead;
 
 const DRAIN_POLL_MS = 50;
-const DEFAULT_MEMORY_MB = 128;
+/** What the first function deployed is likely to be. */
+const USUAL = { config: { runtime: "node26", memoryMb: 128 }, handlerKind: "event" } as const;
 
 export async function startAgent(
   deps: AgentDeps & { readonly buildTool: BuildTool; readonly buildsDirectory: string },
@@ -90,7 +91,7 @@ class NodeAgent implements Agent {
 
   async listen(): Promise<void> {
     await this.#gateways.listen(this.#options.socketPath);
-    this.#instances.warm("event", DEFAULT_MEMORY_MB);
+    void this.#instances.warm(USUAL);
     this.configChanged();
   }
 
@@ -133,7 +134,7 @@ class NodeAgent implements Agent {
     for (const { latest } of this.#deps.config.functions()) {
       this.#revisions.add(latest.id);
       artefacts.add(latest.artefactKey);
-      if (!known.has(latest.id)) this.#instances.warm(latest.handlerKind, latest.config.memoryMb);
+      if (!known.has(latest.id)) void this.#instances.warm(latest);
     }
     this.#instances.keepArtefacts(artefacts);
   }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import type { ArtefactManifest, BuildReply } from "@skerry/contracts";
+import type { BundleManifest, BuildReply } from "@skerry/contracts";
 import type { SandboxRung } from "@skerry/sandbox";
 import { Node, rungOrSkip } from "../test/world.ts";
 import type { SourceFiles } from "../test/zip.ts";
@@ -45,9 +45,9 @@ class Builds {
     return this.node.code.artefactDirectory(artefactKey);
   }
 
-  manifestOf(reply: Built): ArtefactManifest {
+  manifestOf(reply: Built): BundleManifest {
     const text = readFileSync(join(this.directoryOf(reply), "artefact.json"), "utf8");
-    return JSON.parse(text) as ArtefactManifest;
+    return JSON.parse(text) as BundleManifest;
   }
 }
 
@@ -236,6 +236,7 @@ const CASES: Readonly<Record<string, (c: Builds) => Promise<void> | void>> = {
   "V8 takes the code cache when the artefact is loaded": async (c) => {
     const reply = await c.good({ "index.ts": "export const cached = () => 2;\n" + HANDLER });
     const runtime = await c.node.instances().startForBuild({
+      runtime: await c.node.runtimes.of("node26"),
       memoryMb: 128,
       codeDirectory: c.directoryOf(reply),
     });

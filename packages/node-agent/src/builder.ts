@@ -1,20 +1,11 @@
 /**
- * The build step: source in, artefact out, both steps inside a sandbox without network. First
- * esbuild makes one bundle; then a fresh runtime loads it once, which tells the kind of handler and
- * yields V8's code cache of what loading compiled. Handlers are never called. The artefact depends
- * on source, recipe and runtime build alone and can be made again at any time.
+ * The build step: source in, artefact out. A recipe lays the artefact's files down; then a fresh
+ * runtime loads them once, which tells the kind of handler and, of a bundle, yields V8's code cache
+ * of what loading compiled. Handlers are never called. The artefact depends on source, recipe and
+ * runtime build alone and can be made again at any time.
  */
-import {
-  constants,
-  copyFile,
-  lstat,
-  mkdir,
-  readdir,
-  readFile,
-  rm,
-  writeFile,
-} from "node:fs/promises";
-import { dirname, extname, isAbsolute, join, normalize, relative, sep } from "node:path";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { PlatformError, type Clock, type IdSource, type Log } from "@skerry/base";
 import { artefactKey, type CodeStore } from "@skerry/code-store";
 import type {
@@ -25,12 +16,14 @@ import type {
   SpecialiseHead,
   SpecialiseReply,
 } from "@skerry/contracts";
-import type { Sandbox, SandboxDriver, SandboxExit } from "@skerry/sandbox";
+import type { SandboxDriver } from "@skerry/sandbox";
+import { BUNDLE_RECIPE_VERSION, Bundler, CODE_CACHE } from "./bundle-recipe.ts";
 import type { BuildTool } from "./build-tool.ts";
 import { fail } from "./errors.ts";
+import { FOLDER_RECIPE_VERSION, layFolder } from "./folder-recipe.ts";
 import { initFailureOf } from "./init-failure.ts";
-import type { RuntimeBuild } from "./runtime-build.ts";
 import type { RuntimeProcess } from "./runtime-process.ts";
+import { runtimeKindOf, type RuntimeBuild, type Runtimes } from "./runtimes.ts";
 import { readSpecialiseReply } from "./specialise-reply.ts";
 
 export interface BuilderDeps {
@@ -39,220 +32,123 @@ export interface BuilderDeps {
   readonly ids: IdSource;
   readonly sandboxes: SandboxDriver;
   readonly code: CodeStore;
-  readonly runtime: RuntimeBuild;
+  readonly runtimes: Runtimes;
   readonly tool: BuildTool;
   /** Directory for the builds' own directories. */
   readonly buildsDirectory: string;
   startRuntime(options: {
+    readonly runtime: RuntimeBuild;
     readonly memoryMb: number;
     readonly codeDirectory: string;
   }): Promise<RuntimeProcess>;
 }
 
-const BUNDLE = "__skerry_bundle.cjs";
-const ESM_BUNDLE = "__skerry_bundle.mjs";
-const CODE_CACHE = "__skerry_bundle.cache";
-const RECIPE_VERSION = 1;
-const BUILD_TIMEOUT_MS = 60_000;
-const BUILD_MEMORY_BYTES = 1 << 30;
-const BUNDLE_BYTES_MAX = 64 << 20;
+/** One build: what is asked for, and the runtime it is for. */
+interface Job {
+  readonly head: BuildHead;
+  readonly runtime: RuntimeBuild;
+  readonly isBundle: boolean;
+}
+
 const CODE_CACHE_BYTES_MAX = 64 << 20;
-const OUTPUT_TEXT_MAX = 8 << 10;
-const ENTRIES = ["index.ts", "index.mts", "index.mjs", "index.js", "index.cjs"];
-/** Sources are in the bundle; everything else may be read by the code when it runs. */
-const BUNDLED = new Set([".ts", ".mts", ".cts", ".tsx", ".jsx"]);
-/** Read by the platform's tools, not by the code. */
-const NOT_ASSETS = new Set(["skerry.yaml", "package-lock.json", "tsconfig.json"]);
-const NO_TOP_LEVEL_AWAIT = /Top-level await is currently not supported/;
 
 export class Builder {
   readonly #deps: BuilderDeps;
+  readonly #bundler: Bundler;
   readonly #running = new Map<string, Promise<BuildReply>>();
+  #underWay = 0;
 
   constructor(deps: BuilderDeps) {
     this.#deps = deps;
+    this.#bundler = new Bundler(deps);
   }
 
   /** How many builds are under way. */
   get underWay(): number {
-    return this.#running.size;
+    return this.#underWay;
   }
 
   /** Builds unless the artefact is there. Equal builds at once are one. Never rejects. */
-  build(head: BuildHead): Promise<BuildReply> {
-    const key = this.#keyOf(head);
-    const running = this.#running.get(key) ?? this.#build(head, key).catch(failed);
+  async build(head: BuildHead): Promise<BuildReply> {
+    this.#underWay += 1;
+    try {
+      const kind = runtimeKindOf(head);
+      const runtime = await this.#deps.runtimes.of(kind);
+      return await this.#buildOnce({ head, runtime, isBundle: kind === "node26" });
+    } catch (error) {
+      return { ok: false, error: PlatformError.from(error).toWire() };
+    } finally {
+      this.#underWay -= 1;
+    }
+  }
+
+  #buildOnce(job: Job): Promise<BuildReply> {
+    const key = this.#keyOf(job);
+    const known = this.#running.get(key);
+    if (known !== undefined) return known;
+    const running = this.#build(job, key).finally(() => this.#running.delete(key));
     this.#running.set(key, running);
-    void running.finally(() => this.#running.delete(key));
     return running;
   }
 
-  #keyOf(head: BuildHead): string {
-    const recipe = JSON.stringify({
-      version: RECIPE_VERSION,
-      esbuild: this.#deps.tool.version,
-      entry: head.entry,
-      handler: head.handler,
-      memoryMb: head.memoryMb,
+  #keyOf({ head, runtime, isBundle }: Job): string {
+    const { sourceDigest, entry, handler, memoryMb, port, command } = head;
+    const version = isBundle ? BUNDLE_RECIPE_VERSION : FOLDER_RECIPE_VERSION;
+    const recipe = isBundle
+      ? { version, esbuild: this.#deps.tool.version, entry, handler, memoryMb }
+      : { version, folder: true, entry, handler, memoryMb, command, port };
+    return artefactKey({
+      sourceDigest,
+      recipe: JSON.stringify(recipe),
+      runtimeBuild: runtime.id,
     });
-    const { sourceDigest } = head;
-    return artefactKey({ sourceDigest, recipe, runtimeBuild: this.#deps.runtime.id });
   }
 
-  async #build(head: BuildHead, key: string): Promise<BuildReply> {
+  async #build(job: Job, key: string): Promise<BuildReply> {
     const { code } = this.#deps;
+    const { sourceDigest } = job.head;
+    const runtimeBuild = job.runtime.id;
     const reused = await code.hasArtefact(key);
     if (!reused) {
-      if (!(await code.has(head.sourceDigest))) {
-        throw fail("SOURCE_MISSING_ON_NODE", { sourceDigest: head.sourceDigest });
-      }
-      const initFailure = await this.#makeAndKeep(head, key);
+      if (!(await code.has(sourceDigest))) throw fail("SOURCE_MISSING_ON_NODE", { sourceDigest });
+      const initFailure = await this.#makeAndKeep(job, key);
       if (initFailure !== null) {
-        const runtimeBuild = this.#deps.runtime.id;
         return { ok: true, artefactKey: key, runtimeBuild, handlerKind: null, initFailure, reused };
       }
     }
     const text = await readFile(join(code.artefactDirectory(key), "artefact.json"), "utf8");
     const { handlerKind, initFailure } = JSON.parse(text) as ArtefactManifest;
-    const runtimeBuild = this.#deps.runtime.id;
     return { ok: true, artefactKey: key, runtimeBuild, handlerKind, initFailure, reused };
   }
 
   /** Code that failed to load is not kept: the same code may load with another environment. */
-  async #makeAndKeep(head: BuildHead, key: string): Promise<InitFailure | null> {
+  async #makeAndKeep(job: Job, key: string): Promise<InitFailure | null> {
     let initFailure: InitFailure | null = null;
     const make = async (target: string): Promise<void> => {
-      initFailure = await this.#make(head, target);
+      initFailure = await this.#make(job, target);
       if (initFailure !== null) throw fail("BUILD_FAILED", { output: initFailure.message });
     };
     try {
-      await this.#deps.code.putArtefact(key, make, { sourceDigest: head.sourceDigest });
+      await this.#deps.code.putArtefact(key, make, { sourceDigest: job.head.sourceDigest });
     } catch (error) {
       if (initFailure === null) throw error;
     }
     return initFailure;
   }
 
-  async #make(head: BuildHead, target: string): Promise<InitFailure | null> {
+  async #make(job: Job, target: string): Promise<InitFailure | null> {
+    const { head, isBundle } = job;
     const source = this.#deps.code.sourceDirectory(head.sourceDigest);
-    const entry = await findEntry(source, head.entry);
-    const bundleFormat = await this.#bundle({ source, entry, target });
-    const assetFiles = await copyAssets(source, target);
-    const bundle = bundleFormat === "cjs" ? BUNDLE : ESM_BUNDLE;
-    const unloaded: ArtefactManifest = {
-      format: 1,
-      bundle,
-      bundleFormat,
-      codeCache: null,
-      assetFiles,
-      handlerKind: null,
-      initFailure: null,
-    };
+    const unloaded = isBundle
+      ? await this.#bundler.lay({ head, source, target })
+      : await layFolder({ head, source, target });
     const manifestPath = join(target, "artefact.json");
     await writeFile(manifestPath, JSON.stringify(unloaded));
-    const loaded = await this.#load(head, target);
-    if (loaded.codeCache !== undefined) await writeFile(join(target, CODE_CACHE), loaded.codeCache);
-    const manifest: ArtefactManifest = {
-      ...unloaded,
-      codeCache: loaded.codeCache === undefined ? null : CODE_CACHE,
-      handlerKind: loaded.handlerKind,
-      initFailure: loaded.initFailure,
-    };
-    await writeFile(manifestPath, JSON.stringify(manifest));
+    const { codeCache, ...loaded } = await this.#load(job, target);
+    if (codeCache !== undefined) await writeFile(join(target, CODE_CACHE), codeCache);
+    const cached = codeCache === undefined ? {} : { codeCache: CODE_CACHE };
+    await writeFile(manifestPath, JSON.stringify({ ...unloaded, ...loaded, ...cached }));
     return loaded.initFailure;
-  }
-
-  /**
-   * CommonJS first, because V8 keeps a code cache for it; modules that await at top level stay
-   * modules.
-   */
-  async #bundle(job: {
-    readonly source: string;
-    readonly entry: string;
-    readonly target: string;
-  }): Promise<"cjs" | "esm"> {
-    const first = await this.#esbuild(job, "cjs");
-    if (first.ok) return "cjs";
-    if (!NO_TOP_LEVEL_AWAIT.test(first.output))
-      throw fail("BUILD_FAILED", { output: first.output });
-    const second = await this.#esbuild(job, "esm");
-    if (!second.ok) throw fail("BUILD_FAILED", { output: second.output });
-    return "esm";
-  }
-
-  async #esbuild(
-    job: { readonly source: string; readonly entry: string; readonly target: string },
-    format: "cjs" | "esm",
-  ): Promise<{ readonly ok: boolean; readonly output: string }> {
-    const id = this.#deps.ids.id("inst");
-    const out = join(this.#deps.buildsDirectory, id);
-    await mkdir(out, { recursive: true, mode: 0o755 });
-    try {
-      const sandbox = await this.#startEsbuild({ id, out, format, ...job });
-      const output = collectText(sandbox);
-      const exit = await this.#withTimeout(sandbox);
-      if (exit.code !== 0) {
-        return { ok: false, output: (await output).trim() || describeEnd(exit) };
-      }
-      const bundle = format === "cjs" ? BUNDLE : ESM_BUNDLE;
-      await takeFile(join(out, bundle), join(job.target, bundle));
-      const inside = relative(this.#inside("/out", out), this.#inside("/src", job.source));
-      const map = `${bundle}.map`;
-      await takeSourceMap(join(out, map), { to: join(job.target, map), sources: inside });
-      return { ok: true, output: await output };
-    } finally {
-      await rm(out, { recursive: true, force: true });
-    }
-  }
-
-  /** The `process` rung has no mounts: files stand where the host has them. */
-  #inside(mount: string, host: string): string {
-    return this.#deps.sandboxes.level.rung === "process" ? host : mount;
-  }
-
-  #startEsbuild(job: {
-    readonly id: string;
-    readonly out: string;
-    readonly source: string;
-    readonly entry: string;
-    readonly format: "cjs" | "esm";
-  }): Promise<Sandbox> {
-    const { sandboxes, tool } = this.#deps;
-    const source = this.#inside("/src", job.source);
-    const bundle = job.format === "cjs" ? BUNDLE : ESM_BUNDLE;
-    return sandboxes.start({
-      id: job.id,
-      command: [
-        join(this.#inside("/tool", tool.directory), "esbuild"),
-        join(source, job.entry),
-        "--bundle",
-        "--platform=node",
-        "--target=node26",
-        `--format=${job.format}`,
-        `--outfile=${join(this.#inside("/out", job.out), bundle)}`,
-        "--sourcemap",
-        "--sources-content=false",
-        "--keep-names",
-        "--legal-comments=none",
-        "--log-level=warning",
-        "--color=false",
-        ...(job.format === "cjs" ? CJS_META : ESM_REQUIRE),
-      ],
-      env: { HOME: "/tmp", GOMAXPROCS: "2" },
-      cwd: source,
-      mounts: [
-        { kind: "ro", source: tool.directory, target: "/tool" },
-        { kind: "ro", source: job.source, target: "/src" },
-        { kind: "rw", source: job.out, target: "/out" },
-      ],
-      limits: {
-        memoryBytes: BUILD_MEMORY_BYTES,
-        processesMax: 64,
-        openFilesMax: 4_096,
-        cpuShares: 50,
-        tmpBytes: 16 << 20,
-      },
-    });
   }
 
   /** Code that loads and then ends or hangs has no cache; whether it runs is for its requests. */
@@ -270,47 +166,23 @@ export class Builder {
     }
   }
 
-  async #withTimeout(sandbox: Sandbox): ReturnType<Sandbox["kill"]> {
-    let late = false;
-    const cancel = this.#deps.clock.schedule(BUILD_TIMEOUT_MS, () => {
-      late = true;
-      void sandbox.kill();
-    });
-    const exit = await sandbox.exited;
-    cancel();
-    if (late) throw fail("BUILD_TIMEOUT", { timeoutMs: BUILD_TIMEOUT_MS });
-    return exit;
-  }
-
-  /** Loads the bundle once in a fresh runtime of the function's own memory class. */
-  async #load(head: BuildHead, directory: string): Promise<Loaded> {
-    const runtime = await this.#deps.startRuntime({
-      memoryMb: head.memoryMb,
-      codeDirectory: directory,
-    });
+  /** Loads the artefact once in a fresh runtime of the function's own memory class. */
+  async #load({ head, runtime: build, isBundle }: Job, directory: string): Promise<Loaded> {
+    const { memoryMb, initTimeoutMs } = head;
+    const options = { runtime: build, memoryMb, codeDirectory: directory };
+    const runtime = await this.#deps.startRuntime(options);
     try {
       const reply = await specialiseOnce(runtime, head);
       if (!reply.ok) {
         const { name, message } = reply;
         return { handlerKind: null, initFailure: { name, message }, codeCache: undefined };
       }
-      const codeCache = await this.#codeCacheOf(runtime, head.initTimeoutMs);
+      const codeCache = isBundle ? await this.#codeCacheOf(runtime, initTimeoutMs) : undefined;
       return { handlerKind: reply.handlerKind, initFailure: null, codeCache };
     } finally {
       await runtime.destroy();
     }
   }
-}
-
-/** `wanted` or the first of the usual names, as a plain file inside the source. */
-async function findEntry(source: string, wanted: string | null): Promise<string> {
-  for (const name of wanted === null ? ENTRIES : [wanted]) {
-    const path = normalize(name);
-    const isInside = !isAbsolute(path) && path !== ".." && !path.startsWith(`..${sep}`);
-    const found = isInside ? await lstat(join(source, path)).catch(() => undefined) : undefined;
-    if (found?.isFile() === true) return path;
-  }
-  throw fail("BUILD_ENTRY_MISSING", { entry: wanted ?? "index.ts, index.mjs or index.js" });
 }
 
 type InitFailure = NonNullable<ArtefactManifest["initFailure"]>;
@@ -319,21 +191,6 @@ interface Loaded {
   readonly handlerKind: HandlerKind | null;
   readonly initFailure: InitFailure | null;
   readonly codeCache: Buffer | undefined;
-}
-
-/** `import.meta` has no meaning in CommonJS; esbuild is told what the file's own URL is. */
-const CJS_META = [
-  "--define:import.meta.url=__skerry_meta_url",
-  "--define:import.meta.dirname=__dirname",
-  "--define:import.meta.filename=__filename",
-  "--banner:js=const __skerry_meta_url=require('node:url').pathToFileURL(__filename).href;",
-];
-const ESM_REQUIRE = [
-  "--banner:js=import{createRequire as __skerry_require}from'node:module';const require=__skerry_require(import.meta.url);",
-];
-
-function failed(error: unknown): BuildReply {
-  return { ok: false, error: PlatformError.from(error).toWire() };
 }
 
 async function specialiseOnce(runtime: RuntimeProcess, head: BuildHead): Promise<SpecialiseReply> {
@@ -354,59 +211,4 @@ async function specialiseOnce(runtime: RuntimeProcess, head: BuildHead): Promise
   } catch (error) {
     return await initFailureOf(runtime, error, head.initTimeoutMs);
   }
-}
-
-/** Copies what the code may read at run time beside the bundle, so that its relative paths hold. */
-async function copyAssets(source: string, target: string): Promise<number> {
-  const entries = await readdir(source, { recursive: true, withFileTypes: true });
-  let count = 0;
-  for (const entry of entries) {
-    if (!entry.isFile() || BUNDLED.has(extname(entry.name))) continue;
-    if (NOT_ASSETS.has(entry.name)) continue;
-    // The artefact's own files stand here; a source with these names keeps them to itself.
-    if (entry.name === "artefact.json" || entry.name.startsWith("__skerry_")) continue;
-    const path = relative(source, join(entry.parentPath, entry.name));
-    if (path.split(sep).includes("node_modules")) continue;
-    await mkdir(join(target, dirname(path)), { recursive: true, mode: 0o755 });
-    await copyFile(join(source, path), join(target, path), constants.COPYFILE_FICLONE);
-    count += 1;
-  }
-  return count;
-}
-
-/** What a sandbox wrote is taken only if it is a plain file of bounded size. */
-async function takeFile(from: string, to: string): Promise<void> {
-  const found = await lstat(from).catch(() => undefined);
-  if (found?.isFile() !== true || found.size > BUNDLE_BYTES_MAX) {
-    throw fail("BUILD_FAILED", { output: "the bundle is missing or too large" });
-  }
-  await copyFile(from, to);
-}
-
-/** Names the sources as the user knows them, relative to the folder that was deployed. */
-async function takeSourceMap(
-  from: string,
-  { to, sources: folder }: { readonly to: string; readonly sources: string },
-): Promise<void> {
-  await takeFile(from, to);
-  const map = JSON.parse(await readFile(to, "utf8")) as { sources?: string[] };
-  const sources = (map.sources ?? []).map((name) =>
-    name.startsWith(`${folder}/`) ? name.slice(folder.length + 1) : name,
-  );
-  await writeFile(to, JSON.stringify({ ...map, sources }));
-}
-
-function describeEnd(exit: SandboxExit): string {
-  if (exit.oomKilled || exit.reason === "memory")
-    return `it needs more than ${BUILD_MEMORY_BYTES >> 20} MiB of memory`;
-  return `esbuild ended (${exit.signal ?? exit.code})`;
-}
-
-async function collectText(sandbox: Sandbox): Promise<string> {
-  sandbox.stdout.resume();
-  let text = "";
-  for await (const chunk of sandbox.stderr) {
-    if (text.length < OUTPUT_TEXT_MAX) text += String(chunk);
-  }
-  return text.slice(0, OUTPUT_TEXT_MAX);
 }

@@ -4,7 +4,7 @@ export const fail = defineReasons({
   BUILD_ENTRY_MISSING: {
     code: "INVALID_ARGUMENT",
     message: "The source has no {entry}.",
-    hint: "Name the file with the handler `index.ts`, `index.mjs` or `index.js`, or set `entry`.",
+    hint: "Give the file with the handler one of these names, or set `entry`.",
     retryable: false,
     audience: "user",
   },
@@ -42,6 +42,13 @@ export const fail = defineReasons({
     hint: "The code it loads keeps it busy; see `skerry logs`.",
     retryable: true,
     audience: "operator",
+  },
+  RUNTIME_MISSING: {
+    code: "FAILED_PRECONDITION",
+    message: "This machine has no {title} {versionMin} or newer: {why}.",
+    hint: "Install it with `{install}`, then deploy again.",
+    retryable: true,
+    audience: "user",
   },
   RUNTIME_UNUSABLE: {
     code: "FAILED_PRECONDITION",

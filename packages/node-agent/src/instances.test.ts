@@ -263,7 +263,7 @@ const CASES: Readonly<Record<string, (c: Starts) => Promise<void>>> = {
     const slow = `if (!process.env.BUILDING) for (;;);\n${ECHO["index.mjs"]}`;
     const hung = await c.node.revision({ "index.mjs": slow }, { initTimeoutMs: 60_000 });
     const instances = c.node.instances({ blanks: 2 });
-    instances.warm("event", 128);
+    await instances.warm(c.echo.revision);
     const held = [await c.started(instances, c.echo), await c.started(instances, c.echo)];
     instances.ask(held[0]?.grant.instanceId ?? ("" as never), { kind: "restAsked" });
     const starting = instances.start(hung, GATEWAY, "first_instance");
@@ -279,7 +279,7 @@ const CASES: Readonly<Record<string, (c: Starts) => Promise<void>>> = {
 
   "a blank is used where there are any, and answers like a fresh instance": async (c) => {
     const instances = c.node.instances({ blanks: 1 });
-    instances.warm("event", 128);
+    await instances.warm(c.echo.revision);
     const { config } = c.echo.revision;
     const revision = { ...c.echo.revision, config: { ...config, maxInstances: 200 } };
     const ref = { fn: c.echo.fn, revision };

@@ -3,11 +3,16 @@
  * gateways ask and tells them how an instance ended. The count of a function includes starts under
  * way, so the limit holds however many gateways ask at once and also while control is away.
  */
-import { PlatformError, type FunctionId, type GatewayId, type InstanceId } from "@skerry/base";
+import {
+  assert,
+  PlatformError,
+  type FunctionId,
+  type GatewayId,
+  type InstanceId,
+} from "@skerry/base";
 import {
   LIMITS,
   type ColdReason,
-  type HandlerKind,
   type InstanceExit,
   type InstanceGrant,
   type InstanceView,
@@ -27,6 +32,7 @@ import { initFailureOf, instanceExitOf } from "./init-failure.ts";
 import { decideInstance, type InstanceEvent, type InstanceLife } from "./instance-life.ts";
 import type { AgentDeps, AgentOptions, RevisionRef } from "./ports.ts";
 import { startRuntimeProcess, type RuntimeProcess } from "./runtime-process.ts";
+import { runtimeKindOf, type RuntimeBuild, type Warmth } from "./runtimes.ts";
 import { readSpecialiseReply } from "./specialise-reply.ts";
 
 export type StartCause = ColdReason | "provisioned";
@@ -66,6 +72,8 @@ export class Instances {
   /** Starts under way and lives: each resolves once what it holds is handed over or gone. */
   readonly #pending = new Set<Promise<unknown>>();
   readonly #counts = new Map<FunctionId, number>();
+  /** By id: what the pools' keys name. */
+  readonly #pooled = new Map<string, RuntimeBuild>();
   readonly #artefacts = new Map<string, Promise<Artefact>>();
   /** Instances by the artefact they run from, starts under way included. */
   readonly #artefactUses = new Map<string, number>();
@@ -81,7 +89,7 @@ export class Instances {
         clock: deps.clock,
         log: deps.log,
         ids: deps.ids,
-        start: ({ kind, memoryMb }) => this.#startProcess({ memoryMb, warmFor: kind }),
+        start: (key) => this.#startBlank(key),
       },
       { ...POOL_POLICY, blanksPerPool: canUseBlanks(deps) ? options.blanks : 0 },
     );
@@ -101,9 +109,10 @@ export class Instances {
     return this.#pending.size;
   }
 
-  /** Makes a pool hot before anyone asks. */
-  warm(kind: HandlerKind, memoryMb: number): void {
-    this.#blanks.warm(this.#poolKey(kind, memoryMb));
+  /** Makes a pool hot before anyone asks. A runtime that is missing is told when code needs it. */
+  async warm(revision: Warmth): Promise<void> {
+    const runtime = await this.#deps.runtimes.of(runtimeKindOf(revision.config)).catch(() => null);
+    if (runtime !== null) this.#blanks.warm(this.#poolKey(runtime, revision));
   }
 
   /** Starts an instance of the revision and gives its link to the gateway. Never rejects. */
@@ -240,6 +249,7 @@ export class Instances {
 
   /** Starts a process that belongs to no function: for builds. */
   async startForBuild(options: {
+    readonly runtime: RuntimeBuild;
     readonly memoryMb: number;
     readonly codeDirectory: string;
   }): Promise<RuntimeProcess> {
@@ -258,10 +268,9 @@ export class Instances {
     artefact: Artefact,
   ): Promise<{ process: RuntimeProcess; startKind: StartKind; bootUs: number }> {
     const { memoryMb } = revision.config;
+    const runtime = await this.#deps.runtimes.of(runtimeKindOf(revision.config));
     const linkable = artefact.files.length <= LINKED_FILES_MAX && canUseBlanks(this.#deps);
-    const blank = linkable
-      ? this.#blanks.take(this.#poolKey(revision.handlerKind, memoryMb))
-      : undefined;
+    const blank = linkable ? this.#blanks.take(this.#poolKey(runtime, revision)) : undefined;
     if (blank !== undefined) {
       try {
         linkArtefact(artefact, blank.codeDirectory);
@@ -272,11 +281,19 @@ export class Instances {
       return { process: blank, startKind: "blank", bootUs: 0 };
     }
     const codeDirectory = artefact.directory;
-    const process = await this.#startProcess({ memoryMb, codeDirectory, warmFor: "none" });
+    const options = { runtime, memoryMb, codeDirectory, warmFor: "none" } as const;
+    const process = await this.#startProcess(options);
     return { process, startKind: "fresh", bootUs: process.bootUs };
   }
 
+  #startBlank({ runtimeBuild, memoryMb, kind }: PoolKey): Promise<RuntimeProcess> {
+    const runtime = this.#pooled.get(runtimeBuild);
+    assert(runtime !== undefined, "a pool was made for a runtime that is here");
+    return this.#startProcess({ runtime, memoryMb, warmFor: kind === "web" ? "none" : kind });
+  }
+
   #startProcess(options: {
+    readonly runtime: RuntimeBuild;
     readonly memoryMb: number;
     readonly warmFor: WarmKind;
     readonly codeDirectory?: string;
@@ -364,9 +381,10 @@ export class Instances {
     return reading;
   }
 
-  #poolKey(kind: HandlerKind, memoryMb: number): PoolKey {
-    const { runtime, sandboxes } = this.#deps;
-    return { runtimeBuild: runtime.id, rung: sandboxes.level.rung, memoryMb, kind };
+  #poolKey(runtime: RuntimeBuild, { config, handlerKind }: Warmth): PoolKey {
+    this.#pooled.set(runtime.id, runtime);
+    const { rung } = this.#deps.sandboxes.level;
+    return { runtimeBuild: runtime.id, rung, memoryMb: config.memoryMb, kind: handlerKind };
   }
 
   #view(instance: Instance): InstanceView {

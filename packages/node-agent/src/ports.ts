@@ -5,7 +5,7 @@ import type { CodeStore } from "@skerry/code-store";
 import type { FunctionEntry, InstanceGrant, Placement, RevisionEntry } from "@skerry/contracts";
 import type { SandboxDriver } from "@skerry/sandbox";
 import type { SpoolWriter } from "@skerry/telemetry";
-import type { RuntimeBuild } from "./runtime-build.ts";
+import type { Runtimes } from "./runtimes.ts";
 
 /** The folded config log, as far as an agent reads it. */
 export interface ConfigView {
@@ -39,7 +39,7 @@ export interface AgentDeps {
   readonly ids: IdSource;
   readonly sandboxes: SandboxDriver;
   readonly code: CodeStore;
-  readonly runtime: RuntimeBuild;
+  readonly runtimes: Runtimes;
   readonly config: ConfigView;
   readonly logSpool: SpoolWriter;
   readonly handOff: HandOff;

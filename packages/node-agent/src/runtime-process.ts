@@ -7,12 +7,12 @@ import { mkdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type PlatformError, type Clock, type InstanceId, type Log } from "@skerry/base";
-import { nodeFlags, warmArgument, type WarmKind } from "@skerry/instance-runtime";
+import type { WarmKind } from "@skerry/instance-runtime";
 import { bufferText, Link, socketPipe, type SocketPipe } from "@skerry/link";
 import type { Sandbox, SandboxDriver, SandboxExit, SandboxMount } from "@skerry/sandbox";
 import { fail } from "./errors.ts";
 import { LogCollector } from "./log-collector.ts";
-import { RUNTIME_MOUNT, type RuntimeBuild } from "./runtime-build.ts";
+import { RUNTIME_MOUNT, type RuntimeBuild } from "./runtimes.ts";
 import type { SpoolWriter } from "@skerry/telemetry";
 
 /** Where a sandbox sees the artefact. */
@@ -31,12 +31,12 @@ export interface RuntimeProcessDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly sandboxes: SandboxDriver;
-  readonly runtime: RuntimeBuild;
   readonly logSpool: Pick<SpoolWriter, "append">;
 }
 
 export interface RuntimeProcessOptions {
   readonly id: InstanceId;
+  readonly runtime: RuntimeBuild;
   readonly memoryMb: number;
   readonly instancesDirectory: string;
   /** What the runtime warms up for before it says HELLO; `none` for one that is used at once. */
@@ -137,28 +137,25 @@ async function startSandbox(
   codeDirectory: string,
 ): Promise<Sandbox> {
   const { level } = deps.sandboxes;
-  const runtime = insidePath(level, RUNTIME_MOUNT, deps.runtime.directory);
+  const { runtime, memoryMb, warmFor } = options;
+  const inside = insidePath(level, RUNTIME_MOUNT, runtime.directory);
   const mounts: SandboxMount[] = [
-    { kind: "ro", source: deps.runtime.directory, target: RUNTIME_MOUNT },
+    { kind: "ro", source: runtime.directory, target: RUNTIME_MOUNT },
     { kind: "ro", source: codeDirectory, target: CODE_MOUNT },
   ];
   return await deps.sandboxes.start({
     id: options.id,
-    command: [
-      join(runtime, "node"),
-      ...nodeFlags(options.memoryMb),
-      join(runtime, "runtime.cjs"),
-      warmArgument(options.warmFor),
-    ],
+    command: runtime.command({ inside, memoryMb, warmFor }),
+    system: runtime.system,
     env: {},
     cwd: insidePath(level, CODE_MOUNT, codeDirectory),
     mounts,
     limits: {
-      memoryBytes: options.memoryMb * MEBIBYTE,
+      memoryBytes: memoryMb * MEBIBYTE,
       processesMax: PROCESSES_MAX,
       openFilesMax: OPEN_FILES_MAX,
       cpuShares: 100,
-      tmpBytes: Math.min(TMP_BYTES_MAX, (options.memoryMb * MEBIBYTE) / 2),
+      tmpBytes: Math.min(TMP_BYTES_MAX, (memoryMb * MEBIBYTE) / 2),
     },
   });
 }

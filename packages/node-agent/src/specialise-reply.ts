@@ -2,7 +2,7 @@
  * Reads what a runtime says about its specialisation. User code has run by then and may have said
  * it in the runtime's place, so nothing is believed beyond its type and bounds.
  */
-import type { SpecialiseReply } from "@skerry/contracts";
+import { isHandlerKind, type SpecialiseReply } from "@skerry/contracts";
 
 const NAME_CHARS_MAX = 200;
 const MESSAGE_CHARS_MAX = 8_192;
@@ -13,7 +13,7 @@ const MICROSECONDS_MAX = 0xffff_ffff;
 export function readSpecialiseReply(head: unknown): SpecialiseReply {
   const reply = (typeof head === "object" && head !== null ? head : {}) as Record<string, unknown>;
   const { ok, handlerKind } = reply;
-  if (ok === true && (handlerKind === "event" || handlerKind === "fetch")) {
+  if (ok === true && isHandlerKind(handlerKind)) {
     return {
       ok: true,
       handlerKind,

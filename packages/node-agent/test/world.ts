@@ -40,7 +40,7 @@ import { prepareBuildTool } from "../src/build-tool.ts";
 import { Builder } from "../src/builder.ts";
 import { Instances, type InstancesListener } from "../src/instances.ts";
 import type { AgentDeps, AgentOptions, HandOff, RevisionRef } from "../src/ports.ts";
-import { prepareRuntimeBuild, type RuntimeBuild } from "../src/runtime-build.ts";
+import { prepareRuntimes, type Runtimes } from "../src/runtimes.ts";
 import { zipOf, type SourceFiles } from "./zip.ts";
 
 const clock = systemClock();
@@ -84,7 +84,7 @@ export class Node {
   };
   readonly home: string;
   readonly sandboxes: SandboxDriver;
-  readonly runtime: RuntimeBuild;
+  readonly runtimes: Runtimes;
   readonly code: CodeStore;
   readonly builder: Builder;
   readonly #instances: Instances[] = [];
@@ -92,13 +92,13 @@ export class Node {
 
   private constructor(
     home: string,
-    parts: Pick<Node, "sandboxes" | "runtime" | "code"> & {
+    parts: Pick<Node, "sandboxes" | "runtimes" | "code"> & {
       readonly tool: Awaited<ReturnType<typeof prepareBuildTool>>;
     },
   ) {
     this.home = home;
     this.sandboxes = parts.sandboxes;
-    this.runtime = parts.runtime;
+    this.runtimes = parts.runtimes;
     this.code = parts.code;
     this.#builds = this.instances({ blanks: 0 });
     this.builder = new Builder({
@@ -117,9 +117,9 @@ export class Node {
       chmodSync(join(home, name), 0o755);
     }
     const log = createLog(() => undefined);
-    const [sandboxes, runtime, tool, code] = await Promise.all([
+    const [sandboxes, runtimes, tool, code] = await Promise.all([
       openSandboxDriver({ clock, log }, { home: join(home, "sandboxes"), rung }),
-      prepareRuntimeBuild({
+      prepareRuntimes({
         runtimesDirectory: join(home, "runtimes"),
         nodeBinary: process.execPath,
         nodeVersion: process.version,
@@ -127,7 +127,7 @@ export class Node {
       prepareBuildTool(join(home, "tools")),
       openCodeStore({ clock, random, log }, { directory: join(home, "code") }),
     ]);
-    return new Node(home, { sandboxes, runtime, code, tool });
+    return new Node(home, { sandboxes, runtimes, code, tool });
   }
 
   instances(options: { readonly blanks?: number } = {}): Instances {
@@ -165,7 +165,10 @@ export class Node {
     return await this.builder.build({
       op: "build",
       sourceDigest: await this.put(files),
+      runtime: "node26",
       entry: null,
+      command: null,
+      port: 9_000,
       handler: "handler",
       env: {},
       memoryMb: 128,
@@ -259,7 +262,7 @@ export class Node {
       ids: this.ids,
       sandboxes: this.sandboxes,
       code: this.code,
-      runtime: this.runtime,
+      runtimes: this.runtimes,
       config: { functions: () => [], functionById: () => undefined },
       logSpool: {
         append: (bytes) => {

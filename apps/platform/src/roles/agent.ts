@@ -6,9 +6,10 @@ import { openCodeStore } from "@skerry/code-store";
 import { ConfigFollower } from "@skerry/config-follower";
 import { LOCAL_PLACEMENT } from "@skerry/contracts";
 import { IGNORING_STREAM, type OpenedStream, type StreamHandler } from "@skerry/link";
-import { prepareBuildTool, prepareRuntimeBuild, startAgent, type Agent } from "@skerry/node-agent";
+import { prepareBuildTool, prepareRuntimes, startAgent, type Agent } from "@skerry/node-agent";
 import { openSandboxDriver, type SandboxDriver } from "@skerry/sandbox";
 import { openSpoolWriter, type SpoolWriter } from "@skerry/telemetry";
+import { spoolValues, watchProcess, type ProcessFigures } from "./process-figures.ts";
 import { configWaitMs, RELEASE, type RoleContext, type RunningRole } from "./role-context.ts";
 
 export async function startAgentRole(context: RoleContext): Promise<RunningRole> {
@@ -30,12 +31,13 @@ export async function startAgentRole(context: RoleContext): Promise<RunningRole>
   const nodeId = await readNodeId(context);
   const socketPath = join(layout.run, `agent-${context.id}.sock`);
   const parts = await openParts(context, { sandboxes, nodeId, socketPath });
-  const { agent, follower, logSpool } = parts;
+  const { agent, figures, follower, logSpool } = parts;
   const end = async (): Promise<void> => {
     await agent.close();
     await sandboxes.close();
     await follower.close();
     await logSpool.close();
+    figures.close();
     await rm(socketPath, { force: true });
     for (const directory of Object.values(ownDirectories(context))) {
       await rm(directory, { recursive: true, force: true });
@@ -59,6 +61,7 @@ interface Parts {
   readonly agent: Agent;
   readonly follower: ConfigFollower;
   readonly logSpool: SpoolWriter;
+  readonly figures: ProcessFigures;
 }
 
 async function openParts(
@@ -71,8 +74,8 @@ async function openParts(
 ): Promise<Parts> {
   const { clock, config, ids, layout, log, random } = context;
   const { sandboxes, nodeId, socketPath } = node;
-  const [runtime, buildTool, code] = await Promise.all([
-    prepareRuntimeBuild({
+  const [runtimes, buildTool, code] = await Promise.all([
+    prepareRuntimes({
       runtimesDirectory: layout.runtimes,
       nodeBinary: process.execPath,
       nodeVersion: process.version,
@@ -84,6 +87,7 @@ async function openParts(
     { clock, log },
     { directory: join(layout.logSpool, context.id), pid: process.pid },
   );
+  const figures = watchProcess(clock);
   const snapshotPath = join(layout.snapshots, "agent.json");
   const waitMs = configWaitMs(snapshotPath);
   const serving: { agent?: Agent } = {};
@@ -94,13 +98,14 @@ async function openParts(
       snapshotPath,
       hello: { role: "agent", id: context.id, nodeId, build: RELEASE },
       onChange: () => serving.agent?.configChanged(),
+      figures: () => figures.read(spoolValues(logSpool)),
       accept: (opened) => acceptWhenServing(serving, opened),
     },
   );
   await follower.untilCurrent(waitMs);
   const agent = await startAgent(
     {
-      ...{ clock, log, ids, sandboxes, code, runtime, logSpool, buildTool },
+      ...{ clock, log, ids, sandboxes, code, runtimes, logSpool, buildTool },
       config: follower.fold,
       buildsDirectory: ownDirectories(context).builds,
       handOff: (to, grant, socket) => context.send({ op: "instance", to, grant }, socket),
@@ -112,7 +117,7 @@ async function openParts(
     },
   );
   serving.agent = agent;
-  return { agent, follower, logSpool };
+  return { agent, figures, follower, logSpool };
 }
 
 /** Control may ask before this agent is up; it asks again when the stream is cancelled. */

@@ -14,6 +14,7 @@ import {
 } from "@skerry/base";
 import {
   COLD_REASONS,
+  HANDLER_KINDS,
   INSTANCE_STATES,
   placement,
   START_KINDS,
@@ -46,7 +47,7 @@ const buildReply = z.discriminatedUnion("ok", [
     ok: z.literal(true),
     artefactKey: text,
     runtimeBuild: text,
-    handlerKind: z.enum(["event", "fetch"]).nullable(),
+    handlerKind: z.enum(HANDLER_KINDS).nullable(),
     initFailure: initFailure.nullable(),
     reused: z.boolean(),
   }),
@@ -108,6 +109,15 @@ export function readStopReply(value: unknown, peer: string): StopInstanceReply {
 /** Reads a JSON list of artefact keys. */
 export function readArtefacts(body: Buffer, peer: string): readonly string[] {
   return read(z.array(text), parsed(body), { peer, op: "artefacts-in-use" });
+}
+
+/** Reads a JSON body of the given shape. Throws LINK_ANSWER_INVALID. */
+export function readAnswerBody<S extends z.ZodType>(
+  schema: S,
+  body: Buffer,
+  context: { readonly peer: string; readonly op: string },
+): z.output<S> {
+  return read(schema, parsed(body), context);
 }
 
 /** Undefined for what is no JSON, which no schema accepts. */

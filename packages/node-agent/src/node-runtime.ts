@@ -1,47 +1,48 @@
 /**
- * A runtime build: one Node binary and one bundle of the instance runtime, laid down once under the
- * platform's home where every sandbox mounts the same inodes, so that their pages are shared. The
- * id names the exact pair: a revision keeps the build it was made with, and V8 code caches are
- * valid for one build only.
+ * Node's runtime: one Node binary and one bundle of the instance runtime, laid down once under the
+ * platform's home where every sandbox mounts the same inodes, so that their pages are shared.
  */
 import { createHash } from "node:crypto";
 import { constants, copyFileSync, existsSync } from "node:fs";
 import { chmod, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PlatformError } from "@skerry/base";
-import { RUNTIME_ENTRY } from "@skerry/instance-runtime";
+import { nodeFlags, RUNTIME_ENTRY, SHIM_MEMORY_MB, warmArgument } from "@skerry/instance-runtime";
 import { build, stop } from "esbuild";
 import { fileURLToPath } from "node:url";
 import { fail } from "./errors.ts";
-
-export interface RuntimeBuild {
-  /** For example `node26.10.0-1a2b3c4d`. */
-  readonly id: string;
-  /** Directory that sandboxes mount as `/skerry`; holds `node` and `runtime.cjs`. */
-  readonly directory: string;
-}
-
-/** Where a sandbox sees the runtime. */
-export const RUNTIME_MOUNT = "/skerry";
+import type { RuntimeBuild, RuntimesOptions } from "./runtimes.ts";
 
 /** Bundles the runtime and copies the binary, unless both are there already. */
-export async function prepareRuntimeBuild(options: {
-  readonly runtimesDirectory: string;
-  readonly nodeBinary: string;
-  readonly nodeVersion: string;
-}): Promise<RuntimeBuild> {
+export async function prepareNodeRuntime(options: RuntimesOptions): Promise<RuntimeBuild> {
   try {
     const bundle = await bundleRuntime();
     const digest = createHash("sha256").update(bundle).digest("hex").slice(0, 8);
     const id = `node${options.nodeVersion.replace(/^v/, "")}-${digest}`;
     const directory = join(options.runtimesDirectory, id);
     if (!existsSync(directory)) await layDown({ ...options, directory, bundle });
-    return { id, directory };
+    const command: RuntimeBuild["command"] = ({ inside, memoryMb, warmFor }) =>
+      nodeCommand(inside, memoryMb, warmArgument(warmFor));
+    return { id, directory, system: "minimal", command };
   } catch (error) {
     if (PlatformError.is(error)) throw error;
     const why = error instanceof Error ? error.message : String(error);
     throw fail("RUNTIME_UNUSABLE", { runtime: options.nodeVersion, why }, error);
   }
+}
+
+/**
+ * The same files as a shim: it starts the code's own program beside itself, which finds the
+ * programs of the machine and this Node.
+ */
+export function prepareProgramRuntime(node: RuntimeBuild): RuntimeBuild {
+  const command: RuntimeBuild["command"] = ({ inside }) =>
+    nodeCommand(inside, SHIM_MEMORY_MB, warmArgument("none"));
+  return { ...node, id: `${node.id}-program`, system: "host", command };
+}
+
+function nodeCommand(inside: string, memoryMb: number, warm: string): readonly string[] {
+  return [join(inside, "node"), ...nodeFlags(memoryMb), join(inside, "runtime.cjs"), warm];
 }
 
 async function bundleRuntime(): Promise<Uint8Array> {

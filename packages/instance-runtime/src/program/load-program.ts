@@ -1,0 +1,80 @@
+/**
+ * Specialises the runtime to a program: starts it beside this process and makes its web server, or
+ * the events that it fetches, the function's handler. The instance ends when the program does.
+ */
+import { join } from "node:path";
+import type { ProgramManifest } from "@skerry/contracts";
+import { fail } from "../errors.ts";
+import type { LoadDeps } from "../specialise.ts";
+import type { LoadedCode } from "../runtime.ts";
+import { EventsApi } from "./events-api.ts";
+import { choosePort, startProgram, untilListening, type Program } from "./program.ts";
+import { WebServer } from "./web-server.ts";
+
+/** Rejects with PROGRAM_ENDED, or with what the program said of its failed start. */
+export async function loadProgram(
+  deps: LoadDeps,
+  manifest: ProgramManifest,
+  directory: string,
+): Promise<LoadedCode> {
+  const startedMs = deps.clock.monotonicMs();
+  const handler = await (manifest.serves === "http"
+    ? startWebServer(deps, manifest, directory)
+    : startEvents(deps, manifest, directory));
+  const initUs = Math.round((deps.clock.monotonicMs() - startedMs) * 1_000);
+  return { handler, codeUs: 0, initUs, codeCacheUsed: false, createCodeCache: () => undefined };
+}
+
+async function startWebServer(
+  deps: LoadDeps,
+  { command, port: wanted }: ProgramManifest,
+  directory: string,
+): Promise<LoadedCode["handler"]> {
+  const port = await choosePort(wanted);
+  const env = { ...deps.env, PORT: String(port) };
+  const program = startProgram({ command, directory, env });
+  await untilListening({ clock: deps.clock, program }, port);
+  endWith(program, deps);
+  const server = new WebServer(port, deps.log);
+  return { kind: "web", pass: (call) => server.pass(call) };
+}
+
+async function startEvents(
+  deps: LoadDeps,
+  { command }: ProgramManifest,
+  directory: string,
+): Promise<LoadedCode["handler"]> {
+  const api = new EventsApi();
+  const port = await api.listen();
+  const program = startProgram({
+    command,
+    directory,
+    env: { ...deps.env, ...eventsEnvironment(port, directory) },
+  });
+  const ended = program.ended.then((how): never => {
+    throw fail("PROGRAM_ENDED", { how });
+  });
+  await Promise.race([api.ready, ended]);
+  endWith(program, deps);
+  return { kind: "event", call: api.handle };
+}
+
+/** The names by which SCF's and Lambda's clients find the API. */
+function eventsEnvironment(port: number, directory: string): Readonly<Record<string, string>> {
+  return {
+    SCF_RUNTIME_API: "127.0.0.1",
+    SCF_RUNTIME_API_PORT: String(port),
+    AWS_LAMBDA_RUNTIME_API: `127.0.0.1:${port}`,
+    LAMBDA_TASK_ROOT: join(directory),
+    _HANDLER: "handler",
+  };
+}
+
+function endWith(program: Program, { log, exit }: LoadDeps): void {
+  void program.ended.then((how) => {
+    log("error", `The program ended: ${how}.`);
+    exit(PROGRAM_ENDED_CODE);
+  });
+}
+
+const PROGRAM_ENDED_CODE = 1;

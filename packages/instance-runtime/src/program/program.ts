@@ -1,0 +1,84 @@
+/**
+ * The program that a function brought along: started beside the runtime in the same sandbox, it is
+ * the function's code, and the instance ends with it. What it prints is raw output of the instance.
+ */
+import { spawn } from "node:child_process";
+import { createServer, connect } from "node:net";
+import { dirname } from "node:path";
+import type { Clock } from "@skerry/base";
+import { fail } from "../errors.ts";
+
+export interface ProgramOptions {
+  readonly command: readonly string[];
+  readonly directory: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+export interface Program {
+  /** Resolves when it has ended, with how. Never rejects. */
+  readonly ended: Promise<string>;
+}
+
+/** Starts it with this runtime's Node in front of its PATH. */
+export function startProgram({ command, directory, env }: ProgramOptions): Program {
+  const [program = "", ...rest] = command;
+  const path = `${dirname(process.execPath)}:${env["PATH"] ?? ""}`;
+  const child = spawn(program, rest, {
+    cwd: directory,
+    env: { ...env, PATH: path },
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  const ended = new Promise<string>((resolve) => {
+    child.once("error", (error) => resolve(`it cannot be started: ${error.message}`));
+    child.once("exit", (code, signal) => resolve(signal ?? `exit code ${code}`));
+  });
+  return { ended };
+}
+
+const HOST = "127.0.0.1";
+const LOOK_MS_MIN = 2;
+const LOOK_MS_MAX = 50;
+
+/**
+ * The port that is asked for, or any free one when another program of the machine has it, which
+ * happens only where sandboxes share the machine's network.
+ */
+export async function choosePort(wanted: number): Promise<number> {
+  return (await bindOnce(wanted)) ?? (await bindOnce(0)) ?? wanted;
+}
+
+function bindOnce(port: number): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(undefined));
+    server.listen({ port, host: HOST }, () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" ? address?.port : undefined));
+    });
+  });
+}
+
+/** Resolves when something listens; rejects with PROGRAM_ENDED when the program ends before. */
+export async function untilListening(
+  { clock, program }: { readonly clock: Clock; readonly program: Program },
+  port: number,
+): Promise<void> {
+  let how: string | undefined;
+  void program.ended.then((ended) => (how = ended));
+  for (let pauseMs = LOOK_MS_MIN; !(await isListening(port));) {
+    if (how !== undefined) throw fail("PROGRAM_ENDED", { how });
+    await new Promise<void>((resolve) => void clock.schedule(pauseMs, resolve));
+    pauseMs = Math.min(pauseMs * 2, LOOK_MS_MAX);
+  }
+}
+
+function isListening(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: HOST });
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+}

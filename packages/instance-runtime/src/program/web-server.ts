@@ -1,0 +1,160 @@
+/**
+ * Passes requests to a web server on the sandbox's own loopback and its answers back, both as
+ * streams. A connection that the server closed while the instance rested is noticed only when it is
+ * used again: a request whose body is at hand then goes once more, on a connection of its own.
+ */
+import { Agent, request, type ClientRequest, type IncomingMessage } from "node:http";
+import type { Answer, Call } from "../call.ts";
+import { isConnectionHeader } from "../http-headers.ts";
+import type { Surroundings } from "../ports.ts";
+
+/** An invocation's event is posted here, as Function Compute's custom runtimes have it. */
+const EVENT_PATH = "/invoke";
+const REQUEST_ID = "x-skerry-request-id";
+
+export class WebServer {
+  readonly #port: number;
+  readonly #log: Surroundings["log"];
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: Infinity });
+
+  constructor(port: number, log: Surroundings["log"]) {
+    this.#port = port;
+    this.#log = log;
+  }
+
+  /** Runs one request to its answer. Never rejects. */
+  async pass(call: Call): Promise<void> {
+    const { whole } = call.body;
+    try {
+      const response = await this.#exchange(call, whole);
+      await this.#answer(call, response);
+    } catch (error) {
+      if (call.gone) return;
+      const { message } = error as Error;
+      this.#log("error", `The web server did not answer: ${message}`, call.id);
+      call.failed({ kind: "failed", name: "WebServerFailed", message });
+    }
+  }
+
+  async #exchange(call: Call, whole: Uint8Array | undefined): Promise<IncomingMessage> {
+    // Whoever sends a stream cannot send it twice.
+    const first = this.#send(call, whole === undefined ? { fresh: true } : { fresh: false });
+    void this.#sendBody(call, first, whole);
+    try {
+      return await responseOf(call, first);
+    } catch (error) {
+      if (whole === undefined || !first.reusedSocket || call.gone || !isReset(error)) throw error;
+      const again = this.#send(call, { fresh: true });
+      void this.#sendBody(call, again, whole);
+      return await responseOf(call, again);
+    }
+  }
+
+  #send(call: Call, { fresh }: { readonly fresh: boolean }): ClientRequest {
+    const { head } = call;
+    const isEvent = head.m === "EVENT";
+    return request({
+      host: "127.0.0.1",
+      port: this.#port,
+      method: isEvent ? "POST" : head.m,
+      path: isEvent ? EVENT_PATH : head.u,
+      headers: headersOf(call, isEvent),
+      agent: fresh ? false : this.#agent,
+    });
+  }
+
+  async #sendBody(
+    call: Call,
+    outgoing: ClientRequest,
+    whole: Uint8Array | undefined,
+  ): Promise<void> {
+    // Told by the response's side.
+    outgoing.on("error", () => undefined);
+    if (whole !== undefined) {
+      outgoing.end(whole.length > 0 ? whole : undefined);
+      return;
+    }
+    try {
+      for await (const chunk of call.body.toStream()) {
+        if (!outgoing.write(chunk)) await drained(outgoing);
+      }
+      outgoing.end();
+    } catch (error) {
+      outgoing.destroy(error as Error);
+    }
+  }
+
+  async #answer(call: Call, response: IncomingMessage): Promise<void> {
+    const head: Answer = {
+      status: response.statusCode ?? 502,
+      headers: flatHeaders(response.rawHeaders),
+      body: undefined,
+    };
+    if (call.head.m === "HEAD" || hasNoBody(response)) {
+      response.resume();
+      call.answer(head);
+      return;
+    }
+    call.begin(head);
+    try {
+      for await (const chunk of response) {
+        if (!(await call.write(chunk as Uint8Array))) {
+          response.destroy();
+          return;
+        }
+      }
+      call.end();
+    } catch (error) {
+      if (call.gone) return;
+      const { message } = error as Error;
+      this.#log("error", `The answer broke off in the middle of its body: ${message}`, call.id);
+      call.abandon(message);
+    }
+  }
+}
+
+function responseOf(call: Call, outgoing: ClientRequest): Promise<IncomingMessage> {
+  call.whenGone(() => outgoing.destroy());
+  return new Promise((resolve, reject) => {
+    outgoing.once("response", resolve);
+    outgoing.once("error", reject);
+    outgoing.once("close", () => reject(new TypeError("the connection was closed")));
+  });
+}
+
+function drained(outgoing: ClientRequest): Promise<void> {
+  return new Promise((resolve) => {
+    outgoing.once("drain", resolve);
+    outgoing.once("close", resolve);
+  });
+}
+
+function isReset(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === "ECONNRESET" || code === "EPIPE";
+}
+
+/** Known to have none, so that head and end can leave together. */
+function hasNoBody({ statusCode, headers }: IncomingMessage): boolean {
+  return statusCode === 204 || statusCode === 304 || headers["content-length"] === "0";
+}
+
+function headersOf({ head, id }: Call, isEvent: boolean): string[] {
+  const flat = ["host", head.a, REQUEST_ID, id];
+  for (let i = 0; i + 1 < head.h.length; i += 2) {
+    const name = head.h[i] as string;
+    if (name === "host" || name === REQUEST_ID || isConnectionHeader(name)) continue;
+    flat.push(name, head.h[i + 1] as string);
+  }
+  if (isEvent && !flat.includes("content-type")) flat.push("content-type", "application/json");
+  return flat;
+}
+
+function flatHeaders(raw: readonly string[]): string[] {
+  const flat: string[] = [];
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = (raw[i] as string).toLowerCase();
+    if (!isConnectionHeader(name)) flat.push(name, raw[i + 1] as string);
+  }
+  return flat;
+}

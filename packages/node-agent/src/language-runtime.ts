@@ -1,0 +1,110 @@
+/**
+ * The runtime of a language whose interpreter is the machine's own: a folder of the instance
+ * runtime with a manifest, copied once under the platform's home. What is missing is told with the
+ * command that installs it.
+ */
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { chmod, cp, mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { fileURLToPath } from "node:url";
+import { warmArgument, type LanguageManifest } from "@skerry/instance-runtime";
+import { fail } from "./errors.ts";
+import type { RuntimeBuild } from "./runtimes.ts";
+
+const run = promisify(execFile);
+const VERSION_TIMEOUT_MS = 10_000;
+/** Where a manifest's arguments name the directory as the process sees it. */
+const INSIDE = "{runtime}";
+
+/** Rejects with RUNTIME_MISSING. */
+export async function prepareLanguageRuntime(options: {
+  readonly runtimesDirectory: string;
+  /** The folder with `runtime.json`. */
+  readonly source: URL;
+}): Promise<RuntimeBuild> {
+  const source = fileURLToPath(options.source);
+  const manifest = await readLanguageManifest(options.source);
+  const { program, version } = await findInterpreter(manifest);
+  const id = `${manifest.name}-${version}-${await digestOf(source)}`;
+  const directory = join(options.runtimesDirectory, id);
+  if (!existsSync(directory)) await layDown(source, directory);
+  return {
+    id,
+    directory,
+    system: manifest.system,
+    command: ({ inside, warmFor }) => [
+      program,
+      ...manifest.arguments.map((argument) => argument.replaceAll(INSIDE, inside)),
+      warmArgument(manifest.warms ? warmFor : "none"),
+    ],
+  };
+}
+
+export async function readLanguageManifest(source: URL): Promise<LanguageManifest> {
+  const text = await readFile(join(fileURLToPath(source), "runtime.json"), "utf8");
+  return JSON.parse(text) as LanguageManifest;
+}
+
+async function findInterpreter(
+  manifest: LanguageManifest,
+): Promise<{ readonly program: string; readonly version: string }> {
+  const { title, install, versionMin } = manifest;
+  const found: string[] = [];
+  for (const program of manifest.programs.filter((path) => existsSync(path))) {
+    const { stdout, stderr } = await run(program, [...manifest.versionArguments], {
+      timeout: VERSION_TIMEOUT_MS,
+    }).catch(() => ({ stdout: "", stderr: "" }));
+    const [version] = /\d+(?:\.\d+)+/.exec(stdout + stderr) ?? [];
+    if (version === undefined) continue;
+    if (isAtLeast(version, versionMin)) return { program, version };
+    found.push(`${program} is ${version}`);
+  }
+  const why = found.length === 0 ? "it is not installed" : found.join(", ");
+  throw fail("RUNTIME_MISSING", { title, versionMin, why, install });
+}
+
+/** Compares numbers between dots, as far as `least` goes. */
+export function isAtLeast(version: string, least: string): boolean {
+  const have = version.split(".").map(Number);
+  for (const [index, wanted] of least.split(".").map(Number).entries()) {
+    const difference = (have[index] ?? 0) - wanted;
+    if (difference !== 0) return difference > 0;
+  }
+  return true;
+}
+
+/** Of all its files, by name and content. */
+async function digestOf(folder: string): Promise<string> {
+  const hash = createHash("sha256");
+  const names = (await readdir(folder, { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile() && !isLitter(entry.parentPath))
+    .map((entry) => join(entry.parentPath, entry.name));
+  for (const name of names.toSorted()) {
+    hash.update(`${name.slice(folder.length)}\0`).update(await readFile(name));
+  }
+  return hash.digest("hex").slice(0, 8);
+}
+
+/** What an interpreter leaves beside its sources. */
+function isLitter(path: string): boolean {
+  return path.endsWith("__pycache__");
+}
+
+/** Every user of the machine may read it, because sandboxes have users of their own. */
+async function layDown(source: string, directory: string): Promise<void> {
+  const fresh = `${directory}.new-${process.pid}`;
+  await rm(fresh, { recursive: true, force: true });
+  await mkdir(fresh, { recursive: true });
+  await cp(source, fresh, { recursive: true, filter: (path) => !isLitter(path) });
+  for (const entry of await readdir(fresh, { recursive: true, withFileTypes: true })) {
+    await chmod(join(entry.parentPath, entry.name), entry.isDirectory() ? 0o755 : 0o444);
+  }
+  await chmod(fresh, 0o755);
+  await rename(fresh, directory).catch(async (error: unknown) => {
+    await rm(fresh, { recursive: true, force: true });
+    if (!existsSync(directory)) throw error;
+  });
+}

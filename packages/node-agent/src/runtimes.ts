@@ -1,0 +1,100 @@
+/**
+ * The runtimes of this node. Node's is laid down when the agent starts; a language's is when code
+ * first asks for it, because it needs an interpreter that the machine may lack or get later.
+ */
+import { unreachable } from "@skerry/base";
+import type { FunctionConfig, HandlerKind, RuntimeName } from "@skerry/contracts";
+import { LANGUAGE_RUNTIMES, type WarmKind } from "@skerry/instance-runtime";
+import type { SandboxSystem } from "@skerry/sandbox";
+import { prepareLanguageRuntime } from "./language-runtime.ts";
+import { prepareNodeRuntime, prepareProgramRuntime } from "./node-runtime.ts";
+
+/** Where a sandbox sees the runtime. */
+export const RUNTIME_MOUNT = "/skerry";
+
+/**
+ * One exact pair of an interpreter and the files that run in it. The id names the pair: a revision
+ * records the build it was made with, and V8 code caches are valid for one build only.
+ */
+export interface RuntimeBuild {
+  /** For example `node26.10.0-1a2b3c4d`. */
+  readonly id: string;
+  /** Directory that sandboxes mount as RUNTIME_MOUNT; the same inodes for all of them. */
+  readonly directory: string;
+  readonly system: SandboxSystem;
+  command(start: RuntimeStart): readonly string[];
+}
+
+export interface RuntimeStart {
+  /** Where the process sees the build's directory. */
+  readonly inside: string;
+  readonly memoryMb: number;
+  readonly warmFor: WarmKind;
+}
+
+/** What code runs in: a language's runtime, or the shim beside a program of its own. */
+export type RuntimeKind = Exclude<RuntimeName, "custom"> | "program";
+
+export interface Runtimes {
+  /** Rejects with RUNTIME_MISSING, which names what to install, or RUNTIME_UNUSABLE. */
+  of(kind: RuntimeKind): Promise<RuntimeBuild>;
+}
+
+export interface RuntimesOptions {
+  readonly runtimesDirectory: string;
+  readonly nodeBinary: string;
+  readonly nodeVersion: string;
+}
+
+/** What `config` asks for, whatever the code turns out to be. */
+export function runtimeKindOf(config: {
+  readonly runtime: RuntimeName;
+  readonly command?: string | null | undefined;
+}): RuntimeKind {
+  const { runtime, command } = config;
+  return runtime === "custom" || typeof command === "string" ? "program" : runtime;
+}
+
+/** Resolves when Node's runtime is there. Rejects with RUNTIME_UNUSABLE. */
+export async function prepareRuntimes(options: RuntimesOptions): Promise<Runtimes> {
+  const node = await prepareNodeRuntime(options);
+  const prepared = new Map<RuntimeKind, Promise<RuntimeBuild>>([
+    ["node26", Promise.resolve(node)],
+    ["program", Promise.resolve(prepareProgramRuntime(node))],
+  ]);
+  return {
+    of: (kind) => {
+      const known = prepared.get(kind);
+      if (known !== undefined) return known;
+      const preparing = prepare(kind, options);
+      prepared.set(kind, preparing);
+      // What is missing may be installed before the next one asks.
+      preparing.catch(() => prepared.delete(kind));
+      return preparing;
+    },
+  };
+}
+
+function prepare(kind: RuntimeKind, options: RuntimesOptions): Promise<RuntimeBuild> {
+  switch (kind) {
+    case "python3":
+    case "php8":
+      return prepareLanguageRuntime({
+        runtimesDirectory: options.runtimesDirectory,
+        source: LANGUAGE_RUNTIMES[kind],
+      });
+    case "node26":
+    case "program":
+      throw new TypeError(`${kind} is prepared at the start`);
+    default:
+      return unreachable(kind);
+  }
+}
+
+/** What of a revision decides which blanks may become its instances. */
+export interface Warmth {
+  readonly config: Pick<FunctionConfig, "runtime" | "memoryMb"> & {
+    readonly command?: string | undefined;
+  };
+  readonly handlerKind: HandlerKind;
+}
