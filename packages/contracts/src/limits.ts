@@ -17,6 +17,10 @@ export const LIMITS = {
   logLineBytesMax: 16 << 10,
   /** Log bytes one instance may write per second before lines are dropped and counted. */
   logBytesPerSecondMax: 1 << 20,
+  /** Functions that wait for one another: a call of a call of a call. */
+  callDepthMax: 16,
+  /** Calls and connections that one instance has open at once. */
+  streamsOpenedMax: 1_024,
   /** A JSON request body of the control API. */
   apiBodyBytesMax: 1 << 20,
 } as const;

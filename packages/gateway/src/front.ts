@@ -15,6 +15,7 @@ import {
 import { readBody, type ParsedTarget } from "@skerry/http";
 import { headerPolicy, sendFailure } from "./answer.ts";
 import { BodyBudget, BodyHold } from "./body-budget.ts";
+import { enter, noRoom } from "./enter.ts";
 import { failGateway } from "./errors.ts";
 import type { FunctionShell } from "./function-shell.ts";
 import { HttpRecipient } from "./http-recipient.ts";
@@ -40,8 +41,6 @@ const INLINE_BODY_BYTES_MAX = 64 << 10;
 const BODY_DEADLINE_MS = 60_000;
 /** What is taken of streamed bodies ahead of their instances, all together. */
 const AHEAD_BYTES_MAX = 128 << 20;
-/** A body that found no room may find some after this long. */
-const BODY_RETRY_MS = 1_000;
 const EMPTY = new Uint8Array(0);
 
 const INVOCATION: unique symbol = Symbol("skerry.gateway.invocation");
@@ -152,18 +151,6 @@ export class Front {
       },
     );
   }
-}
-
-function enter(shell: FunctionShell, invocation: Invocation, body: Uint8Array | Upload): void {
-  if (invocation.phase !== "reading") return;
-  invocation.queued(body);
-  shell.arrive(invocation);
-}
-
-function noRoom({ app, name }: FunctionEntry): PlatformError {
-  const why = "the gateway holds as many request bodies as it may";
-  const details = { function: `${app}/${name}`, why, retryAfterMs: BODY_RETRY_MS };
-  return failFunction("FUNCTION_THROTTLED", details);
 }
 
 function refuseBody(entry: FunctionEntry, invocation: Invocation, error: PlatformError): void {

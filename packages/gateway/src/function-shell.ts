@@ -35,6 +35,7 @@ import {
   type RouteEvent,
   type RouteState,
 } from "@skerry/functions";
+import type { OpenedStream, StreamHandler } from "@skerry/link";
 import type { Socket } from "node:net";
 import type { AgentLinks } from "./agents.ts";
 import { DeadlineQueue } from "./deadlines.ts";
@@ -42,6 +43,7 @@ import { Instance } from "./instance.ts";
 import type { Invocation, InvocationOwner } from "./invocation.ts";
 import type { MeterTurn } from "./meter-turn.ts";
 import type { AgentAddress, HandOver } from "./ports.ts";
+import type { Reach } from "./reach.ts";
 import { StartBook } from "./starts.ts";
 
 export interface ShellDeps {
@@ -50,6 +52,7 @@ export interface ShellDeps {
   readonly agents: AgentLinks;
   readonly turn: MeterTurn;
   readonly handOver: HandOver;
+  readonly reach: Reach;
   /** A client that is still connected may ask again, also while the gateway drains. */
   readonly mayBeAsked: () => boolean;
   /** A removed function's last request and instance are gone; may be told more than once. */
@@ -156,7 +159,9 @@ export class FunctionShell implements InvocationOwner {
     const asked = origin === "agent" && grant.reason !== "provisioned";
     const solicited = asked && this.#starts.linkArrived(instanceId, revisionId);
     const onClosed = (closed: Instance, error: PlatformError): void => this.#closed(closed, error);
-    const instance = new Instance(this.#deps.clock, { grant, socket, solicited, onClosed });
+    const accept = (asker: Instance, opened: OpenedStream): StreamHandler =>
+      this.#deps.reach.accept(opened, { instance: asker, owner: this });
+    const instance = new Instance(this.#deps.clock, { grant, socket, solicited, onClosed, accept });
     this.#instances.set(instanceId, instance);
     if (origin === "gateway") this.#deps.agents.note(instance, { op: "owned", instanceId });
     instance.agentId = this.#confirmedBy.get(instanceId);

@@ -16,6 +16,7 @@ import { FunctionShell, type ShellDeps } from "./function-shell.ts";
 import { KeyCheck } from "./keys.ts";
 import { MeterTurn } from "./meter-turn.ts";
 import type { AgentAddress, GatewayDeps, GatewayOptions } from "./ports.ts";
+import { Reach } from "./reach.ts";
 
 export interface GatewayStats {
   readonly port: number | undefined;
@@ -83,8 +84,13 @@ class RunningGateway implements Gateway {
       build: options.build,
       listener: this.#agentListener(),
     });
+    const ids = createIdSource({ clock, random });
+    const bodies = new BodyBudget(options.waitingBodyBytesMax ?? LIMITS.waitingBodyBytesMax);
+    const shellOf = (app: string, fn: string): FunctionShell | undefined =>
+      this.#byName.get(`${app}/${fn}`);
     this.#shellDeps = {
       ...{ clock, log, agents: this.#agents, turn: this.#turn },
+      reach: new Reach({ clock, ids, bodies, shellOf }),
       handOver: deps.handOver,
       mayBeAsked: () => (this.#http?.connections ?? 0) > 0,
       onRemovedEmpty: (id) => void this.#shells.delete(id),
@@ -99,11 +105,8 @@ class RunningGateway implements Gateway {
       },
     );
     this.#front = new Front({
-      clock,
-      ids: createIdSource({ clock, random }),
+      ...{ clock, ids, bodies, shellOf },
       keys: new KeyCheck(this.#follower.fold),
-      bodies: new BodyBudget(options.waitingBodyBytesMax ?? LIMITS.waitingBodyBytesMax),
-      shellOf: (app, fn) => this.#byName.get(`${app}/${fn}`),
       isReady: () => this.#follower.fold.seq > 0,
     });
     this.#applyConfig();

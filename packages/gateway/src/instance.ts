@@ -11,7 +11,14 @@ import {
   type MeterIds,
   type StopReason,
 } from "@skerry/contracts";
-import { bufferText, Link, socketPipe, type SocketPipe } from "@skerry/link";
+import {
+  bufferText,
+  Link,
+  socketPipe,
+  type OpenedStream,
+  type SocketPipe,
+  type StreamHandler,
+} from "@skerry/link";
 
 /** A request on an instance, as far as the instance's end concerns it. */
 export interface Casualty {
@@ -30,6 +37,8 @@ export interface InstanceOptions {
   /** It was started for requests that wait here. */
   readonly solicited: boolean;
   readonly onClosed: (instance: Instance, error: PlatformError) => void;
+  /** Takes a stream that the instance opened. */
+  readonly accept: (instance: Instance, opened: OpenedStream) => StreamHandler;
 }
 
 export class Instance {
@@ -44,6 +53,8 @@ export class Instance {
   /** Set before the gateway itself closes the link. */
   stopReason: StopReason | undefined;
   exit: InstanceExit | undefined;
+  /** Calls and connections that it has open. */
+  streamsOpened = 0;
   readonly #socket: Socket;
   readonly #pipe: SocketPipe;
   readonly #casualties: Casualty[] = [];
@@ -62,6 +73,7 @@ export class Instance {
         peer: "instance",
         hello: { role: "gateway", caller: "gateway" },
         onClosed: (error) => options.onClosed(this, error),
+        accept: (opened) => options.accept(this, opened),
       },
     );
   }

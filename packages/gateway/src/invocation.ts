@@ -40,6 +40,22 @@ export interface InvocationRequest {
   readonly startWallMs: number;
   /** The caller holds a key for this function and is shown the anatomy. */
   readonly showsAnatomy: boolean;
+  /** Set when the handler of another request calls. */
+  readonly call?: CallFacts;
+}
+
+/** What a call has from the request whose handler makes it. */
+export interface CallFacts {
+  readonly parentId: RequestId;
+  /** How many calls lie between it and a request from outside, itself included. */
+  readonly depth: number;
+  /** When its caller stops waiting, on the monotonic clock. */
+  readonly deadlineMs: number;
+}
+
+/** What a request's handler opened; it ends with the request. */
+export interface Dependant {
+  requestEnded(): void;
 }
 
 /** What an invocation tells its function's shell. */
@@ -102,8 +118,8 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
   shared = false;
   /** The client is gone, but the handler may not be interrupted and is waited for. */
   abandoned = false;
-  /** As it was when the request was dispatched, or else when it came. */
   #entry: FunctionEntry;
+  #dependants: Set<Dependant> | undefined;
   #body: Uint8Array = EMPTY;
   #upload: Upload | undefined;
   #stream: LinkStream | undefined;
@@ -125,6 +141,26 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
     this.#entry = owner.entry;
     this.request = request;
     this.#recipient = recipient;
+  }
+
+  /** The function, as it was when the request was dispatched, or else when it came. */
+  get entry(): FunctionEntry {
+    return this.#entry;
+  }
+
+  /** Its handler runs in an instance and has not answered to the end. */
+  get isLive(): boolean {
+    return this.phase === "live" || this.phase === "streaming";
+  }
+
+  /** Ends `dependant` with this request, which must be live. */
+  attach(dependant: Dependant): void {
+    this.#dependants ??= new Set();
+    this.#dependants.add(dependant);
+  }
+
+  detach(dependant: Dependant): void {
+    this.#dependants?.delete(dependant);
   }
 
   /**
@@ -155,8 +191,9 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
       h: request.headers,
       a: request.authority,
       ...(this.#coldReason === "warm" ? {} : { c: this.#coldReason }),
+      ...(request.call === undefined ? {} : { p: request.call.parentId }),
     };
-    const remainingMs = this.#entry.latest.config.timeoutMs;
+    const remainingMs = this.#remainingMs();
     const end = this.#upload === undefined;
     try {
       const text = JSON.stringify(head);
@@ -171,6 +208,13 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
     }
     this.bodyHold?.release();
     this.#upload?.start(this.#stream);
+  }
+
+  #remainingMs(): number {
+    const { timeoutMs } = this.#entry.latest.config;
+    const { call } = this.request;
+    if (call === undefined) return timeoutMs;
+    return Math.max(1, Math.min(timeoutMs, Math.floor(call.deadlineMs - this.dispatchedMs)));
   }
 
   onReply(text: string, body: Uint8Array, end: boolean): void {
@@ -220,7 +264,7 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
   }
 
   timedOut(): void {
-    if (this.phase !== "live" && this.phase !== "streaming") return;
+    if (!this.isLive) return;
     const { timeoutMs } = this.#entry.latest.config;
     this.#stream?.cancel("timeout");
     const requestId = this.request.id;
@@ -411,6 +455,9 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
     this.phase = "settled";
     // A stream still open here belongs to a request that was answered before its body was read.
     stream?.cancel("answered");
+    if (this.#dependants !== undefined) {
+      for (const dependant of this.#dependants) dependant.requestEnded();
+    }
     this.#owner.settled(this);
   }
 

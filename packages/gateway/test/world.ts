@@ -129,7 +129,11 @@ export class InstanceDouble {
   readonly link: Link;
   holdsCredit = false;
 
-  constructor(grant: InstanceGrant, socket: Socket, handle: Handle) {
+  constructor(
+    grant: InstanceGrant,
+    socket: Socket,
+    handle: (call: Call, remainingMs: number | undefined) => void,
+  ) {
     this.grant = grant;
     this.socket = socket;
     this.link = new Link(
@@ -141,7 +145,7 @@ export class InstanceDouble {
         accept: (opened) => {
           const call = new Call(this, opened);
           this.calls.push(call);
-          handle(call);
+          handle(call, opened.remainingMs);
           return call.handler;
         },
       },
@@ -168,6 +172,8 @@ export class AgentDouble {
   readonly notes: GatewayNote[] = [];
   readonly instances: InstanceDouble[] = [];
   handle: Handle = (call) => call.answer(`${call.head.m} ${call.head.u}`);
+  /** Told of each request beside `handle`, with the deadline it came with. */
+  onOpened: (call: Call, remainingMs: number | undefined) => void = () => undefined;
   onStart: OnStart = (head) => this.grantStart(head);
   readonly #world: World;
   readonly #server: Server;
@@ -203,7 +209,11 @@ export class AgentDouble {
       ...{ placeUs: 100, bootUs: 200, codeUs: 300, initUs: 400 },
     };
     const [near, far] = await socketPair();
-    this.instances.push(new InstanceDouble(grant, far, (call) => this.handle(call)));
+    const instance = new InstanceDouble(grant, far, (call, remainingMs) => {
+      this.onOpened(call, remainingMs);
+      this.handle(call);
+    });
+    this.instances.push(instance);
     this.#world.gateway.onInstance(grant, near, "agent");
     return { ok: true, instance: grant };
   }
@@ -295,8 +305,8 @@ export class World {
   gateway: Gateway = undefined as never;
 
   /** Adds to the configuration that lies on disk when the gateway starts. */
-  fn(spec: FunctionSpec = {}): FunctionEntry {
-    const entry = functionEntry(this.accountId, spec);
+  fn(spec: FunctionSpec = {}, accountId = this.accountId): FunctionEntry {
+    const entry = functionEntry(accountId, spec);
     this.#add(`function/${entry.id}`, entry);
     return entry;
   }

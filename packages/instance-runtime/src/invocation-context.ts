@@ -1,6 +1,7 @@
 /** What a handler is told about its request, and the way it learns that the caller gave up. */
 import type { ColdReason } from "@skerry/contracts";
 import type { Call } from "./call.ts";
+import { callFunction, type CallOptions, type OpenStream } from "./outgoing-call.ts";
 
 /** Facts of the instance, the same for each of its requests. */
 export interface InstanceFacts {
@@ -11,6 +12,8 @@ export interface InstanceFacts {
   readonly memoryMb: number;
   readonly timeoutMs: number;
   readonly env: Readonly<Record<string, string>>;
+  readonly payloadBytesMax: number;
+  readonly openStream: OpenStream;
 }
 
 /** Second argument of event handlers, third of fetch handlers. */
@@ -26,7 +29,10 @@ export class InvocationContext {
   /** Why this request waited for a start; undefined on a warm one. */
   readonly coldReason: ColdReason | undefined;
   readonly env: Readonly<Record<string, string>>;
+  /** Request id of the function that called by `context.call`; undefined for any other caller. */
+  readonly parentRequestId: string | undefined;
   readonly #call: Call;
+  readonly #facts: InstanceFacts;
 
   constructor(call: Call, facts: InstanceFacts) {
     this.requestId = call.id;
@@ -38,7 +44,9 @@ export class InvocationContext {
     this.deadlineMs = call.deadlineWallMs(facts.timeoutMs);
     this.coldReason = call.head.c;
     this.env = facts.env;
+    this.parentRequestId = call.head.p;
     this.#call = call;
+    this.#facts = facts;
   }
 
   /** Aborts when the caller gives the request up. */
@@ -49,5 +57,20 @@ export class InvocationContext {
   /** Milliseconds until the deadline; 0 when it has passed. */
   remainingMs(): number {
     return this.#call.remainingMs(this.deadlineMs);
+  }
+
+  /**
+   * Calls another function and resolves to its result, or to a StreamedAnswer with `stream`. What
+   * it rejects with is told at `callFunction`. A rejection that nobody handles is not a crash: the
+   * call may have been given up because its request was answered.
+   */
+  call(target: string, payload?: unknown, options: CallOptions = {}): Promise<unknown> {
+    const { openStream, payloadBytesMax: answerBytesMax } = this.#facts;
+    const { requestId } = this;
+    const remainingMs = this.remainingMs();
+    const asked = { requestId, target, payload, options, remainingMs, answerBytesMax };
+    const result = callFunction(openStream, asked);
+    result.catch(() => undefined);
+    return result;
   }
 }

@@ -1,6 +1,7 @@
 /** What the runtime needs from the process around it; the bootstrap supplies it. */
 import type { Clock } from "@skerry/base";
 import type { LogLevel } from "./log-lines.ts";
+import type { OpenStream } from "./outgoing-call.ts";
 
 export interface Surroundings {
   readonly clock: Clock;
@@ -10,4 +11,6 @@ export interface Surroundings {
   readonly runAs: (owner: { readonly id: string }, work: () => void) => void;
   /** Calls `run` at the end of the current turn of the event loop. */
   readonly atTurnEnd: (run: () => void) => void;
+  /** Opens a stream to whoever holds the link's other end. */
+  readonly openStream: OpenStream;
 }

@@ -111,6 +111,16 @@ export class Link {
     return this.#closedWith !== undefined;
   }
 
+  /** True between PARK and the next peer's HELLO: no stream can be opened. */
+  get parked(): boolean {
+    return this.#parked;
+  }
+
+  /** The handler of some open stream for which `matches` holds; looks at one after the other. */
+  findHandler(matches: (handler: StreamHandler) => boolean): StreamHandler | undefined {
+    return this.#streams.find(({ handler }) => matches(handler))?.handler;
+  }
+
   /**
    * Opens a stream. Throws LINK_CLOSED or LINK_STREAMS_EXHAUSTED when it cannot; nothing was sent
    * then. `remainingMs` tells the peer how long the answer is waited for; enforcing it is the

@@ -50,6 +50,14 @@ export class StreamTable<T> {
     this.#size -= 1;
   }
 
+  /** Some value that matches. */
+  find(matches: (value: T) => boolean): T | undefined {
+    for (let entry of this.#buckets) {
+      for (; entry !== undefined; entry = entry.next) if (matches(entry.value)) return entry.value;
+    }
+    return undefined;
+  }
+
   /** All values at this moment, in no particular order. */
   values(): readonly T[] {
     const values: T[] = [];

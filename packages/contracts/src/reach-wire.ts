@@ -1,0 +1,37 @@
+/**
+ * What an instance may ask of its gateway: JSON heads of streams that the instance opens on its
+ * link. docs/reference/link.md shows them byte by byte for runtimes in other languages.
+ *
+ * A stream is opened for one of the instance's live requests, whose id the head carries. The
+ * gateway looks for that request among those that are on this very link, so that a forged id
+ * reaches nothing of anybody else. A stream that the gateway does not grant is answered with an
+ * error and closed; a head that is no JSON object with an `op` ends the link.
+ */
+import type { WireError } from "@skerry/base";
+
+/**
+ * Calls a function: one invocation with the stream's body as its event, as `x-skerry-invoke: event`
+ * makes over HTTP. The OPEN's remaining ms bound the wait, as the request's own deadline does.
+ * Cancelling the stream gives the call up; the end of the request does so as well.
+ */
+export interface CallHead {
+  readonly op: "call";
+  /** Id of the live request that calls. */
+  readonly r: string;
+  /** `APP/FN`, or `APP/FN:$LATEST`. */
+  readonly f: string;
+}
+
+/** Answers a call. The body of the stream is the answer's body. */
+export interface CallReplyHead {
+  /** HTTP status; of an event handler's result always 200. */
+  readonly s: number;
+  /** Header names and values in turn. */
+  readonly h: readonly string[];
+  /** Request id of the invocation; absent when none was made. */
+  readonly id?: string;
+  /** Set when there is no answer; there is no body then. */
+  readonly e?: WireError;
+}
+
+export type ReachHead = CallHead;

@@ -1,0 +1,27 @@
+/** The last step of every way in: a request whose body is there gets in line for its function. */
+import type { PlatformError } from "@skerry/base";
+import { failFunction, type FunctionEntry } from "@skerry/contracts";
+import type { FunctionShell } from "./function-shell.ts";
+import type { Invocation } from "./invocation.ts";
+import type { Upload } from "./upload.ts";
+
+/** A body that found no room may find some after this long. */
+const BODY_RETRY_MS = 1_000;
+
+/** Does nothing for a request that ended while its body was read. */
+export function enter(
+  shell: FunctionShell,
+  invocation: Invocation,
+  body: Uint8Array | Upload,
+): void {
+  if (invocation.phase !== "reading") return;
+  invocation.queued(body);
+  shell.arrive(invocation);
+}
+
+/** What a caller is told whose request body would be one too many. */
+export function noRoom({ app, name }: FunctionEntry): PlatformError {
+  const why = "the gateway holds as many request bodies as it may";
+  const details = { function: `${app}/${name}`, why, retryAfterMs: BODY_RETRY_MS };
+  return failFunction("FUNCTION_THROTTLED", details);
+}

@@ -1,0 +1,253 @@
+/**
+ * A function called by the handler of another: an invocation like any other, whose client is the
+ * stream that the calling instance opened. It goes through the same router and is metered the same.
+ * It ends with the request that made it: the caller's deadline bounds its own, and when the caller
+ * has answered, gave up or died, nobody waits for it any more. How deep calls may lie is counted
+ * here and never told by an instance.
+ */
+import { PlatformError, type Cancel, type Clock, type IdSource } from "@skerry/base";
+import {
+  failFunction,
+  failReach,
+  HOST_SUFFIX,
+  LIMITS,
+  parseFunctionPath,
+  type CallHead,
+  type CallReplyHead,
+  type FunctionEntry,
+  type ReplyHead,
+} from "@skerry/contracts";
+import type { LinkStream, OpenedStream, StreamHandler } from "@skerry/link";
+import { headerPolicy, type Shown } from "./answer.ts";
+import { BodyHold, type BodyBudget } from "./body-budget.ts";
+import { enter, noRoom } from "./enter.ts";
+import type { FunctionShell } from "./function-shell.ts";
+import type { Instance } from "./instance.ts";
+import { Invocation, type CallFacts, type Dependant } from "./invocation.ts";
+import type { Recipient } from "./recipient.ts";
+
+export interface CallDeps {
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  readonly bodies: BodyBudget;
+  /** Undefined when there is no such function. */
+  shellOf(app: string, fn: string): FunctionShell | undefined;
+}
+
+export interface Asked {
+  readonly head: CallHead;
+  readonly instance: Instance;
+  /** The live request whose handler calls. */
+  readonly parent: Invocation;
+}
+
+const LATEST = "$LATEST";
+
+/** Admits a call. Throws why it is refused before anything of it is an invocation. */
+export function acceptCall(deps: CallDeps, opened: OpenedStream, asked: Asked): StreamHandler {
+  const { parent, head } = asked;
+  const shell = calledShell(deps, head.f, parent.entry);
+  const depth = (parent.request.call?.depth ?? 0) + 1;
+  if (depth > LIMITS.callDepthMax) {
+    const details = { function: nameOf(shell.entry), depthMax: LIMITS.callDepthMax };
+    throw failReach("CALL_DEPTH_EXCEEDED", details);
+  }
+  const deadlineMs = Math.min(
+    parent.dueMs,
+    parent.request.call?.deadlineMs ?? Infinity,
+    deps.clock.monotonicMs() + (opened.remainingMs ?? Infinity),
+  );
+  const facts = { parentId: parent.request.id, depth, deadlineMs };
+  const call = new FunctionCall(deps, opened.stream, { shell, facts, ...asked });
+  call.onBody(opened.body, opened.end);
+  return call;
+}
+
+function calledShell(deps: CallDeps, target: string, caller: FunctionEntry): FunctionShell {
+  const colon = target.indexOf(":");
+  const path = parseFunctionPath(colon < 0 ? target : target.slice(0, colon));
+  if (path === undefined) throw failReach("CALL_TARGET_INVALID", { target });
+  const shell = deps.shellOf(path.app, path.fn);
+  const isLatest = colon < 0 || target.slice(colon + 1) === LATEST;
+  if (shell === undefined || !isLatest || !mayCall(caller, shell.entry)) {
+    throw failFunction("FUNCTION_NOT_FOUND", { function: target });
+  }
+  return shell;
+}
+
+/** A function that may not be called looks the same as one that is not there. */
+function mayCall(caller: FunctionEntry, called: FunctionEntry): boolean {
+  const { callers = "account" } = called.latest.config;
+  if (callers === "any") return true;
+  if (caller.accountId !== called.accountId) return false;
+  return callers === "account" || caller.appId === called.appId;
+}
+
+interface CallInit extends Asked {
+  readonly shell: FunctionShell;
+  readonly facts: CallFacts;
+}
+
+class FunctionCall implements StreamHandler, Recipient, Dependant {
+  readonly #deps: CallDeps;
+  readonly #stream: LinkStream;
+  readonly #init: CallInit;
+  readonly #openedMs: number;
+  readonly #hold: BodyHold;
+  readonly #cancelTimer: Cancel;
+  #parts: Uint8Array[] = [];
+  #bytes = 0;
+  #invocation: Invocation | undefined;
+  #writable: PromiseWithResolvers<void> | undefined;
+  #hasBegun = false;
+  #isOver = false;
+
+  constructor(deps: CallDeps, stream: LinkStream, init: CallInit) {
+    const { clock } = deps;
+    this.#deps = deps;
+    this.#stream = stream;
+    this.#init = init;
+    this.#openedMs = clock.monotonicMs();
+    this.#hold = new BodyHold(deps.bodies);
+    const waitMs = Math.max(0, init.facts.deadlineMs - this.#openedMs);
+    this.#cancelTimer = clock.schedule(waitMs, () => this.#expire(), { background: true });
+    init.instance.streamsOpened += 1;
+    init.parent.attach(this);
+  }
+
+  onReply(): void {
+    // Only the side that opened a stream gets replies.
+  }
+
+  onBody(chunk: Uint8Array, end: boolean): void {
+    if (this.#isOver || this.#invocation !== undefined) return;
+    const { entry } = this.#init.shell;
+    this.#bytes += chunk.length;
+    if (this.#bytes > LIMITS.payloadBytesMax) {
+      const details = { what: "request", bytesMax: LIMITS.payloadBytesMax };
+      const fn = nameOf(entry);
+      return this.#refuse(failFunction("FUNCTION_PAYLOAD_TOO_LARGE", { function: fn, ...details }));
+    }
+    if (!this.#hold.take(chunk.length)) return this.#refuse(noRoom(entry));
+    if (chunk.length > 0) this.#parts.push(chunk);
+    if (end) return this.#invoke();
+    this.#stream.grant(chunk.length);
+  }
+
+  onWritable(): void {
+    this.#writable?.resolve();
+    this.#writable = undefined;
+  }
+
+  /** The calling handler gave the call up, or its instance is gone. */
+  onFailed(): void {
+    this.#finish();
+    this.#invocation?.clientLeft();
+  }
+
+  /** The request that called was answered or given up. */
+  requestEnded(): void {
+    this.#stream.cancel("its request ended");
+    this.onFailed();
+  }
+
+  get isGone(): boolean {
+    return this.#stream.closed;
+  }
+
+  sendWhole({ head, body, requestId }: Shown & { head: ReplyHead; body: Uint8Array }): void {
+    this.#reply({ s: head.s, h: headerPolicy.responseHeaders(head.h), id: requestId }, body, true);
+    this.#finish();
+  }
+
+  sendFailure(error: PlatformError, { requestId }: Shown): void {
+    const shown = error.audience === "user" ? error : PlatformError.from(undefined);
+    const head = { s: shown.httpStatus, h: [], id: requestId, e: shown.toWire() };
+    this.#reply(head, undefined, true);
+    this.#finish();
+  }
+
+  begin(head: ReplyHead, { requestId }: Shown): void {
+    this.#hasBegun = true;
+    const h = headerPolicy.responseHeaders(head.h);
+    this.#reply({ s: head.s, h, id: requestId }, undefined, false);
+  }
+
+  write(part: Uint8Array): boolean {
+    return this.#stream.write(part);
+  }
+
+  async drained(): Promise<void> {
+    this.#writable ??= Promise.withResolvers();
+    await this.#writable.promise;
+  }
+
+  end(last: Uint8Array): void {
+    if (last.length > 0) this.#stream.write(last);
+    this.#stream.end();
+    this.#finish();
+  }
+
+  reset(): void {
+    this.#stream.cancel("the answer broke off");
+    this.#finish();
+  }
+
+  #invoke(): void {
+    const { clock, ids } = this.#deps;
+    const { shell, facts: call } = this.#init;
+    const { app, name } = shell.entry;
+    const body = this.#parts.length === 1 ? this.#parts[0] : Buffer.concat(this.#parts);
+    this.#parts = [];
+    const request = {
+      id: ids.requestId(),
+      method: "EVENT",
+      url: "/",
+      authority: `${name}.${app}${HOST_SUFFIX}`,
+      headers: [],
+      arrivedMs: this.#openedMs,
+      startWallMs: clock.wallMs(),
+      showsAnatomy: false,
+      call,
+    };
+    this.#invocation = new Invocation(shell, request, this);
+    this.#invocation.bodyHold = this.#hold;
+    enter(shell, this.#invocation, body as Uint8Array);
+  }
+
+  #expire(): void {
+    const { shell, facts } = this.#init;
+    const timeoutMs = Math.round(facts.deadlineMs - this.#openedMs);
+    this.#refuse(failReach("CALL_TIMEOUT", { function: nameOf(shell.entry), timeoutMs }));
+    this.#invocation?.clientLeft();
+  }
+
+  #refuse(error: PlatformError): void {
+    if (this.#hasBegun) return this.reset();
+    const id = this.#invocation?.request.id;
+    const head = { s: error.httpStatus, h: [], e: error.toWire() };
+    this.#reply(id === undefined ? head : { ...head, id }, undefined, true);
+    this.#stream.cancel("refused");
+    this.#finish();
+  }
+
+  #reply(head: CallReplyHead, body: Uint8Array | undefined, end: boolean): void {
+    this.#stream.reply(JSON.stringify(head), body, end);
+  }
+
+  #finish(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#cancelTimer();
+    if (this.#invocation === undefined) this.#hold.release();
+    this.#parts = [];
+    this.onWritable();
+    this.#init.instance.streamsOpened -= 1;
+    // What its instance has not taken yet goes on, but no longer than the request.
+    if (this.#stream.closed) this.#init.parent.detach(this);
+  }
+}
+
+function nameOf({ app, name }: FunctionEntry): string {
+  return `${app}/${name}`;
+}

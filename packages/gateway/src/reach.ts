@@ -1,0 +1,61 @@
+/**
+ * What instances may ask of their gateway, on streams that they open. Each is asked for by one of
+ * the requests that are live on the very link it comes on; an id that is not among those is
+ * refused, so that an instance can only speak for itself. The number of such streams is bounded.
+ */
+import { PlatformError } from "@skerry/base";
+import { failReach, LIMITS } from "@skerry/contracts";
+import { IGNORING_STREAM, type OpenedStream, type StreamHandler } from "@skerry/link";
+import { acceptCall, type CallDeps } from "./function-call.ts";
+import type { Instance } from "./instance.ts";
+import { Invocation, type InvocationOwner } from "./invocation.ts";
+import { readReachHead } from "./reach-words.ts";
+
+/** Who opened a stream. */
+export interface Asker {
+  readonly instance: Instance;
+  readonly owner: InvocationOwner;
+}
+
+export class Reach {
+  readonly #deps: CallDeps;
+
+  constructor(deps: CallDeps) {
+    this.#deps = deps;
+  }
+
+  /** Takes a stream that an instance opened. Never throws. */
+  accept(opened: OpenedStream, { instance, owner }: Asker): StreamHandler {
+    const head = readReachHead(opened.head);
+    if (head === undefined) {
+      opened.stream.cancel("a head that cannot be read");
+      // Not while its frame is being dealt with.
+      queueMicrotask(() => owner.broken(instance));
+      return IGNORING_STREAM;
+    }
+    try {
+      if (head.op === "unknown") throw failReach("REACH_UNKNOWN", { op: head.said });
+      const streamsMax = LIMITS.streamsOpenedMax;
+      if (instance.streamsOpened >= streamsMax) {
+        throw failReach("REACH_STREAMS_EXHAUSTED", { streamsMax });
+      }
+      const parent = liveRequest(instance, head.r);
+      return acceptCall(this.#deps, opened, { head, instance, parent });
+    } catch (error) {
+      refuseStream(opened, PlatformError.from(error));
+      return IGNORING_STREAM;
+    }
+  }
+}
+
+function liveRequest({ link }: Instance, id: string): Invocation {
+  const found = link.findHandler((one) => one instanceof Invocation && one.request.id === id);
+  if (found instanceof Invocation && found.isLive) return found;
+  throw failReach("REACH_REQUEST_NOT_LIVE");
+}
+
+function refuseStream({ stream }: OpenedStream, error: PlatformError): void {
+  stream.reply(JSON.stringify({ s: error.httpStatus, h: [], e: error.toWire() }), undefined, true);
+  // What is still to come of its body is of no use.
+  stream.cancel("refused");
+}
