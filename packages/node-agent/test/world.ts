@@ -24,6 +24,7 @@ import { openCodeStore, sourceDigest, type CodeStore } from "@skerry/code-store"
 import {
   functionConfig,
   LOCAL_PLACEMENT,
+  WEB_PORT,
   type BuildHead,
   type BuildReply,
   type FunctionConfigInput,
@@ -168,7 +169,7 @@ export class Node {
       runtime: "node26",
       entry: null,
       command: null,
-      port: 9_000,
+      port: WEB_PORT,
       handler: "handler",
       env: {},
       memoryMb: 128,
@@ -180,10 +181,13 @@ export class Node {
   /** A revision of a new function, built from `files`. */
   async revision(files: SourceFiles, config: FunctionConfigInput = {}): Promise<RevisionRef> {
     const whole = functionConfig.parse(config);
-    const { memoryMb, initTimeoutMs, env } = whole;
+    const { memoryMb, initTimeoutMs, env, runtime, command = null, port = WEB_PORT } = whole;
     // A build that failed to load keeps nothing; these load once, with what is needed for that.
     const buildEnv = { ...env, BUILDING: "1" };
-    const reply = await this.build(files, { memoryMb, initTimeoutMs, env: buildEnv });
+    const reply = await this.build(files, {
+      ...{ memoryMb, initTimeoutMs, runtime, command, port },
+      env: buildEnv,
+    });
     if (!reply.ok) throw new TypeError(reply.error.message);
     if (reply.initFailure !== null) throw new TypeError(reply.initFailure.message);
     const fn: FunctionEntry = {

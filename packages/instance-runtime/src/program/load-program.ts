@@ -35,7 +35,7 @@ async function startWebServer(
   const program = startProgram({ command, directory, env });
   await untilListening({ clock: deps.clock, program }, port);
   endWith(program, deps);
-  const server = new WebServer(port, deps.log);
+  const server = new WebServer(deps, port);
   return { kind: "web", pass: (call) => server.pass(call) };
 }
 
@@ -51,7 +51,7 @@ async function startEvents(
     directory,
     env: { ...deps.env, ...eventsEnvironment(port, directory) },
   });
-  const ended = program.ended.then((how): never => {
+  const ended = program.ended.then(({ how }): never => {
     throw fail("PROGRAM_ENDED", { how });
   });
   await Promise.race([api.ready, ended]);
@@ -71,10 +71,8 @@ function eventsEnvironment(port: number, directory: string): Readonly<Record<str
 }
 
 function endWith(program: Program, { log, exit }: LoadDeps): void {
-  void program.ended.then((how) => {
+  void program.ended.then(({ how, code }) => {
     log("error", `The program ended: ${how}.`);
-    exit(PROGRAM_ENDED_CODE);
+    exit(code);
   });
 }
-
-const PROGRAM_ENDED_CODE = 1;

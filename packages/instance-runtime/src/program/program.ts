@@ -4,6 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { createServer, connect } from "node:net";
+import { constants } from "node:os";
 import { dirname } from "node:path";
 import type { Clock } from "@skerry/base";
 import { fail } from "../errors.ts";
@@ -16,7 +17,13 @@ export interface ProgramOptions {
 
 export interface Program {
   /** Resolves when it has ended, with how. Never rejects. */
-  readonly ended: Promise<string>;
+  readonly ended: Promise<ProgramEnd>;
+}
+
+export interface ProgramEnd {
+  readonly how: string;
+  /** What the instance's own exit code is then: as a shell would tell it, and never 0. */
+  readonly code: number;
 }
 
 /** Starts it with this runtime's Node in front of its PATH. */
@@ -28,12 +35,20 @@ export function startProgram({ command, directory, env }: ProgramOptions): Progr
     env: { ...env, PATH: path },
     stdio: ["ignore", "inherit", "inherit"],
   });
-  const ended = new Promise<string>((resolve) => {
-    child.once("error", (error) => resolve(`it cannot be started: ${error.message}`));
-    child.once("exit", (code, signal) => resolve(signal ?? `exit code ${code}`));
+  const ended = new Promise<ProgramEnd>((resolve) => {
+    child.once("error", ({ message }) => {
+      resolve({ how: `it cannot be started: ${message}`, code: NOT_STARTED_CODE });
+    });
+    child.once("exit", (code, signal) => {
+      const number = signal === null ? code : SIGNALLED_CODE + constants.signals[signal];
+      resolve({ how: signal ?? `exit code ${code}`, code: number === 0 ? 1 : (number ?? 1) });
+    });
   });
   return { ended };
 }
+
+const NOT_STARTED_CODE = 127;
+const SIGNALLED_CODE = 128;
 
 const HOST = "127.0.0.1";
 const LOOK_MS_MIN = 2;
@@ -64,7 +79,7 @@ export async function untilListening(
   port: number,
 ): Promise<void> {
   let how: string | undefined;
-  void program.ended.then((ended) => (how = ended));
+  void program.ended.then((end) => (how = end.how));
   for (let pauseMs = LOOK_MS_MIN; !(await isListening(port));) {
     if (how !== undefined) throw fail("PROGRAM_ENDED", { how });
     await new Promise<void>((resolve) => void clock.schedule(pauseMs, resolve));

@@ -4,6 +4,7 @@
  * used again: a request whose body is at hand then goes once more, on a connection of its own.
  */
 import { Agent, request, type ClientRequest, type IncomingMessage } from "node:http";
+import type { Clock } from "@skerry/base";
 import type { Answer, Call } from "../call.ts";
 import { isConnectionHeader } from "../http-headers.ts";
 import type { Surroundings } from "../ports.ts";
@@ -11,15 +12,19 @@ import type { Surroundings } from "../ports.ts";
 /** An invocation's event is posted here, as Function Compute's custom runtimes have it. */
 const EVENT_PATH = "/invoke";
 const REQUEST_ID = "x-skerry-request-id";
+const DEATH_WAIT_MS = 50;
+const SHORT_BYTES_MAX = 64 << 10;
 
 export class WebServer {
-  readonly #port: number;
+  readonly #clock: Clock;
   readonly #log: Surroundings["log"];
+  readonly #port: number;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: Infinity });
 
-  constructor(port: number, log: Surroundings["log"]) {
-    this.#port = port;
+  constructor({ clock, log }: Pick<Surroundings, "clock" | "log">, port: number) {
+    this.#clock = clock;
     this.#log = log;
+    this.#port = port;
   }
 
   /** Runs one request to its answer. Never rejects. */
@@ -29,6 +34,8 @@ export class WebServer {
       const response = await this.#exchange(call, whole);
       await this.#answer(call, response);
     } catch (error) {
+      // A server that has just died ends the instance, and that is what its callers are told.
+      await new Promise<void>((resolve) => void this.#clock.schedule(DEATH_WAIT_MS, resolve));
       if (call.gone) return;
       const { message } = error as Error;
       this.#log("error", `The web server did not answer: ${message}`, call.id);
@@ -38,7 +45,7 @@ export class WebServer {
 
   async #exchange(call: Call, whole: Uint8Array | undefined): Promise<IncomingMessage> {
     // Whoever sends a stream cannot send it twice.
-    const first = this.#send(call, whole === undefined ? { fresh: true } : { fresh: false });
+    const first = this.#send(call, { fresh: whole === undefined });
     void this.#sendBody(call, first, whole);
     try {
       return await responseOf(call, first);
@@ -95,6 +102,10 @@ export class WebServer {
       call.answer(head);
       return;
     }
+    if (isShort(response)) {
+      call.answer({ ...head, body: await bodyOf(response) });
+      return;
+    }
     call.begin(head);
     try {
       for await (const chunk of response) {
@@ -137,6 +148,18 @@ function isReset(error: unknown): boolean {
 /** Known to have none, so that head and end can leave together. */
 function hasNoBody({ statusCode, headers }: IncomingMessage): boolean {
   return statusCode === 204 || statusCode === 304 || headers["content-length"] === "0";
+}
+
+/** Short enough to leave in one frame with its head. */
+function isShort({ headers }: IncomingMessage): boolean {
+  const bytes = headers["content-length"];
+  return bytes !== undefined && Number(bytes) <= SHORT_BYTES_MAX;
+}
+
+async function bodyOf(response: IncomingMessage): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of response) chunks.push(chunk as Uint8Array);
+  return chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks);
 }
 
 function headersOf({ head, id }: Call, isEvent: boolean): string[] {
