@@ -124,6 +124,7 @@ async function send(res: ServerResponse, operation: Operation, value: unknown): 
   const { answer, line, status } = operation;
   res.statusCode = status;
   if (answer === null) return void res.end();
+  if (answer === "text") return void res.end(String(value));
   if (answer !== "lines") {
     res.setHeader("content-type", "application/json");
     return void res.end(JSON.stringify(parseInput(answer, value, "answer")));

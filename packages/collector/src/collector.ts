@@ -189,7 +189,8 @@ export class Collector {
   async #take(round: Round, kept: Map<string, KeptPosition>): Promise<boolean> {
     const { lines, records, steps } = round;
     const sinceMs = this.#linesTakenMs;
-    const found = { lines, records, steps, placement: LOCAL_PLACEMENT, sinceMs };
+    const wallMs = Math.round(round.nowMs);
+    const found = { lines, records, steps, placement: LOCAL_PLACEMENT, sinceMs, wallMs };
     // Whether an answer is lost or negative: the store knows how far it has come, this does not.
     this.#positions = undefined;
     this.#linesTakenMs = null;

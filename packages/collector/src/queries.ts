@@ -1,6 +1,11 @@
 /** Reads logs and records back in the words of the API. */
 import type { FunctionId, RequestId } from "@skerry/base";
-import { invalid, type InvocationResource, type LogLineResource } from "@skerry/contracts";
+import {
+  invalid,
+  type FunctionTally,
+  type InvocationResource,
+  type LogLineResource,
+} from "@skerry/contracts";
 import { reportLines, type RecordRow } from "@skerry/invocations";
 import type { Store } from "@skerry/store";
 import type { LogLineRow } from "@skerry/telemetry";
@@ -114,6 +119,11 @@ export class TelemetryQueries {
       row = await this.#store.call(storeModule, "readRecord", args.requestId);
     }
     return row?.function_id === args.functionId ? recordResource(row) : undefined;
+  }
+
+  /** Sums over everything that was taken in, by function. */
+  tallies(): Promise<readonly FunctionTally[]> {
+    return this.#store.call(storeModule, "tallies", null);
   }
 
   /** Tells one follower whether something was taken in since `clear`, or its signal aborted. */

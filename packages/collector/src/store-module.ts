@@ -3,9 +3,11 @@
  * taken in. Rows and position are one commit, so a crash counts nothing twice and loses nothing.
  * Imported again by the store's worker.
  */
-import type { Placement } from "@skerry/contracts";
+import type { FunctionTally, Placement } from "@skerry/contracts";
 import {
+  addToTallies,
   expireRecords,
+  expireTallies,
   parseMeterSpool,
   RECORD_COLUMNS,
   RECORD_INDEXES,
@@ -14,6 +16,8 @@ import {
   selectRecord,
   selectRecords,
   selectRecordsAfter,
+  selectTallies,
+  TALLY_TABLES,
   type RecordRow,
   type RecordSelection,
 } from "@skerry/invocations";
@@ -74,6 +78,7 @@ export interface Collected {
   readonly steps: readonly SpoolStep[];
   /** Up to when lines were taken in before; null when that is not known. */
   readonly sinceMs: number | null;
+  readonly wallMs: number;
 }
 
 /** How far one spool was read in a round. */
@@ -121,6 +126,7 @@ function* take(tx: Tx, collected: Collected): TxStep<Taken> {
     rows: numbered.records.map((record) => recordValues(record, collected.placement)),
     unless: "request_id",
   });
+  yield* addToTallies(tx, { records: found.records, wallMs: collected.wallMs });
   yield* tx.run("UPDATE collector_seq SET next = ? WHERE id = 1", [numbered.next]);
   for (const { kind, to } of collected.steps) {
     yield* tx.run(
@@ -172,6 +178,11 @@ function* totals(
   return { records: records?.n ?? 0, lines: lines?.n ?? 0, billedUs: records?.billed ?? 0 };
 }
 
+/** What the metrics of functions are made of. */
+function* tallies(tx: Tx, _args: null): TxStep<readonly FunctionTally[]> {
+  return yield* selectTallies(tx);
+}
+
 /** Removes what is old, at most `limit` of each kind; true when there may be more of it. */
 function* expire(
   tx: Tx,
@@ -179,6 +190,7 @@ function* expire(
 ): TxStep<boolean> {
   const lines = yield* expireLogLines(tx, args);
   const records = yield* expireRecords(tx, args);
+  yield* expireTallies(tx, args);
   return lines >= args.limit || records >= args.limit;
 }
 
@@ -188,9 +200,13 @@ export const storeModule = defineStoreModule({
   migrations: [
     { version: 1, sql: [...LOG_LINE_TABLES, ...RECORD_TABLES, ...TABLES] },
     { version: 2, sql: RECORD_INDEXES },
+    { version: 3, sql: TALLY_TABLES },
   ],
-  procedures: { positions, take, forgetSpool, readLog, readRecords, readRecord, totals, expire },
-  reads: ["positions", "readLog", "readRecords", "readRecord", "totals"],
+  procedures: {
+    ...{ positions, take, forgetSpool, readLog, readRecords, readRecord },
+    ...{ totals, tallies, expire },
+  },
+  reads: ["positions", "readLog", "readRecords", "readRecord", "totals", "tallies"],
 });
 
 /** Where the store's worker finds the module. */

@@ -9,11 +9,14 @@ import {
   CONFIG_FORMAT,
   type ConfigEntry,
   type ConsumerNote,
+  type FiguresHead,
+  type RoleFigures,
   type WatchHead,
   type WatchReply,
 } from "@skerry/contracts";
 import {
   bufferText,
+  IGNORING_STREAM,
   Link,
   socketPipe,
   type HelloFacts,
@@ -37,7 +40,9 @@ export interface FollowerOptions {
   readonly snapshotPath: string;
   /** Role, id and build of this process. */
   readonly hello: HelloFacts;
-  /** Streams that control opens here. */
+  /** What this process tells of itself when control asks. */
+  readonly figures?: () => RoleFigures;
+  /** Other streams that control opens here. */
   readonly accept?: (opened: OpenedStream) => StreamHandler;
   /** After each batch that was folded in. What is done here counts as in force afterwards. */
   readonly onChange?: () => void;
@@ -125,7 +130,7 @@ export class ConfigFollower {
         peer: "control",
         hello: this.#options.hello,
         silenceMsMax: SILENCE_MS_MAX,
-        ...(this.#options.accept === undefined ? {} : { accept: this.#options.accept }),
+        accept: (opened) => this.#accept(opened),
         onHello: () => {
           this.#connected = true;
           this.#watch(link);
@@ -134,6 +139,17 @@ export class ConfigFollower {
       },
     );
     this.#link = link;
+  }
+
+  #accept(opened: OpenedStream): StreamHandler {
+    const { accept, figures } = this.#options;
+    if (figures !== undefined && parseJson<FiguresHead>(opened.head)?.op === "figures") {
+      opened.stream.reply("{}", Buffer.from(JSON.stringify(figures())), true);
+      return IGNORING_STREAM;
+    }
+    if (accept !== undefined) return accept(opened);
+    queueMicrotask(() => opened.stream.cancel("this role does not serve that"));
+    return IGNORING_STREAM;
   }
 
   #lost(link: Link): void {

@@ -30,6 +30,7 @@ export const ACTIONS = [
   "keys.read",
   "keys.write",
   "audit.read",
+  "metrics.read",
 ] as const;
 export type Action = (typeof ACTIONS)[number];
 
@@ -45,6 +46,7 @@ const READ: readonly Action[] = [
   "functions.read",
   "logs.read",
   "instances.read",
+  "metrics.read",
 ];
 const DEVELOP: readonly Action[] = [
   ...READ,

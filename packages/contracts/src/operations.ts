@@ -23,6 +23,7 @@ import {
   principalResource,
   sourceDigestText,
 } from "./resources.ts";
+import { TELEMETRY_OPERATIONS } from "./telemetry-operations.ts";
 
 export interface Operation {
   readonly method: "GET" | "PUT" | "POST" | "DELETE" | "HEAD";
@@ -33,8 +34,8 @@ export interface Operation {
   readonly query?: z.ZodType;
   /** JSON body; `zip` is an archive that streams. */
   readonly body?: z.ZodType | "zip";
-  /** JSON answer; `lines` streams JSON lines; null has no body. */
-  readonly answer: z.ZodType | "lines" | null;
+  /** JSON answer; `lines` streams JSON lines; `text` is plain text; null has no body. */
+  readonly answer: z.ZodType | "lines" | "text" | null;
   /** Item schema of a `lines` answer. */
   readonly line?: z.ZodType;
   readonly status: number;
@@ -255,6 +256,7 @@ export const OPERATIONS = {
     query: pageQuery,
     answer: pageOf(auditResource),
   },
+  ...TELEMETRY_OPERATIONS,
 } as const satisfies Record<string, Operation>;
 
 export type OperationName = keyof typeof OPERATIONS;

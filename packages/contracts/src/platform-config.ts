@@ -55,6 +55,10 @@ export const platformConfig = z.strictObject({
     .max(3_650)
     .default(7)
     .describe("Age at which logs and records go. Restart."),
+  metricsOpen: z
+    .boolean()
+    .default(false)
+    .describe("Answer /metrics without a key to callers on this machine. Restart."),
   revisionsKept: z
     .int()
     .min(0)

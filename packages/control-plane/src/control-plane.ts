@@ -28,7 +28,7 @@ import { ConfigFeed } from "./links/config-feed.ts";
 import { LinkServer } from "./links/link-server.ts";
 import { listenLinks, type LinkSocket } from "./links/link-socket.ts";
 import { Peers, type PeerRole } from "./links/peers.ts";
-import type { InvocationQueries, LogQueries } from "./ports.ts";
+import type { InvocationQueries, LogQueries, MetricQueries } from "./ports.ts";
 import { storeModule, type ControlStore } from "./store-module.ts";
 
 export interface ControlPlaneDeps {
@@ -37,6 +37,7 @@ export interface ControlPlaneDeps {
   readonly codeStore: Pick<CodeStore, "has" | "list" | "putArchive" | "remove">;
   readonly logs: LogQueries;
   readonly invocations: InvocationQueries;
+  readonly metrics: MetricQueries;
   readonly clock: Clock;
   /** Cryptographically strong: keys are made from it. */
   readonly random: Random;
@@ -49,6 +50,8 @@ export interface ControlPlaneOptions {
   /** Base URLs as users reach them. */
   readonly apiUrl: string;
   readonly gatewayUrl: string;
+  /** Metrics need no key from this machine; default false. */
+  readonly metricsOpen?: boolean;
   /** What differs from CONTROL_LIMITS. */
   readonly limits?: Partial<ControlLimits>;
   /** A peer has new records in its spool. */
@@ -142,7 +145,9 @@ class RunningControlPlane implements ControlPlane {
     const { build, apiUrl, gatewayUrl } = options;
     const parts = { agents, peers, feed, changes, holds, worker: this.#worker, limits };
     const urlsOf = createUrlsOf(gatewayUrl);
-    this.#api = createApiServer({ ...deps, ...parts, urlsOf, build, apiUrl, gatewayUrl });
+    const metricsOpen = options.metricsOpen ?? false;
+    const told = { urlsOf, build, apiUrl, gatewayUrl, metricsOpen };
+    this.#api = createApiServer({ ...deps, ...parts, ...told });
   }
 
   async start(): Promise<void> {

@@ -7,5 +7,11 @@ export {
 export type { ControlLimits } from "./limits.ts";
 export type { LinkSocket } from "./links/link-socket.ts";
 export type { PeerRole } from "./links/peers.ts";
-export type { InvocationPage, InvocationQueries, LogQueries, LogSelection } from "./ports.ts";
+export type {
+  InvocationPage,
+  InvocationQueries,
+  LogQueries,
+  LogSelection,
+  MetricQueries,
+} from "./ports.ts";
 export { storeModule, storeModuleUrl, type ControlStore } from "./store-module.ts";

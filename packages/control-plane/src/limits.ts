@@ -40,6 +40,11 @@ export const CONTROL_LIMITS = {
   appliedDeadlineMs: 5_000,
   /** For an agent's answer about its instances. */
   agentAnswerMs: 2_000,
+  /** For a role's figures, when metrics are asked for, and how large they may be. */
+  figuresAnswerMs: 1_000,
+  figuresBytesMax: 256 << 10,
+  /** Functions whose metrics are shown one by one; those of the others are summed up. */
+  metricFunctionsMax: 500,
   /** Body of one answer on a link. */
   linkAnswerBytesMax: 16 << 20,
   /** Links of gateways and agents. */

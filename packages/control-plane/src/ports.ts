@@ -3,7 +3,12 @@
  * of it.
  */
 import type { FunctionId, RequestId } from "@skerry/base";
-import type { InvocationResource, LogLineResource } from "@skerry/contracts";
+import type {
+  FunctionTally,
+  InvocationResource,
+  LogLineResource,
+  RoleFigures,
+} from "@skerry/contracts";
 
 export interface LogSelection {
   readonly functionId: FunctionId;
@@ -44,4 +49,12 @@ export interface InvocationQueries {
     readonly functionId: FunctionId;
     readonly requestId: RequestId;
   }): Promise<InvocationResource | undefined>;
+}
+
+/** What the page of metrics is made of, beside what control knows itself. */
+export interface MetricQueries {
+  /** Sums over the invocation records that were taken in. */
+  tallies(): Promise<readonly FunctionTally[]>;
+  /** This process as it sees itself. */
+  figures(): RoleFigures;
 }

@@ -18,7 +18,7 @@ import {
 import { failingModuleUrl, withFault } from "./failing-module.ts";
 import { instancesReply } from "./instances.ts";
 import { built, PeerDouble, type PeerOptions } from "./peer-double.ts";
-import { InvocationsDouble, LogsDouble } from "./records-double.ts";
+import { InvocationsDouble, LogsDouble, MetricsDouble } from "./records-double.ts";
 import { sourceZip } from "./source-zip.ts";
 
 export interface Reply<T = unknown> {
@@ -55,10 +55,15 @@ export interface Request {
   readonly signal?: AbortSignal;
 }
 
+export interface HarnessOptions {
+  readonly metricsOpen?: boolean;
+}
+
 /** Everything is closed and removed when the test that made it ends. */
 export class Harness implements AsyncDisposable {
   readonly logs = new LogsDouble();
   readonly invocations = new InvocationsDouble();
+  readonly metrics = new MetricsDouble();
   readonly platformLog: { readonly message: string; readonly fields: LogFields }[] = [];
   readonly faults: StoreFaults = {
     before: () => undefined,
@@ -68,6 +73,7 @@ export class Harness implements AsyncDisposable {
   readonly directory: string;
   readonly #limits: Partial<ControlLimits>;
   readonly #databaseUrl: string | undefined;
+  readonly #options: HarnessOptions;
   readonly #peers: PeerDouble[] = [];
   #running: Running | undefined;
   /** Text of the platform's own admin key. */
@@ -76,17 +82,23 @@ export class Harness implements AsyncDisposable {
   private constructor(
     directory: string,
     limits: Partial<ControlLimits>,
-    databaseUrl: string | undefined,
+    options: HarnessOptions & { readonly databaseUrl: string | undefined },
   ) {
     this.directory = directory;
     this.#limits = limits;
+    const { databaseUrl, ...rest } = options;
     this.#databaseUrl = databaseUrl;
+    this.#options = rest;
   }
 
   /** Over SQLite, or over the PostgreSQL database of that URL. */
-  static async open(limits: Partial<ControlLimits> = {}, databaseUrl?: string): Promise<Harness> {
+  static async open(
+    limits: Partial<ControlLimits> = {},
+    databaseUrl?: string,
+    options: HarnessOptions = {},
+  ): Promise<Harness> {
     const directory = await mkdtemp(join(tmpdir(), "skerry-control-"));
-    const harness = new Harness(directory, limits, databaseUrl);
+    const harness = new Harness(directory, limits, { ...options, databaseUrl });
     await harness.start();
     return harness;
   }
@@ -132,10 +144,14 @@ export class Harness implements AsyncDisposable {
     );
     const { logs, invocations } = this;
     const control = await openControlPlane(
-      { store: this.#faulty(store), codeStore, logs, invocations, clock, random, log },
+      {
+        ...{ store: this.#faulty(store), codeStore, logs, invocations, clock, random, log },
+        metrics: this.metrics,
+      },
       {
         ...{ build: "0.1.0-test", apiUrl: "http://127.0.0.1:4400" },
         ...{ gatewayUrl: "http://127.0.0.1:4480", limits: this.#limits },
+        ...this.#options,
       },
     );
     this.adminKey = (await control.ensureAdminKey(this.adminKey)) ?? this.adminKey;

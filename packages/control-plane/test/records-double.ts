@@ -1,6 +1,12 @@
 /** The rooms that keep logs and invocation records, as control sees them. */
-import type { InvocationResource, LogLineResource } from "@skerry/contracts";
-import type { InvocationQueries, LogQueries, LogSelection } from "../src/ports.ts";
+import {
+  emptyHistogram,
+  type FunctionTally,
+  type InvocationResource,
+  type LogLineResource,
+  type RoleFigures,
+} from "@skerry/contracts";
+import type { InvocationQueries, LogQueries, LogSelection, MetricQueries } from "../src/ports.ts";
 
 export class LogsDouble implements LogQueries {
   readonly lines: LogLineResource[] = [];
@@ -91,5 +97,18 @@ export class InvocationsDouble implements InvocationQueries {
 
   get(args: { readonly requestId: string }): Promise<InvocationResource | undefined> {
     return Promise.resolve(this.records.find(({ requestId }) => requestId === args.requestId));
+  }
+}
+
+export class MetricsDouble implements MetricQueries {
+  readonly counted: FunctionTally[] = [];
+
+  tallies(): Promise<readonly FunctionTally[]> {
+    return Promise.resolve(this.counted);
+  }
+
+  figures(): RoleFigures {
+    const loopLag = emptyHistogram();
+    return { loopLag, residentBytes: 1 << 20, heapUsedBytes: 1 << 19, cpuMs: 5, values: [] };
   }
 }

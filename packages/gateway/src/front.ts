@@ -52,6 +52,7 @@ export class Front {
   readonly #deps: FrontDeps;
   readonly #targets = new TargetReader();
   readonly #ahead = new BodyBudget(AHEAD_BYTES_MAX);
+  readonly #refusals = new Map<string, number>();
 
   constructor(deps: FrontDeps) {
     this.#deps = deps;
@@ -62,9 +63,16 @@ export class Front {
     const id = this.#deps.ids.requestId();
     try {
       this.#admit(id, { req, res, target });
-    } catch (error) {
-      sendFailure(res, PlatformError.from(error), { requestId: id, anatomy: undefined });
+    } catch (thrown) {
+      const error = PlatformError.from(thrown);
+      this.#refusals.set(error.reason, (this.#refusals.get(error.reason) ?? 0) + 1);
+      sendFailure(res, error, { requestId: id, anatomy: undefined });
     }
+  }
+
+  /** How many requests were refused at the door, by the error's reason: a few, known at build. */
+  get refusals(): ReadonlyMap<string, number> {
+    return this.#refusals;
   }
 
   #admit(

@@ -6,7 +6,7 @@
 import type { Socket } from "node:net";
 import { createIdSource, type FunctionId } from "@skerry/base";
 import { ConfigFollower } from "@skerry/config-follower";
-import { LIMITS, type InstanceGrant } from "@skerry/contracts";
+import { LIMITS, type InstanceGrant, type RoleFigures, type RoleValue } from "@skerry/contracts";
 import { serveHttp, type HttpServer } from "@skerry/http";
 import { readGrant } from "./agent-words.ts";
 import { AgentLinks } from "./agents.ts";
@@ -102,6 +102,7 @@ class RunningGateway implements Gateway {
         snapshotPath: options.snapshotPath,
         hello: { role: "gateway", id: options.gatewayId, build: options.build },
         onChange: () => this.#applyConfig(),
+        ...(deps.figures === undefined ? {} : { figures: this.#figuresWith(deps.figures) }),
       },
     );
     this.#front = new Front({
@@ -201,6 +202,25 @@ class RunningGateway implements Gateway {
       agents: this.#agents.connected,
       configSeq: this.#follower.fold.seq,
       controlConnected: this.#follower.connected,
+    };
+  }
+
+  /** What the process tells of itself, and what is counted here. */
+  #figuresWith(ofProcess: () => RoleFigures): () => RoleFigures {
+    return () => {
+      const figures = ofProcess();
+      const { connections, live, waiting, starting, instances } = this.stats();
+      const own: RoleValue[] = [
+        { name: "gateway_connections", value: connections },
+        { name: "gateway_requests_live", value: live },
+        { name: "gateway_requests_waiting", value: waiting },
+        { name: "gateway_starts", value: starting },
+        { name: "gateway_instances", value: instances },
+      ];
+      for (const [label, value] of this.#front.refusals) {
+        own.push({ name: "gateway_refusals_total", label, value });
+      }
+      return { ...figures, values: [...figures.values, ...own] };
     };
   }
 

@@ -1,7 +1,7 @@
 /** What a gateway needs from its composition root. */
 import type { Socket } from "node:net";
 import type { Clock, GatewayId, Log, NodeId, Random } from "@skerry/base";
-import type { InstanceGrant } from "@skerry/contracts";
+import type { InstanceGrant, RoleFigures } from "@skerry/contracts";
 import type { HttpLimits, ListenTarget } from "@skerry/http";
 
 /** Where metering records go; the spool writer of telemetry fits. */
@@ -30,6 +30,8 @@ export interface GatewayDeps {
   readonly log: Log;
   readonly meter: MeterSink;
   readonly handOver: HandOver;
+  /** What the process tells of itself; the gateway adds what it counts. Absent tells nothing. */
+  readonly figures?: () => RoleFigures;
 }
 
 export interface GatewayOptions {

@@ -13,3 +13,12 @@ export {
   type RecordSelection,
 } from "./records.ts";
 export { reportLines, startText, type ReportLine } from "./report-lines.ts";
+export {
+  addRecords,
+  addTallies,
+  addToTallies,
+  emptyTally,
+  expireTallies,
+  selectTallies,
+  TALLY_TABLES,
+} from "./tallies.ts";

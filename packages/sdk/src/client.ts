@@ -116,7 +116,8 @@ async function read(operation: Operation, arrival: Arrival): Promise<unknown> {
     await arrival.response.body?.cancel();
     return undefined;
   }
-  return parseJson(await readText(arrival), arrival);
+  const text = await readText(arrival);
+  return operation.answer === "text" ? text : parseJson(text, arrival);
 }
 
 /** The whole body; what arrives in halves is not an answer. */

@@ -41,9 +41,11 @@ type LineOf<O> = O extends { readonly line: infer L extends z.ZodType } ? z.outp
 
 export type AnswerOf<N extends OperationName> = Table[N]["answer"] extends "lines"
   ? AsyncIterable<LineOf<Table[N]>>
-  : Table[N]["answer"] extends z.ZodType
-    ? Promise<z.output<Table[N]["answer"]>>
-    : Promise<undefined>;
+  : Table[N]["answer"] extends "text"
+    ? Promise<string>
+    : Table[N]["answer"] extends z.ZodType
+      ? Promise<z.output<Table[N]["answer"]>>
+      : Promise<undefined>;
 
 /** Operations that need nothing may be called without arguments. */
 type Method<N extends OperationName> =

@@ -1,4 +1,12 @@
 export {
+  EXPOSITION_CONTENT_TYPE,
+  renderExposition,
+  type HistogramSample,
+  type Labels,
+  type MetricFamily,
+  type Sample,
+} from "./exposition.ts";
+export {
   expireLogLines,
   lineWallMs,
   LOG_LINE_COLUMNS,

@@ -14,6 +14,7 @@ import {
 import { serveHttp } from "@skerry/http";
 import { openPostgresStore, openSqliteStore, type ModuleSource, type Store } from "@skerry/store";
 import { LISTEN_FD } from "../role-process.ts";
+import { watchProcess } from "./process-figures.ts";
 import { RELEASE, type RoleContext, type RunningRole } from "./role-context.ts";
 
 const MODULES: readonly ModuleSource[] = [
@@ -38,6 +39,7 @@ export async function startControlRole(context: RoleContext): Promise<RunningRol
       onTaken: () => queries.taken(),
     },
   );
+  const figures = watchProcess(clock);
   const control = await openControlPlane(
     {
       ...{ store, codeStore, clock, random, log },
@@ -46,11 +48,13 @@ export async function startControlRole(context: RoleContext): Promise<RunningRol
         list: (args) => queries.records(args),
         get: (args) => queries.record(args),
       },
+      metrics: { tallies: () => queries.tallies(), figures: () => figures.read() },
     },
     {
       build: RELEASE,
       apiUrl: `http://${config.host}:${config.apiPort}`,
       gatewayUrl: `http://${config.host}:${config.gatewayPort}`,
+      metricsOpen: config.metricsOpen,
       limits: {
         revisionsKept: config.revisionsKept,
         codeGraceMs: config.codeGraceHours * HOUR_MS,
@@ -76,6 +80,7 @@ export async function startControlRole(context: RoleContext): Promise<RunningRol
       await control.close();
       await collector.close();
       await store.close();
+      figures.close();
     },
   };
 }

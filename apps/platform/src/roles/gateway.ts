@@ -5,6 +5,7 @@ import { startGateway, type AgentAddress } from "@skerry/gateway";
 import { openSpoolWriter } from "@skerry/telemetry";
 import type { ToRole } from "../messages.ts";
 import { LISTEN_FD } from "../role-process.ts";
+import { spoolValues, watchProcess } from "./process-figures.ts";
 import { configWaitMs, RELEASE, type RoleContext, type RunningRole } from "./role-context.ts";
 
 export async function startGatewayRole(context: RoleContext): Promise<RunningRole> {
@@ -13,6 +14,7 @@ export async function startGatewayRole(context: RoleContext): Promise<RunningRol
     { clock, log },
     { directory: join(layout.meterSpool, context.id), pid: process.pid },
   );
+  const figures = watchProcess(clock);
   const snapshotPath = join(layout.snapshots, "gateway.json");
   const gateway = await startGateway(
     {
@@ -20,6 +22,7 @@ export async function startGatewayRole(context: RoleContext): Promise<RunningRol
       random,
       log,
       meter,
+      figures: () => figures.read(spoolValues(meter)),
       handOver: (grant, socket) => {
         context.send({ op: "hand-over", grant }, socket).catch((error: unknown) => {
           log.warn("an instance was not handed over", { error: String(error) });
@@ -50,6 +53,7 @@ export async function startGatewayRole(context: RoleContext): Promise<RunningRol
       await gateway.drain({ deadlineMs });
       await gateway.close();
       await meter.close();
+      figures.close();
     },
   };
 }

@@ -1,4 +1,4 @@
-import type { Clock, IdSource, Log, Random } from "@skerry/base";
+import type { AccountId, Clock, IdSource, Log, Random } from "@skerry/base";
 import type { CodeStore } from "@skerry/code-store";
 import type { Changes } from "../changes.ts";
 import type { CodeHolds } from "../code-holds.ts";
@@ -7,7 +7,7 @@ import type { ControlLimits } from "../limits.ts";
 import type { Agents } from "../links/agents.ts";
 import type { ConfigFeed } from "../links/config-feed.ts";
 import type { Peers } from "../links/peers.ts";
-import type { InvocationQueries, LogQueries } from "../ports.ts";
+import type { InvocationQueries, LogQueries, MetricQueries } from "../ports.ts";
 import type { ControlStore } from "../store-module.ts";
 import type { UrlsOf } from "./resources.ts";
 
@@ -17,6 +17,7 @@ export interface ApiDeps {
   readonly codeStore: Pick<CodeStore, "has" | "putArchive">;
   readonly logs: LogQueries;
   readonly invocations: InvocationQueries;
+  readonly metrics: MetricQueries;
   readonly agents: Agents;
   readonly peers: Peers;
   readonly feed: ConfigFeed;
@@ -32,4 +33,8 @@ export interface ApiDeps {
   readonly build: string;
   readonly apiUrl: string;
   readonly gatewayUrl: string;
+  /** The platform's account. */
+  readonly accountId: AccountId;
+  /** Metrics need no key from this machine. */
+  readonly metricsOpen: boolean;
 }

@@ -21,6 +21,7 @@ import { createAuthenticator } from "./authenticate.ts";
 import type { Answer, OperationCall, OperationHandler, OperationHandlers } from "./call.ts";
 import { deploymentHandlers } from "./handle-deployments.ts";
 import { functionHandlers } from "./handle-functions.ts";
+import { isOpenMetrics, metricHandlers, metricsAnswer } from "./handle-metrics.ts";
 import { platformHandlers } from "./handle-platform.ts";
 import { keyHandlers, recordHandlers } from "./handle-records.ts";
 import { readJsonBody } from "./json-body.ts";
@@ -69,6 +70,7 @@ class Api {
     this.#authenticate = createAuthenticator(deps);
     this.#handlers = {
       ...platformHandlers(deps),
+      ...metricHandlers(deps),
       ...functionHandlers(deps),
       ...deploymentHandlers(deps),
       ...recordHandlers(deps),
@@ -99,6 +101,9 @@ class Api {
       throw fail("API_OVERLOADED", { requestsMax, retryAfterMs: 1_000 });
     }
     const route = this.#route(req.method ?? "", target.segments);
+    if (isOpenMetrics(this.#deps, route, req)) {
+      return send(exchange, route, await metricsAnswer(this.#deps, this.#deps.accountId));
+    }
     const principal = await this.#authenticate(req);
     assertAllowed(principal, route);
     const gone = new AbortController();
@@ -191,6 +196,9 @@ async function send({ res, requestId }: Exchange, route: Route, answer: Answer):
       return sendJson(res, { status, headers }, answer.value);
     case "empty":
       return sendBytes(res, { status, headers }, "");
+    case "text":
+      headers.push("Content-Type", answer.contentType, "Cache-Control", "no-store");
+      return sendBytes(res, { status, headers }, answer.text);
     case "lines":
       headers.push("Content-Type", "application/x-ndjson", "Cache-Control", "no-store");
       return streamTo(res, { status, headers }, encodeLines(answer.lines));

@@ -28,6 +28,7 @@ const READ: readonly Action[] = [
   "functions.read",
   "logs.read",
   "instances.read",
+  "metrics.read",
 ];
 const DEVELOP: readonly Action[] = [
   ...READ,

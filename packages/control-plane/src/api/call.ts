@@ -41,6 +41,7 @@ export type Answer =
       readonly headers?: readonly string[];
     }
   | { readonly kind: "empty" }
+  | { readonly kind: "text"; readonly text: string; readonly contentType: string }
   /** JSON lines; the generator may go on until the call's signal aborts. */
   | { readonly kind: "lines"; readonly lines: AsyncIterable<unknown> };
 

@@ -262,6 +262,34 @@ export function* ownedFunctions(
   return rows.map((row) => row.id);
 }
 
+/** What a function is called. */
+export interface NamedFunction {
+  readonly id: FunctionId;
+  readonly app: string;
+  readonly name: string;
+}
+
+const IDS_PER_STATEMENT = 500;
+
+/** Names of those functions that are there and belong to the account, the oldest first. */
+export function* namesOfFunctions(
+  tx: Tx,
+  args: { readonly accountId: AccountId; readonly ids: readonly FunctionId[] },
+): TxStep<readonly NamedFunction[]> {
+  const found: NamedFunction[] = [];
+  const ids = args.ids.toSorted();
+  for (let at = 0; at < ids.length; at += IDS_PER_STATEMENT) {
+    const some = ids.slice(at, at + IDS_PER_STATEMENT);
+    const rows = yield* tx.all<{ id: FunctionId; app: string; name: string }>(
+      `SELECT f.id, a.name AS app, f.name FROM functions f JOIN apps a ON a.id = f.app_id
+       WHERE f.account_id = ? AND f.id IN (${some.map(() => "?").join(", ")}) ORDER BY f.id`,
+      [args.accountId, ...some],
+    );
+    found.push(...rows.map(({ id, app, name }) => ({ id, app, name })));
+  }
+  return found;
+}
+
 function recordOf(row: FunctionRow): FunctionRecord {
   return {
     id: row.id,

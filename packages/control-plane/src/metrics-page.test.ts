@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { request } from "node:http";
+import { test } from "node:test";
+import { createIdSource, systemClock, systemRandom, type FunctionId } from "@skerry/base";
+import type { FunctionResource, InvocationTally, MeterRecord } from "@skerry/contracts";
+import { addRecords, emptyTally } from "@skerry/invocations";
+import { AGENT_ID, Harness, type Problem } from "../test/harness.ts";
+import { instanceOf, instancesReply } from "../test/instances.ts";
+import { built } from "../test/peer-double.ts";
+
+const ids = createIdSource({ clock: systemClock(), random: systemRandom() });
+
+function tallyOf(count: number): InvocationTally {
+  const record: MeterRecord = {
+    ...{ requestId: ids.requestId(), functionId: ids.id("fn"), revisionId: ids.id("rev") },
+    ...{ instanceId: undefined, outcome: "ok", coldReason: "warm", startKind: "warm" },
+    ...{ status: 200, memoryMb: 128, startWallMs: 0, queueUs: 0, placeUs: 0, bootUs: 0 },
+    ...{ codeUs: 0, initUs: 0, handlerUs: 2_000, bytesIn: 0, bytesOut: 0, billedUs: 2_000 },
+  };
+  return addRecords(
+    emptyTally(),
+    Array.from({ length: count }, () => record),
+  );
+}
+
+async function deployAll(harness: Harness, names: readonly string[]): Promise<FunctionId[]> {
+  await harness.ended(
+    await harness.deploy("shop", Object.fromEntries(names.map((name) => [name, name]))),
+  );
+  const found: FunctionId[] = [];
+  for (const name of names) {
+    const path = `/v1/apps/shop/functions/${name}`;
+    const { body } = await harness.send<FunctionResource>("GET", path);
+    found.push(body.id as FunctionId);
+  }
+  return found;
+}
+
+async function page(harness: Harness): Promise<string> {
+  const { status, body, headers } = await harness.send<string>("GET", "/metrics");
+  assert.equal(status, 200);
+  assert.match(headers.get("content-type") ?? "", /^text\/plain; version=0\.0\.4/);
+  return body;
+}
+
+test("functions are labelled by name, instances by state, roles by whether they answer", async () => {
+  await using harness = await Harness.open();
+  const views = [] as ReturnType<typeof instanceOf>[];
+  harness.peer({
+    ...{ role: "agent", id: AGENT_ID },
+    answer: (head) => (head.op === "build" ? built(head as never) : instancesReply(views)),
+  });
+  const [one] = await deployAll(harness, ["one"]);
+  assert.ok(one !== undefined);
+  views.push(instanceOf(one, { id: ids.id("inst"), app: "shop", fn: "one", state: "resting" }));
+  harness.metrics.counted.push({ functionId: one, tally: tallyOf(3) });
+  const text = await page(harness);
+  assert.match(text, /^skerry_invocations_total\{app="shop",function="one",outcome="ok"\} 3$/m);
+  assert.match(text, /^skerry_instances\{app="shop",function="one",state="resting"\} 1$/m);
+  assert.match(text, /^skerry_instances\{app="shop",function="one",state="ready"\} 0$/m);
+  assert.match(text, /^skerry_role_up\{role="control",id="control"\} 1$/m);
+  // The double's answer to that question makes no sense.
+  assert.match(text, new RegExp(`^skerry_role_up\\{role="agent",id="${AGENT_ID}"\\} 0$`, "m"));
+});
+
+test("functions that are not there any more have no labels, and many share one", async () => {
+  await using harness = await Harness.open({ metricFunctionsMax: 2 });
+  harness.agent();
+  const known = await deployAll(harness, ["a", "b", "c", "d"]);
+  for (const functionId of [...known, ids.id("fn")]) {
+    harness.metrics.counted.push({ functionId, tally: tallyOf(5) });
+  }
+  const text = await page(harness);
+  const totals = text.match(/^skerry_invocations_total.*$/gm) ?? [];
+  assert.equal(totals.length, 3);
+  assert.ok(
+    totals.includes('skerry_invocations_total{app="_other",function="_other",outcome="ok"} 10'),
+  );
+});
+
+test("a key is asked for unless metrics are open, and then only of others than this machine's", async () => {
+  for (const metricsOpen of [false, true]) {
+    await using harness = await Harness.open({}, undefined, { metricsOpen });
+    const statusOf = async (headers: Record<string, string> = {}): Promise<number> =>
+      (await harness.send("GET", "/metrics", { key: null, headers })).status;
+    assert.equal(await statusOf(), metricsOpen ? 200 : 401);
+    assert.equal(await statusOf({ "x-forwarded-for": "192.0.2.1" }), 401, "through a proxy");
+    assert.equal(await statusOf({ "x-skerry-key": "nonsense" }), 401, "a wrong key");
+    const other = (await harness.send("GET", "/v1/apps", { key: null })).status;
+    assert.equal(other, 401, "nothing else is open");
+  }
+});
+
+test("open metrics are not for a page that another site's name led here", async () => {
+  await using harness = await Harness.open({}, undefined, { metricsOpen: true });
+  const statusOf = async (host: string): Promise<number | undefined> => {
+    const { port } = new URL(harness.url);
+    return await new Promise((resolve, reject) => {
+      const req = request({ host: "127.0.0.1", port, path: "/metrics", headers: { host } });
+      req.on("response", (res) => {
+        res.resume();
+        resolve(res.statusCode);
+      });
+      req.on("error", reject);
+      req.end();
+    });
+  };
+  assert.equal(await statusOf("localhost:4400"), 200);
+  assert.equal(await statusOf("[::1]"), 200);
+  assert.equal(await statusOf("rebound.example"), 401);
+  assert.equal(await statusOf("127.0.0.1.example"), 401);
+});
+
+test("a key that is confined to apps sees no metrics, a viewer of the account does", async () => {
+  await using harness = await Harness.open();
+  for (const [apps, status] of [
+    [null, 200],
+    [["shop"], 403],
+  ] as const) {
+    const body = { name: "viewer", role: "viewer", apps };
+    const made = await harness.send<{ key: string }>("POST", "/v1/keys", { body });
+    const { key } = made.body;
+    const reply = await harness.send<Problem>("GET", "/metrics", { key });
+    assert.equal(reply.status, status);
+  }
+});

@@ -1,0 +1,66 @@
+/** What a platform of real processes tells of itself: metrics that say what was done. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { startPlatform, until, type Platform } from "@skerry/testkit";
+import { ECHO } from "./sources.ts";
+
+const TIMEOUT = { timeout: 120_000 };
+const CALLS = 25;
+
+async function metrics(platform: Platform): Promise<string> {
+  const answer = await fetch(`${platform.apiUrl}/metrics`);
+  assert.equal(answer.status, 200);
+  return await answer.text();
+}
+
+/** The value of the one sample that begins like this. */
+function valueOf(page: string, sample: string): number | undefined {
+  const line = page.split("\n").find((one) => one.startsWith(sample));
+  return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(" ") + 1));
+}
+
+const ECHOED = 'app="insight",function="echo"';
+const OK = `skerry_invocations_total{${ECHOED},outcome="ok"}`;
+
+test(
+  "one page says of all roles what they did, and goes on counting over restarts",
+  TIMEOUT,
+  async () => {
+    await using platform = await startPlatform({ settings: { metricsOpen: "true" } });
+    await platform.deploy({ app: "insight", fn: "echo", files: ECHO, config: { auth: "none" } });
+    const call = async (): Promise<void> => {
+      const answer = await fetch(`${platform.gatewayUrl}/-/insight/echo/?word=hello`);
+      assert.equal(answer.status, 200);
+      await answer.text();
+    };
+    for (let n = 0; n < CALLS; n += 1) await call();
+    assert.equal((await fetch(`${platform.gatewayUrl}/-/insight/absent/`)).status, 404);
+    let page = "";
+    await until("the calls are counted", async () => {
+      page = await metrics(platform);
+      return valueOf(page, OK) === CALLS;
+    });
+    assert.equal(valueOf(page, `skerry_invocation_duration_seconds_count{${ECHOED}}`), CALLS);
+    assert.equal(valueOf(page, `skerry_queue_wait_seconds_count{${ECHOED}}`), CALLS);
+    assert.ok((page.match(/^skerry_cold_starts_total\{.*first_instance.*\} 1$/m) ?? []).length > 0);
+    assert.match(
+      page,
+      /^skerry_instances\{app="insight",function="echo",state="(?:ready|resting)"\} 1$/m,
+    );
+    for (const role of ["control", "gateway", "agent"]) {
+      const own = `{role="${role}",`;
+      assert.equal(valueOf(page, `skerry_role_up${own}`), 1, role);
+      assert.ok((valueOf(page, `skerry_event_loop_lag_seconds_count${own}`) ?? 0) > 0, role);
+      assert.ok((valueOf(page, `skerry_process_resident_memory_bytes${own}`) ?? 0) > 1 << 20, role);
+    }
+    assert.match(page, /^skerry_gateway_refusals_total\{.*reason="FUNCTION_NOT_FOUND"\} 1$/m);
+
+    await platform.restart("control");
+    await platform.restart("gateway");
+    await call();
+    await until("the next call is counted too", async () => {
+      page = await metrics(platform);
+      return valueOf(page, OK) === CALLS + 1;
+    });
+  },
+);
