@@ -1,5 +1,5 @@
 /**
- * What a folder means: an app with `skerry.yaml`, or one function whose folder has an index file.
+ * What a folder means: an app with `skerry.yaml`, or one function that its files tell how to run.
  * Names that nobody gave come from folders: the function's own, and `default` for the app.
  */
 import { readFileSync, statSync } from "node:fs";
@@ -14,6 +14,7 @@ import {
 } from "@skerry/contracts";
 import { parseDocument } from "yaml";
 import { fail } from "./errors.ts";
+import { inferConfig, TELLING_FILES } from "./folder-kind.ts";
 
 export interface ProjectFunction {
   readonly name: string;
@@ -34,7 +35,6 @@ export interface ProjectChoice {
 }
 
 const MANIFEST = "skerry.yaml";
-const ENTRIES = ["index.ts", "index.mjs", "index.js"];
 const APP_DEFAULT = "default";
 const NAME_CHARACTERS_MAX = 40;
 
@@ -47,16 +47,15 @@ export function readProject(folder: string, choice: ProjectChoice): Project {
   if (!isFolder(root)) throw fail("PROJECT_UNREADABLE", { path: folder, why: whyNoFolder(root) });
   const manifest = readManifest(root);
   if (manifest !== undefined) return fromManifest(root, manifest, choice);
-  if (!ENTRIES.some((entry) => isFile(join(root, entry)))) {
-    const entries = ENTRIES.join(", ").replace(/, ([^,]+)$/, " or $1");
+  const config = inferConfig(root);
+  if (config === undefined) {
+    const entries = TELLING_FILES.join(", ").replace(/, ([^,]+)$/, " or $1");
     throw fail("PROJECT_EMPTY", { path: folder, entries });
   }
   const name = choice.name ?? nameFromFolder(basename(root));
   return {
     app: parseInput(appName, choice.app ?? APP_DEFAULT, "app"),
-    functions: [
-      { name: parseInput(functionName, name, "function name"), folder: root, config: {} },
-    ],
+    functions: [{ name: parseInput(functionName, name, "function name"), folder: root, config }],
   };
 }
 
@@ -85,8 +84,20 @@ function fromManifest(root: string, text: string, choice: ProjectChoice): Projec
     app: parseInput(appName, choice.app ?? app, "app"),
     functions: Object.entries(functions)
       .filter(([key]) => name === undefined || key === name)
-      .map(([key, { dir, ...config }]) => ({ name: key, folder: resolve(root, dir), config })),
+      .map(([key, { dir, ...config }]) => {
+        const ownFolder = resolve(root, dir);
+        // A function that does not say how it runs takes it from its folder.
+        const inferred = saysHowItRuns(written, key) ? {} : inferConfig(ownFolder);
+        return { name: key, folder: ownFolder, config: { ...config, ...inferred } };
+      }),
   };
+}
+
+/** Looks at what was written, before defaults were filled in; its shape has been checked. */
+function saysHowItRuns(written: unknown, name: string): boolean {
+  const { functions } = written as { readonly functions: Readonly<Record<string, object>> };
+  const told = functions[name] ?? {};
+  return ["runtime", "command", "entry"].some((key) => key in told);
 }
 
 function parseYaml(text: string, path: string): unknown {
@@ -118,10 +129,6 @@ function nameFromFolder(folder: string): string {
 
 function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
-}
-
-function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
 function whyNoFolder(path: string): string {
