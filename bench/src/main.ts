@@ -4,6 +4,7 @@
  */
 import { writeFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
+import { benchCalls } from "./calls.ts";
 import { benchCold, coldTable } from "./cold.ts";
 import { benchDensity } from "./density.ts";
 import { benchDeploy } from "./deploy.ts";
@@ -30,6 +31,12 @@ async function run(options: RunOptions): Promise<void> {
     const deploy = await benchDeploy();
     results["deploy"] = deploy;
     say(`\nDeploy to first answer: p50 ${deploy.p50Ms} ms, p95 ${deploy.p95Ms} ms`);
+  }
+  if (wanted.has("calls")) {
+    const calls = await benchCalls();
+    results["calls"] = calls;
+    const { p50Us, p95Us, httpP50Us } = calls;
+    say(`\nFunction to function: p50 ${p50Us} µs, p95 ${p95Us} µs (over HTTP ${httpP50Us} µs)`);
   }
   if (wanted.has("density")) {
     const density = await benchDensity();

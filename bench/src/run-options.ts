@@ -8,7 +8,7 @@ export interface RunOptions {
   readonly out: string | undefined;
 }
 
-const USAGE = `npm run bench -- [--rounds 5] [--seconds 3] [--cold 40] [--only warm,cold,deploy,density] [--out FILE]`;
+const USAGE = `npm run bench -- [--rounds 5] [--seconds 3] [--cold 40] [--only warm,cold,deploy,calls,density] [--out FILE]`;
 
 export function readRunOptions(argv: readonly string[]): RunOptions | string {
   const given = new Map<string, string>();
@@ -19,7 +19,7 @@ export function readRunOptions(argv: readonly string[]): RunOptions | string {
     rounds: Number(given.get("--rounds") ?? 5),
     seconds: Number(given.get("--seconds") ?? 3),
     coldStarts: Number(given.get("--cold") ?? 40),
-    only: (given.get("--only") ?? "warm,cold,deploy,density").split(","),
+    only: (given.get("--only") ?? "warm,cold,deploy,calls,density").split(","),
     out: given.get("--out"),
   };
 }

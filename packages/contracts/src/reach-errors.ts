@@ -1,4 +1,7 @@
-/** Why an instance does not get what it asked of its gateway. What a called function does wrong is in `failFunction`. */
+/**
+ * Why an instance does not get what it asked of its gateway. What a called function does wrong is
+ * in `failFunction`.
+ */
 import { defineReasons } from "@skerry/base";
 
 export const failReach = defineReasons({

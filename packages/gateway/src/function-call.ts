@@ -20,8 +20,7 @@ import {
 import type { LinkStream, OpenedStream, StreamHandler } from "@skerry/link";
 import { headerPolicy, type Shown } from "./answer.ts";
 import { BodyHold, type BodyBudget } from "./body-budget.ts";
-import { enter, noRoom } from "./enter.ts";
-import type { FunctionShell } from "./function-shell.ts";
+import { enter, noRoom, type Callee } from "./enter.ts";
 import type { Instance } from "./instance.ts";
 import { Invocation, type CallFacts, type Dependant } from "./invocation.ts";
 import type { Recipient } from "./recipient.ts";
@@ -31,7 +30,7 @@ export interface CallDeps {
   readonly ids: IdSource;
   readonly bodies: BodyBudget;
   /** Undefined when there is no such function. */
-  shellOf(app: string, fn: string): FunctionShell | undefined;
+  calleeOf(app: string, fn: string): Callee | undefined;
 }
 
 export interface Asked {
@@ -46,10 +45,10 @@ const LATEST = "$LATEST";
 /** Admits a call. Throws why it is refused before anything of it is an invocation. */
 export function acceptCall(deps: CallDeps, opened: OpenedStream, asked: Asked): StreamHandler {
   const { parent, head } = asked;
-  const shell = calledShell(deps, head.f, parent.entry);
+  const callee = calleeFor(deps, head.f, parent.entry);
   const depth = (parent.request.call?.depth ?? 0) + 1;
   if (depth > LIMITS.callDepthMax) {
-    const details = { function: nameOf(shell.entry), depthMax: LIMITS.callDepthMax };
+    const details = { function: nameOf(callee.entry), depthMax: LIMITS.callDepthMax };
     throw failReach("CALL_DEPTH_EXCEEDED", details);
   }
   const deadlineMs = Math.min(
@@ -58,21 +57,21 @@ export function acceptCall(deps: CallDeps, opened: OpenedStream, asked: Asked): 
     deps.clock.monotonicMs() + (opened.remainingMs ?? Infinity),
   );
   const facts = { parentId: parent.request.id, depth, deadlineMs };
-  const call = new FunctionCall(deps, opened.stream, { shell, facts, ...asked });
+  const call = new FunctionCall(deps, opened.stream, { callee, facts, ...asked });
   call.onBody(opened.body, opened.end);
   return call;
 }
 
-function calledShell(deps: CallDeps, target: string, caller: FunctionEntry): FunctionShell {
+function calleeFor(deps: CallDeps, target: string, caller: FunctionEntry): Callee {
   const colon = target.indexOf(":");
   const path = parseFunctionPath(colon < 0 ? target : target.slice(0, colon));
   if (path === undefined) throw failReach("CALL_TARGET_INVALID", { target });
-  const shell = deps.shellOf(path.app, path.fn);
+  const callee = deps.calleeOf(path.app, path.fn);
   const isLatest = colon < 0 || target.slice(colon + 1) === LATEST;
-  if (shell === undefined || !isLatest || !mayCall(caller, shell.entry)) {
+  if (callee === undefined || !isLatest || !mayCall(caller, callee.entry)) {
     throw failFunction("FUNCTION_NOT_FOUND", { function: target });
   }
-  return shell;
+  return callee;
 }
 
 /** A function that may not be called looks the same as one that is not there. */
@@ -84,7 +83,7 @@ function mayCall(caller: FunctionEntry, called: FunctionEntry): boolean {
 }
 
 interface CallInit extends Asked {
-  readonly shell: FunctionShell;
+  readonly callee: Callee;
   readonly facts: CallFacts;
 }
 
@@ -121,7 +120,7 @@ class FunctionCall implements StreamHandler, Recipient, Dependant {
 
   onBody(chunk: Uint8Array, end: boolean): void {
     if (this.#isOver || this.#invocation !== undefined) return;
-    const { entry } = this.#init.shell;
+    const { entry } = this.#init.callee;
     this.#bytes += chunk.length;
     if (this.#bytes > LIMITS.payloadBytesMax) {
       const details = { what: "request", bytesMax: LIMITS.payloadBytesMax };
@@ -195,8 +194,8 @@ class FunctionCall implements StreamHandler, Recipient, Dependant {
 
   #invoke(): void {
     const { clock, ids } = this.#deps;
-    const { shell, facts: call } = this.#init;
-    const { app, name } = shell.entry;
+    const { callee, facts: call } = this.#init;
+    const { app, name } = callee.entry;
     const body = this.#parts.length === 1 ? this.#parts[0] : Buffer.concat(this.#parts);
     this.#parts = [];
     const request = {
@@ -210,15 +209,15 @@ class FunctionCall implements StreamHandler, Recipient, Dependant {
       showsAnatomy: false,
       call,
     };
-    this.#invocation = new Invocation(shell, request, this);
+    this.#invocation = new Invocation(callee, request, this);
     this.#invocation.bodyHold = this.#hold;
-    enter(shell, this.#invocation, body as Uint8Array);
+    enter(callee, this.#invocation, body as Uint8Array);
   }
 
   #expire(): void {
-    const { shell, facts } = this.#init;
+    const { callee, facts } = this.#init;
     const timeoutMs = Math.round(facts.deadlineMs - this.#openedMs);
-    this.#refuse(failReach("CALL_TIMEOUT", { function: nameOf(shell.entry), timeoutMs }));
+    this.#refuse(failReach("CALL_TIMEOUT", { function: nameOf(callee.entry), timeoutMs }));
     this.#invocation?.clientLeft();
   }
 

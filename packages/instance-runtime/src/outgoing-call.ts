@@ -82,7 +82,7 @@ function openExchange(open: OpenStream, asked: CallAsked): Exchange {
   const fail = (reason: unknown): void => {
     if (hasEnded) return;
     incoming?.fail(reason as Error);
-    reject(reason as Error);
+    reject(reason);
   };
   const head: CallHead = { op: "call", r: requestId, f: target };
   const body = bytesOf(payload);
