@@ -1,0 +1,69 @@
+"""Wires everything that is process-wide: environment, output, the ends of the process, the link."""
+
+import faulthandler
+import os
+import socket
+import sys
+import threading
+
+from .engine import Engine
+from .failures import Failures, create_exit
+from .link import Link
+from .log_lines import LogLines
+from .output import Log, redirect_output
+from .runtime import Runtime
+from .specialise import scrub_env
+
+LINK_FD = 3
+
+
+def run(arguments):
+    """Serves until the link ends; then ends the process."""
+    scrub_env()
+    lines = LogLines()
+    log = Log(lines)
+    out, err = redirect_output(log, lines)
+    exit_with_logs = create_exit(out, err, lines)
+    failures = Failures(log, exit_with_logs)
+    _watch_crashes(failures)
+    if "--warm=none" not in arguments:
+        from .warm_up import warm_up
+
+        warm_up("fetch" if "--warm=fetch" in arguments else "event")
+    link_socket = socket.socket(fileno=LINK_FD)
+    link_socket.setblocking(True)
+    link_socket.set_inheritable(False)
+    os.register_at_fork(after_in_child=link_socket.close)
+    engine = Engine(link_socket, failures, lambda: exit_with_logs(0), (out, err))
+    runtime = Runtime(log, failures, engine)
+    facts = {"role": "instance", "runtimeBuild": f"python{sys.version.split()[0]}"}
+    link = Link(_sender(link_socket), facts, runtime.accept)
+    try:
+        engine.serve(link)
+    except SystemExit as error:
+        failures.exit(error)
+    except ConnectionError:
+        exit_with_logs(0)
+
+
+def _sender(link_socket):
+    def send(frame):
+        try:
+            link_socket.sendall(frame)
+        except OSError:
+            # The reader finds the end of the link by itself.
+            pass
+
+    return send
+
+
+def _watch_crashes(failures):
+    """A fatal signal leaves the Python stack on stderr; an error that ends a thread is logged."""
+    faulthandler.enable(file=2)
+
+    def on_thread_error(args):
+        if args.exc_type is not SystemExit:
+            name = args.thread.name if args.thread is not None else "a thread"
+            failures.unhandled(f"Uncaught exception in {name}", args.exc_value)
+
+    threading.excepthook = on_thread_error

@@ -1,0 +1,94 @@
+"""Calls an event handler: with an invocation's own event, or with an HTTP event for a call of the
+function's URL. The handler is a plain function (on a thread) or a coroutine function (on the loop).
+"""
+
+from .http_event import AnswerFault, answer_from_result, http_event_of, json_answer, parse_event
+from .invocation_context import Context
+from .refusals import body_too_large, event_not_json
+from .user_error import describe
+
+# Buffered body of one request; LIMITS.payloadBytesMax of the contracts.
+BODY_BYTES_MAX = 6 << 20
+
+
+class EventRunner:
+    """Runs whole requests to their answers. Nothing that user code raises leaves it, except
+    `SystemExit`, which ends the process.
+    """
+
+    streams_body = False
+
+    def __init__(self, handler, facts, log, failures):
+        self._handler = handler
+        self._facts = facts
+        self._log = log
+        self._failures = failures
+
+    def run(self, call, body):
+        """A handler that is a plain function."""
+        event = self._event_of(call, body)
+        if event is _REFUSED:
+            return
+        try:
+            result = self._handler(event, Context(call, self._facts, self._log))
+            if hasattr(result, "__await__"):
+                result = self._failures.wait_for(result)
+        except BaseException as error:
+            self._failures.raised(call, error)
+            return
+        self._finish(call, result)
+
+    async def run_async(self, call, body):
+        """A handler that is a coroutine function."""
+        event = self._event_of(call, body)
+        if event is _REFUSED:
+            return
+        try:
+            result = await self._handler(event, Context(call, self._facts, self._log))
+        except BaseException as error:
+            self._failures.raised(call, error)
+            return
+        self._finish(call, result)
+
+    def _event_of(self, call, body):
+        if body is None:
+            self._refuse(call, body_too_large(BODY_BYTES_MAX))
+            return _REFUSED
+        if call.head["m"] != "EVENT":
+            return http_event_of(call.head, body)
+        try:
+            return parse_event(body)
+        except ValueError as error:
+            self._refuse(call, event_not_json(str(error)))
+            return _REFUSED
+
+    def _finish(self, call, result):
+        """Looking at a result may run user code; what that raises is a fault of the result."""
+        if call.gone:
+            return
+        try:
+            make = json_answer if call.head["m"] == "EVENT" else answer_from_result
+            status, headers, body = make(result)
+        except AnswerFault as fault:
+            self._failures.bad_response(call, str(fault))
+            return
+        except Exception as error:
+            self._failures.bad_response(call, f"it cannot be read ({describe(error)[1]})")
+            return
+        bytes_max = self._facts.payload_bytes_max
+        if len(body) > bytes_max:
+            self._too_large(call, f"The answer is larger than {bytes_max} bytes.")
+        else:
+            call.answer(status, headers, body)
+
+    def _refuse(self, call, refusal):
+        """The caller's mistake, not the function's: an ordinary answer with the error."""
+        status, body = refusal
+        call.answer(status, ["content-type", "application/json"], body)
+
+    def _too_large(self, call, message):
+        self._log.write("error", message, call.id)
+        call.failed("too_large", "AnswerTooLarge", message)
+
+
+_REFUSED = object()

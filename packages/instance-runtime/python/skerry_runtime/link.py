@@ -1,0 +1,151 @@
+"""The acceptor's end of a link: handshake, parking, streams that the peer opens.
+
+It is fed with what was read and writes by itself; who reads, and on which thread, is not its
+matter. A peer that breaks a rule gets `LinkBroken` raised at the feeder, who ends the process.
+Frames for streams that just ended here are expected and skipped.
+"""
+
+import json
+import threading
+
+from . import frames
+from .frames import LinkBroken
+from .stream import Stream
+
+
+class Link:
+    """`accept(stream, head, remaining_ms, body, end)` returns the handler of a new stream."""
+
+    def __init__(self, send, facts, accept):
+        self.lock = threading.Lock()
+        self._send = send
+        self._accept = accept
+        self._hello = json.dumps(
+            {**facts, "linkVersionMin": frames.VERSION_MIN, "linkVersionMax": frames.VERSION_MAX}
+        ).encode()
+        self._decoder = frames.Decoder()
+        self._streams = {}
+        self._highest_peer_id = 0
+        self._greeted = False
+        self._parked = False
+
+    def put(self, frame):
+        """Sends one encoded frame. The caller holds the lock."""
+        self._send(frame)
+
+    def use(self, send):
+        """Sends through another function from now on."""
+        with self.lock:
+            self._send = send
+
+    def forget(self, stream_id):
+        """A stream closed. The caller holds the lock."""
+        self._streams.pop(stream_id, None)
+
+    def feed(self, chunk):
+        """Takes what was read from the peer."""
+        for frame in self._decoder.push(chunk):
+            self._on_frame(*frame)
+
+    def fail_streams(self, why):
+        """The link is over: every open stream learns it."""
+        for stream in list(self._streams.values()):
+            stream.fail(why)
+
+    def _on_frame(self, kind, flags, stream_id, payload):
+        if kind == frames.HELLO:
+            self._on_hello(payload)
+        elif not self._greeted:
+            raise LinkBroken("a frame before HELLO")
+        elif kind == frames.OPEN:
+            self._on_open(flags, stream_id, payload)
+        elif kind in (frames.DATA, frames.CREDIT, frames.CANCEL):
+            self._on_stream_frame(kind, flags, stream_id, payload)
+        elif kind == frames.PING:
+            with self.lock:
+                self.put(frames.encode(frames.PONG, 0, 0))
+        elif kind == frames.PARK:
+            self._on_park()
+        elif kind not in (frames.PONG, frames.NOTE):
+            raise LinkBroken(f"a frame of type {kind}")
+
+    def _on_open(self, flags, stream_id, payload):
+        if stream_id % 2 == 0 or stream_id <= self._highest_peer_id:
+            raise LinkBroken("a stream that may not be opened")
+        if len(payload) < 8:
+            raise LinkBroken("an OPEN with a wrong head")
+        remaining, head_bytes = frames.TWO_WORDS.unpack_from(payload)
+        head_end = 8 + head_bytes
+        if head_end > len(payload) or head_bytes > frames.HEAD_BYTES_MAX:
+            raise LinkBroken("an OPEN with a wrong head")
+        if len(self._streams) >= frames.STREAMS_MAX:
+            raise LinkBroken("more streams than the limit")
+        self._highest_peer_id = stream_id
+        body = payload[head_end:]
+        end = flags & frames.FLAG_END != 0
+        stream = Stream(self, stream_id, len(body), end)
+        self._streams[stream_id] = stream
+        stream.handler = IGNORING
+        self._accept(stream, payload[8:head_end], remaining or None, body, end)
+
+    def _on_stream_frame(self, kind, flags, stream_id, payload):
+        stream = self._streams.get(stream_id)
+        if stream is None:
+            if stream_id % 2 == 0 or stream_id > self._highest_peer_id:
+                raise LinkBroken("a frame for a stream never opened")
+            return
+        if kind == frames.DATA:
+            kept = stream.receive(payload, flags & frames.FLAG_END != 0)
+        elif kind == frames.CREDIT:
+            kept = len(payload) == 4 and stream.resume(frames.WORD.unpack(payload)[0])
+        else:
+            stream.fail(payload[:1024].decode("utf-8", "replace"))
+            kept = True
+        if not kept:
+            raise LinkBroken(f"a broken rule of stream {stream_id}")
+
+    def _on_hello(self, payload):
+        if self._greeted and not self._parked:
+            raise LinkBroken("a second HELLO")
+        with self.lock:
+            self.put(frames.encode(frames.HELLO, 0, 0, self._hello))
+        low, high = _versions_of(payload)
+        if min(high, frames.VERSION_MAX) < max(low, frames.VERSION_MIN):
+            raise LinkBroken("no version that both sides speak")
+        self._greeted = True
+        self._parked = False
+        self._highest_peer_id = 0
+
+    def _on_park(self):
+        if self._parked or self._streams:
+            raise LinkBroken("a PARK at the wrong time")
+        with self.lock:
+            self.put(frames.encode(frames.PARKED, 0, 0))
+        self._parked = True
+
+
+class _Ignoring:
+    """Takes no notice of anything, for a stream on which nothing more is expected."""
+
+    def on_body(self, chunk, end):
+        """Not granted, so a peer cannot send more than its first credit."""
+
+    def on_writable(self):
+        """Nothing waits."""
+
+    def on_failed(self, why):
+        """Nobody minds."""
+
+
+IGNORING = _Ignoring()
+
+
+def _versions_of(payload):
+    try:
+        hello = json.loads(payload)
+        low, high = hello["linkVersionMin"], hello["linkVersionMax"]
+    except (ValueError, KeyError, TypeError):
+        raise LinkBroken("a HELLO that cannot be read") from None
+    if not isinstance(low, int) or not isinstance(high, int):
+        raise LinkBroken("a HELLO that cannot be read")
+    return low, high

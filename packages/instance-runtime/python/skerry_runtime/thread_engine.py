@@ -1,0 +1,216 @@
+"""Runs plain functions and WSGI applications, and decides which thread reads the link.
+
+One thread at a time has the reading role. The main thread reads and runs a lone request itself, so
+that a quick answer costs no change of threads and user code of one request at a time stays on one
+thread. When that takes longer than a tick, or waits for the link, the follower takes the role over
+until the main thread is back: credit, cancel and further requests go on. Requests that come while
+another runs get threads of their own.
+"""
+
+import os
+import queue
+import select
+import socket
+import threading
+from contextvars import copy_context
+
+from .frames import LinkBroken
+from .output import CURRENT_CALL
+
+_READ_BYTES_MAX = 256 << 10
+_TICK_SECONDS = 0.005
+_WORKER_IDLE_SECONDS = 30
+
+
+class ThreadEngine:
+    """`on_end()` is called when the link is over, whichever thread finds out."""
+
+    def __init__(self, link_socket, feed, on_end, streams_of_text):
+        self._socket = link_socket
+        self._feed = feed
+        self._on_end = on_end
+        self._streams_of_text = streams_of_text
+        self._role = threading.Lock()
+        self._ready = []
+        self._workers = Workers()
+        self._turn = 0
+        self._busy = False
+        self._watched = False
+        self._kicks = queue.SimpleQueue()
+        self._wake_reader, self._wake_writer = os.pipe()
+        # Context variables that the code set while it was loaded.
+        self._context = copy_context()
+        self._follower_started = False
+
+    def run(self, until):
+        """Reads and runs on the calling thread until `until()`, which is looked at between turns."""
+        with self._role:
+            while not until():
+                self._take(self._socket.recv(_READ_BYTES_MAX))
+                if len(self._ready) == 1 and self._workers.active == 0:
+                    self._run_here(self._ready.pop())
+                elif self._ready:
+                    self._hand_out()
+
+    def submit(self, runner, call, body):
+        """A request to run. On the thread with the reading role."""
+        self._ready.append(lambda: self._context.copy().run(self._execute, runner, call, body))
+
+    def submit_start(self, job):
+        """Runs on the main thread, once, before there are requests."""
+        self._ready.append(job)
+
+    def started(self):
+        """The code is loaded."""
+        self._context = copy_context()
+
+    def gate(self):
+        """What a request waits with."""
+        return ThreadGate(self.kick)
+
+    def kick(self):
+        """The calling thread is about to wait for the link: somebody else has to read it."""
+        if self._busy:
+            self._kicks.put(True)
+
+    def _execute(self, runner, call, body):
+        CURRENT_CALL.set(call)
+        if not call.gone:
+            runner.run(call, body)
+        for stream in self._streams_of_text:
+            stream.flush_owner(call.id)
+
+    def _run_here(self, job):
+        if not self._follower_started:
+            self._follower_started = True
+            threading.Thread(target=self._follow, name="skerry-link", daemon=True).start()
+        self._turn += 1
+        self._busy = True
+        if not self._watched:
+            self._watched = True
+            self._kicks.put(False)
+        self._role.release()
+        try:
+            job()
+        finally:
+            self._busy = False
+            if not self._role.acquire(False):
+                os.write(self._wake_writer, b"!")
+                self._role.acquire()
+
+    def _hand_out(self):
+        jobs, self._ready = self._ready, []
+        for job in jobs:
+            self._workers.submit(job)
+
+    def _follow(self):
+        """Sleeps while nothing runs; ticks while something does."""
+        while True:
+            urgent = self._kicks.get()
+            turn = None
+            while True:
+                if self._busy and (urgent or turn == self._turn):
+                    self._read_for_main()
+                elif turn == self._turn:
+                    break
+                turn = self._turn
+                urgent = self._wait_for_kick()
+            self._watched = False
+            if self._busy:
+                # It began between the last look and the line above.
+                self._watched = True
+                self._kicks.put(False)
+
+    def _wait_for_kick(self):
+        try:
+            return self._kicks.get(timeout=_TICK_SECONDS)
+        except queue.Empty:
+            return False
+
+    def _read_for_main(self):
+        poller = select.poll()
+        poller.register(self._socket, select.POLLIN)
+        poller.register(self._wake_reader, select.POLLIN)
+        with self._role:
+            while self._busy:
+                for fd, _ in poller.poll():
+                    if fd == self._wake_reader:
+                        os.read(fd, 64)
+                        continue
+                    self._take(self._socket.recv(_READ_BYTES_MAX, socket.MSG_DONTWAIT))
+                    self._hand_out()
+
+    def _take(self, chunk):
+        if not chunk:
+            self._on_end()
+        try:
+            self._feed(chunk)
+        except LinkBroken:
+            self._on_end()
+
+
+class ThreadGate:
+    """Lets threads wait for a change of one request."""
+
+    __slots__ = ("_kick", "_changed")
+
+    def __init__(self, kick):
+        self._kick = kick
+        self._changed = threading.Condition(threading.Lock())
+
+    def wait(self, ready):
+        """Blocks until `ready()`."""
+        if ready():
+            return
+        self._kick()
+        with self._changed:
+            while not ready():
+                self._changed.wait()
+
+    def wait_writable(self, call):
+        """Blocks until what was written has left."""
+        if call.stream.blocked:
+            self.wait(lambda: not call.stream.blocked)
+
+    def notify(self):
+        """Something changed."""
+        with self._changed:
+            self._changed.notify_all()
+
+
+class Workers:
+    """Threads that are made when they are needed and go when they were not for a while."""
+
+    def __init__(self):
+        self.active = 0
+        self._idle = 0
+        self._jobs = queue.SimpleQueue()
+        self._lock = threading.Lock()
+
+    def submit(self, job):
+        """Runs `job` on a thread at once. How many run is the gateway's to bound."""
+        with self._lock:
+            self.active += 1
+            if self._idle > 0:
+                self._idle -= 1
+                self._jobs.put(job)
+                return
+        threading.Thread(target=self._work, args=(job,), name="skerry-call", daemon=True).start()
+
+    def _work(self, job):
+        while job is not None:
+            job()
+            with self._lock:
+                self.active -= 1
+                self._idle += 1
+            job = self._next()
+
+    def _next(self):
+        try:
+            return self._jobs.get(timeout=_WORKER_IDLE_SECONDS)
+        except queue.Empty:
+            with self._lock:
+                if not self._jobs.empty():
+                    return self._jobs.get()
+                self._idle -= 1
+                return None
