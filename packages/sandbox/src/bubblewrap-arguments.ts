@@ -114,23 +114,32 @@ function fileArguments(plan: BubblewrapPlan, weakened: Weakened): readonly strin
   const sealed = !weakened.has("readOnlyRoot");
   return [
     ...(weakened.has("hostFiles") ? ["--ro-bind", "/", "/host"] : []),
-    ...(weakened.has("pidNamespace") ? ["--ro-bind", "/proc", "/proc"] : ["--proc", "/proc"]),
-    "--dev",
-    "/dev",
+    ...processArguments(weakened),
+    ...(weakened.has("ownDevices") ? ["--dev-bind", "/dev", "/dev"] : ["--dev", "/dev"]),
     ...(weakened.has("systemDirectory") ? ["--ro-bind", "/sys", "/sys"] : []),
-    ...unless(weakened, "temporarySize", ["--size", String(spec.limits.tmpBytes)]),
-    "--tmpfs",
-    "/tmp",
+    ...temporaryArguments(plan, weakened),
     ...spec.mounts.flatMap(({ kind, source, target }) => [
       kind === "rw" ? "--bind" : readOnly,
       source,
       target,
     ]),
     ...systemArguments(plan, readOnly),
-    ...(sealed ? ["--remount-ro", "/dev", "--remount-ro", "/"] : []),
+    ...(sealed && !weakened.has("ownDevices") ? ["--remount-ro", "/dev"] : []),
+    ...(sealed ? ["--remount-ro", "/"] : []),
     "--chdir",
     spec.cwd,
   ];
+}
+
+function processArguments(weakened: Weakened): readonly string[] {
+  if (weakened.has("kernelFiles")) return ["--bind", "/proc", "/proc"];
+  return weakened.has("pidNamespace") ? ["--ro-bind", "/proc", "/proc"] : ["--proc", "/proc"];
+}
+
+function temporaryArguments({ spec, skeleton }: BubblewrapPlan, weakened: Weakened): string[] {
+  if (weakened.has("ownTemporary")) return ["--bind", `${skeleton}/tmp`, "/tmp"];
+  const size = unless(weakened, "temporarySize", ["--size", String(spec.limits.tmpBytes)]);
+  return [...size, "--tmpfs", "/tmp"];
 }
 
 function systemArguments(plan: BubblewrapPlan, bind: string): readonly string[] {

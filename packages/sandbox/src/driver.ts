@@ -171,6 +171,7 @@ export class Driver implements SandboxDriver {
     createSkeleton(join(this.#workDirectory, "root"), {
       launchShell: !this.#enforces("pids"),
       hostSystem: this.#hostSystem,
+      sharedTemporary: this.#options.weakened.has("ownTemporary"),
     });
     const program = buildSeccompProgram({ arch, denyUncountedMemory: !this.#enforces("memory") });
     writeFileSync(join(this.#workDirectory, "seccomp.bpf"), encodeSeccompProgram(program));

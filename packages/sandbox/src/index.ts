@@ -15,5 +15,8 @@ export type {
   SandboxUsage,
   SweepCount,
 } from "./ports.ts";
+export { PROBE_MODULE, writeProbeFiles } from "./probes/probe-files.ts";
+export { runProbes, type ProbedSandbox, type ProbeRun } from "./probes/probe-run.ts";
+export { judge, judgeUnwalled, type ProbeVerdict } from "./probes/verdicts.ts";
 export { findTraces, type Traces } from "./traces.ts";
 export type { UidRange } from "./uid-pool.ts";

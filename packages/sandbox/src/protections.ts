@@ -24,6 +24,9 @@ export const PROTECTIONS = [
   "memoryLimit",
   "processLimit",
   "systemDirectory",
+  "ownTemporary",
+  "ownDevices",
+  "kernelFiles",
 ] as const;
 
 export type Protection = (typeof PROTECTIONS)[number];

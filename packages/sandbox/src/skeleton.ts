@@ -92,7 +92,12 @@ export function planLibraries(exists: (path: string) => boolean): readonly Libra
  */
 export function createSkeleton(
   directory: string,
-  options: { readonly launchShell: boolean; readonly hostSystem: HostSystem },
+  options: {
+    readonly launchShell: boolean;
+    readonly hostSystem: HostSystem;
+    /** Only for tests: a `/tmp` that all share. */
+    readonly sharedTemporary: boolean;
+  },
 ): void {
   rmSync(directory, { recursive: true, force: true });
   const copy = (source: string, target: string, mode: number): void => {
@@ -102,6 +107,10 @@ export function createSkeleton(
   };
   for (const { source, target } of planLibraries(existsSync)) copy(source, target, 0o755);
   if (options.launchShell) copy("/bin/sh", LAUNCH_SHELL, 0o755);
+  if (options.sharedTemporary) {
+    makeOpenDirectory(directory, "/tmp");
+    chmodSync(join(directory, "tmp"), 0o777);
+  }
   const certificates = CERTIFICATES.find(existsSync);
   if (certificates !== undefined) copy(certificates, "/etc/ssl/certs/ca-certificates.crt", 0o644);
   makeOpenDirectory(directory, "/etc");

@@ -1,6 +1,6 @@
 /**
- * Attacks from inside, with every wall standing and with single walls taken away, as root and as a
- * plain user. Each attack must be repelled in the first case and succeed in the second.
+ * The probes, with every wall standing and with single walls taken away, as root and as a plain
+ * user. Each must hold in the first case and see something else in the second.
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -8,8 +8,12 @@ import { chmodSync, chownSync, copyFileSync, openSync, writeFileSync } from "nod
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { ATTACKS, type Attack } from "./attacks.ts";
-import type { AttackRun } from "./attack-run.ts";
+import { IDENTITY_CALLS } from "../src/probes/calls.ts";
+import type { Probe } from "../src/probes/probe.ts";
+import { writeProbeFiles } from "../src/probes/probe-files.ts";
+import { writeCallProgram } from "../src/probes/raw-program.ts";
+import { judge, PROBES } from "../src/probes/verdicts.ts";
+import type { AttackEvidence, AttackRun } from "./attack-run.ts";
 import {
   IS_ROOT,
   makeDirectory,
@@ -18,59 +22,49 @@ import {
   removeHome,
   skipWithoutBubblewrap,
 } from "./bed.ts";
-import {
-  CALL_PROBES,
-  DESCRIPTOR_CALLS,
-  IDENTITY_CALLS,
-  MOUNT_CALLS,
-  TERMINAL_CALLS,
-  X32_CALLS,
-} from "./calls.ts";
-import { writeCallProgram, writeOldGateProgram, writeSleeper } from "./raw-program.ts";
-import { resultsOf, type Evidence } from "./report.ts";
+import { CONTROLS, type Control } from "./controls.ts";
 
 const skip = skipWithoutBubblewrap();
 const PLAIN_UID = PLAIN_UIDS.attacks;
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 const USERS = IS_ROOT ? (["root", "plain"] as const) : (["plain"] as const);
+type User = (typeof USERS)[number];
+const PROBES_MIN = 40;
+
+function controlOf({ id }: Probe): Control {
+  return (CONTROLS as Readonly<Record<string, Control>>)[id] as Control;
+}
 
 function prepareAttackDirectory(path: string): string {
   makeDirectory(path, 0o777);
-  copyFileSync(here("inside.mts"), join(path, "inside.mts"));
-  chmodSync(join(path, "inside.mts"), 0o644);
-  writeCallProgram(join(path, "calls"), [...TERMINAL_CALLS, ...CALL_PROBES]);
-  writeCallProgram(join(path, "mounting"), MOUNT_CALLS);
-  writeCallProgram(join(path, "x32"), X32_CALLS);
-  writeCallProgram(join(path, "setuid"), IDENTITY_CALLS);
-  writeCallProgram(join(path, "descriptors"), DESCRIPTOR_CALLS);
-  writeOldGateProgram(join(path, "old-gate"));
-  writeSleeper(join(path, "sleeper"));
-  chmodSync(join(path, "setuid"), 0o4755);
+  writeProbeFiles(path);
+  copyFileSync(here("answering.mts"), join(path, "answering.mts"));
+  chmodSync(join(path, "answering.mts"), 0o644);
+  if (process.arch === "x64") {
+    writeCallProgram(join(path, "setuid"), IDENTITY_CALLS);
+    chmodSync(join(path, "setuid"), 0o4755);
+  }
   return path;
 }
 
 const keyOf = (weakening: readonly string[]): string => weakening.join("+");
 
-async function collect(user: "root" | "plain", home: string): Promise<Map<string, Evidence>> {
-  const weakenings = new Map<string, Attack["without"]>([["", []]]);
-  for (const attack of attacksFor(user)) weakenings.set(keyOf(attack.without), attack.without);
+async function collect(user: User, home: string): Promise<Map<string, AttackEvidence>> {
+  const weakenings = new Map<string, Control["without"]>([["", []]]);
+  for (const probe of probesFor(user)) {
+    const { without } = controlOf(probe);
+    weakenings.set(keyOf(without), without);
+  }
   const attackDirectory = prepareAttackDirectory(join(home, "attack"));
-  const other = makeDirectory(join(home, "other-instance"), 0o755);
-  writeFileSync(join(other, "file"), "secret of another instance", { mode: 0o644 });
   writeFileSync(join(home, "host-file"), "secret of the host", { mode: 0o644 });
-  const run: AttackRun = {
-    home,
-    attackDirectory,
-    otherFile: join(other, "file"),
-    weakenings: [...weakenings.values()],
-  };
+  const run: AttackRun = { home, attackDirectory, weakenings: [...weakenings.values()] };
   if (IS_ROOT && user === "plain") chownSync(home, PLAIN_UID, PLAIN_UID);
   const lines = await runPlatform(run, user);
-  return new Map([...weakenings.keys()].map((key, index) => [key, lines[index] as Evidence]));
+  return new Map([...weakenings.keys()].map((key, index) => [key, lines[index] as AttackEvidence]));
 }
 
-async function runPlatform(run: AttackRun, user: "root" | "plain"): Promise<Evidence[]> {
-  const stranger = openSync(here("inside.mts"), "r");
+async function runPlatform(run: AttackRun, user: User): Promise<AttackEvidence[]> {
+  const stranger = openSync(here("answering.mts"), "r");
   const stdio: ("ignore" | "pipe" | "inherit" | number)[] = ["ignore", "pipe", "inherit"];
   while (stdio.length < 252) stdio.push("ignore");
   stdio[9] = stranger;
@@ -87,47 +81,67 @@ async function runPlatform(run: AttackRun, user: "root" | "plain"): Promise<Evid
   return text
     .trim()
     .split("\n")
-    .map((line) => JSON.parse(line) as Evidence);
+    .map((line) => JSON.parse(line) as AttackEvidence);
 }
 
-function attacksFor(user: "root" | "plain"): readonly Attack[] {
-  return ATTACKS.filter(
-    (attack) =>
-      (user === "root" || attack.as === "anyone") &&
-      (attack.needsX64 !== true || process.arch === "x64"),
+/** Those that promise something to this user. */
+function probesFor(user: User): readonly Probe[] {
+  return PROBES.filter(
+    (probe) =>
+      (user === "root" || (probe.needsOwnUid !== true && controlOf(probe).as !== "root")) &&
+      (probe.needsX64 !== true || process.arch === "x64"),
   );
 }
 
+test("there are enough probes, each with an id and a control of its own", () => {
+  assert.ok(PROBES.length >= PROBES_MIN, `${PROBES.length}`);
+  const ids = PROBES.map(({ id }) => id);
+  assert.equal(new Set(ids).size, ids.length);
+  assert.deepEqual([...ids].sort(), Object.keys(CONTROLS).sort());
+});
+
 for (const user of USERS) {
-  describe(`attacks from inside, platform started as ${user}`, { skip }, () => {
+  describe(`probes from inside, platform started as ${user}`, { skip }, () => {
     const homes: string[] = [];
-    let evidence = new Map<string, Evidence>();
+    let found = new Map<string, AttackEvidence>();
+    const seen = (key: string): AttackEvidence => found.get(key) as AttackEvidence;
 
     before(async () => {
       const home = makeHome();
       homes.push(home);
-      evidence = await collect(user, home);
+      found = await collect(user, home);
     });
     after(() => homes.forEach(removeHome));
 
-    for (const attack of attacksFor(user)) {
-      test(attack.title, () => {
-        const walled = evidence.get("") as Evidence;
-        assert.ok(attack.repelled(walled), `got through: ${JSON.stringify(walled)}`);
-        const open = evidence.get(keyOf(attack.without)) as Evidence;
-        assert.ok(
-          attack.succeeds(open),
-          `not even without ${keyOf(attack.without)}: ${JSON.stringify(open)}`,
-        );
+    for (const probe of probesFor(user)) {
+      test(probe.title, () => {
+        const { without, sees } = controlOf(probe);
+        const walled = seen("");
+        const open = seen(keyOf(without));
+        const tell = (evidence: AttackEvidence): string => JSON.stringify(probe.saw(evidence));
+        assert.ok(probe.holds(walled), `got through: ${tell(walled)}`);
+        const isBitten = !probe.holds(open) && (sees?.(open) ?? true);
+        assert.ok(isBitten, `not even without ${keyOf(without)}: ${tell(open)}`);
       });
     }
 
+    test("with every wall standing no promise is broken, and one that falls is told", () => {
+      const states = new Map(judge(seen("")).map(({ id, state }) => [id, state]));
+      assert.deepEqual(
+        [...states].filter(([, state]) => state === "broken"),
+        [],
+      );
+      const uidState = user === "root" ? "held" : "open";
+      assert.equal(states.get("kernel-uid"), uidState);
+      const fallen = judge(seen("seccomp")).find(({ id }) => id === "seccomp");
+      assert.deepEqual([fallen?.state, fallen?.saw], ["broken", '["0","1"]']);
+    });
+
     test("a set-uid program gains nothing inside, though it does outside", () => {
-      const { report, host } = evidence.get("") as Evidence;
-      const inside = resultsOf(report.setuid)[0];
-      assert.notEqual(inside, 0, "root by a set-uid file inside");
+      const { setuid, host } = seen("");
+      assert.notEqual(setuid.inside, 0, "root by a set-uid file inside");
       const owner = user === "root" || IS_ROOT ? 0 : host.uidOfDriver;
-      assert.equal(host.setuidOutside, owner, "the control: it does work outside");
+      assert.equal(setuid.outside, owner, "the control: it does work outside");
     });
   });
 }

@@ -16,7 +16,7 @@ export const NODE_MOUNT: SandboxMount = {
 };
 export const NODE_INSIDE = "/runtime/node";
 
-const LIMITS: SandboxLimits = {
+export const LIMITS: SandboxLimits = {
   memoryBytes: 256 * 1024 * 1024,
   processesMax: 64,
   openFilesMax: 256,

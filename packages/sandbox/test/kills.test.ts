@@ -18,7 +18,7 @@ import {
   skipWithoutBubblewrap,
 } from "./bed.ts";
 import { holdings, type KillAccount, type KillRun } from "./kill-run.ts";
-import { writeForkBomb, writeSleeper } from "./raw-program.ts";
+import { writeForkBomb, writeSleeper } from "../src/probes/raw-program.ts";
 import { ownerNameOf } from "../src/host.ts";
 import type { SandboxRung } from "../src/index.ts";
 import { MARKER } from "../src/process-table.ts";
