@@ -8,15 +8,15 @@ const OTHER = "acct_other" as AccountId;
 
 /** The whole rule, written out: who may do what. The code is not asked. */
 const MAY: Readonly<Record<Role, string>> = {
-  viewer: "platform.read apps.read functions.read logs.read instances.read",
+  viewer: "platform.read apps.read functions.read logs.read instances.read metrics.read",
   developer:
-    "platform.read apps.read functions.read logs.read instances.read " +
+    "platform.read apps.read functions.read logs.read instances.read metrics.read " +
     "functions.deploy functions.delete functions.invoke",
   operator:
-    "platform.read apps.read functions.read logs.read instances.read " +
+    "platform.read apps.read functions.read logs.read instances.read metrics.read " +
     "functions.deploy functions.delete functions.invoke instances.stop audit.read keys.read",
   admin:
-    "platform.read apps.read functions.read logs.read instances.read " +
+    "platform.read apps.read functions.read logs.read instances.read metrics.read " +
     "functions.deploy functions.delete functions.invoke instances.stop audit.read keys.read keys.write",
 };
 
