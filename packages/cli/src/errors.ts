@@ -95,6 +95,16 @@ export const fail = defineReasons({
     message: "{path} has no function {function}.",
     hint: "{suggestion}It has {functions}.",
   },
+  TEMPLATE_UNKNOWN: {
+    ...usage,
+    message: "There is no template {template}.",
+    hint: "{suggestion}There are {templates}.",
+  },
+  FILES_PRESENT: {
+    ...usage,
+    message: "{folder} has {files} already.",
+    hint: "Name another folder; nothing was written.",
+  },
   INPUT_FILE_UNREADABLE: {
     ...usage,
     message: "{path} cannot be read: {why}.",

@@ -4,6 +4,7 @@ import { audit } from "./audit.ts";
 import { deploy } from "./deploy.ts";
 import { describe } from "./describe.ts";
 import { createHelp } from "./help.ts";
+import { init } from "./init.ts";
 import { invocations } from "./invocations.ts";
 import { invoke } from "./invoke.ts";
 import { KEY_COMMANDS } from "./keys.ts";
@@ -15,6 +16,7 @@ import { status } from "./status.ts";
 import { stop } from "./stop.ts";
 
 const WORKING: readonly Command[] = [
+  init,
   deploy,
   invoke,
   logs,
