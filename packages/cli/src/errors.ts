@@ -95,6 +95,12 @@ export const fail = defineReasons({
     message: "{path} has no function {function}.",
     hint: "{suggestion}It has {functions}.",
   },
+  PLATFORM_NOT_STARTED: {
+    ...user,
+    code: "UNAVAILABLE",
+    message: "The platform did not start: {why}.",
+    hint: "Start it with `npm start`, which says more.",
+  },
   TEMPLATE_UNKNOWN: {
     ...usage,
     message: "There is no template {template}.",

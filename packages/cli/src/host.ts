@@ -26,6 +26,10 @@ export interface Host {
   readonly fetch: typeof globalThis.fetch;
   readonly clock: Clock;
   readonly random: Random;
+  /** Calls `onChange` with the path of everything that changes below the folder, until stopped. */
+  watch(folder: string, onChange: (path: string) => void): () => void;
+  /** Starts a platform with its defaults; resolves when it is ready, with how to stop it. */
+  startPlatform(): Promise<() => Promise<void>>;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
 }

@@ -1,13 +1,14 @@
 /**
  * The command line's only contact with its process. Started by bin/skerry.mjs, or by Node directly.
  */
-import { readFileSync } from "node:fs";
+import { readFileSync, watch } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { text } from "node:stream/consumers";
 import type { WriteStream } from "node:tty";
 import { systemClock, systemRandom } from "@skerry/base";
+import { startEmbeddedPlatform } from "./embedded-platform.ts";
 import type { Host, OutputStream } from "./host.ts";
 import { createFetch } from "./node-fetch.ts";
 import { runCommandLine } from "./run.ts";
@@ -45,6 +46,13 @@ function versionOf(): string {
   return (JSON.parse(manifest) as { version: string }).version;
 }
 
+function watchFolder(folder: string, onChange: (path: string) => void): () => void {
+  const watcher = watch(folder, { recursive: true }, (_, path) => onChange(path ?? ""));
+  // A folder that goes away is told when it is read again.
+  watcher.on("error", () => onChange(""));
+  return () => watcher.close();
+}
+
 const interrupted = new AbortController();
 process.on("SIGINT", () => {
   if (interrupted.signal.aborted) process.exit(EXIT_INTERRUPTED);
@@ -64,6 +72,8 @@ const host: Host = {
   fetch: createFetch(),
   clock: systemClock(),
   random: systemRandom(),
+  watch: watchFolder,
+  startPlatform: () => startEmbeddedPlatform(process.env),
   signal: interrupted.signal,
 };
 

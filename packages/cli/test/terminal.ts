@@ -49,6 +49,8 @@ export async function runOnTerminal(
       return Promise.resolve(answers[questions.length - 1] ?? "");
     },
     ...{ fetch: globalThis.fetch, clock: systemClock(), random: systemRandom() },
+    watch: () => () => undefined,
+    startPlatform: () => Promise.reject(new TypeError("no test starts a platform here")),
     signal,
   };
   const exitCode = await runCommandLine(args, host);

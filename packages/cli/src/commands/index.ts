@@ -3,6 +3,7 @@ import type { Command } from "../command.ts";
 import { audit } from "./audit.ts";
 import { deploy } from "./deploy.ts";
 import { describe } from "./describe.ts";
+import { dev } from "./dev.ts";
 import { createHelp } from "./help.ts";
 import { init } from "./init.ts";
 import { invocations } from "./invocations.ts";
@@ -17,6 +18,7 @@ import { stop } from "./stop.ts";
 
 const WORKING: readonly Command[] = [
   init,
+  dev,
   deploy,
   invoke,
   logs,
