@@ -1,0 +1,81 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Skerry\Runtime;
+
+use Skerry\Context;
+use Skerry\Logger;
+
+/** Facts of the instance, the same for each of its requests. */
+final class Facts
+{
+    /** @param array<string, string> $env */
+    private function __construct(
+        public readonly string $app,
+        public readonly string $function,
+        public readonly string $revision,
+        public readonly string $instanceId,
+        public readonly int $memoryMb,
+        public readonly int $timeoutMs,
+        public readonly int $payloadBytesMax,
+        public readonly array $env,
+    ) {
+    }
+
+    /** @param array<string, mixed> $head A SpecialiseHead. */
+    public static function fromHead(array $head): self
+    {
+        return new self(
+            $head['names']['app'],
+            $head['names']['fn'],
+            $head['names']['revision'],
+            $head['instanceId'],
+            $head['memoryMb'],
+            $head['timeoutMs'],
+            $head['payloadBytesMax'],
+            $head['env'],
+        );
+    }
+
+    /** What an event handler is told about one request. */
+    public function contextOf(Call $call, LogLines $lines): Context
+    {
+        $isGone = static function () use ($call): bool {
+            if (!$call->isGone()) {
+                $call->link->poll();
+            }
+            return $call->isGone();
+        };
+        $head = ['id' => $call->id, 'c' => $call->coldReason, 'r' => $call->stream->remainingMs];
+        return $this->context($head, $lines, $isGone);
+    }
+
+    /**
+     * What a page is told about its request.
+     *
+     * @param array<string, mixed> $head
+     */
+    public function contextOfPage(array $head, LogLines $lines): Context
+    {
+        return $this->context($head, $lines, static fn (): bool => connection_aborted() === 1);
+    }
+
+    /** @param array<string, mixed> $head */
+    private function context(array $head, LogLines $lines, \Closure $isGone): Context
+    {
+        return new Context(
+            $head['id'],
+            $this->app,
+            $this->function,
+            $this->revision,
+            $this->instanceId,
+            $this->memoryMb,
+            (int) round(microtime(true) * 1000 + ($head['r'] ?? $this->timeoutMs)),
+            $head['c'],
+            $this->env,
+            new Logger($lines),
+            $isGone,
+        );
+    }
+}

@@ -1,0 +1,166 @@
+<?php
+
+/**
+ * The process of one page. Its stdout is the way to the client, so that what the page's own child
+ * processes print reaches the client as well; the log goes on where the instance's goes. Output is
+ * gathered up to a bound and leaves with the head in one message when the page ends before it is
+ * full.
+ */
+
+declare(strict_types=1);
+
+namespace Skerry\Runtime;
+
+use Skerry\Context;
+
+/** The page's side of a channel. */
+final class PageProcess
+{
+    /** Bytes of a body that are gathered before the head leaves. */
+    private const GATHER_BYTES_MAX = 64 << 10;
+    private const DESCRIPTORS_MAX = 1024;
+    private const YEAR_SECONDS = 31_536_000;
+
+    private bool $isShutDown = false;
+    private bool $hasSentHead = false;
+    private PageHeaders $headers;
+
+    private function __construct(
+        private readonly PageChannel $channel,
+        private readonly LogLines $lines,
+        private readonly Thrown $thrown,
+    ) {
+        $this->headers = new PageHeaders($this->headChanged(...));
+    }
+
+    /** Waits for the request and makes it this process's; ends the process when none comes. */
+    public static function become(PageChannel $channel, Link $link, Code $code): void
+    {
+        $link->abandon();
+        while (($messages = $channel->hear()) === []) {
+        }
+        if ($messages === null) {
+            Instance::current()->leave();
+        }
+        $head = json_decode($messages[0][1], true);
+        $head['h'] = array_map(Text::toBytes(...), $head['h']);
+        $log = fopen('php://fd/1', 'w');
+        $input = self::moveStdout($channel);
+        $lines = new LogLines($log);
+        $lines->own($head['id']);
+        ErrorLog::watch($lines, $code->thrown);
+        $page = new self($channel, $lines, $code->thrown);
+        Instance::current()->becomePage($lines, $page->onShutdown(...));
+        Context::enter($code->facts->contextOfPage($head, $lines));
+        set_exception_handler($page->threw(...));
+        $request = new PageRequest($head, Instance::current()->entry(), $code->directory);
+        PageInput::install($input);
+        if (!$request->enter(EventCall::EVENT_BYTES_MAX)) {
+            $page->refuse();
+        }
+        $page->headers->enter();
+        ob_start($page->take(...), self::GATHER_BYTES_MAX);
+    }
+
+    /**
+     * Makes the body's socket descriptor 1 and returns a stream to read the request's body from. PHP
+     * has no call for it, but a descriptor that is opened takes the lowest free number.
+     *
+     * @return resource
+     */
+    private static function moveStdout(PageChannel $channel): mixed
+    {
+        $number = self::descriptorOf($channel->body);
+        fclose(STDOUT);
+        // Kept open for the life of the process: the page's output goes here.
+        $GLOBALS[self::class] = fopen("php://fd/{$number}", 'w');
+        $input = fopen("php://fd/{$number}", 'r');
+        stream_set_timeout($input, self::YEAR_SECONDS);
+        $channel->closeBody();
+        return $input;
+    }
+
+    /** @param resource $stream */
+    private static function descriptorOf($stream): int
+    {
+        $wanted = fstat($stream);
+        for ($number = 3; $number < self::DESCRIPTORS_MAX; $number += 1) {
+            $same = @fopen("php://fd/{$number}", 'r');
+            $found = $same === false ? null : fstat($same);
+            if ($found !== null && [$found['dev'], $found['ino']] === [$wanted['dev'], $wanted['ino']]) {
+                return $number;
+            }
+        }
+        assert(false, 'an open stream has a descriptor');
+    }
+
+    /** Takes what leaves the page's outermost buffer. */
+    private function take(string $bytes, int $phase): string
+    {
+        $isFinal = ($phase & PHP_OUTPUT_HANDLER_FINAL) !== 0;
+        if ($isFinal && $this->isShutDown) {
+            return $this->end($bytes);
+        }
+        if ($bytes !== '' || $isFinal) {
+            $this->sendHead();
+        }
+        return $bytes;
+    }
+
+    /** Answers a form that is too large, in the words of the event handler's answer. */
+    private function refuse(): never
+    {
+        $head = Json::encode(['s' => 413, 'h' => Answer::JSON_TYPE]);
+        $body = Json::encode(['error' => EventCall::tooLarge(EventCall::EVENT_BYTES_MAX)]);
+        $this->channel->say('E', pack('V', strlen($head)) . $head . $body);
+        Instance::current()->leave();
+    }
+
+    /** The rest travels with the end, unless output went past the buffer. */
+    private function end(string $bytes): string
+    {
+        $head = Json::encode($this->headers->head());
+        $isFirst = !$this->hasSentHead;
+        if (!$isFirst) {
+            // What is printed must be on its way before the end is told.
+            fwrite($GLOBALS[self::class], $bytes);
+        }
+        $rest = $isFirst ? $bytes : '';
+        $this->channel->say('E', pack('V', strlen($head)) . $head . $rest);
+        return '';
+    }
+
+    private function sendHead(): void
+    {
+        $this->hasSentHead = true;
+        $this->channel->say('H', Json::encode($this->headers->head()));
+    }
+
+    /** Once output may leave by itself, each change of the head must be there before it. */
+    private function headChanged(): void
+    {
+        if ($this->hasSentHead && !headers_sent()) {
+            $this->sendHead();
+        }
+    }
+
+    private function threw(\Throwable $error): void
+    {
+        $this->lines->line('error', $this->thrown->inspect($error));
+        $this->channel->say('F', Json::encode(Thrown::describe($error)));
+    }
+
+    private function onShutdown(): void
+    {
+        $this->isShutDown = true;
+        ini_set('memory_limit', '-1');
+        $fatal = ErrorLog::fatal($this->thrown);
+        if ($fatal !== null) {
+            $this->lines->line('error', $fatal['log']);
+            $failure = ['name' => 'FatalError', 'message' => $fatal['message']];
+            $this->channel->say('F', Json::encode($failure));
+        }
+        PageRequest::current()?->dropUploads();
+        $this->lines->drain();
+    }
+}

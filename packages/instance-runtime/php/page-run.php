@@ -1,0 +1,252 @@
+<?php
+
+/**
+ * One request to a page, from its body's first byte until the page's process has ended. The head
+ * leaves with the first byte of the body, or with the end.
+ */
+
+declare(strict_types=1);
+
+namespace Skerry\Runtime;
+
+/** The instance's side of one page. */
+final class PageRun
+{
+    /** Bytes of the request's body that the page's socket did not take yet. */
+    private string $unfed = '';
+    /** The page has the whole body of its request, or wants no more of it. */
+    private bool $isFed = false;
+    /** @var array{s: int, h: list<string>}|null The newest head that the page told. */
+    private ?array $head = null;
+    /** @var array{name: string, message: string}|null */
+    private ?array $failure = null;
+    private bool $hasBegun = false;
+    private bool $isOver = false;
+    private bool $hasAnswered = false;
+    /** The page's process has closed its end of the control socket: it is about to end. */
+    private bool $isDeaf = false;
+
+    /** Hands the request to the page's process. */
+    public function __construct(
+        private readonly Call $call,
+        private readonly PageChannel $channel,
+        private readonly LogLines $lines,
+    ) {
+        $channel->say('R', Json::encode([
+            'id' => $call->id,
+            'm' => $call->method === 'EVENT' ? 'POST' : $call->method,
+            'u' => $call->target,
+            'a' => $call->authority,
+            'h' => array_map(Text::fromBytes(...), $call->headers),
+            'c' => $call->coldReason,
+            'r' => $call->stream->remainingMs,
+        ]));
+        stream_set_blocking($channel->body, false);
+        $this->feed();
+    }
+
+    /** Gives the page what has come of its request's body, as far as it takes it. */
+    public function feed(): void
+    {
+        $body = $this->channel->body;
+        while (!$this->isFed && $body !== null && !$this->call->isGone()) {
+            $this->unfed = $this->unfed === '' ? $this->call->stream->take() : $this->unfed;
+            if ($this->unfed === '') {
+                if ($this->call->stream->remoteEnded) {
+                    $this->isFed = true;
+                    stream_socket_shutdown($body, STREAM_SHUT_WR);
+                }
+                return;
+            }
+            $written = @fwrite($body, $this->unfed);
+            if ($written === 0) {
+                return;
+            }
+            $this->isFed = $written === false;
+            $this->unfed = $written === false ? '' : substr($this->unfed, $written);
+        }
+        if ($this->isFed) {
+            $this->call->stream->discard();
+        }
+    }
+
+    /** @return resource|null The socket that has to take more of the request's body. */
+    public function hungrySocket()
+    {
+        return $this->unfed === '' ? null : $this->channel->body;
+    }
+
+    /**
+     * What to wait for now: nothing of a body for which there is no credit.
+     *
+     * @return array<string, resource>
+     */
+    public function sockets(string $name): array
+    {
+        $channel = $this->channel;
+        if ($this->call->isGone()) {
+            $channel->closeBody();
+        }
+        $sockets = $this->isDeaf ? [] : ["{$name}:control" => $channel->control];
+        if ($channel->body !== null && $this->call->stream->sendCredit > 0) {
+            $sockets["{$name}:body"] = $channel->body;
+        }
+        return $sockets;
+    }
+
+    /** True once the page's process is about to end. */
+    public function isDeaf(): bool
+    {
+        return $this->isDeaf;
+    }
+
+    /** Passes on what can be read. */
+    public function relay(bool $hasBody, bool $hasControl): void
+    {
+        // Messages first: the head that belongs to the body's first byte was told before it.
+        if ($hasControl || $hasBody) {
+            $this->hear();
+        }
+        if ($hasBody) {
+            $this->passBody();
+        }
+        $this->finishIfOver();
+    }
+
+    /** The page's process has ended; `status` is as `waitpid` tells it. */
+    public function ended(int $status): void
+    {
+        while ($this->channel->body !== null && !$this->call->isGone()
+            && PageChannel::isReadable($this->channel->body)) {
+            $this->hear();
+            if (!$this->passBody() || !$this->awaitCredit()) {
+                break;
+            }
+        }
+        $this->hear();
+        if (!$this->isOver && $this->failure === null && !self::endedWell($status)) {
+            $how = pcntl_wifsignaled($status)
+                ? 'signal ' . pcntl_wtermsig($status)
+                : 'code ' . pcntl_wexitstatus($status);
+            $this->failure = ['name' => 'PageCrashed', 'message' => "the page ended ({$how})"];
+        }
+        $this->finish();
+        $this->channel->close();
+    }
+
+    /** Closes this process's copies, in a process of another page. */
+    public function forget(): void
+    {
+        $this->channel->close();
+    }
+
+    private static function endedWell(int $status): bool
+    {
+        return pcntl_wifexited($status) && pcntl_wexitstatus($status) !== 255;
+    }
+
+    private function hear(): void
+    {
+        while (!$this->isDeaf && PageChannel::isReadable($this->channel->control)) {
+            $messages = $this->channel->hear();
+            $this->isDeaf = $messages === null;
+            foreach ($messages ?? [] as [$letter, $payload]) {
+                $this->onMessage($letter, $payload);
+            }
+        }
+    }
+
+    private function onMessage(string $letter, string $payload): void
+    {
+        if ($letter === 'F') {
+            $this->failure = json_decode($payload, true);
+        } elseif ($letter === 'H') {
+            $this->head = json_decode($payload, true);
+        } elseif ($letter === 'E') {
+            $headBytes = unpack('V', $payload)[1];
+            $this->head = json_decode(substr($payload, 4, $headBytes), true);
+            $this->isOver = true;
+            if (!$this->hasBegun && $this->failure === null) {
+                $this->answerWhole(substr($payload, 4 + $headBytes));
+            }
+        }
+    }
+
+    private function answerWhole(string $body): void
+    {
+        $this->hasAnswered = true;
+        $this->call->answer($this->answerWith($this->call->method === 'HEAD' ? '' : $body));
+    }
+
+    /** False at the end of the body. */
+    private function passBody(): bool
+    {
+        $room = min(Frame::CHUNK_BYTES, $this->call->stream->sendCredit);
+        $bytes = $this->channel->body === null ? '' : @fread($this->channel->body, max(1, $room));
+        if ($bytes === false || $bytes === '') {
+            $this->channel->closeBody();
+            return false;
+        }
+        if ($this->call->method === 'HEAD') {
+            return true;
+        }
+        if (!$this->hasBegun) {
+            $this->hasBegun = true;
+            $this->call->begin($this->answerWith($bytes));
+        } else {
+            $this->call->stream->push($bytes);
+        }
+        return true;
+    }
+
+    /** False when nobody wants more. */
+    private function awaitCredit(): bool
+    {
+        while ($this->call->stream->sendCredit <= 0 && !$this->call->isGone()) {
+            $this->call->link->wait();
+        }
+        return !$this->call->isGone();
+    }
+
+    private function finishIfOver(): void
+    {
+        if (!$this->isOver || $this->hasAnswered) {
+            return;
+        }
+        $body = $this->channel->body;
+        if ($body === null || !PageChannel::isReadable($body)) {
+            $this->finish();
+        }
+    }
+
+    private function finish(): void
+    {
+        if ($this->hasAnswered || $this->call->isGone()) {
+            return;
+        }
+        $this->hasAnswered = true;
+        if ($this->failure === null) {
+            if (!$this->hasBegun) {
+                $this->call->answer($this->answerWith(''));
+            }
+            $this->call->end();
+            return;
+        }
+        ['name' => $name, 'message' => $message] = $this->failure;
+        if (!$this->hasBegun) {
+            $this->call->failed('failed', $name, $message);
+            return;
+        }
+        $this->lines->own($this->call->id);
+        $text = "The answer broke off in the middle of its body: {$message}";
+        $this->lines->line('error', $text);
+        $this->lines->own(null);
+        $this->call->abandon($message);
+    }
+
+    private function answerWith(string $body): Answer
+    {
+        $head = $this->head ?? ['s' => 200, 'h' => ['content-type', 'text/html; charset=UTF-8']];
+        return new Answer($head['s'], array_map(Text::toBytes(...), $head['h']), $body);
+    }
+}
