@@ -29,6 +29,7 @@ export const ACTIONS = [
   "instances.stop",
   "keys.read",
   "keys.write",
+  "nodes.probe",
   "audit.read",
   "metrics.read",
 ] as const;
@@ -54,7 +55,13 @@ const DEVELOP: readonly Action[] = [
   "functions.delete",
   "functions.invoke",
 ];
-const OPERATE: readonly Action[] = [...DEVELOP, "instances.stop", "audit.read", "keys.read"];
+const OPERATE: readonly Action[] = [
+  ...DEVELOP,
+  "instances.stop",
+  "nodes.probe",
+  "audit.read",
+  "keys.read",
+];
 
 /** A role that is not here, such as one of a newer release, may do nothing. */
 const ALLOWED: ReadonlyMap<Role, ReadonlySet<Action>> = new Map([

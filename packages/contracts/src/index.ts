@@ -1,4 +1,10 @@
 export {
+  PROBE_STATES,
+  probeResult,
+  type ProbeReport,
+  type ProbeResult,
+} from "./doctor-operations.ts";
+export {
   burstRequest,
   callRequest,
   savedEventName,
@@ -113,6 +119,8 @@ export {
   type ListInstancesHead,
   type ListInstancesReply,
   type SandboxView,
+  type ProbeHead,
+  type ProbeReply,
   type SpooledLogLine,
   type StartHead,
   type StartRefusal,

@@ -12,6 +12,7 @@ import type {
   WireError,
 } from "@skerry/base";
 import type { HandlerKind, RuntimeName } from "./function-config.ts";
+import type { ProbeResult } from "./doctor-operations.ts";
 import type { ColdReason, StartKind } from "./metering.ts";
 import type { Placement } from "./placement.ts";
 
@@ -138,6 +139,14 @@ export interface ListInstancesHead {
 export interface ListInstancesReply {
   readonly sandbox: SandboxView;
 }
+
+/** Control → agent: try the node's walls. The reply's body is a ProbeReply as JSON. */
+export interface ProbeHead {
+  readonly op: "probe";
+}
+export type ProbeReply =
+  | { readonly ok: true; readonly tookMs: number; readonly probes: readonly ProbeResult[] }
+  | { readonly ok: false; readonly error: WireError };
 
 /** Control → agent. The reply's body: a JSON list of the artefacts that instances run from. */
 export interface ArtefactsInUseHead {

@@ -4,6 +4,7 @@
  * from another.
  */
 import { z } from "zod";
+import { DOCTOR_OPERATIONS } from "./doctor-operations.ts";
 import type { Action } from "./identity.ts";
 import {
   appResource,
@@ -256,6 +257,7 @@ export const OPERATIONS = {
     query: pageQuery,
     answer: pageOf(auditResource),
   },
+  ...DOCTOR_OPERATIONS,
   ...TELEMETRY_OPERATIONS,
 } as const satisfies Record<string, Operation>;
 

@@ -40,6 +40,8 @@ export const CONTROL_LIMITS = {
   appliedDeadlineMs: 5_000,
   /** For an agent's answer about its instances. */
   agentAnswerMs: 2_000,
+  /** For a node to try its walls. */
+  probeDeadlineMs: 60_000,
   /** For a role's figures, when metrics are asked for, and how large they may be. */
   figuresAnswerMs: 1_000,
   figuresBytesMax: 256 << 10,

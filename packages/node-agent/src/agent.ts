@@ -10,6 +10,7 @@ import type {
   GatewayNote,
   ListInstancesHead,
   ListInstancesReply,
+  ProbeHead,
   SandboxView,
   StartHead,
   StartReply,
@@ -22,6 +23,7 @@ import type { BuildTool } from "./build-tool.ts";
 import { GatewayLinks } from "./gateway-links.ts";
 import { Instances } from "./instances.ts";
 import { findRevision, type AgentDeps, type AgentOptions, type RevisionRef } from "./ports.ts";
+import { NodeProbe } from "./node-probe.ts";
 import { missingProvisioned, provisionRetryMs, type ProvisionFailures } from "./provisioning.ts";
 
 export interface Agent {
@@ -38,7 +40,12 @@ export interface Agent {
   close(): Promise<void>;
 }
 
-type ControlHead = ArtefactsInUseHead | BuildHead | ListInstancesHead | StopInstanceHead;
+type ControlHead =
+  | ArtefactsInUseHead
+  | BuildHead
+  | ListInstancesHead
+  | ProbeHead
+  | StopInstanceHead;
 
 const DRAIN_POLL_MS = 50;
 /** What the first function deployed is likely to be. */
@@ -59,6 +66,7 @@ class NodeAgent implements Agent {
   readonly #instances: Instances;
   readonly #gateways: GatewayLinks;
   readonly #builder: Builder;
+  readonly #probe: NodeProbe;
   readonly #failures: ProvisionFailures = new Map();
   readonly #provisioning = new Map<string, number>();
   #revisions = new Set<RevisionId>();
@@ -87,6 +95,10 @@ class NodeAgent implements Agent {
       tool: deps.buildTool,
       startRuntime: (request) => this.#instances.startForBuild(request),
     });
+    this.#probe = new NodeProbe({
+      ...deps,
+      startRuntime: (request) => this.#instances.startForBuild(request),
+    });
   }
 
   async listen(): Promise<void> {
@@ -106,6 +118,9 @@ class NodeAgent implements Agent {
         break;
       case "instances":
         answer(this.#sandbox(), Buffer.from(JSON.stringify(this.#instances.list())));
+        break;
+      case "probe":
+        void this.#probe.run().then((reply) => answer({}, Buffer.from(JSON.stringify(reply))));
         break;
       case "artefacts-in-use":
         answer({}, Buffer.from(JSON.stringify(this.#instances.artefactsInUse())));
@@ -151,7 +166,7 @@ class NodeAgent implements Agent {
   }
 
   #isBusy(): boolean {
-    return this.#instances.underWay > 0 || this.#builder.underWay > 0;
+    return this.#instances.underWay > 0 || this.#builder.underWay > 0 || this.#probe.underWay > 0;
   }
 
   async close(): Promise<void> {

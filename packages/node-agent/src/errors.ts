@@ -50,6 +50,13 @@ export const fail = defineReasons({
     retryable: true,
     audience: "user",
   },
+  NODE_PROBE_FAILED: {
+    code: "UNAVAILABLE",
+    message: "The probes could not be run: {why}.",
+    hint: "The agent's log names the cause; try again when the node is not busy.",
+    retryable: true,
+    audience: "operator",
+  },
   RUNTIME_UNUSABLE: {
     code: "FAILED_PRECONDITION",
     message: "The runtime {runtime} cannot be prepared: {why}.",

@@ -9,14 +9,20 @@ import { join } from "node:path";
 import { type PlatformError, type Clock, type InstanceId, type Log } from "@skerry/base";
 import type { WarmKind } from "@skerry/instance-runtime";
 import { bufferText, Link, socketPipe, type SocketPipe } from "@skerry/link";
-import type { Sandbox, SandboxDriver, SandboxExit, SandboxMount } from "@skerry/sandbox";
+import type {
+  Sandbox,
+  SandboxDriver,
+  SandboxExit,
+  SandboxLimits,
+  SandboxMount,
+} from "@skerry/sandbox";
 import { fail } from "./errors.ts";
 import { LogCollector } from "./log-collector.ts";
 import { RUNTIME_MOUNT, type RuntimeBuild } from "./runtimes.ts";
 import type { SpoolWriter } from "@skerry/telemetry";
 
 /** Where a sandbox sees the artefact. */
-const CODE_MOUNT = "/code";
+export const CODE_MOUNT = "/code";
 const MEBIBYTE = 1 << 20;
 /** Threads count as processes; Node itself runs about a dozen. */
 const PROCESSES_MAX = 128;
@@ -150,14 +156,19 @@ async function startSandbox(
     env: {},
     cwd: insidePath(level, CODE_MOUNT, codeDirectory),
     mounts,
-    limits: {
-      memoryBytes: memoryMb * MEBIBYTE,
-      processesMax: PROCESSES_MAX,
-      openFilesMax: OPEN_FILES_MAX,
-      cpuShares: 100,
-      tmpBytes: Math.min(TMP_BYTES_MAX, (memoryMb * MEBIBYTE) / 2),
-    },
+    limits: limitsOf(memoryMb),
   });
+}
+
+/** What an instance of a memory class may use up. */
+export function limitsOf(memoryMb: number): SandboxLimits {
+  return {
+    memoryBytes: memoryMb * MEBIBYTE,
+    processesMax: PROCESSES_MAX,
+    openFilesMax: OPEN_FILES_MAX,
+    cpuShares: 100,
+    tmpBytes: Math.min(TMP_BYTES_MAX, (memoryMb * MEBIBYTE) / 2),
+  };
 }
 
 type Talk = Pick<RuntimeProcess, "ask" | "releaseLink">;
@@ -220,12 +231,13 @@ interface Asking {
 /** What the runtime is asked, and how much of an answer is taken from it. */
 export interface Question {
   readonly head: object;
+  readonly body?: Uint8Array;
   readonly timeoutMs: number;
   readonly bodyBytesMax: number;
 }
 
 function askOnce(asking: Asking, question: Question): Promise<Reply> {
-  const { head, timeoutMs, bodyBytesMax } = question;
+  const { head, body, timeoutMs, bodyBytesMax } = question;
   return new Promise((resolve, reject) => {
     const parts: Uint8Array[] = [];
     let bytesTaken = 0;
@@ -251,7 +263,7 @@ function askOnce(asking: Asking, question: Question): Promise<Reply> {
     };
     const stream = asking.link.open(
       JSON.stringify(head),
-      { remainingMs: timeoutMs, end: true },
+      { remainingMs: timeoutMs, end: true, ...(body === undefined ? {} : { body }) },
       {
         onReply: (text, body, end) => {
           reply = parseReply(text);

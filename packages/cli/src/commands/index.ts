@@ -6,6 +6,7 @@ import { describe } from "./describe.ts";
 import { dev } from "./dev.ts";
 import { createHelp } from "./help.ts";
 import { init } from "./init.ts";
+import { doctor } from "./doctor.ts";
 import { invocations } from "./invocations.ts";
 import { invoke } from "./invoke.ts";
 import { KEY_COMMANDS } from "./keys.ts";
@@ -34,3 +35,4 @@ const WORKING: readonly Command[] = [
 ];
 
 export const COMMANDS: readonly Command[] = [...WORKING, createHelp(WORKING)];
+  doctor,

@@ -23,6 +23,7 @@ import { deploymentHandlers } from "./handle-deployments.ts";
 import { functionHandlers } from "./handle-functions.ts";
 import { isOpenMetrics, metricHandlers, metricsAnswer } from "./handle-metrics.ts";
 import { platformHandlers } from "./handle-platform.ts";
+import { doctorHandlers } from "./handle-doctor.ts";
 import { keyHandlers, recordHandlers } from "./handle-records.ts";
 import { readJsonBody } from "./json-body.ts";
 import { parseParams, parseQuery } from "./params.ts";
@@ -71,6 +72,7 @@ class Api {
     this.#handlers = {
       ...platformHandlers(deps),
       ...metricHandlers(deps),
+      ...doctorHandlers(deps),
       ...functionHandlers(deps),
       ...deploymentHandlers(deps),
       ...recordHandlers(deps),

@@ -6,10 +6,11 @@ import {
   type AuditResource,
   type DeploymentResource,
   type OperationName,
+  type PlatformResource,
 } from "@skerry/contracts";
 import { AGENT_ID, Harness, type Reply } from "../../test/harness.ts";
 import { instanceOf, instancesReply } from "../../test/instances.ts";
-import { built } from "../../test/peer-double.ts";
+import { built, inBody } from "../../test/peer-double.ts";
 import { sourceZip } from "../../test/source-zip.ts";
 
 type Mutating = {
@@ -38,6 +39,10 @@ const REQUESTS: Readonly<Record<Mutating, (harness: Harness) => Promise<Reply>>>
     return harness.send("DELETE", `/v1/keys/${key.id}`);
   },
   stopInstance: (harness) => harness.send("DELETE", `/v1/instances/${INSTANCE}`),
+  probeNode: async (harness) => {
+    const { body } = await harness.send<PlatformResource>("GET", "/v1/platform");
+    return harness.send("POST", `/v1/nodes/${body.nodes[0]?.id}/probes`);
+  },
 };
 
 /** The transaction behind each of them. */
@@ -49,6 +54,7 @@ const PROCEDURES: Readonly<Record<Mutating, string>> = {
   createKey: "createKey",
   deleteKey: "deleteKey",
   stopInstance: "recordAudit",
+  probeNode: "recordAudit",
 };
 
 const NAMES = Object.keys(REQUESTS) as Mutating[];
@@ -62,6 +68,9 @@ async function openDeployed(): Promise<Harness> {
     answer: (head) => {
       if (head.op === "build") return built(head as never);
       if (head.op === "stop-instance") return { found: true };
+      if (head.op === "probe") {
+        return inBody({}, JSON.stringify({ ok: true, tookMs: 1, probes: [] }));
+      }
       return instancesReply(functionIds.map((id) => instanceOf(id, { id: INSTANCE })));
     },
   });

@@ -39,7 +39,7 @@ const DEVELOP: readonly Action[] = [
 const EXPECTED: Readonly<Record<Role, readonly Action[]>> = {
   viewer: READ,
   developer: DEVELOP,
-  operator: [...DEVELOP, "instances.stop", "audit.read", "keys.read"],
+  operator: [...DEVELOP, "instances.stop", "nodes.probe", "audit.read", "keys.read"],
   admin: ACTIONS,
 };
 
@@ -59,6 +59,7 @@ function pathOf(name: OperationName, app: string): string {
   const values: Readonly<Record<string, string>> = {
     ...{ app, fn: "none", digest: `src_${"0".repeat(64)}`, key: ids.id("key") },
     ...{ deployment: ids.id("dep"), instance: ids.id("inst"), request: ids.requestId() },
+    node: ids.id("node"),
   };
   return OPERATIONS[name].path.replaceAll(/\{(\w+)\}/g, (_, key: string) => values[key] ?? "");
 }

@@ -6,6 +6,7 @@ import {
   type InstanceId,
   type KeyId,
   type RequestId,
+  type NodeId,
 } from "@skerry/base";
 import { appName, functionName, invalid, parseInput } from "@skerry/contracts";
 import { z } from "zod";
@@ -22,6 +23,7 @@ const RULES = {
   deployment: id<DeploymentId>((value) => isId("dep", value), "a deployment"),
   instance: id<InstanceId>((value) => isId("inst", value), "an instance"),
   key: id<KeyId>((value) => isId("key", value), "a key"),
+  node: id<NodeId>((value) => isId("node", value), "a node"),
   request: id<RequestId>(isRequestId, "a request"),
 } as const;
 

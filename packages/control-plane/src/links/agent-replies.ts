@@ -11,16 +11,19 @@ import {
   type InstanceId,
   type NodeId,
   type RevisionId,
+  type WireError,
 } from "@skerry/base";
 import {
   COLD_REASONS,
   HANDLER_KINDS,
   INSTANCE_STATES,
   placement,
+  probeResult,
   START_KINDS,
   type BuildReply,
   type InstanceView,
   type ListInstancesReply,
+  type ProbeReply,
   type StopInstanceReply,
 } from "@skerry/contracts";
 import { z } from "zod";
@@ -82,14 +85,21 @@ const instancesReply = z.object({
   }),
 });
 
+const probeReply = z.discriminatedUnion("ok", [
+  z.object({ ok: z.literal(true), tookMs: amount, probes: z.array(probeResult) }),
+  z.object({ ok: z.literal(false), error: wireError }),
+]);
+
 const stopReply = z.object({ found: z.boolean() });
 
 /** Throws LINK_ANSWER_INVALID, as all of these. */
 export function readBuildReply(value: unknown, peer: string): BuildReply {
   const reply = read(buildReply, value, { peer, op: "build" });
-  if (reply.ok) return reply;
-  const { details, ...error } = reply.error;
-  return { ok: false, error: details === undefined ? error : { ...error, details } };
+  return reply.ok ? reply : { ok: false, error: plainError(reply.error) };
+}
+
+function plainError({ details, ...error }: z.output<typeof wireError>): WireError {
+  return details === undefined ? error : { ...error, details };
 }
 
 export function readInstancesReply(
@@ -104,6 +114,11 @@ export function readInstancesReply(
 
 export function readStopReply(value: unknown, peer: string): StopInstanceReply {
   return read(stopReply, value, { peer, op: "stop-instance" });
+}
+
+export function readProbeReply(body: Buffer, peer: string): ProbeReply {
+  const reply = read(probeReply, parsed(body), { peer, op: "probe" });
+  return reply.ok ? reply : { ok: false, error: plainError(reply.error) };
 }
 
 /** Reads a JSON list of artefact keys. */

@@ -1,11 +1,13 @@
 /** What control asks of agents: builds, the list of their instances, and the end of one. */
-import { PlatformError, type Clock, type InstanceId, type Log } from "@skerry/base";
+import { PlatformError, type Clock, type InstanceId, type Log, type NodeId } from "@skerry/base";
 import type {
   ArtefactsInUseHead,
   BuildHead,
   BuildReply,
   InstanceView,
   ListInstancesHead,
+  ProbeHead,
+  ProbeResult,
   SandboxView,
   StopInstanceHead,
 } from "@skerry/contracts";
@@ -15,6 +17,7 @@ import {
   readArtefacts,
   readBuildReply,
   readInstancesReply,
+  readProbeReply,
   readStopReply,
 } from "./agent-replies.ts";
 import { askOver, type LinkAnswer } from "./link-call.ts";
@@ -32,6 +35,13 @@ export interface NodeView {
   readonly instances: readonly InstanceView[];
   /** Undefined when the agent did not answer in time. */
   readonly sandbox: SandboxView | undefined;
+}
+
+/** What a node found when it tried its walls. */
+export interface NodeProbed {
+  readonly sandbox: SandboxView;
+  readonly tookMs: number;
+  readonly probes: readonly ProbeResult[];
 }
 
 /** From which artefacts an agent's instances run or start. */
@@ -158,6 +168,22 @@ export class Agents {
     } catch (error) {
       throw fail("NODE_UNAVAILABLE", { what, why: PlatformError.from(error).message }, error);
     }
+  }
+
+  /** Lets the node try its walls. Rejects with NODE_UNAVAILABLE or the node's own error. */
+  async probe(nodeId: NodeId, signal: AbortSignal): Promise<NodeProbed> {
+    const agent = this.#deps.peers.ofRole("agent").findLast((peer) => peer.nodeId === nodeId);
+    const what = "run the probes";
+    if (agent === undefined) throw fail("NODE_UNAVAILABLE", { what, why: `${nodeId} is away` });
+    const head: ProbeHead = { op: "probe" };
+    const { probeDeadlineMs: deadlineMs, linkAnswerBytesMax: bodyBytesMax } = this.#limits;
+    const context = { clock: this.#deps.clock, peer: agent.id };
+    const answer = await askOver(agent.link, { head, deadlineMs, bodyBytesMax, signal }, context);
+    const reply = readProbeReply(answer.body, agent.id);
+    if (!reply.ok) throw PlatformError.fromWire(reply.error);
+    const { sandbox } = await this.#node(agent);
+    if (sandbox === undefined) throw fail("NODE_UNAVAILABLE", { what, why: `${nodeId} is silent` });
+    return { sandbox, tookMs: reply.tookMs, probes: reply.probes };
   }
 
   #ask(agent: Peer, head: { readonly op: string }): Promise<LinkAnswer> {

@@ -31,7 +31,9 @@ export type Asked =
   | { readonly part: "fork"; readonly directory: string; readonly count: number }
   | { readonly part: "memory"; readonly bytes: number; readonly holdMs: number }
   /** Leaves a file and listeners of this name and stays alive. */
-  | { readonly part: "neighbour"; readonly mark: string };
+  | { readonly part: "neighbour"; readonly mark: string }
+  /** Writes what is no frame of any protocol to the link. */
+  | { readonly part: "forge" };
 
 export interface ProgramEnd {
   readonly status: number | null;

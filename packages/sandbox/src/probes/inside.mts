@@ -10,6 +10,9 @@ import { connect, createServer, type NetConnectOpts } from "node:net";
 import os from "node:os";
 import type { Asked, LookReport, ProgramEnd, Report, Routes } from "./evidence.ts";
 
+const LINK_DESCRIPTOR = 3;
+const FORGED_BYTES = 4096;
+
 type Look = Extract<Asked, { part: "look" }>;
 interface Lists {
   readonly routes: Readonly<Record<keyof Routes, readonly string[]>>;
@@ -28,6 +31,8 @@ export async function handler(asked: Asked & { readonly lists: Lists }): Promise
       return eatMemory(asked.bytes, asked.holdMs);
     case "neighbour":
       return await beNeighbour(asked.mark);
+    case "forge":
+      return fs.writeSync(LINK_DESCRIPTOR, Buffer.alloc(FORGED_BYTES, 0xff));
     default:
       throw new TypeError("a question that this probe does not know");
   }

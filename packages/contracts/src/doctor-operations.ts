@@ -1,0 +1,46 @@
+/** The operation that tries a node's sandboxes from inside. */
+import { z } from "zod";
+
+/**
+ * `held`: the wall stood. `open`: it did not, and this level does not promise it. `broken`: it did
+ * not, although this level promises it. `untried`: nothing was asked.
+ */
+export const PROBE_STATES = ["held", "open", "broken", "untried"] as const;
+
+export const probeResult = z.object({
+  id: z.string().describe("Stable name of the probe."),
+  area: z.string(),
+  title: z.string().describe("What holds when the wall stands."),
+  wall: z.string().describe("What makes it hold here."),
+  state: z.enum(PROBE_STATES),
+  saw: z.string().nullable().describe("What was seen of a wall that did not stand, or why not."),
+});
+export type ProbeResult = z.infer<typeof probeResult>;
+
+export const probeReport = z.object({
+  node: z.string(),
+  sandbox: z.object({
+    rung: z.string(),
+    label: z.string(),
+    enforcement: z.record(z.string(), z.string()),
+    raise: z.string().nullable(),
+  }),
+  tookMs: z.number(),
+  probes: z.array(probeResult),
+});
+export type ProbeReport = z.infer<typeof probeReport>;
+
+export const DOCTOR_OPERATIONS = {
+  probeNode: {
+    method: "POST",
+    path: "/v1/nodes/{node}/probes",
+    action: "nodes.probe",
+    summary: "Attack a sandbox of the node from inside and say what held",
+    about:
+      "The node starts instances of its own, as it starts functions, and tries every wall. " +
+      "It takes a few seconds; requests while it runs get the same answer.",
+    answer: probeReport,
+    status: 200,
+    mutates: true,
+  },
+} as const;
