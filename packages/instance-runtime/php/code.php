@@ -52,9 +52,6 @@ final class Code
         $scan = new EntryScan((string) file_get_contents($entry), $this->handler);
         $this->function = $scan->function;
         $this->isPage = $scan->function === null && !$scan->returns && $scan->acts;
-        if ($this->isPage && function_exists('opcache_compile_file')) {
-            @opcache_compile_file($entry);
-        }
         $this->codeNs = hrtime(true) - $this->startedNs;
         return $entry;
     }

@@ -11,6 +11,9 @@ final class Context
 {
     private static ?self $current = null;
 
+    /** @var list<\Closure> */
+    private array $work = [];
+
     /**
      * @param string $requestId A UUIDv7; log lines carry it.
      * @param int $deadlineMs Wall clock milliseconds at which the platform stops waiting.
@@ -45,6 +48,22 @@ final class Context
     public function isCancelled(): bool
     {
         return ($this->isGone)();
+    }
+
+    /**
+     * Runs `work` once the answer has left, in order, before the next request; its log lines carry
+     * this request's id. An instance that rests may be frozen in the middle of it, see `rest` in the
+     * configuration.
+     */
+    public function waitUntil(callable $work): void
+    {
+        $this->work[] = \Closure::fromCallable($work);
+    }
+
+    /** @internal The next work to do after the answer. */
+    public function nextWork(): ?\Closure
+    {
+        return array_shift($this->work);
     }
 
     /** The context of the request at hand; null between requests. */

@@ -57,8 +57,21 @@ final class EventCall
             $this->answer($call, $result, $isInvocation);
         } catch (\Throwable $error) {
             $this->threw($call, $error);
-        } finally {
-            Context::enter(null);
+        }
+        $this->finish($call, $context);
+        Context::enter(null);
+    }
+
+    /** Does what the handler left for after its answer. */
+    private function finish(Call $call, Context $context): void
+    {
+        while (($work = $context->nextWork()) !== null) {
+            $call->link->flush();
+            try {
+                $work();
+            } catch (\Throwable $error) {
+                $this->lines->line('error', $this->thrown->inspect($error));
+            }
         }
     }
 

@@ -153,6 +153,9 @@ final class PageProcess
     private function onShutdown(): void
     {
         $this->isShutDown = true;
+        while (($work = Context::current()?->nextWork()) !== null) {
+            register_shutdown_function($work);
+        }
         ini_set('memory_limit', '-1');
         $fatal = ErrorLog::fatal($this->thrown);
         if ($fatal !== null) {
