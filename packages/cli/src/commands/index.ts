@@ -32,7 +32,7 @@ const WORKING: readonly Command[] = [
   ...KEY_COMMANDS,
   audit,
   status,
+  doctor,
 ];
 
 export const COMMANDS: readonly Command[] = [...WORKING, createHelp(WORKING)];
-  doctor,
