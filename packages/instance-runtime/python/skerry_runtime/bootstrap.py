@@ -34,7 +34,13 @@ def run(arguments):
     link_socket.setblocking(True)
     link_socket.set_inheritable(False)
     os.register_at_fork(after_in_child=link_socket.close)
-    engine = Engine(link_socket, failures, lambda: exit_with_logs(0), (out, err))
+
+    def on_end(why=None):
+        if why is not None:
+            log.write("error", f"The link ends, because the platform broke its rules: {why}.")
+        exit_with_logs(0)
+
+    engine = Engine(link_socket, failures, on_end, (out, err))
     runtime = Runtime(log, failures, engine)
     facts = {"role": "instance", "runtimeBuild": f"python{sys.version.split()[0]}"}
     link = Link(_sender(link_socket), facts, runtime.accept)
@@ -43,7 +49,7 @@ def run(arguments):
     except SystemExit as error:
         failures.exit(error)
     except ConnectionError:
-        exit_with_logs(0)
+        on_end()
 
 
 def _sender(link_socket):

@@ -44,7 +44,7 @@ class Context:
         self.revision = facts.revision
         self.instance_id = facts.instance_id
         self.memory_mb = facts.memory_mb
-        self.deadline_ms = round(time.time() * 1000) + (call.remaining_ms or facts.timeout_ms)
+        self.deadline_ms = int(time.time() * 1000) + (call.remaining_ms or facts.timeout_ms)
         self.cold_reason = call.head.get("c")
         self.env = facts.env
         self._call = call
@@ -56,27 +56,42 @@ class Context:
         return max(0, self.deadline_ms - time.time() * 1000)
 
     @property
+    def log(self):
+        """`debug`, `info`, `warning` and `error` under this request's id, from any thread."""
+        return RequestLog(self._log, self.request_id)
+
+    @property
     def cancelled(self):
         """Set when the caller gives the request up: `is_set()`, `wait(timeout)`, or `await` it."""
         if self._cancelled is None:
             self._cancelled = Cancelled(self._call)
         return self._cancelled
 
+
+class RequestLog:
+    """Logs under one request's id, also from threads that know nothing of it."""
+
+    __slots__ = ("_log", "_request_id")
+
+    def __init__(self, log, request_id):
+        self._log = log
+        self._request_id = request_id
+
     def debug(self, message):
-        """Logs with this request's id, from any thread."""
-        self._log.write("debug", str(message), self.request_id)
+        """An entry of level debug."""
+        self._log.write("debug", str(message), self._request_id)
 
     def info(self, message):
-        """Logs with this request's id, from any thread."""
-        self._log.write("info", str(message), self.request_id)
+        """An entry of level info."""
+        self._log.write("info", str(message), self._request_id)
 
     def warning(self, message):
-        """Logs with this request's id, from any thread."""
-        self._log.write("warn", str(message), self.request_id)
+        """An entry of level warn."""
+        self._log.write("warn", str(message), self._request_id)
 
     def error(self, message):
-        """Logs with this request's id, from any thread."""
-        self._log.write("error", str(message), self.request_id)
+        """An entry of level error."""
+        self._log.write("error", str(message), self._request_id)
 
 
 class Cancelled:

@@ -117,9 +117,10 @@ class Link:
         self._highest_peer_id = 0
 
     def _on_park(self):
-        if self._parked or self._streams:
-            raise LinkBroken("a PARK at the wrong time")
+        # The lock: an answer that has just left closes its stream before it lets go.
         with self.lock:
+            if self._parked or self._streams:
+                raise LinkBroken("a PARK at the wrong time")
             self.put(frames.encode(frames.PARKED, 0, 0))
         self._parked = True
 

@@ -11,7 +11,7 @@ _READ_BYTES_MAX = 256 << 10
 
 
 class LoopEngine:
-    """`on_end()` is called when the link is over."""
+    """`on_end(why=None)` is called when the link is over."""
 
     def __init__(self, link_socket, on_end, streams_of_text):
         self.loop = asyncio.new_event_loop()
@@ -31,8 +31,8 @@ class LoopEngine:
                 self._on_end()
             try:
                 link.feed(chunk)
-            except LinkBroken:
-                self._on_end()
+            except LinkBroken as broken:
+                self._on_end(broken)
 
         link.use(self._send)
         self.loop.add_reader(self._socket, read)

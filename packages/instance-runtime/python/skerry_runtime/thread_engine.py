@@ -23,7 +23,7 @@ _WORKER_IDLE_SECONDS = 30
 
 
 class ThreadEngine:
-    """`on_end()` is called when the link is over, whichever thread finds out."""
+    """`on_end(why=None)` is called when the link is over, whichever thread finds out."""
 
     def __init__(self, link_socket, feed, on_end, streams_of_text):
         self._socket = link_socket
@@ -145,8 +145,8 @@ class ThreadEngine:
             self._on_end()
         try:
             self._feed(chunk)
-        except LinkBroken:
-            self._on_end()
+        except LinkBroken as broken:
+            self._on_end(broken)
 
 
 class ThreadGate:
