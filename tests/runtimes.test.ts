@@ -1,0 +1,81 @@
+/** Every runtime keeps the same rules: `tests/runtimes/README.md` has them. */
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { after, before, describe, it } from "node:test";
+import { startPlatform, type Platform } from "@skerry/testkit";
+import { RESULT_CASES, URL_CASES } from "./runtimes/event-cases.ts";
+import { LIFE_CASES, WEB_LIFE_CASES } from "./runtimes/life-cases.ts";
+import { readFixtures, Target, type Fixture } from "./runtimes/target.ts";
+import { WEB_CASES } from "./runtimes/web-cases.ts";
+
+const TIMEOUT = { timeout: 120_000 };
+const DEADLINE_MS = 15_000;
+/** A liar never does what is waited for. */
+const LIAR_DEADLINE_MS = 1_500;
+const CASES = {
+  ...{ ...RESULT_CASES, ...URL_CASES, ...LIFE_CASES },
+  ...{ ...WEB_CASES, ...WEB_LIFE_CASES },
+};
+
+class World {
+  #platform: Platform | undefined;
+
+  async open(): Promise<void> {
+    this.#platform = await startPlatform();
+  }
+
+  async deploy(fixture: Fixture, deadlineMs: number): Promise<Target> {
+    assert.ok(this.#platform !== undefined);
+    const target = new Target({ platform: this.#platform, fixture, deadlineMs });
+    await target.deploy();
+    return target;
+  }
+
+  async close(): Promise<void> {
+    await this.#platform?.stop();
+  }
+}
+
+/** Outside CI a machine may lack an interpreter. */
+function skipOf({ program, title }: Fixture): string | false {
+  const isThere = program === undefined || existsSync(program);
+  return isThere || process.env["CI"] !== undefined ? false : `${title} is not installed`;
+}
+
+describe("runtimes", TIMEOUT, () => {
+  const world = new World();
+  before(() => world.open(), TIMEOUT);
+  after(() => world.close(), TIMEOUT);
+
+  for (const fixture of readFixtures().filter(({ title }) => title !== "Liar")) {
+    describe(fixture.title, { skip: skipOf(fixture) }, () => {
+      let target: Target;
+      before(async () => {
+        target = await world.deploy(fixture, DEADLINE_MS);
+      }, TIMEOUT);
+      for (const [title, run] of Object.entries(CASES)) {
+        it(title, { skip: fixture.lacks[title] ?? false }, () => run(target));
+      }
+    });
+  }
+
+  for (const fixture of readFixtures().filter(({ title }) => title === "Liar")) {
+    describe("negative control: a runtime that breaks every rule", () => {
+      let target: Target;
+      before(async () => {
+        target = await world.deploy(fixture, LIAR_DEADLINE_MS);
+      }, TIMEOUT);
+      for (const [title, run] of Object.entries(CASES)) {
+        it(`fails: ${title}`, async () => {
+          await assert.rejects(run(target));
+        });
+      }
+    });
+  }
+
+  it("a fixture lacks only what a case is", () => {
+    for (const { title, lacks } of readFixtures()) {
+      for (const name of Object.keys(lacks)) assert.ok(name in CASES, `${title}: ${name}`);
+    }
+  });
+});
