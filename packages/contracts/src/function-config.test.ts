@@ -66,6 +66,8 @@ test("an empty configuration is complete: these are the defaults that revisions 
 test("concurrency follows the kind of handler unless it is set", () => {
   const config = functionConfig.parse({});
   assert.deepEqual([concurrencyOf(config, "event"), concurrencyOf(config, "fetch")], [1, 100]);
+  const php = functionConfig.parse({ runtime: "php8" });
+  assert.deepEqual([concurrencyOf(php, "fetch"), concurrencyOf(php, "web")], [1, 100]);
   const set = functionConfig.parse({ concurrency: 7 });
   assert.deepEqual([concurrencyOf(set, "event"), concurrencyOf(set, "fetch")], [7, 7]);
 });

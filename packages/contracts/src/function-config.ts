@@ -80,7 +80,8 @@ export const functionConfig = z.strictObject({
     .max(1_000)
     .optional()
     .describe(
-      "Requests at once in one instance; 1 for event handlers and 100 for others when absent.",
+      "Requests at once in one instance; 1 for event handlers and PHP's pages and 100 for others " +
+        "when absent.",
     ),
   provisionedInstances: z
     .int()
@@ -124,10 +125,11 @@ export const WEB_PORT = 9_000;
 
 /**
  * Concurrency that applies when the configuration names none. DESIGN: fetch handlers and web
- * servers serve many.
+ * servers serve many; each request to a page of PHP has a process with memory of its own.
  */
 export function concurrencyOf(config: FunctionConfig, kind: HandlerKind): number {
-  return config.concurrency ?? (kind === "event" ? 1 : 100);
+  const servesOne = kind === "event" || (kind === "fetch" && config.runtime === "php8");
+  return config.concurrency ?? (servesOne ? 1 : 100);
 }
 
 /** Bytes of well-formed or lone UTF-16 in UTF-8. */
