@@ -23,6 +23,10 @@ export default {
       ignoreDependencies: ["oxlint", "oxlint-tsgolint", "@skerry/.*"],
     },
     "packages/*": { entry: ["src/index.ts", ...programs, tests], project },
+    "packages/console": {
+      entry: ["build.mjs", "src/main.tsx", "src/index.ts", tests],
+      project: ["src/**/*.{ts,tsx}", "*.mjs"],
+    },
     "packages/sdk": {
       entry: ["src/index.ts", "src/pack.ts", tests],
       project,

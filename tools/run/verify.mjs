@@ -3,6 +3,7 @@
  * `-- --static` leaves the tests out.
  */
 import { existsSync } from "node:fs";
+import { providePage } from "./page.mjs";
 import { run, setUp } from "./setup.mjs";
 import { runSuites } from "./suites.mjs";
 import { provideSystemPackages } from "./system.mjs";
@@ -22,6 +23,7 @@ const STEPS = [
   ["format", () => runTool(tool("oxfmt/bin/oxfmt"), "--check", ...SOURCE)],
   ["lint", () => runTool(tool("oxlint/bin/oxlint"), "--type-aware", "--deny-warnings", ...SOURCE)],
   ["types", () => runTool(tool("typescript/bin/tsc"), "-p", "tsconfig.json")],
+  ["types of the page", () => runTool(tool("typescript/bin/tsc"), "-p", "packages/console")],
   ["types without Node", () => runTool(tool("typescript/bin/tsc"), "-p", "tsconfig.pure.json")],
   ["dead code", () => runTool(tool("knip/bin/knip.js"), "--no-config-hints")],
   ["dead types", () => run(node, [tool("knip/bin/knip.js"), "--no-config-hints"], TYPES_PASS)],
@@ -32,6 +34,7 @@ if (!process.argv.includes("--static"))
     "tests",
     () => {
       provideSystemPackages("test");
+      providePage(node);
       return runSuites(node, []);
     },
   ]);

@@ -43,6 +43,13 @@ export const fail = defineReasons({
     retryable: false,
     audience: "user",
   },
+  GATEWAY_UNREACHABLE: {
+    code: "UNAVAILABLE",
+    message: "The gateway did not answer the call: {why}.",
+    hint: "Try again; `skerry status` shows whether a gateway is there.",
+    retryable: true,
+    audience: "user",
+  },
   ROLE_FAILED: {
     code: "UNAVAILABLE",
     message: "The role {role} did not become ready: {why}.",

@@ -13,7 +13,7 @@ const CURL = /curl 'http[^']+\/-\/examples\/hello\/\?name=you'/;
 function bannerOf(hasExample: boolean): string {
   const facts = { sandbox: "walls", raise: "memory: do this" };
   return banner({
-    ...{ config, layout, facts, hasExample },
+    ...{ config, layout, facts, hasExample, signIn: undefined },
     ...{ apiPort: 4481, gatewayPort: 4480, readyMs: 1_234 },
   });
 }

@@ -2,10 +2,12 @@
  * What a person meets first: an example that answers, and the lines that say where everything is.
  */
 import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { Log } from "@skerry/base";
 import type { FunctionResource, PlatformConfig } from "@skerry/contracts";
+import { createClient } from "@skerry/sdk";
 import type { Layout } from "./layout.ts";
 
 export interface Ports {
@@ -33,6 +35,27 @@ export async function deployExample(
   } catch (error) {
     options.log.error("the example was not deployed", { error: String(error) });
     return false;
+  }
+}
+
+/**
+ * A link that signs in at the start page, once and for a quarter of an hour; undefined when it
+ * could not be made, which is told, not fatal.
+ */
+export async function signInUrl(
+  options: Ports & { readonly config: PlatformConfig; readonly layout: Layout; readonly log: Log },
+): Promise<string | undefined> {
+  const { config, layout, log, apiPort, gatewayPort } = options;
+  try {
+    const client = createClient({
+      apiUrl: `http://${config.host}:${apiPort}`,
+      gatewayUrl: `http://${config.host}:${gatewayPort}`,
+      key: (await readFile(layout.adminKeyFile, "utf8")).trim(),
+    });
+    return (await client.createSignInLink({ body: {} })).url;
+  } catch (error) {
+    log.error("the sign-in link was not made", { error: String(error) });
+    return undefined;
   }
 }
 
@@ -64,10 +87,12 @@ export function banner(
     readonly facts: Readonly<Record<string, string>>;
     /** Whether the example answers. */
     readonly hasExample: boolean;
+    /** Where a browser signs in; works once. */
+    readonly signIn: string | undefined;
     readonly readyMs: number;
   },
 ): string {
-  const { config, layout, apiPort, gatewayPort, hasExample, readyMs } = facts;
+  const { config, layout, apiPort, gatewayPort, hasExample, signIn, readyMs } = facts;
   const gateway = `http://${config.host}:${gatewayPort}`;
   const raise = facts.facts["raise"] ?? "";
   const lines = [
@@ -82,6 +107,14 @@ export function banner(
       .filter((line) => line !== "")
       .map((line) => `            for ${line}`),
     "",
+    ...(signIn === undefined
+      ? []
+      : [
+          "Look at it in a browser (the link works once; `npx skerry console` makes another):",
+          "",
+          `  ${signIn}`,
+          "",
+        ]),
     ...(hasExample
       ? ["Try it:", "", `  curl '${gateway}/-/examples/hello/?name=you'`, ""]
       : ["Deploy a folder:", "", "  npx skerry deploy DIR", ""]),

@@ -5,7 +5,7 @@
 import { connect } from "node:net";
 import { fileURLToPath } from "node:url";
 import { exitCodeOf, PlatformError } from "@skerry/base";
-import { banner, deployExample } from "./first-run.ts";
+import { banner, deployExample, signInUrl } from "./first-run.ts";
 import { lockHome, type HomeLock } from "./home-lock.ts";
 import { layoutOf, prepareHome } from "./layout.ts";
 import { isRoleName } from "./messages.ts";
@@ -52,9 +52,10 @@ async function supervise({ config }: Invocation): Promise<void> {
   const facts = { ...supervisor.factsOf("control"), ...supervisor.factsOf("agent") };
   const ports = { apiPort: supervisor.apiPort, gatewayPort: supervisor.gatewayPort };
   const hasExample = config.example && (await deployExample({ config, layout, log, ...ports }));
+  const signIn = await signInUrl({ config, layout, log, ...ports });
   // Since this process began.
   const readyMs = performance.now();
-  process.stdout.write(banner({ config, layout, facts, hasExample, readyMs, ...ports }));
+  process.stdout.write(banner({ config, layout, facts, hasExample, signIn, readyMs, ...ports }));
 }
 
 /** After a kill the roles of the one before hold the ports until they have noticed. */

@@ -6,7 +6,16 @@ export {
   type AuditRecord,
   type AuditStamp,
 } from "./audit.ts";
-export { isSecretOf, mintKey, parseKey, type MintedKey, type PresentedKey } from "./key-text.ts";
+export {
+  isSecretOf,
+  mintKey,
+  mintTicket,
+  parseKey,
+  parseTicket,
+  type MintedKey,
+  type PresentedKey,
+  type PresentedSecret,
+} from "./key-text.ts";
 export {
   findKey,
   insertKey,
@@ -16,4 +25,16 @@ export {
   revokeKey,
   type KeyRecord,
 } from "./keys.ts";
+export {
+  expireSignIns,
+  findConsoleSession,
+  insertConsoleSession,
+  insertSignInLink,
+  listConsoleSessions,
+  removeConsoleSession,
+  SIGN_IN_TABLES,
+  takeSignInLink,
+  type ConsoleSession,
+  type SignInLink,
+} from "./sign-in.ts";
 export { ACCOUNT_TABLES } from "./tables.ts";

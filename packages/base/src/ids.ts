@@ -19,6 +19,10 @@ export type KeyId = Branded<"key">;
 export type DeploymentId = Branded<"dep">;
 export type AuditId = Branded<"aud">;
 export type GatewayId = Branded<"gw">;
+/** Someone who is signed in at the start page. */
+export type ConsoleSessionId = Branded<"ses">;
+/** A link that signs in once. */
+export type SignInLinkId = Branded<"sil">;
 /** A UUIDv7 in its usual text form. */
 export type RequestId = Branded<"request">;
 
@@ -33,6 +37,8 @@ interface IdOfPrefix {
   dep: DeploymentId;
   aud: AuditId;
   gw: GatewayId;
+  ses: ConsoleSessionId;
+  sil: SignInLinkId;
 }
 export type IdPrefix = keyof IdOfPrefix;
 

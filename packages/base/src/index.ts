@@ -16,6 +16,7 @@ export {
   type AuditId,
   type DeploymentId,
   type FunctionId,
+  type ConsoleSessionId,
   type GatewayId,
   type IdPrefix,
   type IdSource,
@@ -23,6 +24,7 @@ export {
   type KeyId,
   type NodeId,
   type RequestId,
+  type SignInLinkId,
   type RevisionId,
 } from "./ids.ts";
 export { createLog, silentLog, type Log, type LogFields, type LogLevel } from "./log.ts";

@@ -3,6 +3,7 @@
  * taken in. Rows and position are one commit, so a crash counts nothing twice and loses nothing.
  * Imported again by the store's worker.
  */
+import type { FunctionId } from "@skerry/base";
 import type { FunctionTally, Placement } from "@skerry/contracts";
 import {
   addToTallies,
@@ -16,10 +17,13 @@ import {
   selectRecord,
   selectRecords,
   selectRecordsAfter,
+  selectTraffic,
+  selectUseSince,
   selectTallies,
   TALLY_TABLES,
   type RecordRow,
   type RecordSelection,
+  type TrafficSum,
 } from "@skerry/invocations";
 import { defineStoreModule, type Tx, type TxStep } from "@skerry/store";
 import {
@@ -166,6 +170,22 @@ function* readRecord(tx: Tx, requestId: string): TxStep<RecordRow | undefined> {
   return yield* selectRecord(tx, requestId);
 }
 
+/** Live traffic by function. */
+function* traffic(
+  tx: Tx,
+  args: { readonly wallMs: number; readonly windowMs: number; readonly recordsMax: number },
+): TxStep<{ readonly windowMs: number; readonly functions: readonly TrafficSum[] }> {
+  return yield* selectTraffic(tx, args);
+}
+
+/** Calls of a function since then. */
+function* useSince(
+  tx: Tx,
+  args: { readonly functionId: FunctionId; readonly sinceMs: number },
+): TxStep<{ readonly calls: number; readonly billedMs: number }> {
+  return yield* selectUseSince(tx, args);
+}
+
 /** Totals over everything that was taken in, for reconciling. */
 function* totals(
   tx: Tx,
@@ -204,9 +224,9 @@ export const storeModule = defineStoreModule({
   ],
   procedures: {
     ...{ positions, take, forgetSpool, readLog, readRecords, readRecord },
-    ...{ totals, tallies, expire },
+    ...{ totals, tallies, expire, traffic, useSince },
   },
-  reads: ["positions", "readLog", "readRecords", "readRecord", "totals", "tallies"],
+  reads: ["positions", "readLog", "readRecords", "readRecord", "totals", "tallies", "traffic", "useSince"],
 });
 
 /** Where the store's worker finds the module. */

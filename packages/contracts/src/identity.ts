@@ -2,7 +2,7 @@
  * Who asks, for what. `authorize` is the only place that decides; it is pure and denies by default.
  * Every operation of the API and every call through the gateway goes through it.
  */
-import type { AccountId, KeyId } from "@skerry/base";
+import type { AccountId, ConsoleSessionId, KeyId } from "@skerry/base";
 import { z } from "zod";
 
 export const role = z.enum(["viewer", "developer", "operator", "admin"]);
@@ -15,6 +15,8 @@ export interface Principal {
   readonly role: Role;
   /** Names of the apps the key is confined to; undefined reaches the whole account. */
   readonly apps: readonly string[] | undefined;
+  /** Set for someone who is signed in at the start page and acts as that key. */
+  readonly consoleSessionId?: ConsoleSessionId;
 }
 
 export const ACTIONS = [
@@ -27,9 +29,9 @@ export const ACTIONS = [
   "logs.read",
   "instances.read",
   "instances.stop",
+  "nodes.probe",
   "keys.read",
   "keys.write",
-  "nodes.probe",
   "audit.read",
   "metrics.read",
 ] as const;

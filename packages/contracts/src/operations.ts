@@ -4,7 +4,9 @@
  * from another.
  */
 import { z } from "zod";
+import { CONSOLE_OPERATIONS } from "./console-operations.ts";
 import { DOCTOR_OPERATIONS } from "./doctor-operations.ts";
+import { TELEMETRY_OPERATIONS } from "./telemetry-operations.ts";
 import type { Action } from "./identity.ts";
 import {
   appResource,
@@ -24,7 +26,6 @@ import {
   principalResource,
   sourceDigestText,
 } from "./resources.ts";
-import { TELEMETRY_OPERATIONS } from "./telemetry-operations.ts";
 
 export interface Operation {
   readonly method: "GET" | "PUT" | "POST" | "DELETE" | "HEAD";
@@ -42,6 +43,8 @@ export interface Operation {
   readonly status: number;
   /** Changes something: an audit record is written in the same transaction. */
   readonly mutates: boolean;
+  /** Sending it twice does it twice: clients never repeat it by themselves. */
+  readonly once?: true;
 }
 
 const page = {
@@ -257,6 +260,7 @@ export const OPERATIONS = {
     query: pageQuery,
     answer: pageOf(auditResource),
   },
+  ...CONSOLE_OPERATIONS,
   ...DOCTOR_OPERATIONS,
   ...TELEMETRY_OPERATIONS,
 } as const satisfies Record<string, Operation>;

@@ -15,7 +15,7 @@ import {
   type Random,
 } from "@skerry/base";
 import type { CodeStore } from "@skerry/code-store";
-import type { RequestHandler } from "@skerry/http";
+import { cookieNameOf, type RequestHandler } from "@skerry/http";
 import { createApiServer, type ApiServer } from "./api/api-server.ts";
 import { createUrlsOf } from "./api/resources.ts";
 import { CodeHolds } from "./code-holds.ts";
@@ -29,6 +29,8 @@ import { LinkServer } from "./links/link-server.ts";
 import { listenLinks, type LinkSocket } from "./links/link-socket.ts";
 import { Peers, type PeerRole } from "./links/peers.ts";
 import type { InvocationQueries, LogQueries, MetricQueries } from "./ports.ts";
+import { createFrontDoor, type FrontDoor } from "./page/front-door.ts";
+import type { PageDeps, PageFiles } from "./ports.ts";
 import { storeModule, type ControlStore } from "./store-module.ts";
 
 export interface ControlPlaneDeps {
@@ -37,6 +39,8 @@ export interface ControlPlaneDeps {
   readonly codeStore: Pick<CodeStore, "has" | "list" | "putArchive" | "remove">;
   readonly logs: LogQueries;
   readonly invocations: InvocationQueries;
+  /** What the start page needs beside the API's own. */
+  readonly page: PageDeps & { readonly files: PageFiles };
   readonly metrics: MetricQueries;
   readonly clock: Clock;
   /** Cryptographically strong: keys are made from it. */
@@ -118,6 +122,7 @@ class RunningControlPlane implements ControlPlane {
   readonly #worker: DeploymentWorker;
   readonly #codeSweeper: CodeSweeper;
   readonly #api: ApiServer;
+  readonly #frontDoor: FrontDoor;
   readonly #closing = new AbortController();
   #cancelSweep: Cancel | undefined;
 
@@ -145,9 +150,11 @@ class RunningControlPlane implements ControlPlane {
     const { build, apiUrl, gatewayUrl } = options;
     const parts = { agents, peers, feed, changes, holds, worker: this.#worker, limits };
     const urlsOf = createUrlsOf(gatewayUrl);
+    const cookieName = cookieNameOf(apiUrl);
+    this.#frontDoor = createFrontDoor({ ...deps, limits }, { files: deps.page.files, cookieName });
     const metricsOpen = options.metricsOpen ?? false;
     const told = { urlsOf, build, apiUrl, gatewayUrl, metricsOpen };
-    this.#api = createApiServer({ ...deps, ...parts, ...told });
+    this.#api = createApiServer({ ...deps, ...parts, ...told, cookieName });
   }
 
   async start(): Promise<void> {
@@ -158,7 +165,10 @@ class RunningControlPlane implements ControlPlane {
   }
 
   get apiHandler(): RequestHandler {
-    return this.#api.handle;
+    return (req, res, target) => {
+      if (this.#frontDoor(req, res, target)) return;
+      return this.#api.handle(req, res, target);
+    };
   }
 
   async ensureAdminKey(presented: string | undefined): Promise<string | undefined> {

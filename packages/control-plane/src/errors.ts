@@ -35,6 +35,37 @@ export const fail = defineReasons({
     message: "The key is not valid.",
     hint: "Check it for missing characters; it may also have been revoked.",
   },
+  SIGN_IN_LINK_INVALID: {
+    ...user,
+    code: "UNAUTHENTICATED",
+    message: "The sign-in link does not work: it was used, or its time is over.",
+    hint: "Make a new one with `npx skerry console`.",
+  },
+  CONSOLE_SESSION_INVALID: {
+    ...user,
+    code: "UNAUTHENTICATED",
+    message: "You are signed out.",
+    hint: "Sign in with a new link: `npx skerry console` prints one.",
+  },
+  CONSOLE_SESSION_CANNOT: {
+    ...user,
+    code: "PERMISSION_DENIED",
+    message: "Someone who is signed in at the start page cannot make sign-in links.",
+    hint: "Use the key itself: `npx skerry console`.",
+  },
+  CONSOLE_SESSION_NOT_FOUND: {
+    ...user,
+    code: "NOT_FOUND",
+    message: "There is no console session {session}.",
+    hint: "It may have ended already.",
+  },
+  BURST_UNDER_WAY: {
+    code: "RESOURCE_EXHAUSTED",
+    message: "Another burst is under way; there is one at a time.",
+    hint: "Wait until it has settled.",
+    retryable: true,
+    audience: "user",
+  },
   ACTION_DENIED: {
     ...user,
     code: "PERMISSION_DENIED",

@@ -69,6 +69,12 @@ export const CONTROL_LIMITS = {
   codeSweptMax: 1_000,
   /** An agent that left is waited for this long before artefacts go that it may use. */
   agentAbsenceMs: 1_200_000,
+  /** For a sign-in link to be used, and for a session that it makes to end by itself. */
+  signInLinkTtlMs: 900_000,
+  consoleSessionTtlMs: 12 * 3_600_000,
+  /** Between two looks at a burst, and how long its instances are watched coming to rest. */
+  burstLookMs: 200,
+  burstRestMs: 20_000,
   /** How often the config log is looked at even if no write was seen here. */
   feedPollMs: 5_000,
 } as const;

@@ -4,6 +4,9 @@
  */
 import type { FunctionId, RequestId } from "@skerry/base";
 import type {
+  CallResource,
+  FunctionTraffic,
+  Prices,
   FunctionTally,
   InvocationResource,
   LogLineResource,
@@ -57,4 +60,53 @@ export interface MetricQueries {
   tallies(): Promise<readonly FunctionTally[]>;
   /** This process as it sees itself. */
   figures(): RoleFigures;
+}
+
+/** Traffic of one function, without its name. */
+export interface TrafficCount extends Omit<FunctionTraffic, "app" | "function"> {
+  readonly functionId: FunctionId;
+}
+
+/** Sums up the newest invocation records. */
+export interface TrafficQueries {
+  /**
+   * Functions that were called within the last `windowMs`; a shorter window when there were more
+   * records than are looked at.
+   */
+  traffic(args: { readonly windowMs: number }): Promise<{
+    readonly windowMs: number;
+    readonly functions: readonly TrafficCount[];
+  }>;
+  /** Calls of a function that began at `sinceMs` or later, wall clock, as far as taken in. */
+  since(args: {
+    readonly functionId: FunctionId;
+    readonly sinceMs: number;
+  }): Promise<{ readonly calls: number; readonly billedMs: number }>;
+}
+
+/** Calls functions through the gateway, as a client would. Who asks must have been allowed to. */
+export interface FunctionCaller {
+  /** Rejects when the gateway does not answer at all. */
+  call(args: {
+    readonly app: string;
+    readonly fn: string;
+    /** JSON text. */
+    readonly event: string;
+    readonly signal: AbortSignal;
+  }): Promise<CallResource>;
+}
+
+/** The start page as it was built: files by path, or why there are none. */
+export type PageFiles =
+  | {
+      readonly kind: "built";
+      readonly files: ReadonlyMap<string, { readonly type: string; readonly bytes: Uint8Array }>;
+    }
+  | { readonly kind: "absent"; readonly why: string };
+
+/** What the handlers of the start page's operations need beside those of the others. */
+export interface PageDeps {
+  readonly caller: FunctionCaller;
+  readonly traffic: TrafficQueries;
+  readonly prices: Prices;
 }

@@ -7,8 +7,10 @@
 import {
   ACCOUNT_TABLES,
   appendAudit,
+  expireSignIns,
   listAudit,
   listKeys,
+  SIGN_IN_TABLES,
   type AuditRecord,
 } from "@skerry/accounts";
 import {
@@ -17,6 +19,7 @@ import {
   compactConfig,
   condemnCode,
   forgetRevisions,
+  forgetSavedEvents,
   getDeployment,
   getFunction,
   listApps,
@@ -28,10 +31,12 @@ import {
   readConfigSeq,
   renewCode,
   reviewCode,
+  SAVED_EVENT_TABLES,
 } from "@skerry/functions";
 import { defineStoreModule, type Store, type Tx, type TxStep } from "@skerry/store";
 import * as deploying from "./procedures/deploying.ts";
 import * as keys from "./procedures/keys.ts";
+import * as page from "./procedures/page.ts";
 import * as removing from "./procedures/removing.ts";
 import { expireRepeats, REPEAT_TABLES } from "./repeats.ts";
 
@@ -51,7 +56,8 @@ function* sweep(
 ): TxStep<number> {
   const { wallMs, tombstonesKept: keepMax, rowsMax } = args;
   const removed = yield* compactConfig(tx, { keepMax, removeMax: rowsMax });
-  return removed + (yield* expireRepeats(tx, { wallMs, limit: rowsMax }));
+  const unowned = (yield* expireSignIns(tx, { wallMs })) + (yield* forgetSavedEvents(tx, null));
+  return removed + unowned + (yield* expireRepeats(tx, { wallMs, limit: rowsMax }));
 }
 
 /** The module; `storeModuleUrl` is what the store's worker imports. */
@@ -61,6 +67,7 @@ export const storeModule = defineStoreModule({
   migrations: [
     { version: 1, sql: [...CATALOGUE_TABLES, ...ACCOUNT_TABLES, ...REPEAT_TABLES] },
     { version: 2, sql: CODE_SWEEP_TABLES },
+    { version: 3, sql: [...SIGN_IN_TABLES, ...SAVED_EVENT_TABLES] },
   ],
   procedures: {
     ensureAccount: keys.ensureAccount,
@@ -88,6 +95,15 @@ export const storeModule = defineStoreModule({
     namesOfFunctions,
     deleteFunction: removing.deleteFunction,
     deleteApp: removing.deleteApp,
+    createSignInLink: page.createSignInLink,
+    signIn: page.signIn,
+    lookUpConsoleSession: page.lookUpConsoleSession,
+    consoleSessions: page.consoleSessions,
+    endConsoleSession: page.endConsoleSession,
+    accountFunctions: page.accountFunctions,
+    savedEvents: page.savedEvents,
+    putSavedEvent: page.putSavedEvent,
+    deleteSavedEvent: page.deleteSavedEvent,
     readConfig,
     configSeq,
     sweep,
@@ -109,6 +125,10 @@ export const storeModule = defineStoreModule({
     "getFunction",
     "ownedFunctions",
     "namesOfFunctions",
+    "lookUpConsoleSession",
+    "consoleSessions",
+    "accountFunctions",
+    "savedEvents",
     "readConfig",
     "configSeq",
   ],

@@ -17,6 +17,7 @@ import {
 } from "../src/index.ts";
 import { failingModuleUrl, withFault } from "./failing-module.ts";
 import { instancesReply } from "./instances.ts";
+import { PageDouble } from "./page-double.ts";
 import { built, PeerDouble, type PeerOptions } from "./peer-double.ts";
 import { InvocationsDouble, LogsDouble, MetricsDouble } from "./records-double.ts";
 import { sourceZip } from "./source-zip.ts";
@@ -63,6 +64,7 @@ export interface HarnessOptions {
 export class Harness implements AsyncDisposable {
   readonly logs = new LogsDouble();
   readonly invocations = new InvocationsDouble();
+  readonly page = new PageDouble();
   readonly metrics = new MetricsDouble();
   readonly platformLog: { readonly message: string; readonly fields: LogFields }[] = [];
   readonly faults: StoreFaults = {
@@ -142,11 +144,12 @@ export class Harness implements AsyncDisposable {
       { random, clock, log },
       { directory: join(this.directory, "code") },
     );
-    const { logs, invocations } = this;
+    const { logs, page, invocations } = this;
     const control = await openControlPlane(
       {
         ...{ store: this.#faulty(store), codeStore, logs, invocations, clock, random, log },
         metrics: this.metrics,
+        page,
       },
       {
         ...{ build: "0.1.0-test", apiUrl: "http://127.0.0.1:4400" },
@@ -219,6 +222,19 @@ export class Harness implements AsyncDisposable {
     const isJson = response.headers.get("content-type") === "application/json";
     const value = (isJson && text !== "" ? JSON.parse(text) : text) as T;
     return { status: response.status, headers: response.headers, body: value };
+  }
+
+  /** Signs in as a browser would, with a link of the admin key; the cookie to send. */
+  async signIn(key = this.adminKey): Promise<{ readonly id: string; readonly cookie: string }> {
+    const made = await this.send<{ url: string }>("POST", "/v1/sign-in-links", { key, body: {} });
+    const link = made.body.url.split("#sign-in=")[1] ?? "";
+    const headers = { "sec-fetch-site": "same-origin" };
+    const reply = await this.send("POST", "/session", { key: null, headers, body: { link } });
+    const cookie = reply.headers.get("set-cookie")?.split(";")[0] ?? "";
+    const { body } = await this.send<{ consoleSessionId: string }>("GET", "/v1/principal", {
+      ...{ key: null, headers: { ...headers, cookie } },
+    });
+    return { id: body.consoleSessionId, cookie };
   }
 
   /** Uploads one file as the source of a function of the app; its digest. */

@@ -56,6 +56,16 @@ export {
 } from "./catalogue/deployments.ts";
 export { failCatalogue } from "./catalogue/errors.ts";
 export {
+  deleteSavedEvent,
+  forgetSavedEvents,
+  listFunctionNames,
+  listSavedEvents,
+  putSavedEvent,
+  SAVED_EVENT_TABLES,
+  type AccountFunction,
+  type SavedEvent,
+} from "./catalogue/saved-events.ts";
+export {
   activateRevision,
   deleteFunctionRows,
   getFunction,

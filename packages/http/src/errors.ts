@@ -136,4 +136,11 @@ export const fail = defineReasons({
     retryable: false,
     audience: "operator",
   },
+  REQUEST_FROM_ELSEWHERE: {
+    code: "PERMISSION_DENIED",
+    message: "The browser says that another page sent this request.",
+    hint: "Use the start page itself, or send a key instead of the browser's session.",
+    retryable: false,
+    audience: "user",
+  },
 });

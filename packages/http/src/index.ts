@@ -1,3 +1,4 @@
+export { assertOwnPage, COOKIE_PATH, cookieNameOf, cookieOf, setCookie } from "./browser.ts";
 export { isSameAuthority, parseAuthority, type Authority } from "./authority.ts";
 export { admitBody, readBody, type BodyLimits } from "./body.ts";
 export { createHeaderPolicy, type HeaderPolicy, type HeaderPolicyOptions } from "./headers.ts";

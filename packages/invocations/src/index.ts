@@ -22,3 +22,4 @@ export {
   selectTallies,
   TALLY_TABLES,
 } from "./tallies.ts";
+export { selectTraffic, selectUseSince, type TrafficSum } from "./traffic.ts";

@@ -82,7 +82,7 @@ async function request(context: Context, operation: Operation, args: LooseArgs):
     url: urlOf(options.apiUrl, operation, args),
     method: operation.method,
     headers,
-    repeatable: operation.body !== "zip",
+    repeatable: operation.body !== "zip" && operation.once !== true,
     signal: args.signal,
     ...(body === undefined ? {} : { body }),
   });

@@ -4,7 +4,14 @@
  */
 import { readFile, writeFile } from "node:fs/promises";
 import { openCodeStore } from "@skerry/code-store";
-import { Collector, storeModule, storeModuleUrl, TelemetryQueries } from "@skerry/collector";
+import {
+  Collector,
+  storeModule,
+  storeModuleUrl,
+  TelemetryQueries,
+  TrafficQueriesOfRecords,
+} from "@skerry/collector";
+import type { PlatformConfig, Prices } from "@skerry/contracts";
 import {
   openControlPlane,
   storeModule as controlModule,
@@ -13,6 +20,8 @@ import {
 } from "@skerry/control-plane";
 import { serveHttp } from "@skerry/http";
 import { openPostgresStore, openSqliteStore, type ModuleSource, type Store } from "@skerry/store";
+import { GatewayCalls } from "../gateway-calls.ts";
+import { readPageFiles } from "../page-files.ts";
 import { LISTEN_FD } from "../role-process.ts";
 import { watchProcess } from "./process-figures.ts";
 import { RELEASE, type RoleContext, type RunningRole } from "./role-context.ts";
@@ -40,6 +49,9 @@ export async function startControlRole(context: RoleContext): Promise<RunningRol
     },
   );
   const figures = watchProcess(clock);
+  const gatewayUrl = `http://${config.host}:${config.gatewayPort}`;
+  let adminKey = "";
+  const caller = new GatewayCalls(clock, { gatewayUrl, key: () => adminKey });
   const control = await openControlPlane(
     {
       ...{ store, codeStore, clock, random, log },
@@ -48,12 +60,18 @@ export async function startControlRole(context: RoleContext): Promise<RunningRol
         list: (args) => queries.records(args),
         get: (args) => queries.record(args),
       },
+      page: {
+        caller,
+        traffic: new TrafficQueriesOfRecords({ store, clock }),
+        prices: pricesOf(config),
+        files: readPageFiles(log),
+      },
       metrics: { tallies: () => queries.tallies(), figures: () => figures.read() },
     },
     {
       build: RELEASE,
       apiUrl: `http://${config.host}:${config.apiPort}`,
-      gatewayUrl: `http://${config.host}:${config.gatewayPort}`,
+      gatewayUrl,
       metricsOpen: config.metricsOpen,
       limits: {
         revisionsKept: config.revisionsKept,
@@ -61,7 +79,7 @@ export async function startControlRole(context: RoleContext): Promise<RunningRol
       },
     },
   );
-  await keepAdminKey(control, layout.adminKeyFile);
+  adminKey = await keepAdminKey(control, layout.adminKeyFile);
   const links = await control.listenLinks(layout.controlSocket);
   const api = await serveHttp(
     {
@@ -76,6 +94,7 @@ export async function startControlRole(context: RoleContext): Promise<RunningRol
     drain: async (deadlineMs) => {
       control.beginDrain();
       await api.drain({ deadlineMs });
+      caller.close();
       await links.close();
       await control.close();
       await collector.close();
@@ -95,9 +114,19 @@ function openStore({ clock, config, layout, log, random }: RoleContext): Promise
   );
 }
 
+function pricesOf(config: PlatformConfig): Prices {
+  return {
+    currency: config.priceCurrency,
+    gbSecond: config.priceGbSecond,
+    millionCalls: config.priceMillionCalls,
+    alwaysOnGbHour: config.priceAlwaysOnGbHour,
+  };
+}
+
 /** The CLI on this machine finds the platform's own admin key here; a lost one is replaced. */
-async function keepAdminKey(control: ControlPlane, path: string): Promise<void> {
-  const presented = await readFile(path, "utf8").catch(() => undefined);
-  const fresh = await control.ensureAdminKey(presented?.trim());
+async function keepAdminKey(control: ControlPlane, path: string): Promise<string> {
+  const presented = await readFile(path, "utf8").catch(() => "");
+  const fresh = await control.ensureAdminKey(presented === "" ? undefined : presented.trim());
   if (fresh !== undefined) await writeFile(path, `${fresh}\n`, { mode: 0o600 });
+  return fresh ?? presented.trim();
 }

@@ -1,12 +1,13 @@
 /** All commands, in the order in which help shows them. */
 import type { Command } from "../command.ts";
 import { audit } from "./audit.ts";
+import { CONSOLE_COMMANDS } from "./console.ts";
 import { deploy } from "./deploy.ts";
 import { describe } from "./describe.ts";
 import { dev } from "./dev.ts";
+import { doctor } from "./doctor.ts";
 import { createHelp } from "./help.ts";
 import { init } from "./init.ts";
-import { doctor } from "./doctor.ts";
 import { invocations } from "./invocations.ts";
 import { invoke } from "./invoke.ts";
 import { KEY_COMMANDS } from "./keys.ts";
@@ -29,6 +30,7 @@ const WORKING: readonly Command[] = [
   stop,
   invocations,
   rm,
+  ...CONSOLE_COMMANDS,
   ...KEY_COMMANDS,
   audit,
   status,

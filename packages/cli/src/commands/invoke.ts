@@ -49,7 +49,11 @@ function jsonOf({ result, status, requestId, serverTiming }: Invoked): unknown {
   return { result, status, requestId, serverTiming };
 }
 
-async function readPayload({ args, flag, host }: CommandCall): Promise<unknown> {
+/**
+ * The event of a call, as `--data` or a dash give it; `{}` when none was given. Throws
+ * ARGUMENT_INVALID, INPUT_FILE_UNREADABLE or INPUT_NOT_JSON.
+ */
+export async function readPayload({ args, flag, host }: CommandCall): Promise<unknown> {
   const dash = args[1];
   if (dash !== undefined && dash !== "-") {
     const hint = "Give data with --data JSON, --data @FILE, or - for the standard input.";

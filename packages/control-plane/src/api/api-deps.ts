@@ -8,6 +8,7 @@ import type { Agents } from "../links/agents.ts";
 import type { ConfigFeed } from "../links/config-feed.ts";
 import type { Peers } from "../links/peers.ts";
 import type { InvocationQueries, LogQueries, MetricQueries } from "../ports.ts";
+import type { PageDeps } from "../ports.ts";
 import type { ControlStore } from "../store-module.ts";
 import type { UrlsOf } from "./resources.ts";
 
@@ -33,6 +34,9 @@ export interface ApiDeps {
   readonly build: string;
   readonly apiUrl: string;
   readonly gatewayUrl: string;
+  /** Of the start page's session. */
+  readonly cookieName: string;
+  readonly page: PageDeps;
   /** The platform's account. */
   readonly accountId: AccountId;
   /** Metrics need no key from this machine. */

@@ -21,9 +21,10 @@ import { createAuthenticator } from "./authenticate.ts";
 import type { Answer, OperationCall, OperationHandler, OperationHandlers } from "./call.ts";
 import { deploymentHandlers } from "./handle-deployments.ts";
 import { functionHandlers } from "./handle-functions.ts";
+import { callHandlers, eventHandlers, signInHandlers } from "./handle-page.ts";
 import { isOpenMetrics, metricHandlers, metricsAnswer } from "./handle-metrics.ts";
-import { platformHandlers } from "./handle-platform.ts";
 import { doctorHandlers } from "./handle-doctor.ts";
+import { platformHandlers } from "./handle-platform.ts";
 import { keyHandlers, recordHandlers } from "./handle-records.ts";
 import { readJsonBody } from "./json-body.ts";
 import { parseParams, parseQuery } from "./params.ts";
@@ -71,12 +72,15 @@ class Api {
     this.#authenticate = createAuthenticator(deps);
     this.#handlers = {
       ...platformHandlers(deps),
-      ...metricHandlers(deps),
       ...doctorHandlers(deps),
+      ...metricHandlers(deps),
       ...functionHandlers(deps),
       ...deploymentHandlers(deps),
       ...recordHandlers(deps),
       ...keyHandlers(deps),
+      ...signInHandlers(deps),
+      ...callHandlers(deps),
+      ...eventHandlers(deps),
     };
   }
 

@@ -43,6 +43,18 @@ const REQUESTS: Readonly<Record<Mutating, (harness: Harness) => Promise<Reply>>>
     const { body } = await harness.send<PlatformResource>("GET", "/v1/platform");
     return harness.send("POST", `/v1/nodes/${body.nodes[0]?.id}/probes`);
   },
+  createSignInLink: (harness) => harness.send("POST", "/v1/sign-in-links", { body: {} }),
+  deleteConsoleSession: async (harness) => {
+    const { id } = await harness.signIn();
+    return harness.send("DELETE", `/v1/console-sessions/${id}`);
+  },
+  putSavedEvent: (harness) =>
+    harness.send("PUT", "/v1/apps/shop/functions/hello/events/one", { body: { event: { a: 1 } } }),
+  deleteSavedEvent: async (harness) => {
+    const path = "/v1/apps/shop/functions/hello/events/two";
+    await harness.send("PUT", path, { body: { event: null } });
+    return harness.send("DELETE", path);
+  },
 };
 
 /** The transaction behind each of them. */
@@ -55,6 +67,10 @@ const PROCEDURES: Readonly<Record<Mutating, string>> = {
   deleteKey: "deleteKey",
   stopInstance: "recordAudit",
   probeNode: "recordAudit",
+  createSignInLink: "createSignInLink",
+  deleteConsoleSession: "endConsoleSession",
+  putSavedEvent: "putSavedEvent",
+  deleteSavedEvent: "deleteSavedEvent",
 };
 
 const NAMES = Object.keys(REQUESTS) as Mutating[];

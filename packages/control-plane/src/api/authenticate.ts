@@ -1,12 +1,14 @@
 /**
- * Who asks. The one place that reads credentials: exactly one, from `authorization` or
- * `x-skerry-key`. An unknown key and a wrong secret take the same path, the same time and the same
- * answer.
+ * Who asks. The one place that reads credentials: exactly one key, from `authorization` or
+ * `x-skerry-key`, or else the cookie of the start page's session, which counts only in a request
+ * that the page itself sent. An unknown key and a wrong secret take the same path, the same time
+ * and the same answer.
  */
 import type { IncomingMessage } from "node:http";
-import { isSecretOf, parseKey } from "@skerry/accounts";
+import { isSecretOf, parseKey, parseTicket, type KeyRecord } from "@skerry/accounts";
 import type { Clock } from "@skerry/base";
 import { GATEWAY_HEADERS, type Principal } from "@skerry/contracts";
+import { assertOwnPage, cookieOf } from "@skerry/http";
 import { fail } from "../errors.ts";
 import type { ControlLimits } from "../limits.ts";
 import { storeModule, type ControlStore } from "../store-module.ts";
@@ -16,11 +18,13 @@ export interface AuthenticatorDeps {
   readonly store: ControlStore;
   readonly clock: Clock;
   readonly limits: ControlLimits;
+  /** Of the start page's session. */
+  readonly cookieName: string;
 }
 
 /**
- * Turns a request into its principal, or throws KEY_MISSING, KEY_AMBIGUOUS, KEY_INVALID or
- * API_RATE_LIMITED.
+ * Turns a request into its principal, or throws KEY_MISSING, KEY_AMBIGUOUS, KEY_INVALID,
+ * CONSOLE_SESSION_INVALID, REQUEST_FROM_ELSEWHERE or API_RATE_LIMITED.
  */
 export type Authenticate = (req: IncomingMessage) => Promise<Principal>;
 
@@ -41,12 +45,17 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticate {
   });
   return async (req) => {
     const address = req.socket.remoteAddress ?? "local";
-    const presented = presentedKey(req);
-    const principal = await verify(deps.store, presented);
+    const key = presentedKey(req);
+    const cookie = key === undefined ? cookieOf(req, deps.cookieName) : undefined;
+    if (key === undefined && cookie === undefined) throw fail("KEY_MISSING");
+    if (cookie !== undefined) assertOwnPage(req);
+    const principal = await (cookie === undefined
+      ? verify(deps.store, key ?? "")
+      : verifySession(deps, cookie));
     if (principal === undefined) {
       const retryAfterMs = refusals.take(address);
       if (retryAfterMs > 0) throw fail("API_RATE_LIMITED", { source: "address", retryAfterMs });
-      throw fail("KEY_INVALID");
+      throw fail(cookie === undefined ? "KEY_INVALID" : "CONSOLE_SESSION_INVALID");
     }
     const retryAfterMs = requests.take(principal.keyId);
     if (retryAfterMs > 0) throw fail("API_RATE_LIMITED", { source: "key", retryAfterMs });
@@ -54,7 +63,7 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticate {
   };
 }
 
-function presentedKey(req: IncomingMessage): string {
+function presentedKey(req: IncomingMessage): string | undefined {
   const presented: string[] = [];
   for (let i = 0; i < req.rawHeaders.length; i += 2) {
     const name = (req.rawHeaders[i] ?? "").toLowerCase();
@@ -63,9 +72,7 @@ function presentedKey(req: IncomingMessage): string {
     if (name === "authorization") presented.push(BEARER.exec(value)?.[1] ?? "");
   }
   if (presented.length > 1) throw fail("KEY_AMBIGUOUS");
-  const [text] = presented;
-  if (text === undefined) throw fail("KEY_MISSING");
-  return text;
+  return presented[0];
 }
 
 async function verify(store: ControlStore, text: string): Promise<Principal | undefined> {
@@ -73,6 +80,23 @@ async function verify(store: ControlStore, text: string): Promise<Principal | un
   if (presented === undefined) return undefined;
   const record = await store.call(storeModule, "lookUpKey", { id: presented.id });
   if (!isSecretOf(presented.secret, record?.secretSha256) || record === undefined) return undefined;
-  const { id: keyId, accountId, role, apps } = record;
+  return principalOf(record);
+}
+
+/** Someone signed in acts as the key of the link, as that key is now. */
+async function verifySession(
+  { store, clock }: AuthenticatorDeps,
+  text: string,
+): Promise<Principal | undefined> {
+  const presented = parseTicket("ses", text);
+  if (presented === undefined) return undefined;
+  const args = { id: presented.id, wallMs: clock.wallMs() };
+  const found = await store.call(storeModule, "lookUpConsoleSession", args);
+  const isKnown = isSecretOf(presented.secret, found?.session.secretSha256);
+  if (!isKnown || found === undefined) return undefined;
+  return { ...principalOf(found.key), consoleSessionId: presented.id };
+}
+
+function principalOf({ id: keyId, accountId, role, apps }: KeyRecord): Principal {
   return { keyId, accountId, role, apps: apps ?? undefined };
 }

@@ -59,7 +59,7 @@ function pathOf(name: OperationName, app: string): string {
   const values: Readonly<Record<string, string>> = {
     ...{ app, fn: "none", digest: `src_${"0".repeat(64)}`, key: ids.id("key") },
     ...{ deployment: ids.id("dep"), instance: ids.id("inst"), request: ids.requestId() },
-    node: ids.id("node"),
+    ...{ session: ids.id("ses"), event: "none", node: ids.id("node") },
   };
   return OPERATIONS[name].path.replaceAll(/\{(\w+)\}/g, (_, key: string) => values[key] ?? "");
 }

@@ -33,7 +33,10 @@ export function platformHandlers(deps: ApiDeps): Pick<OperationHandlers, Handled
     },
     getPrincipal: ({ principal }) => {
       const { keyId, accountId, role, apps } = principal;
-      return Promise.resolve(json({ keyId, accountId, role, apps: apps ?? null }));
+      const { consoleSessionId = null } = principal;
+      return Promise.resolve(
+        json({ keyId, accountId, role, apps: apps ?? null, consoleSessionId }),
+      );
     },
     listInstances: async ({ principal, query: { cursor, limit } }) => {
       const after = readCursor(cursor, "");

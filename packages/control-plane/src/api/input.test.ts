@@ -221,7 +221,7 @@ const TABLE: readonly Bad[] = [
     status: 404,
     reason: "ROUTE_UNKNOWN",
   },
-  { what: "the root", method: "GET", path: "/", status: 404, reason: "ROUTE_UNKNOWN" },
+  { what: "no file of the page", method: "GET", path: "/x", status: 404, reason: "ROUTE_UNKNOWN" },
   {
     what: "a trailing slash",
     method: "GET",

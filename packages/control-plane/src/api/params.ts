@@ -2,13 +2,14 @@
 import {
   isId,
   isRequestId,
+  type ConsoleSessionId,
   type DeploymentId,
   type InstanceId,
   type KeyId,
-  type RequestId,
   type NodeId,
+  type RequestId,
 } from "@skerry/base";
-import { appName, functionName, invalid, parseInput } from "@skerry/contracts";
+import { appName, functionName, invalid, parseInput, savedEventName } from "@skerry/contracts";
 import { z } from "zod";
 
 const id = <T extends string>(check: (value: unknown) => boolean, what: string): z.ZodType<T, T> =>
@@ -22,9 +23,11 @@ const RULES = {
     .regex(/^src_[0-9a-f]{64}$/, "A source digest is src_ and 64 hexadecimal digits."),
   deployment: id<DeploymentId>((value) => isId("dep", value), "a deployment"),
   instance: id<InstanceId>((value) => isId("inst", value), "an instance"),
-  key: id<KeyId>((value) => isId("key", value), "a key"),
   node: id<NodeId>((value) => isId("node", value), "a node"),
+  key: id<KeyId>((value) => isId("key", value), "a key"),
   request: id<RequestId>(isRequestId, "a request"),
+  session: id<ConsoleSessionId>((value) => isId("ses", value), "a console session"),
+  event: savedEventName,
 } as const;
 
 /** A parameter that the operation's path does not have is empty; no handler reads one. */

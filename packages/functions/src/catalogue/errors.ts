@@ -26,6 +26,21 @@ export const failCatalogue = defineReasons({
     retryable: false,
     audience: "user",
   },
+  SAVED_EVENTS_LIMIT: {
+    code: "RESOURCE_EXHAUSTED",
+    httpStatus: 422,
+    message: "A function keeps at most {eventsMax} events.",
+    hint: "Remove one that is no longer used.",
+    retryable: false,
+    audience: "user",
+  },
+  SAVED_EVENT_NOT_FOUND: {
+    code: "NOT_FOUND",
+    message: "The function keeps no event {event}.",
+    hint: "List its events.",
+    retryable: false,
+    audience: "user",
+  },
   DEPLOYMENT_NOT_FOUND: {
     code: "NOT_FOUND",
     message: "There is no deployment {deployment} of {app}.",

@@ -1,0 +1,33 @@
+import type { InstanceResource } from "@skerry/contracts";
+import type { ReactNode } from "react";
+
+const SHOWN_MAX = 24;
+const ORDER: readonly InstanceResource["state"][] = ["starting", "ready", "resting", "stopping"];
+
+/** How many instances are in which state, in words. */
+export function statesText(instances: readonly Pick<InstanceResource, "state">[]): string {
+  const parts = ORDER.flatMap((state) => {
+    const count = instances.filter((one) => one.state === state).length;
+    return count === 0 ? [] : [`${count} ${state}`];
+  });
+  return parts.length === 0 ? "no instances" : parts.join(", ");
+}
+
+/** One dot for each instance. */
+export function InstanceDots(props: {
+  readonly instances: readonly Pick<InstanceResource, "state" | "id">[];
+}): ReactNode {
+  const sorted = props.instances.toSorted(
+    (a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state),
+  );
+  return (
+    <span className="dots" role="img" aria-label={statesText(sorted)} title={statesText(sorted)}>
+      {sorted.slice(0, SHOWN_MAX).map(({ id, state }) => (
+        <span key={id} className={`dot ${state}`} />
+      ))}
+      {sorted.length > SHOWN_MAX ? (
+        <span className="more">+{sorted.length - SHOWN_MAX}</span>
+      ) : null}
+    </span>
+  );
+}

@@ -1,0 +1,127 @@
+/** What the start page asks beside everything else: sign-ins, traffic, calls, saved events. */
+import { mintTicket, type ConsoleSession } from "@skerry/accounts";
+import {
+  authorize,
+  type ConsoleSessionResource,
+  type Principal,
+  type SavedEventResource,
+} from "@skerry/contracts";
+import type { SavedEvent } from "@skerry/functions";
+import { fail } from "../errors.ts";
+import { Bursts } from "../page/burst.ts";
+import { storeModule } from "../store-module.ts";
+import type { ApiDeps } from "./api-deps.ts";
+import { EMPTY, json, type OperationHandlers } from "./call.ts";
+
+type SignIns = "createSignInLink" | "listConsoleSessions" | "deleteConsoleSession";
+type Calls = "getTraffic" | "callFunction" | "burstFunction";
+type Events = "listSavedEvents" | "putSavedEvent" | "deleteSavedEvent";
+
+const NO_STORE: readonly string[] = ["Cache-Control", "no-store"];
+
+export function signInHandlers(deps: ApiDeps): Pick<OperationHandlers, SignIns> {
+  const { clock, ids, limits, random, store, apiUrl } = deps;
+  return {
+    createSignInLink: async ({ principal, stamp }) => {
+      // A session that could make links would never have to end.
+      if (principal.consoleSessionId !== undefined) throw fail("CONSOLE_SESSION_CANNOT");
+      const { accountId, keyId } = principal;
+      const id = ids.id("sil");
+      const { text, secretSha256 } = mintTicket(id, random);
+      const audit = stamp();
+      const createdAtMs = audit.atMs;
+      const expiresAtMs = createdAtMs + limits.signInLinkTtlMs;
+      const link = { id, accountId, keyId, secretSha256, createdAtMs, expiresAtMs };
+      await store.call(storeModule, "createSignInLink", { stamp: audit, link });
+      // Behind the number sign: it reaches no server, log or referrer on its way.
+      const url = `${apiUrl}/#sign-in=${text}`;
+      return json({ url, expiresAt: new Date(expiresAtMs).toISOString() }, NO_STORE);
+    },
+    listConsoleSessions: async ({ principal }) => {
+      const wallMs = clock.wallMs();
+      const { accountId } = principal;
+      const all = await store.call(storeModule, "consoleSessions", { accountId, wallMs });
+      return json({ items: all.filter(reachableBy(principal)).map(sessionResourceOf) });
+    },
+    deleteConsoleSession: async ({ principal, params: { session: id }, stamp }) => {
+      const wallMs = clock.wallMs();
+      const { accountId } = principal;
+      const all = await store.call(storeModule, "consoleSessions", { accountId, wallMs });
+      const isOwn = all.filter(reachableBy(principal)).some((session) => session.id === id);
+      if (!isOwn) throw fail("CONSOLE_SESSION_NOT_FOUND", { session: id });
+      await store.call(storeModule, "endConsoleSession", { stamp: stamp(), id });
+      return EMPTY;
+    },
+  };
+}
+
+export function callHandlers(deps: ApiDeps): Pick<OperationHandlers, Calls> {
+  const { store, page } = deps;
+  const bursts = new Bursts({ ...deps, ...page });
+  return {
+    getTraffic: async ({ principal, query: { windowMs: asked } }) => {
+      const { accountId } = principal;
+      const names = await store.call(storeModule, "accountFunctions", { accountId });
+      const { windowMs, functions } = await page.traffic.traffic({ windowMs: asked });
+      const counts = new Map(functions.map((count) => [count.functionId, count]));
+      const shown = names.flatMap(({ id, app, name }) => {
+        const count = counts.get(id);
+        if (count === undefined || !authorize(principal, "logs.read", { accountId, app }))
+          return [];
+        const { functionId: _, ...traffic } = count;
+        return [{ app, function: name, ...traffic }];
+      });
+      return json({ windowMs, functions: shown, prices: page.prices }, NO_STORE);
+    },
+    callFunction: async ({ principal: { accountId }, params: { app, fn }, body, signal }) => {
+      await store.call(storeModule, "getFunction", { accountId, app, name: fn });
+      const event = JSON.stringify(body.event ?? null);
+      return json(await page.caller.call({ app, fn, event, signal }), NO_STORE);
+    },
+    burstFunction: async ({ principal: { accountId }, params: { app, fn }, body, signal }) => {
+      const found = await store.call(storeModule, "getFunction", { accountId, app, name: fn });
+      const { id: functionId, latest } = found;
+      const { callers, callsEach } = body;
+      const event = JSON.stringify(body.event ?? null);
+      const { memoryMb } = latest.config;
+      const request = { ...{ app, fn, functionId, memoryMb, event }, callers, callsEach, signal };
+      return { kind: "lines", lines: bursts.start(request) };
+    },
+  };
+}
+
+export function eventHandlers({ store, clock }: ApiDeps): Pick<OperationHandlers, Events> {
+  return {
+    listSavedEvents: async ({ principal: { accountId }, params: { app, fn: name } }) => {
+      const { id } = await store.call(storeModule, "getFunction", { accountId, app, name });
+      const saved = await store.call(storeModule, "savedEvents", { functionId: id });
+      return json({ items: saved.map(savedEventOf) });
+    },
+    putSavedEvent: async ({ params: { app, fn, event: name }, body, stamp }) => {
+      const saved = { name, event: body.event ?? null, updatedAtMs: clock.wallMs() };
+      await store.call(storeModule, "putSavedEvent", { stamp: stamp(), app, fn, saved });
+      return json(savedEventOf(saved));
+    },
+    deleteSavedEvent: async ({ params: { app, fn, event: name }, stamp }) => {
+      await store.call(storeModule, "deleteSavedEvent", { stamp: stamp(), app, fn, name });
+      return EMPTY;
+    },
+  };
+}
+
+/** Everyone sees and ends sessions of their own key; who may make keys, all of them. */
+function reachableBy(principal: Principal): (session: ConsoleSession) => boolean {
+  const { accountId } = principal;
+  const mayAll = authorize(principal, "keys.write", { accountId });
+  return ({ keyId }) => mayAll || keyId === principal.keyId;
+}
+
+function sessionResourceOf(session: ConsoleSession): ConsoleSessionResource {
+  const { id, keyId, createdAtMs, expiresAtMs } = session;
+  const createdAt = new Date(createdAtMs).toISOString();
+  return { id, keyId, createdAt, expiresAt: new Date(expiresAtMs).toISOString() };
+}
+
+function savedEventOf({ name, event, updatedAtMs }: SavedEvent): SavedEventResource {
+  return { name, event, updatedAt: new Date(updatedAtMs).toISOString() };
+}

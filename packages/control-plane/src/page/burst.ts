@@ -1,0 +1,163 @@
+/**
+ * A burst: many callers at once, each calling one after another, watched until the function's
+ * instances rest again. The calls leave this process as any client's would. One at a time, because
+ * it is load that the platform makes for itself.
+ */
+import { delay, PlatformError, type Clock, type FunctionId } from "@skerry/base";
+import type { BurstLine, InstanceView } from "@skerry/contracts";
+import { fail } from "../errors.ts";
+import type { ControlLimits } from "../limits.ts";
+import type { Agents } from "../links/agents.ts";
+import type { FunctionCaller, TrafficQueries } from "../ports.ts";
+
+export interface BurstDeps {
+  readonly agents: Pick<Agents, "nodes">;
+  readonly caller: FunctionCaller;
+  readonly traffic: TrafficQueries;
+  readonly clock: Clock;
+  readonly limits: ControlLimits;
+}
+
+export interface BurstRequest {
+  readonly app: string;
+  readonly fn: string;
+  readonly functionId: FunctionId;
+  readonly memoryMb: number;
+  readonly event: string;
+  readonly callers: number;
+  readonly callsEach: number;
+  readonly signal: AbortSignal;
+}
+
+interface Progress {
+  readonly tookMs: number[];
+  errors: number;
+  isDone: boolean;
+}
+
+/** What the last line waits for beside instances that rest. */
+const RECORDS_WITHIN_MS = 3_000;
+
+export class Bursts {
+  readonly #deps: BurstDeps;
+  #isBusy = false;
+
+  constructor(deps: BurstDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Starts a burst and tells how it goes until it has settled or the signal aborts. Throws
+   * BURST_UNDER_WAY.
+   */
+  start(request: BurstRequest): AsyncIterable<BurstLine> {
+    if (this.#isBusy) throw fail("BURST_UNDER_WAY", { retryAfterMs: 1_000 });
+    this.#isBusy = true;
+    return this.#watch(request);
+  }
+
+  async *#watch(request: BurstRequest): AsyncGenerator<BurstLine, void, void> {
+    const { clock, limits } = this.#deps;
+    const stop = new AbortController();
+    const signal = AbortSignal.any([request.signal, stop.signal]);
+    const progress: Progress = { tookMs: [], errors: 0, isDone: false };
+    const look = this.#looker({ ...request, signal }, progress);
+    const callers = Array.from({ length: request.callers }, () =>
+      this.#callRepeatedly({ ...request, signal }, progress),
+    );
+    const calling = Promise.all(callers).then(() => (progress.isDone = true));
+    try {
+      let restByMs = Infinity;
+      let phase: BurstLine["phase"] = "calling";
+      while (phase !== "settled" && !signal.aborted) {
+        if (progress.isDone)
+          restByMs = Math.min(restByMs, clock.monotonicMs() + limits.burstRestMs);
+        const line = await look();
+        phase = phaseOf(line, { isDone: progress.isDone, isLate: clock.monotonicMs() > restByMs });
+        const { areRecordsIn: _, ...seen } = line;
+        yield { ...seen, phase };
+        if (phase !== "settled") await pause(clock, limits.burstLookMs, signal);
+      }
+    } finally {
+      stop.abort();
+      await calling;
+      this.#isBusy = false;
+    }
+  }
+
+  async #callRepeatedly(request: BurstRequest, progress: Progress): Promise<void> {
+    const { caller, clock } = this.#deps;
+    const { app, fn, event, callsEach, signal } = request;
+    for (let i = 0; i < callsEach && !signal.aborted; i += 1) {
+      const startMs = clock.monotonicMs();
+      const isOk = await caller.call({ app, fn, event, signal }).then(
+        ({ status, errorReason }) => status < 500 && errorReason === null,
+        () => false,
+      );
+      if (signal.aborted) return;
+      progress.tookMs.push(clock.monotonicMs() - startMs);
+      if (!isOk) progress.errors += 1;
+    }
+  }
+
+  /** Looks at what there is now. Records come in late; the last look waits for them a while. */
+  #looker(
+    { functionId, memoryMb }: BurstRequest,
+    progress: Progress,
+  ): () => Promise<Omit<BurstLine, "phase"> & { readonly areRecordsIn: boolean }> {
+    const { agents, clock, traffic } = this.#deps;
+    const sinceMs = clock.wallMs();
+    const startMs = clock.monotonicMs();
+    let doneMs: number | undefined;
+    return async () => {
+      const { isDone } = progress;
+      const nodes = await agents.nodes();
+      const { billedMs, calls } = await traffic.since({ functionId, sinceMs });
+      if (isDone) doneMs ??= clock.monotonicMs();
+      const waitedMs = doneMs === undefined ? 0 : clock.monotonicMs() - doneMs;
+      const own = nodes.flatMap(({ instances }) => instances).filter(isOf(functionId));
+      const sorted = progress.tookMs.toSorted((a, b) => a - b);
+      return {
+        atMs: Math.round(clock.monotonicMs() - startMs),
+        ...{ calls: sorted.length, errors: progress.errors, billedMs, memoryMb },
+        ...{ p50Ms: quantile(sorted, 0.5), p95Ms: quantile(sorted, 0.95) },
+        instances: countStates(own),
+        areRecordsIn: calls >= sorted.length || waitedMs > RECORDS_WITHIN_MS,
+      };
+    };
+  }
+}
+
+const isOf =
+  (functionId: FunctionId) =>
+  (view: InstanceView): boolean =>
+    view.functionId === functionId;
+
+function phaseOf(
+  line: { readonly instances: BurstLine["instances"]; readonly areRecordsIn: boolean },
+  { isDone, isLate }: { readonly isDone: boolean; readonly isLate: boolean },
+): BurstLine["phase"] {
+  if (!isDone) return "calling";
+  const { starting, ready } = line.instances;
+  return (starting + ready === 0 && line.areRecordsIn) || isLate ? "settled" : "resting";
+}
+
+function countStates(views: readonly InstanceView[]): BurstLine["instances"] {
+  const count = (state: InstanceView["state"]): number =>
+    views.filter((view) => view.state === state).length;
+  return { starting: count("starting"), ready: count("ready"), resting: count("resting") };
+}
+
+/** The value that `share` of the sorted ones do not exceed; null without any. */
+export function quantile(sorted: readonly number[], share: number): number | null {
+  const at = Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1);
+  return sorted[Math.max(0, at)] ?? null;
+}
+
+async function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await delay(clock, ms, signal);
+  } catch (error) {
+    if (!signal.aborted) throw PlatformError.from(error);
+  }
+}
