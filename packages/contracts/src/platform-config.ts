@@ -21,6 +21,60 @@ export const platformConfig = z.strictObject({
     .string()
     .default("sqlite")
     .describe("`sqlite`, or the URL of a PostgreSQL database. Restart."),
+  blanks: z
+    .int()
+    .min(0)
+    .max(64)
+    .default(2)
+    .describe("Pre-started sandboxes kept for each hot pool. Restart."),
+  uidFirst: z
+    .int()
+    .min(1_000)
+    .max(4_000_000_000)
+    .default(200_000)
+    .describe("First kernel uid for instances when the platform runs as root. Restart."),
+  uidCount: z
+    .int()
+    .min(16)
+    .max(16_777_216)
+    .default(65_536)
+    .describe("Size of that range. Restart."),
+  drainDeadlineMs: z
+    .int()
+    .min(0)
+    .max(86_400_000)
+    .default(30_000)
+    .describe("Longest wait for running requests at a restart or stop. Restart."),
+  logLevel: z
+    .enum(["debug", "info", "warn", "error"])
+    .default("info")
+    .describe("Least severe lines that the platform's own log keeps. Restart."),
+  telemetryDays: z
+    .int()
+    .min(1)
+    .max(3_650)
+    .default(7)
+    .describe("Age at which logs and records go. Restart."),
+  metricsOpen: z
+    .boolean()
+    .default(false)
+    .describe("Answer /metrics without a key to callers on this machine. Restart."),
+  revisionsKept: z
+    .int()
+    .min(0)
+    .max(1_000)
+    .default(10)
+    .describe("Earlier revisions kept for each function beside the one in force. Restart."),
+  codeGraceHours: z
+    .int()
+    .min(1)
+    .max(8_760)
+    .default(24)
+    .describe("Age at which code goes that nothing refers to any more. Restart."),
+  example: z
+    .boolean()
+    .default(true)
+    .describe("Deploy examples/hello when the platform is empty. Restart."),
   priceCurrency: z.string().min(1).max(8).default("USD").describe("Of all prices. Restart."),
   priceGbSecond: z
     .number()
