@@ -130,6 +130,8 @@ export class EventsApi {
 function sendEvent(answer: ServerResponse, { id, event, context }: Waiting): void {
   answer.writeHead(200, {
     "content-type": "application/json",
+    // Small clients know no chunks.
+    "content-length": String(Buffer.byteLength(event)),
     request_id: id,
     memory_limit_in_mb: String(context.memoryMb),
     time_limit_in_ms: String(context.remainingMs()),

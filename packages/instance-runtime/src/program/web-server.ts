@@ -81,6 +81,8 @@ export class WebServer {
       outgoing.end(whole.length > 0 ? whole : undefined);
       return;
     }
+    // The server may answer before the first part comes.
+    outgoing.flushHeaders();
     try {
       for await (const chunk of call.body.toStream()) {
         if (!outgoing.write(chunk)) await drained(outgoing);

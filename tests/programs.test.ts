@@ -1,0 +1,186 @@
+/**
+ * Programs that no runtime of ours runs: they fetch their events over HTTP, in Go, in C++ and by
+ * Lambda's official client for Python, or they are web servers.
+ */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { once } from "node:events";
+import { request, type IncomingMessage } from "node:http";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { GATEWAY_HEADERS, type FunctionConfigInput } from "@skerry/contracts";
+import { callHttp, startPlatform, type Platform } from "@skerry/testkit";
+
+const run = promisify(execFile);
+const FIXTURES = fileURLToPath(new URL("./fixtures/programs/", import.meta.url));
+const TIMEOUT = { timeout: 180_000 };
+const CUSTOM = { runtime: "custom", memoryMb: 256 } as const;
+const PIP = ["install", "--quiet", "--only-binary", ":all:", "--no-compile", "--target", "."];
+
+interface Program {
+  readonly fixture: string;
+  readonly tool: string;
+  /** Makes what the fixture's folder lacks, in a copy of it. */
+  readonly make: readonly string[];
+  readonly answer: (event: object) => object;
+  readonly failure: { readonly name: string; readonly message: string };
+}
+
+const FAILURE = "asked to fail";
+const PROGRAMS: Readonly<Record<string, Program>> = {
+  "a Go program by Lambda's paths": {
+    fixture: "go",
+    tool: "go",
+    make: ["build", "-o", "bootstrap", "."],
+    answer: () => ({ go: "Ada" }),
+    failure: { name: "GoError", message: FAILURE },
+  },
+  "a C++ program by SCF's paths": {
+    fixture: "cpp",
+    tool: "g++",
+    make: ["-O1", "-static", "-o", "bootstrap", "main.cpp"],
+    answer: (event) => ({ cpp: event }),
+    failure: { name: "Error", message: FAILURE },
+  },
+  "a Python handler by Lambda's official client": {
+    fixture: "ric",
+    tool: "pip3",
+    make: [...PIP, "awslambdaric==4.2.2"],
+    answer: (event) => ({ ric: event }),
+    failure: { name: "ValueError", message: FAILURE },
+  },
+};
+
+interface Invoked {
+  readonly value?: unknown;
+  readonly error?: string;
+}
+
+/** The request's id is told by some programs, and different each time. */
+function withoutId(value: unknown): object {
+  const { id, ...rest } = value as { readonly id?: string };
+  if (id !== undefined) assert.match(id, /^[0-9a-f-]{36}$/);
+  return rest;
+}
+
+/** Outside CI a machine may lack a compiler. */
+function skipOf({ tool }: Program): string | false {
+  const folders = (process.env["PATH"] ?? "").split(delimiter);
+  const isThere = folders.some((folder) => existsSync(join(folder, tool)));
+  return isThere || process.env["CI"] !== undefined ? false : `${tool} is not installed`;
+}
+
+const SERVER = {
+  "server.py": `import http.server, os
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("transfer-encoding", "chunked")
+        self.end_headers()
+        for word in ("one", "two"):
+            self.wfile.write(b"3\\r\\n" + word.encode() + b"\\r\\n")
+            self.wfile.flush()
+        self.wfile.write(b"0\\r\\n\\r\\n")
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(201)
+        self.send_header("content-length", str(len(body)))
+        self.send_header("x-path", self.path)
+        self.end_headers()
+        self.wfile.write(body[::-1])
+http.server.ThreadingHTTPServer(("", int(os.environ["PORT"])), Handler).serve_forever()
+`,
+};
+
+const STREAMS = {
+  "server.js": `require("node:http").createServer((request, response) => {
+  response.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders();
+  request.on("data", (part) => response.write("data: " + part + "\\n\\n"));
+  request.on("end", () => response.end());
+}).listen(process.env.PORT);`,
+};
+
+describe("programs", TIMEOUT, () => {
+  let platform: Platform;
+  before(async () => {
+    platform = await startPlatform();
+  }, TIMEOUT);
+  after(() => platform.stop(), TIMEOUT);
+
+  const deployFolder = async (
+    fn: string,
+    folder: string,
+    config: FunctionConfigInput,
+  ): Promise<void> => {
+    await platform.deployFolder({ app: "own", fn, folder, config: { auth: "none", ...config } });
+  };
+
+  const invokeFunction = async (fn: string, event: object): Promise<Invoked> => {
+    const answer = await callHttp({
+      port: platform.gatewayPort,
+      path: `/-/own/${fn}/`,
+      method: "POST",
+      headers: { [GATEWAY_HEADERS.invoke]: "event", "x-skerry-key": platform.key },
+      body: JSON.stringify(event),
+    });
+    return answer.status === 200
+      ? { value: JSON.parse(answer.text) as unknown }
+      : { error: answer.text };
+  };
+
+  for (const [title, program] of Object.entries(PROGRAMS)) {
+    it(title, { ...TIMEOUT, skip: skipOf(program) }, async () => {
+      const folder = mkdtempSync(join(tmpdir(), "skerry-program-"));
+      try {
+        cpSync(join(FIXTURES, program.fixture), folder, { recursive: true });
+        await run(program.tool, [...program.make], { cwd: folder });
+        await deployFolder(program.fixture, folder, CUSTOM);
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+      const invoke = (event: object): Promise<Invoked> => invokeFunction(program.fixture, event);
+      const event = { name: "Ada" };
+      const { value, error } = await invoke(event);
+      assert.equal(error, undefined);
+      assert.deepEqual(withoutId(value), program.answer(event));
+      const failed = await invoke({ fail: true });
+      const { name, message } = program.failure;
+      assert.match(failed.error ?? "", new RegExp(`${name}.*${message}`));
+    });
+  }
+
+  it("a web server in Python answers with its own status, headers and pieces", async () => {
+    await platform.deploy({
+      ...{ app: "own", fn: "pages", files: SERVER },
+      config: { auth: "none", command: "python3 server.py" },
+    });
+    const port = platform.gatewayPort;
+    const path = "/-/own/pages/some/path?q=1";
+    const posted = await callHttp({ port, path, method: "POST", body: "straw" });
+    assert.deepEqual([posted.status, posted.text], [201, "warts"]);
+    assert.equal(posted.headers["x-path"], "/some/path?q=1");
+    assert.equal((await callHttp({ port, path })).text, "onetwo");
+  });
+
+  it("what a client sends and a server answers flows both ways at once", async () => {
+    await platform.deploy({
+      ...{ app: "own", fn: "talk", files: STREAMS },
+      config: { auth: "none", command: "node server.js" },
+    });
+    const talk = request({ port: platform.gatewayPort, path: "/-/own/talk/", method: "POST" });
+    talk.flushHeaders();
+    const [answer] = (await once(talk, "response")) as [IncomingMessage];
+    const heard = answer[Symbol.asyncIterator]();
+    for (const word of ["first", "second", "third"]) {
+      talk.write(word);
+      assert.equal(String((await heard.next()).value), `data: ${word}\n\n`);
+    }
+    talk.end();
+    assert.equal((await heard.next()).done, true);
+  });
+});
