@@ -1,4 +1,4 @@
-/** What a platform of real processes tells of itself: metrics that say what was done. */
+/** What a platform of real processes tells of itself: metrics and traces that say what was done. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { startPlatform, until, type Platform } from "@skerry/testkit";
@@ -64,3 +64,64 @@ test(
     });
   },
 );
+
+const TRACE_ID = "0af7651916cd43dd8448eb211c80319c";
+const PARENT_ID = "b7ad6b7169203331";
+const TRACED = {
+  "index.ts": `
+interface Asked { readonly headers?: Record<string, string> }
+export function handler(event: Asked, context: { trace: object }): object {
+  return { trace: context.trace, header: event.headers?.["traceparent"] };
+}
+`,
+};
+
+test(
+  "a traced call is told its span, and read back as one span for each stage",
+  TIMEOUT,
+  async () => {
+    await using platform = await startPlatform();
+    await platform.deploy({
+      app: "insight",
+      fn: "traced",
+      files: TRACED,
+      config: { auth: "none" },
+    });
+    const url = `${platform.gatewayUrl}/-/insight/traced/`;
+    const traceparent = `00-${TRACE_ID}-${PARENT_ID}-01`;
+    const answer = await fetch(url, { headers: { traceparent, tracestate: "vendor=1" } });
+    const request = answer.headers.get("x-skerry-request-id") ?? "";
+    const [, answeredTrace, answeredSpan] = (answer.headers.get("traceparent") ?? "").split("-");
+    const { trace, header } = (await answer.json()) as Told;
+    assert.equal(trace.traceparent, header);
+    assert.deepEqual(
+      [trace.traceId, trace.sampled, trace.tracestate],
+      [TRACE_ID, true, "vendor=1"],
+    );
+
+    const params = { app: "insight", fn: "traced", request };
+    const found = await platform.client.getInvocationTrace({ params });
+    assert.deepEqual([found.traceId, found.sampled, answeredTrace], [TRACE_ID, true, TRACE_ID]);
+    const [whole, ...stages] = found.spans;
+    assert.deepEqual([whole?.name, whole?.parentSpanId], ["invocation", PARENT_ID]);
+    assert.equal(whole?.spanId, answeredSpan);
+    assert.equal(stages.find(({ name }) => name === "handler")?.spanId, trace.spanId);
+    const sumMs = stages.reduce((sum, { durationMs }) => sum + durationMs, 0);
+    assert.ok(Math.abs(sumMs - (whole?.durationMs ?? 0)) < 0.05, "stages make up the whole");
+
+    const untold = (await (await fetch(url)).json()) as Told;
+    assert.equal(untold.trace.sampled, false);
+    assert.equal(untold.header, undefined);
+  },
+);
+
+interface Told {
+  readonly trace: {
+    readonly traceId: string;
+    readonly spanId: string;
+    readonly sampled: boolean;
+    readonly traceparent: string;
+    readonly tracestate?: string;
+  };
+  readonly header?: string;
+}

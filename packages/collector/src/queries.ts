@@ -5,8 +5,9 @@ import {
   type FunctionTally,
   type InvocationResource,
   type LogLineResource,
+  type TraceResource,
 } from "@skerry/contracts";
-import { reportLines, type RecordRow } from "@skerry/invocations";
+import { renderTrace, reportLines, type RecordRow } from "@skerry/invocations";
 import type { Store } from "@skerry/store";
 import type { LogLineRow } from "@skerry/telemetry";
 import { storeModule } from "./store-module.ts";
@@ -15,6 +16,11 @@ export interface LogRequest {
   readonly functionId: FunctionId;
   readonly requestId?: RequestId;
   readonly after?: string;
+}
+
+export interface RecordRequest {
+  readonly functionId: FunctionId;
+  readonly requestId: RequestId;
 }
 
 const PAGE = 500;
@@ -109,16 +115,26 @@ export class TelemetryQueries {
   }
 
   /** One record, if it is the function's. */
-  async record(args: {
-    readonly functionId: FunctionId;
-    readonly requestId: RequestId;
-  }): Promise<InvocationResource | undefined> {
-    let row = await this.#store.call(storeModule, "readRecord", args.requestId);
+  async record(args: RecordRequest): Promise<InvocationResource | undefined> {
+    const row = await this.#row(args);
+    return row === undefined ? undefined : recordResource(row);
+  }
+
+  /** One invocation as spans, if it is the function's. */
+  async trace(args: RecordRequest): Promise<TraceResource | undefined> {
+    const row = await this.#row(args);
+    if (row === undefined) return undefined;
+    const trace = await this.#store.call(storeModule, "readTrace", args.requestId);
+    return traceResourceOf(row, trace);
+  }
+
+  async #row({ functionId, requestId }: RecordRequest): Promise<RecordRow | undefined> {
+    let row = await this.#store.call(storeModule, "readRecord", requestId);
     if (row === undefined) {
       await this.#catchUp();
-      row = await this.#store.call(storeModule, "readRecord", args.requestId);
+      row = await this.#store.call(storeModule, "readRecord", requestId);
     }
-    return row?.function_id === args.functionId ? recordResource(row) : undefined;
+    return row?.function_id === functionId ? row : undefined;
   }
 
   /** Sums over everything that was taken in, by function. */
@@ -192,6 +208,19 @@ function fromRecord(row: RecordRow, after: number): readonly LogLineResource[] {
       text,
       cursor: String(seq),
     }));
+}
+
+function traceResourceOf(row: RecordRow, trace: Parameters<typeof renderTrace>[1]): TraceResource {
+  const { traceId, sampled, spans } = renderTrace(row, trace);
+  return {
+    ...{ requestId: row.request_id, traceId, sampled },
+    outcome: row.outcome as TraceResource["outcome"],
+    spans: spans.map(({ spanId, parentSpanId = null, name, startMs, endMs }) => ({
+      ...{ spanId, parentSpanId, name },
+      startedAt: new Date(startMs).toISOString(),
+      durationMs: Math.round((endMs - startMs) * 1_000) / 1_000,
+    })),
+  };
 }
 
 function recordResource(row: RecordRow): InvocationResource {

@@ -9,6 +9,7 @@ import {
   addToTallies,
   expireRecords,
   expireTallies,
+  expireTraces,
   parseMeterSpool,
   RECORD_COLUMNS,
   RECORD_INDEXES,
@@ -20,9 +21,14 @@ import {
   selectTraffic,
   selectUseSince,
   selectTallies,
+  selectTrace,
   TALLY_TABLES,
+  TRACE_COLUMNS,
+  TRACE_TABLES,
+  traceValues,
   type RecordRow,
   type RecordSelection,
+  type TraceRow,
   type TrafficSum,
 } from "@skerry/invocations";
 import { defineStoreModule, type Tx, type TxStep } from "@skerry/store";
@@ -130,6 +136,12 @@ function* take(tx: Tx, collected: Collected): TxStep<Taken> {
     rows: numbered.records.map((record) => recordValues(record, collected.placement)),
     unless: "request_id",
   });
+  yield* insertRows(tx, {
+    table: "invocation_traces",
+    columns: TRACE_COLUMNS,
+    rows: recordBatches.flatMap(({ traces }) => traces).map(traceValues),
+    unless: "request_id",
+  });
   yield* addToTallies(tx, { records: found.records, wallMs: collected.wallMs });
   yield* tx.run("UPDATE collector_seq SET next = ? WHERE id = 1", [numbered.next]);
   for (const { kind, to } of collected.steps) {
@@ -168,6 +180,10 @@ function* readRecords(tx: Tx, selection: RecordSelection): TxStep<readonly Recor
 
 function* readRecord(tx: Tx, requestId: string): TxStep<RecordRow | undefined> {
   return yield* selectRecord(tx, requestId);
+}
+
+function* readTrace(tx: Tx, requestId: string): TxStep<TraceRow | undefined> {
+  return yield* selectTrace(tx, requestId);
 }
 
 /** Live traffic by function. */
@@ -211,6 +227,7 @@ function* expire(
   const lines = yield* expireLogLines(tx, args);
   const records = yield* expireRecords(tx, args);
   yield* expireTallies(tx, args);
+  yield* expireTraces(tx, args);
   return lines >= args.limit || records >= args.limit;
 }
 
@@ -221,12 +238,16 @@ export const storeModule = defineStoreModule({
     { version: 1, sql: [...LOG_LINE_TABLES, ...RECORD_TABLES, ...TABLES] },
     { version: 2, sql: RECORD_INDEXES },
     { version: 3, sql: TALLY_TABLES },
+    { version: 4, sql: TRACE_TABLES },
   ],
   procedures: {
-    ...{ positions, take, forgetSpool, readLog, readRecords, readRecord },
+    ...{ positions, take, forgetSpool, readLog, readRecords, readRecord, readTrace },
     ...{ totals, tallies, expire, traffic, useSince },
   },
-  reads: ["positions", "readLog", "readRecords", "readRecord", "totals", "tallies", "traffic", "useSince"],
+  reads: [
+    ...(["positions", "readLog", "readRecords", "readRecord", "readTrace", "totals"] as const),
+    ...(["tallies", "traffic", "useSince"] as const),
+  ],
 });
 
 /** Where the store's worker finds the module. */

@@ -85,6 +85,25 @@ export {
   type SpecialiseHead,
   type SpecialiseReply,
 } from "./invocation-wire.ts";
+export {
+  decodeTraceEntry,
+  encodeTraceEntry,
+  TRACE_ENTRY_FORMAT,
+  type TraceEntry,
+} from "./meter-trace.ts";
+export {
+  formatTraceparent,
+  HANDLER_STAGE,
+  isSampled,
+  parseTraceparent,
+  parseTracestate,
+  spanIdOf,
+  stageSpanIdOf,
+  TRACE_HEADERS,
+  traceIdOf,
+  type TraceContext,
+} from "./trace-context.ts";
+export { traceResource, type TraceResource } from "./telemetry-operations.ts";
 export { jsonSchemaOf, type JsonSchema } from "./json-schema.ts";
 export { LIMITS } from "./limits.ts";
 export {

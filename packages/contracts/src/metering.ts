@@ -23,7 +23,8 @@ import {
 
 export const METER_FORMAT = 1;
 export const METER_RECORD_BYTES = 120;
-const CHECK_AT = 116;
+/** Where the check of a piece lies. */
+export const CHECK_AT = 116;
 
 /** How an invocation ended. Append only: the index is stored. */
 export const OUTCOMES = [
@@ -123,7 +124,7 @@ export function encodeMeterRecord(
   view.setUint32(at + 104, saturate(record.bytesIn), true);
   view.setUint32(at + 108, saturate(record.bytesOut), true);
   view.setUint32(at + 112, saturate(record.billedUs), true);
-  view.setUint32(at + CHECK_AT, fnv1a(bytes, CHECK_AT), true);
+  view.setUint32(at + CHECK_AT, checkOf(bytes), true);
 }
 
 /** Reads one record; undefined when it is torn, damaged or of another format. */
@@ -131,7 +132,7 @@ export function decodeMeterRecord(bytes: Uint8Array, at: number): MeterRecord | 
   if (bytes.length - at < METER_RECORD_BYTES) return undefined;
   const part = bytes.subarray(at, at + METER_RECORD_BYTES);
   const view = new DataView(part.buffer, part.byteOffset, part.length);
-  if (part[0] !== METER_FORMAT || view.getUint32(CHECK_AT, true) !== fnv1a(part, CHECK_AT)) {
+  if (part[0] !== METER_FORMAT || view.getUint32(CHECK_AT, true) !== checkOf(part)) {
     return undefined;
   }
   const outcome = OUTCOMES[part[1] as number];
@@ -178,8 +179,9 @@ function saturate(value: number): number {
   return value >= 0xffffffff ? 0xffffffff : value > 0 ? Math.round(value) : 0;
 }
 
-function fnv1a(bytes: Uint8Array, end: number): number {
+/** FNV-1a of what lies before the check. */
+export function checkOf(bytes: Uint8Array): number {
   let hash = 0x811c9dc5;
-  for (let i = 0; i < end; i += 1) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
+  for (let i = 0; i < CHECK_AT; i += 1) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
   return hash >>> 0;
 }

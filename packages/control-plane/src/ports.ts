@@ -11,6 +11,7 @@ import type {
   InvocationResource,
   LogLineResource,
   RoleFigures,
+  TraceResource,
 } from "@skerry/contracts";
 
 export interface LogSelection {
@@ -52,6 +53,11 @@ export interface InvocationQueries {
     readonly functionId: FunctionId;
     readonly requestId: RequestId;
   }): Promise<InvocationResource | undefined>;
+  /** One invocation as spans; undefined as above. */
+  trace(args: {
+    readonly functionId: FunctionId;
+    readonly requestId: RequestId;
+  }): Promise<TraceResource | undefined>;
 }
 
 /** What the page of metrics is made of, beside what control knows itself. */

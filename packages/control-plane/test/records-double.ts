@@ -5,6 +5,7 @@ import {
   type InvocationResource,
   type LogLineResource,
   type RoleFigures,
+  type TraceResource,
 } from "@skerry/contracts";
 import type { InvocationQueries, LogQueries, LogSelection, MetricQueries } from "../src/ports.ts";
 
@@ -93,6 +94,13 @@ export class InvocationsDouble implements InvocationQueries {
     const items = this.records.slice(start, start + args.limit);
     const end = start + items.length;
     return Promise.resolve({ items, nextCursor: end < this.records.length ? String(end) : null });
+  }
+
+  trace(args: { readonly requestId: string }): Promise<TraceResource | undefined> {
+    const found = this.records.find(({ requestId }) => requestId === args.requestId);
+    if (found === undefined) return Promise.resolve(undefined);
+    const { requestId, outcome } = found;
+    return Promise.resolve({ requestId, traceId: "", sampled: false, outcome, spans: [] });
   }
 
   get(args: { readonly requestId: string }): Promise<InvocationResource | undefined> {

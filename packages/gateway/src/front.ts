@@ -10,6 +10,7 @@ import {
   failFunction,
   GATEWAY_HEADERS,
   LIMITS,
+  TRACE_HEADERS,
   type FunctionEntry,
 } from "@skerry/contracts";
 import { readBody, type ParsedTarget } from "@skerry/http";
@@ -22,6 +23,7 @@ import { HttpRecipient } from "./http-recipient.ts";
 import { Invocation } from "./invocation.ts";
 import { isKeyHeader, type Caller, type KeyCheck } from "./keys.ts";
 import { TargetReader, type CallTarget } from "./route.ts";
+import { answeredTraceparent, readTrace, tracedHeaders } from "./trace.ts";
 import { Upload } from "./upload.ts";
 
 export interface FrontDeps {
@@ -85,6 +87,10 @@ export class Front {
     const shell = this.#shellOf(call);
     const asEvent = isEventInvocation(req);
     const showsAnatomy = this.#guard(shell.entry, this.#deps.keys.callerOf(req.headers), asEvent);
+    const isTraced = req.headers[TRACE_HEADERS.parent] !== undefined;
+    const trace = isTraced ? readTrace(req.headers) : undefined;
+    if (trace !== undefined) res.setHeader(TRACE_HEADERS.parent, answeredTraceparent(trace, id));
+    const headers = functionHeaders(req);
     const invocation = new Invocation(
       shell,
       {
@@ -92,10 +98,11 @@ export class Front {
         method: asEvent ? "EVENT" : (req.method ?? "GET"),
         url: call.url,
         authority: call.authority,
-        headers: functionHeaders(req),
+        headers: isTraced ? tracedHeaders(headers, trace, id) : headers,
         arrivedMs: clock.monotonicMs(),
         startWallMs: clock.wallMs(),
         showsAnatomy,
+        trace,
       },
       new HttpRecipient(res),
     );

@@ -24,6 +24,7 @@ import { enter, noRoom, type Callee } from "./enter.ts";
 import type { Instance } from "./instance.ts";
 import { Invocation, type CallFacts, type Dependant } from "./invocation.ts";
 import type { Recipient } from "./recipient.ts";
+import { traceOfCall, tracedHeaders } from "./trace.ts";
 
 export interface CallDeps {
   readonly clock: Clock;
@@ -198,15 +199,19 @@ class FunctionCall implements StreamHandler, Recipient, Dependant {
     const { app, name } = callee.entry;
     const body = this.#parts.length === 1 ? this.#parts[0] : Buffer.concat(this.#parts);
     this.#parts = [];
+    const { parent } = this.#init;
+    const id = ids.requestId();
+    const trace = traceOfCall(parent.request.trace, parent.request.id);
     const request = {
-      id: ids.requestId(),
+      id,
       method: "EVENT",
       url: "/",
       authority: `${name}.${app}${HOST_SUFFIX}`,
-      headers: [],
+      headers: trace === undefined ? [] : tracedHeaders([], trace, id),
       arrivedMs: this.#openedMs,
       startWallMs: clock.wallMs(),
       showsAnatomy: false,
+      trace,
       call,
     };
     this.#invocation = new Invocation(callee, request, this);

@@ -7,6 +7,7 @@
 import type { PlatformError, RequestId } from "@skerry/base";
 import {
   failFunction,
+  isSampled,
   LIMITS,
   type ColdReason,
   type FunctionEntry,
@@ -23,9 +24,10 @@ import type { Shown } from "./answer.ts";
 import type { BodyHold } from "./body-budget.ts";
 import type { Due } from "./deadlines.ts";
 import type { Casualty, Instance, InstanceEnd } from "./instance.ts";
-import type { Settled } from "./meter-turn.ts";
+import type { Metered, Settled } from "./meter-turn.ts";
 import type { Recipient } from "./recipient.ts";
 import { readReply } from "./reply.ts";
+import type { RequestTrace } from "./trace.ts";
 import type { Upload } from "./upload.ts";
 
 export interface InvocationRequest {
@@ -40,6 +42,8 @@ export interface InvocationRequest {
   readonly startWallMs: number;
   /** The caller holds a key for this function and is shown the anatomy. */
   readonly showsAnatomy: boolean;
+  /** Undefined unless the caller sent a trace. */
+  readonly trace: RequestTrace | undefined;
   /** Set when the handler of another request calls. */
   readonly call?: CallFacts;
 }
@@ -305,7 +309,7 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
     this.#failCrashed(describeExit(exit));
   }
 
-  meter(): { readonly record: MeterRecord; readonly ids: MeterIds } {
+  meter(): Metered {
     const { request, instance } = this;
     const { latest, id } = this.#entry;
     const ids = instance?.ids ?? this.#owner.ids;
@@ -324,7 +328,15 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
       bytesOut: this.#bytesOut,
       billedUs: instance === undefined ? 0 : billedUsOf(anatomy),
     };
-    return { record, ids };
+    const { trace } = request;
+    return {
+      record,
+      ids,
+      trace:
+        trace === undefined || !isSampled(trace)
+          ? undefined
+          : { ...trace, requestId: request.id, startWallMs: record.startWallMs },
+    };
   }
 
   /**

@@ -5,15 +5,24 @@
  */
 import {
   encodeMeterRecord,
+  encodeTraceEntry,
   METER_RECORD_BYTES,
   type MeterIds,
   type MeterRecord,
+  type TraceEntry,
 } from "@skerry/contracts";
 import type { MeterSink } from "./ports.ts";
 
+export interface Metered {
+  readonly record: MeterRecord;
+  readonly ids: MeterIds;
+  /** Undefined unless the request is part of a trace that is to be kept. */
+  readonly trace: TraceEntry | undefined;
+}
+
 /** A request whose end is decided. */
 export interface Settled {
-  meter(): { readonly record: MeterRecord; readonly ids: MeterIds };
+  meter(): Metered;
   /** Sends the answer; must not throw. */
   deliver(): void;
 }
@@ -44,7 +53,14 @@ export class MeterTurn {
     this.#settled = [];
     let count = 0;
     for (const one of settled) {
-      encodeMeterRecord(this.#view, count * METER_RECORD_BYTES, one.meter());
+      const metered = one.meter();
+      if (metered.trace !== undefined) {
+        // In front of the record, so that whoever has the record has its trace.
+        encodeTraceEntry(this.#view, count * METER_RECORD_BYTES, metered.trace);
+        count += 1;
+        if (count === RECORDS_PER_WRITE) count = this.#append(count);
+      }
+      encodeMeterRecord(this.#view, count * METER_RECORD_BYTES, metered);
       count += 1;
       if (count === RECORDS_PER_WRITE) count = this.#append(count);
     }

@@ -21,6 +21,7 @@ import {
 import {
   CONFIG_FORMAT,
   decodeMeterRecord,
+  decodeTraceEntry,
   functionConfig,
   METER_RECORD_BYTES,
   type AgentNote,
@@ -35,6 +36,7 @@ import {
   type Role,
   type StartHead,
   type StartReply,
+  type TraceEntry,
 } from "@skerry/contracts";
 import {
   bufferText,
@@ -298,6 +300,7 @@ export class World {
   readonly directory = mkdtempSync(join(tmpdir(), "gateway-"));
   readonly accountId: AccountId = ids.id("acct");
   readonly records: MeterRecord[] = [];
+  readonly traces: TraceEntry[] = [];
   readonly handedOver: { grant: InstanceGrant; socket: Socket }[] = [];
   readonly entries: ConfigEntry[] = [];
   readonly agents: AgentDouble[] = [];
@@ -372,6 +375,8 @@ export class World {
     for (let at = 0; at < bytes.length; at += METER_RECORD_BYTES) {
       const record = decodeMeterRecord(bytes, at);
       if (record !== undefined) added.push(record);
+      const trace = decodeTraceEntry(bytes, at);
+      if (trace !== undefined) this.traces.push(trace);
     }
     this.records.push(...added);
     this.onAppend(added);

@@ -1,5 +1,13 @@
 /** What a handler is told about its request, and the way it learns that the caller gave up. */
-import type { ColdReason } from "@skerry/contracts";
+import {
+  formatTraceparent,
+  isSampled,
+  parseTraceparent,
+  spanIdOf,
+  TRACE_HEADERS,
+  traceIdOf,
+  type ColdReason,
+} from "@skerry/contracts";
 import type { Call } from "./call.ts";
 import { callFunction, type CallOptions, type OpenStream } from "./outgoing-call.ts";
 
@@ -14,6 +22,17 @@ export interface InstanceFacts {
   readonly env: Readonly<Record<string, string>>;
   readonly payloadBytesMax: number;
   readonly openStream: OpenStream;
+}
+
+/** The trace that a request belongs to. What a handler sends on carries `traceparent`. */
+export interface InvocationTrace {
+  readonly traceId: string;
+  /** The span in which the handler runs. */
+  readonly spanId: string;
+  /** The caller asked for the trace to be kept. */
+  readonly sampled: boolean;
+  readonly traceparent: string;
+  readonly tracestate: string | undefined;
 }
 
 /** Second argument of event handlers, third of fetch handlers. */
@@ -54,6 +73,21 @@ export class InvocationContext {
     return this.#call.signal;
   }
 
+  /** The caller's trace, or one that begins here. */
+  get trace(): InvocationTrace {
+    const { head } = this.#call;
+    const sent = parseTraceparent(headerOf(head.h, TRACE_HEADERS.parent) ?? "");
+    const { id } = head;
+    const context = sent ?? { traceId: traceIdOf(id), parentId: spanIdOf(id), flags: 0 };
+    return {
+      traceId: context.traceId,
+      spanId: context.parentId,
+      sampled: isSampled(context),
+      traceparent: formatTraceparent(context),
+      tracestate: sent === undefined ? undefined : headerOf(head.h, TRACE_HEADERS.state),
+    };
+  }
+
   /** Milliseconds until the deadline; 0 when it has passed. */
   remainingMs(): number {
     return this.#call.remainingMs(this.deadlineMs);
@@ -73,4 +107,9 @@ export class InvocationContext {
     result.catch(() => undefined);
     return result;
   }
+}
+
+function headerOf(headers: readonly string[], name: string): string | undefined {
+  const at = headers.findIndex((one, i) => i % 2 === 0 && one.toLowerCase() === name);
+  return at < 0 ? undefined : headers[at + 1];
 }

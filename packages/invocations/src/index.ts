@@ -23,3 +23,14 @@ export {
   TALLY_TABLES,
 } from "./tallies.ts";
 export { selectTraffic, selectUseSince, type TrafficSum } from "./traffic.ts";
+export {
+  expireTraces,
+  renderTrace,
+  selectTrace,
+  TRACE_COLUMNS,
+  TRACE_TABLES,
+  traceValues,
+  type InvocationTrace,
+  type Span,
+  type TraceRow,
+} from "./traces.ts";

@@ -59,6 +59,7 @@ export async function startControlRole(context: RoleContext): Promise<RunningRol
       invocations: {
         list: (args) => queries.records(args),
         get: (args) => queries.record(args),
+        trace: (args) => queries.trace(args),
       },
       page: {
         caller,

@@ -7,11 +7,16 @@ import type { LogSelection } from "../ports.ts";
 import { storeModule } from "../store-module.ts";
 import type { ApiDeps } from "./api-deps.ts";
 import { awaitApplied } from "./await-applied.ts";
-import { EMPTY, json, type OperationCall, type OperationHandlers } from "./call.ts";
+import { EMPTY, json, type Answer, type OperationCall, type OperationHandlers } from "./call.ts";
 import { pageOfRows, readCursor } from "./pages.ts";
 import { auditResourceOf, keyResourceOf } from "./resources.ts";
 
-type HandledRecords = "listLogs" | "listInvocations" | "getInvocation" | "listAudit";
+type HandledRecords =
+  | "listLogs"
+  | "listInvocations"
+  | "getInvocation"
+  | "getInvocationTrace"
+  | "listAudit";
 type HandledKeys = "listKeys" | "createKey" | "deleteKey";
 
 export function recordHandlers(deps: ApiDeps): Pick<OperationHandlers, HandledRecords> {
@@ -34,12 +39,13 @@ export function recordHandlers(deps: ApiDeps): Pick<OperationHandlers, HandledRe
     },
     getInvocation: async (call) => {
       const functionId = await functionIdOf(deps, call);
-      const { app, fn, request: requestId } = call.params;
-      const found = await invocations.get({ functionId, requestId });
-      if (found === undefined) {
-        throw fail("INVOCATION_NOT_FOUND", { request: requestId, function: `${app}/${fn}` });
-      }
-      return json(found);
+      const { request: requestId } = call.params;
+      return jsonIfFound(call, await invocations.get({ functionId, requestId }));
+    },
+    getInvocationTrace: async (call) => {
+      const functionId = await functionIdOf(deps, call);
+      const { request: requestId } = call.params;
+      return jsonIfFound(call, await invocations.trace({ functionId, requestId }));
     },
     listAudit: async ({ principal: { accountId }, query: { cursor, limit } }) => {
       const before = readCursor(cursor, null);
@@ -74,6 +80,13 @@ export function keyHandlers(deps: ApiDeps): Pick<OperationHandlers, HandledKeys>
       return EMPTY;
     },
   };
+}
+
+/** Throws INVOCATION_NOT_FOUND when there is nothing. */
+function jsonIfFound({ params }: FunctionCall, found: object | undefined): Answer {
+  const { app, fn, request } = params;
+  if (found !== undefined) return json(found);
+  throw fail("INVOCATION_NOT_FOUND", { request, function: `${app}/${fn}` });
 }
 
 type FunctionCall = Pick<OperationCall<"getFunction">, "principal" | "params">;
