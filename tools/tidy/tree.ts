@@ -11,7 +11,7 @@ import { join } from "node:path";
 export type Tree = ReadonlyMap<string, string>;
 
 const FILE_BYTES_MAX = 4 * 1024 * 1024;
-const IGNORED = /(^|\/)(testdata|fixtures)\//;
+const IGNORED = /(^|\/)(testdata|fixtures|templates)\//;
 
 /** Reads the tree at `root`; files that are ignored, binary or removed are left out. */
 export function readTree(root: string): Tree {

@@ -1,28 +1,18 @@
 /** Turns the process into an instance of one revision: environment, working directory, code. */
-import type { Clock } from "@skerry/base";
 import type { FolderManifest } from "@skerry/contracts";
 import type { SpecialiseHead } from "@skerry/contracts";
 import { findHandler } from "./handler.ts";
 import { compileCode, readManifest } from "./load-code.ts";
-import type { Surroundings } from "./ports.ts";
+import type { LoadDeps } from "./load-deps.ts";
 import type { LoadCode, LoadedCode } from "./runtime.ts";
 import { mapStackTraces } from "./stack-traces.ts";
-
-export interface LoadDeps {
-  readonly clock: Clock;
-  readonly runtimePath: string;
-  readonly env: NodeJS.ProcessEnv;
-  readonly changeDirectory: (directory: string) => void;
-  readonly log: Surroundings["log"];
-  /** Ends the process with every log line written. */
-  readonly exit: (code: number) => void;
-}
 
 /** The loader that a bootstrap gives to the runtime. */
 export function createLoader(deps: LoadDeps): LoadCode {
   const { clock, runtimePath, env, changeDirectory } = deps;
   return async (head) => {
     const startMs = clock.monotonicMs();
+    await deps.prepare(head);
     fillEnv(env, head);
     const manifest = readManifest(head.codeDirectory);
     changeDirectory(head.codeDirectory);

@@ -23,7 +23,8 @@ import { fail } from "./errors.ts";
 import { FOLDER_RECIPE_VERSION, layFolder } from "./folder-recipe.ts";
 import { initFailureOf } from "./init-failure.ts";
 import type { RuntimeProcess } from "./runtime-process.ts";
-import { runtimeKindOf, type RuntimeBuild, type Runtimes } from "./runtimes.ts";
+import type { RuntimeBuild } from "./runtime-build.ts";
+import { runtimeKindOf, type Runtimes } from "./runtimes.ts";
 import { readSpecialiseReply } from "./specialise-reply.ts";
 
 export interface BuilderDeps {

@@ -1,4 +1,4 @@
 export { sandboxView, startAgent, type Agent } from "./agent.ts";
 export { prepareBuildTool, type BuildTool } from "./build-tool.ts";
 export type { AgentDeps, AgentOptions, ConfigView, HandOff } from "./ports.ts";
-export { prepareRuntimes, type RuntimeBuild, type Runtimes } from "./runtimes.ts";
+export { prepareRuntimes, type Runtimes } from "./runtimes.ts";

@@ -32,7 +32,8 @@ import { initFailureOf, instanceExitOf } from "./init-failure.ts";
 import { decideInstance, type InstanceEvent, type InstanceLife } from "./instance-life.ts";
 import type { AgentDeps, AgentOptions, RevisionRef } from "./ports.ts";
 import { startRuntimeProcess, type RuntimeProcess } from "./runtime-process.ts";
-import { runtimeKindOf, type RuntimeBuild, type Warmth } from "./runtimes.ts";
+import type { RuntimeBuild } from "./runtime-build.ts";
+import { runtimeKindOf, type Warmth } from "./runtimes.ts";
 import { readSpecialiseReply } from "./specialise-reply.ts";
 
 export type StartCause = ColdReason | "provisioned";
@@ -319,6 +320,8 @@ export class Instances {
       memoryMb: config.memoryMb,
       timeoutMs: config.timeoutMs,
       payloadBytesMax: LIMITS.payloadBytesMax,
+      ...(config.connect === undefined ? {} : { connect: Object.keys(config.connect) }),
+      ...(config.egress === "none" ? { noWeb: true } : {}),
     };
     try {
       const question = { head, timeoutMs: config.initTimeoutMs, bodyBytesMax: 0 };

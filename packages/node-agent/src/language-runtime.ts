@@ -12,7 +12,7 @@ import { promisify } from "node:util";
 import { fileURLToPath } from "node:url";
 import { warmArgument, type LanguageManifest } from "@skerry/instance-runtime";
 import { fail } from "./errors.ts";
-import type { RuntimeBuild } from "./runtimes.ts";
+import type { RuntimeBuild } from "./runtime-build.ts";
 
 const run = promisify(execFile);
 const VERSION_TIMEOUT_MS = 10_000;

@@ -21,7 +21,8 @@ import {
 import { fail } from "./errors.ts";
 import { judgeLink, type LinkEvidence } from "./link-probes.ts";
 import { CODE_MOUNT, limitsOf, type Reply, type RuntimeProcess } from "./runtime-process.ts";
-import type { RuntimeBuild, Runtimes } from "./runtimes.ts";
+import type { RuntimeBuild } from "./runtime-build.ts";
+import type { Runtimes } from "./runtimes.ts";
 import { readSpecialiseReply } from "./specialise-reply.ts";
 
 export interface NodeProbeDeps {

@@ -11,10 +11,16 @@ import { nodeFlags, RUNTIME_ENTRY, SHIM_MEMORY_MB, warmArgument } from "@skerry/
 import { build, stop } from "esbuild";
 import { fileURLToPath } from "node:url";
 import { fail } from "./errors.ts";
-import type { RuntimeBuild, RuntimesOptions } from "./runtimes.ts";
+import type { RuntimeBuild } from "./runtime-build.ts";
+
+export interface NodeRuntimeOptions {
+  readonly runtimesDirectory: string;
+  readonly nodeBinary: string;
+  readonly nodeVersion: string;
+}
 
 /** Bundles the runtime and copies the binary, unless both are there already. */
-export async function prepareNodeRuntime(options: RuntimesOptions): Promise<RuntimeBuild> {
+export async function prepareNodeRuntime(options: NodeRuntimeOptions): Promise<RuntimeBuild> {
   try {
     const bundle = await bundleRuntime();
     const digest = createHash("sha256").update(bundle).digest("hex").slice(0, 8);

@@ -18,7 +18,7 @@ import type {
 } from "@skerry/sandbox";
 import { fail } from "./errors.ts";
 import { LogCollector } from "./log-collector.ts";
-import { RUNTIME_MOUNT, type RuntimeBuild } from "./runtimes.ts";
+import { RUNTIME_MOUNT, type RuntimeBuild } from "./runtime-build.ts";
 import type { SpoolWriter } from "@skerry/telemetry";
 
 /** Where a sandbox sees the artefact. */

@@ -4,33 +4,14 @@
  */
 import { unreachable } from "@skerry/base";
 import type { FunctionConfig, HandlerKind, RuntimeName } from "@skerry/contracts";
-import { LANGUAGE_RUNTIMES, type WarmKind } from "@skerry/instance-runtime";
-import type { SandboxSystem } from "@skerry/sandbox";
+import { LANGUAGE_RUNTIMES } from "@skerry/instance-runtime";
 import { prepareLanguageRuntime } from "./language-runtime.ts";
-import { prepareNodeRuntime, prepareProgramRuntime } from "./node-runtime.ts";
-
-/** Where a sandbox sees the runtime. */
-export const RUNTIME_MOUNT = "/skerry";
-
-/**
- * One exact pair of an interpreter and the files that run in it. The id names the pair: a revision
- * records the build it was made with, and V8 code caches are valid for one build only.
- */
-export interface RuntimeBuild {
-  /** For example `node26.10.0-1a2b3c4d`. */
-  readonly id: string;
-  /** Directory that sandboxes mount as RUNTIME_MOUNT; the same inodes for all of them. */
-  readonly directory: string;
-  readonly system: SandboxSystem;
-  command(start: RuntimeStart): readonly string[];
-}
-
-export interface RuntimeStart {
-  /** Where the process sees the build's directory. */
-  readonly inside: string;
-  readonly memoryMb: number;
-  readonly warmFor: WarmKind;
-}
+import {
+  prepareNodeRuntime,
+  prepareProgramRuntime,
+  type NodeRuntimeOptions,
+} from "./node-runtime.ts";
+import type { RuntimeBuild } from "./runtime-build.ts";
 
 /** What code runs in: a language's runtime, or the shim beside a program of its own. */
 export type RuntimeKind = Exclude<RuntimeName, "custom"> | "program";
@@ -38,12 +19,6 @@ export type RuntimeKind = Exclude<RuntimeName, "custom"> | "program";
 export interface Runtimes {
   /** Rejects with RUNTIME_MISSING, which names what to install, or RUNTIME_UNUSABLE. */
   of(kind: RuntimeKind): Promise<RuntimeBuild>;
-}
-
-export interface RuntimesOptions {
-  readonly runtimesDirectory: string;
-  readonly nodeBinary: string;
-  readonly nodeVersion: string;
 }
 
 /** What `config` asks for, whatever the code turns out to be. */
@@ -56,7 +31,7 @@ export function runtimeKindOf(config: {
 }
 
 /** Resolves when Node's runtime is there. Rejects with RUNTIME_UNUSABLE. */
-export async function prepareRuntimes(options: RuntimesOptions): Promise<Runtimes> {
+export async function prepareRuntimes(options: NodeRuntimeOptions): Promise<Runtimes> {
   const node = await prepareNodeRuntime(options);
   const prepared = new Map<RuntimeKind, Promise<RuntimeBuild>>([
     ["node26", Promise.resolve(node)],
@@ -75,7 +50,7 @@ export async function prepareRuntimes(options: RuntimesOptions): Promise<Runtime
   };
 }
 
-function prepare(kind: RuntimeKind, options: RuntimesOptions): Promise<RuntimeBuild> {
+function prepare(kind: RuntimeKind, options: NodeRuntimeOptions): Promise<RuntimeBuild> {
   switch (kind) {
     case "python3":
     case "php8":

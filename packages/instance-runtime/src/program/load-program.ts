@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import type { ProgramManifest } from "@skerry/contracts";
 import { fail } from "../errors.ts";
-import type { LoadDeps } from "../specialise.ts";
+import type { LoadDeps } from "../load-deps.ts";
 import type { LoadedCode } from "../runtime.ts";
 import { EventsApi } from "./events-api.ts";
 import { choosePort, startProgram, untilListening, type Program } from "./program.ts";
