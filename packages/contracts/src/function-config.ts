@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { LIMITS } from "./limits.ts";
+import { networkTarget, targetPattern } from "./network-targets.ts";
 
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 
@@ -20,6 +21,21 @@ const env = z
   .refine(
     (record) => utf8Bytes(JSON.stringify(record)) <= LIMITS.envBytesMax,
     `All environment values together may take ${LIMITS.envBytesMax} bytes.`,
+  );
+
+const OPEN_NEEDS =
+  "`open` needs a network namespace that an administrator has prepared for sandboxes, which this " +
+  "release cannot be given. Use `web` for HTTP and HTTPS, and `connect` for named TCP targets.";
+
+const connectName = z
+  .string()
+  .regex(
+    /^[a-z][a-z0-9_]{0,30}$/,
+    "A name in `connect` is 1–31 lower-case letters, digits and _, led by a letter.",
+  )
+  .refine(
+    (name) => !name.startsWith("skerry_"),
+    "Names that begin with skerry_ belong to the platform.",
   );
 
 /** What `runtime` may name. `custom` brings its own program, see `command`. */
@@ -103,6 +119,31 @@ export const functionConfig = z.strictObject({
     .optional()
     .describe(
       "Functions that may call it by `context.call`: of its app, of its account (when absent), any.",
+    ),
+  egress: z
+    .enum(["none", "web", "open"])
+    .refine((egress) => egress !== "open", OPEN_NEEDS)
+    .optional()
+    .describe(
+      "What the code reaches outside: nothing, or HTTP and HTTPS at public addresses by a proxy " +
+        "(`web`, when absent). `open` is refused for now.",
+    ),
+  egressAllow: z
+    .array(targetPattern)
+    .max(LIMITS.egressAllowMax)
+    .optional()
+    .describe(
+      "Hosts that `web` reaches, such as `api.example.org` or `*.example.org:443`; all when absent.",
+    ),
+  connect: z
+    .record(connectName, networkTarget)
+    .refine(
+      (targets) => Object.keys(targets).length <= LIMITS.connectTargetsMax,
+      `A function connects to at most ${LIMITS.connectTargetsMax} targets.`,
+    )
+    .optional()
+    .describe(
+      "TCP targets by name, such as `db: 10.0.0.5:5432`; the code connects to $DB_HOST and $DB_PORT.",
     ),
   env: env.default({}).describe("Environment variables of the function."),
 });

@@ -122,6 +122,7 @@ export {
   type Outcome,
   type StartKind,
 } from "./metering.ts";
+export { isTargetIn, parseTarget, splitPatterns, type NetworkTarget } from "./network-targets.ts";
 export { appName, functionName, parseFunctionPath } from "./names.ts";
 export {
   INSTANCE_STATES,
@@ -163,7 +164,14 @@ export { priceOfAlwaysOnHour, priceOfCalls, type Prices } from "./prices.ts";
 export { envNameOf, flagOf, platformConfig, type PlatformConfig } from "./platform-config.ts";
 export { failInput, invalid, parseInput } from "./problems.ts";
 export { failReach } from "./reach-errors.ts";
-export type { CallHead, CallReplyHead, ReachHead } from "./reach-wire.ts";
+export type {
+  CallHead,
+  CallReplyHead,
+  ConnectHead,
+  ReachHead,
+  TunnelReplyHead,
+  WebHead,
+} from "./reach-wire.ts";
 export {
   createdKeyResource,
   deploymentMark,

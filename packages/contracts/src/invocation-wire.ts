@@ -58,6 +58,10 @@ export interface SpecialiseHead {
   readonly timeoutMs: number;
   /** Bytes of a buffered answer that the instance refuses to pass. */
   readonly payloadBytesMax: number;
+  /** Names of the function's `connect`: the runtime listens for each and sets NAME_HOST, NAME_PORT. */
+  readonly connect?: readonly string[];
+  /** True: nothing outside may be reached, and no proxy is offered. */
+  readonly noWeb?: true;
 }
 
 export type SpecialiseReply =

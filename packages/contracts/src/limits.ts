@@ -21,6 +21,14 @@ export const LIMITS = {
   callDepthMax: 16,
   /** Calls and connections that one instance has open at once. */
   streamsOpenedMax: 1_024,
+  /** Of these, connections to the network. */
+  tunnelsPerInstanceMax: 256,
+  /** Connections to the network that one instance may begin in a second. */
+  tunnelsPerSecondMax: 100,
+  /** Connections to the network that one gateway has open for all its instances. */
+  tunnelsMax: 4_096,
+  connectTargetsMax: 16,
+  egressAllowMax: 200,
   /** A JSON request body of the control API. */
   apiBodyBytesMax: 1 << 20,
 } as const;

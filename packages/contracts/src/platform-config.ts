@@ -3,6 +3,7 @@
  * follow.
  */
 import { z } from "zod";
+import { targetPatternList } from "./network-targets.ts";
 
 export const platformConfig = z.strictObject({
   home: z
@@ -21,6 +22,12 @@ export const platformConfig = z.strictObject({
     .string()
     .default("sqlite")
     .describe("`sqlite`, or the URL of a PostgreSQL database. Restart."),
+  connectTargets: targetPatternList
+    .default("*")
+    .describe(
+      "What functions may name in `connect`: patterns such as `10.0.*.*:5432, *.db.internal`, " +
+        "separated by commas. Restart.",
+    ),
   blanks: z
     .int()
     .min(0)

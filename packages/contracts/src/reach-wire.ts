@@ -34,4 +34,28 @@ export interface CallReplyHead {
   readonly e?: WireError;
 }
 
-export type ReachHead = CallHead;
+/**
+ * Opens a TCP connection to a target of the function's `connect`. After the reply the stream's
+ * bodies are the connection's bytes, half-closed separately. It may outlive the request that asked
+ * for it, and ends with the instance at the latest.
+ */
+export interface ConnectHead {
+  readonly op: "connect";
+  /** Name of the target. */
+  readonly n: string;
+  /** Id of the live request that asked, where the runtime knows it; for the log. */
+  readonly r?: string;
+}
+
+/** The same to any host that the function's `egress` and `egressAllow` let it reach. */
+export interface WebHead {
+  readonly op: "web";
+  /** `HOST:PORT`, as in HTTP's CONNECT. */
+  readonly a: string;
+  readonly r?: string;
+}
+
+/** Answers both: the connection is there, or why not. */
+export type TunnelReplyHead = { readonly ok: true } | { readonly e: WireError };
+
+export type ReachHead = CallHead | ConnectHead | WebHead;

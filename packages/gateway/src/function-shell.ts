@@ -161,7 +161,11 @@ export class FunctionShell implements InvocationOwner {
     const onClosed = (closed: Instance, error: PlatformError): void => this.#closed(closed, error);
     const accept = (asker: Instance, opened: OpenedStream): StreamHandler =>
       this.#deps.reach.accept(opened, { instance: asker, owner: this });
-    const instance = new Instance(this.#deps.clock, { grant, socket, solicited, onClosed, accept });
+    const { latest } = this.#entry;
+    const config = latest.id === revisionId ? latest.config : undefined;
+    const instance = new Instance(this.#deps.clock, {
+      ...{ grant, socket, solicited, config, onClosed, accept },
+    });
     this.#instances.set(instanceId, instance);
     if (origin === "gateway") this.#deps.agents.note(instance, { op: "owned", instanceId });
     instance.agentId = this.#confirmedBy.get(instanceId);
@@ -469,6 +473,8 @@ export class FunctionShell implements InvocationOwner {
       const instance = this.#instances.get(id);
       if (live > 0 || sinceMs > idleSinceMs || instance === undefined) continue;
       if (instance.link.streams === 0) void this.#handOver(instance);
+      // Its connections end here: better that it starts anew than that it finds them broken.
+      else if (instance.link.streams === instance.tunnels) this.#cut(instance, "draining");
     }
     if (!this.isEmpty) this.#armHandOver();
   }

@@ -90,7 +90,11 @@ class RunningGateway implements Gateway {
       this.#byName.get(`${app}/${fn}`);
     this.#shellDeps = {
       ...{ clock, log, agents: this.#agents, turn: this.#turn },
-      reach: new Reach({ clock, ids, bodies, calleeOf: shellOf }),
+      reach: new Reach({
+        ...{ clock, ids, bodies, log, calleeOf: shellOf },
+        network: deps.network,
+        connectTargets: options.connectTargets ?? ["*"],
+      }),
       handOver: deps.handOver,
       mayBeAsked: () => (this.#http?.connections ?? 0) > 0,
       onRemovedEmpty: (id) => void this.#shells.delete(id),

@@ -6,6 +6,7 @@ import type { Socket } from "node:net";
 import type { Clock, PlatformError } from "@skerry/base";
 import {
   meterIdsOf,
+  type FunctionConfig,
   type InstanceExit,
   type InstanceGrant,
   type MeterIds,
@@ -33,6 +34,7 @@ export type InstanceEnd =
 
 export interface InstanceOptions {
   readonly grant: InstanceGrant;
+  readonly config: FunctionConfig | undefined;
   readonly socket: Socket;
   /** It was started for requests that wait here. */
   readonly solicited: boolean;
@@ -53,14 +55,22 @@ export class Instance {
   /** Set before the gateway itself closes the link. */
   stopReason: StopReason | undefined;
   exit: InstanceExit | undefined;
+  /** Of its revision; undefined where only a later revision is known here. */
+  readonly config: FunctionConfig | undefined;
   /** Calls and connections that it has open. */
   streamsOpened = 0;
+  /** Of these, connections to the network. */
+  tunnels = 0;
+  /** Connections it began in the second that began at `tunnelsSinceMs`. */
+  tunnelsBegun = 0;
+  tunnelsSinceMs = 0;
   readonly #socket: Socket;
   readonly #pipe: SocketPipe;
   readonly #casualties: Casualty[] = [];
 
   constructor(clock: Clock, options: InstanceOptions) {
     this.grant = options.grant;
+    this.config = options.config;
     this.solicited = options.solicited;
     this.readyMs = clock.monotonicMs();
     this.ids = meterIdsOf(options.grant);

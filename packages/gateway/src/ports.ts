@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import type { Clock, GatewayId, Log, NodeId, Random } from "@skerry/base";
 import type { InstanceGrant, RoleFigures } from "@skerry/contracts";
 import type { HttpLimits, ListenTarget } from "@skerry/http";
+import type { Network } from "./network.ts";
 
 /** Where metering records go; the spool writer of telemetry fits. */
 export interface MeterSink {
@@ -30,6 +31,8 @@ export interface GatewayDeps {
   readonly log: Log;
   readonly meter: MeterSink;
   readonly handOver: HandOver;
+  /** The network as functions reach it. */
+  readonly network: Network;
   /** What the process tells of itself; the gateway adds what it counts. Absent tells nothing. */
   readonly figures?: () => RoleFigures;
 }
@@ -50,6 +53,8 @@ export interface GatewayOptions {
    * Longest wait for control's current configuration before requests are accepted; default none.
    */
   readonly configWaitMs?: number;
+  /** What functions may name in `connect`; default everything. */
+  readonly connectTargets?: readonly string[];
   /** Version of this release, told to peers. */
   readonly build: string;
 }

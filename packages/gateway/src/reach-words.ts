@@ -20,6 +20,9 @@ export function readReachHead(text: string): ReachHead | UnknownHead | undefined
   if (typeof head?.["op"] !== "string") return undefined;
   const said = textOf(head["op"]);
   if (said === "call") return { op: "call", r: textOf(head["r"]), f: textOf(head["f"]) };
+  const r = textOf(head["r"]);
+  if (said === "connect") return { op: "connect", n: textOf(head["n"]), r };
+  if (said === "web") return { op: "web", a: textOf(head["a"]), r };
   return { op: "unknown", said };
 }
 

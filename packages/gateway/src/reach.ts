@@ -10,6 +10,7 @@ import { acceptCall, type CallDeps } from "./function-call.ts";
 import type { Instance } from "./instance.ts";
 import { Invocation, type InvocationOwner } from "./invocation.ts";
 import { readReachHead } from "./reach-words.ts";
+import { Tunnels, type TunnelDeps } from "./tunnels.ts";
 
 /** Who opened a stream. */
 export interface Asker {
@@ -19,9 +20,11 @@ export interface Asker {
 
 export class Reach {
   readonly #deps: CallDeps;
+  readonly #tunnels: Tunnels;
 
-  constructor(deps: CallDeps) {
+  constructor(deps: CallDeps & TunnelDeps) {
     this.#deps = deps;
+    this.#tunnels = new Tunnels(deps);
   }
 
   /** Takes a stream that an instance opened. Never throws. */
@@ -39,6 +42,10 @@ export class Reach {
       if (instance.streamsOpened >= streamsMax) {
         throw failReach("REACH_STREAMS_EXHAUSTED", { streamsMax });
       }
+      if (head.op !== "call") {
+        const requestId = askerOf(instance, head.r)?.request.id;
+        return this.#tunnels.accept(opened, { head, instance, requestId, entry: owner.entry });
+      }
       const parent = liveRequest(instance, head.r);
       return acceptCall(this.#deps, opened, { head, instance, parent });
     } catch (error) {
@@ -52,6 +59,19 @@ function liveRequest({ link }: Instance, id: string): Invocation {
   const found = link.findHandler((one) => one instanceof Invocation && one.request.id === id);
   if (found instanceof Invocation && found.isLive) return found;
   throw failReach("REACH_REQUEST_NOT_LIVE");
+}
+
+/** The request that is named, or the only one there is; a name that is wrong names none. */
+function askerOf({ link }: Instance, id = ""): Invocation | undefined {
+  let asker: Invocation | undefined;
+  let live = 0;
+  link.findHandler((one) => {
+    if (!(one instanceof Invocation) || !one.isLive) return false;
+    if (id === "") live += 1;
+    if (id === "" || one.request.id === id) asker = one;
+    return live > 1;
+  });
+  return live > 1 ? undefined : asker;
 }
 
 function refuseStream({ stream }: OpenedStream, error: PlatformError): void {

@@ -47,6 +47,7 @@ import {
   type StreamHandler,
 } from "@skerry/link";
 import { startGateway, type Gateway } from "../src/gateway.ts";
+import { systemNetwork } from "../src/network.ts";
 import type { GatewayDeps, GatewayOptions } from "../src/ports.ts";
 
 export const clock = systemClock();
@@ -351,7 +352,7 @@ export class World {
     }
     this.gateway = await startGateway(
       {
-        ...{ clock, random, log: silentLog() },
+        ...{ clock, random, log: silentLog(), network: systemNetwork() },
         meter: { append: (bytes) => this.#append(bytes) },
         handOver: (grant, socket) => void this.handedOver.push({ grant, socket }),
         ...deps,

@@ -5,12 +5,14 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import { Socket } from "node:net";
+import { getBuiltinModule } from "node:process";
 import { systemClock } from "@skerry/base";
 import { bufferText, Link, socketPipe } from "@skerry/link";
 import { RUNTIME_LINK_FD, warmKindOf } from "./node-flags.ts";
 import { redirectConsole } from "./console.ts";
 import { watchCrashes } from "./crash.ts";
 import type { Surroundings } from "./ports.ts";
+import { openReach } from "./reach/reach.ts";
 import { createRuntime } from "./runtime.ts";
 import { createLoader, scrubEnv } from "./specialise.ts";
 import { stdoutLines } from "./stdout.ts";
@@ -33,6 +35,12 @@ async function main(): Promise<void> {
   redirectConsole(console, surroundings.log);
   const exitWithLogs = watchCrashes(process, surroundings.log, lines);
   const runtimePath = process.argv[1] ?? "";
+  const reach = await openReach({
+    ...surroundings,
+    link: () => link,
+    idNow: () => owners.getStore()?.id,
+    host: { global: globalThis, env: process.env, loadHttp: () => getBuiltinModule("node:http") },
+  });
   const kind = warmKindOf(process.argv.slice(2));
   if (kind !== "none") await warmUp({ surroundings, kind, runtimePath });
   const runtime = createRuntime(
@@ -44,6 +52,7 @@ async function main(): Promise<void> {
       changeDirectory: (directory) => process.chdir(directory),
       log: surroundings.log,
       exit: exitWithLogs,
+      prepare: (head) => reach.prepare(head),
     }),
   );
   const pipe = socketPipe(new Socket({ fd: RUNTIME_LINK_FD, readable: true, writable: true }));
@@ -54,6 +63,7 @@ async function main(): Promise<void> {
       peer: "platform",
       hello: { role: "instance", runtimeBuild: process.version },
       accept: (opened) => runtime.accept(opened),
+      onHello: ({ facts }) => reach.line.greeted(facts),
       onClosed: () => exitWithLogs(0),
     },
   );

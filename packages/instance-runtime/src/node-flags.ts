@@ -54,5 +54,6 @@ export function nodeFlags(memoryMb: number): string[] {
     `--max-semi-space-size=${memoryMb < 512 ? 4 : memoryMb < 2048 ? 8 : 16}`,
     "--v8-pool-size=1",
     "--disable-sigusr1",
+    "--use-env-proxy",
   ];
 }

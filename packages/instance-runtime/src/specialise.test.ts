@@ -144,8 +144,13 @@ test("the environment is exactly the function's own and the platform's names", a
   };
   const env = { A: "1", TZ: "Asia/Shanghai" };
   const instance = await runSource(t, ENV_SOURCE, { ...options, specialise: { env } });
-  const seen = (await instance.invoke({})).json() as { env: unknown };
+  const seen = (await instance.invoke({})).json() as { env: Record<string, string> };
+  const proxy = seen.env["HTTPS_PROXY"] ?? "";
+  assert.match(proxy, /^http:\/\/127\.0\.0\.1:\d+$/);
+  const direct = "localhost,127.0.0.1,::1,[::1]";
   assert.deepEqual(seen.env, {
+    ...{ HTTP_PROXY: proxy, HTTPS_PROXY: proxy, http_proxy: proxy, https_proxy: proxy },
+    ...{ NO_PROXY: direct, no_proxy: direct, NODE_USE_ENV_PROXY: "1" },
     A: "1",
     HOME: "/home/me",
     NODE_ENV: "production",

@@ -206,7 +206,7 @@ export class Instance {
   }
 
   /** Speaks to the instance as a new initiator; after `park` on the link before. */
-  connect(): Link {
+  connect(caller: "gateway" | "agent" = "gateway"): Link {
     this.pipe = socketPipe(this.socket);
     this.link = new Link(
       {
@@ -218,7 +218,7 @@ export class Instance {
       {
         side: "initiator",
         peer: "instance",
-        hello: { role: "gateway", caller: "gateway" },
+        hello: { role: caller, caller },
         accept: (opened) => this.accept(opened),
         onHello: ({ facts }) => {
           this.instanceFacts = facts;
@@ -230,7 +230,7 @@ export class Instance {
   }
 
   async specialise(
-    { directory }: Artefact,
+    { directory }: Pick<Artefact, "directory">,
     changes: Partial<SpecialiseHead> = {},
   ): Promise<SpecialiseReply> {
     const head: SpecialiseHead = {
@@ -249,7 +249,10 @@ export class Instance {
   }
 
   /** Specialises and insists that it worked. */
-  async load(artefact: Artefact, changes: Partial<SpecialiseHead> = {}): Promise<void> {
+  async load(
+    artefact: Pick<Artefact, "directory">,
+    changes: Partial<SpecialiseHead> = {},
+  ): Promise<void> {
     const reply = await this.specialise(artefact, changes);
     if (!reply.ok) throw new Error(`specialise failed: ${reply.name}: ${reply.message}`);
   }

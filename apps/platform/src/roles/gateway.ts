@@ -1,7 +1,8 @@
 /** The gateway role: public HTTP in, instances' links out. */
 import { join } from "node:path";
 import type { GatewayId, NodeId } from "@skerry/base";
-import { startGateway, type AgentAddress } from "@skerry/gateway";
+import { splitPatterns } from "@skerry/contracts";
+import { startGateway, systemNetwork, type AgentAddress } from "@skerry/gateway";
 import { openSpoolWriter } from "@skerry/telemetry";
 import type { ToRole } from "../messages.ts";
 import { LISTEN_FD } from "../role-process.ts";
@@ -22,6 +23,7 @@ export async function startGatewayRole(context: RoleContext): Promise<RunningRol
       random,
       log,
       meter,
+      network: systemNetwork(),
       figures: () => figures.read(spoolValues(meter)),
       handOver: (grant, socket) => {
         context.send({ op: "hand-over", grant }, socket).catch((error: unknown) => {
@@ -36,6 +38,7 @@ export async function startGatewayRole(context: RoleContext): Promise<RunningRol
       snapshotPath,
       configWaitMs: configWaitMs(snapshotPath),
       agents: [],
+      connectTargets: splitPatterns(context.config.connectTargets),
       build: RELEASE,
     },
   );

@@ -1,0 +1,308 @@
+/**
+ * Connections of functions to the network, with the network's rules in force and servers on the
+ * loopback. Where a test needs a public server, it declares the loopback public; the same request
+ * under the real rules is its control.
+ */
+import assert from "node:assert/strict";
+import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { afterEach, beforeEach, test } from "node:test";
+import type { Log } from "@skerry/base";
+import { LIMITS, type FunctionConfigInput, type TunnelReplyHead } from "@skerry/contracts";
+import type { LinkStream } from "@skerry/link";
+import {
+  steady,
+  until,
+  World,
+  type AgentDouble,
+  type Call,
+  type InstanceDouble,
+} from "../test/world.ts";
+import { systemNetwork, type Network } from "./network.ts";
+
+let world: World;
+let agent: AgentDouble;
+let target: Server;
+let accepted: Socket[];
+beforeEach(async () => {
+  world = new World();
+  agent = await world.agent();
+  accepted = [];
+  target = createServer({ allowHalfOpen: true }, (socket) => {
+    accepted.push(socket.on("error", () => undefined));
+  });
+  await new Promise<void>((resolve) => target.listen(0, "127.0.0.1", resolve));
+});
+afterEach(async () => {
+  for (const socket of accepted) socket.destroy();
+  target.close();
+  await world.close();
+});
+
+const port = (): number => (target.address() as AddressInfo).port;
+
+/** A network in which the loopback is public and every name leads there. */
+function openNetwork(changes: Partial<Network> = {}): Network {
+  const resolve = (): Promise<readonly string[]> => Promise.resolve(["127.0.0.1"]);
+  return {
+    ...{ ...systemNetwork(), resolvePublic: resolve, resolveLocal: resolve },
+    isPublic: () => true,
+    ...changes,
+  };
+}
+
+interface Line {
+  readonly stream: LinkStream;
+  readonly reply: Promise<TunnelReplyHead>;
+  onWritable: () => void;
+  text: string;
+  ended: boolean;
+  failed: boolean;
+}
+
+function ask(instance: InstanceDouble, head: object): Line {
+  const replied = Promise.withResolvers<TunnelReplyHead>();
+  replied.promise.catch(() => undefined);
+  const take = (chunk: Uint8Array, end: boolean): void => {
+    line.text += Buffer.from(chunk).toString();
+    line.ended = end;
+    line.stream.grant(chunk.length);
+  };
+  const stream = instance.link.open(
+    JSON.stringify(head),
+    { end: false },
+    {
+      onReply(text, chunk, end) {
+        replied.resolve(JSON.parse(text) as TunnelReplyHead);
+        take(chunk, end);
+      },
+      onBody: take,
+      onWritable: () => line.onWritable(),
+      onFailed(error) {
+        line.failed = true;
+        replied.reject(error);
+      },
+    },
+  );
+  const onWritable = (): void => undefined;
+  const line: Line = {
+    ...{ stream, reply: replied.promise, onWritable, text: "", ended: false, failed: false },
+  };
+  return line;
+}
+
+async function reasonOf(line: Line): Promise<string> {
+  const reply = await line.reply;
+  return "e" in reply ? reply.e.reason : "connected";
+}
+
+/** A function with a request that is live until `answer`; its instance is the asker. */
+async function startAsker(
+  config: FunctionConfigInput,
+  options: { network?: Network; log?: Log; connectTargets?: readonly string[] } = {},
+): Promise<Call> {
+  const fn = world.fn({ config });
+  const held = Promise.withResolvers<Call>();
+  agent.handle = (call) => held.resolve(call);
+  const { network, log, connectTargets } = options;
+  await world.start(connectTargets === undefined ? {} : { connectTargets }, {
+    ...(network === undefined ? {} : { network }),
+    ...(log === undefined ? {} : { log }),
+  });
+  void world.call(fn).catch(() => undefined);
+  return await held.promise;
+}
+
+test("bytes pass both ways, and each way ends by itself", async () => {
+  const { instance } = await startAsker({ connect: { db: `127.0.0.1:${port()}` } });
+  const line = ask(instance, { op: "connect", n: "db" });
+  assert.equal(await reasonOf(line), "connected");
+  let heard = "";
+  accepted[0]?.on("data", (chunk: Buffer) => (heard += chunk.toString()));
+  accepted[0]?.write("welcome");
+  line.stream.write(Buffer.from("hello"));
+  await until(() => line.text === "welcome" && heard === "hello");
+  const remoteEnded = new Promise((resolve) => accepted[0]?.once("end", resolve));
+  line.stream.end();
+  await remoteEnded;
+  accepted[0]?.end("bye");
+  await until(() => line.ended && line.text === "welcomebye");
+  assert.equal(line.failed, false);
+});
+
+test("a target that does not read holds the instance back, and gets all in the end", async () => {
+  const { instance } = await startAsker({ connect: { db: `127.0.0.1:${port()}` } });
+  const line = ask(instance, { op: "connect", n: "db" });
+  await line.reply;
+  const socket = accepted[0] as Socket;
+  socket.pause();
+  const bytes = 32 << 20;
+  const part = Buffer.alloc(1 << 16);
+  let sent = 0;
+  const send = (): void => {
+    while (sent < bytes) {
+      sent += part.length;
+      if (!line.stream.write(part)) return;
+    }
+    line.stream.end();
+  };
+  line.onWritable = send;
+  send();
+  // What the kernel keeps for one connection, and the credit of one stream.
+  assert.ok((await steady(() => sent)) < bytes / 2);
+  let taken = 0;
+  socket.on("data", (chunk: Buffer) => (taken += chunk.length)).resume();
+  await until(() => taken === bytes);
+});
+
+test("only what the configuration names can be connected to, and only as the platform allows", async () => {
+  const here = `127.0.0.1:${port()}`;
+  const { instance } = await startAsker(
+    {
+      connect: {
+        db: here,
+        other: "127.0.0.1:1",
+        meta: "169.254.169.254:80",
+        mapped: "[::ffff:169.254.1.1]:80",
+      },
+    },
+    { connectTargets: [here, "127.0.0.1:1", "169.254.*.*", "[::ffff:169.254.1.1]"] },
+  );
+  const by = (n: unknown): Promise<string> => reasonOf(ask(instance, { op: "connect", n }));
+  assert.equal(await by("db"), "connected");
+  for (const n of ["none", "", "toString", "__proto__", 7]) {
+    assert.equal(await by(n), "CONNECT_NAME_UNKNOWN", String(n));
+  }
+  assert.equal(await by("other"), "TUNNEL_UNREACHABLE");
+  for (const n of ["meta", "mapped"]) assert.equal(await by(n), "CONNECT_TARGET_FORBIDDEN", n);
+});
+
+test("a target that the platform does not list is refused, also when it was deployed before", async () => {
+  const config = { connect: { db: `127.0.0.1:${port()}` } };
+  const { instance } = await startAsker(config, { connectTargets: ["10.0.*.*:5432"] });
+  const line = ask(instance, { op: "connect", n: "db" });
+  assert.equal(await reasonOf(line), "CONNECT_TARGET_FORBIDDEN");
+  assert.equal(accepted.length, 0);
+});
+
+test("web is for what the function's configuration lets it reach", async () => {
+  const network = openNetwork();
+  const { instance } = await startAsker(
+    { egressAllow: ["*.example.org", `api.test:${port()}`] },
+    { network },
+  );
+  const to = (a: unknown): Promise<string> => reasonOf(ask(instance, { op: "web", a }));
+  assert.equal(await to(`a.example.org:${port()}`), "connected");
+  assert.equal(await to(`api.test:${port()}`), "connected");
+  assert.equal(await to("api.test:443"), "EGRESS_HOST_FORBIDDEN");
+  assert.equal(await to(`example.org.evil.test:${port()}`), "EGRESS_HOST_FORBIDDEN");
+  for (const a of [22, 25, 110, 1_023])
+    assert.equal(await to(`a.example.org:${a}`), "EGRESS_PORT_FORBIDDEN");
+  for (const a of ["", "a.example.org", ":80", 7])
+    assert.equal(await to(a), "EGRESS_TARGET_INVALID");
+});
+
+test("egress none reaches nothing", async () => {
+  const { instance } = await startAsker({ egress: "none" }, { network: openNetwork() });
+  const line = ask(instance, { op: "web", a: `example.org:${port()}` });
+  assert.equal(await reasonOf(line), "EGRESS_OFF");
+  assert.equal(accepted.length, 0);
+});
+
+test("a name is resolved once, and the connection goes to what was judged", async () => {
+  const answers = [["203.0.113.9"], ["127.0.0.1"]];
+  const dialled: string[] = [];
+  let resolved = 0;
+  const { instance } = await startAsker(
+    {},
+    {
+      network: openNetwork({
+        resolvePublic: () => Promise.resolve(answers[resolved++] ?? []),
+        isPublic: (address) => address === "203.0.113.9",
+        dial(address) {
+          dialled.push(address);
+          return systemNetwork().dial("127.0.0.1", port());
+        },
+      }),
+    },
+  );
+  const once = ask(instance, { op: "web", a: "rebinds.test:443" });
+  assert.equal(await reasonOf(once), "connected");
+  assert.equal(resolved, 1);
+  assert.deepEqual(dialled, ["203.0.113.9"]);
+  const again = ask(instance, { op: "web", a: "rebinds.test:443" });
+  assert.equal(await reasonOf(again), "EGRESS_ADDRESS_FORBIDDEN");
+  assert.deepEqual(dialled, ["203.0.113.9"]);
+});
+
+test("a name that leads to a public and a private address is refused whole", async () => {
+  const network = openNetwork({
+    resolvePublic: () => Promise.resolve(["93.184.215.14", "10.0.0.1"]),
+    isPublic: systemNetwork().isPublic,
+  });
+  const { instance } = await startAsker({}, { network });
+  const line = ask(instance, { op: "web", a: "mixed.test:443" });
+  assert.equal(await reasonOf(line), "EGRESS_ADDRESS_FORBIDDEN");
+});
+
+test("each attempt is logged with the request that made it, and a forged one with none", async () => {
+  const lines: Record<string, unknown>[] = [];
+  const write = (message: string, fields: object = {}): void =>
+    void lines.push({ message, ...fields });
+  const log = { debug: write, info: write, warn: write, error: write } as unknown as Log;
+  const { instance, head } = await startAsker({}, { network: openNetwork(), log });
+  const a = `api.test:${port()}`;
+  for (const r of [head.id, undefined, "forged"]) {
+    assert.equal(await reasonOf(ask(instance, { op: "web", a, r })), "connected");
+  }
+  assert.equal(
+    await reasonOf(ask(instance, { op: "web", a: "x.test:22", r: head.id })),
+    "EGRESS_PORT_FORBIDDEN",
+  );
+  const told = lines.filter(({ target: named }) => named === a);
+  const made = told.filter(({ address }) => address === "127.0.0.1");
+  assert.deepEqual(
+    made.map(({ requestId }) => requestId),
+    [head.id, head.id, undefined],
+  );
+  assert.equal(made[0]?.["function"], "shop/hello");
+  const refused = lines.find(({ error }) => error === "EGRESS_PORT_FORBIDDEN");
+  assert.equal(refused?.["requestId"], head.id);
+});
+
+test("a connection outlives its request and dies with the instance", async () => {
+  const call = await startAsker({ connect: { db: `127.0.0.1:${port()}` }, rest: "run" });
+  const line = ask(call.instance, { op: "connect", n: "db", r: call.head.id });
+  await line.reply;
+  call.answer("done");
+  await until(() => world.records.length === 1);
+  accepted[0]?.write("still");
+  await until(() => line.text === "still");
+  const closed = new Promise((resolve) => accepted[0]?.once("close", resolve));
+  accepted[0]?.resume();
+  call.instance.socket.destroy();
+  accepted[0]?.on("end", () => accepted[0]?.end());
+  await closed;
+});
+
+test("an instance has so many connections and begins so many a second, and no more", async () => {
+  const { instance } = await startAsker({}, { network: openNetwork() });
+  const a = `api.test:${port()}`;
+  const lines = Array.from({ length: LIMITS.tunnelsPerSecondMax + 1 }, () =>
+    ask(instance, { op: "web", a }),
+  );
+  assert.equal(await reasonOf(lines.at(-1) as Line), "TUNNELS_EXHAUSTED");
+  const others = await Promise.all(lines.slice(0, -1).map(reasonOf));
+  assert.ok(others.every((reason) => reason === "connected"));
+});
+
+test("a draining gateway ends an idle instance that has connections, and hands over the others", async () => {
+  const call = await startAsker({ connect: { db: `127.0.0.1:${port()}` }, rest: "run" });
+  const line = ask(call.instance, { op: "connect", n: "db" });
+  await line.reply;
+  call.answer("done");
+  await until(() => world.records.length === 1);
+  await world.gateway.drain({ deadlineMs: 5_000 });
+  assert.equal(world.gateway.stats().instances, 0);
+  assert.equal(world.handedOver.length, 0);
+  await until(() => agent.notesOf(call.instance, "stop").length === 1);
+});
