@@ -237,7 +237,8 @@ export interface Question {
 }
 
 function askOnce(asking: Asking, question: Question): Promise<Reply> {
-  const { head, body, timeoutMs, bodyBytesMax } = question;
+  const { head, timeoutMs, bodyBytesMax } = question;
+  const asked = question.body === undefined ? {} : { body: question.body };
   return new Promise((resolve, reject) => {
     const parts: Uint8Array[] = [];
     let bytesTaken = 0;
@@ -263,7 +264,7 @@ function askOnce(asking: Asking, question: Question): Promise<Reply> {
     };
     const stream = asking.link.open(
       JSON.stringify(head),
-      { remainingMs: timeoutMs, end: true, ...(body === undefined ? {} : { body }) },
+      { remainingMs: timeoutMs, end: true, ...asked },
       {
         onReply: (text, body, end) => {
           reply = parseReply(text);

@@ -1,4 +1,6 @@
-/** Lets a node try its own walls. What it starts for that is its own; the audit log says who asked. */
+/**
+ * Lets a node try its own walls. What it starts for that is its own; the audit log says who asked.
+ */
 import { storeModule } from "../store-module.ts";
 import type { ApiDeps } from "./api-deps.ts";
 import { json, type OperationHandlers } from "./call.ts";

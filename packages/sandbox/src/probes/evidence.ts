@@ -86,7 +86,12 @@ export interface LookReport {
 }
 
 export interface Report extends LookReport {
-  readonly forks?: { readonly tried: number; readonly started: number };
+  readonly forks?: {
+    readonly tried: number;
+    readonly started: number;
+    /** Codes of the starts that failed. */
+    readonly errors: readonly string[];
+  };
   /** Bytes; missing when it did not survive the meal. */
   readonly eaten?: number;
 }

@@ -26,7 +26,7 @@ export async function handler(asked: Asked & { readonly lists: Lists }): Promise
     case "look":
       return await look(asked, asked.lists);
     case "fork":
-      return forkMany(asked.directory, asked.count);
+      return await forkMany(asked.directory, asked.count);
     case "memory":
       return eatMemory(asked.bytes, asked.holdMs);
     case "neighbour":
@@ -155,15 +155,18 @@ function openMany(): LookReport["files"] {
   return { count: open.length, error };
 }
 
-function forkMany(directory: string, count: number): Required<Report>["forks"] {
+async function forkMany(directory: string, count: number): Promise<Required<Report>["forks"]> {
   const children: ChildProcess[] = [];
+  const errors = new Set<string>();
   for (let tried = 0; tried < count; tried += 1) {
     const child = spawn(`${directory}/sleeper`, { stdio: "ignore" });
-    child.on("error", () => undefined);
+    child.on("error", (error) => errors.add(codeOf(error)));
     if (child.pid !== undefined) children.push(child);
   }
+  // Errors of starts are told in the next turn.
+  await new Promise((resolve) => setImmediate(resolve));
   for (const child of children) child.kill("SIGKILL");
-  return { tried: count, started: children.length };
+  return { tried: count, started: children.length, errors: [...errors] };
 }
 
 /** Holds on to it for a while: a limit by looking needs a moment. */
