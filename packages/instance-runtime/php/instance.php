@@ -149,7 +149,9 @@ final class Instance
         $this->output->settle();
         $handler = $this->code->handlerOf($returned);
         if ($handler === null) {
-            $this->answerFailed('HandlerMissing', $this->code->missing($returned));
+            $missing = $this->code->missing($returned);
+            $this->log('error', $missing);
+            $this->answerFailed('HandlerMissing', $missing);
             return;
         }
         $thrown = $this->code->thrown;
@@ -197,8 +199,12 @@ final class Instance
     private function next(): Stream
     {
         while (($stream = $this->link->nextOpened()) === null) {
-            $this->lines->flush();
-            $this->link->wait();
+            $stdout = $this->lines->awaited();
+            if ($stdout === []) {
+                $this->link->wait();
+            } else {
+                $this->link->waitBeside([], $stdout, null);
+            }
         }
         return $stream;
     }
@@ -280,13 +286,13 @@ final class Instance
         }
         // What ran out is not given back before the process ends, and telling takes some.
         ini_set('memory_limit', '-1');
+        $this->output->settle();
         $fatal = ErrorLog::fatal($this->code->thrown);
         if ($fatal !== null) {
             $this->lines->line('error', $fatal['log']);
         } elseif ($this->isBusy || $this->state === 'loading') {
             $this->lines->line('error', self::EXITED);
         }
-        $this->output->settle();
         $this->lines->drain();
     }
 }

@@ -44,17 +44,39 @@ final class LogLines
     /** One entry; several lines of text stay one entry. Level: debug, info, warn or error. */
     public function line(string $level, string $message): void
     {
-        if (strlen($this->held) > self::BACKLOG_BYTES_MAX) {
+        if (!$this->flush() && strlen($this->held) > self::BACKLOG_BYTES_MAX) {
             $this->dropped += 1;
             return;
         }
-        $this->reportDropped();
         $this->append($level, $message, $this->requestId);
         $this->flush();
     }
 
     /** Writes what stdout takes now. True when nothing is left. */
     public function flush(): bool
+    {
+        if ($this->held === '' && $this->dropped === 0) {
+            return true;
+        }
+        $isEmpty = $this->writeHeld();
+        if ($isEmpty && $this->dropped > 0) {
+            $this->reportDropped();
+            $isEmpty = $this->writeHeld();
+        }
+        return $isEmpty;
+    }
+
+    /**
+     * What to wait for before `flush` can go on: stdout, while lines are held.
+     *
+     * @return list<resource>
+     */
+    public function awaited(): array
+    {
+        return $this->flush() ? [] : [$this->stdout];
+    }
+
+    private function writeHeld(): bool
     {
         while ($this->held !== '') {
             $written = @fwrite($this->stdout, $this->held);
@@ -72,7 +94,6 @@ final class LogLines
     /** Sends everything, waiting a short while for a slow reader. */
     public function drain(): void
     {
-        $this->reportDropped();
         $end = hrtime(true) + (int) (self::DRAIN_SECONDS_MAX * 1e9);
         while (!$this->flush() && hrtime(true) < $end) {
             usleep(1000);
@@ -81,9 +102,6 @@ final class LogLines
 
     private function reportDropped(): void
     {
-        if ($this->dropped === 0) {
-            return;
-        }
         $lines = $this->dropped;
         $this->dropped = 0;
         $text = "… {$lines} lines dropped: the log could not take them in time";

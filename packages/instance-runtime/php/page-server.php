@@ -77,7 +77,8 @@ final class PageServer
             $sockets += $run->sockets((string) $pid);
             $seconds = $run->isDeaf() ? self::LOOK_SOON_SECONDS : $seconds;
         }
-        $readable = $this->link->waitBeside($sockets, $this->hungry(), $seconds);
+        $hungry = [...$this->hungry(), ...$this->lines->awaited()];
+        $readable = $this->link->waitBeside($sockets, $hungry, $seconds);
         foreach ($this->runs as $pid => $run) {
             $run->feed();
             $run->relay(isset($readable["{$pid}:body"]), isset($readable["{$pid}:control"]));
@@ -87,7 +88,6 @@ final class PageServer
                 unset($this->runs[$pid]);
             }
         }
-        $this->lines->flush();
     }
 
     /** @return list<resource> Sockets of pages for which more of a request's body is here. */
