@@ -1,3 +1,4 @@
+export { freePort } from "./free-port.ts";
 export { HandClock } from "./hand-clock.ts";
 export { callHttp, openHttp, type HttpAnswer, type HttpCall } from "./http-call.ts";
 export {
@@ -18,4 +19,5 @@ export {
 } from "./platform.ts";
 export { findPostgres, hasPostgres, startPostgres, type PostgresServer } from "./postgres.ts";
 export { openRaw, type RawConnection } from "./raw-connection.ts";
+export { hasRedis, startRedis, type RedisServer } from "./redis.ts";
 export { until, type UntilOptions } from "./until.ts";

@@ -120,6 +120,8 @@ export interface BuildHead {
   readonly env: Readonly<Record<string, string>>;
   readonly memoryMb: number;
   readonly initTimeoutMs: number;
+  /** Names of the function's `connect`, whose environment the code may read while it is loaded. */
+  readonly connect?: readonly string[];
 }
 export type BuildReply =
   | {

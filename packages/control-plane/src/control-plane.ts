@@ -56,6 +56,8 @@ export interface ControlPlaneOptions {
   readonly gatewayUrl: string;
   /** Metrics need no key from this machine; default false. */
   readonly metricsOpen?: boolean;
+  /** Patterns over what functions may name in `connect`; default everything. */
+  readonly connectTargets?: readonly string[];
   /** What differs from CONTROL_LIMITS. */
   readonly limits?: Partial<ControlLimits>;
   /** A peer has new records in its spool. */
@@ -153,7 +155,8 @@ class RunningControlPlane implements ControlPlane {
     const cookieName = cookieNameOf(apiUrl);
     this.#frontDoor = createFrontDoor({ ...deps, limits }, { files: deps.page.files, cookieName });
     const metricsOpen = options.metricsOpen ?? false;
-    const told = { urlsOf, build, apiUrl, gatewayUrl, metricsOpen };
+    const connectTargets = options.connectTargets ?? ["*"];
+    const told = { urlsOf, build, apiUrl, gatewayUrl, metricsOpen, connectTargets };
     this.#api = createApiServer({ ...deps, ...parts, ...told, cookieName });
   }
 

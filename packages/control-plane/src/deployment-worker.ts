@@ -254,7 +254,9 @@ function buildHeadOf(sourceDigest: string, config: DeploymentFunctionConfig): Bu
   const { entry = null, command = null, port = WEB_PORT } = config;
   const { runtime, handler, env, memoryMb, initTimeoutMs } = config;
   const program = { runtime, entry, command, port, handler };
-  return { op: "build", sourceDigest, ...program, env, memoryMb, initTimeoutMs };
+  const { connect = {} } = config;
+  const limits = { env, memoryMb, initTimeoutMs };
+  return { op: "build", sourceDigest, ...program, ...limits, connect: Object.keys(connect) };
 }
 
 type DeploymentFunctionConfig = DeploymentRecord["state"]["functions"][number]["config"];

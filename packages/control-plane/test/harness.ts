@@ -58,6 +58,7 @@ export interface Request {
 
 export interface HarnessOptions {
   readonly metricsOpen?: boolean;
+  readonly connectTargets?: readonly string[];
 }
 
 /** Everything is closed and removed when the test that made it ends. */

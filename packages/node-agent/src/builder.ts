@@ -205,6 +205,7 @@ async function specialiseOnce(runtime: RuntimeProcess, head: BuildHead): Promise
     memoryMb: head.memoryMb,
     timeoutMs: head.initTimeoutMs,
     payloadBytesMax: 0,
+    ...(head.connect === undefined ? {} : { connect: head.connect }),
   };
   try {
     const question = { head: specialise, timeoutMs: head.initTimeoutMs, bodyBytesMax: 0 };

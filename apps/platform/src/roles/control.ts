@@ -11,7 +11,7 @@ import {
   TelemetryQueries,
   TrafficQueriesOfRecords,
 } from "@skerry/collector";
-import type { PlatformConfig, Prices } from "@skerry/contracts";
+import { splitPatterns, type PlatformConfig, type Prices } from "@skerry/contracts";
 import {
   openControlPlane,
   storeModule as controlModule,
@@ -74,6 +74,7 @@ export async function startControlRole(context: RoleContext): Promise<RunningRol
       apiUrl: `http://${config.host}:${config.apiPort}`,
       gatewayUrl,
       metricsOpen: config.metricsOpen,
+      connectTargets: splitPatterns(config.connectTargets),
       limits: {
         revisionsKept: config.revisionsKept,
         codeGraceMs: config.codeGraceHours * HOUR_MS,

@@ -41,4 +41,6 @@ export interface ApiDeps {
   readonly accountId: AccountId;
   /** Metrics need no key from this machine. */
   readonly metricsOpen: boolean;
+  /** Patterns over what functions may name in `connect`. */
+  readonly connectTargets: readonly string[];
 }

@@ -1,7 +1,15 @@
 /** Sources, plans and deployments. */
 import { delay } from "@skerry/base";
 import { failCode } from "@skerry/code-store";
-import { deploymentMark, invalid, LIMITS, type DeploymentResource } from "@skerry/contracts";
+import {
+  deploymentMark,
+  failReach,
+  invalid,
+  isTargetIn,
+  LIMITS,
+  parseTarget,
+  type DeploymentResource,
+} from "@skerry/contracts";
 import { admitBody } from "@skerry/http";
 import { hasEnded, type SourceOwner, type WantedFunction } from "@skerry/functions";
 import { fail } from "../errors.ts";
@@ -37,7 +45,7 @@ export function deploymentHandlers(deps: ApiDeps): Pick<OperationHandlers, Handl
       });
     },
     planDeployment: async ({ principal: { accountId }, params: { app }, body }) => {
-      const wanted = wantedOf(body.functions);
+      const wanted = wantedOf(deps, body.functions);
       const plan = await store.call(storeModule, "planApp", { accountId, app, wanted });
       const missing = await missingSources(deps, { accountId, app }, digestsOf(wanted));
       const functions = plan.functions.map(({ name, change, changes }, i) => {
@@ -49,7 +57,7 @@ export function deploymentHandlers(deps: ApiDeps): Pick<OperationHandlers, Handl
     createDeployment: async (call) => {
       const { params, body, principal } = call;
       const owner = { accountId: principal.accountId, app: params.app };
-      const [claim, wanted] = [call.claim(), wantedOf(body.functions)];
+      const [claim, wanted] = [call.claim(), wantedOf(deps, body.functions)];
       assertSourcesThere(owner.app, wanted, await missingSources(deps, owner, digestsOf(wanted)));
       const record = await store.call(storeModule, "createDeployment", {
         ...{ stamp: call.stamp(), id: deps.ids.id("dep"), app: owner.app, wanted, claim },
@@ -120,11 +128,27 @@ function digestsOf(wanted: readonly WantedFunction[]): readonly string[] {
 }
 
 /** Refuses a name that stands twice: which of the two would win? */
-function wantedOf(functions: readonly WantedFunction[]): readonly WantedFunction[] {
+function wantedOf(
+  { connectTargets }: ApiDeps,
+  functions: readonly WantedFunction[],
+): readonly WantedFunction[] {
   const names = functions.map(({ name }) => name);
   const twice = names.filter((name, i) => names.indexOf(name) !== i);
   if (twice.length > 0) throw invalid("body", [`functions: "${twice[0]}" is given twice`]);
+  for (const { config } of functions) assertMayConnect(connectTargets, config.connect);
   return functions;
+}
+
+/** The gateway asks the same of each connection; here it is told to whoever deploys. */
+function assertMayConnect(
+  patterns: readonly string[],
+  connect: Readonly<Record<string, string>> = {},
+): void {
+  for (const text of Object.values(connect)) {
+    const target = parseTarget(text);
+    if (target !== undefined && isTargetIn(patterns, target)) continue;
+    throw failReach("CONNECT_TARGET_FORBIDDEN", { target: text });
+  }
 }
 
 /** What announces itself as too large is not read; what says nothing is cut off when it is. */
