@@ -2,7 +2,6 @@
 
 import faulthandler
 import os
-import socket
 import sys
 import threading
 
@@ -30,20 +29,19 @@ def run(arguments):
         from .warm_up import warm_up
 
         warm_up("fetch" if "--warm=fetch" in arguments else "event")
-    link_socket = socket.socket(fileno=LINK_FD)
-    link_socket.setblocking(True)
-    link_socket.set_inheritable(False)
-    os.register_at_fork(after_in_child=link_socket.close)
+    os.set_blocking(LINK_FD, True)
+    os.set_inheritable(LINK_FD, False)
+    os.register_at_fork(after_in_child=lambda: os.close(LINK_FD))
 
     def on_end(why=None):
         if why is not None:
             log.write("error", f"The link ends, because the platform broke its rules: {why}.")
         exit_with_logs(0)
 
-    engine = Engine(link_socket, failures, on_end, (out, err))
+    engine = Engine(LINK_FD, failures, on_end, (out, err))
     runtime = Runtime(log, failures, engine)
     facts = {"role": "instance", "runtimeBuild": f"python{sys.version.split()[0]}"}
-    link = Link(_sender(link_socket), facts, runtime.accept)
+    link = Link(send, facts, runtime.accept)
     try:
         engine.serve(link)
     except SystemExit as error:
@@ -52,15 +50,16 @@ def run(arguments):
         on_end()
 
 
-def _sender(link_socket):
-    def send(frame):
-        try:
-            link_socket.sendall(frame)
-        except OSError:
-            # The reader finds the end of the link by itself.
-            pass
-
-    return send
+def send(frame):
+    """Writes to the link, waiting for the peer, who always reads."""
+    try:
+        written = os.write(LINK_FD, frame)
+        while written < len(frame):
+            frame = memoryview(frame)[written:]
+            written = os.write(LINK_FD, frame)
+    except OSError:
+        # The reader finds the end of the link by itself.
+        pass
 
 
 def _watch_crashes(failures):

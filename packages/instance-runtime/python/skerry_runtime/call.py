@@ -19,7 +19,7 @@ class Call:
 
     __slots__ = (
         "head", "id", "stream", "gate", "body", "remaining_ms", "aborted", "answered",
-        "_started", "_watchers",
+        "over", "open_calls", "_started", "_watchers",
     )
 
     def __init__(self, stream, head, remaining_ms):
@@ -33,6 +33,10 @@ class Call:
         # Why the caller gave up; None while it has not.
         self.aborted = None
         self.answered = False
+        # True before the last of the answer leaves: the caller's next request may come at once.
+        self.over = False
+        # A set that this call leaves when it is over.
+        self.open_calls = None
         self._watchers = None
 
     @property
@@ -42,6 +46,7 @@ class Call:
 
     def answer(self, status, headers, body):
         """Sends a whole answer."""
+        self._leave()
         self._reply(self._head_text(status, headers), body, True)
         self.body.discard()
 
@@ -51,6 +56,7 @@ class Call:
 
     def failed(self, kind, name, message):
         """Tells the gateway that the function failed; there is no body."""
+        self._leave()
         error = {"kind": kind, "name": _cut(name), "message": _cut(message)}
         head = f'{{"s":502,"h":[],"t":{self._elapsed_us()},"e":{_encode(error)}}}'
         self._reply(head, b"", True)
@@ -58,11 +64,13 @@ class Call:
 
     def end(self):
         """The body that `begin` began is whole."""
+        self._leave()
         self.stream.end()
         self.body.discard()
 
     def abandon(self, why):
         """Gives up in the middle of a body: the gateway then resets its client's connection."""
+        self._leave()
         self.stream.cancel(_cut(why))
 
     def when_aborted(self, run):
@@ -81,10 +89,16 @@ class Call:
 
     def on_failed(self, why):
         self.aborted = f"The caller gave the request up: {why}."
+        self._leave()
         self.body.fail()
         for run in self._watchers or ():
             run()
         self._notify()
+
+    def _leave(self):
+        self.over = True
+        if self.open_calls is not None:
+            self.open_calls.discard(self)
 
     def _notify(self):
         if self.gate is not None:

@@ -9,8 +9,8 @@ from .thread_engine import ThreadEngine
 class Engine:
     """What the runtime sees of both kinds."""
 
-    def __init__(self, link_socket, failures, on_end, streams_of_text):
-        self._socket = link_socket
+    def __init__(self, link_fd, failures, on_end, streams_of_text):
+        self._link_fd = link_fd
         self._failures = failures
         self._on_end = on_end
         self._streams_of_text = streams_of_text
@@ -24,7 +24,7 @@ class Engine:
         """Never returns: the process ends with its link."""
         self._link = link
         self._threads = ThreadEngine(
-            self._socket, link.feed, self._on_end, self._streams_of_text
+            self._link_fd, link.feed, self._on_end, self._streams_of_text
         )
         self._current = self._threads
         self._failures.wait_for = self._wait_for
@@ -42,7 +42,7 @@ class Engine:
             return
         from .loop_engine import LoopEngine
 
-        loop_engine = LoopEngine(self._socket, self._on_end, self._streams_of_text)
+        loop_engine = LoopEngine(self._link_fd, self._on_end, self._streams_of_text)
         loop_engine.loop.set_exception_handler(self._on_loop_error)
         if code.shape == "asgi":
             from .lifespan import start_application

@@ -8,7 +8,6 @@ An answer is (status, flat headers, body).
 import base64
 import json
 import re
-from urllib.parse import parse_qsl
 
 from .http_headers import CONNECTION_HEADERS, header_fault
 
@@ -167,6 +166,8 @@ def _add_header(flat, name, value):
 
 
 def _query_of(raw_query):
+    from urllib.parse import parse_qsl
+
     query = {}
     for name, value in parse_qsl(raw_query, keep_blank_values=True):
         query[name] = f"{query[name]},{value}" if name in query else value

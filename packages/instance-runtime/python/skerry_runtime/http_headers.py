@@ -8,7 +8,7 @@ _BAD_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]").search
 
 # Headers that speak of one connection: the platform has its own and drops those of functions.
 CONNECTION_HEADERS = frozenset(
-    ("connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade")
+    "connection keep-alive proxy-connection te trailer transfer-encoding upgrade".split()
 )
 
 

@@ -18,7 +18,7 @@ class Link:
 
     def __init__(self, send, facts, accept):
         self.lock = threading.Lock()
-        self._send = send
+        self.sender = send
         self._accept = accept
         self._hello = json.dumps(
             {**facts, "linkVersionMin": frames.VERSION_MIN, "linkVersionMax": frames.VERSION_MAX}
@@ -31,12 +31,12 @@ class Link:
 
     def put(self, frame):
         """Sends one encoded frame. The caller holds the lock."""
-        self._send(frame)
+        self.sender(frame)
 
     def use(self, send):
         """Sends through another function from now on."""
         with self.lock:
-            self._send = send
+            self.sender = send
 
     def forget(self, stream_id):
         """A stream closed. The caller holds the lock."""

@@ -31,8 +31,7 @@ class LogLines:
         self._dropped = 0
         self._at_line_start = True
         self._draining = False
-        self._poller = select.poll()
-        self._poller.register(_STDOUT, select.POLLOUT)
+        self._poller = _stdout_poller()
 
     def line(self, level, message, request_id=None):
         """One entry; several lines of text stay one entry. Never raises, never waits."""
@@ -95,8 +94,10 @@ class LogLines:
 
     def _drain_later(self):
         """Runs on its own thread for as long as the reader is behind."""
+        # A poller serves one thread at a time.
+        poller = _stdout_poller()
         while True:
-            self._poller.poll(1000)
+            poller.poll(1000)
             with self._lock:
                 self._flush()
                 if not self._held:
@@ -105,6 +106,12 @@ class LogLines:
                 if not self._held:
                     self._draining = False
                     return
+
+
+def _stdout_poller():
+    poller = select.poll()
+    poller.register(_STDOUT, select.POLLOUT)
+    return poller
 
 
 def cut_to_limit(message):

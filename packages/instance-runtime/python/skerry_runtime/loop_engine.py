@@ -3,20 +3,22 @@ the link too. What a turn of the loop produces leaves in one write.
 """
 
 import asyncio
+import os
 
 from .frames import LinkBroken
 from .output import CURRENT_CALL
 
-_READ_BYTES_MAX = 256 << 10
+_READ_BYTES_MAX = 64 << 10
 
 
 class LoopEngine:
     """`on_end(why=None)` is called when the link is over."""
 
-    def __init__(self, link_socket, on_end, streams_of_text):
+    def __init__(self, link_fd, on_end, streams_of_text):
         self.loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self.loop)
-        self._socket = link_socket
+        self._link_fd = link_fd
+        self._send_now = None
         self._on_end = on_end
         self._streams_of_text = streams_of_text
         self._tasks = set()
@@ -26,7 +28,7 @@ class LoopEngine:
         """Serves until the process ends."""
 
         def read():
-            chunk = self._socket.recv(_READ_BYTES_MAX)
+            chunk = os.read(self._link_fd, _READ_BYTES_MAX)
             if not chunk:
                 self._on_end()
             try:
@@ -34,8 +36,9 @@ class LoopEngine:
             except LinkBroken as broken:
                 self._on_end(broken)
 
+        self._send_now = link.sender
         link.use(self._send)
-        self.loop.add_reader(self._socket, read)
+        self.loop.add_reader(self._link_fd, read)
         self.loop.run_forever()
 
     def submit(self, runner, call, body):
@@ -63,11 +66,7 @@ class LoopEngine:
 
     def _flush(self):
         frames, self._out = self._out, []
-        try:
-            self._socket.sendall(b"".join(frames))
-        except OSError:
-            # The reader finds the end of the link by itself.
-            pass
+        self._send_now(b"".join(frames))
 
 
 class LoopGate:

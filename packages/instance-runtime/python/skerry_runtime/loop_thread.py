@@ -1,4 +1,4 @@
-"""For a plain function that returns an awaitable: one loop on a thread of its own for all of them."""
+"""For plain functions that return an awaitable: one loop for all of them, on its own thread."""
 
 import asyncio
 import threading

@@ -1,37 +1,45 @@
 """Runs plain functions and WSGI applications, and decides which thread reads the link.
 
-One thread at a time has the reading role. The main thread reads and runs a lone request itself, so
-that a quick answer costs no change of threads and user code of one request at a time stays on one
-thread. When that takes longer than a tick, or waits for the link, the follower takes the role over
-until the main thread is back: credit, cancel and further requests go on. Requests that come while
-another runs get threads of their own.
+One thread at a time has the reading role. The main thread reads and runs requests itself, one after
+the other, so that a quick answer costs no change of threads and user code of one request at a time
+stays on one thread. When one takes longer than a tick, or waits for the link, the follower takes
+the role over until the main thread is back: credit and cancel go on, and requests that wait or come
+get threads of their own.
 """
 
 import os
 import queue
 import select
-import socket
 import threading
+from collections import deque
 from contextvars import copy_context
+from functools import partial
 
 from .frames import LinkBroken
 from .output import CURRENT_CALL
 
-_READ_BYTES_MAX = 256 << 10
+_READ_BYTES_MAX = 64 << 10
 _TICK_SECONDS = 0.005
+# How long the next request waits for the main thread once that has answered.
+_GRACE_MS = 50
 _WORKER_IDLE_SECONDS = 30
 
 
 class ThreadEngine:
     """`on_end(why=None)` is called when the link is over, whichever thread finds out."""
 
-    def __init__(self, link_socket, feed, on_end, streams_of_text):
-        self._socket = link_socket
+    def __init__(self, link_fd, feed, on_end, streams_of_text):
+        self._link_fd = link_fd
         self._feed = feed
         self._on_end = on_end
         self._streams_of_text = streams_of_text
         self._role = threading.Lock()
-        self._ready = []
+        # (job, call) each; call is None for the start. Only for the thread with the reading role.
+        self._ready = deque()
+        # Calls on threads of their own that are not over.
+        self._handed_out = set()
+        # What the main thread runs, or ran last.
+        self._current = None
         self._workers = Workers()
         self._turn = 0
         self._busy = False
@@ -43,22 +51,24 @@ class ThreadEngine:
         self._follower_started = False
 
     def run(self, until):
-        """Reads and runs on the calling thread until `until()`, which is looked at between turns."""
+        """Reads and runs on the calling thread until `until()`, looked at between turns."""
         with self._role:
             while not until():
-                self._take(self._socket.recv(_READ_BYTES_MAX))
-                if len(self._ready) == 1 and self._workers.active == 0:
-                    self._run_here(self._ready.pop())
-                elif self._ready:
-                    self._hand_out()
+                self._take(os.read(self._link_fd, _READ_BYTES_MAX))
+                while self._ready:
+                    if self._handed_out:
+                        self._hand_out()
+                    else:
+                        self._run_here(*self._ready.popleft())
 
     def submit(self, runner, call, body):
         """A request to run. On the thread with the reading role."""
-        self._ready.append(lambda: self._context.copy().run(self._execute, runner, call, body))
+        job = partial(self._context.copy().run, self._execute, runner, call, body)
+        self._ready.append((job, call))
 
     def submit_start(self, job):
         """Runs on the main thread, once, before there are requests."""
-        self._ready.append(job)
+        self._ready.append((job, None))
 
     def started(self):
         """The code is loaded."""
@@ -80,11 +90,12 @@ class ThreadEngine:
         for stream in self._streams_of_text:
             stream.flush_owner(call.id)
 
-    def _run_here(self, job):
+    def _run_here(self, job, call):
         if not self._follower_started:
             self._follower_started = True
             threading.Thread(target=self._follow, name="skerry-link", daemon=True).start()
         self._turn += 1
+        self._current = call
         self._busy = True
         if not self._watched:
             self._watched = True
@@ -99,8 +110,10 @@ class ThreadEngine:
                 self._role.acquire()
 
     def _hand_out(self):
-        jobs, self._ready = self._ready, []
-        for job in jobs:
+        while self._ready:
+            job, call = self._ready.popleft()
+            call.open_calls = self._handed_out
+            self._handed_out.add(call)
             self._workers.submit(job)
 
     def _follow(self):
@@ -129,16 +142,21 @@ class ThreadEngine:
 
     def _read_for_main(self):
         poller = select.poll()
-        poller.register(self._socket, select.POLLIN)
+        poller.register(self._link_fd, select.POLLIN)
         poller.register(self._wake_reader, select.POLLIN)
         with self._role:
             while self._busy:
-                for fd, _ in poller.poll():
+                # After its answer the main thread is about to be free.
+                if self._ready and self._current is not None and not self._current.over:
+                    self._hand_out()
+                events = poller.poll(_GRACE_MS if self._ready else None)
+                if not events:
+                    self._hand_out()
+                for fd, _ in events:
                     if fd == self._wake_reader:
                         os.read(fd, 64)
-                        continue
-                    self._take(self._socket.recv(_READ_BYTES_MAX, socket.MSG_DONTWAIT))
-                    self._hand_out()
+                    else:
+                        self._take(os.read(fd, _READ_BYTES_MAX))
 
     def _take(self, chunk):
         if not chunk:
@@ -182,7 +200,6 @@ class Workers:
     """Threads that are made when they are needed and go when they were not for a while."""
 
     def __init__(self):
-        self.active = 0
         self._idle = 0
         self._jobs = queue.SimpleQueue()
         self._lock = threading.Lock()
@@ -190,7 +207,6 @@ class Workers:
     def submit(self, job):
         """Runs `job` on a thread at once. How many run is the gateway's to bound."""
         with self._lock:
-            self.active += 1
             if self._idle > 0:
                 self._idle -= 1
                 self._jobs.put(job)
@@ -201,7 +217,6 @@ class Workers:
         while job is not None:
             job()
             with self._lock:
-                self.active -= 1
                 self._idle += 1
             job = self._next()
 

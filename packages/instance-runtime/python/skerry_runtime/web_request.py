@@ -6,7 +6,9 @@ from urllib.parse import unquote_to_bytes
 class WebRequest:
     """An invocation reaches a web application as the POST of its event to `/`."""
 
-    __slots__ = ("method", "raw_path", "path_bytes", "raw_query", "headers", "host", "port", "scheme")
+    __slots__ = (
+        "method", "raw_path", "path_bytes", "raw_query", "headers", "host", "port", "scheme",
+    )
 
     def __init__(self, call):
         head = call.head
