@@ -10,12 +10,17 @@ import { createInterface } from "node:readline";
 import { silentLog, systemClock } from "@skerry/base";
 import { PROBE_MODULE } from "../src/probes/probe-files.ts";
 import { runProbes, type ProbedSandbox } from "../src/probes/probe-run.ts";
-import type { Sandbox, SandboxDriver, SandboxMount } from "../src/index.ts";
+import type { Sandbox, SandboxDriver, SandboxMount, SandboxSystem } from "../src/index.ts";
 import { openWeakenedDriver } from "../src/open.ts";
 import type { Evidence } from "../src/probes/evidence.ts";
 import { parseResults } from "../src/probes/raw-program.ts";
 import type { Protection } from "../src/protections.ts";
 import { LIMITS, makeDirectory, nodeSpec, NODE_INSIDE, NODE_MOUNT } from "./bed.ts";
+
+export interface Round {
+  readonly weakening: readonly Protection[];
+  readonly system: SandboxSystem;
+}
 
 export interface AttackRun {
   readonly home: string;
@@ -23,7 +28,7 @@ export interface AttackRun {
    * Directory with the programs of attack; writable by anyone, so that only a mount protects it.
    */
   readonly attackDirectory: string;
-  readonly weakenings: readonly (readonly Protection[])[];
+  readonly rounds: readonly Round[];
 }
 
 /** One run's evidence, and what a set-uid program answers to the sandbox's uid in and outside. */
@@ -38,18 +43,16 @@ const INSIDE = "/attack";
 
 async function main(): Promise<void> {
   const run = JSON.parse(process.argv[2] ?? "") as AttackRun;
-  for (const [index, weakening] of run.weakenings.entries()) {
-    const evidence = await attackOnce(run, { index, weakening });
+  for (const [index, round] of run.rounds.entries()) {
+    const evidence = await attackOnce(run, { index, ...round });
     process.stdout.write(`${JSON.stringify(evidence)}\n`);
   }
 }
 
-interface Round {
-  readonly index: number;
-  readonly weakening: readonly Protection[];
-}
-
-async function attackOnce(run: AttackRun, round: Round): Promise<AttackEvidence> {
+async function attackOnce(
+  run: AttackRun,
+  round: Round & { readonly index: number },
+): Promise<AttackEvidence> {
   const weakened = new Set(round.weakening);
   const driver = await openWeakenedDriver(
     { clock: systemClock(), log: silentLog() },
@@ -69,6 +72,7 @@ async function attackOnce(run: AttackRun, round: Round): Promise<AttackEvidence>
           `${INSIDE}/${PROBE_MODULE}`,
         ],
         mounts: [NODE_MOUNT, ...mounts],
+        system: round.system,
         limits: RUN_LIMITS,
       }),
     );

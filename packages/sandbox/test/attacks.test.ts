@@ -13,7 +13,7 @@ import type { Probe } from "../src/probes/probe.ts";
 import { writeProbeFiles } from "../src/probes/probe-files.ts";
 import { writeCallProgram } from "../src/probes/raw-program.ts";
 import { judge, PROBES } from "../src/probes/verdicts.ts";
-import type { AttackEvidence, AttackRun } from "./attack-run.ts";
+import type { AttackEvidence, AttackRun, Round } from "./attack-run.ts";
 import {
   IS_ROOT,
   makeDirectory,
@@ -47,6 +47,9 @@ function prepareAttackDirectory(path: string): string {
   return path;
 }
 
+/** Beside the sets of walls taken away. */
+const HOST_SYSTEM = "with the machine's programs";
+
 const keyOf = (weakening: readonly string[]): string => weakening.join("+");
 
 async function collect(user: User, home: string): Promise<Map<string, AttackEvidence>> {
@@ -57,10 +60,17 @@ async function collect(user: User, home: string): Promise<Map<string, AttackEvid
   }
   const attackDirectory = prepareAttackDirectory(join(home, "attack"));
   writeFileSync(join(home, "host-file"), "secret of the host", { mode: 0o644 });
-  const run: AttackRun = { home, attackDirectory, weakenings: [...weakenings.values()] };
+  const rounds = new Map<string, Round>([
+    ...[...weakenings].map(([key, weakening]): [string, Round] => [
+      key,
+      { weakening, system: "minimal" },
+    ]),
+    [HOST_SYSTEM, { weakening: [], system: "host" }],
+  ]);
+  const run: AttackRun = { home, attackDirectory, rounds: [...rounds.values()] };
   if (IS_ROOT && user === "plain") chownSync(home, PLAIN_UID, PLAIN_UID);
   const lines = await runPlatform(run, user);
-  return new Map([...weakenings.keys()].map((key, index) => [key, lines[index] as AttackEvidence]));
+  return new Map([...rounds.keys()].map((key, index) => [key, lines[index] as AttackEvidence]));
 }
 
 async function runPlatform(run: AttackRun, user: User): Promise<AttackEvidence[]> {
@@ -135,6 +145,14 @@ for (const user of USERS) {
       assert.equal(states.get("kernel-uid"), uidState);
       const fallen = judge(seen("seccomp")).find(({ id }) => id === "seccomp");
       assert.deepEqual([fallen?.state, fallen?.saw], ["broken", '["0","1"]']);
+    });
+
+    test("where the machine's programs are shown, nothing else of it is", () => {
+      const fallen = judge(seen(HOST_SYSTEM)).filter(({ state }) => state === "broken");
+      assert.deepEqual(
+        fallen.map(({ id }) => id),
+        ["host-programs"],
+      );
     });
 
     test("a set-uid program gains nothing inside, though it does outside", () => {
