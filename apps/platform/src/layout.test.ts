@@ -6,7 +6,16 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { layoutOf, prepareHome, type Layout } from "./layout.ts";
 
-const MOUNTED = ["home", "code", "runtimes", "tools", "instances", "builds", "sandboxes"] as const;
+const MOUNTED = [
+  "home",
+  "code",
+  "runtimes",
+  "tools",
+  "instances",
+  "builds",
+  "dependencies",
+  "sandboxes",
+] as const;
 const PRIVATE = ["run", "state", "meterSpool", "logSpool", "snapshots"] as const;
 
 function openLayout(t: TestContext, name = "home"): Layout {

@@ -17,6 +17,7 @@ export interface Layout {
   readonly tools: string;
   readonly instances: string;
   readonly builds: string;
+  readonly dependencies: string;
   readonly sandboxes: string;
   readonly meterSpool: string;
   readonly logSpool: string;
@@ -52,6 +53,7 @@ export function layoutOf(home: string): Layout {
     tools: at("tools"),
     instances: at("instances"),
     builds: at("builds"),
+    dependencies: at("dependencies"),
     sandboxes: at("sandboxes"),
     meterSpool: at("spool", "meter"),
     logSpool: at("spool", "logs"),
@@ -76,6 +78,7 @@ export function prepareHome(layout: Layout): void {
     layout.tools,
     layout.instances,
     layout.builds,
+    layout.dependencies,
     layout.sandboxes,
   ];
   const closed = [

@@ -38,7 +38,8 @@ async function supervise({ config }: Invocation): Promise<void> {
   prepareHome(layout);
   const lock = lockHome(layout.home, layout.lockFile);
   const log = openPlatformLog({ file: layout.logFile, level: config.logLevel, role: "supervisor" });
-  const main = fileURLToPath(import.meta.url);
+  // What was started, so that the roles are composed the way the supervisor is.
+  const main = process.argv[1] ?? fileURLToPath(import.meta.url);
   const supervisor = await bindSupervisor({ config, layout, log, main }, lock);
   const stop = stopOnSignals(supervisor, config.drainDeadlineMs, lock);
   try {

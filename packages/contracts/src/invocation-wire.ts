@@ -7,7 +7,7 @@ import type { ColdReason } from "./metering.ts";
 import type { HandlerKind } from "./function-config.ts";
 
 /** Facts that a caller of an instance tells at HELLO. */
-export type InstanceCaller = "agent" | "gateway";
+export type InstanceCaller = "agent" | "gateway" | "builder";
 
 /** Opens a request. The body of the stream is the request's body. */
 export interface RequestHead {
@@ -58,7 +58,9 @@ export interface SpecialiseHead {
   readonly timeoutMs: number;
   /** Bytes of a buffered answer that the instance refuses to pass. */
   readonly payloadBytesMax: number;
-  /** Names of the function's `connect`: the runtime listens for each and sets NAME_HOST, NAME_PORT. */
+  /**
+   * Names of the function's `connect`: the runtime listens for each and sets NAME_HOST, NAME_PORT.
+   */
   readonly connect?: readonly string[];
   /** True: nothing outside may be reached, and no proxy is offered. */
   readonly noWeb?: true;
@@ -85,7 +87,21 @@ export type CodeCacheReply =
   | { readonly ok: true }
   | { readonly ok: false; readonly name: string; readonly message: string };
 
-export type InstanceHead = RequestHead | SpecialiseHead | CodeCacheHead;
+/**
+ * Instead of specialise, in a build sandbox: runs a command to its end. What it prints is raw
+ * output. The caller is a `builder` and takes the streams by which the command reaches the network.
+ */
+export interface RunHead {
+  readonly op: "run";
+  /** Program and arguments. */
+  readonly command: readonly string[];
+  readonly directory: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export type RunReply = { readonly ok: true } | { readonly ok: false; readonly how: string };
+
+export type InstanceHead = RequestHead | SpecialiseHead | CodeCacheHead | RunHead;
 
 /** What a built artefact holds; `artefact.json` in its directory. */
 export type ArtefactManifest = BundleManifest | FolderManifest;

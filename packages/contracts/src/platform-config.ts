@@ -28,6 +28,12 @@ export const platformConfig = z.strictObject({
       "What functions may name in `connect`: patterns such as `10.0.*.*:5432, *.db.internal`, " +
         "separated by commas. Restart.",
     ),
+  buildHosts: targetPatternList
+    .default("")
+    .describe(
+      "Hosts that builds may reach besides public addresses, such as a mirror of packages: " +
+        "patterns as in `connectTargets`. Restart.",
+    ),
   blanks: z
     .int()
     .min(0)

@@ -20,4 +20,4 @@ export const LANGUAGE_RUNTIMES = {
   php8: new URL("../php/", import.meta.url),
 } as const satisfies Record<string, URL>;
 
-export type { LanguageManifest } from "./language-manifest.ts";
+export { PHP_OUT_OF_MEMORY_TEXT, type LanguageManifest } from "./language-manifest.ts";

@@ -16,6 +16,11 @@ export interface LanguageManifest {
    * argument that says what to warm up for follows.
    */
   readonly arguments: readonly string[];
+  /**
+   * Arguments with which the interpreter once makes `{runtime}` ready after it was laid down, such
+   * as compiling it, since instances cannot write there.
+   */
+  readonly prepare?: readonly string[];
   /** Files that the handler is looked for in when the configuration names none. */
   readonly entries: readonly string[];
   /** What of a system the sandbox needs. */
@@ -23,3 +28,6 @@ export interface LanguageManifest {
   /** False for one that opens its link at once, whatever it is told to warm up for. */
   readonly warms: boolean;
 }
+
+/** What PHP says on stderr when its memory limit is reached; it then ends with code 255. */
+export const PHP_OUT_OF_MEMORY_TEXT = "PHP Fatal error:  Allowed memory size";

@@ -118,6 +118,7 @@ test("code that fails while it is loaded fails the specialise, its lines in the 
 const FOLDERS: Readonly<Record<string, PythonOptions>> = {
   "beside the entry": { files: { "near.py": "N = 7" } },
   "beside an entry in a folder": { entry: "src/app_.py", files: { "src/near.py": "N = 7" } },
+  "of the build's packages": { files: { "python_packages/near.py": "N = 7" } },
   "at the root above an entry in a folder": { entry: "src/app_.py", files: { "near.py": "N = 7" } },
 };
 

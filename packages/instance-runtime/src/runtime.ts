@@ -7,6 +7,8 @@ import type {
   CodeCacheReply,
   InstanceHead,
   RequestHead,
+  RunHead,
+  RunReply,
   SpecialiseHead,
   SpecialiseReply,
 } from "@skerry/contracts";
@@ -70,6 +72,16 @@ export function createRuntime(deps: Surroundings, loadCode: LoadCode): Runtime {
     replyJson(stream, reply);
   };
 
+  const run = async (stream: LinkStream, head: RunHead): Promise<void> => {
+    if (state.kind !== "blank") {
+      replyJson(stream, ALREADY_SPECIALISED);
+      return;
+    }
+    state = { kind: "loading" };
+    const { runCommand } = await import("./program/run-command.ts");
+    replyJson(stream, await runCommand(head));
+  };
+
   const request = (opened: OpenedStream, head: RequestHead): StreamHandler => {
     if (state.kind !== "ready") {
       opened.stream.cancel(`the instance is ${state.kind}`);
@@ -89,6 +101,9 @@ export function createRuntime(deps: Surroundings, loadCode: LoadCode): Runtime {
           return request(opened, head);
         case "specialise":
           void specialise(opened.stream, head);
+          return IGNORING_STREAM;
+        case "run":
+          void run(opened.stream, head);
           return IGNORING_STREAM;
         case "code-cache":
           replyCodeCache(opened.stream, state.kind === "ready" ? state.code : undefined);
@@ -174,7 +189,7 @@ function parseHead(text: string): InstanceHead | undefined {
   }
 }
 
-function replyJson(stream: LinkStream, reply: SpecialiseReply): void {
+function replyJson(stream: LinkStream, reply: SpecialiseReply | RunReply): void {
   stream.reply(JSON.stringify(reply), undefined, true);
 }
 

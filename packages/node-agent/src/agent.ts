@@ -20,6 +20,7 @@ import { IGNORING_STREAM, type OpenedStream, type StreamHandler } from "@skerry/
 import type { SandboxLevel } from "@skerry/sandbox";
 import { Builder } from "./builder.ts";
 import type { BuildTool } from "./build-tool.ts";
+import { Dependencies, type DependenciesDeps } from "./dependencies.ts";
 import { GatewayLinks } from "./gateway-links.ts";
 import { Instances } from "./instances.ts";
 import { findRevision, type AgentDeps, type AgentOptions, type RevisionRef } from "./ports.ts";
@@ -51,8 +52,16 @@ const DRAIN_POLL_MS = 50;
 /** What the first function deployed is likely to be. */
 const USUAL = { config: { runtime: "node26", memoryMb: 128 }, handlerKind: "event" } as const;
 
+/** What builds need beyond what instances do. */
+export interface BuildDeps extends Pick<
+  DependenciesDeps,
+  "buildsDirectory" | "dependenciesDirectory" | "network" | "npm"
+> {
+  readonly buildTool: BuildTool;
+}
+
 export async function startAgent(
-  deps: AgentDeps & { readonly buildTool: BuildTool; readonly buildsDirectory: string },
+  deps: AgentDeps & BuildDeps,
   options: AgentOptions,
 ): Promise<Agent> {
   const agent = new NodeAgent(deps, options);
@@ -72,10 +81,7 @@ class NodeAgent implements Agent {
   #revisions = new Set<RevisionId>();
   #closed = false;
 
-  constructor(
-    deps: AgentDeps & { readonly buildTool: BuildTool; readonly buildsDirectory: string },
-    options: AgentOptions,
-  ) {
+  constructor(deps: AgentDeps & BuildDeps, options: AgentOptions) {
     this.#deps = deps;
     this.#options = options;
     this.#instances = new Instances(deps, options, {
@@ -90,9 +96,14 @@ class NodeAgent implements Agent {
       connected: () => this.#provision(),
       lost: (gatewayId) => this.#instances.stopOfGateway(gatewayId),
     });
+    const dependencies = new Dependencies({
+      ...deps,
+      startRuntime: (request) => this.#instances.startForBuild(request),
+    });
     this.#builder = new Builder({
       ...deps,
       tool: deps.buildTool,
+      dependencies,
       startRuntime: (request) => this.#instances.startForBuild(request),
     });
     this.#probe = new NodeProbe({

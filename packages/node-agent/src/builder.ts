@@ -19,6 +19,7 @@ import type {
 import type { SandboxDriver } from "@skerry/sandbox";
 import { BUNDLE_RECIPE_VERSION, Bundler, CODE_CACHE } from "./bundle-recipe.ts";
 import type { BuildTool } from "./build-tool.ts";
+import type { Dependencies } from "./dependencies.ts";
 import { fail } from "./errors.ts";
 import { FOLDER_RECIPE_VERSION, layFolder } from "./folder-recipe.ts";
 import { initFailureOf } from "./init-failure.ts";
@@ -28,6 +29,7 @@ import { runtimeKindOf, type Runtimes } from "./runtimes.ts";
 import { readSpecialiseReply } from "./specialise-reply.ts";
 
 export interface BuilderDeps {
+  readonly dependencies: Pick<Dependencies, "install">;
   readonly clock: Clock;
   readonly log: Log;
   readonly ids: IdSource;
@@ -140,9 +142,10 @@ export class Builder {
   async #make(job: Job, target: string): Promise<InitFailure | null> {
     const { head, isBundle } = job;
     const source = this.#deps.code.sourceDirectory(head.sourceDigest);
+    const packages = await this.#deps.dependencies.install(source, runtimeKindOf(head));
     const unloaded = isBundle
-      ? await this.#bundler.lay({ head, source, target })
-      : await layFolder({ head, source, target });
+      ? await this.#bundler.lay({ head, source, target, packages })
+      : await layFolder({ head, source, target, packages });
     const manifestPath = join(target, "artefact.json");
     await writeFile(manifestPath, JSON.stringify(unloaded));
     const { codeCache, ...loaded } = await this.#load(job, target);

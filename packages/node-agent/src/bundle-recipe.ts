@@ -5,6 +5,7 @@
 import {
   constants,
   copyFile,
+  cp,
   lstat,
   mkdir,
   readdir,
@@ -15,8 +16,9 @@ import {
 import { dirname, extname, join, relative, sep } from "node:path";
 import type { Clock, IdSource } from "@skerry/base";
 import type { BuildHead, BundleManifest } from "@skerry/contracts";
-import type { Sandbox, SandboxDriver, SandboxExit } from "@skerry/sandbox";
+import type { Sandbox, SandboxDriver, SandboxExit, SandboxMount } from "@skerry/sandbox";
 import type { BuildTool } from "./build-tool.ts";
+import type { PackagesFolder } from "./dependencies.ts";
 import { findEntry } from "./entry.ts";
 import { fail } from "./errors.ts";
 
@@ -34,6 +36,17 @@ export interface RecipeJob {
   readonly head: BuildHead;
   readonly source: string;
   readonly target: string;
+  /** What was installed for the source. */
+  readonly packages: readonly PackagesFolder[];
+}
+
+/** Lays installed packages beside the code, links as they are. */
+export async function copyPackages(folder: PackagesFolder, target: string): Promise<void> {
+  await cp(folder.path, join(target, folder.name), {
+    recursive: true,
+    verbatimSymlinks: true,
+    mode: constants.COPYFILE_FICLONE,
+  });
 }
 
 /** Part of every bundle's key: another one makes other artefacts. */
@@ -53,6 +66,18 @@ const BUNDLED = new Set([".ts", ".mts", ".cts", ".tsx", ".jsx"]);
 const NOT_ASSETS = new Set(["skerry.yaml", "package-lock.json", "tsconfig.json"]);
 const NO_TOP_LEVEL_AWAIT = /Top-level await is currently not supported/;
 
+interface BundleJob {
+  readonly source: string;
+  readonly entry: string;
+  readonly target: string;
+  readonly installed: PackagesFolder | undefined;
+}
+
+/** Above the source, where Node's way of finding packages climbs to. */
+function packagesMount({ path }: PackagesFolder): SandboxMount {
+  return { kind: "ro", source: path, target: "/node_modules" };
+}
+
 export class Bundler {
   readonly #deps: BundlerDeps;
 
@@ -61,9 +86,12 @@ export class Bundler {
   }
 
   /** Lays bundle and assets down. Throws BUILD_ENTRY_MISSING, BUILD_FAILED, BUILD_TIMEOUT. */
-  async lay({ head, source, target }: RecipeJob): Promise<BundleManifest> {
+  async lay({ head, source, target, packages }: RecipeJob): Promise<BundleManifest> {
+    const [installed] = packages;
+    // Machine code cannot be bundled; its package is then loaded from beside the bundle.
+    if (installed?.hasMachineCode === true) await copyPackages(installed, target);
     const entry = await findEntry(source, head.entry === null ? ENTRIES : [head.entry]);
-    const bundleFormat = await this.#bundle({ source, entry, target });
+    const bundleFormat = await this.#bundle({ source, entry, target, installed });
     return {
       format: 1,
       bundle: bundleFormat === "cjs" ? BUNDLE : ESM_BUNDLE,
@@ -79,11 +107,7 @@ export class Bundler {
    * CommonJS first, because V8 keeps a code cache for it; modules that await at top level stay
    * modules.
    */
-  async #bundle(job: {
-    readonly source: string;
-    readonly entry: string;
-    readonly target: string;
-  }): Promise<"cjs" | "esm"> {
+  async #bundle(job: BundleJob): Promise<"cjs" | "esm"> {
     const first = await this.#esbuild(job, "cjs");
     if (first.ok) return "cjs";
     if (!NO_TOP_LEVEL_AWAIT.test(first.output))
@@ -94,7 +118,7 @@ export class Bundler {
   }
 
   async #esbuild(
-    job: { readonly source: string; readonly entry: string; readonly target: string },
+    job: BundleJob,
     format: "cjs" | "esm",
   ): Promise<{ readonly ok: boolean; readonly output: string }> {
     const id = this.#deps.ids.id("inst");
@@ -123,14 +147,15 @@ export class Bundler {
     return this.#deps.sandboxes.level.rung === "process" ? host : mount;
   }
 
-  #startEsbuild(job: {
-    readonly id: string;
-    readonly out: string;
-    readonly source: string;
-    readonly entry: string;
-    readonly format: "cjs" | "esm";
-  }): Promise<Sandbox> {
+  #startEsbuild(
+    job: BundleJob & {
+      readonly id: string;
+      readonly out: string;
+      readonly format: "cjs" | "esm";
+    },
+  ): Promise<Sandbox> {
     const { sandboxes, tool } = this.#deps;
+    const { installed } = job;
     const source = this.#inside("/src", job.source);
     const bundle = job.format === "cjs" ? BUNDLE : ESM_BUNDLE;
     return sandboxes.start({
@@ -150,13 +175,16 @@ export class Bundler {
         "--log-level=warning",
         "--color=false",
         ...(job.format === "cjs" ? CJS_META : ESM_REQUIRE),
+        ...(installed?.hasMachineCode === true ? ["--packages=external"] : []),
       ],
-      env: { HOME: "/tmp", GOMAXPROCS: "2" },
+      // Where sandboxes have no mounts, packages are not found by climbing up.
+      env: { HOME: "/tmp", GOMAXPROCS: "2", NODE_PATH: installed?.path ?? "" },
       cwd: source,
       mounts: [
         { kind: "ro", source: tool.directory, target: "/tool" },
         { kind: "ro", source: job.source, target: "/src" },
         { kind: "rw", source: job.out, target: "/out" },
+        ...(installed === undefined ? [] : [packagesMount(installed)]),
       ],
       limits: {
         memoryBytes: BUILD_MEMORY_BYTES,

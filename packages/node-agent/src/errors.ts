@@ -22,6 +22,20 @@ export const fail = defineReasons({
     retryable: true,
     audience: "user",
   },
+  DEPENDENCIES_FAILED: {
+    code: "INVALID_ARGUMENT",
+    message: "{tool} could not install what the code depends on: {output}",
+    hint: "Correct what it names and deploy again; nothing was changed.",
+    retryable: true,
+    audience: "user",
+  },
+  TOOL_MISSING: {
+    code: "FAILED_PRECONDITION",
+    message: "This machine has no {program}, which installs what the code depends on.",
+    hint: "Install it with `{install}`, or bring the packages along with the source.",
+    retryable: true,
+    audience: "user",
+  },
   SOURCE_MISSING_ON_NODE: {
     code: "NOT_FOUND",
     message: "This node does not have the source {sourceDigest}.",

@@ -6,7 +6,7 @@ import { chmod, constants, copyFile, mkdir, readdir, stat } from "node:fs/promis
 import { dirname, join, relative } from "node:path";
 import type { BuildHead, FolderManifest, ProgramManifest } from "@skerry/contracts";
 import { LANGUAGE_RUNTIMES } from "@skerry/instance-runtime";
-import type { RecipeJob } from "./bundle-recipe.ts";
+import { copyPackages, type RecipeJob } from "./bundle-recipe.ts";
 import { findEntry } from "./entry.ts";
 import { readLanguageManifest } from "./language-runtime.ts";
 
@@ -21,9 +21,11 @@ const WEB_BOOTSTRAP = "scf_bootstrap";
 const EVENTS_BOOTSTRAP = "bootstrap";
 
 /** Copies the files and finds what to start. Throws BUILD_ENTRY_MISSING. */
-export async function layFolder({ head, source, target }: RecipeJob): Promise<FolderManifest> {
+export async function layFolder(job: RecipeJob): Promise<FolderManifest> {
+  const { head, source, target, packages } = job;
   const started = await whatStarts(head, source);
   await copyFiles(source, target);
+  for (const folder of packages) await copyPackages(folder, target);
   const [program] = started.program?.command ?? [];
   // An archive from a system without this mark has lost it.
   if (program?.startsWith("./") === true) await chmod(join(target, program), 0o755);

@@ -2,3 +2,5 @@ export { sandboxView, startAgent, type Agent } from "./agent.ts";
 export { prepareBuildTool, type BuildTool } from "./build-tool.ts";
 export type { AgentDeps, AgentOptions, ConfigView, HandOff } from "./ports.ts";
 export { prepareRuntimes, type Runtimes } from "./runtimes.ts";
+export type { BuildNetwork } from "./dependencies.ts";
+export { findNpmTool, type NpmTool } from "./npm-tool.ts";

@@ -4,7 +4,7 @@
  */
 import { PlatformError } from "@skerry/base";
 import type { InstanceExit, SpecialiseReply } from "@skerry/contracts";
-import { HEAP_OUT_OF_MEMORY_TEXT } from "@skerry/instance-runtime";
+import { HEAP_OUT_OF_MEMORY_TEXT, PHP_OUT_OF_MEMORY_TEXT } from "@skerry/instance-runtime";
 import type { SandboxExit } from "@skerry/sandbox";
 import type { RuntimeProcess } from "./runtime-process.ts";
 
@@ -32,13 +32,19 @@ export async function initFailureOf(
   return { ok: false, name: "Crashed", message: why };
 }
 
-const HEAP_DEATH = new RegExp(`${HEAP_OUT_OF_MEMORY_TEXT}|Fatal JavaScript out of memory`);
-/** 128 and the number of the signal, where a shell stands in between. */
+const HEAP_DEATH = new RegExp(
+  `${HEAP_OUT_OF_MEMORY_TEXT}|Fatal JavaScript out of memory|${PHP_OUT_OF_MEMORY_TEXT}`,
+);
+/**
+ * 128 and the number of the signal, where a shell stands in between; PHP ends with 255 after a
+ * fatal error.
+ */
 const SIGNALLED_CODE_MIN = 128;
 
 /**
- * V8 ends itself when its heap is full; that is memory running out as much as the kernel's kill is.
- * A line that code prints is not enough: the process must have been ended by a signal too.
+ * V8 ends itself when its heap is full, PHP when its limit is reached; that is memory running out
+ * as much as the kernel's kill is. A line that code prints is not enough: the process must have
+ * ended as they end it.
  */
 export async function instanceExitOf(
   exit: SandboxExit,

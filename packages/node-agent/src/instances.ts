@@ -31,7 +31,11 @@ import { fail } from "./errors.ts";
 import { initFailureOf, instanceExitOf } from "./init-failure.ts";
 import { decideInstance, type InstanceEvent, type InstanceLife } from "./instance-life.ts";
 import type { AgentDeps, AgentOptions, RevisionRef } from "./ports.ts";
-import { startRuntimeProcess, type RuntimeProcess } from "./runtime-process.ts";
+import {
+  startRuntimeProcess,
+  type RuntimeProcess,
+  type RuntimeProcessOptions,
+} from "./runtime-process.ts";
 import type { RuntimeBuild } from "./runtime-build.ts";
 import { runtimeKindOf, type Warmth } from "./runtimes.ts";
 import { readSpecialiseReply } from "./specialise-reply.ts";
@@ -253,6 +257,7 @@ export class Instances {
     readonly runtime: RuntimeBuild;
     readonly memoryMb: number;
     readonly codeDirectory: string;
+    readonly build?: NonNullable<RuntimeProcessOptions["build"]>;
   }): Promise<RuntimeProcess> {
     return await this.#startProcess({ ...options, warmFor: "none" });
   }
@@ -298,6 +303,7 @@ export class Instances {
     readonly memoryMb: number;
     readonly warmFor: WarmKind;
     readonly codeDirectory?: string;
+    readonly build?: NonNullable<RuntimeProcessOptions["build"]>;
   }): Promise<RuntimeProcess> {
     const { instancesDirectory } = this.#options;
     return startRuntimeProcess(this.#deps, {

@@ -30,17 +30,24 @@ export async function prepareLanguageRuntime(options: {
   const { program, version } = await findInterpreter(manifest);
   const id = `${manifest.name}-${version}-${await digestOf(source)}`;
   const directory = join(options.runtimesDirectory, id);
-  if (!existsSync(directory)) await layDown(source, directory);
+  const prepare = async (fresh: string): Promise<void> => {
+    if (manifest.prepare !== undefined) await run(program, pathsIn(manifest.prepare, fresh));
+  };
+  if (!existsSync(directory)) await layDown({ source, directory, prepare });
   return {
     id,
     directory,
     system: manifest.system,
     command: ({ inside, warmFor }) => [
       program,
-      ...manifest.arguments.map((argument) => argument.replaceAll(INSIDE, inside)),
+      ...pathsIn(manifest.arguments, inside),
       warmArgument(manifest.warms ? warmFor : "none"),
     ],
   };
+}
+
+function pathsIn(args: readonly string[], inside: string): string[] {
+  return args.map((argument) => argument.replaceAll(INSIDE, inside));
 }
 
 export async function readLanguageManifest(source: URL): Promise<LanguageManifest> {
@@ -94,11 +101,20 @@ function isLitter(path: string): boolean {
 }
 
 /** Every user of the machine may read it, because sandboxes have users of their own. */
-async function layDown(source: string, directory: string): Promise<void> {
+async function layDown({
+  source,
+  directory,
+  prepare,
+}: {
+  readonly source: string;
+  readonly directory: string;
+  readonly prepare: (fresh: string) => Promise<void>;
+}): Promise<void> {
   const fresh = `${directory}.new-${process.pid}`;
   await rm(fresh, { recursive: true, force: true });
   await mkdir(fresh, { recursive: true });
   await cp(source, fresh, { recursive: true, filter: (path) => !isLitter(path) });
+  await prepare(fresh);
   for (const entry of await readdir(fresh, { recursive: true, withFileTypes: true })) {
     await chmod(join(entry.parentPath, entry.name), entry.isDirectory() ? 0o755 : 0o444);
   }

@@ -8,7 +8,14 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type PlatformError, type Clock, type InstanceId, type Log } from "@skerry/base";
 import type { WarmKind } from "@skerry/instance-runtime";
-import { bufferText, Link, socketPipe, type SocketPipe } from "@skerry/link";
+import {
+  bufferText,
+  Link,
+  socketPipe,
+  type OpenedStream,
+  type SocketPipe,
+  type StreamHandler,
+} from "@skerry/link";
 import type {
   Sandbox,
   SandboxDriver,
@@ -23,6 +30,8 @@ import type { SpoolWriter } from "@skerry/telemetry";
 
 /** Where a sandbox sees the artefact. */
 export const CODE_MOUNT = "/code";
+/** Where a build writes. */
+const BUILD_MOUNT = "/build";
 const MEBIBYTE = 1 << 20;
 /** Threads count as processes; Node itself runs about a dozen. */
 const PROCESSES_MAX = 128;
@@ -47,6 +56,11 @@ export interface RuntimeProcessOptions {
   readonly instancesDirectory: string;
   /** What the runtime warms up for before it says HELLO; `none` for one that is used at once. */
   readonly warmFor: WarmKind;
+  /** In a build: what the process may write to, and who takes the streams that it opens. */
+  readonly build?: {
+    readonly directory: string;
+    readonly accept: (opened: OpenedStream) => StreamHandler;
+  };
   /** Artefact to mount; absent for a blank, whose own directory is mounted instead. */
   readonly codeDirectory?: string;
 }
@@ -65,6 +79,8 @@ export interface RuntimeProcess {
   readonly codeDirectory: string;
   /** The same directory as the runtime sees it. */
   readonly codeDirectoryInside: string;
+  /** Where a build writes, as the process sees it. */
+  readonly buildDirectoryInside: string;
   /** Time from before the spawn to the runtime's HELLO, in microseconds. */
   readonly bootUs: number;
   /** Asks the runtime something: the head of its reply parsed as JSON, and the reply's body. */
@@ -107,13 +123,14 @@ export async function startRuntimeProcess(
     await rm(directory, { recursive: true, force: true });
   };
   try {
-    const talk = await openLink(deps, sandbox, collector);
+    const talk = await openLink(deps, { sandbox, collector, accept: options.build?.accept });
     return {
       id: options.id,
       sandbox,
       collector,
       codeDirectory,
       codeDirectoryInside: insidePath(sandbox, CODE_MOUNT, codeDirectory),
+      buildDirectoryInside: insidePath(sandbox, BUILD_MOUNT, options.build?.directory ?? ""),
       bootUs: (deps.clock.monotonicMs() - startedMs) * 1_000,
       ...talk,
       end: () => endSoon(deps.clock, sandbox),
@@ -149,6 +166,9 @@ async function startSandbox(
     { kind: "ro", source: runtime.directory, target: RUNTIME_MOUNT },
     { kind: "ro", source: codeDirectory, target: CODE_MOUNT },
   ];
+  if (options.build !== undefined) {
+    mounts.push({ kind: "rw", source: options.build.directory, target: BUILD_MOUNT });
+  }
   return await deps.sandboxes.start({
     id: options.id,
     command: runtime.command({ inside, memoryMb, warmFor }),
@@ -173,11 +193,14 @@ export function limitsOf(memoryMb: number): SandboxLimits {
 
 type Talk = Pick<RuntimeProcess, "ask" | "releaseLink">;
 
-async function openLink(
-  deps: RuntimeProcessDeps,
-  sandbox: Sandbox,
-  collector: LogCollector,
-): Promise<Talk> {
+interface Linking {
+  readonly sandbox: Sandbox;
+  readonly collector: LogCollector;
+  readonly accept: ((opened: OpenedStream) => StreamHandler) | undefined;
+}
+
+async function openLink(deps: RuntimeProcessDeps, linking: Linking): Promise<Talk> {
+  const { sandbox, collector, accept } = linking;
   const pipe = socketPipe(sandbox.link);
   let closed: PlatformError | undefined;
   const link = await new Promise<Link>((resolve, reject) => {
@@ -186,7 +209,8 @@ async function openLink(
       {
         side: "initiator",
         peer: "instance",
-        hello: { role: "agent" },
+        hello: { role: "agent", ...(accept === undefined ? {} : { caller: "builder" }) },
+        ...(accept === undefined ? {} : { accept }),
         onHello: () => resolve(opening),
         onClosed: (error) => {
           closed = error;

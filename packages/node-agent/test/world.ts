@@ -39,7 +39,9 @@ import { bufferText, Link, socketPipe } from "@skerry/link";
 import { openSandboxDriver, type SandboxDriver, type SandboxRung } from "@skerry/sandbox";
 import { prepareBuildTool } from "../src/build-tool.ts";
 import { Builder } from "../src/builder.ts";
+import { Dependencies, type BuildNetwork } from "../src/dependencies.ts";
 import { Instances, type InstancesListener } from "../src/instances.ts";
+import { findNpmTool } from "../src/npm-tool.ts";
 import type { AgentDeps, AgentOptions, HandOff, RevisionRef } from "../src/ports.ts";
 import { prepareRuntimes, type Runtimes } from "../src/runtimes.ts";
 import { zipOf, type SourceFiles } from "./zip.ts";
@@ -83,6 +85,10 @@ export class Node {
   handOff: HandOff = async (gatewayId, grant, socket) => {
     this.held.push({ gatewayId, grant, socket });
   };
+  /** Who takes what builds ask of the network; nobody unless a test says. */
+  network: BuildNetwork = () => {
+    throw new TypeError("no network in this test");
+  };
   readonly home: string;
   readonly sandboxes: SandboxDriver;
   readonly runtimes: Runtimes;
@@ -102,7 +108,16 @@ export class Node {
     this.runtimes = parts.runtimes;
     this.code = parts.code;
     this.#builds = this.instances({ blanks: 0 });
+    const dependencies = new Dependencies({
+      ...this.#deps(),
+      npm: findNpmTool(join(home, "tools")),
+      network: (opened) => this.network(opened),
+      buildsDirectory: join(home, "builds"),
+      dependenciesDirectory: join(home, "dependencies"),
+      startRuntime: (options) => this.#builds.startForBuild(options),
+    });
     this.builder = new Builder({
+      dependencies,
       ...this.#deps(),
       tool: parts.tool,
       buildsDirectory: join(home, "builds"),
@@ -113,7 +128,7 @@ export class Node {
   static async open(rung: SandboxRung): Promise<Node> {
     const home = mkdtempSync(join(tmpdir(), "skerry-node-"));
     chmodSync(home, 0o755);
-    for (const name of ["builds", "instances", "sandboxes", "runtimes", "tools"]) {
+    for (const name of ["builds", "dependencies", "instances", "sandboxes", "runtimes", "tools"]) {
       mkdirSync(join(home, name), { mode: 0o755 });
       chmodSync(join(home, name), 0o755);
     }

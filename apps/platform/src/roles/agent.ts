@@ -4,11 +4,19 @@ import { join } from "node:path";
 import { isId, type NodeId } from "@skerry/base";
 import { openCodeStore } from "@skerry/code-store";
 import { ConfigFollower } from "@skerry/config-follower";
-import { LOCAL_PLACEMENT } from "@skerry/contracts";
+import { LOCAL_PLACEMENT, splitPatterns } from "@skerry/contracts";
+import { systemNetwork } from "@skerry/gateway";
 import { IGNORING_STREAM, type OpenedStream, type StreamHandler } from "@skerry/link";
-import { prepareBuildTool, prepareRuntimes, startAgent, type Agent } from "@skerry/node-agent";
+import {
+  findNpmTool,
+  prepareBuildTool,
+  prepareRuntimes,
+  startAgent,
+  type Agent,
+} from "@skerry/node-agent";
 import { openSandboxDriver, type SandboxDriver } from "@skerry/sandbox";
 import { openSpoolWriter, type SpoolWriter } from "@skerry/telemetry";
+import { createBuildNetwork } from "../build-network.ts";
 import { spoolValues, watchProcess, type ProcessFigures } from "./process-figures.ts";
 import { configWaitMs, RELEASE, type RoleContext, type RunningRole } from "./role-context.ts";
 
@@ -108,6 +116,12 @@ async function openParts(
       ...{ clock, log, ids, sandboxes, code, runtimes, logSpool, buildTool },
       config: follower.fold,
       buildsDirectory: ownDirectories(context).builds,
+      dependenciesDirectory: layout.dependencies,
+      npm: findNpmTool(layout.tools),
+      network: createBuildNetwork({
+        ...{ clock, log, network: systemNetwork() },
+        hosts: splitPatterns(config.buildHosts),
+      }),
       handOff: (to, grant, socket) => context.send({ op: "instance", to, grant }, socket),
     },
     {
@@ -150,6 +164,8 @@ async function sweepLeftovers(context: RoleContext, sandboxes: SandboxDriver): P
   await removeAll(layout.builds, (name) => name !== id);
   const isInTheMaking = (name: string): boolean => /\.new-\d+$/.test(name);
   await removeAll(layout.runtimes, isInTheMaking);
+  await removeAll(layout.tools, isInTheMaking);
+  await removeAll(layout.dependencies, (name) => name.includes(".new-"));
   for (const tool of await readdir(layout.tools)) {
     await removeAll(join(layout.tools, tool), isInTheMaking);
   }

@@ -70,9 +70,8 @@ export async function startControlRole(context: RoleContext): Promise<RunningRol
       metrics: { tallies: () => queries.tallies(), figures: () => figures.read() },
     },
     {
-      build: RELEASE,
+      ...{ build: RELEASE, gatewayUrl },
       apiUrl: `http://${config.host}:${config.apiPort}`,
-      gatewayUrl,
       metricsOpen: config.metricsOpen,
       connectTargets: splitPatterns(config.connectTargets),
       limits: {

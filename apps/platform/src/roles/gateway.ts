@@ -2,14 +2,17 @@
 import { join } from "node:path";
 import type { GatewayId, NodeId } from "@skerry/base";
 import { splitPatterns } from "@skerry/contracts";
-import { startGateway, systemNetwork, type AgentAddress } from "@skerry/gateway";
+import { startGateway, systemNetwork, type AgentAddress, type Network } from "@skerry/gateway";
 import { openSpoolWriter } from "@skerry/telemetry";
 import type { ToRole } from "../messages.ts";
 import { LISTEN_FD } from "../role-process.ts";
 import { spoolValues, watchProcess } from "./process-figures.ts";
 import { configWaitMs, RELEASE, type RoleContext, type RunningRole } from "./role-context.ts";
 
-export async function startGatewayRole(context: RoleContext): Promise<RunningRole> {
+export async function startGatewayRole(
+  context: RoleContext,
+  network: Network = systemNetwork(),
+): Promise<RunningRole> {
   const { clock, layout, log, random } = context;
   const meter = openSpoolWriter(
     { clock, log },
@@ -23,7 +26,7 @@ export async function startGatewayRole(context: RoleContext): Promise<RunningRol
       random,
       log,
       meter,
-      network: systemNetwork(),
+      network,
       figures: () => figures.read(spoolValues(meter)),
       handOver: (grant, socket) => {
         context.send({ op: "hand-over", grant }, socket).catch((error: unknown) => {

@@ -73,6 +73,7 @@ function eventsEnvironment(port: number, directory: string): Readonly<Record<str
 function endWith(program: Program, { log, exit }: LoadDeps): void {
   void program.ended.then(({ how, code }) => {
     log("error", `The program ended: ${how}.`);
-    exit(code);
+    // An instance without its program has failed, however the program sees it.
+    exit(code === 0 ? 1 : code);
   });
 }

@@ -5,7 +5,7 @@
 import { spawn } from "node:child_process";
 import { createServer, connect } from "node:net";
 import { constants } from "node:os";
-import { dirname } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import type { Clock } from "@skerry/base";
 import { fail } from "../errors.ts";
 
@@ -22,17 +22,21 @@ export interface Program {
 
 export interface ProgramEnd {
   readonly how: string;
-  /** What the instance's own exit code is then: as a shell would tell it, and never 0. */
+  /** As a shell would tell it. */
   readonly code: number;
 }
 
-/** Starts it with this runtime's Node in front of its PATH. */
+/**
+ * Starts it where it finds this runtime's Node, the commands of its packages, and Python's
+ * packages, as the platform's build step laid them down.
+ */
 export function startProgram({ command, directory, env }: ProgramOptions): Program {
   const [program = "", ...rest] = command;
-  const path = `${dirname(process.execPath)}:${env["PATH"] ?? ""}`;
+  const commands = [dirname(process.execPath), join(directory, "node_modules", ".bin")];
+  const path = [...commands, env["PATH"] ?? ""].join(delimiter);
   const child = spawn(program, rest, {
     cwd: directory,
-    env: { ...env, PATH: path },
+    env: { PYTHONPATH: join(directory, "python_packages"), ...env, PATH: path },
     stdio: ["ignore", "inherit", "inherit"],
   });
   const ended = new Promise<ProgramEnd>((resolve) => {
@@ -41,7 +45,7 @@ export function startProgram({ command, directory, env }: ProgramOptions): Progr
     });
     child.once("exit", (code, signal) => {
       const number = signal === null ? code : SIGNALLED_CODE + constants.signals[signal];
-      resolve({ how: signal ?? `exit code ${code}`, code: number === 0 ? 1 : (number ?? 1) });
+      resolve({ how: signal ?? `exit code ${code}`, code: number ?? 1 });
     });
   });
   return { ended };

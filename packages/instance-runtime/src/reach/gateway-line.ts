@@ -23,7 +23,7 @@ export class GatewayLine {
 
   /** The link's other end said HELLO. */
   greeted(facts: HelloFacts): void {
-    this.#isGateway = facts["caller"] === "gateway";
+    this.#isGateway = facts["caller"] === "gateway" || facts["caller"] === "builder";
     if (!this.#isGateway) return;
     for (const tell of this.#waiting) tell(true);
   }
