@@ -13,8 +13,8 @@ export interface Template {
 export const TEMPLATES: readonly Template[] = [
   { name: "event", summary: "Node, a handler of events and URL calls", before: [] },
   { name: "fetch", summary: "Node, Request in and Response out, streaming", before: [] },
-  { name: "express", summary: "Node, a web server with Express", before: ["npm install"] },
-  { name: "react", summary: "Node, a page rendered by React", before: ["npm install"] },
+  { name: "express", summary: "Node, a web server with Express", before: [] },
+  { name: "react", summary: "Node, a page rendered by React", before: [] },
   { name: "python", summary: "Python 3, a handler of events and URL calls", before: [] },
   { name: "php", summary: "PHP 8, a handler of events and URL calls", before: [] },
   {

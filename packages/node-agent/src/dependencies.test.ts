@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import type { BuildReply } from "@skerry/contracts";
+import type { SandboxRung } from "@skerry/sandbox";
+import { Registry, REGISTRY_HOST } from "../test/registry.ts";
+import { GATEWAY, Node, rungOrSkip } from "../test/world.ts";
+import type { SourceFiles } from "../test/zip.ts";
+
+const NPMRC = `registry=http://${REGISTRY_HOST}/\n`;
+const wants = (name: string): SourceFiles => ({
+  ".npmrc": NPMRC,
+  "package.json": JSON.stringify({ dependencies: { [name]: "1.0.0" } }),
+});
+const CALLS = {
+  "index.mjs": 'import { left } from "left"; export const handler = () => left("a");',
+};
+const PIP = `--index-url http://${REGISTRY_HOST}/simple\n--trusted-host ${REGISTRY_HOST}\n`;
+
+class Installs {
+  readonly rung: SandboxRung;
+  readonly registry = new Registry();
+  #node: Node | undefined;
+
+  constructor(rung: SandboxRung) {
+    this.rung = rung;
+  }
+
+  async open(): Promise<void> {
+    await this.registry.listen();
+    await this.registry.addNpm("left", {
+      "package.json": '{"name":"left","version":"1.0.0","bin":{"left":"cli.js"}}',
+      "index.js": 'exports.left = (word) => word + " of left";',
+      "cli.js": "process.exit(0);",
+    });
+    await this.registry.addNpm("native", {
+      "package.json": '{"name":"native","version":"1.0.0"}',
+      "index.js": 'exports.left = () => require("node:fs").readdirSync(__dirname).join();',
+      "some.node": "no machine code at all",
+    });
+    this.registry.addPip("pied", "def piper():\n    return 'piper'\n");
+    this.#node = await Node.open(this.rung);
+    this.node.network = this.registry.network;
+  }
+
+  get node(): Node {
+    assert.ok(this.#node !== undefined);
+    return this.#node;
+  }
+
+  async close(): Promise<void> {
+    await this.#node?.close();
+    this.registry.close();
+  }
+
+  /** What the function answers to 1. */
+  async answer(files: SourceFiles, config: Parameters<Node["revision"]>[1] = {}): Promise<unknown> {
+    const instances = this.node.instances();
+    const ref = await this.node.revision(files, config);
+    const outcome = await instances.start(ref, GATEWAY, "first_instance");
+    assert.ok(outcome.ok, JSON.stringify(outcome));
+    const held = this.node.held.find(({ grant }) => grant === outcome.grant);
+    assert.ok(held !== undefined);
+    const { body } = await this.node.call(held, 1);
+    await instances.close();
+    return body === "" ? "" : (JSON.parse(body) as unknown);
+  }
+
+  async message(files: SourceFiles): Promise<string> {
+    const reply: BuildReply = await this.node.build(files);
+    return reply.ok ? "" : `${reply.error.reason} ${reply.error.message}`;
+  }
+
+  get kept(): readonly string[] {
+    return readdirSync(join(this.node.home, "dependencies")).toSorted();
+  }
+}
+
+const CASES: Readonly<Record<string, (c: Installs) => Promise<void>>> = {
+  "npm's packages are installed and bundled": async (c) => {
+    assert.equal(await c.answer({ ...wants("left"), ...CALLS }), "a of left");
+  },
+
+  "the same manifests are installed once": async (c) => {
+    const asked = c.registry.asked.length;
+    const other = { "index.mjs": `${CALLS["index.mjs"]}\n// another source` };
+    assert.equal(await c.answer({ ...wants("left"), ...other }), "a of left");
+    assert.equal(c.registry.asked.length, asked);
+  },
+
+  "packages with machine code are loaded from beside the bundle": async (c) => {
+    const code = 'import { left } from "native"; export const handler = () => left();';
+    const answer = await c.answer({ ...wants("native"), "index.mjs": code });
+    assert.equal(answer, "index.js,package.json,some.node");
+  },
+
+  "a package's command is a program of the function": async (c) => {
+    const files = { ...wants("left"), "run.sh": "left && exec node server.cjs" };
+    const server = `require("node:http").createServer((q, r) => r.end('"up"')).listen(process.env.PORT);`;
+    const config = { command: "sh ./run.sh" };
+    assert.equal(await c.answer({ ...files, "server.cjs": server }, config), "up");
+  },
+
+  "what a source brings along is not installed": async (c) => {
+    const own = { "node_modules/left/package.json": '{"name":"left","main":"m.js"}' };
+    const main = { "node_modules/left/m.js": 'exports.left = () => "own";' };
+    assert.equal(await c.answer({ ...wants("left"), ...CALLS, ...own, ...main }), "own");
+  },
+
+  "pip's packages are installed for Python": async (c) => {
+    const code = "import pied\ndef handler(event, context):\n    return pied.piper()\n";
+    const files = { "index.py": code, "requirements.txt": `${PIP}pied==1.0\n` };
+    assert.equal(await c.answer(files, { runtime: "python3" }), "piper");
+  },
+
+  "a package that is not there refuses the build in the manager's words": async (c) => {
+    const kept = c.kept;
+    const message = await c.message({ ...wants("absent"), ...CALLS });
+    assert.match(message, /^DEPENDENCIES_FAILED npm could not install .*404/s);
+    assert.deepEqual(c.kept, kept);
+    assert.deepEqual(c.node.leftovers(), []);
+  },
+
+  "a build that asks for no package reaches no network": async (c) => {
+    const asked = c.registry.asked.length;
+    assert.equal(await c.message({ "index.mjs": "export const handler = () => 1;" }), "");
+    assert.equal(c.registry.asked.length, asked);
+  },
+
+  "what was installed is the platform's own, and only plain files": async (c) => {
+    const root = join(c.node.home, "dependencies");
+    for (const entry of readdirSync(root, { recursive: true, withFileTypes: true })) {
+      const { uid, mode } = statSync(join(entry.parentPath, entry.name));
+      assert.ok(entry.isFile() || entry.isDirectory(), entry.name);
+      assert.deepEqual([uid, mode & 0o022], [process.getuid?.(), 0], entry.name);
+    }
+    const left = c.kept.find((name) => existsSync(join(root, name, "node_modules/.bin/left")));
+    assert.ok(left !== undefined);
+    const command = readFileSync(join(root, left, "node_modules/.bin/left"), "utf8");
+    assert.match(command, /exec node .*\.\.\/left\/cli\.js/);
+  },
+};
+
+for (const rung of ["bubblewrap", "process"] as const) {
+  const skipped = await rungOrSkip(rung);
+  describe(`dependencies in ${rung}`, { ...skipped, timeout: 120_000 }, () => {
+    const context = new Installs(rung);
+    before(() => context.open());
+    after(() => context.close());
+    for (const [title, run] of Object.entries(CASES)) test(title, () => run(context));
+  });
+}
