@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { Agent, get } from "node:http";
 import { afterEach, beforeEach, test } from "node:test";
+import type { FunctionEntry } from "@skerry/contracts";
+import type { HttpLimits } from "@skerry/http";
 import { openRaw } from "@skerry/testkit";
 import { clock, until, World, type AgentDouble } from "../test/world.ts";
 
@@ -18,14 +20,38 @@ afterEach(async () => {
 });
 
 /** A gateway with the same configuration and agent that takes what the first hands over. */
-async function startBoth(): Promise<void> {
+async function startBoth(limits: Partial<HttpLimits> = {}): Promise<void> {
   next.entries.push(...world.entries);
   await next.start({ agents: [agent] });
   await until(() => next.gateway.stats().agents === 1);
   const handOver: Parameters<World["start"]>[1] = {
     handOver: (grant, socket) => next.gateway.onInstance(grant, socket, "gateway"),
   };
-  await world.start({}, handOver);
+  await world.start({ limits }, handOver);
+}
+
+const ONE = { rest: "run", maxInstances: 1 } as const;
+/** Longer than any request waits for a slot. */
+const LONG_MS = 20_000;
+
+/** From here on the agents are at the function's limit. */
+function allowNoMore(): void {
+  agent.onStart = () => ({ ok: false, refusal: { kind: "limit", why: "one is allowed" } });
+}
+
+function answerAllButHeld(): void {
+  agent.handle = (call) => {
+    if (call.head.u !== "/held") call.answer("true");
+  };
+}
+
+function requestFor({ app, name }: FunctionEntry): string {
+  return `GET /-/${app}/${name}/ HTTP/1.1\r\nHost: x\r\n\r\n`;
+}
+
+/** The head of a request with a body, and the body's first byte. */
+function uploadFor({ app, name }: FunctionEntry, bytes: number): string {
+  return `POST /-/${app}/${name}/ HTTP/1.1\r\nHost: x\r\nContent-Length: ${bytes}\r\n\r\nx`;
 }
 
 test("a draining gateway hands idle and resting instances over, and the next serves them warm", async () => {
@@ -89,48 +115,103 @@ test("with one instance allowed, the next gateway's request waits for the one th
   assert.equal(agent.instances.length, 1);
 });
 
-test("while a client is connected one idle instance stays; what comes late goes over, and all in the end", async () => {
+test("an instance that comes when all others have gone over goes over as well", async () => {
   const fn = world.fn({ config: { rest: "run" } });
   const busy = world.fn({ name: "busy" });
-  agent.handle = (call) => {
-    if (call.head.u !== "/held") call.answer("true");
-  };
+  answerAllButHeld();
   await startBoth();
   await world.call(fn);
   const held = world.call(busy, { path: "/held" });
   await until(() => agent.instances[1]?.calls.length === 1);
   const drained = world.gateway.drain({ deadlineMs: 8_000 });
+  await until(() => next.gateway.stats().instances === 1);
   const head = { functionId: fn.id, revisionId: fn.latest.id, reason: "provisioned" } as const;
   await agent.grantStart(head);
-  await until(() => next.gateway.stats().instances === 1);
-  assert.equal(world.gateway.stats().instances, 2);
+  await until(() => next.gateway.stats().instances === 2);
   agent.instances[1]?.calls[0]?.answer("finished");
   assert.equal((await held).body, "finished");
   await drained;
   assert.equal(next.gateway.stats().instances, 3);
 });
 
-test("a kept connection is served while draining, also where no other instance may start", async () => {
-  const fn = world.fn({ config: { rest: "run", maxInstances: 1 } });
-  await startBoth();
-  const { port } = world;
-  const keeping = new Agent({ keepAlive: true });
-  const path = `/-/${fn.app}/${fn.name}/`;
-  const ask = async (): Promise<number | undefined> =>
-    await new Promise((resolve, reject) => {
-      get({ port, path, agent: keeping }, (res) => {
-        res.resume().on("end", () => resolve(res.statusCode));
-      }).on("error", reject);
-    });
-  assert.equal(await ask(), 200);
-  agent.onStart = () => ({ ok: false, refusal: { kind: "limit", why: "one is allowed" } });
-  const drained = world.gateway.drain({ deadlineMs: 8_000 });
+test("clients of one function, and those that say nothing, hold back no instance of another", async () => {
+  const fn = world.fn({ config: ONE });
+  const busy = world.fn({ name: "busy" });
+  answerAllButHeld();
+  await startBoth({ keepAliveTimeoutMs: LONG_MS });
+  await world.call(fn);
+  using silent = await openRaw(world.port);
+  using idle = await openRaw(world.port);
+  idle.write(requestFor(busy));
+  await idle.receive(/true$/);
+  const held = world.call(busy, { path: "/held" });
+  await until(() => agent.instances[1]?.calls.length === 2);
+  allowNoMore();
+  const drained = world.gateway.drain({ deadlineMs: LONG_MS });
+  const { status, body } = await next.call(fn);
+  assert.equal(status, 200, body);
+  for (const { socket } of [silent, idle]) socket.destroy();
+  agent.instances[1]?.calls[1]?.answer("finished");
+  assert.equal((await held).body, "finished");
+  await drained;
+});
+
+test("at the deadline what was kept for a client goes over as well", async () => {
+  const fn = world.fn({ config: ONE });
+  await startBoth({ keepAliveTimeoutMs: LONG_MS });
+  using idle = await openRaw(world.port);
+  idle.write(requestFor(fn));
+  await idle.receive(/GET \/$/);
+  const drained = world.gateway.drain({ deadlineMs: 300 });
   const laterMs = clock.monotonicMs() + 150;
   await until(() => clock.monotonicMs() >= laterMs);
-  assert.equal(await ask(), 200);
+  assert.equal(next.gateway.stats().instances, 0, "control: it is kept until then");
   await drained;
   assert.equal(next.gateway.stats().instances, 1);
-  keeping.destroy();
+  assert.equal((await next.call(fn)).status, 200);
+});
+
+for (const { who, first, rest } of [
+  { who: "on a kept connection", first: "", rest: requestFor },
+  { who: "on a connection that had not asked before", first: "silent", rest: requestFor },
+  { who: "whose body was still arriving", first: "part", rest: () => "yz" },
+] as const) {
+  test(`a late request ${who} is served, also where no other instance may start`, async () => {
+    const fn = world.fn({ config: ONE });
+    await startBoth();
+    await world.call(fn);
+    using client = await openRaw(world.port);
+    if (first === "") {
+      client.write(requestFor(fn));
+      await client.receive(/GET \/$/);
+    }
+    if (first === "part") client.write(uploadFor(fn, 3));
+    allowNoMore();
+    const drained = world.gateway.drain({ deadlineMs: LONG_MS });
+    const laterMs = clock.monotonicMs() + 150;
+    await until(() => clock.monotonicMs() >= laterMs);
+    client.write(rest(fn));
+    const statuses = (await client.ended()).match(/HTTP\/1\.1 \d+/g) ?? [];
+    assert.deepEqual(new Set(statuses), new Set(["HTTP/1.1 200"]));
+    await drained;
+    assert.equal(next.gateway.stats().instances, 1);
+  });
+}
+
+test("nothing is kept for longer than a client may keep its connection", async () => {
+  const fn = world.fn({ config: ONE });
+  await startBoth({ keepAliveTimeoutMs: 300 });
+  await world.call(fn);
+  using silent = await openRaw(world.port);
+  using uploading = await openRaw(world.port);
+  uploading.write(uploadFor(fn, 3));
+  await until(() => world.gateway.stats().connections === 2);
+  allowNoMore();
+  const drained = world.gateway.drain({ deadlineMs: LONG_MS });
+  const { status, body } = await next.call(fn);
+  assert.equal(status, 200, body);
+  for (const { socket } of [silent, uploading]) socket.destroy();
+  await drained;
 });
 
 test("a connection that was kept open is answered while draining, and then closed", async () => {

@@ -4,7 +4,13 @@
  * is touched.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { PlatformError, type Clock, type IdSource, type RequestId } from "@skerry/base";
+import {
+  PlatformError,
+  type Clock,
+  type FunctionId,
+  type IdSource,
+  type RequestId,
+} from "@skerry/base";
 import {
   authorize,
   failFunction,
@@ -166,6 +172,11 @@ export class Front {
       },
     );
   }
+}
+
+/** The function that a request was admitted for; undefined when it was refused at the door. */
+export function functionAskedBy(res: ServerResponse): FunctionId | undefined {
+  return (res as Carrier)[INVOCATION]?.entry.id;
 }
 
 function refuseBody(entry: FunctionEntry, invocation: Invocation, error: PlatformError): void {

@@ -53,8 +53,6 @@ export interface ShellDeps {
   readonly turn: MeterTurn;
   readonly handOver: HandOver;
   readonly reach: Reach;
-  /** A client that is still connected may ask again, also while the gateway drains. */
-  readonly mayBeAsked: () => boolean;
   /** A removed function's last request and instance are gone; may be told more than once. */
   readonly onRemovedEmpty: (id: FunctionEntry["id"]) => void;
 }
@@ -70,8 +68,7 @@ const EXIT_WAIT_MS = 250;
 const EXIT_LINGER_MS = 50;
 /** An instance that shares its slots and does not react for so long after a timeout is stopped. */
 const PONG_WAIT_MS = 1_000;
-/** While draining, an instance idle this long goes to the next gateway. */
-const HAND_OVER_IDLE_MS = 20;
+/** An instance that has not let go of its link after this long is stopped. */
 const PARK_WAIT_MS = 1_000;
 
 export class FunctionShell implements InvocationOwner {
@@ -90,8 +87,6 @@ export class FunctionShell implements InvocationOwner {
   #probed: Invocation | undefined;
   /** Agents whose reply came before the link of what they started. */
   readonly #confirmedBy = new Map<InstanceId, string>();
-  #draining = false;
-  #handOverArmed = false;
   #removed = false;
 
   constructor(deps: ShellDeps, entry: FunctionEntry) {
@@ -172,7 +167,6 @@ export class FunctionShell implements InvocationOwner {
     this.#confirmedBy.delete(instanceId);
     this.#tell({ kind: "instanceReady", instanceId, revisionId, solicited });
     this.#retireIfLeaving(instance);
-    if (this.#draining) this.#armHandOver();
   }
 
   exited(instanceId: InstanceId, exit: InstanceExit): void {
@@ -196,10 +190,25 @@ export class FunctionShell implements InvocationOwner {
     }
   }
 
-  /** From now on idle instances go to the next gateway. */
-  drain(): void {
-    this.#draining = true;
-    this.#handOverIdle();
+  /**
+   * Gives away to the next gateway what has been idle since `idleSinceMs` or longer, but leaves
+   * `kept` instances here; one that has connections open is stopped. Each promise resolves when an
+   * instance has gone over, or has ended.
+   */
+  handOverIdle(which: {
+    readonly idleSinceMs: number;
+    readonly kept: number;
+  }): readonly Promise<void>[] {
+    const leaving: Promise<void>[] = [];
+    for (const { id, live, idleSinceMs } of [...this.#state.instances.values()]) {
+      if (this.#state.instances.size <= which.kept) break;
+      const instance = this.#instances.get(id);
+      if (live > 0 || idleSinceMs > which.idleSinceMs || instance === undefined) continue;
+      if (instance.link.streams === 0) leaving.push(this.#handOver(instance));
+      // Its connections end here: better that it starts anew than that it finds them broken.
+      else if (instance.link.streams === instance.tunnels) this.#cut(instance, "draining");
+    }
+    return leaving;
   }
 
   /** Ends what is left. */
@@ -461,32 +470,6 @@ export class FunctionShell implements InvocationOwner {
         : { kind: "cut", why: CUT_BECAUSE[stopReason] },
     );
     this.#tellWhenEmpty();
-  }
-
-  #handOverIdle(): void {
-    const idleSinceMs = this.now() - HAND_OVER_IDLE_MS;
-    // Where the limit is reached, whoever asks here would else wait in vain for what was given
-    // away.
-    const kept = this.#deps.mayBeAsked() ? 1 : 0;
-    for (const { id, live, idleSinceMs: sinceMs } of [...this.#state.instances.values()]) {
-      if (this.#state.instances.size <= kept) break;
-      const instance = this.#instances.get(id);
-      if (live > 0 || sinceMs > idleSinceMs || instance === undefined) continue;
-      if (instance.link.streams === 0) void this.#handOver(instance);
-      // Its connections end here: better that it starts anew than that it finds them broken.
-      else if (instance.link.streams === instance.tunnels) this.#cut(instance, "draining");
-    }
-    if (!this.isEmpty) this.#armHandOver();
-  }
-
-  /** Looks again for idle instances; also for those that arrive when all others have gone. */
-  #armHandOver(): void {
-    if (this.#handOverArmed) return;
-    this.#handOverArmed = true;
-    this.#deps.clock.schedule(HAND_OVER_IDLE_MS, () => {
-      this.#handOverArmed = false;
-      this.#handOverIdle();
-    });
   }
 
   async #handOver(instance: Instance): Promise<void> {

@@ -7,12 +7,13 @@ import type { Socket } from "node:net";
 import { createIdSource, type FunctionId } from "@skerry/base";
 import { ConfigFollower } from "@skerry/config-follower";
 import { LIMITS, type InstanceGrant, type RoleFigures, type RoleValue } from "@skerry/contracts";
-import { serveHttp, type HttpServer } from "@skerry/http";
+import { DEFAULT_LIMITS, serveHttp, type HttpServer } from "@skerry/http";
 import { readGrant } from "./agent-words.ts";
 import { AgentLinks } from "./agents.ts";
 import { BodyBudget } from "./body-budget.ts";
 import { Front } from "./front.ts";
 import { FunctionShell, type ShellDeps } from "./function-shell.ts";
+import { handOverAll } from "./hand-over.ts";
 import { KeyCheck } from "./keys.ts";
 import { MeterTurn } from "./meter-turn.ts";
 import type { AgentAddress, GatewayDeps, GatewayOptions } from "./ports.ts";
@@ -39,9 +40,9 @@ export interface Gateway {
   agentUp(agent: AgentAddress): void;
   agentDown(agentId: string): void;
   /**
-   * Stops accepting, answers what is there, and hands every instance on as it becomes idle; one of
-   * each function stays for as long as a client is connected, who may ask again.
-   * Resolves when nothing is left; at the deadline the rest is cut off.
+   * Stops accepting, answers what is there, and hands every instance on as it becomes idle; of a
+   * function that a connected client is expected to ask next, one stays for a while. Resolves when
+   * nothing is left; at the deadline what is busy is cut off and what is idle still goes over.
    */
   drain(options: { readonly deadlineMs: number }): Promise<void>;
   /** Ends at once what is left, after a drain or without one. */
@@ -50,7 +51,6 @@ export interface Gateway {
 }
 
 const SPOOLED_NOTE_MS = 100;
-const DRAIN_POLL_MS = 10;
 
 /** Starts to serve; rejects when it cannot listen. The configuration may come later. */
 export async function startGateway(deps: GatewayDeps, options: GatewayOptions): Promise<Gateway> {
@@ -71,7 +71,6 @@ class RunningGateway implements Gateway {
   readonly #front: Front;
   #http: HttpServer | undefined;
   #spooledNoted = false;
-  #draining = false;
 
   constructor(deps: GatewayDeps, options: GatewayOptions) {
     const { clock, random, log } = deps;
@@ -96,7 +95,6 @@ class RunningGateway implements Gateway {
         connectTargets: options.connectTargets ?? ["*"],
       }),
       handOver: deps.handOver,
-      mayBeAsked: () => (this.#http?.connections ?? 0) > 0,
       onRemovedEmpty: (id) => void this.#shells.delete(id),
     };
     this.#follower = new ConfigFollower(
@@ -166,16 +164,19 @@ class RunningGateway implements Gateway {
 
   async drain(options: { readonly deadlineMs: number }): Promise<void> {
     const { clock } = this.#deps;
-    const endMs = clock.monotonicMs() + options.deadlineMs;
-    this.#draining = true;
-    const answered = this.#http?.drain(options);
-    for (const shell of this.#shells.values()) shell.drain();
-    await answered;
-    while (clock.monotonicMs() < endMs && !this.#isEmpty()) {
-      await new Promise<void>((resolve) => {
-        clock.schedule(DRAIN_POLL_MS, resolve);
-      });
-    }
+    const limits = { ...DEFAULT_LIMITS, ...this.#options.limits };
+    await handOverAll(
+      {
+        clock,
+        shells: () => this.#shells.values(),
+        awaiting: () => this.#http?.awaiting() ?? [],
+      },
+      {
+        answered: this.#http?.drain(options) ?? Promise.resolve(),
+        endMs: clock.monotonicMs() + options.deadlineMs,
+        keepAliveTimeoutMs: limits.keepAliveTimeoutMs,
+      },
+    );
     this.#turn.flush();
   }
 
@@ -260,13 +261,7 @@ class RunningGateway implements Gateway {
   #addShell(id: FunctionId, entry: FunctionShell["entry"]): FunctionShell {
     const shell = new FunctionShell(this.#shellDeps, entry);
     this.#shells.set(id, shell);
-    if (this.#draining) shell.drain();
     return shell;
-  }
-
-  #isEmpty(): boolean {
-    for (const shell of this.#shells.values()) if (!shell.isEmpty) return false;
-    return true;
   }
 
   /** Tells control, now and then, that there are new records. */

@@ -122,6 +122,34 @@ describe("drain", () => {
     assert.doesNotMatch(await raw.ended(), /\r\n0\r\n\r\n$/);
   });
 
+  it("tells which connections wait for their client", async () => {
+    const { server, release, waiting } = await startHeld();
+    const port = server.port ?? 0;
+    using kept = await openRaw(port);
+    get(kept, "/now");
+    await kept.receive(/\/now$/);
+    using silent = await openRaw(port);
+    using busy = await openRaw(port);
+    get(busy, "/busy");
+    using arriving = await openRaw(port);
+    arriving.write("POST /arriving HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nx");
+    using leaving = await openRaw(port);
+    leaving.write("GET /now HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    await leaving.ended();
+    await until(() => waiting() === 2 && server.connections === 4);
+    const awaited = (): readonly string[] =>
+      [...server.awaiting()].map((res) => res?.req.url ?? "none yet").toSorted();
+    assert.deepEqual(awaited(), ["/arriving", "/now", "none yet"]);
+    get(silent, "/silent");
+    await until(() => waiting() === 3);
+    const drained = server.drain({ deadlineMs: DEADLINE_MS });
+    assert.deepEqual(awaited(), ["/arriving", "/now"], "a drain changes nothing");
+    for (const path of ["/busy", "/arriving", "/silent"]) release(path);
+    await Promise.all([busy.ended(), silent.ended()]);
+    for (const { socket } of [kept, arriving]) socket.destroy();
+    await drained;
+  });
+
   it("may be asked for twice, and disposing joins it", async () => {
     const { server } = await startHeld();
     const first = server.drain({ deadlineMs: 100 });

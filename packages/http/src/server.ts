@@ -65,6 +65,11 @@ export interface HttpServer extends AsyncDisposable {
   /** Open connections. */
   readonly connections: number;
   /**
+   * Who may ask: the newest response of each connection that waits for its client, for the next
+   * request or for the rest of one; undefined of one that has not asked yet.
+   */
+  awaiting(): Iterable<ServerResponse | undefined>;
+  /**
    * Stops accepting and resolves when every connection has ended, at the latest after `deadlineMs`,
    * when those left are cut. A second call resolves with the first.
    */
@@ -138,6 +143,12 @@ class ListeningServer implements HttpServer {
 
   get connections(): number {
     return this.#connections.size;
+  }
+
+  *awaiting(): Iterable<ServerResponse | undefined> {
+    for (const { latest } of this.#connections.values()) {
+      if (latest === undefined || isAwaiting(latest)) yield latest;
+    }
   }
 
   drain(options: { readonly deadlineMs: number }): Promise<DrainResult> {
@@ -258,6 +269,10 @@ class ListeningServer implements HttpServer {
     const everyMs = stallTimeoutMs / SWEEPS_PER_STALL;
     this.#cancelSweep = this.#deps.clock.schedule(everyMs, next, { background: true });
   }
+}
+
+function isAwaiting(latest: ServerResponse): boolean {
+  return isDone(latest) ? latest.shouldKeepAlive : !latest.req.complete;
 }
 
 /**
