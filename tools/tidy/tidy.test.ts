@@ -472,6 +472,7 @@ test("a lock file with a download address or without a checksum is found", () =>
     "package-lock.json": JSON.stringify({ packages: { "node_modules/zod": entry } }),
   });
   assert.deepEqual(rulesAgainst(lock({ integrity: "sha512-x" })), []);
+  assert.deepEqual(rulesAgainst(lock({ inBundle: true })), []);
   assert.deepEqual(rulesAgainst(lock({ link: true, resolved: "packages/base" })), []);
   assert.deepEqual(rulesAgainst(lock({})), ["lock"]);
   const resolved = "https://example.org/zod.tgz";

@@ -20,7 +20,7 @@ const PIP = `--index-url http://${REGISTRY_HOST}/simple\n--trusted-host ${REGIST
 
 class Installs {
   readonly rung: SandboxRung;
-  readonly registry = new Registry();
+  readonly packages = new Registry();
   #node: Node | undefined;
 
   constructor(rung: SandboxRung) {
@@ -28,20 +28,20 @@ class Installs {
   }
 
   async open(): Promise<void> {
-    await this.registry.listen();
-    await this.registry.addNpm("left", {
+    await this.packages.listen();
+    await this.packages.addNpm("left", {
       "package.json": '{"name":"left","version":"1.0.0","bin":{"left":"cli.js"}}',
       "index.js": 'exports.left = (word) => word + " of left";',
       "cli.js": "process.exit(0);",
     });
-    await this.registry.addNpm("native", {
+    await this.packages.addNpm("native", {
       "package.json": '{"name":"native","version":"1.0.0"}',
       "index.js": 'exports.left = () => require("node:fs").readdirSync(__dirname).join();',
       "some.node": "no machine code at all",
     });
-    this.registry.addPip("pied", "def piper():\n    return 'piper'\n");
+    this.packages.addPip("pied", "def piper():\n    return 'piper'\n");
     this.#node = await Node.open(this.rung);
-    this.node.network = this.registry.network;
+    this.node.network = this.packages.network;
   }
 
   get node(): Node {
@@ -51,7 +51,7 @@ class Installs {
 
   async close(): Promise<void> {
     await this.#node?.close();
-    this.registry.close();
+    this.packages.close();
   }
 
   /** What the function answers to 1. */
@@ -83,10 +83,10 @@ const CASES: Readonly<Record<string, (c: Installs) => Promise<void>>> = {
   },
 
   "the same manifests are installed once": async (c) => {
-    const asked = c.registry.asked.length;
+    const asked = c.packages.asked.length;
     const other = { "index.mjs": `${CALLS["index.mjs"]}\n// another source` };
     assert.equal(await c.answer({ ...wants("left"), ...other }), "a of left");
-    assert.equal(c.registry.asked.length, asked);
+    assert.equal(c.packages.asked.length, asked);
   },
 
   "packages with machine code are loaded from beside the bundle": async (c) => {
@@ -123,9 +123,9 @@ const CASES: Readonly<Record<string, (c: Installs) => Promise<void>>> = {
   },
 
   "a build that asks for no package reaches no network": async (c) => {
-    const asked = c.registry.asked.length;
+    const asked = c.packages.asked.length;
     assert.equal(await c.message({ "index.mjs": "export const handler = () => 1;" }), "");
-    assert.equal(c.registry.asked.length, asked);
+    assert.equal(c.packages.asked.length, asked);
   },
 
   "what was installed is the platform's own, and only plain files": async (c) => {

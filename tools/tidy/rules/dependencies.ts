@@ -10,6 +10,8 @@ interface LockedPackage {
   readonly resolved?: string;
   readonly link?: boolean;
   readonly integrity?: string;
+  /** It comes inside the package above it. */
+  readonly inBundle?: boolean;
 }
 
 /** The names that a DEPS.md gives a reason for: lines of the form "- `name` anything: reason". */
@@ -46,10 +48,11 @@ function checkLock(tree: Tree): Violation[] {
   const text = tree.get(path);
   if (text === undefined) return [];
   const { packages } = JSON.parse(text) as { packages: Record<string, LockedPackage> };
-  return Object.entries(packages).flatMap(([name, { resolved, link, integrity }]) => {
+  return Object.entries(packages).flatMap(([name, { resolved, link, integrity, inBundle }]) => {
     if (link !== true && resolved !== undefined)
       return [violation("lock", { path }, `${name} has a download address`)];
-    const installed = name.includes("node_modules/") && link !== true;
+    // What a package bundles is under that package's own checksum.
+    const installed = name.includes("node_modules/") && link !== true && inBundle !== true;
     return installed && integrity === undefined
       ? [violation("lock", { path }, `${name} has no checksum`)]
       : [];
