@@ -54,6 +54,10 @@ async function main(): Promise<void> {
       exit: exitWithLogs,
       prepare: (head) => reach.prepare(head),
     }),
+    async (head) => {
+      const { createRunCommand } = await import("./program/run-command.ts");
+      return await createRunCommand(process.env)(head);
+    },
   );
   const pipe = socketPipe(new Socket({ fd: RUNTIME_LINK_FD, readable: true, writable: true }));
   const link: Link = new Link(

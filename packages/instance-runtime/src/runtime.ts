@@ -55,7 +55,15 @@ type State =
       readonly run: (call: Call) => Promise<void>;
     };
 
-export function createRuntime(deps: Surroundings, loadCode: LoadCode): Runtime {
+/** Runs a command of a build to its end. Never rejects. */
+export type RunCommand = (head: RunHead) => Promise<RunReply>;
+
+/** Without `runCommand` it is no runtime for builds, and refuses to be one. */
+export function createRuntime(
+  deps: Surroundings,
+  loadCode: LoadCode,
+  runCommand: RunCommand = () => Promise.resolve(NO_COMMANDS),
+): Runtime {
   let state: State = { kind: "blank" };
 
   const specialise = async (stream: LinkStream, head: SpecialiseHead): Promise<void> => {
@@ -78,7 +86,6 @@ export function createRuntime(deps: Surroundings, loadCode: LoadCode): Runtime {
       return;
     }
     state = { kind: "loading" };
-    const { runCommand } = await import("./program/run-command.ts");
     replyJson(stream, await runCommand(head));
   };
 
@@ -121,6 +128,8 @@ const ALREADY_SPECIALISED: SpecialiseReply = {
   name: "AlreadySpecialised",
   message: "An instance takes the code of one revision once in its life.",
 };
+
+const NO_COMMANDS: RunReply = { ok: false, how: "this runtime runs no commands" };
 
 const NO_CODE_CACHE: CodeCacheReply = {
   ok: false,
