@@ -39,7 +39,7 @@ const connectName = z
   );
 
 /** What `runtime` may name. `custom` brings its own program, see `command`. */
-export const RUNTIMES = ["node26", "python3", "php8", "custom"] as const;
+export const RUNTIMES = ["node26", "node24", "python3", "php8", "custom"] as const;
 export type RuntimeName = (typeof RUNTIMES)[number];
 
 export const functionConfig = z.strictObject({

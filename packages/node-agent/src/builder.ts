@@ -25,7 +25,7 @@ import { FOLDER_RECIPE_VERSION, layFolder } from "./folder-recipe.ts";
 import { initFailureOf } from "./init-failure.ts";
 import type { RuntimeProcess } from "./runtime-process.ts";
 import type { RuntimeBuild } from "./runtime-build.ts";
-import { runtimeKindOf, type Runtimes } from "./runtimes.ts";
+import { isNode, runtimeKindOf, type Runtimes } from "./runtimes.ts";
 import { readSpecialiseReply } from "./specialise-reply.ts";
 
 export interface BuilderDeps {
@@ -77,7 +77,7 @@ export class Builder {
     try {
       const kind = runtimeKindOf(head);
       const runtime = await this.#deps.runtimes.of(kind);
-      return await this.#buildOnce({ head, runtime, isBundle: kind === "node26" });
+      return await this.#buildOnce({ head, runtime, isBundle: isNode(kind) });
     } catch (error) {
       return { ok: false, error: PlatformError.from(error).toWire() };
     } finally {

@@ -67,6 +67,7 @@ const NOT_ASSETS = new Set(["skerry.yaml", "package-lock.json", "tsconfig.json"]
 const NO_TOP_LEVEL_AWAIT = /Top-level await is currently not supported/;
 
 interface BundleJob {
+  readonly head: BuildHead;
   readonly source: string;
   readonly entry: string;
   readonly target: string;
@@ -91,7 +92,7 @@ export class Bundler {
     // Machine code cannot be bundled; its package is then loaded from beside the bundle.
     if (installed?.hasMachineCode === true) await copyPackages(installed, target);
     const entry = await findEntry(source, head.entry === null ? ENTRIES : [head.entry]);
-    const bundleFormat = await this.#bundle({ source, entry, target, installed });
+    const bundleFormat = await this.#bundle({ head, source, entry, target, installed });
     return {
       format: 1,
       bundle: bundleFormat === "cjs" ? BUNDLE : ESM_BUNDLE,
@@ -165,7 +166,7 @@ export class Bundler {
         join(source, job.entry),
         "--bundle",
         "--platform=node",
-        "--target=node26",
+        `--target=${job.head.runtime}`,
         `--format=${job.format}`,
         `--outfile=${join(this.#inside("/out", job.out), bundle)}`,
         "--sourcemap",

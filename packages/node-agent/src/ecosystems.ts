@@ -33,7 +33,7 @@ const NPM: Ecosystem = {
   name: "npm",
   folder: "node_modules",
   manifests: ["package.json", "package-lock.json", ".npmrc"],
-  kinds: ["node26", "program"],
+  kinds: ["node26", "node24", "program"],
   needs: null,
   isAskedFor: async (source) => hasMembers(await readJson(source, "package.json"), "dependencies"),
   command: ({ npm, build }, has) => [

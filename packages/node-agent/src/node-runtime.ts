@@ -58,7 +58,7 @@ async function bundleRuntime(): Promise<Uint8Array> {
     write: false,
     platform: "node",
     format: "cjs",
-    target: "node26",
+    target: "node24",
     minifySyntax: true,
     legalComments: "none",
     logLevel: "silent",

@@ -6,6 +6,7 @@ import { unreachable } from "@skerry/base";
 import type { FunctionConfig, HandlerKind, RuntimeName } from "@skerry/contracts";
 import { LANGUAGE_RUNTIMES } from "@skerry/instance-runtime";
 import { prepareLanguageRuntime } from "./language-runtime.ts";
+import { findNode24 } from "./node24.ts";
 import {
   prepareNodeRuntime,
   prepareProgramRuntime,
@@ -19,6 +20,11 @@ export type RuntimeKind = Exclude<RuntimeName, "custom"> | "program";
 export interface Runtimes {
   /** Rejects with RUNTIME_MISSING, which names what to install, or RUNTIME_UNUSABLE. */
   of(kind: RuntimeKind): Promise<RuntimeBuild>;
+}
+
+/** Kinds whose handlers are bundled. */
+export function isNode(kind: RuntimeKind): boolean {
+  return kind === "node26" || kind === "node24";
 }
 
 /** What `config` asks for, whatever the code turns out to be. */
@@ -58,6 +64,8 @@ function prepare(kind: RuntimeKind, options: NodeRuntimeOptions): Promise<Runtim
         runtimesDirectory: options.runtimesDirectory,
         source: LANGUAGE_RUNTIMES[kind],
       });
+    case "node24":
+      return prepareNodeRuntime({ ...options, ...findNode24() });
     case "node26":
     case "program":
       throw new TypeError(`${kind} is prepared at the start`);
