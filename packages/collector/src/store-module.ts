@@ -43,6 +43,7 @@ import {
   type LogSelection,
   type SpoolPosition,
 } from "@skerry/telemetry";
+import { DELIVERY_TABLES, moveDelivery, openDelivery, readDelivery } from "./delivery-rows.ts";
 import { insertRows } from "./insert-rows.ts";
 import { findKnown, numberRound, type RoundFound } from "./round-order.ts";
 
@@ -239,14 +240,16 @@ export const storeModule = defineStoreModule({
     { version: 2, sql: RECORD_INDEXES },
     { version: 3, sql: TALLY_TABLES },
     { version: 4, sql: TRACE_TABLES },
+    { version: 5, sql: DELIVERY_TABLES },
   ],
   procedures: {
     ...{ positions, take, forgetSpool, readLog, readRecords, readRecord, readTrace },
     ...{ totals, tallies, expire, traffic, useSince },
+    ...{ openDelivery, readDelivery, moveDelivery },
   },
   reads: [
     ...(["positions", "readLog", "readRecords", "readRecord", "readTrace", "totals"] as const),
-    ...(["tallies", "traffic", "useSince"] as const),
+    ...(["tallies", "traffic", "useSince", "readDelivery"] as const),
   ],
 });
 

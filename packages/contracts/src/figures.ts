@@ -70,6 +70,21 @@ export const ROLE_VALUES = {
     help: "Requests refused before they became an invocation, by reason of the error.",
     label: "reason",
   },
+  delivery_sent_total: {
+    type: "counter",
+    help: "Spans, lines and records that a sink has taken.",
+    label: "sink",
+  },
+  delivery_dropped_total: {
+    type: "counter",
+    help: "What a sink refused for good, or was away for too long to take.",
+    label: "sink",
+  },
+  delivery_behind: {
+    type: "gauge",
+    help: "How far a sink lies behind what was taken in.",
+    label: "sink",
+  },
   spool_dropped_bytes_total: {
     type: "counter",
     help: "Bytes of records or log lines lost because disk and memory were full.",

@@ -68,6 +68,41 @@ export const platformConfig = z.strictObject({
     .max(3_650)
     .default(7)
     .describe("Age at which logs and records go. Restart."),
+  otlpEndpoint: z
+    .string()
+    .default("")
+    .describe(
+      "Base URL of an OTLP/HTTP receiver for spans and log lines, such as http://127.0.0.1:4318; empty sends nothing. Restart.",
+    ),
+  otlpSpans: z
+    .enum(["none", "sampled", "all"])
+    .default("sampled")
+    .describe(
+      "Invocations sent as spans: those whose caller sent a sampled trace, or all. Restart.",
+    ),
+  otlpLogs: z.boolean().default(true).describe("Send log lines of functions there too. Restart."),
+  otlpHeadersFile: z
+    .string()
+    .default("")
+    .describe("File with headers for the receiver, a line `Name: value` each. Restart."),
+  deliverFile: z
+    .string()
+    .default("")
+    .describe(
+      "File to which log lines and records are appended as JSON lines; empty delivers nothing. Restart.",
+    ),
+  deliverFileMb: z
+    .int()
+    .min(1)
+    .max(1_048_576)
+    .default(64)
+    .describe("Size at which that file is put aside, MiB. Restart."),
+  deliverFilesKept: z
+    .int()
+    .min(0)
+    .max(1_000)
+    .default(5)
+    .describe("Files kept that were put aside. Restart."),
   metricsOpen: z
     .boolean()
     .default(false)

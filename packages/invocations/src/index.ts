@@ -12,7 +12,7 @@ export {
   type RecordRow,
   type RecordSelection,
 } from "./records.ts";
-export { reportLines, startText, type ReportLine } from "./report-lines.ts";
+export { endOf, reportLines, startText, type ReportLine } from "./report-lines.ts";
 export {
   addRecords,
   addTallies,

@@ -19,6 +19,14 @@ export {
   type NumberedLine,
 } from "./log-lines.ts";
 export {
+  encodeLogs,
+  encodeSpans,
+  type OtlpAttributes,
+  type OtlpLogLine,
+  type OtlpOrigin,
+  type OtlpSpan,
+} from "./otlp.ts";
+export {
   listSpools,
   nextPosition,
   readSpool,

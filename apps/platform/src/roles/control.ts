@@ -10,6 +10,8 @@ import {
   storeModuleUrl,
   TelemetryQueries,
   TrafficQueriesOfRecords,
+  type Delivery,
+  type NamesOf,
 } from "@skerry/collector";
 import { splitPatterns, type PlatformConfig, type Prices } from "@skerry/contracts";
 import {
@@ -23,6 +25,7 @@ import { openPostgresStore, openSqliteStore, type ModuleSource, type Store } fro
 import { GatewayCalls } from "../gateway-calls.ts";
 import { readPageFiles } from "../page-files.ts";
 import { LISTEN_FD } from "../role-process.ts";
+import { deliveryValues, startDeliveries } from "./deliveries.ts";
 import { watchProcess } from "./process-figures.ts";
 import { RELEASE, type RoleContext, type RunningRole } from "./role-context.ts";
 
@@ -38,6 +41,7 @@ export async function startControlRole(context: RoleContext): Promise<RunningRol
   const { clock, config, ids, layout, log, random } = context;
   const store = await openStore(context);
   const codeStore = await openCodeStore({ clock, log, random }, { directory: layout.code });
+  let deliveries: readonly Delivery[] = [];
   const queries = new TelemetryQueries({ store, catchUp: () => collector.catchUp() });
   const collector: Collector = new Collector(
     { clock, log, store },
@@ -45,7 +49,10 @@ export async function startControlRole(context: RoleContext): Promise<RunningRol
       meterSpool: layout.meterSpool,
       logSpool: layout.logSpool,
       keepMs: config.telemetryDays * DAY_MS,
-      onTaken: () => queries.taken(),
+      onTaken: () => {
+        queries.taken();
+        for (const delivery of deliveries) delivery.taken();
+      },
     },
   );
   const figures = watchProcess(clock);
@@ -67,7 +74,10 @@ export async function startControlRole(context: RoleContext): Promise<RunningRol
         prices: pricesOf(config),
         files: readPageFiles(log),
       },
-      metrics: { tallies: () => queries.tallies(), figures: () => figures.read() },
+      metrics: {
+        tallies: () => queries.tallies(),
+        figures: () => figures.read(deliveryValues(deliveries)),
+      },
     },
     {
       ...{ build: RELEASE, gatewayUrl },
@@ -80,6 +90,8 @@ export async function startControlRole(context: RoleContext): Promise<RunningRol
       },
     },
   );
+  const namesOf = namesIn(store, control);
+  deliveries = await startDeliveries({ clock, random, log, store, namesOf }, config);
   adminKey = await keepAdminKey(control, layout.adminKeyFile);
   const links = await control.listenLinks(layout.controlSocket);
   const api = await serveHttp(
@@ -99,9 +111,18 @@ export async function startControlRole(context: RoleContext): Promise<RunningRol
       await links.close();
       await control.close();
       await collector.close();
+      await Promise.all(deliveries.map((delivery) => delivery.close()));
       await store.close();
       figures.close();
     },
+  };
+}
+
+/** What functions are called now; one that was removed has no name. */
+function namesIn(store: Store, { accountId }: ControlPlane): NamesOf {
+  return async (ids) => {
+    const named = await store.call(controlModule, "namesOfFunctions", { accountId, ids });
+    return new Map(named.map(({ id, app, name }) => [id, { app, fn: name }]));
   };
 }
 
