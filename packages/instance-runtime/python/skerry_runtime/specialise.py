@@ -18,6 +18,8 @@ _DEFAULTS = {
 }
 _WEB_NAMES = ("app", "application")
 _CO_COROUTINE = 0x80
+# Where the build lays what the code depends on.
+_PACKAGES = "python_packages"
 
 
 class HandlerMissing(Exception):
@@ -101,11 +103,21 @@ def _prepare_path(directory, path):
     sys.path[:] = [place for place in sys.path if place != runtime_folder]
     sys.argv[:] = [path]
     sys.path.insert(0, directory)
+    packages = os.path.join(directory, _PACKAGES)
+    if os.path.isdir(packages):
+        _add_packages(packages)
     if folder != directory and os.path.exists(os.path.join(folder, "__init__.py")):
         return os.path.relpath(os.path.join(folder, stem), directory).replace(os.sep, ".")
     if folder != directory:
         sys.path.insert(0, folder)
     return f"{stem}_" if stem in sys.modules else stem
+
+
+def _add_packages(packages):
+    """After the standard library, before what the machine has installed."""
+    system = ("dist-packages", "site-packages")
+    at = next((n for n, place in enumerate(sys.path) if place.endswith(system)), len(sys.path))
+    sys.path.insert(at, packages)
 
 
 def _fill_env(head):
