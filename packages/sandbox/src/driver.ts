@@ -3,16 +3,7 @@
  * start the outermost process under that uid, put it into the groups, and only then let it go on.
  * Whatever fails on the way is undone before the error is thrown.
  */
-import {
-  chmodSync,
-  chownSync,
-  closeSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, chownSync, closeSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { once } from "node:events";
 import { join } from "node:path";
 import { assert, PlatformError, type Clock, type Log } from "@skerry/base";
@@ -32,7 +23,6 @@ import type {
   SandboxSpec,
   SweepCount,
 } from "./ports.ts";
-import { lifeMarkOf } from "./process-table.ts";
 import type { Weakened } from "./protections.ts";
 import { lowerPriority, RunningSandbox } from "./running-sandbox.ts";
 import { buildSeccompProgram, encodeSeccompProgram, seccompArchOf } from "./seccomp.ts";
@@ -41,6 +31,7 @@ import { assertSpec } from "./spec.ts";
 import { sweepLeftovers } from "./sweep.ts";
 import { createGroupTree, createTableTree, type Tree } from "./tree.ts";
 import type { UidPool } from "./uid-pool.ts";
+import { makeWorkDirectory, removeAbandonedDirectories } from "./work-directory.ts";
 
 export interface SandboxDriverDeps {
   readonly clock: Clock;
@@ -58,6 +49,8 @@ export interface DriverOptions {
   readonly weakened: Weakened;
   /** Null when sandboxes share the platform's uid. */
   readonly uids: UidPool | null;
+  /** The part of the uids that is this driver's own. */
+  readonly lane: number | undefined;
   readonly level: SandboxLevel;
 }
 
@@ -71,14 +64,6 @@ interface Held {
 const OOM_SCORE_ADJUSTMENT = "500";
 /** bubblewrap's init is counted by RLIMIT_NPROC in the sandbox's user namespace. */
 const INIT_PROCESSES = 1;
-
-/**
- * Each driver has files of its own: while one agent replaces another, the end of the old one must
- * not take away what the new one starts sandboxes with. The name says whose they are, so that a
- * sweep removes only those of a process that has ended.
- */
-const WORK_DIRECTORY = "driver-";
-const OWNED_DIRECTORY = /^driver-((\d+)\.\d+)-/;
 
 export class Driver implements SandboxDriver {
   readonly level: SandboxLevel;
@@ -96,9 +81,7 @@ export class Driver implements SandboxDriver {
     this.#options = options;
     this.level = options.level;
     this.#watch = new LimitWatch(deps.clock);
-    this.#workDirectory = mkdtempSync(
-      join(options.home, `${WORK_DIRECTORY}${lifeMarkOf(process.pid) ?? process.pid}-`),
-    );
+    this.#workDirectory = makeWorkDirectory(options.home, options.lane);
     try {
       if (options.rung === "bubblewrap") this.#prepareFiles();
     } catch (error) {
@@ -136,8 +119,8 @@ export class Driver implements SandboxDriver {
   }
 
   sweep(): Promise<SweepCount> {
-    this.#removeAbandonedFiles();
-    const { ownerName, hierarchies } = this.#options;
+    const { home, ownerName, hierarchies } = this.#options;
+    removeAbandonedDirectories(home);
     const living = (): ReadonlySet<string> => new Set(this.#living.keys());
     const inUse = new Set(hierarchies.map(({ owner }) => owner));
     return sweepLeftovers(this.#deps, { ownerName, living, inUse });
@@ -150,14 +133,6 @@ export class Driver implements SandboxDriver {
     for (const { owner } of this.#options.hierarchies) removeGroup(owner);
     rmSync(this.#workDirectory, { recursive: true, force: true });
     closeSync(this.#leaked.devNull);
-  }
-
-  #removeAbandonedFiles(): void {
-    for (const name of readdirSync(this.#options.home)) {
-      const path = join(this.#options.home, name);
-      if (!name.startsWith(WORK_DIRECTORY) || path === this.#workDirectory) continue;
-      if (!isOwnerAlive(name)) rmSync(path, { recursive: true, force: true });
-    }
   }
 
   #enforces(role: "memory" | "pids" | "cpu"): boolean {
@@ -281,11 +256,6 @@ export class Driver implements SandboxDriver {
     tryWrite(`/proc/${pid}/oom_score_adj`, OOM_SCORE_ADJUSTMENT);
     if (!this.#enforces("cpu")) lowerPriority(pid, limits.cpuShares);
   }
-}
-
-function isOwnerAlive(workDirectory: string): boolean {
-  const [, mark, pid] = OWNED_DIRECTORY.exec(workDirectory) ?? [];
-  return mark !== undefined && lifeMarkOf(Number(pid)) === mark;
 }
 
 function startFailed(id: string, error: unknown): PlatformError {

@@ -12,21 +12,25 @@ import { NOTHING_WEAKENED, type Weakened } from "./protections.ts";
 import {
   findLivingProcesses,
   findOwnedDirectories,
+  laneOf,
+  LANES,
   ownerOf,
   UID_RANGE_DEFAULT,
   UidPool,
   type OwnedPaths,
   type UidRange,
 } from "./uid-pool.ts";
+import { lanesInUse } from "./work-directory.ts";
 
 export interface SandboxDriverOptions {
   /** Default: the strongest available. Asking for one that is not here is refused. */
   readonly rung?: SandboxRung;
   /**
-   * Directory of the owner, made if missing. As root every uid must be able to enter it. Two
-   * drivers may be open on it while one process takes over from another: the second gives out no
-   * uid that has a process when it opens, if the first starts nothing more. `sweep` kills what
-   * another one runs, so it is for a driver that is alone.
+   * Directory of the owner, made if missing. As root every uid must be able to enter it. Several
+   * drivers may be open on it while one process takes over from another, if they open one after
+   * the other: no uid that has a process is given out, and each gives out those of its own quarter
+   * of the range first. One whose quarter is full, and a fifth, say in the log that two sandboxes
+   * may get the same uid. `sweep` kills what another one runs, so it is for a driver that is alone.
    */
   readonly home: string;
   /**
@@ -67,6 +71,10 @@ export async function openWeakenedDriver(
   const isWalled = rung === "bubblewrap";
   if (isWalled && isRoot) assertEnterable(home);
   const hierarchies = isWalled ? openHierarchies({ ownerName, areOurs }) : [];
+  const ownsUids = isWalled && isRoot && !weakened.has("ownUid");
+  const seed = Number.parseInt(ownerNameOf(`${home}:${process.pid}`).slice(-8), 16);
+  const lane = ownsUids ? chooseLane(deps.log, home, seed) : undefined;
+  const directories = [home, ...(options.ownedDirectories ?? [])];
   return new Driver(deps, {
     home,
     ownerName,
@@ -74,10 +82,8 @@ export async function openWeakenedDriver(
     hierarchies: withoutRoles(hierarchies, weakened),
     remakeOwners: () => void openHierarchies({ ownerName, areOurs }),
     weakened,
-    uids:
-      isWalled && isRoot && !weakened.has("ownUid")
-        ? openUidPool([home, ...(options.ownedDirectories ?? [])], range, living)
-        : null,
+    uids: ownsUids ? openUidPool(deps.log, { directories, range, living, lane, seed }) : null,
+    lane,
     level: describeLevel({
       rung,
       isRoot,
@@ -101,11 +107,32 @@ function chooseRung(
   return "process";
 }
 
-function openUidPool(directories: readonly string[], range: UidRange, living: OwnedPaths): UidPool {
-  const offset = Number.parseInt(ownerNameOf(`${directories[0]}:${process.pid}`).slice(-8), 16);
+const MAY_SHARE = "two sandboxes may get the same uid";
+
+/** A lane that no other driver of this home has; undefined when all are taken. */
+function chooseLane(log: Log, home: string, seed: number): number | undefined {
+  const taken = lanesInUse(home);
+  const lanes = Array.from({ length: LANES }, (_, index) => (seed + index) % LANES);
+  const lane = lanes.find((each) => !taken.has(each));
+  if (lane === undefined) log.warn(MAY_SHARE, { why: `${LANES} drivers are open beside this one` });
+  return lane;
+}
+
+interface UidsInUse {
+  /** May hold directories that sandboxes own. */
+  readonly directories: readonly string[];
+  readonly range: UidRange;
+  readonly living: OwnedPaths;
+  readonly lane: number | undefined;
+  readonly seed: number;
+}
+
+function openUidPool(log: Log, { directories, range, living, lane, seed }: UidsInUse): UidPool {
   const taken = new Map(findOwnedDirectories(directories, range));
   for (const [uid, files] of living) taken.set(uid, [...(taken.get(uid) ?? []), ...files]);
-  return new UidPool({ range, offset, ownerOf }, taken);
+  const onLaneFull = (): void => log.warn(MAY_SHARE, { why: "this driver's part is full" });
+  const own = lane === undefined ? {} : { lane: laneOf(range, lane) };
+  return new UidPool({ range, ...own, offset: seed, ownerOf, onLaneFull }, taken);
 }
 
 /** Processes of one group may be moved when they are all one family: ours. */

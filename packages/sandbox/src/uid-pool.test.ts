@@ -5,7 +5,14 @@ import { chownSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { findLivingProcesses, findOwnedDirectories, ownerOf, UidPool } from "./uid-pool.ts";
+import {
+  findLivingProcesses,
+  findOwnedDirectories,
+  laneOf,
+  LANES,
+  ownerOf,
+  UidPool,
+} from "./uid-pool.ts";
 
 const range = { first: 1000, count: 3 };
 const nothingThere = (): undefined => undefined;
@@ -51,6 +58,31 @@ test("what an earlier run left is respected from the start", () => {
   assert.deepEqual([pool.take([]), pool.take([]), pool.take([])], [1000, 1002, undefined]);
   owners.clear();
   assert.equal(pool.take([]), 1001);
+});
+
+test("a pool keeps to its lane, and goes beyond it only when it is full, saying so once", () => {
+  const eight = { first: 1000, count: 8 };
+  let told = 0;
+  const onLaneFull = (): void => void (told += 1);
+  const lane = laneOf(eight, 1);
+  const pool = new UidPool({ range: eight, lane, offset: 0, ownerOf: nothingThere, onLaneFull });
+  assert.deepEqual([pool.take([]), pool.take([])], [1002, 1003]);
+  pool.release(1002);
+  assert.deepEqual([pool.take([]), told], [1002, 0], "round its lane");
+  const rest = Array.from({ length: 6 }, () => pool.take([]));
+  assert.deepEqual(new Set(rest), new Set([1000, 1001, 1004, 1005, 1006, 1007]));
+  assert.deepEqual([pool.take([]), told], [undefined, 1]);
+});
+
+test("lanes lie within the range and have nothing in common", () => {
+  for (const count of [1, 3, 4, 7, 65_536]) {
+    const lanes = Array.from({ length: LANES }, (_, lane) => laneOf({ first: 5, count }, lane));
+    for (const [index, { first, count: size }] of lanes.entries()) {
+      assert.ok(first >= 5 && size > 0 && first + size <= 5 + count);
+      const before = lanes[index - 1];
+      if (before !== undefined && count >= LANES) assert.ok(first >= before.first + before.count);
+    }
+  }
 });
 
 const asRoot = { skip: process.getuid?.() === 0 ? false : "only root gives files and uids away" };

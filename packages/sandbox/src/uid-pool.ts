@@ -2,7 +2,8 @@
  * Gives each sandbox a kernel uid of its own. Ids go round robin, so that one returns as late as
  * possible, and one is skipped while it is in use or while a directory that was given to it still
  * exists. Nothing is stored: at start the pool learns from the directories of its owner and from
- * the process table which ids are taken, and leaves those alone for as long as they are.
+ * the process table which ids are taken, and leaves those alone for as long as they are. What
+ * another pool of the same range gives out later it cannot know: each keeps to a lane of its own.
  */
 import { lstatSync } from "node:fs";
 import { join } from "node:path";
@@ -17,10 +18,23 @@ export interface UidRange {
 /** Well above the ids of people, system services and the usual subordinate ranges of containers. */
 export const UID_RANGE_DEFAULT: UidRange = { first: 200_000, count: 65_536 };
 
+/** How many pools may give out ids of one range at once. */
+export const LANES = 4;
+
+/** One of the equal parts of a range; a range too small to be parted is one lane. */
+export function laneOf(range: UidRange, lane: number): UidRange {
+  const count = Math.floor(range.count / LANES);
+  return count === 0 ? range : { first: range.first + lane * count, count };
+}
+
 export interface UidPoolOptions {
   readonly range: UidRange;
+  /** The part of the range that is this pool's own; default all of it. */
+  readonly lane?: UidRange;
   /** Where the circle begins, so that two platforms on one machine seldom hold the same ids. */
   readonly offset: number;
+  /** The lane has no free id, and one from the rest of the range is given; told once. */
+  readonly onLaneFull?: () => void;
   /** The uid that owns a path now, or undefined when the path is gone. */
   readonly ownerOf: (path: string) => number | undefined;
 }
@@ -28,16 +42,23 @@ export interface UidPoolOptions {
 /** Paths by the uid that has them. */
 export type OwnedPaths = ReadonlyMap<number, readonly string[]>;
 
+/** Where a round through a part of the range goes on. */
+interface Circle extends UidRange {
+  next: number;
+}
+
 export class UidPool {
   readonly #options: UidPoolOptions;
   readonly #inUse = new Set<number>();
   readonly #pathsOf = new Map<number, readonly string[]>();
-  #next: number;
+  readonly #circles: readonly Circle[];
+  #isBeyond = false;
 
   /** `owned` are directories found at start with the uid that owns them. */
   constructor(options: UidPoolOptions, owned: OwnedPaths = new Map()) {
     this.#options = options;
-    this.#next = options.offset % options.range.count;
+    const { lane = options.range, range, offset } = options;
+    this.#circles = [lane, range].map((part) => ({ ...part, next: offset % part.count }));
     for (const [uid, paths] of owned) this.#pathsOf.set(uid, paths);
   }
 
@@ -47,11 +68,10 @@ export class UidPool {
 
   /** A uid nobody else has, or undefined when there is none. `paths` will be owned by it. */
   take(paths: readonly string[]): number | undefined {
-    const { first, count } = this.#options.range;
-    for (let tried = 0; tried < count; tried += 1) {
-      const uid = first + this.#next;
-      this.#next = (this.#next + 1) % count;
-      if (!this.#isFree(uid)) continue;
+    for (const circle of this.#circles) {
+      const uid = this.#nextFree(circle);
+      if (uid === undefined) continue;
+      if (circle !== this.#circles[0]) this.#noteBeyond();
       this.#inUse.add(uid);
       if (paths.length > 0) this.#pathsOf.set(uid, paths);
       return uid;
@@ -62,6 +82,21 @@ export class UidPool {
   /** The sandbox has ended; the id stays out of reach while its directories exist. */
   release(uid: number): void {
     this.#inUse.delete(uid);
+  }
+
+  #nextFree(circle: Circle): number | undefined {
+    const { first, count } = circle;
+    for (let tried = 0; tried < count; tried += 1) {
+      const uid = first + circle.next;
+      circle.next = (circle.next + 1) % count;
+      if (this.#isFree(uid)) return uid;
+    }
+    return undefined;
+  }
+
+  #noteBeyond(): void {
+    if (!this.#isBeyond) this.#options.onLaneFull?.();
+    this.#isBeyond = true;
   }
 
   #isFree(uid: number): boolean {

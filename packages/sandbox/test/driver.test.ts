@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, describe, test } from "node:test";
-import { silentLog, systemClock } from "@skerry/base";
+import { createLog, silentLog, systemClock } from "@skerry/base";
 import {
   openSandboxDriver,
   type Sandbox,
@@ -302,6 +302,41 @@ describe("bubblewrap as root", { skip: rootOnly }, () => {
     const fresh = await next.start(nodeSpec("new", IDLE));
     assert.deepEqual(new Set([old.uid, fresh.uid]), new Set([326_000, 326_001]));
     await assert.rejects(next.start(nodeSpec("third", "")), { reason: "SANDBOX_UIDS_EXHAUSTED" });
+  });
+
+  test("drivers that are open before either starts anything give out different uids", async () => {
+    const home = newHome();
+    const uidRange = { first: 327_000, count: 8 };
+    const both = [await open({ home, uidRange }), await open({ home, uidRange })];
+    const uids: (number | null)[] = [];
+    for (const id of ["one", "two"]) {
+      for (const [index, driver] of both.entries()) {
+        uids.push((await driver.start(nodeSpec(`${id}_${index}`, IDLE))).uid);
+      }
+    }
+    assert.equal(new Set(uids).size, 4, uids.join());
+  });
+
+  test("who cannot have uids of its own says that two sandboxes may get the same", async () => {
+    const said: string[] = [];
+    const log = createLog((level, message) => void said.push(`${level}: ${message}`));
+    const home = newHome();
+    const warned = "warn: two sandboxes may get the same uid";
+    const opened = async (): Promise<SandboxDriver> => {
+      const driver = await openSandboxDriver({ clock, log }, { home, uidRange });
+      drivers.push(driver);
+      return driver;
+    };
+    const uidRange = { first: 328_000, count: 8 };
+    const first = await opened();
+    for (const id of ["one", "two"]) await first.start(nodeSpec(id, IDLE));
+    assert.ok(!said.includes(warned));
+    await first.start(nodeSpec("three", IDLE));
+    assert.deepEqual(said, [warned], "its part is full");
+    for (let others = 0; others < 3; others += 1) await opened();
+    assert.deepEqual(said, [warned]);
+    await opened();
+    assert.deepEqual(said, [warned, warned], "the fifth");
   });
 
   test("a start that fails half-way leaves neither group nor uid behind", async () => {
