@@ -11,7 +11,7 @@ import { hostPathOf } from "./launch.ts";
 import { describeLevel, type LevelFacts } from "./level.ts";
 import { decideOver } from "./limit-watch.ts";
 import type { SandboxSpec } from "./ports.ts";
-import { descendants, parseOwnMemory, parseStat } from "./process-table.ts";
+import { descendants, idOfMarker, markerFor, parseOwnMemory, parseStat } from "./process-table.ts";
 import { niceOfWeight } from "./running-sandbox.ts";
 import { planLibraries } from "./skeleton.ts";
 import { assertSpec } from "./spec.ts";
@@ -175,6 +175,15 @@ describe("specification", () => {
 
 describe("process table", () => {
   const tail = "1 1 1 0 -1 4194560 1 0 0 0 2 3 4 5 20 0 7 0 100 0 0";
+
+  test("a marker gives the id back that it was made for, to its owner only", () => {
+    const marker = markerFor("skerry-0", "inst_1");
+    assert.equal(idOfMarker("skerry-0", marker), "inst_1");
+    for (const other of [marker.slice(0, -1), `${marker}x`, "skerry-0", ""]) {
+      assert.equal(idOfMarker("skerry-0", other), undefined, other);
+    }
+    assert.equal(idOfMarker("skerry-00", marker), undefined);
+  });
 
   test("a name with blanks and brackets does not shift the fields", () => {
     const row = parseStat(`42 (a) b (c) S ${tail}`);

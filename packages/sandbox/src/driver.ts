@@ -23,6 +23,7 @@ import type {
   SandboxSpec,
   SweepCount,
 } from "./ports.ts";
+import { markerFor } from "./process-table.ts";
 import type { Weakened } from "./protections.ts";
 import { lowerPriority, RunningSandbox } from "./running-sandbox.ts";
 import { buildSeccompProgram, encodeSeccompProgram, seccompArchOf } from "./seccomp.ts";
@@ -202,7 +203,7 @@ export class Driver implements SandboxDriver {
   }
 
   #markerOf(spec: SandboxSpec): string {
-    return `${this.#options.ownerName}/${spec.id}/`;
+    return markerFor(this.#options.ownerName, spec.id);
   }
 
   #adopt(started: {

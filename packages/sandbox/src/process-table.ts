@@ -12,6 +12,17 @@ import { readText } from "./listing.ts";
 /** Environment variable that the platform sets on every sandbox's outermost process. */
 export const MARKER = "SKERRY_SANDBOX";
 
+/** The marker's value for the sandbox `id` of an owner. */
+export function markerFor(ownerName: string, id: string): string {
+  return `${ownerName}/${id}/`;
+}
+
+/** The id that `markerFor` put into a value; undefined for any other value. */
+export function idOfMarker(ownerName: string, marker: string): string | undefined {
+  const [owner, id, rest] = marker.split("/");
+  return owner === ownerName && rest === "" ? id : undefined;
+}
+
 export interface ProcessRow {
   readonly pid: number;
   readonly parentPid: number;

@@ -8,7 +8,13 @@ import type { Clock, Log } from "@skerry/base";
 import { parseCgroupMounts } from "./cgroup-layout.ts";
 import { readPids, removeGroup, tryWrite } from "./cgroups.ts";
 import type { SweepCount } from "./ports.ts";
-import { markerOf, pidsWithMarker, readProcess, signalProcess } from "./process-table.ts";
+import {
+  idOfMarker,
+  markerOf,
+  pidsWithMarker,
+  readProcess,
+  signalProcess,
+} from "./process-table.ts";
 import { directoriesIn, readText } from "./listing.ts";
 
 export interface SweepOptions {
@@ -54,10 +60,13 @@ export async function sweepLeftovers(
 function leftoverPids(groups: ReadonlySet<string>, options: SweepOptions): readonly number[] {
   const inGroups = [...groups].flatMap((group) => readPids(join(group, "cgroup.procs")));
   const living = options.living();
-  const isLeft = (marker: string | undefined): boolean =>
-    marker !== undefined && !living.has(marker.slice(options.ownerName.length + 1, -1));
   // Each by its own marker: between two looks at the table a living sandbox may have forked.
-  const marked = pidsWithMarker(`${options.ownerName}/`).filter((pid) => isLeft(markerOf(pid)));
+  const marked = pidsWithMarker(`${options.ownerName}/`).filter((pid) => {
+    const marker = markerOf(pid);
+    if (marker === undefined) return false;
+    const id = idOfMarker(options.ownerName, marker);
+    return id === undefined || !living.has(id);
+  });
   return [...new Set([...inGroups, ...marked])].filter(
     (pid) => pid !== process.pid && (readProcess(pid)?.state ?? "Z") !== "Z",
   );
