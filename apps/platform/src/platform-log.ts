@@ -19,9 +19,10 @@ export function openPlatformLog(options: {
   const write = (level: LogLevel, message: string, fields: object): void => {
     if (ORDER.indexOf(level) < ORDER.indexOf(options.level)) return;
     const at = new Date().toISOString();
-    // The log's own come first and win over a caller's fields of the same names.
+    // The log's own come first, and a caller's fields of the same names are left out.
     const own = { at, level, role: options.role, pid: process.pid, message };
-    const line = `${JSON.stringify({ ...own, ...fields, ...own })}\n`;
+    const others = Object.entries(fields).filter(([name]) => !Object.hasOwn(own, name));
+    const line = `${JSON.stringify({ ...own, ...Object.fromEntries(others) })}\n`;
     try {
       if (written > LOOK_AFTER_BYTES) {
         // All roles write the same file: another one may have put it aside already.

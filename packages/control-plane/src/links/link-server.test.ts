@@ -16,6 +16,14 @@ async function platform(harness: Harness): Promise<PlatformResource> {
   return (await harness.send<PlatformResource>("GET", "/v1/platform")).body;
 }
 
+test("the log tells a peer's role in a field of its own, beside the role that writes it", async () => {
+  await using harness = await Harness.open();
+  const peer = harness.peer({ role: "gateway", id: "gw_1" }).watch(0);
+  await peer.until(() => peer.batches.length === 1);
+  const linked = harness.platformLog.find(({ message }) => message === "peer linked");
+  assert.deepEqual(linked?.fields, { peer: "gw_1", peerRole: "gateway" });
+});
+
 test("only the platform's own user can open the socket", async () => {
   await using harness = await Harness.open();
   assert.equal((await stat(harness.socketPath)).mode & 0o777, 0o600);

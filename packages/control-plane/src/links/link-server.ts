@@ -110,7 +110,7 @@ class PeerServing {
       link,
       appliedSeq: undefined,
     };
-    this.#deps.log.info("peer linked", { peer: id, role: known });
+    this.#deps.log.info("peer linked", { peer: id, peerRole: known });
     this.#deps.peers.add(this.#peer);
   }
 
