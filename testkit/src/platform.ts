@@ -42,6 +42,8 @@ export interface PlatformOptions {
   readonly settings?: Readonly<Record<string, string | number>>;
   /** An existing directory; made, and removed at the end, when absent. */
   readonly home?: string;
+  /** Another composition root than the platform's own. */
+  readonly main?: URL;
   /** Runs the platform as this user; only root can ask for it. */
   readonly user?: { readonly uid: number; readonly gid: number };
 }
@@ -147,7 +149,7 @@ export class Platform {
   /** Starts the supervisor; the ports stay what they were at the first start. */
   async start(): Promise<void> {
     assert.equal(this.#child, undefined, "the platform runs already");
-    const { settings = {}, user } = this.#options;
+    const { settings = {}, user, main } = this.#options;
     const flags = Object.entries({
       example: "false",
       apiPort: this.#ports.api,
@@ -155,7 +157,8 @@ export class Platform {
       ...settings,
     }).flatMap(([key, value]) => [flagOf(key), String(value)]);
     this.#output = "";
-    const child = spawn(process.execPath, [MAIN, ...flags], {
+    const program = main === undefined ? MAIN : fileURLToPath(main);
+    const child = spawn(process.execPath, [program, ...flags], {
       ...user,
       cwd: this.home,
       // Ctrl-C at the test run must not reach it before the test ends it.

@@ -7,16 +7,9 @@ import assert from "node:assert/strict";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { afterEach, beforeEach, test } from "node:test";
 import type { Log } from "@skerry/base";
-import { LIMITS, type FunctionConfigInput, type TunnelReplyHead } from "@skerry/contracts";
-import type { LinkStream } from "@skerry/link";
-import {
-  steady,
-  until,
-  World,
-  type AgentDouble,
-  type Call,
-  type InstanceDouble,
-} from "../test/world.ts";
+import { LIMITS, type FunctionConfigInput } from "@skerry/contracts";
+import { ask, reasonOf, type Line } from "../test/line.ts";
+import { steady, until, World, type AgentDouble, type Call } from "../test/world.ts";
 import { systemNetwork, type Network } from "./network.ts";
 
 let world: World;
@@ -48,51 +41,6 @@ function openNetwork(changes: Partial<Network> = {}): Network {
     isPublic: () => true,
     ...changes,
   };
-}
-
-interface Line {
-  readonly stream: LinkStream;
-  readonly reply: Promise<TunnelReplyHead>;
-  onWritable: () => void;
-  text: string;
-  ended: boolean;
-  failed: boolean;
-}
-
-function ask(instance: InstanceDouble, head: object): Line {
-  const replied = Promise.withResolvers<TunnelReplyHead>();
-  replied.promise.catch(() => undefined);
-  const take = (chunk: Uint8Array, end: boolean): void => {
-    line.text += Buffer.from(chunk).toString();
-    line.ended = end;
-    line.stream.grant(chunk.length);
-  };
-  const stream = instance.link.open(
-    JSON.stringify(head),
-    { end: false },
-    {
-      onReply(text, chunk, end) {
-        replied.resolve(JSON.parse(text) as TunnelReplyHead);
-        take(chunk, end);
-      },
-      onBody: take,
-      onWritable: () => line.onWritable(),
-      onFailed(error) {
-        line.failed = true;
-        replied.reject(error);
-      },
-    },
-  );
-  const onWritable = (): void => undefined;
-  const line: Line = {
-    ...{ stream, reply: replied.promise, onWritable, text: "", ended: false, failed: false },
-  };
-  return line;
-}
-
-async function reasonOf(line: Line): Promise<string> {
-  const reply = await line.reply;
-  return "e" in reply ? reply.e.reason : "connected";
 }
 
 /** A function with a request that is live until `answer`; its instance is the asker. */
