@@ -82,6 +82,7 @@ function build(node, digest) {
 }
 
 function buildWhenNeeded(node) {
+  if (!existsSync(join(PAGE, "build.mjs"))) return undefined;
   const digest = digestOf(SOURCES);
   const { directory } = readNote();
   if (directory === digest && existsSync(join(CACHE, digest))) return undefined;

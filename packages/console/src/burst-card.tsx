@@ -3,7 +3,7 @@ import { priceOfAlwaysOnHour, priceOfCalls, type BurstLine, type Prices } from "
 import { useEffect, useRef, useState, type ReactNode } from "react";
 import { Button } from "react-aria-components";
 import { BurstChart } from "./burst-chart.tsx";
-import { countText, moneyText, msText } from "./format.ts";
+import { countText, moneyText, msText, spanText } from "./format.ts";
 import { jsonProblem, type EventProps } from "./run-box.tsx";
 import { SameThing } from "./same-thing.tsx";
 
@@ -142,8 +142,8 @@ function Money({ last, prices }: { readonly last: BurstLine; readonly prices: Pr
         <span>every hour for one process of {last.memoryMb} MiB that is always on</span>
       </p>
       <p>
-        <b>{msText(seconds * 1_000)}</b>
-        <span>of that process cost as much as this burst</span>
+        <b>{spanText(seconds * 1_000)}</b>
+        <span>of that process cost as much as this burst did</span>
       </p>
     </div>
   );

@@ -7,7 +7,7 @@ import { SameThing } from "./same-thing.tsx";
 import { Anatomy, reasonText, StageBar, totalMs } from "./stage-bar.tsx";
 import { usePoll } from "./use-poll.ts";
 
-const SHOWN = 12;
+const SHOWN = 10;
 const EVERY_MS = 1_500;
 
 export function Calls({ client, shown }: ShownFunction): ReactNode {

@@ -8,6 +8,16 @@ export function msText(ms: number | null | undefined): string {
   return ms >= 10 ? `${ms.toFixed(1)} ms` : `${ms.toFixed(2)} ms`;
 }
 
+/** A longer time, in the two largest units that matter. */
+export function spanText(ms: number): string {
+  const seconds = Math.round(ms / 1_000);
+  if (seconds < 1) return msText(ms);
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min ${seconds % 60} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
 /** A small amount of money keeps two digits that are not zero. */
 export function moneyText(amount: number, currency: string): string {
   const digits = amount === 0 ? 2 : Math.min(12, Math.max(2, 1 - Math.floor(Math.log10(amount))));

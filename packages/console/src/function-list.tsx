@@ -61,12 +61,15 @@ function Item(props: Props & { readonly one: FunctionResource }): ReactNode {
   return (
     <ListBoxItem id={path} textValue={path} className="function">
       <span className="function-name">{one.name}</span>
-      <InstanceDots instances={own} />
+      <InstanceDots instances={own} most={LIST_DOTS} />
       <Spark series={seen?.series ?? QUIET} />
       <span className="function-figures">{figuresText(seen, traffic?.windowMs ?? 60_000)}</span>
     </ListBoxItem>
   );
 }
+
+/** As many as fit above the picture. */
+const LIST_DOTS = 6;
 
 const QUIET: readonly number[] = Array.from({ length: 30 }, () => 0);
 

@@ -16,18 +16,19 @@ export function statesText(instances: readonly Pick<InstanceResource, "state">[]
 /** One dot for each instance. */
 export function InstanceDots(props: {
   readonly instances: readonly Pick<InstanceResource, "state" | "id">[];
+  /** Dots beyond are summed up. */
+  readonly most?: number;
 }): ReactNode {
+  const { most = SHOWN_MAX } = props;
   const sorted = props.instances.toSorted(
     (a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state),
   );
   return (
     <span className="dots" role="img" aria-label={statesText(sorted)} title={statesText(sorted)}>
-      {sorted.slice(0, SHOWN_MAX).map(({ id, state }) => (
+      {sorted.slice(0, most).map(({ id, state }) => (
         <span key={id} className={`dot ${state}`} />
       ))}
-      {sorted.length > SHOWN_MAX ? (
-        <span className="more">+{sorted.length - SHOWN_MAX}</span>
-      ) : null}
+      {sorted.length > most ? <span className="more">+{sorted.length - most}</span> : null}
     </span>
   );
 }

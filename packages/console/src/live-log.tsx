@@ -63,7 +63,7 @@ export function LiveLog(props: ShownFunction): ReactNode {
   };
   const path = `${shown.app}/${shown.name}`;
   return (
-    <section className="card" aria-labelledby="log-title">
+    <section className="card live" aria-labelledby="log-title">
       <div className="card-head">
         <h3 id="log-title">Log</h3>
         <ToggleButton

@@ -23,7 +23,7 @@ export class PageDouble {
   readonly caller: FunctionCaller = {
     call: async ({ app, fn, event, signal }) => {
       this.calls.push({ app, fn, event });
-      await this.gate();
+      await Promise.race([this.gate(), abortOf(signal)]);
       signal.throwIfAborted();
       const answer: CallResource = {
         ...{ status: 200, requestId: "r", errorReason: null, result: JSON.parse(event), tookMs: 1 },
@@ -37,4 +37,11 @@ export class PageDouble {
     since: (_args: { readonly functionId: FunctionId; readonly sinceMs: number }) =>
       Promise.resolve({ calls: this.calls.length, billedMs: this.billedMs }),
   };
+}
+
+/** As a request ends with its signal. */
+function abortOf(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
 }

@@ -1,0 +1,273 @@
+/**
+ * The start page, as a person meets it: the printed link, functions, a run and its log, a burst, by
+ * mouse and by keyboard, in light and dark, wide and narrow. And as an attacker meets it: from a
+ * function's page on the gateway's port, which the browser takes for the same site.
+ */
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { startPlatform, until, type Platform, type SourceFiles } from "@skerry/testkit";
+import type { Browser } from "playwright-core";
+import { findChromium, Person, startBrowser } from "./console/browser.ts";
+import { ECHO } from "./sources.ts";
+import { IS_CI } from "../tools/run/setup.mjs";
+import { providePage } from "../tools/run/page.mjs";
+
+const SKIP = findChromium() === undefined && !IS_CI ? "Chromium is absent" : false;
+const TIMEOUT = { timeout: 120_000 };
+const LINK = /^ +(http:\/\/127\.0\.0\.1:\d+\/#sign-in=\S+)$/m;
+const MARKUP = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`;
+
+/** Writes and answers what a browser would take for markup. */
+const HOSTILE: SourceFiles = {
+  "index.ts": `export function handler(): string {
+  console.log(${JSON.stringify(MARKUP)});
+  return ${JSON.stringify(MARKUP)};
+}`,
+};
+
+/** A web page on the gateway's port, and what it was sent. */
+const NEIGHBOUR: SourceFiles = {
+  "index.ts": `export default {
+  fetch(request: Request): Response {
+    const body = JSON.stringify([...request.headers]);
+    return new Response(body, { headers: { "content-type": "text/html" } });
+  },
+};`,
+};
+
+describe("the start page", { ...TIMEOUT, skip: SKIP }, () => {
+  let platform: Platform;
+  let browser: Browser;
+
+  before(async () => {
+    providePage(process.execPath);
+    platform = await startPlatform();
+    await platform.deploy({ app: "shop", fn: "echo", files: ECHO });
+    await platform.deploy({ app: "shop", fn: "hostile", files: HOSTILE });
+    const config = { auth: "none" } as const;
+    await platform.deploy({ app: "shop", fn: "neighbour", files: NEIGHBOUR, config });
+    browser = await startBrowser();
+  });
+
+  after(async () => {
+    await browser?.close();
+    await platform?.stop();
+  });
+
+  /** Someone who is signed in, in front of a function. */
+  async function signedIn(
+    fn = "echo",
+    look?: Parameters<typeof Person.arrive>[1],
+  ): Promise<Person> {
+    const { url } = await platform.client.createSignInLink({ body: {} });
+    const person = await Person.arrive(browser, look);
+    await person.page.goto(url);
+    await person.page.getByRole("option", { name: new RegExp(`^${fn} `) }).click();
+    await person.page.getByRole("heading", { name: `shop/${fn}` }).waitFor();
+    return person;
+  }
+
+  async function logOf(fn: string): Promise<string> {
+    const lines = platform.client.listLogs({
+      params: { app: "shop", fn },
+      query: { limit: 1_000 },
+    });
+    const texts: string[] = [];
+    for await (const { text } of lines) texts.push(text);
+    return texts.join("\n");
+  }
+
+  it("is reached by the link that the start prints, once, and keeps no secret in reach of scripts", async () => {
+    const url = await until("the banner", () => LINK.exec(platform.output)?.[1]);
+    const person = await Person.arrive(browser);
+    await person.page.goto(url);
+    await person.page.getByRole("heading", { name: "shop/echo" }).waitFor();
+    assert.equal(new URL(person.page.url()).hash, "");
+    assert.equal(await person.page.evaluate("document.cookie"), "");
+    const cookies = await person.context.cookies(`${platform.apiUrl}/v1/apps`);
+    const kinds = cookies.map(({ httpOnly, sameSite, path }) => ({ httpOnly, sameSite, path }));
+    assert.deepEqual(kinds, [{ httpOnly: true, sameSite: "Strict", path: "/v1" }]);
+    await person.page.reload();
+    await person.page.getByRole("heading", { name: "shop/echo" }).waitFor();
+    const other = await Person.arrive(browser);
+    await other.page.goto(url);
+    await other.page.getByRole("alert").filter({ hasText: "does not work" }).waitFor();
+    assert.equal(await other.page.getByRole("option").count(), 0);
+    assert.deepEqual(person.complaints, []);
+    await Promise.all([person.leave(), other.leave()]);
+  });
+
+  it("runs a function, shows where the time went, and writes its log live", async () => {
+    const person = await signedIn();
+    const { page } = person;
+    await page.getByLabel("Event, as JSON").fill('{ "word": "heron" }');
+    await page.getByRole("button", { name: "Run", exact: true }).click();
+    await page.getByRole("region", { name: "Result" }).filter({ hasText: "heron" }).waitFor();
+    const answer = page.getByRole("region", { name: "Answer" });
+    await answer.getByRole("img", { name: /^(cold|warm).*handler/ }).waitFor();
+    await page.getByRole("log").filter({ hasText: "heard heron" }).waitFor();
+    await platform.client.invoke({ app: "shop", fn: "echo" }, { word: "egret" });
+    await page.getByRole("log").filter({ hasText: "heard egret" }).waitFor();
+    assert.match(
+      await page.locator(".run code").last().innerText(),
+      /skerry invoke shop\/echo --data/,
+    );
+    await page.locator(".run").getByRole("radio", { name: "API" }).click();
+    assert.match(await page.locator(".run code").last().innerText(), /^curl -X POST http/);
+    assert.deepEqual(person.complaints, []);
+    await person.leave();
+  });
+
+  it("keeps events with the function, and gives them back", async () => {
+    const person = await signedIn();
+    const { page } = person;
+    await page.getByLabel("Event, as JSON").fill('{ "word": "kept" }');
+    await page.getByLabel("Save as").fill("a-kept-one");
+    await page.getByRole("button", { name: "Save" }).click();
+    const tag = page.getByRole("row", { name: "a-kept-one" });
+    await tag.waitFor();
+    await page.getByLabel("Event, as JSON").fill("{}");
+    await tag.click({ position: { x: 12, y: 12 } });
+    assert.match(await page.getByLabel("Event, as JSON").inputValue(), /"word": "kept"/);
+    await page.getByRole("button", { name: "Forget a-kept-one" }).click();
+    await tag.waitFor({ state: "detached" });
+    await person.leave();
+  });
+
+  it("shows what functions answer and write as text, whatever it is", async () => {
+    const person = await signedIn("hostile");
+    const { page } = person;
+    await page.getByRole("button", { name: "Run", exact: true }).click();
+    await page.getByRole("region", { name: "Result" }).filter({ hasText: MARKUP }).waitFor();
+    await page.getByRole("log").filter({ hasText: MARKUP }).waitFor();
+    assert.equal(await page.locator("img").and(page.locator("[src]")).count(), 0);
+    assert.equal(await page.title(), "Skerry");
+    // The same text where markup counts: the test would notice.
+    await page.goto("about:blank");
+    await page.setContent(MARKUP);
+    await until("the control", async () => (await page.title()) === "owned");
+    await person.leave();
+  });
+
+  it("lets nothing run that is not its own file, and speaks to nobody else", async () => {
+    const person = await signedIn();
+    const { page } = person;
+    const plant = `new Promise((resolve) => {
+      const script = document.createElement("script");
+      script.textContent = "globalThis.planted = true";
+      document.body.append(script);
+      fetch("${platform.gatewayUrl}/", { mode: "no-cors" })
+        .then(() => "sent", () => "refused")
+        .then((sent) => resolve([globalThis.planted === true, sent]));
+    })`;
+    assert.deepEqual(await page.evaluate(plant), [false, "refused"]);
+    await page.goto(`${platform.gatewayUrl}/-/shop/neighbour/`);
+    assert.deepEqual(await page.evaluate(plant), [true, "sent"], "without the policy");
+    await person.leave();
+  });
+
+  it("is out of reach for a function's page on the gateway's port, which is the same site", async () => {
+    const person = await signedIn();
+    const { page } = person;
+    const target = `${platform.apiUrl}/v1/apps/shop/functions/echo/calls`;
+    const forge = (word: string): string => `fetch("${target}", {
+      method: "POST", mode: "no-cors", credentials: "include",
+      body: new Blob([JSON.stringify({ event: { word: "${word}" } })]),
+    }).then(() => "sent")`;
+    await page.evaluate(forge("own"));
+    await until("the page's own call", async () => (await logOf("echo")).includes("heard own"));
+    const response = await page.goto(`${platform.gatewayUrl}/-/shop/neighbour/v1/x`);
+    const seen = new Map(JSON.parse((await response?.text()) ?? "[]") as [string, string][]);
+    assert.equal(seen.get("cookie"), undefined, "the function is not sent the session");
+    const answered = page.waitForResponse((one) => one.url() === target);
+    assert.equal(await page.evaluate(forge("forged")), "sent");
+    assert.equal((await answered).status(), 403);
+    await platform.client.invoke({ app: "shop", fn: "echo" }, { word: "last" });
+    const log = await until("the log", async () => {
+      const text = await logOf("echo");
+      return text.includes("heard last") ? text : undefined;
+    });
+    assert.ok(!log.includes("heard forged"));
+    await person.leave();
+  });
+
+  it("bursts: instances rise and rest, and the price stands beside one that is always on", async () => {
+    const person = await signedIn();
+    const { page } = person;
+    await page.getByRole("button", { name: "Burst", exact: true }).click();
+    await page.getByRole("status").filter({ hasText: "has settled: 1,000 calls" }).waitFor({
+      timeout: 60_000,
+    });
+    const card = page.locator(".burst");
+    await card.getByRole("img", { name: /At most \d+ instances/ }).waitFor();
+    const text = await card.innerText();
+    assert.match(text, /\n0\nfailed|failed\n0/i, text);
+    const [, resting, all] = /(\d+) of (\d+)/.exec(text) ?? [];
+    assert.ok(Number(all) > 1 && resting === all, text);
+    assert.match(text, /\$0\.0\d+/);
+    assert.match(text, /always on/);
+    assert.deepEqual(person.complaints, []);
+    await person.leave();
+  });
+
+  it("can be used by the keyboard alone", async () => {
+    const { url } = await platform.client.createSignInLink({ body: {} });
+    const person = await Person.arrive(browser);
+    const { page } = person;
+    const press = (key: string): Promise<void> => page.keyboard.press(key);
+    const focused = (): Promise<string> =>
+      page.evaluate(
+        "(document.activeElement?.getAttribute('aria-label') ?? '') + '|' + document.activeElement?.textContent?.slice(0, 40)",
+      );
+    await page.goto(url);
+    await page.getByRole("heading", { name: "shop/echo" }).waitFor();
+    await press("Tab");
+    assert.match(await focused(), /Skip to the function/);
+    for (let i = 0; i < 12 && !(await focused()).includes("echo"); i += 1) await press("Tab");
+    await press("ArrowDown");
+    await page.getByRole("heading", { name: "shop/hostile" }).waitFor();
+    await press("ArrowUp");
+    await page.getByRole("heading", { name: "shop/echo" }).waitFor();
+    const isEditor = (): Promise<boolean> =>
+      page.evaluate("document.activeElement?.tagName === 'TEXTAREA'");
+    for (let i = 0; i < 12 && !(await isEditor()); i += 1) await press("Tab");
+    await press("Control+A");
+    await page.keyboard.insertText('{ "word": "typed" }');
+    await press("Control+Enter");
+    await page.getByRole("region", { name: "Result" }).filter({ hasText: "typed" }).waitFor();
+    const outline = "getComputedStyle(document.activeElement).outlineStyle";
+    assert.notEqual(await page.evaluate(outline), "none", "focus can be seen");
+    await person.leave();
+  });
+
+  for (const colorScheme of ["light", "dark"] as const) {
+    for (const width of [1280, 390]) {
+      it(`has nothing that axe complains about, and fits: ${colorScheme}, ${width} pixels`, async () => {
+        const person = await signedIn("echo", { colorScheme, width });
+        const { page } = person;
+        await page.getByRole("button", { name: "Run", exact: true }).click();
+        await page.getByRole("region", { name: "Answer" }).getByRole("img").waitFor();
+        assert.deepEqual(await person.violations(), []);
+        assert.equal(await page.evaluate("document.documentElement.scrollWidth"), width);
+        // A control: the same look at a page with a fault.
+        await page.evaluate("document.querySelector('h3').style.color = 'rgb(128, 150, 150)'");
+        assert.match((await person.violations()).join(), /color-contrast/);
+        await person.leave();
+      });
+    }
+  }
+
+  it("is left by signing out, and the session is over", async () => {
+    const person = await signedIn();
+    const [cookie] = await person.context.cookies(`${platform.apiUrl}/v1/apps`);
+    const asked = { cookie: `${cookie?.name}=${cookie?.value}`, "sec-fetch-site": "same-origin" };
+    const look = (): Promise<Response> => fetch(`${platform.apiUrl}/v1/apps`, { headers: asked });
+    assert.equal((await look()).status, 200);
+    await person.page.getByRole("button", { name: "Sign out" }).click();
+    await person.page.getByText("You are signed out").waitFor();
+    assert.equal((await look()).status, 401);
+    await person.page.reload();
+    await person.page.getByText("npx skerry console").waitFor();
+    await person.leave();
+  });
+});
