@@ -15,6 +15,8 @@ export interface Fixture {
   readonly title: string;
   readonly runtime: NonNullable<FunctionConfigInput["runtime"]>;
   readonly program?: string;
+  /** Another fixture whose folders are this one's too. */
+  readonly sameAs?: string;
   readonly errorName: string;
   readonly throwsAt: string;
   readonly lacks: Readonly<Record<string, string>>;
@@ -25,9 +27,9 @@ export function readFixtures(): readonly Fixture[] {
   return readdirSync(FIXTURES)
     .toSorted()
     .map((name) => {
-      const directory = join(FIXTURES, name);
-      const text = readFileSync(join(directory, "fixture.json"), "utf8");
-      return { directory, ...(JSON.parse(text) as Omit<Fixture, "directory">) };
+      const text = readFileSync(join(FIXTURES, name, "fixture.json"), "utf8");
+      const fixture = JSON.parse(text) as Omit<Fixture, "directory">;
+      return { ...fixture, directory: join(FIXTURES, fixture.sameAs ?? name) };
     });
 }
 
