@@ -68,9 +68,9 @@ final class Code
     /** Why there is no handler. */
     public function missing(mixed $returned): string
     {
-        $found = $returned === 1 ? 'it returns nothing' : 'it returns a ' . get_debug_type($returned);
+        $what = $returned === 1 ? 'nothing' : 'a ' . get_debug_type($returned);
         return "Expected a function `{$this->handler}` in the entry file, a callable that the file "
-            . "returns, or a page that prints; {$found}.";
+            . "returns, or a page that prints; it returns {$what}.";
     }
 
     /** @return array<string, mixed> A SpecialiseReply. */

@@ -52,8 +52,8 @@ final class Context
 
     /**
      * Runs `work` once the answer has left, in order, before the next request; its log lines carry
-     * this request's id. An instance that rests may be frozen in the middle of it, see `rest` in the
-     * configuration.
+     * this request's id. An instance that rests may be frozen in the middle of it, see `rest` in
+     * the configuration. In a page it runs at the end, before the rest of the answer leaves.
      */
     public function waitUntil(callable $work): void
     {

@@ -23,12 +23,12 @@ final class Cookie
     public static function line(string $name, string $value, array $options): string
     {
         if ($name === '' || strpbrk($name, self::NAME_NEVER) !== false) {
-            throw new \ValueError('setcookie(): Argument #1 ($name) cannot be empty or contain "=", '
-                . '",", ";", " ", "\t", "\r", "\n", "\013", or "\014"');
+            $why = 'is empty, or has "=", ",", ";" or a blank or control character in it';
+            throw new \ValueError("A cookie's name {$why}.");
         }
         if (strpbrk($value, self::VALUE_NEVER) !== false) {
-            throw new \ValueError('setrawcookie(): Argument #2 ($value) cannot contain ",", ";", '
-                . '" ", "\t", "\r", "\n", "\013", or "\014"');
+            $why = 'has ",", ";" or a blank or control character in it';
+            throw new \ValueError("A cookie's value {$why}.");
         }
         $options = array_change_key_case($options);
         foreach (array_diff(array_keys($options), self::OPTIONS) as $unknown) {
@@ -44,7 +44,8 @@ final class Cookie
         }
         $text .= ($options['secure'] ?? false) ? '; secure' : '';
         $text .= ($options['httponly'] ?? false) ? '; HttpOnly' : '';
-        return $text . (($options['samesite'] ?? '') === '' ? '' : "; SameSite={$options['samesite']}");
+        $sameSite = $options['samesite'] ?? '';
+        return $sameSite === '' ? $text : "{$text}; SameSite={$sameSite}";
     }
 
     private static function lifetime(int $expires): string

@@ -12,6 +12,7 @@ namespace Skerry\Runtime;
 /** A parsed body. */
 final class FormBody
 {
+    private const MULTIPART = '~^\s*multipart/form-data\b.*?boundary=("?)([^";,]+)\1~i';
     private const FILE_KEYS = ['name', 'type', 'tmp_name', 'error', 'size'];
 
     /** @var array<array-key, mixed> For `$_POST`. */
@@ -31,7 +32,7 @@ final class FormBody
     {
         if (preg_match('~^\s*application/x-www-form-urlencoded\b~i', $type) === 1) {
             parse_str($body, $this->fields);
-        } elseif (preg_match('~^\s*multipart/form-data\b.*?boundary=("?)([^";,]+)\1~i', $type, $match)) {
+        } elseif (preg_match(self::MULTIPART, $type, $match) === 1) {
             $this->parseParts($body, $match[2]);
         }
     }
@@ -101,7 +102,8 @@ final class FormBody
 
     private static function parameter(string $head, string $name): ?string
     {
-        $pattern = "~^content-disposition:[^\r\n]*;\s*{$name}=(?:\"((?:[^\"\\\\]|\\\\.)*)\"|([^;\s]+))~im";
+        $value = '(?:"((?:[^"\\\\]|\\\\.)*)"|([^;\s]+))';
+        $pattern = "~^content-disposition:[^\r\n]*;\s*{$name}={$value}~im";
         if (preg_match($pattern, $head, $match) !== 1) {
             return null;
         }

@@ -86,7 +86,8 @@ final class PageInput
             return fseek($this->stream, $offset, $whence) === 0;
         }
         $wanted = $whence === SEEK_CUR ? $this->at + $offset : $offset;
-        while (($whence === SEEK_END || $wanted > self::$spooledBytes) && self::pull(self::READ_BYTES)) {
+        $needed = $whence === SEEK_END ? PHP_INT_MAX : $wanted;
+        while ($needed > self::$spooledBytes && self::pull(self::READ_BYTES)) {
         }
         $wanted = $whence === SEEK_END ? self::$spooledBytes + $offset : $wanted;
         if ($wanted < 0 || $wanted > self::$spooledBytes) {

@@ -25,8 +25,10 @@ final class PageProcess
     private bool $hasSentHead = false;
     private PageHeaders $headers;
 
+    /** @param resource $output Descriptor 1, open for the life of the process. */
     private function __construct(
         private readonly PageChannel $channel,
+        private $output,
         private readonly LogLines $lines,
         private readonly Thrown $thrown,
     ) {
@@ -44,12 +46,11 @@ final class PageProcess
         }
         $head = json_decode($messages[0][1], true);
         $head['h'] = array_map(Text::toBytes(...), $head['h']);
-        $log = fopen('php://fd/1', 'w');
-        $input = self::moveStdout($channel);
-        $lines = new LogLines($log);
+        $lines = new LogLines(fopen('php://fd/1', 'w'));
+        [$input, $output] = self::moveStdout($channel);
         $lines->own($head['id']);
         ErrorLog::watch($lines, $code->thrown);
-        $page = new self($channel, $lines, $code->thrown);
+        $page = new self($channel, $output, $lines, $code->thrown);
         Instance::current()->becomePage($lines, $page->onShutdown(...));
         Context::enter($code->facts->contextOfPage($head, $lines));
         set_exception_handler($page->threw(...));
@@ -63,21 +64,20 @@ final class PageProcess
     }
 
     /**
-     * Makes the body's socket descriptor 1 and returns a stream to read the request's body from. PHP
-     * has no call for it, but a descriptor that is opened takes the lowest free number.
+     * Makes the body's socket descriptor 1; returns it to read from and to write to. PHP has no
+     * call for it, but a descriptor that is opened takes the lowest free number.
      *
-     * @return resource
+     * @return array{resource, resource}
      */
-    private static function moveStdout(PageChannel $channel): mixed
+    private static function moveStdout(PageChannel $channel): array
     {
         $number = self::descriptorOf($channel->body);
         fclose(STDOUT);
-        // Kept open for the life of the process: the page's output goes here.
-        $GLOBALS[self::class] = fopen("php://fd/{$number}", 'w');
+        $output = fopen("php://fd/{$number}", 'w');
         $input = fopen("php://fd/{$number}", 'r');
         stream_set_timeout($input, self::YEAR_SECONDS);
         $channel->closeBody();
-        return $input;
+        return [$input, $output];
     }
 
     /** @param resource $stream */
@@ -87,11 +87,20 @@ final class PageProcess
         for ($number = 3; $number < self::DESCRIPTORS_MAX; $number += 1) {
             $same = @fopen("php://fd/{$number}", 'r');
             $found = $same === false ? null : fstat($same);
-            if ($found !== null && [$found['dev'], $found['ino']] === [$wanted['dev'], $wanted['ino']]) {
+            if ($found !== null && self::isSameFile($found, $wanted)) {
                 return $number;
             }
         }
         assert(false, 'an open stream has a descriptor');
+    }
+
+    /**
+     * @param array<array-key, int> $one
+     * @param array<array-key, int> $other
+     */
+    private static function isSameFile(array $one, array $other): bool
+    {
+        return $one['dev'] === $other['dev'] && $one['ino'] === $other['ino'];
     }
 
     /** Takes what leaves the page's outermost buffer. */
@@ -123,7 +132,7 @@ final class PageProcess
         $isFirst = !$this->hasSentHead;
         if (!$isFirst) {
             // What is printed must be on its way before the end is told.
-            fwrite($GLOBALS[self::class], $bytes);
+            @fwrite($this->output, $bytes);
         }
         $rest = $isFirst ? $bytes : '';
         $this->channel->say('E', pack('V', strlen($head)) . $head . $rest);

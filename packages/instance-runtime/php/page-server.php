@@ -104,8 +104,12 @@ final class PageServer
             return true;
         }
         $channel = $this->ahead;
-        assert($channel !== null);
         $this->ahead = null;
+        if ($channel === null) {
+            $message = 'there is no process for the page: ' . pcntl_strerror(pcntl_errno());
+            $call->failed('failed', 'PageNotStarted', $message);
+            return false;
+        }
         $this->runs[$channel->pid] = new PageRun($call, $channel, $this->lines);
         return false;
     }
@@ -116,6 +120,11 @@ final class PageServer
         $this->lines->flush();
         [$channel, $inside] = PageChannel::pairs();
         $pid = pcntl_fork();
+        if ($pid === -1) {
+            $inside->close();
+            $channel->close();
+            return false;
+        }
         if ($pid !== 0) {
             $inside->close();
             $channel->pid = $pid;

@@ -58,7 +58,7 @@ final class Stream
         return $taken;
     }
 
-    /** Lets the rest of the body pass unread, so that a caller who is still sending is not stuck. */
+    /** Lets the rest of the body pass unread: a caller who is still sending must not be stuck. */
     public function discard(): void
     {
         $this->discarding = true;

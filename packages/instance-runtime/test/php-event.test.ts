@@ -23,7 +23,10 @@ describe("PHP event handlers", { skip: phpMissing }, () => {
   });
 
   test("an empty body is the empty event, nothing returned is null, unicode and nulls survive", async (t) => {
-    const instance = await runPhp(t, `function handler($e) { return $e['none'] ?? false ? null : $e; }`);
+    const instance = await runPhp(
+      t,
+      `function handler($e) { return $e['none'] ?? false ? null : $e; }`,
+    );
     assert.equal((await instance.request({ method: "EVENT" })).text(), "[]");
     assert.equal((await instance.invoke({ none: true })).text(), "null");
     const event = { emoji: "👩‍🚀 héllo", zero: "\u0000", list: [null, 1.5, 1e21, "\u2028"] };
@@ -81,7 +84,10 @@ describe("PHP event handlers", { skip: phpMissing }, () => {
 
   test("what is too large or no JSON is the caller's mistake, and the handler does not run", async (t) => {
     const instance = await runPhp(t, `function handler() { echo "ran\\n"; }`);
-    const large = await instance.request({ method: "EVENT", body: Buffer.alloc((6 << 20) + 1, 32) });
+    const large = await instance.request({
+      method: "EVENT",
+      body: Buffer.alloc((6 << 20) + 1, 32),
+    });
     assert.equal(large.head.s, 413);
     assert.match(large.text(), /REQUEST_BODY_TOO_LARGE/);
     const broken = await instance.request({ method: "EVENT", body: "{nope" });
@@ -110,7 +116,11 @@ describe("PHP event handlers", { skip: phpMissing }, () => {
          if ($e['wrap'] ?? false) { try { deep(); } catch (Throwable $t) { throw new LogicException('outer', 0, $t); } }
          deep();
        }`,
-      { files: { "lib/deep.php": `<?php\nfunction deep() {\n  throw new RangeException('now');\n}` } },
+      {
+        files: {
+          "lib/deep.php": `<?php\nfunction deep() {\n  throw new RangeException('now');\n}`,
+        },
+      },
     );
     const id = instance.nextId();
     const now = await instance.invoke({}, { id });
@@ -136,7 +146,10 @@ describe("PHP event handlers", { skip: phpMissing }, () => {
       `function handler(array $e) { throw new Exception(match ($e['kind']) {
          'long' => str_repeat('é', 1000000), 'bytes' => "\\xff broken" }); }`,
     );
-    assert.equal((await instance.request({ method: "EVENT", body: "1" })).head.e?.name, "TypeError");
+    assert.equal(
+      (await instance.request({ method: "EVENT", body: "1" })).head.e?.name,
+      "TypeError",
+    );
     const long = (await instance.invoke({ kind: "long" })).head.e?.message ?? "";
     assert.ok(long.length > 4000 && Buffer.byteLength(long) <= 8192);
     assert.equal((await instance.invoke({ kind: "bytes" })).head.e?.message, "\ufffd broken");
@@ -154,8 +167,11 @@ describe("PHP event handlers", { skip: phpMissing }, () => {
     const id = instance.nextId();
     const beforeMs = Date.now();
     const options = { id, remainingMs: 2_000, coldReason: "first_instance" } as const;
-    const { deadlineMs = 0, remaining = 0, ...rest } = (await instance.invoke({}, options)).json() as
-      Record<string, number>;
+    const {
+      deadlineMs = 0,
+      remaining = 0,
+      ...rest
+    } = (await instance.invoke({}, options)).json() as Record<string, number>;
     assert.deepEqual(rest, {
       ...{ requestId: id, app: "shop", function: "hello", revision: "rev_1", instanceId: "inst_1" },
       ...{ memoryMb: 128, coldReason: "first_instance", env: { GREETING: "hi" } },
@@ -199,7 +215,10 @@ describe("PHP event handlers", { skip: phpMissing }, () => {
   });
 
   test("a request that was given up before its turn never runs", async (t) => {
-    const instance = await runPhp(t, `function handler($e) { echo "{$e['n']}\\n"; usleep(20_000); }`);
+    const instance = await runPhp(
+      t,
+      `function handler($e) { echo "{$e['n']}\\n"; usleep(20_000); }`,
+    );
     const first = instance.invoke({ n: 1 });
     instance.open({ method: "EVENT", body: '{"n":2}' }).stream.cancel("the client left");
     await Promise.all([first, instance.invoke({ n: 3 })]);
@@ -226,9 +245,29 @@ describe("PHP event handlers", { skip: phpMissing }, () => {
 describe("PHP's URL calls", { skip: phpMissing }, () => {
   test("a URL call is an HTTP event; text and bytes come as they should", async (t) => {
     const instance = await runPhp(t, `function handler($e) { return $e; }`);
-    const headers = ["content-type", "application/json", "x-a", "1", "x-a", "2", "cookie", "a=1", "cookie", "b=2"];
-    const { body: seen, requestId, ...rest } = (
-      await instance.request({ method: "POST", path: "/a%20b?x=1&y=%C3%A9+%ff&x=2&&z", headers, body: '"é"' })
+    const headers = [
+      "content-type",
+      "application/json",
+      "x-a",
+      "1",
+      "x-a",
+      "2",
+      "cookie",
+      "a=1",
+      "cookie",
+      "b=2",
+    ];
+    const {
+      body: seen,
+      requestId,
+      ...rest
+    } = (
+      await instance.request({
+        method: "POST",
+        path: "/a%20b?x=1&y=%C3%A9+%ff&x=2&&z",
+        headers,
+        body: '"é"',
+      })
     ).json() as Record<string, unknown>;
     assert.deepEqual(rest, {
       ...{ type: "http", method: "POST", path: "/a%20b", rawQuery: "x=1&y=%C3%A9+%ff&x=2&&z" },
@@ -257,7 +296,8 @@ describe("PHP's URL calls", { skip: phpMissing }, () => {
          '/body' => ['statusCode' => 200, 'body' => [1]],
        }; }`,
     );
-    const ask = (path: string) => instance.request({ path, headers: ["x-byte", "\u00c3\u00bc\u00ff"] });
+    const ask = (path: string) =>
+      instance.request({ path, headers: ["x-byte", "\u00c3\u00bc\u00ff"] });
     const parts = await ask("/parts");
     assert.deepEqual(parts.head.h, [
       ...["x-one", "1", "x-two", "a", "x-two", "b", "x-byte", "\u00c3\u00bc\u00ff"],
@@ -325,13 +365,19 @@ describe("PHP generators", { skip: phpMissing }, () => {
          throw new RangeException('on purpose'); yield; }`,
     );
     assert.equal((await instance.request({ path: "/" })).head.e?.name, "RangeException");
-    for (const [path, why] of [["/late", /on purpose/], ["/part", /parts are strings/]] as const) {
+    for (const [path, why] of [
+      ["/late", /on purpose/],
+      ["/part", /parts are strings/],
+    ] as const) {
       const open = instance.open({ path });
       assert.equal((await open.replied).s, 200);
       await assert.rejects(open.finished, why);
     }
     await instance.until(() => instance.entries.length === 3);
-    assert.match(instance.messages()[1] ?? "", /^The answer broke off .* on purpose\n {4}at handler/);
+    assert.match(
+      instance.messages()[1] ?? "",
+      /^The answer broke off .* on purpose\n {4}at handler/,
+    );
   });
 
   test("it is asked only for what the client takes, and ended when the client leaves", async (t) => {

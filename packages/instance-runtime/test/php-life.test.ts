@@ -30,7 +30,9 @@ describe("the life of a PHP instance", { skip: phpMissing }, () => {
     const instance = startPhp(t);
     await assert.rejects(instance.invoke({}), /blank/);
     await instance.load(phpArtefact(t, ECHO));
-    const again = await instance.specialise(phpArtefact(t, `function handler() { return 'other'; }`));
+    const again = await instance.specialise(
+      phpArtefact(t, `function handler() { return 'other'; }`),
+    );
     assert.equal(again.ok ? "" : again.name, "AlreadySpecialised");
     assert.equal((await instance.invoke({ n: 1 })).text(), '{"n":1}');
     assert.equal((await instance.codeCache()).reply.ok, false);
@@ -57,7 +59,9 @@ describe("the life of a PHP instance", { skip: phpMissing }, () => {
   test("loading says how long it took, and what kind of handler it found", async (t) => {
     const instance = startPhp(t);
     const event = await instance.specialise(phpArtefact(t, `usleep(5_000); ${ECHO}`));
-    assert.ok(event.ok && event.handlerKind === "event" && event.initUs >= 5_000 && event.codeUs > 0);
+    assert.ok(
+      event.ok && event.handlerKind === "event" && event.initUs >= 5_000 && event.codeUs > 0,
+    );
     const page = await startPhp(t).specialise(phpArtefact(t, `echo 1;`));
     assert.ok(page.ok && page.handlerKind === "fetch");
   });
@@ -213,7 +217,10 @@ describe("PHP's log", { skip: phpMissing }, () => {
   });
 
   test("a line above the limit is cut at a whole character and says what is missing", async (t) => {
-    const instance = await runPhp(t, `function handler() { error_log('x' . str_repeat('é', 20_000)); }`);
+    const instance = await runPhp(
+      t,
+      `function handler() { error_log('x' . str_repeat('é', 20_000)); }`,
+    );
     await instance.invoke({});
     await instance.until(() => instance.entries.length === 1);
     assert.match(instance.messages()[0] ?? "", /^xé+… \[cut: 23618 bytes more\]$/);
