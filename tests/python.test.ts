@@ -1,0 +1,68 @@
+/** Python on the whole platform: the example as the package's document has it, and memory. */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { callHttp, startPlatform, type Platform } from "@skerry/testkit";
+
+const ROOT = fileURLToPath(new URL("../", import.meta.url));
+const DOCUMENT = readFileSync(join(ROOT, "packages/instance-runtime/PYTHON.md"), "utf8");
+const CLI = join(ROOT, "packages/cli/bin/skerry.mjs");
+const TIMEOUT = { timeout: 120_000 };
+const MISSING =
+  !existsSync("/usr/bin/python3") && process.env["CI"] === undefined && "Python is not installed";
+
+const LEAK = `
+kept = []
+def handler(event, context):
+    while event["path"] == "/leak":
+        kept.append(bytearray(b"x" * (1 << 20)))
+    return "served"
+`;
+
+/** The commands of the document's example. */
+function exampleCommands(): string {
+  const [, text] = /^```sh example\n([\s\S]*?)^```/m.exec(DOCUMENT) ?? [];
+  assert.ok(text !== undefined, "PYTHON.md has an example");
+  return text;
+}
+
+describe("Python", { ...TIMEOUT, skip: MISSING }, () => {
+  let platform: Platform;
+  before(async () => {
+    platform = await startPlatform();
+  }, TIMEOUT);
+  after(async () => await platform[Symbol.asyncDispose](), TIMEOUT);
+
+  it("has an example that runs as its document prints it", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "skerry-python-"));
+    const npx = `#!/bin/sh\nshift\nexec '${process.execPath}' '${CLI}' "$@"\n`;
+    writeFileSync(join(folder, "npx"), npx);
+    chmodSync(join(folder, "npx"), 0o755);
+    const PATH = `${folder}:${process.env["PATH"]}`;
+    const env = { ...platform.cliEnvironment, PATH, HOME: folder };
+    try {
+      const run = promisify(execFile);
+      const { stdout } = await run("bash", ["-euc", exampleCommands()], { cwd: ROOT, env });
+      assert.match(stdout, /Hello, Ada!/);
+      assert.match(stdout, /<h1>Hello, world!<\/h1>/);
+      assert.match(stdout, /greeting Ada/);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  it("that fills its memory is told so, and the next call is served", async () => {
+    const config = { runtime: "python3", auth: "none", memoryMb: 64 } as const;
+    await platform.deploy({ app: "python", fn: "leak", files: { "index.py": LEAK }, config });
+    const call = (path: string) =>
+      callHttp({ port: platform.gatewayPort, path: `/-/python/leak${path}` });
+    const { status, headers } = await call("/leak");
+    assert.deepEqual([status, headers["x-skerry-error"]], [502, "FUNCTION_OUT_OF_MEMORY"]);
+    assert.equal((await call("/")).text, "served");
+  });
+});
