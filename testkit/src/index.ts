@@ -10,6 +10,13 @@ export {
 } from "./leftovers.ts";
 export { startLoad, type Load, type LoadOptions, type LoadResult } from "./load.ts";
 export {
+  createOpenApiCheck,
+  findOpenApiProblems,
+  type CheckedAnswer,
+  type CheckedRequest,
+  type OpenApiCheck,
+} from "./openapi-check.ts";
+export {
   startPlatform,
   type Deployment,
   type Platform,

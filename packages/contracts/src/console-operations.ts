@@ -14,6 +14,8 @@ import {
   signInLinkResource,
   trafficResource,
 } from "./console-resources.ts";
+import { pageQuery } from "./page-query.ts";
+import { pageOf } from "./resources.ts";
 
 const FUNCTION = "/v1/apps/{app}/functions/{fn}";
 
@@ -28,14 +30,15 @@ export const CONSOLE_OPERATIONS = {
     answer: signInLinkResource,
     status: 201,
     mutates: true,
-    once: true,
+    secret: true,
   },
   listConsoleSessions: {
     method: "GET",
     path: "/v1/console-sessions",
     action: "platform.read",
     summary: "Who is signed in at the start page with this key; with any key for an admin",
-    answer: z.object({ items: z.array(consoleSessionResource) }),
+    query: pageQuery,
+    answer: pageOf(consoleSessionResource),
     status: 200,
     mutates: false,
   },
@@ -88,7 +91,8 @@ export const CONSOLE_OPERATIONS = {
     path: `${FUNCTION}/events`,
     action: "functions.read",
     summary: "Events kept with a function, by name",
-    answer: z.object({ items: z.array(savedEventResource) }),
+    query: pageQuery,
+    answer: pageOf(savedEventResource),
     status: 200,
     mutates: false,
   },

@@ -154,6 +154,16 @@ export {
   type WatchReply,
 } from "./node-wire.ts";
 export {
+  OPENAPI_PATH,
+  openApiDocument,
+  REFERENCE_PATH,
+  type OpenApiDocument,
+  type OpenApiOperation,
+  type OpenApiParameter,
+  type OpenApiResponse,
+} from "./openapi.ts";
+export {
+  IDEMPOTENCY_HEADERS,
   invocationsQuery,
   logsQuery,
   OPERATIONS,
@@ -161,6 +171,7 @@ export {
   type Operation,
   type OperationName,
 } from "./operations.ts";
+export { PATH_PARAMETERS } from "./path-parameters.ts";
 export { LOCAL_PLACEMENT, placement, type Placement } from "./placement.ts";
 export { priceOfAlwaysOnHour, priceOfCalls, type Prices } from "./prices.ts";
 export { envNameOf, flagOf, platformConfig, type PlatformConfig } from "./platform-config.ts";

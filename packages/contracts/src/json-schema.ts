@@ -2,7 +2,10 @@ import { z } from "zod";
 
 /** The parts of JSON Schema that this package's schemas use. */
 export interface JsonSchema {
-  readonly type?: string;
+  readonly $ref?: string;
+  readonly type?: string | readonly string[];
+  readonly anyOf?: readonly JsonSchema[];
+  readonly allOf?: readonly JsonSchema[];
   readonly enum?: readonly unknown[];
   readonly minimum?: number;
   readonly maximum?: number;

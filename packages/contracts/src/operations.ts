@@ -8,6 +8,7 @@ import { CONSOLE_OPERATIONS } from "./console-operations.ts";
 import { DOCTOR_OPERATIONS } from "./doctor-operations.ts";
 import { TELEMETRY_OPERATIONS } from "./telemetry-operations.ts";
 import type { Action } from "./identity.ts";
+import { page, pageQuery } from "./page-query.ts";
 import {
   appResource,
   auditResource,
@@ -41,17 +42,23 @@ export interface Operation {
   /** Item schema of a `lines` answer. */
   readonly line?: z.ZodType;
   readonly status: number;
-  /** Changes something: an audit record is written in the same transaction. */
+  /**
+   * Changes something: an audit record is written in the same transaction, and an `Idempotency-Key`
+   * makes it safe to repeat.
+   */
   readonly mutates: boolean;
   /** Sending it twice does it twice: clients never repeat it by themselves. */
   readonly once?: true;
+  /** Takes `If-Match` with the tag of what its path names; others refuse that header. */
+  readonly conditional?: true;
+  /** The answer carries that tag as `ETag`, and `If-None-Match` is honoured. */
+  readonly tagged?: true;
+  /** The answer carries a secret that the platform keeps nowhere in the clear. */
+  readonly secret?: true;
+  /** What the summary has no room for; whole sentences. */
+  readonly about?: string;
 }
 
-const page = {
-  limit: z.coerce.number().int().min(1).max(1_000).default(100),
-  cursor: z.string().optional(),
-};
-const pageQuery = z.strictObject(page);
 export const logsQuery = z.strictObject({
   ...page,
   request: z.string().optional().describe("Only lines of this request id."),
@@ -68,6 +75,16 @@ export const waitQuery = z.strictObject({
   waitMs: z.coerce.number().int().min(0).max(30_000).default(0).describe("Answer when it changes."),
   state: z.string().optional().describe("The state already seen, as `state/functions`."),
 });
+
+/** How a change is made safe to repeat. */
+export const IDEMPOTENCY_HEADERS = {
+  /** Request header: names the intended change. */
+  key: "Idempotency-Key",
+  /** Visible ASCII characters that a key has at most. */
+  keyCharsMax: 200,
+  /** Response header of a stored answer. */
+  replayed: "Idempotent-Replayed",
+} as const;
 
 const READ = { mutates: false, status: 200 } as const;
 
@@ -122,6 +139,7 @@ export const OPERATIONS = {
     action: "functions.read",
     summary: "One function",
     answer: functionResource,
+    tagged: true,
   },
   deleteFunction: {
     method: "DELETE",
@@ -131,6 +149,7 @@ export const OPERATIONS = {
     answer: null,
     status: 204,
     mutates: true,
+    conditional: true,
   },
   headPackage: {
     ...READ,
@@ -145,6 +164,7 @@ export const OPERATIONS = {
     path: "/v1/apps/{app}/packages/{digest}",
     action: "functions.deploy",
     summary: "Upload a function's source as zip",
+    about: "The digest is of the files, not of the archive: one that holds other files is refused.",
     body: "zip",
     answer: z.object({ digest: sourceDigestText, bytes: z.int(), files: z.int() }),
     status: 201,
@@ -164,6 +184,9 @@ export const OPERATIONS = {
     path: "/v1/apps/{app}/deployments",
     action: "functions.deploy",
     summary: "Build and activate functions",
+    about:
+      "Accepted is stored: it goes on over restarts. All functions come into force at once, or " +
+      "none does. Follow it with getDeployment.",
     body: deploymentRequest,
     answer: deploymentResource,
     status: 202,
@@ -175,6 +198,7 @@ export const OPERATIONS = {
     path: "/v1/apps/{app}/deployments/{deployment}",
     action: "functions.read",
     summary: "One deployment",
+    about: "With `waitMs` the answer comes when the deployment changes or that time is over.",
     query: waitQuery,
     answer: deploymentResource,
   },
@@ -192,6 +216,7 @@ export const OPERATIONS = {
     path: "/v1/instances/{instance}",
     action: "instances.stop",
     summary: "Stop one instance",
+    about: "Requests that it is serving fail; the next request of its function starts another.",
     answer: null,
     status: 204,
     mutates: true,
@@ -202,6 +227,9 @@ export const OPERATIONS = {
     path: "/v1/apps/{app}/functions/{fn}/logs",
     action: "logs.read",
     summary: "Log lines, oldest first",
+    about:
+      "Go on behind a line with its `cursor`. A follow ends when the platform restarts; ask again " +
+      "with the last cursor.",
     query: logsQuery,
     answer: "lines",
     line: logLineResource,
@@ -237,6 +265,7 @@ export const OPERATIONS = {
     path: "/v1/keys",
     action: "keys.write",
     summary: "Make a key; the answer alone carries it",
+    secret: true,
     body: keyRequest,
     answer: createdKeyResource,
     status: 201,

@@ -119,6 +119,16 @@ export const platformConfig = z.strictObject({
     .max(8_760)
     .default(24)
     .describe("Age at which code goes that nothing refers to any more. Restart."),
+  idempotencyHours: z
+    .int()
+    .min(1)
+    .max(720)
+    .default(24)
+    .describe("How long the answer to an `Idempotency-Key` is kept. Restart."),
+  requireIfMatch: z
+    .boolean()
+    .default(false)
+    .describe("Refuse to change what has a tag without `If-Match` (428). Restart."),
   example: z
     .boolean()
     .default(true)

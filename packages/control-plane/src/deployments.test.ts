@@ -456,18 +456,6 @@ test("the same request with an idempotency key is one deployment, and another re
   assert.notEqual((await post("hello", made.body.key)).body.id, replies[0]?.body.id);
 });
 
-test("a repeated key request makes no second key and tells which one there is", async () => {
-  await using harness = await Harness.open();
-  const request = { body: { name: "ci", role: "viewer" }, headers: { "idempotency-key": "k1" } };
-  const first = await harness.send<{ id: string }>("POST", "/v1/keys", request);
-  const again = await harness.send<Problem>("POST", "/v1/keys", request);
-  assert.equal(again.status, 409);
-  assert.equal(again.body.error.reason, "IDEMPOTENT_ANSWER_GONE");
-  assert.equal(again.body.error.details?.["subject"], first.body.id);
-  const { body } = await harness.send<{ items: unknown[] }>("GET", "/v1/keys");
-  assert.equal(body.items.length, 2);
-});
-
 test("the build head carries what the configuration says", async () => {
   await using harness = await Harness.open();
   const agent = harness.agent();
@@ -485,20 +473,4 @@ test("the build head carries what the configuration says", async () => {
   assert.deepEqual(head, config);
   assert.equal((await functionsOf(harness))[0]?.latest.config.memoryMb, 512);
   assert.ok(AGENT_ID.startsWith("node_"));
-});
-
-test("a delete honours If-Match and the tag of the function", async () => {
-  await using harness = await Harness.open();
-  harness.agent();
-  await harness.ended(await harness.deploy("shop", { hello: "1" }));
-  await harness.ended(await harness.deploy("shop", { hello: "2" }));
-  const path = "/v1/apps/shop/functions/hello";
-  const { headers, body } = await harness.send<FunctionResource>("GET", path);
-  assert.equal(headers.get("etag"), body.etag);
-  const stale = await harness.send<Problem>("DELETE", path, { headers: { "if-match": '"1"' } });
-  assert.equal(stale.status, 412);
-  assert.equal(stale.body.error.reason, "FUNCTION_CHANGED");
-  const good = await harness.send("DELETE", path, { headers: { "if-match": body.etag } });
-  assert.equal(good.status, 204);
-  assert.equal((await harness.send("GET", path)).status, 404);
 });

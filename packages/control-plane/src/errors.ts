@@ -107,8 +107,28 @@ export const fail = defineReasons({
   IDEMPOTENT_ANSWER_GONE: {
     ...user,
     code: "ALREADY_EXISTS",
-    message: "The first request made {subject}; its answer alone carried what you ask for.",
-    hint: "If that answer was lost, remove {subject} and repeat with a fresh Idempotency-Key.",
+    message: "The first request with this Idempotency-Key made {subject}; its answer is not kept.",
+    hint: "Look whether {subject} is what you want, else repeat with a fresh Idempotency-Key.",
+  },
+  IDEMPOTENT_REQUEST_RACED: {
+    code: "ABORTED",
+    message: "The same request was answered at the same moment.",
+    hint: "Send it once more: it gets that answer.",
+    retryable: true,
+    audience: "user",
+  },
+  IF_MATCH_UNSUPPORTED: {
+    ...user,
+    code: "FAILED_PRECONDITION",
+    message: "What {operation} changes has no tag, so that If-Match cannot hold.",
+    hint: "Leave If-Match out; nothing was changed.",
+  },
+  IF_MATCH_MISSING: {
+    ...user,
+    code: "FAILED_PRECONDITION",
+    httpStatus: 428,
+    message: "This platform is configured to change this only with If-Match.",
+    hint: "Read the function and send its `etag` as If-Match, or * for whatever is there.",
   },
   IF_MATCH_INVALID: {
     ...user,

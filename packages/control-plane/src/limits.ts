@@ -22,7 +22,8 @@ export const CONTROL_LIMITS = {
   ratesRemembered: 10_000,
   /** How long the answer to an idempotency key is remembered. */
   repeatTtlMs: 24 * 3_600_000,
-  idempotencyKeyCharsMax: 200,
+  /** 1: what has a tag is changed with If-Match only, else 0. */
+  ifMatchDemanded: 0,
   /** Deployments of an account that have not ended. */
   deploymentsUnfinishedMax: 1_000,
   /** Ended deployments kept for each app. */

@@ -1,7 +1,8 @@
 /**
- * Idempotency keys. The first request with a key claims it in the transaction of its change; a
- * later one is told what the first made, or refused when it asks for something else. Only hashes
- * are kept: a key may be as good as a secret.
+ * Idempotency keys. The transaction of a change keeps its answer under the request's key; a later
+ * request is given that answer, or refused when it asks for something else. A request that is
+ * refused rolls back and keeps nothing. Only hashes of keys are kept: a key may be as good as a
+ * secret.
  */
 import { createHash } from "node:crypto";
 import type { KeyId } from "@skerry/base";
@@ -15,13 +16,23 @@ export const REPEAT_TABLES: readonly string[] = [
   "CREATE INDEX idempotent_requests_by_age ON idempotent_requests (expires_at_ms)",
 ];
 
+/** Rows from before this column have no answer; their `subject` names what was made. */
+export const REPEAT_ANSWERS: readonly string[] = [
+  "ALTER TABLE idempotent_requests ADD COLUMN answer @text",
+];
+
 /** One request that may come again. */
 export interface RepeatClaim {
   readonly keyId: KeyId;
   readonly tokenSha256: string;
-  /** Covers method, path and body. */
+  /** Covers all that the request asks for. */
   readonly requestSha256: string;
   readonly expiresAtMs: number;
+}
+
+/** A claim, and the answer that its request gets: empty, or JSON. */
+export interface AnsweredClaim extends RepeatClaim {
+  readonly answer: string;
 }
 
 /** The claim of a request with this idempotency key. */
@@ -36,38 +47,61 @@ export function repeatClaim(request: {
   return { keyId, tokenSha256: sha256(token), requestSha256, expiresAtMs };
 }
 
+/** What the first request got, and the name of what it changed. */
+export interface KeptAnswer {
+  readonly answer: string;
+  readonly subject: string;
+}
+
+interface RepeatRow {
+  readonly request_sha256: string;
+  readonly subject: string;
+  readonly answer: string | null;
+}
+
 /**
- * What the first request with this key made, or undefined when this is the first. Throws
- * IDEMPOTENCY_KEY_REUSED.
+ * The answer that the first request with this key got, or undefined when this is the first. Throws
+ * IDEMPOTENCY_KEY_REUSED, IDEMPOTENT_ANSWER_GONE.
  */
 export function* findRepeat(
   tx: Tx,
   args: { readonly claim: RepeatClaim; readonly wallMs: number },
-): TxStep<string | undefined> {
+): TxStep<KeptAnswer | undefined> {
   const { claim, wallMs } = args;
-  const row = yield* tx.get<{ request_sha256: string; subject: string }>(
-    `SELECT request_sha256, subject FROM idempotent_requests
+  const row = yield* tx.get<RepeatRow>(
+    `SELECT request_sha256, subject, answer FROM idempotent_requests
      WHERE key_id = ? AND token_sha256 = ? AND expires_at_ms > ?`,
     [claim.keyId, claim.tokenSha256, wallMs],
   );
   if (row === undefined) return undefined;
+  // An earlier release hashed other parts, so that nothing can be said about the request.
+  const { answer, subject } = row;
+  if (answer === null) throw fail("IDEMPOTENT_ANSWER_GONE", { subject });
   if (row.request_sha256 !== claim.requestSha256) throw fail("IDEMPOTENCY_KEY_REUSED");
-  return row.subject;
+  return { answer, subject };
 }
 
-/** Remembers what the request made. Replaces an expired claim of the same key. */
-export function* recordRepeat(
+/**
+ * Keeps the answer of a change, in its transaction. Replaces an expired one. Throws
+ * IDEMPOTENT_REQUEST_RACED when the same request was answered meanwhile: this change is then rolled
+ * back.
+ */
+export function* keepRepeat(
   tx: Tx,
-  args: { readonly claim: RepeatClaim; readonly subject: string },
+  args: { readonly claim: AnsweredClaim; readonly subject: string; readonly wallMs: number },
 ): TxStep<void> {
-  const { keyId, tokenSha256, requestSha256, expiresAtMs } = args.claim;
-  yield* tx.run(
-    `INSERT INTO idempotent_requests (key_id, token_sha256, request_sha256, subject, expires_at_ms)
-     VALUES (?, ?, ?, ?, ?) ON CONFLICT (key_id, token_sha256) DO UPDATE SET
+  const { claim, subject, wallMs } = args;
+  const { keyId, tokenSha256, requestSha256, expiresAtMs, answer } = claim;
+  const kept = yield* tx.run(
+    `INSERT INTO idempotent_requests
+       (key_id, token_sha256, request_sha256, subject, expires_at_ms, answer)
+     VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key_id, token_sha256) DO UPDATE SET
        request_sha256 = excluded.request_sha256, subject = excluded.subject,
-       expires_at_ms = excluded.expires_at_ms`,
-    [keyId, tokenSha256, requestSha256, args.subject, expiresAtMs],
+       expires_at_ms = excluded.expires_at_ms, answer = excluded.answer
+     WHERE idempotent_requests.expires_at_ms <= ?`,
+    [keyId, tokenSha256, requestSha256, subject, expiresAtMs, answer, wallMs],
   );
+  if (kept === 0) throw fail("IDEMPOTENT_REQUEST_RACED");
 }
 
 /** Forgets expired claims, at most `limit`. */

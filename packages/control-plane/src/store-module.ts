@@ -38,7 +38,7 @@ import * as deploying from "./procedures/deploying.ts";
 import * as keys from "./procedures/keys.ts";
 import * as page from "./procedures/page.ts";
 import * as removing from "./procedures/removing.ts";
-import { expireRepeats, REPEAT_TABLES } from "./repeats.ts";
+import { expireRepeats, findRepeat, keepRepeat, REPEAT_ANSWERS, REPEAT_TABLES } from "./repeats.ts";
 
 /** Writes one audit record for a change that lies outside the store. */
 function* recordAudit(tx: Tx, record: AuditRecord): TxStep<void> {
@@ -68,6 +68,7 @@ export const storeModule = defineStoreModule({
     { version: 1, sql: [...CATALOGUE_TABLES, ...ACCOUNT_TABLES, ...REPEAT_TABLES] },
     { version: 2, sql: CODE_SWEEP_TABLES },
     { version: 3, sql: [...SIGN_IN_TABLES, ...SAVED_EVENT_TABLES] },
+    { version: 4, sql: REPEAT_ANSWERS },
   ],
   procedures: {
     ensureAccount: keys.ensureAccount,
@@ -106,6 +107,8 @@ export const storeModule = defineStoreModule({
     deleteSavedEvent: page.deleteSavedEvent,
     readConfig,
     configSeq,
+    findRepeat,
+    keepRepeat,
     sweep,
     forgetRevisions,
     reviewCode,
@@ -131,6 +134,7 @@ export const storeModule = defineStoreModule({
     "savedEvents",
     "readConfig",
     "configSeq",
+    "findRepeat",
   ],
 });
 

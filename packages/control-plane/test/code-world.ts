@@ -257,10 +257,10 @@ export class CodeWorld {
     const principal = { accountId: this.#accountId, keyId: "key_1" as KeyId };
     const stamp = (): object => ({
       ...{ id: this.#ids.id("aud"), requestId: this.#ids.requestId() },
-      ...{ ...principal, atMs: this.#clock.wallMs() },
+      ...{ ...principal, atMs: this.#clock.wallMs(), claim: null },
     });
     const req = { headers: {} };
-    return { principal, params, body, req, stamp, claim: () => null } as never;
+    return { principal, params, body, req, stamp } as never;
   }
 
   #deleteFunction(): void {

@@ -4,9 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createLog, PlatformError, systemClock, systemRandom, type LogFields } from "@skerry/base";
 import { openCodeStore, type CodeStore } from "@skerry/code-store";
-import type { BuildHead, DeploymentResource } from "@skerry/contracts";
+import { openApiDocument, type BuildHead, type DeploymentResource } from "@skerry/contracts";
 import { serveHttp, type HttpServer } from "@skerry/http";
 import { openPostgresStore, openSqliteStore, type Store } from "@skerry/store";
+import { createOpenApiCheck } from "@skerry/testkit";
 import {
   openControlPlane,
   storeModule,
@@ -39,6 +40,11 @@ export interface Problem {
     readonly details?: Readonly<Record<string, unknown>>;
   };
 }
+
+/** Every answer that a test gets is held against the API's own description. */
+const API = createOpenApiCheck(
+  openApiDocument({ version: "0.1.0-test", apiUrl: "http://127.0.0.1:4400" }),
+);
 
 /** Called before and after each call of the store; may wait, or throw in its place. */
 export interface StoreFaults {
@@ -74,6 +80,7 @@ export class Harness implements AsyncDisposable {
     failsAtTheEnd: () => false,
   };
   readonly directory: string;
+  readonly #lastCalls = new Map<string, unknown>();
   readonly #limits: Partial<ControlLimits>;
   readonly #databaseUrl: string | undefined;
   readonly #options: HarnessOptions;
@@ -220,6 +227,11 @@ export class Harness implements AsyncDisposable {
       ...(signal === undefined ? {} : { signal }),
     });
     const text = await response.text();
+    const problems = API.answerProblems(
+      { method, path },
+      { status: response.status, headers: response.headers, body: text },
+    );
+    if (problems.length > 0) throw new Error(`${method} ${path}: ${problems.join("; ")}`);
     const isJson = response.headers.get("content-type") === "application/json";
     const value = (isJson && text !== "" ? JSON.parse(text) : text) as T;
     return { status: response.status, headers: response.headers, body: value };
@@ -275,8 +287,14 @@ export class Harness implements AsyncDisposable {
     throw new Error(`deployment ${id} of ${app} did not end`);
   }
 
+  /** Arguments of the latest call of a procedure. */
+  lastCall(procedure: string): unknown {
+    return this.#lastCalls.get(procedure);
+  }
+
   #faulty(store: Store): ControlStore {
     const call = async (module: never, name: never, args: never): Promise<unknown> => {
+      this.#lastCalls.set(name, args);
       await this.faults.before(name, args);
       const fails = this.faults.failsAtTheEnd(name);
       const result: unknown = await store.call(

@@ -18,6 +18,7 @@ import {
   openControlPlane,
   storeModule as controlModule,
   storeModuleUrl as controlModuleUrl,
+  type ControlLimits,
   type ControlPlane,
 } from "@skerry/control-plane";
 import { serveHttp } from "@skerry/http";
@@ -84,10 +85,7 @@ export async function startControlRole(context: RoleContext): Promise<RunningRol
       apiUrl: `http://${config.host}:${config.apiPort}`,
       metricsOpen: config.metricsOpen,
       connectTargets: splitPatterns(config.connectTargets),
-      limits: {
-        revisionsKept: config.revisionsKept,
-        codeGraceMs: config.codeGraceHours * HOUR_MS,
-      },
+      limits: limitsOf(config),
     },
   );
   const namesOf = namesIn(store, control);
@@ -123,6 +121,16 @@ function namesIn(store: Store, { accountId }: ControlPlane): NamesOf {
   return async (ids) => {
     const named = await store.call(controlModule, "namesOfFunctions", { accountId, ids });
     return new Map(named.map(({ id, app, name }) => [id, { app, fn: name }]));
+  };
+}
+
+/** What of the control plane's limits is configured. */
+function limitsOf(config: PlatformConfig): Partial<ControlLimits> {
+  return {
+    revisionsKept: config.revisionsKept,
+    codeGraceMs: config.codeGraceHours * HOUR_MS,
+    repeatTtlMs: config.idempotencyHours * HOUR_MS,
+    ifMatchDemanded: config.requireIfMatch ? 1 : 0,
   };
 }
 

@@ -5,7 +5,13 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { PlatformError, unreachable, type RequestId } from "@skerry/base";
-import { authorize, GATEWAY_HEADERS, parseInput, type Principal } from "@skerry/contracts";
+import {
+  authorize,
+  GATEWAY_HEADERS,
+  IDEMPOTENCY_HEADERS,
+  parseInput,
+  type Principal,
+} from "@skerry/contracts";
 import {
   sendBytes,
   sendError,
@@ -15,10 +21,11 @@ import {
   type RequestHandler,
 } from "@skerry/http";
 import { fail } from "../errors.ts";
-import { repeatClaim, type RepeatClaim } from "../repeats.ts";
 import type { ApiDeps } from "./api-deps.ts";
 import { createAuthenticator } from "./authenticate.ts";
-import type { Answer, OperationCall, OperationHandler, OperationHandlers } from "./call.ts";
+import { awaitApplied } from "./await-applied.ts";
+import type { OperationCall, OperationHandler, OperationHandlers } from "./call.ts";
+import { createDocuments, type Documents } from "./documents.ts";
 import { deploymentHandlers } from "./handle-deployments.ts";
 import { functionHandlers } from "./handle-functions.ts";
 import { callHandlers, eventHandlers, signInHandlers } from "./handle-page.ts";
@@ -26,9 +33,13 @@ import { isOpenMetrics, metricHandlers, metricsAnswer } from "./handle-metrics.t
 import { doctorHandlers } from "./handle-doctor.ts";
 import { platformHandlers } from "./handle-platform.ts";
 import { keyHandlers, recordHandlers } from "./handle-records.ts";
+import { idempotencyOf, type Idempotency } from "./idempotency.ts";
 import { readJsonBody } from "./json-body.ts";
 import { parseParams, parseQuery } from "./params.ts";
+import { assertConditions, isKnown } from "./preconditions.ts";
+import { RepeatedCalls, type RepeatedAnswer } from "./repeated-calls.ts";
 import { createRoutes, type Route } from "./routes.ts";
+import { storeModule } from "../store-module.ts";
 
 export interface ApiServer {
   /** For `serveHttp`. Never rejects. */
@@ -49,8 +60,6 @@ export function createApiServer(deps: ApiDeps): ApiServer {
   };
 }
 
-const IDEMPOTENCY_KEY = /^[\x21-\x7e]+$/;
-
 /** One request on its way. */
 interface Exchange {
   readonly req: IncomingMessage;
@@ -59,10 +68,18 @@ interface Exchange {
   readonly requestId: RequestId;
 }
 
+interface Asked {
+  readonly route: Route;
+  readonly principal: Principal;
+  readonly signal: AbortSignal;
+}
+
 class Api {
   readonly #deps: ApiDeps;
   readonly #handlers: OperationHandlers;
   readonly #route = createRoutes();
+  readonly #documents: Documents;
+  readonly #repeated: RepeatedCalls;
   readonly #authenticate: ReturnType<typeof createAuthenticator>;
   readonly #stopping = new AbortController();
   #open = 0;
@@ -70,6 +87,11 @@ class Api {
   constructor(deps: ApiDeps) {
     this.#deps = deps;
     this.#authenticate = createAuthenticator(deps);
+    this.#documents = createDocuments(deps);
+    this.#repeated = new RepeatedCalls({
+      find: (claim) =>
+        deps.store.call(storeModule, "findRepeat", { claim, wallMs: deps.clock.wallMs() }),
+    });
     this.#handlers = {
       ...platformHandlers(deps),
       ...doctorHandlers(deps),
@@ -106,59 +128,63 @@ class Api {
     if (this.#open > requestsMax) {
       throw fail("API_OVERLOADED", { requestsMax, retryAfterMs: 1_000 });
     }
+    if (this.#documents.send(exchange)) return;
     const route = this.#route(req.method ?? "", target.segments);
     if (isOpenMetrics(this.#deps, route, req)) {
-      return send(exchange, route, await metricsAnswer(this.#deps, this.#deps.accountId));
+      const answer = await metricsAnswer(this.#deps, this.#deps.accountId);
+      return send(exchange, route, { answer, isReplay: false });
     }
     const principal = await this.#authenticate(req);
     assertAllowed(principal, route);
+    assertConditions(req, route, this.#deps.limits);
     const gone = new AbortController();
     const onClose = (): void => gone.abort();
     res.once("close", onClose);
     try {
       const signal = AbortSignal.any([gone.signal, this.#stopping.signal]);
-      const call = await this.#callOf(exchange, { route, principal, signal });
-      const handler = this.#handlers[route.name] as OperationHandler<never>;
-      await send(exchange, route, await handler(call));
+      await send(exchange, route, await this.#answer(exchange, { route, principal, signal }));
     } finally {
       res.off("close", onClose);
     }
   }
 
+  async #answer(exchange: Exchange, asked: Asked): Promise<RepeatedAnswer> {
+    const { route, signal } = asked;
+    const { call, idempotency } = await this.#callOf(exchange, asked);
+    const handler = this.#handlers[route.name] as OperationHandler<never>;
+    if (idempotency === undefined) return { answer: await handler(call), isReplay: false };
+    const answered = await this.#repeated.answer({
+      ...{ claim: idempotency.claim, signal, streams: route.operation.body === "zip" },
+      perform: (waited) => handler({ ...call, signal: waited }),
+      restore: (kept) => idempotency.restore(kept),
+    });
+    if (answered.isReplay) await awaitApplied(this.#deps, this.#deps.feed.seq, signal);
+    return answered;
+  }
+
   async #callOf(
     { req, target, requestId }: Exchange,
-    asked: { readonly route: Route; readonly principal: Principal; readonly signal: AbortSignal },
-  ): Promise<OperationCall<never>> {
-    const { route, principal, signal } = asked;
-    const { query: querySchema, body: bodySchema, method } = route.operation;
-    const { ids, clock, limits } = this.#deps;
+    { route, principal, signal }: Asked,
+  ): Promise<{ readonly call: OperationCall<never>; readonly idempotency?: Idempotency }> {
+    const { operation } = route;
+    const { query: querySchema, body: bodySchema } = operation;
+    const { ids, clock } = this.#deps;
     const params = parseParams(route.params);
     const query = parseQuery(querySchema, target.rawQuery);
     const hasJson = bodySchema !== undefined && bodySchema !== "zip";
-    const body = hasJson
-      ? parseInput(bodySchema, await readJsonBody(req, this.#deps), "body")
-      : undefined;
+    const sent = hasJson ? await readJsonBody(req, this.#deps) : undefined;
+    const body = hasJson ? parseInput(bodySchema, sent, "body") : undefined;
     const { accountId, keyId } = principal;
-    const claim = (): RepeatClaim | null => {
-      const token = idempotencyKeyOf(req, limits.idempotencyKeyCharsMax);
-      if (token === undefined) return null;
-      const parts = [method, target.rawPath, JSON.stringify(body)];
-      return repeatClaim({ keyId, token, parts, expiresAtMs: clock.wallMs() + limits.repeatTtlMs });
+    const idempotency = idempotencyOf(this.#deps, { req, operation, keyId, target, sent });
+    const call = {
+      ...{ principal, requestId, params, req, signal, isHead: route.isHead },
+      ...{ query: query as never, body: body as never },
+      stamp: (answer?: unknown) => ({
+        ...{ id: ids.id("aud"), accountId, keyId, requestId, atMs: clock.wallMs() },
+        claim: idempotency?.keep(answer) ?? null,
+      }),
     };
-    return {
-      ...{
-        principal,
-        requestId,
-        params,
-        query: query as never,
-        body: body as never,
-        req,
-        signal,
-        claim,
-      },
-      isHead: route.isHead,
-      stamp: () => ({ id: ids.id("aud"), accountId, keyId, requestId, atMs: clock.wallMs() }),
-    };
+    return idempotency === undefined ? { call } : { call, idempotency };
   }
 
   #refuse({ req, res, requestId }: Exchange, thrown: unknown): void {
@@ -183,22 +209,22 @@ function assertAllowed(principal: Principal, { operation, params }: Route): void
   throw fail("ACTION_DENIED", { role, action, resource: app === undefined ? "the account" : app });
 }
 
-/** A list holds one header of the name at most; Node joins repeated ones with a comma. */
-function idempotencyKeyOf(req: IncomingMessage, charsMax: number): string | undefined {
-  const token = req.headers["idempotency-key"];
-  if (token === undefined) return undefined;
-  if (typeof token !== "string" || token.length > charsMax || !IDEMPOTENCY_KEY.test(token)) {
-    throw fail("IDEMPOTENCY_KEY_INVALID", { charsMax });
-  }
-  return token;
-}
-
-async function send({ res, requestId }: Exchange, route: Route, answer: Answer): Promise<void> {
-  const { status } = route.operation;
+async function send(
+  { req, res, requestId }: Exchange,
+  { operation }: Route,
+  { answer, isReplay }: RepeatedAnswer,
+): Promise<void> {
+  const { status, secret } = operation;
   const headers: string[] = [GATEWAY_HEADERS.requestId, requestId];
+  if (isReplay) headers.push(IDEMPOTENCY_HEADERS.replayed, "true");
+  if (secret === true) headers.push("Cache-Control", "no-store");
   switch (answer.kind) {
     case "json":
       headers.push(...(answer.headers ?? []));
+      if (answer.etag !== undefined) headers.push("ETag", answer.etag);
+      if (isKnown(req.headers["if-none-match"], answer.etag)) {
+        return sendBytes(res, { status: 304, headers }, "");
+      }
       return sendJson(res, { status, headers }, answer.value);
     case "empty":
       return sendBytes(res, { status, headers }, "");

@@ -1,61 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { FunctionId, InstanceId } from "@skerry/base";
+import { OPERATIONS, type DeploymentResource } from "@skerry/contracts";
+import { Harness } from "../../test/harness.ts";
 import {
-  OPERATIONS,
-  type AuditResource,
-  type DeploymentResource,
-  type OperationName,
-  type PlatformResource,
-} from "@skerry/contracts";
-import { AGENT_ID, Harness, type Reply } from "../../test/harness.ts";
-import { instanceOf, instancesReply } from "../../test/instances.ts";
-import { built, inBody } from "../../test/peer-double.ts";
-import { sourceZip } from "../../test/source-zip.ts";
-
-type Mutating = {
-  [N in OperationName]: (typeof OPERATIONS)[N]["mutates"] extends true ? N : never;
-}[OperationName];
-
-const INSTANCE = "inst_01kzzzzzzzzzzzzzzzzzzzzzzz" as InstanceId;
-const ZIP = sourceZip("export const handler = () => 2;");
-
-/** One request of each operation that changes something; a missing one is a type error. */
-const REQUESTS: Readonly<Record<Mutating, (harness: Harness) => Promise<Reply>>> = {
-  putPackage: (harness) =>
-    harness.send("PUT", `/v1/apps/shop/packages/${ZIP.digest}`, { raw: ZIP.bytes }),
-  createDeployment: async (harness) => {
-    const sourceDigest = await harness.upload("shop", "export const handler = () => 3;");
-    const functions = [{ name: "third", sourceDigest }];
-    return harness.send("POST", "/v1/apps/shop/deployments", { body: { functions } });
-  },
-  deleteFunction: (harness) => harness.send("DELETE", "/v1/apps/shop/functions/hello"),
-  deleteApp: (harness) => harness.send("DELETE", "/v1/apps/shop"),
-  createKey: (harness) =>
-    harness.send("POST", "/v1/keys", { body: { name: "ci", role: "developer" } }),
-  deleteKey: async (harness) => {
-    const body = { name: "old", role: "viewer" };
-    const { body: key } = await harness.send<{ id: string }>("POST", "/v1/keys", { body });
-    return harness.send("DELETE", `/v1/keys/${key.id}`);
-  },
-  stopInstance: (harness) => harness.send("DELETE", `/v1/instances/${INSTANCE}`),
-  probeNode: async (harness) => {
-    const { body } = await harness.send<PlatformResource>("GET", "/v1/platform");
-    return harness.send("POST", `/v1/nodes/${body.nodes[0]?.id}/probes`);
-  },
-  createSignInLink: (harness) => harness.send("POST", "/v1/sign-in-links", { body: {} }),
-  deleteConsoleSession: async (harness) => {
-    const { id } = await harness.signIn();
-    return harness.send("DELETE", `/v1/console-sessions/${id}`);
-  },
-  putSavedEvent: (harness) =>
-    harness.send("PUT", "/v1/apps/shop/functions/hello/events/one", { body: { event: { a: 1 } } }),
-  deleteSavedEvent: async (harness) => {
-    const path = "/v1/apps/shop/functions/hello/events/two";
-    await harness.send("PUT", path, { body: { event: null } });
-    return harness.send("DELETE", path);
-  },
-};
+  auditOf,
+  MUTATING,
+  openDeployed,
+  sendMutation,
+  type Mutating,
+} from "../../test/mutations.ts";
 
 /** The transaction behind each of them. */
 const PROCEDURES: Readonly<Record<Mutating, string>> = {
@@ -73,36 +26,6 @@ const PROCEDURES: Readonly<Record<Mutating, string>> = {
   deleteSavedEvent: "deleteSavedEvent",
 };
 
-const NAMES = Object.keys(REQUESTS) as Mutating[];
-
-async function openDeployed(): Promise<Harness> {
-  const harness = await Harness.open();
-  const functionIds: FunctionId[] = [];
-  harness.peer({
-    role: "agent",
-    id: AGENT_ID,
-    answer: (head) => {
-      if (head.op === "build") return built(head as never);
-      if (head.op === "stop-instance") return { found: true };
-      if (head.op === "probe") {
-        return inBody({}, JSON.stringify({ ok: true, tookMs: 1, probes: [] }));
-      }
-      return instancesReply(functionIds.map((id) => instanceOf(id, { id: INSTANCE })));
-    },
-  });
-  const ended = await harness.ended(await harness.deploy("shop", { hello: "1", second: "2" }));
-  assert.equal(ended.state, "succeeded");
-  const found = await harness.send<{ id: FunctionId }>("GET", "/v1/apps/shop/functions/second");
-  functionIds.push(found.body.id);
-  return harness;
-}
-
-async function auditOf(harness: Harness, operation: string): Promise<readonly AuditResource[]> {
-  const path = "/v1/audit?limit=1000";
-  const { body } = await harness.send<{ items: AuditResource[] }>("GET", path);
-  return body.items.filter(({ details }) => details["operation"] === operation);
-}
-
 /** Everything that users can see of the platform's state. */
 async function visibleState(harness: Harness): Promise<string> {
   const replies = [];
@@ -114,14 +37,14 @@ async function visibleState(harness: Harness): Promise<string> {
 
 test("the table of requests has every operation that changes something, and no other", () => {
   const mutating = Object.entries(OPERATIONS).filter(([, { mutates }]) => mutates);
-  assert.deepEqual(NAMES.toSorted(), mutating.map(([name]) => name).toSorted());
+  assert.deepEqual(MUTATING.toSorted(), mutating.map(([name]) => name).toSorted());
 });
 
-for (const name of NAMES) {
+for (const name of MUTATING) {
   test(`${name} writes exactly one audit record, naming key and request`, async () => {
     await using harness = await openDeployed();
     const before = await auditOf(harness, name);
-    const reply = await REQUESTS[name](harness);
+    const reply = await sendMutation(harness, name);
     assert.equal(reply.status, OPERATIONS[name].status, JSON.stringify(reply.body));
     const known = new Set(before.map(({ id }) => id));
     const requestId = reply.headers.get("x-skerry-request-id");
@@ -138,7 +61,7 @@ for (const name of NAMES) {
     const stateBefore = name === "deleteKey" ? "" : await visibleState(harness);
     const recordsBefore = await auditOf(harness, name);
     harness.faults.failsAtTheEnd = (procedure) => procedure === PROCEDURES[name];
-    const reply = await REQUESTS[name](harness);
+    const reply = await sendMutation(harness, name);
     harness.faults.failsAtTheEnd = () => false;
     assert.equal(reply.status, 409, JSON.stringify(reply.body));
     assert.deepEqual(await auditOf(harness, name), recordsBefore);

@@ -64,6 +64,17 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticate {
 }
 
 function presentedKey(req: IncomingMessage): string | undefined {
+  const presented = presentedKeys(req);
+  if (presented.length > 1) throw fail("KEY_AMBIGUOUS");
+  return presented[0];
+}
+
+/** The secret by which a request showed who it is. The request must have been authenticated. */
+export function credentialOf(req: IncomingMessage, cookieName: string): string {
+  return presentedKey(req) ?? cookieOf(req, cookieName) ?? "";
+}
+
+function presentedKeys(req: IncomingMessage): readonly string[] {
   const presented: string[] = [];
   for (let i = 0; i < req.rawHeaders.length; i += 2) {
     const name = (req.rawHeaders[i] ?? "").toLowerCase();
@@ -71,8 +82,7 @@ function presentedKey(req: IncomingMessage): string | undefined {
     if (name === GATEWAY_HEADERS.key) presented.push(value);
     if (name === "authorization") presented.push(BEARER.exec(value)?.[1] ?? "");
   }
-  if (presented.length > 1) throw fail("KEY_AMBIGUOUS");
-  return presented[0];
+  return presented;
 }
 
 async function verify(store: ControlStore, text: string): Promise<Principal | undefined> {

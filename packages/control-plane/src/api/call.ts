@@ -3,11 +3,10 @@
  * input checked.
  */
 import type { IncomingMessage } from "node:http";
-import type { AuditStamp } from "@skerry/accounts";
-import type { KeyId, RequestId } from "@skerry/base";
+import type { RequestId } from "@skerry/base";
 import type { OPERATIONS, OperationName, Principal } from "@skerry/contracts";
 import type { z } from "zod";
-import type { RepeatClaim } from "../repeats.ts";
+import type { ChangeStamp } from "../procedures/change.ts";
 import type { PathParams } from "./params.ts";
 
 type Declared<N extends OperationName> = (typeof OPERATIONS)[N];
@@ -28,10 +27,11 @@ export interface OperationCall<N extends OperationName> {
   readonly isHead: boolean;
   /** Aborts when the client is gone or control stops. */
   readonly signal: AbortSignal;
-  /** For the audit record of this call; a fresh id each time. */
-  stamp(): AuditStamp & { readonly keyId: KeyId };
-  /** What the client's idempotency key claims; null when it sent none. */
-  claim(): RepeatClaim | null;
+  /**
+   * For the audit record of this call; a fresh id each time. `answer` is the JSON that its
+   * idempotency key keeps; without it, an empty answer.
+   */
+  stamp(answer?: unknown): ChangeStamp;
 }
 
 export type Answer =
@@ -39,6 +39,8 @@ export type Answer =
       readonly kind: "json";
       readonly value: unknown;
       readonly headers?: readonly string[];
+      /** The tag of what is answered, quoted as HTTP wants it. */
+      readonly etag?: string;
     }
   | { readonly kind: "empty" }
   | { readonly kind: "text"; readonly text: string; readonly contentType: string }
@@ -54,4 +56,9 @@ export const EMPTY: Answer = { kind: "empty" };
 
 export function json(value: unknown, headers: readonly string[] = []): Answer {
   return { kind: "json", value, headers };
+}
+
+/** JSON of a resource that has a tag. */
+export function tagged(value: unknown, etag: string): Answer {
+  return { kind: "json", value, etag };
 }

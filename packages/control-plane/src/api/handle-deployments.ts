@@ -40,7 +40,7 @@ export function deploymentHandlers(deps: ApiDeps): Pick<OperationHandlers, Handl
       return deps.holds.holding([digest], async () => {
         const { bytes, files } = await codeStore.putArchive(digest, req);
         const source = { digest, bytes, files };
-        await store.call(storeModule, "keepSource", { stamp: stamp(), app, source });
+        await store.call(storeModule, "keepSource", { stamp: stamp(source), app, source });
         return json(source);
       });
     },
@@ -57,10 +57,11 @@ export function deploymentHandlers(deps: ApiDeps): Pick<OperationHandlers, Handl
     createDeployment: async (call) => {
       const { params, body, principal } = call;
       const owner = { accountId: principal.accountId, app: params.app };
-      const [claim, wanted] = [call.claim(), wantedOf(deps, body.functions)];
+      const wanted = wantedOf(deps, body.functions);
       assertSourcesThere(owner.app, wanted, await missingSources(deps, owner, digestsOf(wanted)));
       const record = await store.call(storeModule, "createDeployment", {
-        ...{ stamp: call.stamp(), id: deps.ids.id("dep"), app: owner.app, wanted, claim },
+        ...{ stamp: call.stamp(), id: deps.ids.id("dep"), app: owner.app, wanted },
+        gatewayUrl: deps.gatewayUrl,
         limits: { unfinishedMax: limits.deploymentsUnfinishedMax, keptMax: limits.deploymentsKept },
       });
       if (!hasEnded(record.state)) deps.worker.submit(record);

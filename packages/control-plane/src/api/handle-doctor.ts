@@ -4,17 +4,23 @@
 import { storeModule } from "../store-module.ts";
 import type { ApiDeps } from "./api-deps.ts";
 import { json, type OperationHandlers } from "./call.ts";
+import { keepAnswer } from "./keep-answer.ts";
 
-export function doctorHandlers({ agents, store }: ApiDeps): Pick<OperationHandlers, "probeNode"> {
+export function doctorHandlers(deps: ApiDeps): Pick<OperationHandlers, "probeNode"> {
+  const { agents, store } = deps;
   return {
     probeNode: async ({ params: { node }, signal, stamp }) => {
+      const change = stamp();
+      const resource = `node/${node}`;
       await store.call(storeModule, "recordAudit", {
-        ...stamp(),
+        ...change,
         action: "nodes.probe",
-        resource: `node/${node}`,
+        resource,
         details: { operation: "probeNode", node },
       });
-      return json({ node, ...(await agents.probe(node, signal)) });
+      const report = { node, ...(await agents.probe(node, signal)) };
+      await keepAnswer(deps, change, { subject: resource, answer: report });
+      return json(report);
     },
   };
 }

@@ -1,15 +1,13 @@
 /** Apps and functions: what is deployed. */
 import { storeModule } from "../store-module.ts";
-import { fail } from "../errors.ts";
 import type { ApiDeps } from "./api-deps.ts";
 import { awaitApplied } from "./await-applied.ts";
-import { EMPTY, json, type OperationHandlers } from "./call.ts";
+import { EMPTY, json, tagged, type OperationHandlers } from "./call.ts";
 import { pageOfRows, readCursor } from "./pages.ts";
+import { versionOf } from "./preconditions.ts";
 import { appResourceOf, etagOf, functionResourceOf } from "./resources.ts";
 
 type Handled = "listApps" | "deleteApp" | "listFunctions" | "getFunction" | "deleteFunction";
-
-const ETAG = /^"([1-9][0-9]{0,14})"$/;
 
 export function functionHandlers(deps: ApiDeps): Pick<OperationHandlers, Handled> {
   const { store, urlsOf, changes } = deps;
@@ -35,7 +33,7 @@ export function functionHandlers(deps: ApiDeps): Pick<OperationHandlers, Handled
     },
     getFunction: async ({ principal: { accountId }, params: { app, fn: name } }) => {
       const record = await store.call(storeModule, "getFunction", { accountId, app, name });
-      return json(functionResourceOf(record, urlsOf), ["ETag", etagOf(record)]);
+      return tagged(functionResourceOf(record, urlsOf), etagOf(record));
     },
     deleteFunction: async ({ params: { app, fn: name }, req, stamp, signal }) => {
       const ifVersion = versionOf(req.headers["if-match"]);
@@ -46,12 +44,4 @@ export function functionHandlers(deps: ApiDeps): Pick<OperationHandlers, Handled
       return EMPTY;
     },
   };
-}
-
-/** The version that the client insists on; null for any. */
-function versionOf(ifMatch: string | undefined): number | null {
-  if (ifMatch === undefined || ifMatch.trim() === "*") return null;
-  const version = ETAG.exec(ifMatch.trim())?.[1];
-  if (version === undefined) throw fail("IF_MATCH_INVALID");
-  return Number(version);
 }

@@ -12,6 +12,7 @@ import { Bursts } from "../page/burst.ts";
 import { storeModule } from "../store-module.ts";
 import type { ApiDeps } from "./api-deps.ts";
 import { EMPTY, json, type OperationHandlers } from "./call.ts";
+import { pageOfAll } from "./pages.ts";
 
 type SignIns = "createSignInLink" | "listConsoleSessions" | "deleteConsoleSession";
 type Calls = "getTraffic" | "callFunction" | "burstFunction";
@@ -28,20 +29,22 @@ export function signInHandlers(deps: ApiDeps): Pick<OperationHandlers, SignIns> 
       const { accountId, keyId } = principal;
       const id = ids.id("sil");
       const { text, secretSha256 } = mintTicket(id, random);
-      const audit = stamp();
-      const createdAtMs = audit.atMs;
+      const createdAtMs = clock.wallMs();
       const expiresAtMs = createdAtMs + limits.signInLinkTtlMs;
       const link = { id, accountId, keyId, secretSha256, createdAtMs, expiresAtMs };
-      await store.call(storeModule, "createSignInLink", { stamp: audit, link });
       // Behind the number sign: it reaches no server, log or referrer on its way.
       const url = `${apiUrl}/#sign-in=${text}`;
-      return json({ url, expiresAt: new Date(expiresAtMs).toISOString() }, NO_STORE);
+      const made = { url, expiresAt: new Date(expiresAtMs).toISOString() };
+      await store.call(storeModule, "createSignInLink", { stamp: stamp(made), link });
+      return json(made);
     },
-    listConsoleSessions: async ({ principal }) => {
+    listConsoleSessions: async ({ principal, query: { cursor, limit } }) => {
       const wallMs = clock.wallMs();
       const { accountId } = principal;
       const all = await store.call(storeModule, "consoleSessions", { accountId, wallMs });
-      return json({ items: all.filter(reachableBy(principal)).map(sessionResourceOf) });
+      const own = all.filter(reachableBy(principal));
+      const page = { cursor, limit, item: sessionResourceOf, key: keyOfSession };
+      return json(pageOfAll(own, page));
     },
     deleteConsoleSession: async ({ principal, params: { session: id }, stamp }) => {
       const wallMs = clock.wallMs();
@@ -92,15 +95,16 @@ export function callHandlers(deps: ApiDeps): Pick<OperationHandlers, Calls> {
 
 export function eventHandlers({ store, clock }: ApiDeps): Pick<OperationHandlers, Events> {
   return {
-    listSavedEvents: async ({ principal: { accountId }, params: { app, fn: name } }) => {
+    listSavedEvents: async ({ principal: { accountId }, params: { app, fn: name }, query }) => {
       const { id } = await store.call(storeModule, "getFunction", { accountId, app, name });
       const saved = await store.call(storeModule, "savedEvents", { functionId: id });
-      return json({ items: saved.map(savedEventOf) });
+      return json(pageOfAll(saved, { ...query, item: savedEventOf, key: keyOfEvent }));
     },
     putSavedEvent: async ({ params: { app, fn, event: name }, body, stamp }) => {
       const saved = { name, event: body.event ?? null, updatedAtMs: clock.wallMs() };
-      await store.call(storeModule, "putSavedEvent", { stamp: stamp(), app, fn, saved });
-      return json(savedEventOf(saved));
+      const answer = savedEventOf(saved);
+      await store.call(storeModule, "putSavedEvent", { stamp: stamp(answer), app, fn, saved });
+      return json(answer);
     },
     deleteSavedEvent: async ({ params: { app, fn, event: name }, stamp }) => {
       await store.call(storeModule, "deleteSavedEvent", { stamp: stamp(), app, fn, name });
@@ -115,6 +119,9 @@ function reachableBy(principal: Principal): (session: ConsoleSession) => boolean
   const mayAll = authorize(principal, "keys.write", { accountId });
   return ({ keyId }) => mayAll || keyId === principal.keyId;
 }
+
+const keyOfSession = ({ id }: ConsoleSession): string => id;
+const keyOfEvent = ({ name }: SavedEvent): string => name;
 
 function sessionResourceOf(session: ConsoleSession): ConsoleSessionResource {
   const { id, keyId, createdAtMs, expiresAtMs } = session;

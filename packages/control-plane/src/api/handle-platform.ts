@@ -11,6 +11,7 @@ import { fail } from "../errors.ts";
 import { storeModule } from "../store-module.ts";
 import type { ApiDeps } from "./api-deps.ts";
 import { EMPTY, json, type OperationHandlers } from "./call.ts";
+import { keepAnswer } from "./keep-answer.ts";
 import { pageOfRows, readCursor } from "./pages.ts";
 import { instanceResourceOf } from "./resources.ts";
 
@@ -46,10 +47,12 @@ export function platformHandlers(deps: ApiDeps): Pick<OperationHandlers, Handled
     },
     stopInstance: async ({ params, principal, stamp }) => {
       const found = await findInstance(deps, principal, params.instance);
+      const change = stamp();
+      const resource = `instance/${found.id}`;
       await store.call(storeModule, "recordAudit", {
-        ...stamp(),
+        ...change,
         action: "instances.stop",
-        resource: `instance/${found.id}`,
+        resource,
         details: {
           operation: "stopInstance",
           app: found.app,
@@ -59,6 +62,7 @@ export function platformHandlers(deps: ApiDeps): Pick<OperationHandlers, Handled
       });
       const stopped = await agents.stopInstance(found.nodeId, found.id);
       if (!stopped) throw fail("INSTANCE_NOT_FOUND", { instance: found.id });
+      await keepAnswer(deps, change, { subject: resource });
       return EMPTY;
     },
   };

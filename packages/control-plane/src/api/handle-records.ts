@@ -56,23 +56,23 @@ export function recordHandlers(deps: ApiDeps): Pick<OperationHandlers, HandledRe
 }
 
 export function keyHandlers(deps: ApiDeps): Pick<OperationHandlers, HandledKeys> {
-  const { store, ids, random } = deps;
+  const { store, clock, ids, random } = deps;
   return {
     listKeys: async ({ principal: { accountId }, query: { cursor, limit } }) => {
       const after = readCursor(cursor, "");
       const rows = await store.call(storeModule, "listKeys", { accountId, after, limit });
       return json(pageOfRows(rows, limit, { item: keyResourceOf, key: ({ id }) => id }));
     },
-    createKey: async ({ principal: { accountId }, body, stamp, claim, signal }) => {
+    createKey: async ({ principal: { accountId }, body, stamp, signal }) => {
       const id = ids.id("key");
       const { text, secretSha256 } = mintKey(id, random);
-      const audit = stamp();
       const { name, role, apps } = body;
       const fields = { id, accountId, name, role, apps, secretSha256 };
-      const record: KeyRecord = { ...fields, local: false, createdAtMs: audit.atMs };
-      const args = { stamp: audit, record, claim: claim() };
+      const record: KeyRecord = { ...fields, local: false, createdAtMs: clock.wallMs() };
+      const made = { ...keyResourceOf(record), key: text };
+      const args = { stamp: stamp(made), record };
       await awaitApplied(deps, await store.call(storeModule, "createKey", args), signal);
-      return json({ ...keyResourceOf(record), key: text }, ["Cache-Control", "no-store"]);
+      return json(made);
     },
     deleteKey: async ({ params: { key: id }, stamp, signal }) => {
       const seq = await store.call(storeModule, "deleteKey", { stamp: stamp(), id });

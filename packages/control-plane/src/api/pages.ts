@@ -12,6 +12,22 @@ export function readCursor<T>(cursor: string | undefined, start: T): string | T 
   return key;
 }
 
+/** One page of rows that are all here, in any order. Throws INPUT_INVALID. */
+export function pageOfAll<Row, Item>(
+  rows: readonly Row[],
+  page: {
+    readonly cursor?: string | undefined;
+    readonly limit: number;
+    readonly item: (row: Row) => Item;
+    readonly key: (row: Row) => string;
+  },
+): { readonly items: readonly Item[]; readonly nextCursor: string | null } {
+  const { limit, key } = page;
+  const after = readCursor(page.cursor, "");
+  const rest = rows.filter((row) => key(row) > after).sort((a, b) => (key(a) < key(b) ? -1 : 1));
+  return pageOfRows(rest, limit, page);
+}
+
 /** One page of rows that were read with one more than `limit`. */
 export function pageOfRows<Row, Item>(
   rows: readonly Row[],

@@ -1,12 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { createIdSource, systemClock, systemRandom, type FunctionId } from "@skerry/base";
 import {
   OPERATIONS,
   type AuditResource,
+  type InstanceView,
   type InvocationResource,
   type LogLineResource,
 } from "@skerry/contracts";
-import { Harness, type Problem } from "../../test/harness.ts";
+import { AGENT_ID, Harness, type Problem } from "../../test/harness.ts";
+import { instanceOf, instancesReply } from "../../test/instances.ts";
+import { built } from "../../test/peer-double.ts";
 
 const LOGS = "/v1/apps/shop/functions/hello/logs";
 const REQUEST = "01a1fc77-df64-7f8d-973e-e3a314b4a0b6";
@@ -127,8 +131,6 @@ test("invocation records are answered page by page and by request", async () => 
   const record: InvocationResource = {
     ...{
       requestId: REQUEST,
-      app: "shop",
-      function: "hello",
       revisionId: "rev_1",
       instanceId: null,
     },
@@ -157,7 +159,7 @@ test("invocation records are answered page by page and by request", async () => 
 });
 
 interface ListPage {
-  readonly items: readonly { readonly id: string; readonly name?: string }[];
+  readonly items: readonly { readonly id?: string; readonly name?: string }[];
   readonly nextCursor: string | null;
 }
 
@@ -168,21 +170,38 @@ async function allPages(harness: Harness, path: string, limit: number): Promise<
     const from: string = cursor === null ? "" : `&cursor=${cursor}`;
     const { body } = await harness.send<ListPage>("GET", `${path}?limit=${limit}${from}`);
     assert.ok(body.items.length <= limit);
-    ids.push(...body.items.map(({ id }) => id));
+    ids.push(...body.items.map(({ id, name = "" }) => id ?? name));
     cursor = body.nextCursor;
   } while (cursor !== null);
   return ids;
 }
 
 test("every list is the same whatever the size of its pages", async () => {
-  await using harness = await openDeployed();
+  await using harness = await Harness.open();
+  const views: InstanceView[] = [];
+  harness.peer({
+    ...{ role: "agent", id: AGENT_ID },
+    answer: (head) => (head.op === "build" ? built(head as never) : instancesReply(views)),
+  });
   const sources = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`f${i}`, String(i)]));
   await harness.ended(await harness.deploy("shop", sources));
   for (const app of ["a-1", "b", "zz"]) await harness.ended(await harness.deploy(app, { f: app }));
   for (let i = 0; i < 5; i += 1) {
     await harness.send("POST", "/v1/keys", { body: { name: `k${i}`, role: "viewer" } });
   }
-  for (const path of ["/v1/apps", "/v1/apps/shop/functions", "/v1/keys", "/v1/audit"]) {
+  const ids = createIdSource({ clock: systemClock(), random: systemRandom() });
+  const { body } = await harness.send<{ id: FunctionId }>("GET", "/v1/apps/shop/functions/f0");
+  for (let i = 0; i < 5; i += 1) views.push(instanceOf(body.id, { id: ids.id("inst") }));
+  for (const event of ["e1", "e2", "e3", "e4"]) {
+    const path = `/v1/apps/shop/functions/f0/events/${event}`;
+    await harness.send("PUT", path, { body: { event } });
+    await harness.signIn();
+  }
+  const lists = [
+    ...["/v1/apps", "/v1/apps/shop/functions", "/v1/keys", "/v1/audit", "/v1/instances"],
+    ...["/v1/console-sessions", "/v1/apps/shop/functions/f0/events"],
+  ];
+  for (const path of lists) {
     const whole = await allPages(harness, path, 1_000);
     assert.ok(whole.length > 3, path);
     assert.equal(new Set(whole).size, whole.length);

@@ -3,7 +3,7 @@
  * its audit record, and later all functions of a deployment with their config entries, so that no
  * reader ever sees half of one.
  */
-import { appendAudit, type AuditStamp } from "@skerry/accounts";
+import { appendAudit } from "@skerry/accounts";
 import {
   assert,
   type AccountId,
@@ -11,7 +11,6 @@ import {
   type AuditId,
   type DeploymentId,
   type FunctionId,
-  type KeyId,
   type RevisionId,
 } from "@skerry/base";
 import {
@@ -21,7 +20,6 @@ import {
   countUnfinishedDeployments,
   ensureApp,
   functionConfigKey,
-  getDeployment,
   insertDeployment,
   markedCode,
   missingSources,
@@ -40,14 +38,15 @@ import {
   type WantedFunction,
 } from "@skerry/functions";
 import type { Tx, TxStep } from "@skerry/store";
+import { createUrlsOf, deploymentResourceOf } from "../api/resources.ts";
 import { fail } from "../errors.ts";
-import { findRepeat, recordRepeat, type RepeatClaim } from "../repeats.ts";
+import { recordChange, type ChangeStamp } from "./change.ts";
 
 /** Makes an uploaded source deployable in its app. */
 export function* keepSource(
   tx: Tx,
   args: {
-    readonly stamp: AuditStamp;
+    readonly stamp: ChangeStamp;
     readonly app: string;
     readonly source: { readonly digest: string; readonly bytes: number; readonly files: number };
   },
@@ -56,8 +55,7 @@ export function* keepSource(
   const owner = { accountId: stamp.accountId, app };
   yield* recordSource(tx, { owner, ...source, wallMs: stamp.atMs });
   yield* renewCode(tx, { names: [source.digest] });
-  yield* appendAudit(tx, {
-    ...stamp,
+  yield* recordChange(tx, stamp, {
     action: "functions.deploy",
     resource: `app/${app}`,
     details: { operation: "putPackage", ...source },
@@ -105,28 +103,21 @@ export function* planApp(tx: Tx, args: WantedApp): TxStep<AppPlan> {
 }
 
 /**
- * Accepts a deployment. A repeated request gets the deployment that the first one made. Throws
- * SOURCE_MISSING, DEPLOYMENT_BACKLOG, IDEMPOTENCY_KEY_REUSED.
+ * Accepts a deployment. Throws SOURCE_MISSING, DEPLOYMENT_BACKLOG.
  */
 export function* createDeployment(
   tx: Tx,
   args: {
-    readonly stamp: AuditStamp & { readonly keyId: KeyId };
+    readonly stamp: ChangeStamp;
     readonly id: DeploymentId;
     readonly app: string;
     readonly wanted: readonly WantedFunction[];
-    readonly claim: RepeatClaim | null;
+    readonly gatewayUrl: string;
     readonly limits: { readonly unfinishedMax: number; readonly keptMax: number };
   },
 ): TxStep<DeploymentRecord> {
-  const { stamp, app, wanted, claim } = args;
+  const { stamp, app, wanted } = args;
   const { accountId, keyId, requestId, atMs } = stamp;
-  if (claim !== null) {
-    const made = yield* findRepeat(tx, { claim, wallMs: atMs });
-    if (made !== undefined)
-      return yield* getDeployment(tx, { accountId, app, id: made as DeploymentId });
-    yield* recordRepeat(tx, { claim, subject: args.id });
-  }
   const plan = yield* planApp(tx, { accountId, app, wanted });
   assertSourcesThere(app, wanted, plan.missing);
   const deployments = yield* countUnfinishedDeployments(tx, accountId);
@@ -137,10 +128,10 @@ export function* createDeployment(
   yield* insertDeployment(tx, record);
   yield* renewCode(tx, { names: wanted.map(({ sourceDigest }) => sourceDigest) });
   yield* pruneDeployments(tx, { accountId, app, keepMax: args.limits.keptMax });
-  yield* appendAudit(tx, {
-    ...stamp,
+  yield* recordChange(tx, stamp, {
     action: "functions.deploy",
     resource: `app/${app}`,
+    answer: () => deploymentResourceOf(record, createUrlsOf(args.gatewayUrl)),
     details: {
       operation: "createDeployment",
       deployment: args.id,

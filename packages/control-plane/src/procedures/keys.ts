@@ -19,8 +19,7 @@ import {
 import type { AccountId, KeyId } from "@skerry/base";
 import { keyConfigKey, putConfig, removeConfig } from "@skerry/functions";
 import type { Tx, TxStep } from "@skerry/store";
-import { fail } from "../errors.ts";
-import { findRepeat, recordRepeat, type RepeatClaim } from "../repeats.ts";
+import { recordChange, type ChangeStamp } from "./change.ts";
 
 /** The default account; made at the platform's first start. */
 export function* ensureAccount(
@@ -69,28 +68,20 @@ export function* lookUpKey(tx: Tx, args: { readonly id: KeyId }): TxStep<KeyReco
 }
 
 /**
- * Makes a key; the number in the config log. Throws KEY_LIMIT, IDEMPOTENCY_KEY_REUSED,
- * IDEMPOTENT_ANSWER_GONE.
+ * Makes a key; the number in the config log. Throws KEY_LIMIT.
  */
 export function* createKey(
   tx: Tx,
   args: {
-    readonly stamp: AuditStamp;
+    readonly stamp: ChangeStamp;
     readonly record: KeyRecord;
-    readonly claim: RepeatClaim | null;
   },
 ): TxStep<number> {
-  const { stamp, record, claim } = args;
-  if (claim !== null) {
-    const made = yield* findRepeat(tx, { claim, wallMs: stamp.atMs });
-    if (made !== undefined) throw fail("IDEMPOTENT_ANSWER_GONE", { subject: made });
-    yield* recordRepeat(tx, { claim, subject: record.id });
-  }
+  const { stamp, record } = args;
   yield* insertKey(tx, record);
   const seq = yield* putConfig(tx, { key: keyConfigKey(record.id), value: keyEntryOf(record) });
   const { name, role, apps } = record;
-  yield* appendAudit(tx, {
-    ...stamp,
+  yield* recordChange(tx, stamp, {
     action: "keys.write",
     resource: `key/${record.id}`,
     details: { operation: "createKey", name, role, apps },
@@ -101,13 +92,12 @@ export function* createKey(
 /** Revokes a key; the number in the config log. Throws KEY_NOT_FOUND, KEY_LAST_ADMIN. */
 export function* deleteKey(
   tx: Tx,
-  args: { readonly stamp: AuditStamp; readonly id: KeyId },
+  args: { readonly stamp: ChangeStamp; readonly id: KeyId },
 ): TxStep<number> {
   const { stamp, id } = args;
   const revoked = yield* revokeKey(tx, { accountId: stamp.accountId, id });
   const seq = yield* removeConfig(tx, keyConfigKey(id));
-  yield* appendAudit(tx, {
-    ...stamp,
+  yield* recordChange(tx, stamp, {
     action: "keys.write",
     resource: `key/${id}`,
     details: { operation: "deleteKey", name: revoked.name, role: revoked.role },

@@ -32,14 +32,14 @@ import {
 } from "@skerry/functions";
 import type { Tx, TxStep } from "@skerry/store";
 import { fail } from "../errors.ts";
+import { recordChange, type ChangeStamp } from "./change.ts";
 
 export function* createSignInLink(
   tx: Tx,
-  args: { readonly stamp: AuditStamp; readonly link: SignInLink },
+  args: { readonly stamp: ChangeStamp; readonly link: SignInLink },
 ): TxStep<void> {
   yield* insertSignInLink(tx, args.link);
-  yield* appendAudit(tx, {
-    ...args.stamp,
+  yield* recordChange(tx, args.stamp, {
     action: "platform.read",
     resource: `key/${args.link.keyId}`,
     details: { operation: "createSignInLink" },
@@ -93,14 +93,13 @@ export function* consoleSessions(
 /** Throws CONSOLE_SESSION_NOT_FOUND. */
 export function* endConsoleSession(
   tx: Tx,
-  args: { readonly stamp: AuditStamp; readonly id: ConsoleSessionId },
+  args: { readonly stamp: ChangeStamp; readonly id: ConsoleSessionId },
 ): TxStep<void> {
   const { stamp, id } = args;
   const { accountId } = stamp;
   const removed = yield* removeConsoleSession(tx, { accountId, id });
   if (!removed) throw fail("CONSOLE_SESSION_NOT_FOUND", { session: id });
-  yield* appendAudit(tx, {
-    ...stamp,
+  yield* recordChange(tx, stamp, {
     action: "platform.read",
     resource: `console-session/${id}`,
     details: { operation: "deleteConsoleSession" },
@@ -122,7 +121,7 @@ export function* savedEvents(
 }
 
 interface EventOf {
-  readonly stamp: AuditStamp;
+  readonly stamp: ChangeStamp;
   readonly app: string;
   readonly fn: string;
 }
@@ -152,5 +151,5 @@ function* noteEvent(
   details: { readonly operation: string; readonly event: string },
 ): TxStep<void> {
   const resource = `function/${app}/${fn}`;
-  yield* appendAudit(tx, { ...stamp, action: "functions.invoke", resource, details });
+  yield* recordChange(tx, stamp, { action: "functions.invoke", resource, details });
 }

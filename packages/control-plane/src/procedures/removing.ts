@@ -2,7 +2,6 @@
  * Transactions that remove functions and apps. Deployments that are still under way for them are
  * given up with it.
  */
-import { appendAudit, type AuditStamp } from "@skerry/accounts";
 import {
   deleteAppRows,
   deleteFunctionRows,
@@ -15,6 +14,7 @@ import {
 } from "@skerry/functions";
 import { LIMITS } from "@skerry/contracts";
 import type { Tx, TxStep } from "@skerry/store";
+import { recordChange, type ChangeStamp } from "./change.ts";
 
 /**
  * Removes one function. Throws FUNCTION_NOT_FOUND or FUNCTION_CHANGED. Returns the config log's
@@ -23,7 +23,7 @@ import type { Tx, TxStep } from "@skerry/store";
 export function* deleteFunction(
   tx: Tx,
   args: {
-    readonly stamp: AuditStamp;
+    readonly stamp: ChangeStamp;
     readonly app: string;
     readonly name: string;
     readonly ifVersion: number | null;
@@ -34,8 +34,7 @@ export function* deleteFunction(
   const removed = yield* deleteFunctionRows(tx, { accountId, app, name, ifVersion });
   const seq = yield* removeConfig(tx, functionConfigKey(removed.id));
   yield* overtakeDeployments(tx, { accountId, app, functionName: name, wallMs });
-  yield* appendAudit(tx, {
-    ...stamp,
+  yield* recordChange(tx, stamp, {
     action: "functions.delete",
     resource: `function/${app}/${name}`,
     details: { operation: "deleteFunction", functionId: removed.id },
@@ -46,7 +45,7 @@ export function* deleteFunction(
 /** Removes an app with all its functions. Throws APP_NOT_FOUND. Returns the config log's number. */
 export function* deleteApp(
   tx: Tx,
-  args: { readonly stamp: AuditStamp; readonly app: string },
+  args: { readonly stamp: ChangeStamp; readonly app: string },
 ): TxStep<number> {
   const { stamp, app } = args;
   const { accountId, atMs: wallMs } = stamp;
@@ -61,8 +60,7 @@ export function* deleteApp(
   }
   yield* deleteAppRows(tx, { accountId, appId, name: app });
   yield* overtakeDeployments(tx, { accountId, app, functionName: null, wallMs });
-  yield* appendAudit(tx, {
-    ...stamp,
+  yield* recordChange(tx, stamp, {
     action: "functions.delete",
     resource: `app/${app}`,
     details: { operation: "deleteApp", appId, functions: functions.map(({ name }) => name) },

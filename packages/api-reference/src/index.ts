@@ -1,0 +1,1 @@
+export { renderReference, type ReferencePage } from "./page.ts";
