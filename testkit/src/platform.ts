@@ -289,7 +289,7 @@ export class Platform {
     if (plan.functions[0]?.needsUpload === true) {
       await client.putPackage({
         params: { app, digest: source.digest },
-        archive: source.archive(),
+        archive: () => source.archive(),
       });
     }
     let deployment = await client.createDeployment({ params: { app }, body });

@@ -68,6 +68,13 @@ export const GLOBAL_FLAGS: readonly Flag[] = [
     value: "KEY",
     description: "The key to use. Env SKERRY_KEY, else admin.key in SKERRY_HOME.",
   },
+  {
+    name: "idempotency-key",
+    value: "ID",
+    description:
+      "Names what this command is to change: run again with the same ID, it changes nothing " +
+      "twice. Env SKERRY_IDEMPOTENCY_KEY, else a fresh one, which an error tells when needed.",
+  },
   { name: "help", short: "h", description: "Show help for the command." },
   { name: "version", description: "Show the version." },
 ];

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { createIdSource } from "@skerry/base";
 import { createClient, type Client } from "@skerry/sdk";
 import { fail } from "./errors.ts";
 import type { Host } from "./host.ts";
@@ -23,6 +24,7 @@ export function connect(host: Host, flag: FlagOf): Client {
     apiUrl: addressOf(place, { name: "api", otherwise: API_DEFAULT }),
     gatewayUrl: addressOf(place, { name: "gateway", otherwise: GATEWAY_DEFAULT }),
     key: findKey(host, flag),
+    idempotencyKey: runIdOf(host, flag),
     fetch,
     clock,
     random,
@@ -41,6 +43,12 @@ function addressOf(
   const fits = url !== null && (url.protocol === "http:" || url.protocol === "https:");
   if (!fits) throw fail("ADDRESS_INVALID", { source, value });
   return url.origin;
+}
+
+/** A fresh one, too, lets an error tell how to run the command again. */
+function runIdOf({ env, clock, random }: Host, flag: FlagOf): string {
+  const named = flag("idempotency-key") ?? nonEmpty(env["SKERRY_IDEMPOTENCY_KEY"]);
+  return named ?? createIdSource({ clock, random }).requestId();
 }
 
 function findKey(host: Host, flag: FlagOf): string {

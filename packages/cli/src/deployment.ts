@@ -112,7 +112,7 @@ async function upload(call: CommandCall, { project, sources, plan }: Work): Prom
     for (const source of missing) {
       await client().putPackage({
         params: { app: plan.app, digest: source.digest },
-        archive: source.archive((bytes) => progress.show(sent + bytes, total)),
+        archive: () => source.archive((bytes) => progress.show(sent + bytes, total)),
         signal: host.signal,
       });
       sent += source.bytes;

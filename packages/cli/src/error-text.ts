@@ -17,10 +17,17 @@ export function errorText(error: PlatformError, style: Style): string {
   const listed = Array.isArray(problemList) && problemList.length > 1;
   const head = listed ? (error.message.split(": ", 1)[0] ?? "") + ":" : error.message;
   const requestId = requestIdOf(error);
+  const { repeatWith } = error.details;
+  const isOpen = typeof repeatWith === "string";
   const lines = [
     `${style.red("✗")} ${style.bold(showable(head))}`,
     ...(listed ? problemList.map((problem) => `    ${showable(String(problem))}`) : []),
     ...(error.hint === "" ? [] : [`  ${showable(error.hint)}`]),
+    ...(isOpen
+      ? [
+          `  To repeat it without changing anything twice, add --idempotency-key ${showable(repeatWith)}`,
+        ]
+      : []),
     `  ${style.dim(error.reason + (requestId === undefined ? "" : ` · request ${showable(requestId)}`))}`,
   ];
   return lines.join("\n");

@@ -80,7 +80,7 @@ test("a query leaves out what is undefined", async () => {
   assert.equal(api.asked[0]?.url, "/v1/apps?limit=5");
 });
 
-test("creates carry an idempotency key, the same on every repetition, or the caller's own", async () => {
+test("changes carry an idempotency key, the same on every repetition, or the caller's own", async () => {
   const away = refusal(503, { code: "UNAVAILABLE", retryable: true });
   await using api = await startApiDouble(away, away, json({ id: "key_1" }, 201));
   const client = clientOf(api);
@@ -94,6 +94,49 @@ test("creates carry an idempotency key, the same on every repetition, or the cal
   assert.equal(api.asked.at(-1)?.headers["idempotency-key"], "mine");
   await client.getPlatform();
   assert.equal(api.asked.at(-1)?.headers["idempotency-key"], undefined);
+});
+
+/** Keys that a client sends for the same calls, begun with `begin`. */
+async function keysOf(begin: string): Promise<readonly unknown[]> {
+  await using api = await startApiDouble(json({}));
+  const { url } = api;
+  const client = createClient({ apiUrl: url, gatewayUrl: url, idempotencyKey: begin });
+  const body = { name: "ci", role: "viewer" } as const;
+  const app = "a".repeat(40);
+  await client.createKey({ body });
+  await client.createKey({ body });
+  await client.deleteApp({ params: { app } });
+  await client.putPackage({ params: { app, digest: DIGEST }, archive: "zip" });
+  return api.asked.map(({ headers }) => headers["idempotency-key"]);
+}
+
+test("a program that is run again with the same beginning sends the same keys, each its own", async () => {
+  const begin = "b".repeat(60);
+  const first = await keysOf(begin);
+  assert.equal(new Set(first).size, 4);
+  assert.deepEqual(await keysOf(begin), first);
+  assert.notDeepEqual(await keysOf("another"), first);
+  for (const key of first) assert.ok(String(key).length <= 200, String(key));
+  for (const wrong of ["", "two words", "é", "b".repeat(61)]) {
+    const make = (): unknown => createClient({ apiUrl: "", gatewayUrl: "", idempotencyKey: wrong });
+    assert.throws(make, { reason: "IDEMPOTENCY_KEY_MALFORMED" });
+  }
+});
+
+test("an error that leaves open what was done names what to repeat it with, and no other does", async () => {
+  const away = refusal(503, { code: "UNAVAILABLE", retryable: false, reason: "AWAY" });
+  const refused = refusal(400, { code: "INVALID_ARGUMENT" });
+  await using api = await startApiDouble(away, away, refused, away, broken("["));
+  const { url } = api;
+  const client = createClient({ apiUrl: url, gatewayUrl: url, idempotencyKey: "run-1" });
+  const repeatWith = async (call: Promise<unknown>): Promise<unknown> =>
+    (await failureOf(call)).details["repeatWith"];
+  const params = { app: "shop" };
+  assert.equal(await repeatWith(client.getPlatform()), undefined, "nothing was changed yet");
+  assert.equal(await repeatWith(client.deleteApp({ params })), "run-1");
+  assert.equal(await repeatWith(client.deleteApp({ params })), undefined);
+  assert.equal(await repeatWith(client.getPlatform()), "run-1");
+  assert.equal(await repeatWith(client.getPlatform()), "run-1");
 });
 
 test("If-Match is sent as given", async () => {
@@ -135,7 +178,20 @@ test("reads are repeated while the platform is unavailable, and then told", asyn
   assert.equal(api.asked.length, 3 + 4);
 });
 
-test("uploads and invocations are never repeated", async () => {
+test("an archive that is made anew for each attempt is sent again, with the same key", async () => {
+  const away = refusal(503, { code: "UNAVAILABLE", retryable: true });
+  await using api = await startApiDouble(away, json({}, 201));
+  let made = 0;
+  const archive = (): string => `zip ${(made += 1)}`;
+  await clientOf(api).putPackage({ params: { app: "shop", digest: DIGEST }, archive });
+  assert.deepEqual(
+    api.asked.map(({ body }) => body),
+    ["zip 1", "zip 2"],
+  );
+  assert.equal(new Set(api.asked.map(({ headers }) => headers["idempotency-key"])).size, 1);
+});
+
+test("uploads of one archive and invocations are never repeated", async () => {
   await using api = await startApiDouble(
     refusal(503, { code: "UNAVAILABLE", retryable: true, reason: "AWAY" }),
   );
@@ -153,13 +209,14 @@ test("errors that repeating cannot mend are told at once", async () => {
   assert.equal(api.asked.length, 1);
 });
 
-test("a delete whose first answer was lost has succeeded when nothing is left", async () => {
+test("a delete whose answer was lost is sent again with the same key, and its answer counts", async () => {
   const gone = refusal(404, { code: "NOT_FOUND", reason: "APP_NOT_FOUND" });
   await using api = await startApiDouble(broken(), gone);
-  await clientOf(api).deleteApp({ params: { app: "shop" } });
-  assert.equal(api.asked.length, 2);
-  const first = await failureOf(clientOf(api).deleteApp({ params: { app: "shop" } }));
-  assert.equal(first.reason, "APP_NOT_FOUND", "without a lost answer it is an error");
+  const call = clientOf(api).deleteApp({ params: { app: "shop" } });
+  assert.equal((await failureOf(call)).reason, "APP_NOT_FOUND");
+  const keys = api.asked.map(({ headers }) => headers["idempotency-key"]);
+  assert.equal(keys.length, 2);
+  assert.equal(new Set(keys).size, 1);
 });
 
 test("a HEAD that finds nothing is NOT_FOUND, although its answer has no body", async () => {

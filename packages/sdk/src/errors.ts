@@ -29,6 +29,13 @@ export const fail = defineReasons({
     retryable: false,
     audience: "user",
   },
+  IDEMPOTENCY_KEY_MALFORMED: {
+    code: "INVALID_ARGUMENT",
+    message: "What begins idempotency keys must be 1 to {charsMax} visible ASCII characters.",
+    hint: "A UUID, or the id of the pipeline's run, is a good choice.",
+    retryable: false,
+    audience: "user",
+  },
   RESOURCE_ABSENT: {
     code: "NOT_FOUND",
     message: "There is nothing at {url}.",

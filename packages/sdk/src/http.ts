@@ -18,10 +18,16 @@ export interface HttpRequest {
   readonly url: string;
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: RequestBody;
+  /** A function makes it anew for each attempt. */
+  readonly body?: RequestBody | (() => RequestBody);
   /** Sending it twice does no more than sending it once. */
   readonly repeatable: boolean;
   readonly signal?: AbortSignal | undefined;
+  /**
+   * What to begin idempotency keys with so that doing all of it again is safe; goes into the
+   * details of errors that leave open what was done.
+   */
+  readonly repeatWith?: string | undefined;
 }
 
 /** A successful answer, and what is needed to word what may still go wrong with it. */
@@ -29,25 +35,19 @@ export interface Arrival {
   readonly response: Response;
   readonly url: string;
   readonly signal: AbortSignal | undefined;
+  readonly repeatWith?: string | undefined;
 }
 
 const ATTEMPTS_MAX = 4;
 const BACKOFF = { delayMsMin: 50, delayMsMax: 1_000 };
 
-/**
- * Resolves with a successful answer; rejects with the PlatformError that the API sent. A DELETE
- * whose first answer was lost may find nothing to delete any more: that is success.
- */
+/** Resolves with a successful answer; rejects with the PlatformError that the API sent. */
 export async function send(deps: HttpDeps, request: HttpRequest): Promise<Arrival> {
-  const { url, signal } = request;
+  const { url, signal, repeatWith } = request;
   for (let attempt = 0; ; attempt += 1) {
     try {
-      return { response: await sendOnce(deps, request), url, signal };
+      return { response: await sendOnce(deps, request), url, signal, repeatWith };
     } catch (error) {
-      const isGone = PlatformError.is(error) && error.code === "NOT_FOUND";
-      if (attempt > 0 && request.method === "DELETE" && isGone) {
-        return { response: new Response(null, { status: 204 }), url, signal };
-      }
       const again = request.repeatable && isUnavailable(error) && attempt + 1 < ATTEMPTS_MAX;
       if (!again) throw error;
       await delay(deps.clock, backoffMs(attempt, BACKOFF, deps.random), signal);
@@ -60,7 +60,8 @@ function isUnavailable(error: unknown): boolean {
 }
 
 async function sendOnce(deps: HttpDeps, request: HttpRequest): Promise<Response> {
-  const { url, method, headers, body, signal } = request;
+  const { url, method, headers, signal } = request;
+  const body = typeof request.body === "function" ? request.body() : request.body;
   let response: Response;
   try {
     response = await deps.fetch(url, {
@@ -75,16 +76,22 @@ async function sendOnce(deps: HttpDeps, request: HttpRequest): Promise<Response>
     // What the body itself could not give, as a folder that changes while it is packed.
     const own = error instanceof Error ? error.cause : undefined;
     for (const one of [error, own]) if (PlatformError.is(one)) throw one;
-    throw fail("PLATFORM_UNREACHABLE", { url: new URL(url).origin, why: whyOf(error) }, error);
+    const details = { url: new URL(url).origin, why: whyOf(error), ...repeatOf(request) };
+    throw fail("PLATFORM_UNREACHABLE", details, error);
   }
   if (response.ok) return response;
-  throw await errorOf(response, url);
+  throw await errorOf(response, request);
 }
 
 /** The error of a body that broke off; an abort keeps its own reason. */
-export function interruptionOf({ url, signal }: Arrival, error: unknown): unknown {
+export function interruptionOf(arrival: Arrival, error: unknown): unknown {
+  const { url, signal } = arrival;
   if (signal?.aborted === true || PlatformError.is(error)) return error;
-  return fail("ANSWER_INTERRUPTED", { url, why: whyOf(error) }, error);
+  return fail("ANSWER_INTERRUPTED", { url, why: whyOf(error), ...repeatOf(arrival) }, error);
+}
+
+function repeatOf({ repeatWith }: Pick<HttpRequest, "repeatWith">): { repeatWith?: string } {
+  return repeatWith === undefined ? {} : { repeatWith };
 }
 
 /** What went wrong below `fetch`, in words. */
@@ -95,19 +102,21 @@ function whyOf(error: unknown): string {
 }
 
 /** The error in an answer, with the request id among its details. */
-async function errorOf(response: Response, url: string): Promise<PlatformError> {
+async function errorOf(response: Response, request: HttpRequest): Promise<PlatformError> {
+  const { url } = request;
   const text = await response.text().catch(() => "");
   // The answer to a HEAD has no room for more.
   if (text === "" && response.status === 404) return fail("RESOURCE_ABSENT", { url });
   try {
     const { error } = JSON.parse(text) as { error: Record<string, unknown> };
     if (typeof error["reason"] !== "string") throw new SyntaxError("no reason");
-    const { requestId } = error;
-    const details = { ...(error["details"] as object | undefined) };
-    return PlatformError.fromWire({
-      ...error,
-      details: typeof requestId === "string" ? { ...details, requestId } : details,
-    });
+    const { requestId, code } = error;
+    const details = {
+      ...(error["details"] as object | undefined),
+      ...(typeof requestId === "string" ? { requestId } : {}),
+      ...(code === "UNAVAILABLE" ? repeatOf(request) : {}),
+    };
+    return PlatformError.fromWire({ ...error, details });
   } catch (cause) {
     return fail("ANSWER_UNREADABLE", { url, status: response.status }, cause);
   }

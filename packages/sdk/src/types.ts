@@ -5,7 +5,7 @@ import type { RequestBody } from "./http.ts";
 
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Only for creates; made up when absent. */
+  /** Only for what changes something; made up when absent. */
   readonly idempotencyKey?: string;
   /** The `etag` that the resource must still have. */
   readonly ifMatch?: string;
@@ -26,7 +26,10 @@ type QueryPart<O> = O extends { readonly query: infer Q extends z.ZodType }
   : object;
 type BodyPart<O> = O extends { readonly body: infer B }
   ? B extends "zip"
-    ? { readonly archive: RequestBody }
+    ? {
+        /** As a function it is made anew for each attempt, so that an upload may be repeated. */
+        readonly archive: RequestBody | (() => RequestBody);
+      }
     : B extends z.ZodType
       ? { readonly body: z.input<B> }
       : object
