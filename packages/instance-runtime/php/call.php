@@ -23,6 +23,8 @@ final class Call
     /** Authority the caller used. */
     public readonly string $authority;
     public readonly ?string $coldReason;
+    /** Request id of the function that called this one. */
+    public readonly ?string $parentId;
     /** @var list<string> Names in lower case and values in turn, as they were sent. */
     public readonly array $headers;
     private readonly int $startedNs;
@@ -39,7 +41,23 @@ final class Call
         $this->target = $head['u'];
         $this->authority = $head['a'];
         $this->coldReason = $head['c'] ?? null;
+        $this->parentId = $head['p'] ?? null;
         $this->headers = array_map(Text::toBytes(...), $head['h']);
+    }
+
+    /**
+     * What of the request a context is made of, with the keys of its head.
+     *
+     * @return array{id: string, c: ?string, p: ?string, r: ?int}
+     */
+    public function facts(): array
+    {
+        return [
+            'id' => $this->id,
+            'c' => $this->coldReason,
+            'p' => $this->parentId,
+            'r' => $this->stream->remainingMs,
+        ];
     }
 
     /** True when no answer would reach anybody, as far as is known without looking. */
@@ -84,6 +102,20 @@ final class Call
     {
         $this->stream->end();
         $this->stream->discard();
+    }
+
+    /**
+     * Calls another function and waits for its answer.
+     *
+     * @return array{array<string, mixed>, string} A CallReplyHead and the body.
+     */
+    public function callOut(string $target, string $payload, int $waitMs, int $bytesMax): array
+    {
+        $out = new OutgoingCall($this->link, $this->id, $target, $payload, $waitMs, $bytesMax);
+        while (!$out->advance()) {
+            $this->link->wait();
+        }
+        return $out->outcome();
     }
 
     /** Tells the gateway that the function failed; there is no body. */

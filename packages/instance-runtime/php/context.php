@@ -18,6 +18,7 @@ final class Context
      * @param string $requestId A UUIDv7; log lines carry it.
      * @param int $deadlineMs Wall clock milliseconds at which the platform stops waiting.
      * @param ?string $coldReason Why this request waited for a start; null on a warm one.
+     * @param ?string $parentRequestId Request id of the function that called by `call`.
      * @param array<string, string> $env The function's own environment.
      */
     public function __construct(
@@ -29,9 +30,11 @@ final class Context
         public readonly int $memoryMb,
         public readonly int $deadlineMs,
         public readonly ?string $coldReason,
+        public readonly ?string $parentRequestId,
         public readonly array $env,
         public readonly Logger $log,
         private readonly \Closure $isGone,
+        private readonly \Closure $callOut,
     ) {
     }
 
@@ -48,6 +51,22 @@ final class Context
     public function isCancelled(): bool
     {
         return ($this->isGone)();
+    }
+
+    /**
+     * Calls another function, `APP/FN`, and gives its result: parsed JSON, text, or bytes of any
+     * other type. The payload is its event, sent as JSON. Waits no longer than this request has
+     * left.
+     *
+     * @throws CallFailed
+     * @throws \JsonException When the payload cannot be JSON; nothing was called.
+     */
+    public function call(string $target, mixed $payload = null, ?int $timeoutMs = null): mixed
+    {
+        $waitMs = max(1, min($this->remainingMs(), $timeoutMs ?? PHP_INT_MAX));
+        $body = $payload === null ? '' : Runtime\Json::encodeStrictly($payload);
+        [$head, $answer] = ($this->callOut)($target, $body, $waitMs);
+        return CallFailed::resultOf($target, $head, $answer);
     }
 
     /**

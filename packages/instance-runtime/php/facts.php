@@ -47,8 +47,9 @@ final class Facts
             }
             return $call->isGone();
         };
-        $head = ['id' => $call->id, 'c' => $call->coldReason, 'r' => $call->stream->remainingMs];
-        return $this->context($head, $lines, $isGone);
+        $callOut = fn (string $target, string $payload, int $waitMs): array
+            => $call->callOut($target, $payload, $waitMs, $this->payloadBytesMax);
+        return $this->context($call->facts(), $lines, $isGone, $callOut);
     }
 
     /**
@@ -56,14 +57,19 @@ final class Facts
      *
      * @param array<string, mixed> $head
      */
-    public function contextOfPage(array $head, LogLines $lines): Context
+    public function contextOfPage(array $head, LogLines $lines, \Closure $callOut): Context
     {
-        return $this->context($head, $lines, static fn (): bool => connection_aborted() === 1);
+        $isGone = static fn (): bool => connection_aborted() === 1;
+        return $this->context($head, $lines, $isGone, $callOut);
     }
 
     /** @param array<string, mixed> $head */
-    private function context(array $head, LogLines $lines, \Closure $isGone): Context
-    {
+    private function context(
+        array $head,
+        LogLines $lines,
+        \Closure $isGone,
+        \Closure $callOut,
+    ): Context {
         return new Context(
             $head['id'],
             $this->app,
@@ -73,9 +79,11 @@ final class Facts
             $this->memoryMb,
             (int) round(microtime(true) * 1000 + ($head['r'] ?? $this->timeoutMs)),
             $head['c'],
+            $head['p'],
             $this->env,
             new Logger($lines),
             $isGone,
+            $callOut,
         );
     }
 }

@@ -29,6 +29,7 @@ final class Link
     /** @var list<Stream> */
     private array $opened = [];
     private int $highestPeerId = 0;
+    private int $nextId = 2;
     private bool $helloReceived = false;
     private bool $parked = false;
 
@@ -53,6 +54,15 @@ final class Link
     public function nextOpened(): ?Stream
     {
         return array_shift($this->opened);
+    }
+
+    /** Makes a stream of this side's own; its `open` sends the head. */
+    public function open(string $head): Stream
+    {
+        $stream = new Stream($this->nextId, $head, null, $this, '', false);
+        $this->nextId += 2;
+        $this->streams[$stream->id] = $stream;
+        return $stream;
     }
 
     /** Sends what is gathered and waits until the peer said something. */
@@ -177,7 +187,7 @@ final class Link
         }
         match ($type) {
             Frame::OPEN => $this->onOpen($flags, $id, $payload),
-            Frame::DATA, Frame::CREDIT, Frame::CANCEL =>
+            Frame::DATA, Frame::CREDIT, Frame::CANCEL, Frame::REPLY =>
                 $this->onStreamFrame($type, $flags, $id, $payload),
             Frame::HELLO => $this->onHello($payload),
             Frame::PING => $this->send(Frame::PONG, 0, 0),
@@ -214,13 +224,15 @@ final class Link
     {
         $stream = $this->streams[$id] ?? null;
         if ($stream === null) {
-            if ($id % 2 === 0 || $id > $this->highestPeerId) {
+            if ($id > ($id % 2 === 0 ? $this->nextId - 2 : $this->highestPeerId) || $id === 0) {
                 $this->violation();
             }
             return;
         }
         $isSound = match ($type) {
             Frame::DATA => $stream->onData($payload, ($flags & Frame::END) !== 0),
+            Frame::REPLY => $id % 2 === 0
+                && $stream->onReply($payload, ($flags & Frame::END) !== 0),
             Frame::CREDIT => strlen($payload) === 4
                 && $stream->onCredit(unpack('V', $payload)[1]),
             default => true,
@@ -251,6 +263,7 @@ final class Link
         if ($this->parked) {
             $this->parked = false;
             $this->highestPeerId = 0;
+            $this->nextId = 2;
         }
     }
 

@@ -5,9 +5,10 @@
  * is the page's stdout and carries its body when it does not fit into one message.
  *
  * A message is a letter, a u32 and that many bytes. To the page: R (head as JSON); the request's
- * body comes on the other socket. From the page: H (head as JSON, as often as it changes once
- * output may leave), F (why it failed, as JSON), E (u32 bytes of head, head, and what is left of
- * the body): it is over.
+ * body comes on the other socket; A (u32 bytes of head, head, body) answers a C. From the page: H
+ * (head as JSON, as often as it changes once output may leave), C (a call of another function, as
+ * JSON), F (why it failed, as JSON), E (u32 bytes of head, head, and what is left of the body): it
+ * is over.
  */
 
 declare(strict_types=1);

@@ -52,7 +52,10 @@ final class PageProcess
         ErrorLog::watch($lines, $code->thrown);
         $page = new self($channel, $output, $lines, $code->thrown);
         Instance::current()->becomePage($lines, $page->onShutdown(...));
-        Context::enter($code->facts->contextOfPage($head, $lines));
+        $bytesMax = $code->facts->payloadBytesMax;
+        $callOut = static fn (string $target, string $payload, int $waitMs): array
+            => $page->callOut(['f' => $target, 'w' => $waitMs, 'm' => $bytesMax], $payload);
+        Context::enter($code->facts->contextOfPage($head, $lines, $callOut));
         set_exception_handler($page->threw(...));
         $request = new PageRequest($head, Instance::current()->entry(), $code->directory);
         PageInput::install($input);
@@ -114,6 +117,23 @@ final class PageProcess
             $this->sendHead();
         }
         return $bytes;
+    }
+
+    /**
+     * Calls another function by way of the instance, which has the link.
+     *
+     * @param array{f: string, w: int, m: int} $asked
+     * @return array{array<string, mixed>, string} A CallReplyHead and the body.
+     */
+    private function callOut(array $asked, string $payload): array
+    {
+        $this->channel->say('C', Json::encode($asked + ['b' => base64_encode($payload)]));
+        while (($messages = $this->channel->hear()) === []) {
+        }
+        $answer = $messages[0][1] ?? Instance::current()->leave();
+        $headBytes = unpack('V', $answer)[1];
+        $head = json_decode(substr($answer, 4, $headBytes), true);
+        return [$head, substr($answer, 4 + $headBytes)];
     }
 
     /** Answers a form that is too large, in the words of the event handler's answer. */

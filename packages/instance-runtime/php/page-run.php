@@ -21,6 +21,8 @@ final class PageRun
     /** @var array{name: string, message: string}|null */
     private ?array $failure = null;
     private bool $hasBegun = false;
+    /** The call of another function for which the page waits. */
+    private ?OutgoingCall $outgoing = null;
     private bool $isOver = false;
     private bool $hasAnswered = false;
     /** The page's process has closed its end of the control socket: it is about to end. */
@@ -33,14 +35,11 @@ final class PageRun
         private readonly LogLines $lines,
     ) {
         $channel->say('R', Json::encode([
-            'id' => $call->id,
             'm' => $call->method === 'EVENT' ? 'POST' : $call->method,
             'u' => $call->target,
             'a' => $call->authority,
             'h' => array_map(Text::fromBytes(...), $call->headers),
-            'c' => $call->coldReason,
-            'r' => $call->stream->remainingMs,
-        ]));
+        ] + $call->facts()));
         stream_set_blocking($channel->body, false);
         $this->feed();
     }
@@ -67,6 +66,17 @@ final class PageRun
         }
         if ($this->isFed) {
             $this->call->stream->discard();
+        }
+    }
+
+    /** Tells the page how its call of another function came out, once it did. */
+    private function passCall(): void
+    {
+        if ($this->outgoing?->advance() === true) {
+            [$head, $body] = $this->outgoing->outcome();
+            $this->outgoing = null;
+            $text = Json::encode($head);
+            $this->channel->say('A', pack('V', strlen($text)) . $text . $body);
         }
     }
 
@@ -110,6 +120,7 @@ final class PageRun
         if ($hasBody) {
             $this->passBody();
         }
+        $this->passCall();
         $this->finishIfOver();
     }
 
@@ -158,7 +169,17 @@ final class PageRun
 
     private function onMessage(string $letter, string $payload): void
     {
-        if ($letter === 'F') {
+        if ($letter === 'C') {
+            $asked = json_decode($payload, true);
+            $this->outgoing = new OutgoingCall(
+                $this->call->link,
+                $this->call->id,
+                $asked['f'],
+                base64_decode($asked['b']),
+                $asked['w'],
+                $asked['m'],
+            );
+        } elseif ($letter === 'F') {
             $this->failure = json_decode($payload, true);
         } elseif ($letter === 'H') {
             $this->head = json_decode($payload, true);

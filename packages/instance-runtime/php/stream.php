@@ -1,10 +1,10 @@
 <?php
 
 /**
- * One stream that the platform opened: a head and a body each way, half-closed separately. Credit
- * bounds what is under way: nothing is sent that was not granted, and what arrives is granted again
- * as it is taken. The stream is looked at, not listened to: whoever waits calls the link's `wait`
- * and looks again.
+ * One stream, which the platform opened or, to call a function, this side: a head and a body each
+ * way, half-closed separately. Credit bounds what is under way: nothing is sent that was not
+ * granted, and what arrives is granted again as it is taken. The stream is looked at, not listened
+ * to: whoever waits calls the link's `wait` and looks again.
  */
 
 declare(strict_types=1);
@@ -18,6 +18,8 @@ final class Stream
     public ?string $failure = null;
     /** The peer has no more body. */
     public bool $remoteEnded;
+    /** The head of the answer to a stream that this side opened. */
+    public ?string $replyHead = null;
     /** Body bytes that may be sent now. */
     public int $sendCredit = Frame::CREDIT_BYTES;
     private int $receiveCredit = Frame::CREDIT_BYTES;
@@ -72,12 +74,23 @@ final class Stream
             return '';
         }
         $this->replied = true;
+        return $this->sendHead(Frame::REPLY, pack('V', strlen($head)) . $head, $body, $end);
+    }
+
+    /** Sends OPEN with its head and as much of the body as fits; returns what is left of it. */
+    public function open(int $waitMs, string $body): string
+    {
+        $words = pack('VV', $waitMs, strlen($this->head));
+        return $this->sendHead(Frame::OPEN, $words . $this->head, $body, true);
+    }
+
+    private function sendHead(int $type, string $head, string $body, bool $end): string
+    {
         $first = strlen($body) <= Frame::CHUNK_BYTES ? $body : substr($body, 0, Frame::CHUNK_BYTES);
         $rest = strlen($body) <= Frame::CHUNK_BYTES ? '' : substr($body, Frame::CHUNK_BYTES);
         $this->sendCredit -= strlen($first);
         $last = $end && $rest === '';
-        $payload = pack('V', strlen($head)) . $head . $first;
-        $this->link->send(Frame::REPLY, $last ? Frame::END : 0, $this->id, $payload);
+        $this->link->send($type, $last ? Frame::END : 0, $this->id, $head . $first);
         if ($last) {
             $this->endLocal();
         }
@@ -116,6 +129,17 @@ final class Stream
         }
         $this->link->send(Frame::CANCEL, 0, $this->id, $why);
         $this->fail($why);
+    }
+
+    /** The peer's answer to a stream that this side opened. */
+    public function onReply(string $payload, bool $ended): bool
+    {
+        $headBytes = strlen($payload) < 4 ? PHP_INT_MAX : unpack('V', $payload)[1];
+        if ($this->replyHead !== null || $headBytes > strlen($payload) - 4) {
+            return false;
+        }
+        $this->replyHead = substr($payload, 4, $headBytes);
+        return $this->onData(substr($payload, 4 + $headBytes), $ended);
     }
 
     /** Body from the peer. False when it broke the rules of the stream. */

@@ -174,7 +174,12 @@ describe("PHP event handlers", { skip: phpMissing }, () => {
     } = (await instance.invoke({}, options)).json() as Record<string, number>;
     assert.deepEqual(rest, {
       ...{ requestId: id, app: "shop", function: "hello", revision: "rev_1", instanceId: "inst_1" },
-      ...{ memoryMb: 128, coldReason: "first_instance", env: { GREETING: "hi" } },
+      ...{
+        memoryMb: 128,
+        coldReason: "first_instance",
+        parentRequestId: null,
+        env: { GREETING: "hi" },
+      },
       ...{ gone: false, log: null },
     });
     assert.ok(deadlineMs >= beforeMs + 1_900 && deadlineMs <= Date.now() + 2_000);

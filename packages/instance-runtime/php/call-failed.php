@@ -1,0 +1,56 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Skerry;
+
+/**
+ * Why a call of another function has no result: `reason` is the called function's own, such as
+ * FUNCTION_FAILED with `details` errorName and errorMessage, or FUNCTION_NOT_FOUND; CALL_TIMEOUT;
+ * CALL_STATUS for a status of 400 and above; CALL_ABANDONED.
+ */
+final class CallFailed extends \RuntimeException
+{
+    /** Bytes of an answer that an error quotes. */
+    private const QUOTED_BYTES_MAX = 1024;
+
+    /** @param array<string, mixed> $details */
+    public function __construct(
+        public readonly string $reason,
+        string $message,
+        public readonly array $details = [],
+    ) {
+        parent::__construct($message);
+    }
+
+    /**
+     * The result that an answer carries: parsed JSON, text, or bytes of any other type.
+     *
+     * @internal
+     * @param array<string, mixed> $head A CallReplyHead.
+     */
+    public static function resultOf(string $target, array $head, string $body): mixed
+    {
+        $error = $head['e'] ?? null;
+        if ($error !== null) {
+            $made = isset($head['id']) ? ['requestId' => $head['id']] : [];
+            throw new self($error['reason'], $error['message'], ($error['details'] ?? []) + $made);
+        }
+        if ($head['s'] >= 400) {
+            $quoted = substr($body, 0, self::QUOTED_BYTES_MAX);
+            $details = ['function' => $target, 'status' => $head['s'], 'body' => $quoted];
+            $message = "{$target} answered with the status {$head['s']}.";
+            throw new self('CALL_STATUS', $message, $details);
+        }
+        if ($body === '') {
+            return null;
+        }
+        $type = '';
+        foreach (array_chunk($head['h'], 2) as [$name, $value]) {
+            $type = strcasecmp($name, 'content-type') === 0 ? $value : $type;
+        }
+        return preg_match('~^application/(?:[^;]*\+)?json\b~i', $type) === 1
+            ? json_decode($body, true, 512, JSON_THROW_ON_ERROR)
+            : $body;
+    }
+}
