@@ -5,6 +5,8 @@ import os
 import sys
 import threading
 
+import skerry  # noqa: F401 -- user code imports it, once the runtime's folder is off the path
+
 from .engine import Engine
 from .failures import Failures, create_exit
 from .link import Link

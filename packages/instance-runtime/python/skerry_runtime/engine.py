@@ -59,6 +59,13 @@ class Engine:
         """What a request waits with."""
         return self._current.gate()
 
+    def call(self, asked):
+        """Calls another function: its result, or a coroutine of it once code runs on the loop."""
+        from .outgoing_call import call_blocking, call_on_loop
+
+        call = call_blocking if self._loop is None else call_on_loop
+        return call(self._link, self.gate(), asked)
+
     def _wait_for(self, awaitable):
         if self._loop_thread is None:
             from .loop_thread import LoopThread

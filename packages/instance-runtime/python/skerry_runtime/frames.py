@@ -64,3 +64,10 @@ def encode_reply(flags, stream, head, body):
     length = 4 + len(head) + len(body)
     header = HEADER.pack(length, REPLY, flags, 0, stream)
     return b"".join((header, WORD.pack(len(head)), head, body))
+
+
+def encode_open(flags, stream, head, body, remaining_ms):
+    """An OPEN: u32 remaining ms, u32 head bytes, head, body."""
+    length = 8 + len(head) + len(body)
+    header = HEADER.pack(length, OPEN, flags, 0, stream)
+    return b"".join((header, TWO_WORDS.pack(remaining_ms, len(head)), head, body))

@@ -8,10 +8,10 @@ class InstanceFacts:
 
     __slots__ = (
         "app", "function", "revision", "instance_id", "memory_mb", "timeout_ms",
-        "payload_bytes_max", "env", "code_directory",
+        "payload_bytes_max", "env", "call_function",
     )
 
-    def __init__(self, head):
+    def __init__(self, head, call_function):
         names = head["names"]
         self.app = names["app"]
         self.function = names["fn"]
@@ -21,7 +21,8 @@ class InstanceFacts:
         self.timeout_ms = head["timeoutMs"]
         self.payload_bytes_max = head["payloadBytesMax"]
         self.env = dict(head["env"])
-        self.code_directory = head["codeDirectory"]
+        # Runs a call that a context asks for.
+        self.call_function = call_function
 
 
 class Context:
@@ -34,7 +35,8 @@ class Context:
 
     __slots__ = (
         "request_id", "app", "function", "revision", "instance_id", "memory_mb", "deadline_ms",
-        "cold_reason", "env", "_call", "_log", "_cancelled",
+        "cold_reason", "env", "parent_request_id", "payload_bytes_max", "_call", "_log",
+        "_cancelled", "_call_function",
     )
 
     def __init__(self, call, facts, log):
@@ -47,13 +49,27 @@ class Context:
         self.deadline_ms = int(time.time() * 1000) + (call.remaining_ms or facts.timeout_ms)
         self.cold_reason = call.head.get("c")
         self.env = facts.env
+        # Request id of the function that called by `context.call`; None for any other caller.
+        self.parent_request_id = call.head.get("p")
+        self.payload_bytes_max = facts.payload_bytes_max
         self._call = call
         self._log = log
         self._cancelled = None
+        self._call_function = facts.call_function
 
     def remaining_ms(self):
         """Milliseconds until the deadline; 0 when it has passed."""
         return max(0, self.deadline_ms - time.time() * 1000)
+
+    def call(self, target, payload=None, *, timeout_ms=None, stream=False):
+        """Calls the function `APP/FN` and returns its result, or a StreamedAnswer with `stream`.
+
+        In `async` code and ASGI applications it is awaited, elsewhere it blocks. `timeout_ms`
+        bounds the wait, as what the request has left does. Raises `skerry.CallFailed`.
+        """
+        from .outgoing_call import Asked
+
+        return self._call_function(Asked(self, target, payload, timeout_ms, stream))
 
     @property
     def log(self):

@@ -1,4 +1,4 @@
-"""The acceptor's end of a link: handshake, parking, streams that the peer opens.
+"""The acceptor's end of a link: handshake, parking, streams that either side opens.
 
 It is fed with what was read and writes by itself; who reads, and on which thread, is not its
 matter. A peer that breaks a rule gets `LinkBroken` raised at the feeder, who ends the process.
@@ -26,6 +26,7 @@ class Link:
         self._decoder = frames.Decoder()
         self._streams = {}
         self._highest_peer_id = 0
+        self._next_id = 2
         self._greeted = False
         self._parked = False
 
@@ -41,6 +42,17 @@ class Link:
     def forget(self, stream_id):
         """A stream closed. The caller holds the lock."""
         self._streams.pop(stream_id, None)
+
+    def open(self, handler, head, body, remaining_ms):
+        """Opens a stream as `handler.stream`; `handler.on_reply(head, body, end)` has the answer."""
+        with self.lock:
+            # The number and the frame under one lock: the peer wants them in order.
+            stream = Stream(self, self._next_id, 0, False)
+            self._next_id += 2
+            stream.handler = handler
+            handler.stream = stream
+            self._streams[stream.id] = stream
+            stream.send_open(head, body, remaining_ms)
 
     def feed(self, chunk):
         """Takes what was read from the peer."""
@@ -59,7 +71,7 @@ class Link:
             raise LinkBroken("a frame before HELLO")
         elif kind == frames.OPEN:
             self._on_open(flags, stream_id, payload)
-        elif kind in (frames.DATA, frames.CREDIT, frames.CANCEL):
+        elif kind in (frames.REPLY, frames.DATA, frames.CREDIT, frames.CANCEL):
             self._on_stream_frame(kind, flags, stream_id, payload)
         elif kind == frames.PING:
             with self.lock:
@@ -91,11 +103,14 @@ class Link:
     def _on_stream_frame(self, kind, flags, stream_id, payload):
         stream = self._streams.get(stream_id)
         if stream is None:
-            if stream_id % 2 == 0 or stream_id > self._highest_peer_id:
+            own = stream_id % 2 == 0
+            if stream_id >= self._next_id if own else stream_id > self._highest_peer_id:
                 raise LinkBroken("a frame for a stream never opened")
             return
         if kind == frames.DATA:
             kept = stream.receive(payload, flags & frames.FLAG_END != 0)
+        elif kind == frames.REPLY:
+            kept = _receive_reply(stream, flags, payload)
         elif kind == frames.CREDIT:
             kept = len(payload) == 4 and stream.resume(frames.WORD.unpack(payload)[0])
         else:
@@ -115,6 +130,7 @@ class Link:
         self._greeted = True
         self._parked = False
         self._highest_peer_id = 0
+        self._next_id = 2
 
     def _on_park(self):
         # The lock: an answer that has just left closes its stream before it lets go.
@@ -123,6 +139,15 @@ class Link:
                 raise LinkBroken("a PARK at the wrong time")
             self.put(frames.encode(frames.PARKED, 0, 0))
         self._parked = True
+
+
+def _receive_reply(stream, flags, payload):
+    if stream.id % 2 == 1 or len(payload) < 4:
+        return False
+    head_end = 4 + frames.WORD.unpack_from(payload)[0]
+    if head_end > len(payload) or head_end - 4 > frames.HEAD_BYTES_MAX:
+        return False
+    return stream.receive(payload[head_end:], flags & frames.FLAG_END != 0, payload[4:head_end])
 
 
 class _Ignoring:

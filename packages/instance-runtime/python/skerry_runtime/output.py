@@ -1,9 +1,9 @@
 """Makes `print`, `logging` and `warnings` write log entries with the request they belong to.
 
 `sys.stdout` becomes entries of level info, `sys.stderr` of level error; an entry is what was
-written up to a line's end. Bytes written to `sys.stdout.buffer` pass as they are. Which request it is comes
-from the context of the caller (contextvars): `async` code and what it starts has it, a thread that
-user code starts by itself has not.
+written up to a line's end. Bytes written to `sys.stdout.buffer` pass as they are. Which request it
+is comes from the context of the caller (contextvars): `async` code and what it starts has it, a
+thread that user code starts by itself has not.
 """
 
 import contextvars

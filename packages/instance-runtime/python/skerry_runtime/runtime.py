@@ -84,7 +84,7 @@ class Runtime:
         try:
             redirect_logging(self._log)
             code = load_code(head)
-            runner = self._runner_of(code, InstanceFacts(head))
+            runner = self._runner_of(code, InstanceFacts(head, self._engine.call))
             self._engine.start(code, runner)
         except HandlerMissing as missing:
             self._state = "failed"

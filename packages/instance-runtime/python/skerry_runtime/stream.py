@@ -1,4 +1,4 @@
-"""One stream that the peer opened: a body each way under credit, one reply, cancel.
+"""One stream, opened by either side: a body each way under credit, one reply, cancel.
 
 The reading thread and the thread that answers share a stream; the link's lock guards what both
 change. Handlers are called without the lock. A handler has `on_body(chunk, end)`, `on_writable()`
@@ -6,12 +6,13 @@ and `on_failed(why)`.
 """
 
 from collections import deque
+from functools import partial
 
 from . import frames
 
 
 class Stream:
-    """The acceptor's side of a stream. Nothing here ever waits."""
+    """This side of a stream. Nothing here ever waits."""
 
     __slots__ = (
         "id", "handler", "closed", "_link", "_send_credit", "_receive_credit", "_ungranted",
@@ -40,19 +41,12 @@ class Stream:
     def reply(self, head, body=b"", end=False):
         """Answers, once; what does not fit the credit follows as the peer grants it."""
         with self._link.lock:
-            if self.closed:
-                return
-            first = body if len(body) <= frames.CHUNK_BYTES else body[: frames.CHUNK_BYTES]
-            last = end and len(first) == len(body)
-            self._send_credit -= len(first)
-            flags = frames.FLAG_END if last else 0
-            self._link.put(frames.encode_reply(flags, self.id, head, first))
-            self._ending = end
-            if last:
-                self._end_local()
-            elif len(first) < len(body):
-                self._queue(memoryview(body)[len(first) :])
-                self._pump()
+            if not self.closed:
+                self._begin(body, end, partial(frames.encode_reply, head=head))
+
+    def send_open(self, head, body, remaining_ms):
+        """Asks the peer, once, with the whole body. The caller holds the lock."""
+        self._begin(body, True, partial(frames.encode_open, head=head, remaining_ms=remaining_ms))
 
     def write(self, chunk):
         """Sends part of the body. False: keep the next part until `on_writable`."""
@@ -92,8 +86,10 @@ class Stream:
             self._link.put(frames.encode(frames.CREDIT, 0, self.id, word))
             self._ungranted = 0
 
-    def receive(self, body, end):
-        """Body bytes from the peer. False when it broke the rules of the stream."""
+    def receive(self, body, end, head=None):
+        """Body bytes from the peer, with the head of its reply before them. False when it broke the
+        rules of the stream.
+        """
         with self._link.lock:
             if self._remote_ended:
                 return False
@@ -103,7 +99,10 @@ class Stream:
             self._remote_ended = end
             if end and self._local_ended:
                 self._close()
-        self.handler.on_body(body, end)
+        if head is None:
+            self.handler.on_body(body, end)
+        else:
+            self.handler.on_reply(head, body, end)
         return True
 
     def resume(self, credit):
@@ -127,6 +126,20 @@ class Stream:
                 return
             self._close()
         self.handler.on_failed(why)
+
+    def _begin(self, body, end, encode):
+        """Sends a head with what fits of the body."""
+        first = body if len(body) <= frames.CHUNK_BYTES else body[: frames.CHUNK_BYTES]
+        last = end and len(first) == len(body)
+        self._send_credit -= len(first)
+        self._ending = end
+        flags = frames.FLAG_END if last else 0
+        self._link.put(encode(flags, self.id, body=first))
+        if last:
+            self._end_local()
+        elif len(first) < len(body):
+            self._queue(memoryview(body)[len(first) :])
+            self._pump()
 
     def _queue(self, view):
         if self._pending is None:
