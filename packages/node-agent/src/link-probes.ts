@@ -7,7 +7,7 @@ export interface LinkEvidence {
   /** An answer beyond its bound was taken. */
   readonly tooMuch: boolean;
   /** What became of an instance that wrote what is no frame. */
-  readonly forged: "cut off" | "answered";
+  readonly forged: "cut off" | "kept";
   /** Another instance answers afterwards. */
   readonly neighbourAnswers: boolean;
 }

@@ -89,7 +89,7 @@ test("each probe of the link tells when what it speaks for did not hold", () => 
   const states = (evidence: LinkEvidence): readonly string[] =>
     judgeLink(evidence).map(({ state }) => state);
   assert.deepEqual(states(held), ["held", "held", "held"]);
-  assert.deepEqual(states({ ...held, forged: "answered" }), ["broken", "held", "held"]);
+  assert.deepEqual(states({ ...held, forged: "kept" }), ["broken", "held", "held"]);
   assert.deepEqual(states({ ...held, neighbourAnswers: false }), ["broken", "broken", "held"]);
   assert.deepEqual(states({ ...held, tooMuch: true }), ["held", "broken", "held"]);
   assert.deepEqual(states({ ...held, secondCode: true }), ["held", "held", "broken"]);

@@ -176,6 +176,7 @@ async function request(
 function probed(instance: RuntimeProcess): ProbedSandbox {
   return {
     sandbox: instance.sandbox,
+    ended: () => instance.end(),
     ask: async (event) => {
       const { head, body } = await request(instance, event);
       const { e } = head as { readonly e?: { readonly name: string; readonly message: string } };
@@ -204,15 +205,14 @@ async function attackLink(
     );
   const tooMuch = await answers(neighbour, TOO_FEW_BYTES);
   const forged = await request(forger, { part: "forge" }).then(
-    () => "answered",
-    () => "cut off" as const,
+    () => "kept" as const,
+    (error: unknown) =>
+      PlatformError.from(error).reason === "RUNTIME_SILENT" ? ("kept" as const) : "cut off",
   );
-  // A link that is cut off takes its tree along; one that is not would be waited for in vain.
-  if (forged === "cut off") await forger.sandbox.exited;
   return {
     secondCode: readSpecialiseReply(second.head).ok,
     tooMuch,
-    forged: forged === "cut off" ? "cut off" : "answered",
+    forged,
     neighbourAnswers: await answers(neighbour),
   };
 }

@@ -1,19 +1,55 @@
-/** Finds the Node 24 that npm installed beside the platform. */
-import { readFileSync } from "node:fs";
+/**
+ * Node 24, fetched by npm when a function first asks for it: version and checksum stand in the lock
+ * file of `node24/`. Installed beside the platform it would take its own Node's place on the PATH.
+ */
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { cp, mkdir, rename, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { fail } from "./errors.ts";
 
-/** The binary and its version, as `process.version` has it. Throws RUNTIME_MISSING. */
-export function findNode24(): { readonly nodeBinary: string; readonly nodeVersion: string } {
-  const name = `node24-${process.platform}-${process.arch}`;
+const run = promisify(execFile);
+const PROJECT = fileURLToPath(new URL("../node24/", import.meta.url));
+const FETCH_TIMEOUT_MS = 240_000;
+const NPM_OPTIONS = ["--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"];
+
+/** The binary and its version, as `process.version` has it. Rejects with RUNTIME_MISSING. */
+export async function fetchNode24(
+  toolsDirectory: string,
+): Promise<{ readonly nodeBinary: string; readonly nodeVersion: string }> {
+  const directory = join(toolsDirectory, "node24");
+  const nodeBinary = join(
+    directory,
+    "node_modules",
+    `node-${process.platform}-${process.arch}`,
+    "bin",
+    "node",
+  );
   try {
-    const manifest = createRequire(import.meta.url).resolve(`${name}/package.json`);
-    const { version } = JSON.parse(readFileSync(manifest, "utf8")) as { readonly version: string };
-    return { nodeBinary: join(dirname(manifest), "bin", "node"), nodeVersion: `v${version}` };
+    if (!existsSync(nodeBinary)) await fetchInto(directory);
+    const { stdout } = await run(nodeBinary, ["--version"]);
+    return { nodeBinary, nodeVersion: stdout.trim() };
   } catch (error) {
-    const why = `npm has no binary of it for ${process.platform} ${process.arch}`;
-    const install = "npm install";
+    const { stderr, message } = error as Error & { readonly stderr?: string };
+    const why = `it cannot be fetched (${(stderr ?? message).trim()})`;
+    const install = `cp -r packages/node-agent/node24 ${directory} && npm ci --prefix ${directory}`;
     throw fail("RUNTIME_MISSING", { title: "Node", versionMin: "24", why, install }, error);
   }
+}
+
+async function fetchInto(directory: string): Promise<void> {
+  const fresh = `${directory}.new-${process.pid}`;
+  const npm = join(dirname(createRequire(import.meta.url).resolve("npm/package.json")), "bin");
+  await rm(fresh, { recursive: true, force: true });
+  await mkdir(dirname(directory), { recursive: true });
+  await cp(PROJECT, fresh, { recursive: true });
+  await run(process.execPath, [join(npm, "npm-cli.js"), "ci", ...NPM_OPTIONS], {
+    cwd: fresh,
+    timeout: FETCH_TIMEOUT_MS,
+  });
+  await rm(directory, { recursive: true, force: true });
+  await rename(fresh, directory);
 }

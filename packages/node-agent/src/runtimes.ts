@@ -6,7 +6,7 @@ import { unreachable } from "@skerry/base";
 import type { FunctionConfig, HandlerKind, RuntimeName } from "@skerry/contracts";
 import { LANGUAGE_RUNTIMES } from "@skerry/instance-runtime";
 import { prepareLanguageRuntime } from "./language-runtime.ts";
-import { findNode24 } from "./node24.ts";
+import { fetchNode24 } from "./node24.ts";
 import {
   prepareNodeRuntime,
   prepareProgramRuntime,
@@ -36,8 +36,13 @@ export function runtimeKindOf(config: {
   return runtime === "custom" || typeof command === "string" ? "program" : runtime;
 }
 
+export interface RuntimesOptions extends NodeRuntimeOptions {
+  /** Where fetched programs are kept. */
+  readonly toolsDirectory: string;
+}
+
 /** Resolves when Node's runtime is there. Rejects with RUNTIME_UNUSABLE. */
-export async function prepareRuntimes(options: NodeRuntimeOptions): Promise<Runtimes> {
+export async function prepareRuntimes(options: RuntimesOptions): Promise<Runtimes> {
   const node = await prepareNodeRuntime(options);
   const prepared = new Map<RuntimeKind, Promise<RuntimeBuild>>([
     ["node26", Promise.resolve(node)],
@@ -56,7 +61,7 @@ export async function prepareRuntimes(options: NodeRuntimeOptions): Promise<Runt
   };
 }
 
-function prepare(kind: RuntimeKind, options: NodeRuntimeOptions): Promise<RuntimeBuild> {
+function prepare(kind: RuntimeKind, options: RuntimesOptions): Promise<RuntimeBuild> {
   switch (kind) {
     case "python3":
     case "php8":
@@ -65,7 +70,9 @@ function prepare(kind: RuntimeKind, options: NodeRuntimeOptions): Promise<Runtim
         source: LANGUAGE_RUNTIMES[kind],
       });
     case "node24":
-      return prepareNodeRuntime({ ...options, ...findNode24() });
+      return fetchNode24(options.toolsDirectory).then((found) =>
+        prepareNodeRuntime({ ...options, ...found }),
+      );
     case "node26":
     case "program":
       throw new TypeError(`${kind} is prepared at the start`);

@@ -137,6 +137,7 @@ export class Node {
       openSandboxDriver({ clock, log }, { home: join(home, "sandboxes"), rung }),
       prepareRuntimes({
         runtimesDirectory: join(home, "runtimes"),
+        toolsDirectory: join(home, "tools"),
         nodeBinary: process.execPath,
         nodeVersion: process.version,
       }),

@@ -85,6 +85,7 @@ async function openParts(
   const [runtimes, buildTool, code] = await Promise.all([
     prepareRuntimes({
       runtimesDirectory: layout.runtimes,
+      toolsDirectory: layout.tools,
       nodeBinary: process.execPath,
       nodeVersion: process.version,
     }),
