@@ -84,6 +84,30 @@ describe("PHP", { ...TIMEOUT, skip: MISSING }, () => {
     assert.equal((await call("leak")).text, "served");
   });
 
+  it("calls other functions, from a handler and from a page, and learns why one failed", async () => {
+    const called = `<?php function handler($event, $c) {
+      if ($event['fail'] ?? false) { throw new RangeException('too far'); }
+      return ['event' => $event, 'parent' => $c->parentRequestId]; }`;
+    const handler = `<?php function handler($event, $c) {
+      try { return [$c->requestId, $c->call('php/called', json_decode($event['body'], true))]; }
+      catch (Skerry\\CallFailed $failed) { return [$failed->reason, $failed->details['errorName'] ?? '']; } }`;
+    const page = `<?php $c = Skerry\\Context::current();
+      echo json_encode([$c->requestId, $c->call('php/called', ['a' => 'ä']), session_start()]);`;
+    for (const [fn, source] of Object.entries({ called, handler, page })) {
+      await platform.deploy({ app: "php", fn, files: { "index.php": source }, config });
+    }
+    const ask = async (fn: string, body: object) =>
+      JSON.parse((await call(fn, "/", { method: "POST", body: JSON.stringify(body) })).text) as [
+        ...[string, { event: object; parent: string }, boolean?],
+      ];
+    for (const fn of ["handler", "page"]) {
+      const [id, result, hasSession = true] = await ask(fn, { a: "ä" });
+      assert.equal(hasSession, true, "a session's file can be written in the sandbox");
+      assert.deepEqual(result, { event: { a: "ä" }, parent: id });
+    }
+    assert.deepEqual(await ask("handler", { fail: true }), ["FUNCTION_FAILED", "RangeException"]);
+  });
+
   it("may bring its own web server, with all files of a site", async () => {
     const files = {
       "index.php": "<?php header('X-Sapi: ' . PHP_SAPI); echo $_SERVER['REQUEST_URI'];",

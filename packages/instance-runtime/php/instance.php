@@ -87,7 +87,8 @@ final class Instance
     private function __construct()
     {
         Environment::scrub();
-        $this->lines = new LogLines(STDOUT);
+        // A descriptor of its own: user code may close STDOUT.
+        $this->lines = new LogLines(fopen('php://fd/1', 'w'));
         $this->output = new OutputCapture($this->lines);
         $this->link = new Link(
             fopen(self::LINK, 'r+'),

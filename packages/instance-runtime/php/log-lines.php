@@ -81,8 +81,8 @@ final class LogLines
         while ($this->held !== '') {
             $written = @fwrite($this->stdout, $this->held);
             if ($written === false || $written === 0) {
-                // A reader that is gone misses nothing; a full pipe takes it later.
-                $isGone = !is_resource($this->stdout) || feof($this->stdout);
+                // A full pipe takes it later; a reader that is gone misses nothing.
+                $isGone = $written === false;
                 $this->held = $isGone ? '' : $this->held;
                 return $isGone;
             }

@@ -192,7 +192,7 @@ describe("PHP's log", { skip: phpMissing }, () => {
     const instance = await runPhp(
       t,
       `function handler($e) {
-         if ($e['close'] ?? false) { while (ob_get_level()) { ob_end_clean(); } echo "raw\\n"; return 1; }
+         if ($e['close'] ?? false) { while (ob_get_level()) { ob_end_clean(); } echo "raw\\n"; fclose(STDOUT); return 1; }
          ob_start(); echo "kept\\n"; return 2;
        }`,
     );
@@ -214,6 +214,13 @@ describe("PHP's log", { skip: phpMissing }, () => {
     await instance.invoke({ n: 1 });
     await instance.until(() => instance.messages().some((text) => /lines dropped/.test(text)));
     assert.ok(instance.entries.length < 3_000);
+  });
+
+  test("a log that nobody can read any more changes nothing", async (t) => {
+    const source = `function handler($e) { error_log(str_repeat('x', 9000)); return $e['n']; }`;
+    const instance = await runPhp(t, source);
+    instance.child.stdout?.destroy();
+    for (let n = 0; n < 50; n += 1) assert.equal((await instance.invoke({ n })).text(), String(n));
   });
 
   test("a line above the limit is cut at a whole character and says what is missing", async (t) => {
