@@ -1,8 +1,8 @@
 /**
  * Makes Node's own clients use the proxy. Node reads such settings when it starts, and an instance
  * starts before it is anybody's; so the flag `--use-env-proxy` (node-flags.ts) covers `node:http`
- * and `node:https`, which make their agents when they are first loaded, and fetch, WebSocket and
- * EventSource are set up when they are first used: loading them takes 15 ms that most never need.
+ * and `node:https`, which make their agents when they are first loaded, and fetch and
+ * WebSocket are set up when they are first used: loading them takes 15 ms that most never need.
  */
 import type { setGlobalProxyFromEnv } from "node:http";
 import { LOOPBACK } from "./loopback.ts";
@@ -28,45 +28,43 @@ export function clearProxyEnv(env: NodeJS.ProcessEnv): void {
 export interface ProxyHost {
   readonly global: typeof globalThis;
   readonly env: NodeJS.ProcessEnv;
-  readonly loadHttp: () => { readonly setGlobalProxyFromEnv: typeof setGlobalProxyFromEnv };
+  readonly loadHttp: () => {
+    readonly setGlobalProxyFromEnv: typeof setGlobalProxyFromEnv;
+    readonly WebSocket: typeof globalThis.WebSocket;
+  };
 }
 
-const LAZY_CLASSES = ["WebSocket", "EventSource"] as const;
-
-/** Sets the proxy up for fetch and its kin at their first use; by then the environment is final. */
+/**
+ * Sets the proxy up for fetch and WebSocket at their first use; by then the environment is final.
+ * The global WebSocket is deleted unseen: looking at it, or defining it anew, would load it.
+ */
 export function proxyAtFirstUse({ global, env, loadHttp }: ProxyHost): void {
   const { fetch: plainFetch } = global;
-  const restores: (() => void)[] = [];
+  let isSetUp = false;
   const setUp = (): void => {
-    if (restores.length === 0) return;
-    for (const restore of restores.splice(0)) restore();
+    if (isSetUp) return;
+    isSetUp = true;
     loadHttp().setGlobalProxyFromEnv(env);
   };
-  function fetch(...args: Parameters<typeof plainFetch>): ReturnType<typeof plainFetch> {
+  const setWebSocket = (value: unknown): void => {
+    const plain = { configurable: true, enumerable: false, writable: true, value };
+    Object.defineProperty(global, "WebSocket", plain);
+  };
+  global.fetch = function fetch(...args) {
     setUp();
-    return plainFetch(...args);
-  }
-  global.fetch = fetch;
-  restores.push(() => {
     if (global.fetch === fetch) global.fetch = plainFetch;
-  });
-  for (const name of LAZY_CLASSES) {
-    const plain = Object.getOwnPropertyDescriptor(global, name);
-    if (plain?.get === undefined) continue;
-    const get = (): unknown => {
+    return plainFetch(...args);
+  };
+  Reflect.deleteProperty(global, "WebSocket");
+  Object.defineProperty(global, "WebSocket", {
+    configurable: true,
+    enumerable: false,
+    get() {
       setUp();
-      return Reflect.get(global, name);
-    };
-    const set = (value: unknown): void => {
-      Object.defineProperty(global, name, { ...DATA_PROPERTY, value });
-    };
-    Object.defineProperty(global, name, { configurable: true, enumerable: false, get, set });
-    restores.push(() => {
-      if (Object.getOwnPropertyDescriptor(global, name)?.get === get) {
-        Object.defineProperty(global, name, plain);
-      }
-    });
-  }
+      const { WebSocket: plain } = loadHttp();
+      setWebSocket(plain);
+      return plain;
+    },
+    set: setWebSocket,
+  });
 }
-
-const DATA_PROPERTY = { configurable: true, enumerable: false, writable: true } as const;

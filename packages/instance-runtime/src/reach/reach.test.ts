@@ -236,3 +236,29 @@ test("a connection begun while the code is loaded is made once a gateway has the
   assert.equal((await instance.invoke({})).json(), "welcome");
   assert.equal(all.length, 1);
 });
+
+test("an instance that reaches nothing has loaded no client, no DNS and no cluster", async (t) => {
+  const source = `exports.handler = () => process.moduleLoadList;`;
+  const heavy = ["http", "cluster", "dns", "child_process", "internal/deps/undici/undici"];
+  for (const warm of ["none", "event"] as const) {
+    const instance = await runSource(t, source, { warm });
+    const loaded = (await instance.invoke({})).json() as string[];
+    const found = heavy.filter((name) => loaded.includes(`NativeModule ${name}`));
+    assert.deepEqual(found, [], warm);
+  }
+});
+
+test("WebSocket is Node's own, goes by the proxy, and can be replaced", async (t) => {
+  const source = `exports.handler = async (event) => {
+    const before = WebSocket;
+    const socket = new WebSocket(event.url);
+    await new Promise((resolve) => { socket.onerror = resolve; });
+    globalThis.WebSocket = String;
+    return [before.name, before === String, WebSocket === String];
+  };`;
+  const instance = await runSource(t, source);
+  const all = onTunnel(instance, { onOpen: refuse });
+  const answered = await instance.invoke({ url: "ws://example.org:8080/" });
+  assert.deepEqual(answered.json(), ["WebSocket", false, true]);
+  assert.equal(authorityOf(all[0]), "example.org:8080");
+});
