@@ -10,16 +10,22 @@ import { RoleProcess } from "./role-process.ts";
 const directory = mkdtempSync(join(tmpdir(), "skerry-launch-"));
 const main = join(directory, "never-ready.mjs");
 writeFileSync(main, "setInterval(() => undefined, 1_000);");
+const obedient = join(directory, "ready-when-told.mjs");
+writeFileSync(obedient, "process.on('message', ({ op }) => process.send({ op: `told ${op}` }));");
 after(() => rmSync(directory, { recursive: true }));
 
 const HOUR_MS = 3_600_000;
 const LATE = /it was not ready/;
 
-/** A launched process that says nothing of itself. */
-function launchOne(t: TestContext): { clock: HandClock; launch: Launch } {
+/** A launched process; what it says goes to `hear`. */
+function launchOne(
+  t: TestContext,
+  program = main,
+  hear: (op: string) => void = () => undefined,
+): { clock: HandClock; launch: Launch } {
   const process = new RoleProcess(
-    { role: "control", id: "one", main, env: {}, listenFd: undefined, failures: 0 },
-    { message: () => undefined, ended: () => undefined },
+    { role: "control", id: "one", main: program, env: {}, listenFd: undefined, failures: 0 },
+    { message: (_from, { op }) => hear(op), ended: () => undefined },
   );
   t.after(async () => {
     process.child.kill("SIGKILL");
@@ -40,6 +46,15 @@ test("one on standby waits for its turn as long as that takes", async (t) => {
   await launch.ready;
   clock.advance(HOUR_MS);
   assert.equal(launch.process.child.killed, false);
+});
+
+test("one on standby is told when its turn has come", { timeout: 20_000 }, async (t) => {
+  const told = Promise.withResolvers<string>();
+  const { launch } = launchOne(t, obedient, told.resolve);
+  launch.sawLoaded();
+  launch.begin();
+  void launch.process.exited.then(() => told.reject(new TypeError("it ended first")));
+  assert.equal(await told.promise, "told begin");
 });
 
 test("one that is not loaded in time is killed", async (t) => {
