@@ -4,7 +4,7 @@
  */
 import { connect } from "node:net";
 import { fileURLToPath } from "node:url";
-import { exitCodeOf, PlatformError } from "@skerry/base";
+import { exitCodeOf, PlatformError, systemClock } from "@skerry/base";
 import { banner, deployExample, signInUrl } from "./first-run.ts";
 import { lockHome, type HomeLock } from "./home-lock.ts";
 import { layoutOf, prepareHome } from "./layout.ts";
@@ -40,7 +40,10 @@ async function supervise({ config }: Invocation): Promise<void> {
   const log = openPlatformLog({ file: layout.logFile, level: config.logLevel, role: "supervisor" });
   // What was started, so that the roles are composed the way the supervisor is.
   const main = process.argv[1] ?? fileURLToPath(import.meta.url);
-  const supervisor = await bindSupervisor({ config, layout, log, main }, lock);
+  const supervisor = await bindSupervisor(
+    { clock: systemClock(), config, layout, log, main },
+    lock,
+  );
   const stop = stopOnSignals(supervisor, config.drainDeadlineMs, lock);
   try {
     await supervisor.start();

@@ -8,7 +8,6 @@ import { chmodSync, rmSync } from "node:fs";
 import {
   createIdSource,
   PlatformError,
-  systemClock,
   systemRandom,
   type Cancel,
   type Clock,
@@ -30,6 +29,7 @@ export interface SupervisorOptions {
   readonly config: PlatformConfig;
   readonly layout: Layout;
   readonly log: Log;
+  readonly clock: Clock;
   /** The program that runs with `--as-role`. */
   readonly main: string;
 }
@@ -54,8 +54,8 @@ export const DONE = "ok";
 
 export class Supervisor implements RoleListener {
   readonly #options: SupervisorOptions;
-  readonly #clock: Clock = systemClock();
-  readonly #ids: IdSource = createIdSource({ clock: this.#clock, random: systemRandom() });
+  readonly #clock: Clock;
+  readonly #ids: IdSource;
   readonly #processes = new Set<RoleProcess>();
   /** Those that do not serve yet. */
   readonly #launches = new Map<RoleProcess, Launch>();
@@ -66,7 +66,7 @@ export class Supervisor implements RoleListener {
   readonly #successors = new Map<RoleProcess, Launch>();
   /** An ended role without a successor is always among them, or launched already. */
   readonly #relaunches = new Set<Relaunch>();
-  readonly #sweeps = new AgentSweeps(this.#clock, () => this.#of("agent"));
+  readonly #sweeps: AgentSweeps;
   readonly #restarts = new Map<RoleName, Promise<void>>();
   readonly #ports: { readonly api: BoundPort; readonly gateway: BoundPort };
   #admin: Server | undefined;
@@ -75,6 +75,9 @@ export class Supervisor implements RoleListener {
   /** Binds the ports; throws PORT_IN_USE before anything was started. */
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    this.#clock = options.clock;
+    this.#ids = createIdSource({ clock: this.#clock, random: systemRandom() });
+    this.#sweeps = new AgentSweeps(this.#clock, () => this.#of("agent"));
     const { host, apiPort, gatewayPort } = options.config;
     const api = bindPort({ what: "control API", host, port: apiPort, flag: "--api-port" });
     try {
@@ -215,8 +218,8 @@ export class Supervisor implements RoleListener {
         this.#sweeps.swept(from);
         return;
       case "failed":
+        // Its end, which comes now, takes it away.
         this.#launches.get(from)?.fail(sentencesOf(message));
-        this.#launches.delete(from);
         return;
       case "instance":
         this.#passOn(this.#gateway(message.to), {

@@ -1,0 +1,50 @@
+/** The supervisor over roles that are played by a program of a few lines. */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { silentLog } from "@skerry/base";
+import { platformConfig } from "@skerry/contracts";
+import { HandClock } from "@skerry/testkit";
+import { layoutOf, prepareHome } from "./layout.ts";
+import { Supervisor } from "./supervisor.ts";
+
+interface Scene {
+  readonly clock: HandClock;
+  readonly supervisor: Supervisor;
+}
+
+/** `program` runs in each role's process, with `role`, `alone` and `say` at hand. */
+function supervise(t: TestContext, program: string): Scene {
+  const home = mkdtempSync(join(tmpdir(), "skerry-supervisor-"));
+  const layout = layoutOf(home);
+  prepareHome(layout);
+  const main = join(home, "role.mjs");
+  const given = [
+    "const role = process.argv[3];",
+    "const alone = process.env.SKERRY_ROLE_ALONE === 'true';",
+    "const say = (message) => new Promise((sent) => process.send(message, sent));",
+    "process.on('disconnect', () => process.exit(1));",
+  ];
+  writeFileSync(main, `${given.join("\n")}\n${program}`);
+  const clock = new HandClock();
+  const config = platformConfig.parse({ home, apiPort: 0, gatewayPort: 0 });
+  const supervisor = new Supervisor({ clock, config, layout, log: silentLog(), main });
+  t.after(async () => {
+    supervisor.killAll();
+    await supervisor.stop(0);
+    rmSync(home, { recursive: true });
+  });
+  return { clock, supervisor };
+}
+
+const FAILED = { reason: "ROLE_FAILED" };
+
+test("an order for a role that has failed and has not ended yet fails as well", async (t) => {
+  const { supervisor } = supervise(t, `await say({ op: "failed", message: "no", hint: "" });`);
+  await assert.rejects(supervisor.start(), FAILED);
+  for (const order of ["while it may be starting", "when it has failed"]) {
+    await assert.rejects(supervisor.restart("gateway"), FAILED, order);
+  }
+});
