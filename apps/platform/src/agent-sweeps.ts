@@ -2,8 +2,9 @@
  * What a killed agent left (processes, groups, directories) is ended also while another agent
  * serves: the one that stays is asked to end all that is not its own. One that starts alone does so
  * of itself before it is ready. Either is right only while it is the only one, so nobody may start
- * another before the sweep is over. An agent that hangs in one is waited for only so long; what it
- * was to sweep is owed again.
+ * another before the sweep is over. One that does not come to its end is no exception: nobody can
+ * tell whether it still goes on, and the agent may serve well all the while. So an order that would
+ * start another is refused then, and what was to be swept is owed again once that agent has ended.
  */
 import type { Cancel, Clock } from "@skerry/base";
 import type { RoleProcess } from "./role-process.ts";
@@ -16,7 +17,9 @@ export type SweepingAgent = Pick<RoleProcess, "life" | "send"> & {
 interface Sweep {
   readonly agent: SweepingAgent;
   readonly over: PromiseWithResolvers<void>;
+  readonly hanging: PromiseWithResolvers<void>;
   readonly cancel: Cancel;
+  hangs: boolean;
 }
 
 /** A sweep gives up by itself after 10 s. */
@@ -39,13 +42,19 @@ export class AgentSweeps {
     return this.#running !== undefined;
   }
 
+  /** The running one has taken longer than it should. */
+  get hangs(): boolean {
+    return this.#running?.hangs === true;
+  }
+
   /** An agent was started while no other was there: it sweeps until it is ready. */
   startedAlone(agent: SweepingAgent): void {
     this.#begin(agent);
   }
 
   ended(agent: SweepingAgent): void {
-    if (agent.child.exitCode !== 0) this.#owed = true;
+    const isUndone = this.#running?.agent === agent;
+    if (isUndone || agent.child.exitCode !== 0) this.#owed = true;
     this.swept(agent);
   }
 
@@ -56,11 +65,16 @@ export class AgentSweeps {
   }
 
   /**
-   * Resolves when the running sweep is over, or has hung. Another one may run by the time that the
-   * caller goes on: look at `isRunning` again.
+   * Resolves when the running sweep is over. Another one may run by the time that the caller goes
+   * on: look at `isRunning` again.
    */
   async untilOver(): Promise<void> {
     await this.#running?.over.promise;
+  }
+
+  /** The same, but does not wait for one that hangs. */
+  async untilOverOrHanging(): Promise<void> {
+    await Promise.race([this.#running?.over.promise, this.#running?.hanging.promise]);
   }
 
   /** Asks for a sweep if one is due and possible now. */
@@ -74,13 +88,15 @@ export class AgentSweeps {
   }
 
   #begin(agent: SweepingAgent): void {
-    this.#running?.cancel();
+    this.#finish();
     this.#owed = false;
+    const [over, hanging] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const cancel = this.#clock.schedule(HANGS_AFTER_MS, () => {
-      this.#owed = true;
-      this.#finish();
+      sweep.hangs = true;
+      hanging.resolve();
     });
-    this.#running = { agent, over: Promise.withResolvers(), cancel };
+    const sweep: Sweep = { agent, over, hanging, cancel, hangs: false };
+    this.#running = sweep;
   }
 
   #finish(): void {

@@ -48,3 +48,22 @@ test("an order for a role that has failed and has not ended yet fails as well", 
     await assert.rejects(supervisor.restart("gateway"), FAILED, order);
   }
 });
+
+test("an agent that hangs in ending what another left is not replaced", async (t) => {
+  const { clock, supervisor } = supervise(
+    t,
+    `if (role === "agent" && !alone) process.exit(1);
+     await say({ op: "ready", facts: { pid: String(process.pid) } });
+     process.on("message", ({ op }) => op === "drain" && process.exit(0));`,
+  );
+  await supervisor.start();
+  const { pid } = supervisor.factsOf("agent");
+  await assert.rejects(supervisor.restart("agent"), FAILED, "its successor ends at once");
+  const order = assert.rejects(supervisor.restart("agent"), {
+    ...FAILED,
+    message: /does not finish ending what another left/,
+  });
+  clock.advance(25_000);
+  await order;
+  assert.equal(supervisor.factsOf("agent")["pid"], pid);
+});

@@ -49,6 +49,9 @@ interface Relaunch {
   readonly cancel: Cancel;
 }
 
+/** Why an agent is not replaced. */
+const SWEEP_HANGS = "the one that is there does not finish ending what another left";
+
 /** Answer to an order that was carried out. */
 export const DONE = "ok";
 
@@ -147,7 +150,10 @@ export class Supervisor implements RoleListener {
     // One that is just starting is as new as any that would take its place.
     if (old.life === "starting") return this.#untilUp(role);
     // From here to the launch nothing may come between.
-    while (role === "agent" && this.#sweeps.isRunning) await this.#sweeps.untilOver();
+    while (role === "agent" && this.#sweeps.isRunning) {
+      if (this.#sweeps.hangs) throw this.#roleFailed(role, SWEEP_HANGS);
+      await this.#sweeps.untilOverOrHanging();
+    }
     if (this.#stopping) throw this.#roleFailed(role, "the platform is stopping");
     if (!this.#processes.has(old)) return this.#untilUp(role);
     const next = this.#launch(role, { successorOf: old });
