@@ -20,7 +20,7 @@ export default {
       entry: ["tools/run/*.mjs", "tools/{tidy,reference}/main.ts", "{tools,tests}/**/*.test.ts", "tests/**/*.ts"],
       project: ["{tools,tests}/**/*.{ts,mjs}"],
       // The tools are started by path, and tests/ may look into every room.
-      ignoreDependencies: ["oxlint", "oxlint-tsgolint", "@skerry/.*"],
+      ignoreDependencies: ["oxlint", "oxlint-tsgolint", "axe-core", "@skerry/.*"],
     },
     "packages/*": { entry: ["src/index.ts", ...programs, tests], project },
     "packages/console": {

@@ -1,7 +1,8 @@
 /**
  * The start page, as a person meets it: the printed link, functions, a run and its log, a burst, by
  * mouse and by keyboard, in light and dark, wide and narrow. And as an attacker meets it: from a
- * function's page on the gateway's port, which the browser takes for the same site.
+ * function's page on the gateway's port, which the browser takes for the same site. `npm test`
+ * builds the page before.
  */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
@@ -9,10 +10,8 @@ import { startPlatform, until, type Platform, type SourceFiles } from "@skerry/t
 import type { Browser } from "playwright-core";
 import { findChromium, Person, startBrowser } from "./console/browser.ts";
 import { ECHO } from "./sources.ts";
-import { IS_CI } from "../tools/run/setup.mjs";
-import { providePage } from "../tools/run/page.mjs";
 
-const SKIP = findChromium() === undefined && !IS_CI ? "Chromium is absent" : false;
+const SKIP = findChromium() === undefined ? "Chromium is absent" : false;
 const TIMEOUT = { timeout: 120_000 };
 const LINK = /^ +(http:\/\/127\.0\.0\.1:\d+\/#sign-in=\S+)$/m;
 const MARKUP = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`;
@@ -40,7 +39,6 @@ describe("the start page", { ...TIMEOUT, skip: SKIP }, () => {
   let browser: Browser;
 
   before(async () => {
-    providePage(process.execPath);
     platform = await startPlatform();
     await platform.deploy({ app: "shop", fn: "echo", files: ECHO });
     await platform.deploy({ app: "shop", fn: "hostile", files: HOSTILE });

@@ -50,7 +50,7 @@ export function parseTicket<P extends keyof TicketIds>(
   const id = `${prefix}_${body}`;
   const secret = rest.join("_");
   if (own !== prefix || !isId(prefix, id) || !SECRET_TEXT.test(secret)) return undefined;
-  return { id: id as TicketIds[P], secret };
+  return { id, secret };
 }
 
 /** Makes a text that proves the id. `random` must be cryptographically strong. */

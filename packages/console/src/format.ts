@@ -4,6 +4,7 @@
 export function msText(ms: number | null | undefined): string {
   if (ms === null || ms === undefined) return "–";
   if (ms >= 10_000) return `${(ms / 1_000).toFixed(1)} s`;
+  if (ms >= 1_000) return `${(ms / 1_000).toFixed(2)} s`;
   if (ms >= 100) return `${Math.round(ms)} ms`;
   return ms >= 10 ? `${ms.toFixed(1)} ms` : `${ms.toFixed(2)} ms`;
 }

@@ -28,9 +28,8 @@ import { ConfigFeed } from "./links/config-feed.ts";
 import { LinkServer } from "./links/link-server.ts";
 import { listenLinks, type LinkSocket } from "./links/link-socket.ts";
 import { Peers, type PeerRole } from "./links/peers.ts";
-import type { InvocationQueries, LogQueries, MetricQueries } from "./ports.ts";
+import type { InvocationQueries, LogQueries, MetricQueries, PageDeps, PageFiles } from "./ports.ts";
 import { createFrontDoor, type FrontDoor } from "./page/front-door.ts";
-import type { PageDeps, PageFiles } from "./ports.ts";
 import { storeModule, type ControlStore } from "./store-module.ts";
 
 export interface ControlPlaneDeps {

@@ -20,6 +20,7 @@ import {
   storeModuleUrl as controlModuleUrl,
   type ControlLimits,
   type ControlPlane,
+  type ControlPlaneDeps,
 } from "@skerry/control-plane";
 import { serveHttp } from "@skerry/http";
 import { openPostgresStore, openSqliteStore, type ModuleSource, type Store } from "@skerry/store";
@@ -69,12 +70,7 @@ export async function startControlRole(context: RoleContext): Promise<RunningRol
         get: (args) => queries.record(args),
         trace: (args) => queries.trace(args),
       },
-      page: {
-        caller,
-        traffic: new TrafficQueriesOfRecords({ store, clock }),
-        prices: pricesOf(config),
-        files: readPageFiles(log),
-      },
+      page: pageDeps(context, { store, caller }),
       metrics: {
         tallies: () => queries.tallies(),
         figures: () => figures.read(deliveryValues(deliveries)),
@@ -93,11 +89,7 @@ export async function startControlRole(context: RoleContext): Promise<RunningRol
   adminKey = await keepAdminKey(control, layout.adminKeyFile);
   const links = await control.listenLinks(layout.controlSocket);
   const api = await serveHttp(
-    {
-      ...{ clock, log },
-      requestId: () => ids.requestId(),
-      onRequest: control.apiHandler,
-    },
+    { clock, log, requestId: () => ids.requestId(), onRequest: control.apiHandler },
     { listen: { fd: LISTEN_FD } },
   );
   return {
@@ -142,6 +134,15 @@ function openStore({ clock, config, layout, log, random }: RoleContext): Promise
     { clock, log, random },
     { url: config.store, modules: MODULES, poolMax: POSTGRES_CONNECTIONS },
   );
+}
+
+/** What the start page needs beside the API's own. */
+function pageDeps(
+  { clock, config, log }: RoleContext,
+  { store, caller }: { readonly store: Store; readonly caller: GatewayCalls },
+): ControlPlaneDeps["page"] {
+  const traffic = new TrafficQueriesOfRecords({ store, clock });
+  return { caller, traffic, prices: pricesOf(config), files: readPageFiles(log) };
 }
 
 function pricesOf(config: PlatformConfig): Prices {

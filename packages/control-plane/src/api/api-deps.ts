@@ -7,8 +7,7 @@ import type { ControlLimits } from "../limits.ts";
 import type { Agents } from "../links/agents.ts";
 import type { ConfigFeed } from "../links/config-feed.ts";
 import type { Peers } from "../links/peers.ts";
-import type { InvocationQueries, LogQueries, MetricQueries } from "../ports.ts";
-import type { PageDeps } from "../ports.ts";
+import type { InvocationQueries, LogQueries, MetricQueries, PageDeps } from "../ports.ts";
 import type { ControlStore } from "../store-module.ts";
 import type { UrlsOf } from "./resources.ts";
 

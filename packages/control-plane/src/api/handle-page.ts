@@ -3,6 +3,7 @@ import { mintTicket, type ConsoleSession } from "@skerry/accounts";
 import {
   authorize,
   type ConsoleSessionResource,
+  type FunctionTraffic,
   type Principal,
   type SavedEventResource,
 } from "@skerry/contracts";
@@ -67,12 +68,13 @@ export function callHandlers(deps: ApiDeps): Pick<OperationHandlers, Calls> {
       const names = await store.call(storeModule, "accountFunctions", { accountId });
       const { windowMs, functions } = await page.traffic.traffic({ windowMs: asked });
       const counts = new Map(functions.map((count) => [count.functionId, count]));
-      const shown = names.flatMap(({ id, app, name }) => {
+      const mayRead = (app: string): boolean =>
+        authorize(principal, "logs.read", { accountId, app });
+      const shown = names.flatMap(({ id, app, name }): readonly FunctionTraffic[] => {
         const count = counts.get(id);
-        if (count === undefined || !authorize(principal, "logs.read", { accountId, app }))
-          return [];
-        const { functionId: _, ...traffic } = count;
-        return [{ app, function: name, ...traffic }];
+        if (count === undefined || !mayRead(app)) return [];
+        const { calls, errors, cold, p50Ms, p95Ms, billedMs, series } = count;
+        return [{ app, function: name, calls, errors, cold, p50Ms, p95Ms, billedMs, series }];
       });
       return json({ windowMs, functions: shown, prices: page.prices }, NO_STORE);
     },

@@ -35,6 +35,12 @@ interface Progress {
   isDone: boolean;
 }
 
+interface Look {
+  readonly seen: Omit<BurstLine, "phase">;
+  /** Every call that was answered has its record. */
+  readonly areRecordsIn: boolean;
+}
+
 /** What the last line waits for beside instances that rest. */
 const RECORDS_WITHIN_MS = 3_000;
 
@@ -74,8 +80,7 @@ export class Bursts {
           restByMs = Math.min(restByMs, clock.monotonicMs() + limits.burstRestMs);
         const line = await look();
         phase = phaseOf(line, { isDone: progress.isDone, isLate: clock.monotonicMs() > restByMs });
-        const { areRecordsIn: _, ...seen } = line;
-        yield { ...seen, phase };
+        yield { ...line.seen, phase };
         if (phase !== "settled") await pause(clock, limits.burstLookMs, signal);
       }
     } finally {
@@ -101,10 +106,7 @@ export class Bursts {
   }
 
   /** Looks at what there is now. Records come in late; the last look waits for them a while. */
-  #looker(
-    { functionId, memoryMb }: BurstRequest,
-    progress: Progress,
-  ): () => Promise<Omit<BurstLine, "phase"> & { readonly areRecordsIn: boolean }> {
+  #looker({ functionId, memoryMb }: BurstRequest, progress: Progress): () => Promise<Look> {
     const { agents, clock, traffic } = this.#deps;
     const sinceMs = clock.wallMs();
     const startMs = clock.monotonicMs();
@@ -117,13 +119,13 @@ export class Bursts {
       const waitedMs = doneMs === undefined ? 0 : clock.monotonicMs() - doneMs;
       const own = nodes.flatMap(({ instances }) => instances).filter(isOf(functionId));
       const sorted = progress.tookMs.toSorted((a, b) => a - b);
-      return {
+      const seen = {
         atMs: Math.round(clock.monotonicMs() - startMs),
         ...{ calls: sorted.length, errors: progress.errors, billedMs, memoryMb },
         ...{ p50Ms: quantile(sorted, 0.5), p95Ms: quantile(sorted, 0.95) },
         instances: countStates(own),
-        areRecordsIn: calls >= sorted.length || waitedMs > RECORDS_WITHIN_MS,
       };
+      return { seen, areRecordsIn: calls >= sorted.length || waitedMs > RECORDS_WITHIN_MS };
     };
   }
 }
@@ -134,12 +136,12 @@ const isOf =
     view.functionId === functionId;
 
 function phaseOf(
-  line: { readonly instances: BurstLine["instances"]; readonly areRecordsIn: boolean },
+  { seen, areRecordsIn }: Look,
   { isDone, isLate }: { readonly isDone: boolean; readonly isLate: boolean },
 ): BurstLine["phase"] {
   if (!isDone) return "calling";
-  const { starting, ready } = line.instances;
-  return (starting + ready === 0 && line.areRecordsIn) || isLate ? "settled" : "resting";
+  const { starting, ready } = seen.instances;
+  return (starting + ready === 0 && areRecordsIn) || isLate ? "settled" : "resting";
 }
 
 function countStates(views: readonly InstanceView[]): BurstLine["instances"] {
