@@ -4,23 +4,33 @@ import {
   invalid,
   type FunctionTally,
   type InvocationResource,
+  type LogFilter,
   type LogLineResource,
   type TraceResource,
 } from "@skerry/contracts";
-import { renderTrace, reportLines, type RecordRow } from "@skerry/invocations";
+import { renderTrace, type RecordRow } from "@skerry/invocations";
 import type { Store } from "@skerry/store";
-import type { LogLineRow } from "@skerry/telemetry";
+import { lineFromRow, linesFromRecord, type LogFound, type LogSearch } from "./log-search.ts";
 import { storeModule } from "./store-module.ts";
 
 export interface LogRequest {
   readonly functionId: FunctionId;
   readonly requestId?: RequestId;
   readonly after?: string;
+  /** Only lines that it wants; all when absent. */
+  readonly filter?: LogFilter | undefined;
 }
 
 export interface RecordRequest {
   readonly functionId: FunctionId;
   readonly requestId: RequestId;
+}
+
+interface SearchRequest extends LogRequest {
+  readonly filter: LogFilter;
+  readonly limit: number;
+  readonly tail?: boolean;
+  readonly signal?: AbortSignal;
 }
 
 const PAGE = 500;
@@ -51,12 +61,44 @@ export class TelemetryQueries {
    * behind `after`, or the last with `tail`.
    */
   async list(
-    args: LogRequest & { readonly limit: number; readonly tail?: boolean },
+    args: LogRequest & {
+      readonly limit: number;
+      readonly tail?: boolean;
+      readonly signal?: AbortSignal;
+    },
   ): Promise<readonly LogLineResource[]> {
+    if (args.filter !== undefined) {
+      await this.#catchUp();
+      return await this.#search({ ...args, filter: args.filter });
+    }
     const page = args.tail === true ? [] : await this.#page(args);
     if (page.length === args.limit) return page;
     await this.#catchUp();
     return await this.#page(args);
+  }
+
+  /** In as many reads as it takes, until the signal aborts. */
+  async #search(args: SearchRequest): Promise<readonly LogLineResource[]> {
+    const { limit, tail = false, signal } = args;
+    const found: LogLineResource[] = [];
+    let [after, before] = [seqOf(args.after), Number.MAX_SAFE_INTEGER];
+    for (;;) {
+      signal?.throwIfAborted();
+      const left = { after, before, tail, limit: limit - found.length };
+      const page = await this.#find(args, left);
+      found.push(...page.lines);
+      if (page.isEnd || found.length >= limit) return tail ? found.reverse() : found;
+      if (tail) before = page.at;
+      else after = page.at;
+    }
+  }
+
+  #find(
+    { functionId, requestId, filter }: SearchRequest,
+    where: Pick<LogSearch, "after" | "before" | "tail" | "limit">,
+  ): Promise<LogFound> {
+    const search = { functionId, requestId, filter, ...where };
+    return this.#store.call(storeModule, "searchLog", search);
   }
 
   async #page(
@@ -67,9 +109,11 @@ export class TelemetryQueries {
     const selection = { functionId, requestId, after, limit, tail };
     const { lines, records } = await this.#store.call(storeModule, "readLog", selection);
     const found = [
-      ...lines.map((row) => fromRow(row)),
-      ...records.flatMap((record) => fromRecord(record, after)),
-    ].toSorted((a, b) => Number(a.cursor) - Number(b.cursor));
+      ...lines.map((row) => lineFromRow(row)),
+      ...records.flatMap((record) => linesFromRecord(record)),
+    ]
+      .filter(({ cursor }) => Number(cursor) > after)
+      .toSorted((a, b) => Number(a.cursor) - Number(b.cursor));
     return tail ? found.slice(-limit) : found.slice(0, limit);
   }
 
@@ -84,14 +128,31 @@ export class TelemetryQueries {
       while (!signal.aborted) {
         news.clear();
         const from = after === undefined ? {} : { after };
-        const page = await this.#page({ ...request, ...from, limit: PAGE });
-        yield* page;
-        after = page.at(-1)?.cursor ?? after;
-        if (page.length < PAGE) await news.wait();
+        const page = await this.#next({ ...request, ...from });
+        yield* page.lines;
+        after = page.after ?? after;
+        if (page.isEnd) await news.wait();
       }
     } finally {
       news.close();
     }
+  }
+
+  /** The next lines of a follow, and where it goes on. */
+  async #next(request: LogRequest): Promise<{
+    readonly lines: readonly LogLineResource[];
+    readonly after: string | undefined;
+    readonly isEnd: boolean;
+  }> {
+    const { filter } = request;
+    if (filter === undefined) {
+      const lines = await this.#page({ ...request, limit: PAGE });
+      return { lines, after: lines.at(-1)?.cursor, isEnd: lines.length < PAGE };
+    }
+    const after = seqOf(request.after);
+    const where = { after, before: Number.MAX_SAFE_INTEGER, tail: false, limit: PAGE };
+    const { lines, at, isEnd } = await this.#find({ ...request, filter, limit: PAGE }, where);
+    return { lines, after: String(at), isEnd };
   }
 
   /** A page of records, newest first. */
@@ -180,34 +241,6 @@ function seqOf(cursor: string | undefined): number {
   const seq = /^\d{1,15}$/.test(cursor) ? Number(cursor) : Number.NaN;
   if (Number.isNaN(seq)) throw invalid("cursor", ["it was not given out by this API"]);
   return seq;
-}
-
-function fromRow(row: LogLineRow): LogLineResource {
-  return {
-    at: new Date(row.at_ms).toISOString(),
-    level: row.level as LogLineResource["level"],
-    stream: row.stream as LogLineResource["stream"],
-    requestId: row.request_id,
-    instanceId: row.instance_id,
-    revisionId: row.revision_id,
-    text: row.text,
-    cursor: String(row.seq),
-  };
-}
-
-function fromRecord(row: RecordRow, after: number): readonly LogLineResource[] {
-  return reportLines(row)
-    .filter(({ seq }) => seq > after)
-    .map(({ seq, atMs, level, text }) => ({
-      at: new Date(atMs).toISOString(),
-      level,
-      stream: "platform",
-      requestId: row.request_id,
-      instanceId: row.instance_id,
-      revisionId: row.revision_id,
-      text,
-      cursor: String(seq),
-    }));
 }
 
 function traceResourceOf(row: RecordRow, trace: Parameters<typeof renderTrace>[1]): TraceResource {

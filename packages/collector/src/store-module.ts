@@ -44,6 +44,7 @@ import {
   type SpoolPosition,
 } from "@skerry/telemetry";
 import { DELIVERY_TABLES, moveDelivery, openDelivery, readDelivery } from "./delivery-rows.ts";
+import { searchLog } from "./log-search.ts";
 import { insertRows } from "./insert-rows.ts";
 import { findKnown, numberRound, type RoundFound } from "./round-order.ts";
 
@@ -245,11 +246,11 @@ export const storeModule = defineStoreModule({
   procedures: {
     ...{ positions, take, forgetSpool, readLog, readRecords, readRecord, readTrace },
     ...{ totals, tallies, expire, traffic, useSince },
-    ...{ openDelivery, readDelivery, moveDelivery },
+    ...{ openDelivery, readDelivery, moveDelivery, searchLog },
   },
   reads: [
     ...(["positions", "readLog", "readRecords", "readRecord", "readTrace", "totals"] as const),
-    ...(["tallies", "traffic", "useSince", "readDelivery"] as const),
+    ...(["tallies", "traffic", "useSince", "readDelivery", "searchLog"] as const),
   ],
 });
 

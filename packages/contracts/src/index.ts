@@ -109,6 +109,15 @@ export { traceResource, type TraceResource } from "./telemetry-operations.ts";
 export { jsonSchemaOf, type JsonSchema } from "./json-schema.ts";
 export { LIMITS } from "./limits.ts";
 export {
+  LOG_LEVELS,
+  matchesLog,
+  readLogFilter,
+  type LineLevel,
+  type LogField,
+  type LogFilter,
+  type LogFilterQuery,
+} from "./log-filter.ts";
+export {
   COLD_REASONS,
   decodeMeterRecord,
   encodeMeterRecord,

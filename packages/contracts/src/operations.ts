@@ -8,6 +8,7 @@ import { CONSOLE_OPERATIONS } from "./console-operations.ts";
 import { DOCTOR_OPERATIONS } from "./doctor-operations.ts";
 import { TELEMETRY_OPERATIONS } from "./telemetry-operations.ts";
 import type { Action } from "./identity.ts";
+import { logFilterQuery } from "./log-filter.ts";
 import { page, pageQuery } from "./page-query.ts";
 import {
   appResource,
@@ -62,6 +63,7 @@ export interface Operation {
 export const logsQuery = z.strictObject({
   ...page,
   request: z.string().optional().describe("Only lines of this request id."),
+  ...logFilterQuery,
   tail: z.stringbool().default(false).describe("The last lines, not the first; not with follow."),
   follow: z.stringbool().default(false).describe("Keep the answer open and stream new lines."),
 });

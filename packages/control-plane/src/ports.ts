@@ -9,6 +9,7 @@ import type {
   Prices,
   FunctionTally,
   InvocationResource,
+  LogFilter,
   LogLineResource,
   RoleFigures,
   TraceResource,
@@ -20,13 +21,19 @@ export interface LogSelection {
   readonly requestId?: RequestId;
   /** Only lines after this cursor, as a line before it carried it. */
   readonly after?: string;
+  /** Only lines that it wants. */
+  readonly filter?: LogFilter;
 }
 
 /** Reads function logs. A cursor that was never given out is `INPUT_INVALID`. */
 export interface LogQueries {
   /** Oldest first: the first `limit` of them, or the last with `tail`. */
   list(
-    args: LogSelection & { readonly limit: number; readonly tail: boolean },
+    args: LogSelection & {
+      readonly limit: number;
+      readonly tail: boolean;
+      readonly signal: AbortSignal;
+    },
   ): Promise<readonly LogLineResource[]>;
   /**
    * What is there already and then every new line, until `signal` aborts; it then ends without an

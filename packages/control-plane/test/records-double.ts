@@ -1,6 +1,7 @@
 /** The rooms that keep logs and invocation records, as control sees them. */
 import {
   emptyHistogram,
+  matchesLog,
   type FunctionTally,
   type InvocationResource,
   type LogLineResource,
@@ -65,7 +66,8 @@ export class LogsDouble implements LogQueries {
     return this.lines.filter(
       (line) =>
         (args.after === undefined || line.cursor > args.after) &&
-        (args.requestId === undefined || line.requestId === args.requestId),
+        (args.requestId === undefined || line.requestId === args.requestId) &&
+        (args.filter === undefined || matchesLog(line, args.filter)),
     );
   }
 

@@ -4,7 +4,7 @@
  * is missed and none comes twice.
  */
 import { delay, PlatformError, systemClock, type Clock } from "@skerry/base";
-import type { LogLineResource } from "@skerry/contracts";
+import type { LogFilterQuery, LogLineResource } from "@skerry/contracts";
 import type { Client } from "./types.ts";
 
 export interface FollowOptions {
@@ -12,6 +12,8 @@ export interface FollowOptions {
   readonly fn: string;
   /** Only lines of this request. */
   readonly request?: string | undefined;
+  /** Further keys of the query, such as `grep` and `level`. */
+  readonly filter?: LogFilterQuery | undefined;
   /** Only lines behind this one. */
   readonly cursor?: string | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -28,12 +30,13 @@ export async function* followLogs(
   client: Pick<Client, "listLogs">,
   options: FollowOptions,
 ): AsyncGenerator<LogLineResource, never, void> {
-  const { app, fn, request, signal, clock = systemClock(), awayMsMax = AWAY_MS_MAX } = options;
+  const { app, fn, request, filter = {}, signal, awayMsMax = AWAY_MS_MAX } = options;
+  const { clock = systemClock() } = options;
   let { cursor } = options;
   let heardMs = clock.monotonicMs();
   for (;;) {
     try {
-      const query = { follow: "true", request, cursor };
+      const query = { ...filter, follow: "true", request, cursor };
       for await (const line of client.listLogs({ params: { app, fn }, query, signal })) {
         yield line;
         cursor = line.cursor;

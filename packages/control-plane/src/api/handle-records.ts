@@ -1,7 +1,7 @@
 /** Logs and invocation records of functions, keys, and the audit. */
 import { mintKey, type KeyRecord } from "@skerry/accounts";
 import { isRequestId, type FunctionId } from "@skerry/base";
-import { invalid } from "@skerry/contracts";
+import { invalid, readLogFilter } from "@skerry/contracts";
 import { fail } from "../errors.ts";
 import type { LogSelection } from "../ports.ts";
 import { storeModule } from "../store-module.ts";
@@ -28,7 +28,7 @@ export function recordHandlers(deps: ApiDeps): Pick<OperationHandlers, HandledRe
       if (isHead) return { kind: "lines", lines: linesOf([]) };
       if (query.follow) return { kind: "lines", lines: logs.follow({ ...selection, signal }) };
       const { limit, tail } = query;
-      const lines = await logs.list({ ...selection, limit, tail });
+      const lines = await logs.list({ ...selection, limit, tail, signal });
       return { kind: "lines", lines: linesOf(lines) };
     },
     listInvocations: async (call) => {
@@ -109,8 +109,10 @@ async function logSelection(deps: ApiDeps, call: OperationCall<"listLogs">): Pro
   if (request !== undefined && !isRequestId(request)) {
     throw invalid("query", ["request: this is not the id of a request"]);
   }
+  const filter = readLogFilter(call.query);
   return {
     functionId: await functionIdOf(deps, call),
+    ...(filter === undefined ? {} : { filter }),
     ...(request === undefined ? {} : { requestId: request }),
     ...(cursor === undefined ? {} : { after: cursor }),
   };
