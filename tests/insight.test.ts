@@ -1,5 +1,8 @@
-/** What a platform of real processes tells of itself: metrics and traces that say what was done. */
+/** What a platform of real processes tells of itself: metrics, traces and logs. */
 import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { startPlatform, until, type Platform } from "@skerry/testkit";
 import { ECHO } from "./sources.ts";
@@ -125,3 +128,54 @@ interface Told {
   };
   readonly header?: string;
 }
+
+interface Delivered {
+  readonly kind: string;
+  readonly app: string;
+  readonly function: string;
+  readonly requestId: string;
+  readonly text?: string;
+  readonly outcome?: string;
+}
+
+test(
+  "what functions print is searched, and lies in the file it is delivered to",
+  TIMEOUT,
+  async () => {
+    const directory = mkdtempSync(join(tmpdir(), "skerry-insight-"));
+    const deliverFile = join(directory, "out.jsonl");
+    await using platform = await startPlatform({ settings: { deliverFile } });
+    await platform.deploy({ app: "insight", fn: "echo", files: ECHO, config: { auth: "none" } });
+    const ids: string[] = [];
+    for (const word of ["one", "Two", "three"]) {
+      const answer = await fetch(`${platform.gatewayUrl}/-/insight/echo/?word=${word}`);
+      ids.push(answer.headers.get("x-skerry-request-id") ?? "");
+      await answer.text();
+      if (word === "Two") await platform.restart("control");
+    }
+    const params = { app: "insight", fn: "echo" };
+    const found: string[] = [];
+    for await (const line of platform.client.listLogs({ params, query: { grep: "HEARD TWO" } })) {
+      found.push(line.text);
+    }
+    assert.deepEqual(found, ["heard Two"]);
+    const delivered = (): readonly Delivered[] =>
+      readFileSync(deliverFile, "utf8")
+        .split("\n")
+        .filter((line) => line !== "")
+        .map((line) => JSON.parse(line) as Delivered);
+    await until("all is in the file", () => delivered().length >= 6);
+    const of = (kind: string): readonly Delivered[] =>
+      delivered().filter((one) => one.kind === kind);
+    assert.deepEqual(
+      of("line").map(({ text }) => text),
+      ["heard one", "heard Two", "heard three"],
+    );
+    assert.deepEqual(
+      of("invocation").map(({ requestId, outcome }) => [requestId, outcome]),
+      ids.map((id) => [id, "ok"]),
+    );
+    assert.ok(delivered().every(({ app, function: fn }) => app === "insight" && fn === "echo"));
+    rmSync(directory, { recursive: true, force: true });
+  },
+);

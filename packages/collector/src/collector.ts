@@ -27,6 +27,9 @@ export interface CollectorOptions {
   readonly logSpool: string;
   /** Age at which lines and records go. */
   readonly keepMs: number;
+  /** Bytes of lines, and of records, beyond which the oldest go; no bound when absent. */
+  readonly lineBytesMax?: number;
+  readonly recordBytesMax?: number;
   /** After each round that took something in. */
   readonly onTaken?: () => void;
 }
@@ -42,6 +45,7 @@ const LINE_FEED = 10;
 const SETTLE_MS = 250;
 const EXPIRE_EVERY_MS = 60_000;
 const EXPIRE_ROWS_MAX = 5_000;
+const NO_BOUND = Number.MAX_SAFE_INTEGER;
 /**
  * Pauses are this many times as long as the round before: what serves requests needs the machine
  * more.
@@ -252,9 +256,10 @@ export class Collector {
     const { clock, store } = this.#deps;
     const nowMs = clock.monotonicMs();
     if (nowMs < this.#expireAtMs) return;
-    const beforeMs = Math.round(clock.wallMs() - this.#options.keepMs);
-    const limit = EXPIRE_ROWS_MAX;
-    const isMore = await store.call(storeModule, "expire", { beforeMs, limit });
+    const { keepMs, lineBytesMax = NO_BOUND, recordBytesMax = NO_BOUND } = this.#options;
+    const beforeMs = Math.round(clock.wallMs() - keepMs);
+    const retention = { beforeMs, lineBytesMax, recordBytesMax, limit: EXPIRE_ROWS_MAX };
+    const isMore = await store.call(storeModule, "sweepTelemetry", retention);
     if (!isMore) this.#expireAtMs = nowMs + EXPIRE_EVERY_MS;
   }
 

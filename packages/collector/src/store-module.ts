@@ -7,9 +7,6 @@ import type { FunctionId } from "@skerry/base";
 import type { FunctionTally, Placement } from "@skerry/contracts";
 import {
   addToTallies,
-  expireRecords,
-  expireTallies,
-  expireTraces,
   parseMeterSpool,
   RECORD_COLUMNS,
   RECORD_INDEXES,
@@ -33,7 +30,6 @@ import {
 } from "@skerry/invocations";
 import { defineStoreModule, type Tx, type TxStep } from "@skerry/store";
 import {
-  expireLogLines,
   LOG_LINE_COLUMNS,
   LOG_LINE_TABLES,
   logLineValues,
@@ -46,6 +42,7 @@ import {
 import { DELIVERY_TABLES, moveDelivery, openDelivery, readDelivery } from "./delivery-rows.ts";
 import { searchLog } from "./log-search.ts";
 import { insertRows } from "./insert-rows.ts";
+import { growSizes, readSizes, SIZE_TABLES, sweepTelemetry } from "./retention.ts";
 import { findKnown, numberRound, type RoundFound } from "./round-order.ts";
 
 /** Which kind of records a spool holds. */
@@ -144,6 +141,10 @@ function* take(tx: Tx, collected: Collected): TxStep<Taken> {
     rows: recordBatches.flatMap(({ traces }) => traces).map(traceValues),
     unless: "request_id",
   });
+  yield* growSizes(tx, {
+    lines: numbered.lines.map(({ line }) => line),
+    records: numbered.records.map(({ record }) => record),
+  });
   yield* addToTallies(tx, { records: found.records, wallMs: collected.wallMs });
   yield* tx.run("UPDATE collector_seq SET next = ? WHERE id = 1", [numbered.next]);
   for (const { kind, to } of collected.steps) {
@@ -221,18 +222,6 @@ function* tallies(tx: Tx, _args: null): TxStep<readonly FunctionTally[]> {
   return yield* selectTallies(tx);
 }
 
-/** Removes what is old, at most `limit` of each kind; true when there may be more of it. */
-function* expire(
-  tx: Tx,
-  args: { readonly beforeMs: number; readonly limit: number },
-): TxStep<boolean> {
-  const lines = yield* expireLogLines(tx, args);
-  const records = yield* expireRecords(tx, args);
-  yield* expireTallies(tx, args);
-  yield* expireTraces(tx, args);
-  return lines >= args.limit || records >= args.limit;
-}
-
 export const storeModule = defineStoreModule({
   name: "collector",
   database: "telemetry",
@@ -242,15 +231,16 @@ export const storeModule = defineStoreModule({
     { version: 3, sql: TALLY_TABLES },
     { version: 4, sql: TRACE_TABLES },
     { version: 5, sql: DELIVERY_TABLES },
+    { version: 6, sql: SIZE_TABLES },
   ],
   procedures: {
     ...{ positions, take, forgetSpool, readLog, readRecords, readRecord, readTrace },
-    ...{ totals, tallies, expire, traffic, useSince },
+    ...{ totals, tallies, sweepTelemetry, readSizes, traffic, useSince },
     ...{ openDelivery, readDelivery, moveDelivery, searchLog },
   },
   reads: [
     ...(["positions", "readLog", "readRecords", "readRecord", "readTrace", "totals"] as const),
-    ...(["tallies", "traffic", "useSince", "readDelivery", "searchLog"] as const),
+    ...(["tallies", "traffic", "useSince", "readDelivery", "searchLog", "readSizes"] as const),
   ],
 });
 

@@ -47,6 +47,8 @@ export class World {
   /** How far the collector's wall clock is ahead, so that what just ended is long over for it. */
   aheadMs = 1_000;
   keepMs = 86_400_000;
+  lineBytesMax = Number.MAX_SAFE_INTEGER;
+  recordBytesMax = Number.MAX_SAFE_INTEGER;
   #store: Store | undefined;
   readonly #collectors: Collector[] = [];
   readonly #writers = new Set<SpoolWriter>();
@@ -103,7 +105,7 @@ export class World {
       if (fault === "after-commit") throw new TypeError("lost after the commit");
       return result;
     };
-    const { keepMs } = this;
+    const { keepMs, lineBytesMax, recordBytesMax } = this;
     const clock: Clock = {
       monotonicMs: () => this.clock.monotonicMs(),
       wallMs: () => this.clock.wallMs() + this.aheadMs,
@@ -114,7 +116,7 @@ export class World {
     const logSpool = this.spoolRoot("logs");
     const collector = new Collector(
       { clock, log, store: { call } },
-      { meterSpool, logSpool, keepMs, onTaken },
+      { meterSpool, logSpool, keepMs, lineBytesMax, recordBytesMax, onTaken },
     );
     this.#collectors.push(collector);
     return collector;

@@ -68,6 +68,18 @@ export const platformConfig = z.strictObject({
     .max(3_650)
     .default(7)
     .describe("Age at which logs and records go. Restart."),
+  logMbMax: z
+    .int()
+    .min(1)
+    .max(16_777_216)
+    .default(2_048)
+    .describe("Log lines beyond this size go, the oldest first, MiB. Restart."),
+  recordMbMax: z
+    .int()
+    .min(1)
+    .max(16_777_216)
+    .default(2_048)
+    .describe("Invocation records beyond this size go, the oldest first, MiB. Restart."),
   otlpEndpoint: z
     .string()
     .default("")

@@ -1,6 +1,5 @@
 export { parseMeterSpool, type MeterBatch } from "./meter-spool.ts";
 export {
-  expireRecords,
   RECORD_COLUMNS,
   RECORD_INDEXES,
   RECORD_TABLES,

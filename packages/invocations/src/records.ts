@@ -160,15 +160,3 @@ export function* selectRecordsAfter(
   );
   return [...new Map([...started, ...ended].map((row) => [row.request_id, row])).values()];
 }
-
-/** Removes records older than `beforeMs`, at most `limit`; returns how many went. */
-export function* expireRecords(
-  tx: Tx,
-  args: { readonly beforeMs: number; readonly limit: number },
-): TxStep<number> {
-  return yield* tx.run(
-    `DELETE FROM invocation_records WHERE request_id IN
-       (SELECT request_id FROM invocation_records WHERE start_ms < ? ORDER BY start_ms LIMIT ?)`,
-    [args.beforeMs, args.limit],
-  );
-}

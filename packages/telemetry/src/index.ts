@@ -7,7 +7,6 @@ export {
   type Sample,
 } from "./exposition.ts";
 export {
-  expireLogLines,
   lineWallMs,
   LOG_LINE_COLUMNS,
   LOG_LINE_TABLES,

@@ -80,17 +80,6 @@ export function* selectLogLines(tx: Tx, selection: LogSelection): TxStep<readonl
   );
 }
 
-/** Removes lines older than `beforeMs`, at most `limit` of them; returns how many went. */
-export function* expireLogLines(
-  tx: Tx,
-  args: { readonly beforeMs: number; readonly limit: number },
-): TxStep<number> {
-  return yield* tx.run(
-    "DELETE FROM log_lines WHERE seq IN (SELECT seq FROM log_lines WHERE at_ms < ? ORDER BY at_ms LIMIT ?)",
-    [args.beforeMs, args.limit],
-  );
-}
-
 /**
  * Parses the spool's JSON lines; `taken` counts the bytes of whole lines, a torn tail is left for
  * later. What comes out can be stored and shown: a line that is none is counted and skipped, so

@@ -5,12 +5,9 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { openCodeStore } from "@skerry/code-store";
 import {
-  Collector,
   storeModule,
   storeModuleUrl,
-  TelemetryQueries,
   TrafficQueriesOfRecords,
-  type Delivery,
   type NamesOf,
 } from "@skerry/collector";
 import { splitPatterns, type PlatformConfig, type Prices } from "@skerry/contracts";
@@ -27,7 +24,7 @@ import { openPostgresStore, openSqliteStore, type ModuleSource, type Store } fro
 import { GatewayCalls } from "../gateway-calls.ts";
 import { readPageFiles } from "../page-files.ts";
 import { LISTEN_FD } from "../role-process.ts";
-import { deliveryValues, startDeliveries } from "./deliveries.ts";
+import { openTelemetry } from "./control-telemetry.ts";
 import { watchProcess } from "./process-figures.ts";
 import { RELEASE, type RoleContext, type RunningRole } from "./role-context.ts";
 
@@ -36,27 +33,14 @@ const MODULES: readonly ModuleSource[] = [
   { module: storeModule, url: storeModuleUrl },
 ];
 const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 const POSTGRES_CONNECTIONS = 8;
 
 export async function startControlRole(context: RoleContext): Promise<RunningRole> {
   const { clock, config, ids, layout, log, random } = context;
   const store = await openStore(context);
   const codeStore = await openCodeStore({ clock, log, random }, { directory: layout.code });
-  let deliveries: readonly Delivery[] = [];
-  const queries = new TelemetryQueries({ store, catchUp: () => collector.catchUp() });
-  const collector: Collector = new Collector(
-    { clock, log, store },
-    {
-      meterSpool: layout.meterSpool,
-      logSpool: layout.logSpool,
-      keepMs: config.telemetryDays * DAY_MS,
-      onTaken: () => {
-        queries.taken();
-        for (const delivery of deliveries) delivery.taken();
-      },
-    },
-  );
+  const telemetry = openTelemetry(context, store);
+  const { queries } = telemetry;
   const figures = watchProcess(clock);
   const gatewayUrl = `http://${config.host}:${config.gatewayPort}`;
   let adminKey = "";
@@ -73,7 +57,7 @@ export async function startControlRole(context: RoleContext): Promise<RunningRol
       page: pageDeps(context, { store, caller }),
       metrics: {
         tallies: () => queries.tallies(),
-        figures: () => figures.read(deliveryValues(deliveries)),
+        figures: () => figures.read(telemetry.values()),
       },
     },
     {
@@ -84,8 +68,7 @@ export async function startControlRole(context: RoleContext): Promise<RunningRol
       limits: limitsOf(config),
     },
   );
-  const namesOf = namesIn(store, control);
-  deliveries = await startDeliveries({ clock, random, log, store, namesOf }, config);
+  await telemetry.deliver(namesIn(store, control));
   adminKey = await keepAdminKey(control, layout.adminKeyFile);
   const links = await control.listenLinks(layout.controlSocket);
   const api = await serveHttp(
@@ -100,8 +83,7 @@ export async function startControlRole(context: RoleContext): Promise<RunningRol
       caller.close();
       await links.close();
       await control.close();
-      await collector.close();
-      await Promise.all(deliveries.map((delivery) => delivery.close()));
+      await telemetry.close();
       await store.close();
       figures.close();
     },
