@@ -9,6 +9,8 @@ import { readFixtures, Target, type Fixture } from "./runtimes/target.ts";
 import { WEB_CASES } from "./runtimes/web-cases.ts";
 
 const TIMEOUT = { timeout: 120_000 };
+/** All runtimes together, on a machine that is busy with other suites. */
+const SUITE_TIMEOUT = { timeout: 300_000 };
 const DEADLINE_MS = 15_000;
 /** A liar never does what is waited for. */
 const LIAR_DEADLINE_MS = 1_500;
@@ -42,13 +44,13 @@ function skipOf({ program, title }: Fixture): string | false {
   return isThere || process.env["CI"] !== undefined ? false : `${title} is not installed`;
 }
 
-describe("runtimes", TIMEOUT, () => {
+describe("runtimes", SUITE_TIMEOUT, () => {
   const world = new World();
   before(() => world.open(), TIMEOUT);
   after(() => world.close(), TIMEOUT);
 
   for (const fixture of readFixtures().filter(({ title }) => title !== "Liar")) {
-    describe(fixture.title, { skip: skipOf(fixture) }, () => {
+    describe(fixture.title, { ...TIMEOUT, skip: skipOf(fixture) }, () => {
       let target: Target;
       before(async () => {
         target = await world.deploy(fixture, DEADLINE_MS);
@@ -60,7 +62,7 @@ describe("runtimes", TIMEOUT, () => {
   }
 
   for (const fixture of readFixtures().filter(({ title }) => title === "Liar")) {
-    describe("negative control: a runtime that breaks every rule", () => {
+    describe("negative control: a runtime that breaks every rule", TIMEOUT, () => {
       let target: Target;
       before(async () => {
         target = await world.deploy(fixture, LIAR_DEADLINE_MS);

@@ -117,6 +117,15 @@ export const LIFE_CASES: Cases = {
     const line = lineOf(await target.log("busy", later), later);
     assert.equal(line.requestId, answer.requestId);
   },
+  "a handler calls another function, and gets its result or its error": async (target) => {
+    const call = (fn: FunctionName, payload: object): Promise<unknown> =>
+      target.resultOf("event", { do: "call", target: `${target.app}/${fn}`, payload });
+    const value = { text: "größe 😀", list: [1.5, null] };
+    assert.deepEqual(await call("busy", { do: "echo", value }), value);
+    assert.equal(await call("busy", { do: "nothing" }), null);
+    assert.equal(await call("busy", { do: "throw" }), "FUNCTION_FAILED");
+    assert.equal(await call("late", { do: "spin" }), "FUNCTION_TIMEOUT");
+  },
   "one instance runs as many requests at once as it is allowed": async (target) => {
     await meet(async (count) => (await target.invoke("busy", { do: "meet", count })).text);
   },
