@@ -1,7 +1,7 @@
 /** What every runtime owes a handler that streams: a fetch handler, a web application, a page. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { openRaw } from "@skerry/testkit";
+import { openRaw, until } from "@skerry/testkit";
 import type { Cases } from "./case.ts";
 
 const STREAMED_BYTES = 12 << 20;
@@ -59,9 +59,11 @@ export const WEB_CASES: Cases = {
     const { status, reason, message, requestId } = await target.call("web", "/throw");
     assert.deepEqual([status, reason], [502, "FUNCTION_FAILED"]);
     assert.ok(message.includes(`threw ${errorName}: on purpose`), message);
-    const lines = await target.log("web", /on purpose/);
-    const line = lines.find((one) => one.requestId === requestId && /on purpose/.test(one.text));
-    assert.equal(line?.level, "error");
+    const line = await until("the line of the failure", async () => {
+      const lines = await target.log("web", /on purpose/);
+      return lines.find((one) => one.requestId === requestId && /on purpose/.test(one.text));
+    });
+    assert.equal(line.level, "error");
   },
   "status, headers and cookies pass, and HEAD has no body": async (target) => {
     const answer = await target.call("web", "/head");
