@@ -43,10 +43,15 @@ final class OutgoingCall
         $isOver = $this->stream->failure !== null || $this->stream->remoteEnded;
         if ($isOver || strlen($this->body) > $this->answerBytesMax) {
             // An answer may come before the whole payload was taken, and be larger than wanted.
-            $this->stream->cancel('no more of the call is wanted');
+            $this->giveUp();
             return true;
         }
         return false;
+    }
+
+    public function giveUp(): void
+    {
+        $this->stream->cancel('no more of the call is wanted');
     }
 
     /**

@@ -23,6 +23,8 @@ final class PageRun
     private bool $hasBegun = false;
     /** The call of another function for which the page waits. */
     private ?OutgoingCall $outgoing = null;
+    /** What the page had not yet sent of its body when it told its end. */
+    private string $rest = '';
     private bool $isOver = false;
     private bool $hasAnswered = false;
     /** The page's process has closed its end of the control socket: it is about to end. */
@@ -142,6 +144,7 @@ final class PageRun
             $this->failure = ['name' => 'PageCrashed', 'message' => "the page ended ({$how})"];
         }
         $this->finish();
+        $this->outgoing?->giveUp();
         $this->channel->close();
     }
 
@@ -187,16 +190,8 @@ final class PageRun
             $headBytes = unpack('V', $payload)[1];
             $this->head = json_decode(substr($payload, 4, $headBytes), true);
             $this->isOver = true;
-            if (!$this->hasBegun && $this->failure === null) {
-                $this->answerWhole(substr($payload, 4 + $headBytes));
-            }
+            $this->rest = substr($payload, 4 + $headBytes);
         }
-    }
-
-    private function answerWhole(string $body): void
-    {
-        $this->hasAnswered = true;
-        $this->call->answer($this->answerWith($this->call->method === 'HEAD' ? '' : $body));
     }
 
     /** False at the end of the body. */
@@ -247,10 +242,12 @@ final class PageRun
         }
         $this->hasAnswered = true;
         if ($this->failure === null) {
+            $rest = $this->call->method === 'HEAD' ? '' : $this->rest;
             if (!$this->hasBegun) {
-                $this->call->answer($this->answerWith(''));
+                $this->call->answer($this->answerWith($rest));
+            } elseif ($this->call->write($rest)) {
+                $this->call->end();
             }
-            $this->call->end();
             return;
         }
         ['name' => $name, 'message' => $message] = $this->failure;

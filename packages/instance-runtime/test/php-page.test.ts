@@ -231,6 +231,8 @@ describe("how a page of PHP streams", { skip: phpMissing }, () => {
     assert.deepEqual([answer.head.s, answer.headers("x-one")], [203, ["1"]]);
     assert.equal(answer.body.length, "from a child\n".length + 300_000 + 3);
     assert.equal(instance.rawOutput, "");
+    const direct = await runPhp(t, `fwrite(fopen('php://stdout', 'w'), 'first '); echo 'then';`);
+    assert.equal((await ask(direct, { path: "/" })).text(), "first then");
   });
 
   test("megabytes pass both ways byte for byte, only as fast as they are taken", async (t) => {
