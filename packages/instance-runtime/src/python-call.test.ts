@@ -1,9 +1,11 @@
 /** What `context.call` of Python asks of the gateway and makes of its answers. */
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test as nodeTest, type TestContext } from "node:test";
 import { failFunction, type CallHead, type CallReplyHead } from "@skerry/contracts";
 import { IGNORING_STREAM, type OpenedStream } from "@skerry/link";
-import type { Instance } from "../test/harness.ts";
+import { scratch, type Instance } from "../test/harness.ts";
 import { pythonMissing, runPython } from "../test/python.ts";
 
 const test = (title: string, run: (t: TestContext) => Promise<void>): void =>
@@ -141,6 +143,35 @@ for (const [kind, source] of Object.entries(KINDS)) {
     assert.equal(instance.link.streams, 0);
   });
 }
+
+test("a call after the answer, while nobody holds the link, is given up", async (t) => {
+  const source = `
+import asyncio, os, skerry
+kept = []
+async def late(event, context):
+    while not os.path.exists(event["parked"]):
+        await asyncio.sleep(0.001)
+    try:
+        await context.call("shop/other")
+    except skerry.CallFailed as error:
+        print(error.reason)
+async def handler(event, context):
+    kept.append(asyncio.ensure_future(late(event, context)))
+    return 1
+`;
+  const instance = await runPython(t, source);
+  const parked = join(
+    scratch((run) => t.after(run)),
+    "parked",
+  );
+  assert.equal((await instance.invoke({ parked })).text(), "1");
+  await instance.link.park();
+  instance.pipe.detach();
+  writeFileSync(parked, "");
+  await instance.until(() => instance.messages().includes("CALL_ABANDONED"));
+  instance.connect();
+  assert.equal((await instance.invoke({ parked })).text(), "1");
+});
 
 test("a handler learns which request called it", async (t) => {
   const instance = await runPython(t, "def handler(e, c): return c.parent_request_id");

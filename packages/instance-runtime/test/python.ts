@@ -10,7 +10,9 @@ import { Instance, scratch } from "./harness.ts";
 
 const FOLDER = fileURLToPath(LANGUAGE_RUNTIMES.python3);
 const MANIFEST = JSON.parse(readFileSync(join(FOLDER, "runtime.json"), "utf8")) as LanguageManifest;
-const PROGRAM = MANIFEST.programs.find((path) => existsSync(path));
+/** `SKERRY_TEST_PYTHON` tries another version than the machine's. */
+const PROGRAM =
+  process.env["SKERRY_TEST_PYTHON"] ?? MANIFEST.programs.find((path) => existsSync(path));
 
 /** Why Python's tests cannot run on this machine; CI has to have it. */
 export const pythonMissing: string | false =

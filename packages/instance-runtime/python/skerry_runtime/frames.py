@@ -27,6 +27,10 @@ class LinkBroken(Exception):
     """The peer broke a rule of the protocol; nothing more can be said on this link."""
 
 
+class LinkParked(Exception):
+    """Nobody holds the other end at the moment: nothing may be sent."""
+
+
 class Decoder:
     """Cuts a byte stream into frames; holds at most one frame that is not whole yet."""
 

@@ -9,7 +9,7 @@ import json
 import threading
 
 from . import frames
-from .frames import LinkBroken
+from .frames import LinkBroken, LinkParked
 from .stream import Stream
 
 
@@ -44,8 +44,13 @@ class Link:
         self._streams.pop(stream_id, None)
 
     def open(self, handler, head, body, remaining_ms):
-        """Opens a stream as `handler.stream`; `handler.on_reply(head, body, end)` has the answer."""
+        """Opens a stream as `handler.stream`; `handler.on_reply(head, body, end)` has the answer.
+
+        Raises LinkParked.
+        """
         with self.lock:
+            if self._parked:
+                raise LinkParked("no gateway holds the link")
             # The number and the frame under one lock: the peer wants them in order.
             stream = Stream(self, self._next_id, 0, False)
             self._next_id += 2
@@ -124,11 +129,11 @@ class Link:
             raise LinkBroken("a second HELLO")
         with self.lock:
             self.put(frames.encode(frames.HELLO, 0, 0, self._hello))
+            self._parked = False
         low, high = _versions_of(payload)
         if min(high, frames.VERSION_MAX) < max(low, frames.VERSION_MIN):
             raise LinkBroken("no version that both sides speak")
         self._greeted = True
-        self._parked = False
         self._highest_peer_id = 0
         self._next_id = 2
 
@@ -138,7 +143,7 @@ class Link:
             if self._parked or self._streams:
                 raise LinkBroken("a PARK at the wrong time")
             self.put(frames.encode(frames.PARKED, 0, 0))
-        self._parked = True
+            self._parked = True
 
 
 def _receive_reply(stream, flags, payload):

@@ -10,6 +10,7 @@ import re
 from skerry import CallFailed
 
 from .call import StreamedBody
+from .frames import LinkParked
 
 _is_json = re.compile(r"application/(?:[^;]*\+)?json\b", re.IGNORECASE).match
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
@@ -55,7 +56,12 @@ class Exchange:
         self._target = asked.target
         self.body = StreamedBody(self, b"", False)
         head = _encode({"op": "call", "r": asked.request_id, "f": asked.target}).encode()
-        link.open(self, head, asked.body(), asked.wait_ms)
+        body = asked.body()
+        try:
+            link.open(self, head, body, asked.wait_ms)
+        except LinkParked as parked:
+            self.failure = str(parked)
+            self.check()
 
     def on_reply(self, head, body, end):
         self.head = json.loads(head)
