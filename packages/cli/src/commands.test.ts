@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { exitCodeOf } from "@skerry/base";
+import { exitCodeOf, systemClock } from "@skerry/base";
 import { refusal, startFakePlatform, type Answers, type Asked } from "../test/fake-platform.ts";
 import {
   appNamed,
@@ -217,6 +217,8 @@ test("a wrong word, flag or value exits with 2 and names the nearest known one",
     [["logs", "a/b", "--limit"], /--limit needs a value: --limit N/],
     [["logs", "a/b", "--limit", "--json"], /--limit needs a value/],
     [["logs", "a/b", "--limit", "many"], /whole number from 0 to 1000/],
+    [["logs", "a/b", "--level", "loud"], /one of debug, info, warn, error/],
+    [["logs", "a/b", "--since", "yesterday"], /--since cannot be yesterday: it is a time/],
     [["logs", "a/b", "--follow=yes"], /--follow takes no value/],
     [["stop"], /needs INSTANCE[^]*skerry stop INSTANCE/],
     [["stop", "shop/cart"], /not the id of an instance[^]*skerry ps/],
@@ -335,6 +337,26 @@ async function* endless(count: number): AsyncGenerator<object, void, void> {
 
 const following = (count: number) => ({
   listLogs: ({ query }: Asked) => (query["follow"] === true ? endless(count) : []),
+});
+
+test("what is searched for is asked of the platform, with times as they are now", async () => {
+  const asked: Readonly<Record<string, unknown>>[] = [];
+  const listLogs = ({ query }: Asked): object[] => {
+    asked.push(query);
+    return [];
+  };
+  await using platform = await startFakePlatform({ listLogs });
+  const { url } = platform;
+  const startedMs = systemClock().wallMs();
+  const searched = ["--grep", "a b", "--level", "warn", "--field", "user.id=7", "--since", "2h"];
+  const until = ["--until", "2026-01-31T10:00:00+01:00"];
+  await runOnTerminal(["logs", "shop/cart", ...searched, ...until], { url });
+  const [query = {}] = asked;
+  const { grep, level, field } = query;
+  assert.deepEqual({ grep, level, field }, { grep: "a b", level: "warn", field: "user.id=7" });
+  assert.equal(query["until"], "2026-01-31T09:00:00.000Z");
+  const agoMs = startedMs - Date.parse(String(query["since"]));
+  assert.ok(agoMs <= 7_200_000 && agoMs > 7_100_000, `${agoMs}`);
 });
 
 test("Ctrl-C ends a followed log quietly with 130", async () => {
