@@ -32,7 +32,8 @@ export function say(bytes: Buffer): void {
         at += writeSync(fd, bytes, at);
         waited = 0;
       } catch (error) {
-        if ((error as { code?: string }).code !== "EAGAIN") return;
+        // Not the link, such as a socket that listens; or nobody reads it any more.
+        if ((error as { code?: string }).code !== "EAGAIN") break;
         waited += 1;
         Atomics.wait(still, 0, 0, 1);
       }

@@ -21,6 +21,8 @@ export const LIMITS = {
   callDepthMax: 16,
   /** Calls and connections that one instance has open at once. */
   streamsOpenedMax: 1_024,
+  /** Answers of calls that one instance has not taken yet. */
+  answersUntakenBytesMax: 64 << 20,
   /** Of these, connections to the network. */
   tunnelsPerInstanceMax: 256,
   /** Connections to the network that one instance may begin in a second. */

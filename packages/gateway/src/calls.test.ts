@@ -35,10 +35,13 @@ interface Ask {
   readonly f: string;
   readonly body?: string | Uint8Array;
   readonly remainingMs?: number;
+  /** Takes the answer as it comes; default true. */
+  readonly takes?: boolean;
 }
 
 /** Opens a call as a runtime does. */
-function callOut(instance: InstanceDouble, { r, f, body = "{}", remainingMs }: Ask): Outgoing {
+function callOut(instance: InstanceDouble, ask: Ask): Outgoing {
+  const { r, f, body = "{}", remainingMs, takes = true } = ask;
   const replied = Promise.withResolvers<CallReplyHead>();
   const ended = Promise.withResolvers<string>();
   replied.promise.catch(() => undefined);
@@ -46,7 +49,7 @@ function callOut(instance: InstanceDouble, { r, f, body = "{}", remainingMs }: A
   let text = "";
   const take = (chunk: Uint8Array, end: boolean): void => {
     text += Buffer.from(chunk).toString();
-    outgoing.stream.grant(chunk.length);
+    if (takes) outgoing.stream.grant(chunk.length);
     if (end) ended.resolve(text);
   };
   const stream = instance.link.open(
@@ -353,6 +356,48 @@ test("an instance opens no more streams than the limit, and others go on", async
   await until(() => world.gateway.stats().live + world.gateway.stats().waiting === 0);
   agent.handle = (call) => (isInner(call) ? call.answer("again") : relay(call));
   assert.equal((await relayed(outer)).body, "again");
+});
+
+test("one request makes any number of calls, one after the other", async () => {
+  const outer = world.fn({ name: "outer" });
+  world.fn({ name: "inner" });
+  agent.handle = (call) => {
+    if (isInner(call)) return call.answer("x");
+    void (async () => {
+      for (let round = 0; round <= LIMITS.streamsOpenedMax; round += 1) {
+        assert.equal(await fromCall(call, { f: "shop/inner" }).body, "x");
+      }
+      call.answer("asked");
+    })();
+  };
+  await world.start();
+  assert.equal((await world.call(outer)).body, "asked");
+});
+
+test("answers that an instance does not take are bounded, and room comes back with its requests", async () => {
+  const outer = world.fn({ name: "outer" });
+  world.fn({ name: "inner" });
+  const large = Buffer.alloc(6_000_000, "x");
+  const reasons: (string | undefined)[] = [];
+  const rounds = Math.floor(LIMITS.answersUntakenBytesMax / large.length);
+  agent.handle = (call) => {
+    if (isInner(call)) return call.answer(large);
+    void (async () => {
+      for (let round = 0; round <= rounds; round += 1) {
+        const out = fromCall(call, { f: "shop/inner", takes: false });
+        reasons.push((await out.reply).e?.reason);
+      }
+      call.answer("asked");
+    })();
+  };
+  await world.start();
+  assert.equal((await world.call(outer)).body, "asked");
+  assert.deepEqual(reasons.splice(0), [...Array<undefined>(rounds), "FUNCTION_THROTTLED"]);
+  agent.handle = (call) => {
+    if (isInner(call)) return call.answer(large);
+    void fromCall(call, { f: "shop/inner" }).body.then((body) => call.answer(String(body.length)));
+  };
+  assert.equal((await world.call(outer)).body, String(large.length));
 });
 
 test("a request of a later release is refused, and a head that is none ends the link", async () => {

@@ -42,6 +42,7 @@ export interface Asked {
 }
 
 const LATEST = "$LATEST";
+const UNTAKEN_RETRY_MS = 1_000;
 
 /** Admits a call. Throws why it is refused before anything of it is an invocation. */
 export function acceptCall(deps: CallDeps, opened: OpenedStream, asked: Asked): StreamHandler {
@@ -101,6 +102,9 @@ class FunctionCall implements StreamHandler, Recipient, Dependant {
   #writable: PromiseWithResolvers<void> | undefined;
   #hasBegun = false;
   #isOver = false;
+  #hasLeft = false;
+  /** Of the answer, until the instance has taken it. */
+  #untakenBytes = 0;
 
   constructor(deps: CallDeps, stream: LinkStream, init: CallInit) {
     const { clock } = deps;
@@ -141,14 +145,25 @@ class FunctionCall implements StreamHandler, Recipient, Dependant {
 
   /** The calling handler gave the call up, or its instance is gone. */
   onFailed(): void {
-    this.#finish();
+    this.onClosed();
     this.#invocation?.clientLeft();
+  }
+
+  /** The answer was taken, or nobody wants it any more. */
+  onClosed(): void {
+    this.#finish();
+    if (this.#hasLeft) return;
+    this.#hasLeft = true;
+    const { instance, parent } = this.#init;
+    instance.streamsOpened -= 1;
+    instance.untakenBytes -= this.#untakenBytes;
+    parent.detach(this);
   }
 
   /** The request that called was answered or given up. */
   requestEnded(): void {
     this.#stream.cancel("its request ended");
-    this.onFailed();
+    this.#invocation?.clientLeft();
   }
 
   get isGone(): boolean {
@@ -156,6 +171,14 @@ class FunctionCall implements StreamHandler, Recipient, Dependant {
   }
 
   sendWhole({ head, body, requestId }: Shown & { head: ReplyHead; body: Uint8Array }): void {
+    const { instance, callee } = this.#init;
+    if (instance.untakenBytes + body.length > LIMITS.answersUntakenBytesMax) {
+      const why = "its caller has not taken earlier answers";
+      const details = { function: nameOf(callee.entry), why, retryAfterMs: UNTAKEN_RETRY_MS };
+      return this.#refuse(failFunction("FUNCTION_THROTTLED", details));
+    }
+    this.#untakenBytes = body.length;
+    instance.untakenBytes += body.length;
     this.#reply({ s: head.s, h: headerPolicy.responseHeaders(head.h), id: requestId }, body, true);
     this.#finish();
   }
@@ -232,7 +255,8 @@ class FunctionCall implements StreamHandler, Recipient, Dependant {
     const head = { s: error.httpStatus, h: [], e: error.toWire() };
     this.#reply(id === undefined ? head : { ...head, id }, undefined, true);
     this.#stream.cancel("refused");
-    this.#finish();
+    // The stream may not know yet whose it is.
+    this.onClosed();
   }
 
   #reply(head: CallReplyHead, body: Uint8Array | undefined, end: boolean): void {
@@ -246,9 +270,6 @@ class FunctionCall implements StreamHandler, Recipient, Dependant {
     if (this.#invocation === undefined) this.#hold.release();
     this.#parts = [];
     this.onWritable();
-    this.#init.instance.streamsOpened -= 1;
-    // What its instance has not taken yet goes on, but no longer than the request.
-    if (this.#stream.closed) this.#init.parent.detach(this);
   }
 }
 

@@ -59,6 +59,8 @@ export class Instance {
   readonly config: FunctionConfig | undefined;
   /** Calls and connections that it has open. */
   streamsOpened = 0;
+  /** Answers of its calls that it has not taken yet. */
+  untakenBytes = 0;
   /** Of these, connections to the network. */
   tunnels = 0;
   /** Connections it began in the second that began at `tunnelsSinceMs`. */

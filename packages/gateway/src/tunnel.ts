@@ -28,8 +28,10 @@ export class Tunnel implements StreamHandler {
   #bytesIn = 0;
   #bytesOut = 0;
   #isOver = false;
+  #why: string | undefined;
+  #hasLeft = false;
 
-  /** `onEnd` is called once, when nothing of it is left. */
+  /** `onEnd` is called once, when nothing of it is left, nor of what the instance is to take. */
   constructor(stream: LinkStream, onEnd: (end: TunnelEnd) => void) {
     this.#stream = stream;
     this.#onEnd = onEnd;
@@ -71,6 +73,10 @@ export class Tunnel implements StreamHandler {
     this.#socket?.resume();
   }
 
+  onClosed(): void {
+    if (this.#isOver) this.#leave();
+  }
+
   /** The instance gave it up, or is gone. */
   onFailed(error: PlatformError): void {
     this.#finish(error.message);
@@ -108,7 +114,14 @@ export class Tunnel implements StreamHandler {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#early = [];
+    this.#why = why;
     this.#socket?.destroy();
-    this.#onEnd({ bytesIn: this.#bytesIn, bytesOut: this.#bytesOut, why });
+    if (this.#stream.closed) this.#leave();
+  }
+
+  #leave(): void {
+    if (this.#hasLeft) return;
+    this.#hasLeft = true;
+    this.#onEnd({ bytesIn: this.#bytesIn, bytesOut: this.#bytesOut, why: this.#why });
   }
 }

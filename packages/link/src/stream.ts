@@ -19,6 +19,8 @@ export interface StreamHandler {
   onWritable(): void;
   /** The peer cancelled or the link closed. */
   onFailed(error: PlatformError): void;
+  /** Nothing of the stream is left here: both sides ended and all was sent, or it was cancelled. */
+  onClosed?(): void;
 }
 
 /**
@@ -240,5 +242,6 @@ export class LinkStream {
     this.#closed = true;
     this.#pending = [];
     this.#owner.streamClosed(this);
+    this.handler.onClosed?.();
   }
 }
