@@ -18,6 +18,7 @@ export interface Asked {
   readonly query: Readonly<Record<string, unknown>>;
   readonly body: unknown;
   readonly archive: Buffer;
+  readonly idempotencyKey: string | undefined;
 }
 
 /** Gives the answer's JSON, or lines of it; throws a PlatformError to refuse. */
@@ -104,6 +105,7 @@ async function serve(exchange: Exchange): Promise<void> {
       ) as never,
       body: isJson ? parseInput(body, JSON.parse(bytes.toString()), "body") : undefined,
       archive: bytes,
+      idempotencyKey: req.headers["idempotency-key"]?.toString(),
     });
     await send(res, operation, value);
     return;

@@ -4,6 +4,7 @@ import {
   deploymentMark,
   deploymentRequest,
   OPERATIONS,
+  WEB_PORT,
   type BuildHead,
   type DeploymentPlan,
   type DeploymentResource,
@@ -470,7 +471,7 @@ test("the build head carries what the configuration says", async () => {
   const { op, sourceDigest, ...head } = agent.asked[0] as BuildHead;
   assert.equal(op, "build");
   assert.match(sourceDigest, /^src_/);
-  assert.deepEqual(head, config);
+  assert.deepEqual(head, { ...config, runtime: "node26", command: null, port: WEB_PORT });
   assert.equal((await functionsOf(harness))[0]?.latest.config.memoryMb, 512);
   assert.ok(AGENT_ID.startsWith("node_"));
 });

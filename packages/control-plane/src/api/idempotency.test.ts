@@ -17,6 +17,8 @@ import { storeModule } from "../store-module.ts";
 import { openAnswer, sealAnswer } from "./sealed-answer.ts";
 
 const KEY = "0b6f5c1e";
+/** Who does not join would wait for ever. */
+const TIMEOUT = { timeout: 30_000 };
 const NEW_KEY = { name: "ci", role: "viewer" };
 
 function send<T>(harness: Harness, mutation: Mutation, token = KEY): Promise<Reply<T>> {
@@ -94,7 +96,7 @@ function holdCreation(harness: Harness) {
   return { release: () => released.resolve(), arrived: () => arrived };
 }
 
-test("callers in flight join the first and all get its answer", async () => {
+test("callers in flight join the first and all get its answer", TIMEOUT, async () => {
   await using harness = await Harness.open();
   const held = holdCreation(harness);
   const first = createKey(harness);
@@ -114,7 +116,7 @@ test("callers in flight join the first and all get its answer", async () => {
   assert.equal((await auditOf(harness, "createKey")).length, 1);
 });
 
-test("the first caller's leaving takes nothing from those who joined it", async () => {
+test("the first caller's leaving takes nothing from those who joined it", TIMEOUT, async () => {
   await using harness = await Harness.open();
   const held = holdCreation(harness);
   const leaving = new AbortController();
