@@ -17,8 +17,8 @@ export interface LanguageManifest {
    */
   readonly arguments: readonly string[];
   /**
-   * Arguments with which the interpreter once makes `{runtime}` ready after it was laid down, such
-   * as compiling it, since instances cannot write there.
+   * Arguments with which the interpreter once compiles `{runtime}` after it was laid down, since
+   * instances cannot write there. When that fails, starts are slower.
    */
   readonly prepare?: readonly string[];
   /** Files that the handler is looked for in when the configuration names none. */

@@ -31,7 +31,9 @@ export async function prepareLanguageRuntime(options: {
   const id = `${manifest.name}-${version}-${await digestOf(source)}`;
   const directory = join(options.runtimesDirectory, id);
   const prepare = async (fresh: string): Promise<void> => {
-    if (manifest.prepare !== undefined) await run(program, pathsIn(manifest.prepare, fresh));
+    if (manifest.prepare === undefined) return;
+    // It only saves time at each start.
+    await run(program, pathsIn(manifest.prepare, fresh)).catch(() => undefined);
   };
   if (!existsSync(directory)) await layDown({ source, directory, prepare });
   return {
