@@ -125,8 +125,8 @@ export const functionConfig = z.strictObject({
     .refine((egress) => egress !== "open", OPEN_NEEDS)
     .optional()
     .describe(
-      "What the code reaches outside: nothing, or HTTP and HTTPS at public addresses by a proxy " +
-        "(`web`, when absent). `open` is refused for now.",
+      "What the code reaches beside `connect`: nothing, or HTTP and HTTPS at public addresses by " +
+        "a proxy (`web`, when absent). `open` is refused: sandboxes have no network for it.",
     ),
   egressAllow: z
     .array(targetPattern)
