@@ -18,6 +18,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join, relative } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { IS_CI, giveUp, ROOT } from "./setup.mjs";
 
 const CACHE = join(ROOT, "node_modules", ".cache", "console");
@@ -74,7 +75,8 @@ function build(node, digest) {
   });
   if (status !== 0) {
     rmSync(draft, { recursive: true, force: true });
-    return `The page could not be built.\n${error?.message ?? ""}\n${stdout}\n${stderr}`.trim();
+    const told = stripVTControlCharacters(`${error?.message ?? ""}\n${stdout}\n${stderr}`);
+    return `The page could not be built.\n${told.trim()}`;
   }
   rmSync(join(CACHE, digest), { recursive: true, force: true });
   renameSync(draft, join(CACHE, digest));
