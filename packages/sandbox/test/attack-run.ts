@@ -108,18 +108,24 @@ function needs(protection: Protection, { weakening }: Round): boolean {
 function asked(sandbox: Sandbox): ProbedSandbox {
   sandbox.stdout.resume();
   sandbox.stderr.pipe(process.stderr);
+  let isOver = false;
   const lines = createInterface({ input: sandbox.link }).on("error", () => undefined);
+  // Lines do not close after an error; the link always does.
+  sandbox.link.once("close", () => (isOver = true));
   return {
     sandbox,
+    ended: () => sandbox.exited,
     ask: async (event) => {
       sandbox.link.write(`${JSON.stringify(event)}\n`);
       return await new Promise((resolve, reject) => {
         const onLine = (line: string): void => {
-          lines.off("close", onClose);
+          sandbox.link.off("close", onClose);
           resolve(JSON.parse(line));
         };
         const onClose = (): void => reject(new TypeError(`${sandbox.id} gave no answer`));
-        lines.once("line", onLine).once("close", onClose);
+        if (isOver) onClose();
+        lines.once("line", onLine);
+        sandbox.link.once("close", onClose);
       });
     },
   };

@@ -40,9 +40,9 @@ const result = (evidence: Evidence, program: "mounting", index: number): number 
 const FILTER: Control = { without: ["seccomp"] };
 const HOST_FILES: Control["without"] = ["hostFiles"];
 const OWN_UID: Control = { without: ["ownUid"], as: "root" };
-/** What is looked at as memory in `/tmp` would be the whole disk's. */
+/** What is looked at as memory would be the whole disk's, or that of all processes. */
 const SHARED_TMP: Control["without"] = ["ownTemporary", "memoryLimit"];
-const PID: Control["without"] = ["pidNamespace"];
+const PID: Control["without"] = ["pidNamespace", "memoryLimit"];
 const NETWORK: Control["without"] = ["networkNamespace"];
 
 /** The same ways as the host has, whichever these are on this machine. */

@@ -1,6 +1,6 @@
 /**
  * Runs inside a sandbox and says what it could reach; `handler` is what a function would export. It
- * judges nothing: `probes.ts` says what each answer must be. What it needs to know comes with the
+ * judges nothing: the tables beside it say what each answer must be. What it needs to know comes with the
  * question, so the file stands alone and is copied in as it is.
  */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";

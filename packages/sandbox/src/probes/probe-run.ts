@@ -7,7 +7,7 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:net";
 import { readText } from "../listing.ts";
-import type { Sandbox, SandboxDriver, SandboxSpec } from "../ports.ts";
+import type { Sandbox, SandboxDriver, SandboxExit, SandboxSpec } from "../ports.ts";
 import { descendants, readProcessTable } from "../process-table.ts";
 import { WATCHED_DESCRIPTORS } from "./calls.ts";
 import {
@@ -25,9 +25,11 @@ import { parseResults } from "./raw-program.ts";
 
 /** A started sandbox that answers through the handler of the probe module. */
 export interface ProbedSandbox {
-  readonly sandbox: Pick<Sandbox, "id" | "pid" | "uid" | "exited">;
+  readonly sandbox: Pick<Sandbox, "id" | "pid" | "uid">;
   /** Rejects when it ends before it has answered. */
   ask(event: unknown): Promise<unknown>;
+  /** Asked when an answer failed: sees to it that it ends, and resolves with how it did. */
+  ended(): Promise<SandboxExit>;
 }
 
 export interface ProbeRun {
@@ -137,7 +139,7 @@ async function useUp(
     const eaten = await put(subject, { part: "memory", bytes, holdMs: MEMORY_HOLD_MS });
     return { report: { ...forked, eaten: eaten as number }, exit: unfinished };
   } catch {
-    const { reason, oomKilled } = await subject.sandbox.exited;
+    const { reason, oomKilled } = await subject.ended();
     return { report: { ...forked }, exit: { reason, oomKilled } };
   }
 }

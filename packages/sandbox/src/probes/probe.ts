@@ -21,7 +21,7 @@ export interface Probe {
   readonly saw: (evidence: Evidence) => unknown;
 }
 
-/** A probe of some other table that keeps its id as a literal. */
+/** A table whose ids stay literal types: the tests have a control for each of them. */
 export function probes<const T extends readonly Probe[]>(table: T): T {
   return table;
 }
