@@ -1,7 +1,7 @@
 /**
  * Runs inside a sandbox and says what it could reach; `handler` is what a function would export. It
- * judges nothing: the tables beside it say what each answer must be. What it needs to know comes with the
- * question, so the file stands alone and is copied in as it is.
+ * judges nothing: the tables beside it say what each answer must be. What it needs to know comes
+ * with the question, so the file stands alone and is copied in as it is.
  */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import dgram from "node:dgram";
