@@ -10,6 +10,7 @@ const TIMEOUT = { timeout: 180_000 };
 /** What the examples of each document print, in order. */
 const DOCUMENTS: Readonly<Record<string, readonly RegExp[]>> = {
   "functions.md": [/Hello, Ada!/, /POST \/invoke/],
+  "network.md": [/"cents": ?700/],
 };
 
 describe("documents", TIMEOUT, () => {
