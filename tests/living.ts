@@ -9,10 +9,7 @@ import { findLeftovers, until, type Platform } from "@skerry/testkit";
  * blank, and resolves with their ids. A blank is one whose directory holds no artefact yet.
  */
 export async function untilOnlyListedAreLeft(platform: Platform): Promise<readonly string[]> {
-  const look = async (): Promise<{
-    readonly strays: readonly string[];
-    readonly all: readonly string[];
-  }> => {
+  const look = async (): Promise<Look> => {
     const { items } = await platform.client.listInstances();
     const listed = new Set(items.map(({ id }) => id));
     const directories = instanceDirectories(platform);
@@ -29,12 +26,23 @@ export async function untilOnlyListedAreLeft(platform: Platform): Promise<readon
     const all = [...new Set([...groups, ...directories.keys()])];
     return { strays: all.filter((id) => !listed.has(id) && !isBlank(id)), all };
   };
-  await until("only the living are left", async () => (await look()).strays.length === 0).catch(
-    () => undefined,
-  );
-  const { strays, all } = await look();
-  assert.deepEqual(strays, []);
-  return all;
+  // The look that was waited for is the proof: a later one could meet what has just begun.
+  const looks: Look[] = [];
+  const isClean = async (): Promise<boolean> => {
+    const seen = await look();
+    looks.splice(0, 1, seen);
+    return seen.strays.length === 0;
+  };
+  await until("only the living are left", isClean).catch(() => undefined);
+  const [last] = looks;
+  assert.ok(last !== undefined, "nothing could be seen");
+  assert.deepEqual(last.strays, []);
+  return last.all;
+}
+
+interface Look {
+  readonly strays: readonly string[];
+  readonly all: readonly string[];
 }
 
 /** Each agent keeps the directories of its instances below one of its own. */
