@@ -86,7 +86,7 @@ describe("restarts that go wrong", TIMEOUT, () => {
     const restarted = platform.restart("control");
     const told = assert.rejects(restarted, { code: "UNAVAILABLE", reason: "ROLE_FAILED" });
     await until("a successor", () => platform.pids("control").length === 2, { everyMs: 1 });
-    process.kill(newestOf(platform, "control"), "SIGKILL");
+    process.kill(oneBeside(platform, "control", old[0]), "SIGKILL");
     await told;
     assert.deepEqual(platform.pids("control"), old);
     await platform.untilWhole();
@@ -129,7 +129,7 @@ describe("restarts that go wrong", TIMEOUT, () => {
         );
         return platform.pids("agent").length === 2 && fresh.length > 0 && fresh;
       });
-      process.kill(which === "old" ? old : newestOf(platform, "agent"), "SIGKILL");
+      process.kill(which === "old" ? old : oneBeside(platform, "agent", old), "SIGKILL");
       const { status } = await slow;
       assert.equal(status === 200, answers);
       await restarted;
@@ -185,16 +185,20 @@ describe("restarts that something crosses", TIMEOUT, () => {
       );
     });
 
-  it("a request that outlasts the drain does not keep control away", TIMEOUT, async (t) => {
-    const [old] = platform.pids("control");
-    const upload = await holdControl();
-    t.after(() => upload.destroy());
-    const closed = new Promise((resolve) => upload.once("close", resolve));
-    await platform.restart("control");
-    await closed;
-    await platform.untilWhole();
-    assert.ok(!platform.pids("control").includes(old ?? 0), "another one serves");
-  });
+  it(
+    "a request that outlasts the drain is broken off, and the next control serves",
+    TIMEOUT,
+    async (t) => {
+      const [old] = platform.pids("control");
+      const upload = await holdControl();
+      t.after(() => upload.destroy());
+      const closed = new Promise((resolve) => upload.once("close", resolve));
+      await platform.restart("control");
+      await closed;
+      await platform.untilWhole();
+      assert.ok(!platform.pids("control").includes(old ?? 0), "another one serves");
+    },
+  );
 
   it("control serves again when the next one ends while the old one drains", TIMEOUT, async (t) => {
     const [old] = platform.pids("control");
@@ -216,7 +220,7 @@ describe("restarts that something crosses", TIMEOUT, () => {
     assert.ok(old !== undefined);
     const restarted = platform.restart("control");
     await until("a successor", () => platform.pids("control").length === 2, { everyMs: 1 });
-    const next = newestOf(platform, "control");
+    const next = oneBeside(platform, "control", old);
     process.kill(old, "SIGKILL");
     await restarted;
     await platform.untilWhole();
@@ -231,11 +235,12 @@ describe("restarts that something crosses", TIMEOUT, () => {
       process.kill(old, "SIGKILL");
       const isThere = (): boolean => platform.pids("agent").some((pid) => pid !== old);
       await until("its replacement", isThere, { everyMs: 1 });
+      const replacements = platform.pids("agent").filter((pid) => pid !== old);
       const orderAtMs = performance.now() + afterMs;
       const isDue = (): boolean => performance.now() >= orderAtMs;
       await until("the moment of the order", isDue, { everyMs: 1 });
       await platform.restart("agent");
-      await until("one agent", () => platform.pids("agent").length === 1);
+      assert.deepEqual(platform.pids("agent"), replacements, "none beside one that starts");
       await platform.untilWhole();
       for (const query of ["?do=exit", ""]) {
         const path = `/-/cold/faulty/${query}`;
@@ -267,7 +272,13 @@ it("an order that comes while the platform stops starts nothing", TIMEOUT, async
   await stopped;
 });
 
-/** Process id of the one that was started last. */
-function newestOf(platform: Platform, role: "control" | "agent"): number {
-  return Math.max(...platform.pids(role));
+/** Process id of the one that was started beside another; ids may have begun anew in between. */
+function oneBeside(
+  platform: Platform,
+  role: "control" | "agent",
+  other: number | undefined,
+): number {
+  const [one, ...more] = platform.pids(role).filter((pid) => pid !== other);
+  assert.ok(one !== undefined && more.length === 0);
+  return one;
 }
