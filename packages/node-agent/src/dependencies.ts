@@ -23,6 +23,7 @@ import { basename, dirname, join } from "node:path";
 import type { Clock, IdSource, Log } from "@skerry/base";
 import type { RunHead, RunReply } from "@skerry/contracts";
 import type { OpenedStream, StreamHandler } from "@skerry/link";
+import { certificateEnvironment } from "./certificates.ts";
 import { askedEcosystems, type Ecosystem } from "./ecosystems.ts";
 import { fail } from "./errors.ts";
 import type { NpmTool } from "./npm-tool.ts";
@@ -67,7 +68,6 @@ const KEPT_MS = 30 * 86_400_000;
 const COMMANDS = ".bin";
 const PLAIN_COMMAND = /^\.\.\/[\w@./-]+$/;
 const MACHINE_CODE = /\.(?:node|so(?:\.\d+)*)$/;
-const CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt";
 
 export class Dependencies {
   readonly #deps: DependenciesDeps;
@@ -181,16 +181,9 @@ interface Job {
   readonly source: string;
 }
 
-/** Homes of caches, and the machine's own certificates: an operator's mirror may have its own. */
+/** Homes of caches, and the machine's certificates. */
 function environment(build: string): Readonly<Record<string, string>> {
-  const certificates = existsSync(CERTIFICATES)
-    ? {
-        NODE_EXTRA_CA_CERTS: CERTIFICATES,
-        PIP_CERT: CERTIFICATES,
-        SSL_CERT_FILE: CERTIFICATES,
-      }
-    : {};
-  return { HOME: build, COMPOSER_HOME: join(build, ".composer"), ...certificates };
+  return { HOME: build, COMPOSER_HOME: join(build, ".composer"), ...certificateEnvironment() };
 }
 
 /** Writable for the build's own uid, which the driver gives only the directory itself. */

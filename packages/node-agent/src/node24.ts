@@ -9,6 +9,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { certificateEnvironment } from "./certificates.ts";
 import { fail } from "./errors.ts";
 
 const run = promisify(execFile);
@@ -16,10 +17,18 @@ const PROJECT = fileURLToPath(new URL("../node24/", import.meta.url));
 const FETCH_TIMEOUT_MS = 240_000;
 const NPM_OPTIONS = ["--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"];
 
+export interface Node24Options {
+  /** Where fetched programs are kept. */
+  readonly toolsDirectory: string;
+  /** npm's environment: proxies and mirrors of the operator. */
+  readonly env: NodeJS.ProcessEnv;
+}
+
 /** The binary and its version, as `process.version` has it. Rejects with RUNTIME_MISSING. */
-export async function fetchNode24(
-  toolsDirectory: string,
-): Promise<{ readonly nodeBinary: string; readonly nodeVersion: string }> {
+export async function fetchNode24({
+  toolsDirectory,
+  env,
+}: Node24Options): Promise<{ readonly nodeBinary: string; readonly nodeVersion: string }> {
   const directory = join(toolsDirectory, "node24");
   const nodeBinary = join(
     directory,
@@ -29,18 +38,18 @@ export async function fetchNode24(
     "node",
   );
   try {
-    if (!existsSync(nodeBinary)) await fetchInto(directory);
+    if (!existsSync(nodeBinary)) await fetchInto(directory, env);
     const { stdout } = await run(nodeBinary, ["--version"]);
     return { nodeBinary, nodeVersion: stdout.trim() };
   } catch (error) {
     const { stderr, message } = error as Error & { readonly stderr?: string };
-    const why = `it cannot be fetched (${(stderr ?? message).trim()})`;
+    const why = `it cannot be fetched: ${stderr?.trim() || message}`;
     const install = `cp -r packages/node-agent/node24 ${directory} && npm ci --prefix ${directory}`;
     throw fail("RUNTIME_MISSING", { title: "Node", versionMin: "24", why, install }, error);
   }
 }
 
-async function fetchInto(directory: string): Promise<void> {
+async function fetchInto(directory: string, env: NodeJS.ProcessEnv): Promise<void> {
   const fresh = `${directory}.new-${process.pid}`;
   const npm = join(dirname(createRequire(import.meta.url).resolve("npm/package.json")), "bin");
   await rm(fresh, { recursive: true, force: true });
@@ -48,6 +57,7 @@ async function fetchInto(directory: string): Promise<void> {
   await cp(PROJECT, fresh, { recursive: true });
   await run(process.execPath, [join(npm, "npm-cli.js"), "ci", ...NPM_OPTIONS], {
     cwd: fresh,
+    env: { ...certificateEnvironment(), ...env },
     timeout: FETCH_TIMEOUT_MS,
   });
   await rm(directory, { recursive: true, force: true });

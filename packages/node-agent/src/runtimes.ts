@@ -6,7 +6,7 @@ import { unreachable } from "@skerry/base";
 import type { FunctionConfig, HandlerKind, RuntimeName } from "@skerry/contracts";
 import { LANGUAGE_RUNTIMES } from "@skerry/instance-runtime";
 import { prepareLanguageRuntime } from "./language-runtime.ts";
-import { fetchNode24 } from "./node24.ts";
+import { fetchNode24, type Node24Options } from "./node24.ts";
 import {
   prepareNodeRuntime,
   prepareProgramRuntime,
@@ -36,10 +36,7 @@ export function runtimeKindOf(config: {
   return runtime === "custom" || typeof command === "string" ? "program" : runtime;
 }
 
-export interface RuntimesOptions extends NodeRuntimeOptions {
-  /** Where fetched programs are kept. */
-  readonly toolsDirectory: string;
-}
+export type RuntimesOptions = NodeRuntimeOptions & Node24Options;
 
 /** Resolves when Node's runtime is there. Rejects with RUNTIME_UNUSABLE. */
 export async function prepareRuntimes(options: RuntimesOptions): Promise<Runtimes> {
@@ -70,9 +67,7 @@ function prepare(kind: RuntimeKind, options: RuntimesOptions): Promise<RuntimeBu
         source: LANGUAGE_RUNTIMES[kind],
       });
     case "node24":
-      return fetchNode24(options.toolsDirectory).then((found) =>
-        prepareNodeRuntime({ ...options, ...found }),
-      );
+      return fetchNode24(options).then((found) => prepareNodeRuntime({ ...options, ...found }));
     case "node26":
     case "program":
       throw new TypeError(`${kind} is prepared at the start`);

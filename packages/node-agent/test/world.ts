@@ -138,6 +138,7 @@ export class Node {
       prepareRuntimes({
         runtimesDirectory: join(home, "runtimes"),
         toolsDirectory: join(home, "tools"),
+        env: process.env,
         nodeBinary: process.execPath,
         nodeVersion: process.version,
       }),

@@ -86,6 +86,7 @@ async function openParts(
     prepareRuntimes({
       runtimesDirectory: layout.runtimes,
       toolsDirectory: layout.tools,
+      env: process.env,
       nodeBinary: process.execPath,
       nodeVersion: process.version,
     }),
