@@ -30,7 +30,10 @@ async function walk(harness: Harness): Promise<void> {
     "http://127.0.0.1:4480/-/shop/hello/",
   ]);
   const key = { name: "ci", role: "developer", apps: ["shop"] };
-  const made = await harness.send<{ id: string; key: string }>("POST", "/v1/keys", { body: key });
+  const once = { body: key, headers: { "idempotency-key": "ci-key" } };
+  const made = await harness.send<{ id: string; key: string }>("POST", "/v1/keys", once);
+  const replays = await Promise.all([1, 2].map(() => harness.send("POST", "/v1/keys", once)));
+  for (const replay of replays) assert.deepEqual(replay.body, made.body);
   const changed = await harness.deploy("shop", { hello: "3" }, { timeoutMs: 500 });
   assert.equal((await harness.ended(changed)).state, "succeeded");
   const listed = await harness.send<Items<FunctionResource>>("GET", "/v1/apps/shop/functions", {
