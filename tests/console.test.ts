@@ -121,7 +121,9 @@ describe("the start page", { ...TIMEOUT, skip: SKIP }, () => {
     const { page } = person;
     await page.getByLabel("Event, as JSON").fill('{ "word": "kept" }');
     await page.getByLabel("Save as").fill("a-kept-one");
-    await page.getByRole("button", { name: "Save" }).click();
+    const same = page.getByRole("region", { name: /^Save the event as/ });
+    assert.match(await same.innerText(), /^npx skerry events save shop\/echo a-kept-one --data/);
+    await page.getByRole("button", { name: "Save", exact: true }).click();
     const tag = page.getByRole("row", { name: "a-kept-one" });
     await tag.waitFor();
     await page.getByLabel("Event, as JSON").fill("{}");

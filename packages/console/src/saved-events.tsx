@@ -2,7 +2,9 @@
 import type { SavedEventResource } from "@skerry/contracts";
 import { useState, type ReactNode } from "react";
 import { Button, Input, Label, Tag, TagGroup, TagList, TextField } from "react-aria-components";
+import { quoted } from "./format.ts";
 import type { EventProps } from "./run-box.tsx";
+import { SameThing } from "./same-thing.tsx";
 import { usePoll } from "./use-poll.ts";
 
 const EVERY_MS = 15_000;
@@ -52,6 +54,13 @@ export function SavedEvents(
         </Button>
       </div>
       {problem === undefined ? null : <p className="problem">{problem}</p>}
+      {name === "" ? null : (
+        <SameThing
+          what="Save the event"
+          cli={`npx skerry events save ${shown.app}/${shown.name} ${name} --data ${quoted(event)}`}
+          api={`PUT /v1/apps/${shown.app}/functions/${shown.name}/events/${name} {"event":${event}}`}
+        />
+      )}
     </div>
   );
 }

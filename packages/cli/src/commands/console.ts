@@ -1,8 +1,14 @@
 import { priceOfAlwaysOnHour, priceOfCalls, type BurstLine, type Prices } from "@skerry/contracts";
-import type { Command } from "../command.ts";
+import type { Argument, Command, Flag } from "../command.ts";
 import { FUNCTION_ARGUMENT, readFunctionPath } from "../function-path.ts";
 import { readPayload } from "./invoke.ts";
 
+const DATA_FLAG: Flag = {
+  name: "data",
+  short: "d",
+  value: "JSON",
+  description: "The event: JSON, @FILE, or - for the standard input. Default {}.",
+};
 const CALLERS = { min: 1, max: 200, otherwise: 200 };
 const CALLS_EACH = { min: 1, max: 50, otherwise: 5 };
 
@@ -15,12 +21,7 @@ const burst: Command = {
   ],
   args: [FUNCTION_ARGUMENT],
   flags: [
-    {
-      name: "data",
-      short: "d",
-      value: "JSON",
-      description: "The event: JSON, @FILE, or - for the standard input. Default {}.",
-    },
+    DATA_FLAG,
     { name: "callers", value: "N", description: "Callers at once. Default 200, at most 200." },
     {
       name: "calls-each",
@@ -94,5 +95,61 @@ const signIn: Command = {
   },
 };
 
+const EVENT_ARGUMENT: Argument = {
+  name: "NAME",
+  description: "Lower-case letters, digits and dashes.",
+};
+
+const listEvents: Command = {
+  name: "events ls",
+  summary: "List the events kept with a function",
+  args: [FUNCTION_ARGUMENT],
+  flags: [],
+  examples: [{ line: "events ls shop/checkout", says: "Each with its name." }],
+  async run({ args, screen, client }) {
+    const saved = await client().listSavedEvents({ params: readFunctionPath(args[0]) });
+    if (screen.json) screen.printJson(saved);
+    else screen.print(...saved.items.map(({ name, event }) => `${name}  ${JSON.stringify(event)}`));
+    return 0;
+  },
+};
+
+const saveEvent: Command = {
+  name: "events save",
+  summary: "Keep an event with a function under a name",
+  args: [FUNCTION_ARGUMENT, EVENT_ARGUMENT],
+  flags: [DATA_FLAG],
+  examples: [
+    { line: `events save shop/checkout large --data '{"id": 7}'`, says: "In place of an earlier." },
+  ],
+  async run(call) {
+    const { args, screen, client } = call;
+    const params = { ...readFunctionPath(args[0]), event: args[1] ?? "" };
+    const event = await readPayload({ ...call, args: [] });
+    const saved = await client().putSavedEvent({ params, body: { event } });
+    if (screen.json) screen.printJson(saved);
+    else screen.print(`${screen.style.green("✓")} Saved ${saved.name}.`);
+    return 0;
+  },
+};
+
+const removeEvent: Command = {
+  name: "events rm",
+  summary: "Forget a saved event",
+  args: [FUNCTION_ARGUMENT, EVENT_ARGUMENT],
+  flags: [],
+  examples: [{ line: "events rm shop/checkout large", says: "The function stays as it is." }],
+  async run({ args, screen, client }) {
+    const event = args[1] ?? "";
+    await client().deleteSavedEvent({ params: { ...readFunctionPath(args[0]), event } });
+    if (screen.json) screen.printJson({ removed: event });
+    else screen.print(`${screen.style.green("✓")} Forgot ${event}.`);
+    return 0;
+  },
+};
+
 /** What the start page has beside the other commands. */
-export const CONSOLE_COMMANDS: readonly Command[] = [burst, signIn];
+export const CONSOLE_COMMANDS: readonly Command[] = [
+  ...[burst, listEvents, saveEvent, removeEvent],
+  signIn,
+];
