@@ -1,6 +1,5 @@
 /** Turns the process into an instance of one revision: environment, working directory, code. */
-import type { FolderManifest } from "@skerry/contracts";
-import type { SpecialiseHead } from "@skerry/contracts";
+import type { FolderManifest, SpecialiseHead } from "@skerry/contracts";
 import { findHandler } from "./handler.ts";
 import { compileCode, readManifest } from "./load-code.ts";
 import type { LoadDeps } from "./load-deps.ts";
