@@ -16,7 +16,7 @@ import { GATEWAY_HEADERS, type FunctionConfigInput } from "@skerry/contracts";
 import { callHttp, startPlatform, type Platform } from "@skerry/testkit";
 
 const run = promisify(execFile);
-const FIXTURES = fileURLToPath(new URL("./fixtures/programs/", import.meta.url));
+const FIXTURES = fileURLToPath(new URL("./programs/fixtures/", import.meta.url));
 const TIMEOUT = { timeout: 180_000 };
 const CUSTOM = { runtime: "custom", memoryMb: 256 } as const;
 const PIP = ["install", "--quiet", "--only-binary", ":all:", "--no-compile", "--target", "."];

@@ -235,7 +235,11 @@ test("a platform that restarts while it builds is waited for", async (t) => {
 test("what cannot be deployed is refused before anything is asked, with what would be right", async (t) => {
   const yaml = (text: string): Files => ({ ...CART, "skerry.yaml": text });
   const cases: readonly (readonly [Files, readonly string[], RegExp])[] = [
-    [{ "a.txt": "" }, [], /neither skerry\.yaml nor index\.ts, index\.mjs, .* or package\.json with a start script/],
+    [
+      { "a.txt": "" },
+      [],
+      /neither skerry\.yaml nor index\.ts, index\.mjs, .* or package\.json with a start script/,
+    ],
     [
       yaml("app: shop\nfunctions: {cart: {memoryMB: 1}}"),
       [],
