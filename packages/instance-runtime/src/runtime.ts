@@ -80,7 +80,7 @@ export function createRuntime(
     replyJson(stream, reply);
   };
 
-  const run = async (stream: LinkStream, head: RunHead): Promise<void> => {
+  const runOnce = async (stream: LinkStream, head: RunHead): Promise<void> => {
     if (state.kind !== "blank") {
       replyJson(stream, ALREADY_SPECIALISED);
       return;
@@ -110,7 +110,7 @@ export function createRuntime(
           void specialise(opened.stream, head);
           return IGNORING_STREAM;
         case "run":
-          void run(opened.stream, head);
+          void runOnce(opened.stream, head);
           return IGNORING_STREAM;
         case "code-cache":
           replyCodeCache(opened.stream, state.kind === "ready" ? state.code : undefined);

@@ -44,10 +44,16 @@ async function loadFolder(
 }
 
 /**
+ * By it the sandbox driver finds what code starts and leaves behind, where no namespace holds it;
+ * bubblewrap passes it to nobody.
+ */
+const MARKER = "SKERRY_SANDBOX";
+
+/**
  * Names that the surroundings may set and user code sees; everything else of the blank's
  * environment is removed.
  */
-const KEPT: readonly string[] = ["PATH", "HOME", "TMPDIR", "TZ"];
+const KEPT: readonly string[] = ["PATH", "HOME", "TMPDIR", "TZ", MARKER];
 const DEFAULTS: Readonly<Record<string, string>> = {
   PATH: "/usr/local/bin:/usr/bin:/bin",
   HOME: "/tmp",

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { FunctionConfigInput } from "@skerry/contracts";
 import type { SandboxRung } from "@skerry/sandbox";
+import { findLeftovers, until } from "@skerry/testkit";
 import { GATEWAY, Node, rungOrSkip, type Held } from "../test/world.ts";
 import type { SourceFiles } from "../test/zip.ts";
 import type { Instances } from "./instances.ts";
@@ -73,6 +74,11 @@ class Programs {
   }
 }
 
+/** Processes of the one test that starts several. */
+function familyOf(home: string): readonly string[] {
+  return findLeftovers(home).processes.filter((line) => /sleep 1000|family\.js/.test(line));
+}
+
 const CASES: Readonly<Record<string, (c: Programs) => Promise<void>>> = {
   "a command that listens on $PORT is a web server, with the function's environment": async (c) => {
     const files = { "server.js": WEB };
@@ -96,6 +102,14 @@ const CASES: Readonly<Record<string, (c: Programs) => Promise<void>>> = {
   "a web server that dies ends its instance": async (c) => {
     const held = await c.start({ "server.js": WEB }, { command: "node server.js" });
     await assert.rejects(c.node.call(held, "die"), { reason: "LINK_CLOSED" });
+  },
+
+  "what a program started ends with its instance": async (c) => {
+    const command = "sleep 1000 & node family.js; true";
+    const held = await c.start({ "family.js": WEB }, { command });
+    assert.ok(familyOf(c.node.home).length >= 2, "control: they are seen while they live");
+    held.socket.destroy();
+    await until("nothing of it is left", () => familyOf(c.node.home).length === 0);
   },
 
   "a file bootstrap fetches events by Lambda's paths": async (c) => {

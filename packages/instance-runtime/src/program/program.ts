@@ -38,7 +38,10 @@ export function startProgram({ command, directory, env }: ProgramOptions): Progr
     cwd: directory,
     env: { PYTHONPATH: join(directory, "python_packages"), ...env, PATH: path },
     stdio: ["ignore", "inherit", "inherit"],
+    // A group of its own: a shell and what it started end together.
+    detached: true,
   });
+  process.once("exit", () => endGroup(child.pid));
   const ended = new Promise<ProgramEnd>((resolve) => {
     child.once("error", ({ message }) => {
       resolve({ how: `it cannot be started: ${message}`, code: NOT_STARTED_CODE });
@@ -49,6 +52,14 @@ export function startProgram({ command, directory, env }: ProgramOptions): Progr
     });
   });
   return { ended };
+}
+
+function endGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, "SIGKILL");
+  } catch {
+    // It has ended already.
+  }
 }
 
 const NOT_STARTED_CODE = 127;
