@@ -29,9 +29,15 @@ export function createBuildNetwork(deps: BuildNetworkDeps): BuildNetwork {
   return (opened) => {
     const head = JSON.parse(opened.head) as ReachHead;
     const target = head.op === "web" ? parseTarget(head.a) : undefined;
-    if (target === undefined) throw failReach("EGRESS_TARGET_INVALID", { target: opened.head });
+    if (target === undefined || isOddPort(target))
+      throw failReach("EGRESS_TARGET_INVALID", { target: opened.head });
     return open(deps, opened, target);
   };
+}
+
+/** As for functions: HTTP, HTTPS and what programs of users listen on. */
+function isOddPort({ port }: NetworkTarget): boolean {
+  return port !== 80 && port !== 443 && port < 1_024;
 }
 
 function open(deps: BuildNetworkDeps, opened: OpenedStream, target: NetworkTarget): StreamHandler {

@@ -7,10 +7,10 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import {
   chmod,
-  copyFile,
   lchown,
   lstat,
   mkdir,
+  opendir,
   readdir,
   readFile,
   readlink,
@@ -27,6 +27,7 @@ import { certificateEnvironment } from "./certificates.ts";
 import { askedEcosystems, type Ecosystem } from "./ecosystems.ts";
 import { fail } from "./errors.ts";
 import type { NpmTool } from "./npm-tool.ts";
+import { removeTree } from "./remove-tree.ts";
 import type { RuntimeBuild } from "./runtime-build.ts";
 import type { RuntimeProcess } from "./runtime-process.ts";
 import type { RuntimeKind, Runtimes } from "./runtimes.ts";
@@ -64,6 +65,9 @@ export interface PackagesFolder {
 
 const INSTALL_TIMEOUT_MS = 240_000;
 const INSTALL_MEMORY_MB = 1_024;
+const BYTES_MAX = 1 << 30;
+const FILES_MAX = 100_000;
+const DEPTH_MAX = 64;
 const KEPT_MS = 30 * 86_400_000;
 const COMMANDS = ".bin";
 const PLAIN_COMMAND = /^\.\.\/[\w@./-]+$/;
@@ -81,7 +85,7 @@ export class Dependencies {
   async install(source: string, kind: RuntimeKind): Promise<readonly PackagesFolder[]> {
     const folders: PackagesFolder[] = [];
     for (const ecosystem of await askedEcosystems(source, kind)) {
-      const key = await this.#key(ecosystem, source);
+      const key = await this.#key(ecosystem, { source, kind });
       const path = join(await this.#once(ecosystem, { key, source }), ecosystem.folder);
       const hasMachineCode = ecosystem.name === "npm" && (await holds(path, MACHINE_CODE));
       folders.push({ name: ecosystem.folder, path, hasMachineCode });
@@ -90,21 +94,23 @@ export class Dependencies {
   }
 
   /** Removes what no build has used for a month. */
-  async sweep(): Promise<void> {
+  async #sweep(): Promise<void> {
     const { clock, dependenciesDirectory } = this.#deps;
     for (const name of await readdir(dependenciesDirectory)) {
       const path = join(dependenciesDirectory, name);
       const { mtimeMs } = await lstat(path);
-      if (clock.wallMs() - mtimeMs > KEPT_MS) await rm(path, { recursive: true, force: true });
+      if (clock.wallMs() - mtimeMs > KEPT_MS) await removeTree(path);
     }
   }
 
-  async #key(ecosystem: Ecosystem, source: string): Promise<string> {
+  async #key(ecosystem: Ecosystem, { source, kind }: Asked): Promise<string> {
     const { npm, runtimes } = this.#deps;
     const hash = createHash("sha256");
-    hash.update(JSON.stringify([ecosystem.name, npm.version, (await runtimes.of("program")).id]));
-    for (const name of ecosystem.manifests) {
-      const bytes = await readFile(join(source, name)).catch(() => Buffer.alloc(0));
+    const runtime = ecosystem.name === "pip" ? "python3" : kind;
+    // The interpreter that machine code is for; one that is missing is told by the install.
+    const { id = "" } = await runtimes.of(runtime).catch((): { id?: string } => ({}));
+    hash.update(JSON.stringify([ecosystem.name, npm.version, id]));
+    for (const { name, bytes } of await manifestsOf(ecosystem, source)) {
       hash.update(`${name} ${bytes.length} `).update(bytes);
     }
     return `${ecosystem.name}-${hash.digest("hex").slice(0, 32)}`;
@@ -134,19 +140,22 @@ export class Dependencies {
     }
     const id = ids.id("inst");
     const work = join(buildsDirectory, id);
-    await mkdir(work, { recursive: true, mode: 0o755 });
+    // The driver gives it to the sandbox's uid; nobody else may write what is kept for others.
+    await mkdir(work, { recursive: true, mode: 0o700 });
     try {
       await copyManifests(ecosystem, job.source, work);
       await this.#run(ecosystem, work);
+      await assertBounded(join(work, ecosystem.folder), ecosystem.name);
       await takeOver(join(work, ecosystem.folder));
       const fresh = `${job.kept}.new-${id}`;
       await mkdir(fresh, { mode: 0o755 });
       await rename(join(work, ecosystem.folder), join(fresh, ecosystem.folder));
       await rename(fresh, job.kept);
       log.info("installed dependencies", { kind: ecosystem.name, key: job.key });
+      await this.#sweep();
       return job.kept;
     } finally {
-      await rm(work, { recursive: true, force: true });
+      if (!(await removeTree(work))) log.error("a build's directory was not removed", { work });
     }
   }
 
@@ -176,6 +185,11 @@ export class Dependencies {
   }
 }
 
+interface Asked {
+  readonly source: string;
+  readonly kind: RuntimeKind;
+}
+
 interface Job {
   readonly key: string;
   readonly source: string;
@@ -186,14 +200,49 @@ function environment(build: string): Readonly<Record<string, string>> {
   return { HOME: build, COMPOSER_HOME: join(build, ".composer"), ...certificateEnvironment() };
 }
 
+/** Those that are there and say something: an empty file is as good as none. */
+async function manifestsOf(
+  { manifests }: Ecosystem,
+  source: string,
+): Promise<readonly { readonly name: string; readonly bytes: Buffer }[]> {
+  const found: { name: string; bytes: Buffer }[] = [];
+  for (const name of manifests) {
+    const path = join(source, name);
+    const isFile = (await lstat(path).catch(() => undefined))?.isFile() === true;
+    const bytes = isFile ? await readFile(path) : Buffer.alloc(0);
+    if (bytes.length > 0) found.push({ name, bytes });
+  }
+  return found;
+}
+
 /** Writable for the build's own uid, which the driver gives only the directory itself. */
 async function copyManifests(ecosystem: Ecosystem, source: string, work: string): Promise<void> {
-  for (const name of ecosystem.manifests) {
-    const found = await lstat(join(source, name)).catch(() => undefined);
-    if (found?.isFile() !== true) continue;
-    await copyFile(join(source, name), join(work, name));
+  for (const { name, bytes } of await manifestsOf(ecosystem, source)) {
+    await writeFile(join(work, name), bytes);
     await chmod(join(work, name), 0o666);
   }
+}
+
+/** Looks at what was installed, folder by folder, before any of it is touched or copied. */
+async function assertBounded(path: string, tool: string): Promise<void> {
+  const waiting = [{ path, depth: 0 }];
+  let files = 0;
+  let bytes = 0;
+  for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
+    if (at.depth > DEPTH_MAX) throw tooLarge(tool);
+    for await (const entry of await opendir(at.path).catch(() => [])) {
+      files += 1;
+      const entryPath = join(at.path, entry.name);
+      if (entry.isDirectory()) waiting.push({ path: entryPath, depth: at.depth + 1 });
+      else if (entry.isFile()) bytes += (await lstat(entryPath)).size;
+      if (files > FILES_MAX || bytes > BYTES_MAX) throw tooLarge(tool);
+    }
+  }
+}
+
+function tooLarge(tool: string): Error {
+  const output = `it made more than ${BYTES_MAX >> 20} MiB, ${FILES_MAX} files or ${DEPTH_MAX} folders in folders`;
+  return fail("DEPENDENCIES_FAILED", { tool, output });
 }
 
 /**

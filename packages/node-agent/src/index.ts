@@ -4,3 +4,4 @@ export type { AgentDeps, AgentOptions, ConfigView, HandOff } from "./ports.ts";
 export { prepareRuntimes, type Runtimes } from "./runtimes.ts";
 export type { BuildNetwork } from "./dependencies.ts";
 export { findNpmTool, type NpmTool } from "./npm-tool.ts";
+export { removeTree } from "./remove-tree.ts";

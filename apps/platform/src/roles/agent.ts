@@ -11,6 +11,7 @@ import {
   findNpmTool,
   prepareBuildTool,
   prepareRuntimes,
+  removeTree,
   startAgent,
   type Agent,
 } from "@skerry/node-agent";
@@ -48,7 +49,7 @@ export async function startAgentRole(context: RoleContext): Promise<RunningRole>
     figures.close();
     await rm(socketPath, { force: true });
     for (const directory of Object.values(ownDirectories(context))) {
-      await rm(directory, { recursive: true, force: true });
+      if (!(await removeTree(directory))) log.error("a leftover was not removed", { directory });
     }
   };
   const { label, raise } = sandboxes.level;
@@ -158,7 +159,9 @@ async function sweepLeftovers(context: RoleContext, sandboxes: SandboxDriver): P
   if (swept.processes > 0) log.warn("ended what an earlier run left", { ...swept });
   const removeAll = async (directory: string, isLeft: (name: string) => boolean): Promise<void> => {
     for (const name of (await readdir(directory)).filter(isLeft)) {
-      await rm(join(directory, name), { recursive: true, force: true });
+      const path = join(directory, name);
+      // It must keep nobody from starting.
+      if (!(await removeTree(path))) log.error("a leftover was not removed", { path });
     }
   };
   await removeAll(layout.run, (name) => /^agent-.*\.sock$/.test(name) && !name.includes(id));
