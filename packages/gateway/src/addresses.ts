@@ -12,6 +12,8 @@ const IPV4_SPECIAL: readonly (readonly [network: string, prefix: number])[] = [
   ["100.64.0.0", 10],
   ["127.0.0.0", 8],
   ["169.254.0.0", 16],
+  // What a cloud's machines ask about themselves: Azure's wire server.
+  ["168.63.129.16", 32],
   ["172.16.0.0", 12],
   ["192.0.0.0", 24],
   ["192.0.2.0", 24],
