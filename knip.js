@@ -12,7 +12,7 @@ const programs = ["src/main.ts", "src/*worker*.ts", "test/**/*.{ts,mjs}"];
 export default {
   ...(typesPass ? { include: ["types"] } : { exclude: ["types"] }),
   ignoreExportsUsedInFile: true,
-  ignore: ["tests/fixtures/**"],
+  ignore: ["tests/fixtures/**", "tests/*/fixtures/**"],
   // Programs of the operating system stand in tools/system-packages.json.
   rules: { binaries: "off" },
   workspaces: {
@@ -23,6 +23,12 @@ export default {
       ignoreDependencies: ["oxlint", "oxlint-tsgolint", "axe-core", "@skerry/.*"],
     },
     "packages/*": { entry: ["src/index.ts", ...programs, tests], project },
+    // npm is copied and started by path.
+    "packages/node-agent": {
+      entry: ["src/index.ts", ...programs, tests],
+      project,
+      ignoreDependencies: ["npm"],
+    },
     "packages/console": {
       entry: ["build.mjs", "src/main.tsx", "src/index.ts", tests],
       project: ["src/**/*.{ts,tsx}", "*.mjs"],

@@ -151,7 +151,7 @@ class Changes {
     }
     for (let before = -1; before !== this.#seen && !signal.aborted;) {
       before = this.#seen;
-      await new Promise<void>((resolve) => void clock.schedule(QUIET_MS, resolve));
+      await new Promise<void>((wake) => void clock.schedule(QUIET_MS, wake));
     }
     this.#seen = 0;
   }
