@@ -14,10 +14,12 @@ const MAY: Readonly<Record<Role, string>> = {
     "functions.deploy functions.delete functions.invoke",
   operator:
     "platform.read apps.read functions.read logs.read instances.read metrics.read " +
-    "functions.deploy functions.delete functions.invoke instances.stop audit.read keys.read",
+    "functions.deploy functions.delete functions.invoke instances.stop nodes.probe " +
+    "audit.read keys.read",
   admin:
     "platform.read apps.read functions.read logs.read instances.read metrics.read " +
-    "functions.deploy functions.delete functions.invoke instances.stop audit.read keys.read keys.write",
+    "functions.deploy functions.delete functions.invoke instances.stop nodes.probe " +
+    "audit.read keys.read keys.write",
 };
 
 /** What a confined key may ask without naming an app. */

@@ -471,7 +471,10 @@ test("the build head carries what the configuration says", async () => {
   const { op, sourceDigest, ...head } = agent.asked[0] as BuildHead;
   assert.equal(op, "build");
   assert.match(sourceDigest, /^src_/);
-  assert.deepEqual(head, { ...config, runtime: "node26", command: null, port: WEB_PORT });
+  assert.deepEqual(head, {
+    ...{ ...config, runtime: "node26", command: null, port: WEB_PORT },
+    connect: [],
+  });
   assert.equal((await functionsOf(harness))[0]?.latest.config.memoryMb, 512);
   assert.ok(AGENT_ID.startsWith("node_"));
 });

@@ -17,6 +17,7 @@ const ULID = "01kzzzzzzzzzzzzzzzzzzzzzzz";
 /** Values that fit the patterns of parameters; what has no pattern takes any text. */
 const SAMPLES: readonly string[] = [
   ...["checkout", `src_${"a".repeat(64)}`, "01a1fc77-df64-7f8d-973e-e3a314b4a0b6"],
+  ...["2026-11-21T10:00:00Z", "order=7"],
   ...["dep", "inst", "key", "node", "ses", "sec", "cfg"].map((prefix) => `${prefix}_${ULID}`),
 ];
 
