@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { BuildReply } from "@skerry/contracts";
@@ -38,6 +38,13 @@ class Installs {
       "package.json": '{"name":"native","version":"1.0.0"}',
       "index.js": 'exports.left = () => require("node:fs").readdirSync(__dirname).join();',
       "some.node": "no machine code at all",
+    });
+    await this.packages.addNpm("deep", {
+      "package.json": `{"name":"deep","version":"1.0.0","scripts":{"postinstall":"sh deep.sh"}}`,
+      "deep.sh": `for i in $(seq 60); do mkdir ${"d".repeat(200)} && cd -P ${"d".repeat(200)} || exit 0; done`,
+    });
+    await this.packages.addNpm("sparse", {
+      "package.json": `{"name":"sparse","version":"1.0.0","scripts":{"postinstall":"truncate -s 3G big"}}`,
     });
     this.packages.addPip("pied", "def piper():\n    return 'piper'\n");
     this.#node = await Node.open(this.rung);
@@ -120,6 +127,40 @@ const CASES: Readonly<Record<string, (c: Installs) => Promise<void>>> = {
     assert.match(message, /^DEPENDENCIES_FAILED npm could not install .*404/s);
     assert.deepEqual(c.kept, kept);
     assert.deepEqual(c.node.leftovers(), []);
+  },
+
+  "a package's tree too deep for any path is refused, and nothing of it stays": async (c) => {
+    const kept = c.kept;
+    assert.match(await c.message({ ...wants("deep"), ...CALLS }), /^DEPENDENCIES_FAILED/);
+    assert.deepEqual(c.kept, kept);
+    assert.deepEqual(c.node.leftovers(), []);
+  },
+
+  "a sparse file larger than an artefact may be is refused before it is copied": async (c) => {
+    const kept = c.kept;
+    assert.match(await c.message({ ...wants("sparse"), ...CALLS }), /^DEPENDENCIES_FAILED .*MiB/);
+    assert.deepEqual(c.kept, kept);
+  },
+
+  "an empty manifest beside another is as good as none": async (c) => {
+    const project = '[project]\nname = "x"\nversion = "1"\ndependencies = ["pied==1.0"]\n';
+    const files = { "index.py": "def handler(event, context):\n    return 1\n" };
+    const poison = { ...files, "pyproject.toml": project, "requirements.txt": "" };
+    // Without an index of its own the package cannot be had: the build must fail, not be empty.
+    const reply = await c.node.build(poison, { runtime: "python3" });
+    assert.ok(!reply.ok && reply.error.reason === "DEPENDENCIES_FAILED", JSON.stringify(reply));
+  },
+
+  "what was not used for a month goes with the next install": async (c) => {
+    const old = join(c.node.home, "dependencies", "npm-old");
+    mkdirSync(join(old, "node_modules"), { recursive: true });
+    utimesSync(old, 0, 0);
+    const other = '{"dependencies":{"left":"1.0.0"},"name":"another"}';
+    assert.equal(
+      await c.answer({ ...wants("left"), "package.json": other, ...CALLS }),
+      "a of left",
+    );
+    assert.equal(existsSync(old), false);
   },
 
   "a build that asks for no package reaches no network": async (c) => {

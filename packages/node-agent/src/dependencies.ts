@@ -98,8 +98,9 @@ export class Dependencies {
     const { clock, dependenciesDirectory } = this.#deps;
     for (const name of await readdir(dependenciesDirectory)) {
       const path = join(dependenciesDirectory, name);
-      const { mtimeMs } = await lstat(path);
-      if (clock.wallMs() - mtimeMs > KEPT_MS) await removeTree(path);
+      // Another install may just have given its folder a name.
+      const found = await lstat(path).catch(() => undefined);
+      if (found !== undefined && clock.wallMs() - found.mtimeMs > KEPT_MS) await removeTree(path);
     }
   }
 
@@ -230,7 +231,11 @@ async function assertBounded(path: string, tool: string): Promise<void> {
   let bytes = 0;
   for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
     if (at.depth > DEPTH_MAX) throw tooLarge(tool);
-    for await (const entry of await opendir(at.path).catch(() => [])) {
+    const folder = await opendir(at.path).catch((error: NodeJS.ErrnoException) => error.code);
+    // Nothing may have been installed at all; what else cannot be entered is no package's folder.
+    if (folder === "ENOENT") continue;
+    if (typeof folder !== "object") throw tooLarge(tool);
+    for await (const entry of folder) {
       files += 1;
       const entryPath = join(at.path, entry.name);
       if (entry.isDirectory()) waiting.push({ path: entryPath, depth: at.depth + 1 });
