@@ -4,7 +4,13 @@
  * while there is something to take and slow down when there is not.
  */
 import { delay, type Cancel, type Clock, type Log } from "@skerry/base";
-import { LOCAL_PLACEMENT, METER_RECORD_BYTES, meterEndWallMs } from "@skerry/contracts";
+import {
+  isActionEntry,
+  LIMITS,
+  LOCAL_PLACEMENT,
+  METER_RECORD_BYTES,
+  meterEndWallMs,
+} from "@skerry/contracts";
 import type { Store } from "@skerry/store";
 import {
   lineWallMs,
@@ -45,6 +51,7 @@ const LINE_FEED = 10;
 const SETTLE_MS = 250;
 const EXPIRE_EVERY_MS = 60_000;
 const EXPIRE_ROWS_MAX = 5_000;
+const USAGE_MS = LIMITS.usageDaysMax * 24 * 3_600_000;
 const NO_BOUND = Number.MAX_SAFE_INTEGER;
 /**
  * Pauses are this many times as long as the round before: what serves requests needs the machine
@@ -110,18 +117,22 @@ export class Collector {
    * wrong is told by the round that goes wrong.
    */
   async catchUp(): Promise<void> {
-    await this.#running?.catch(() => undefined);
-    if (this.#closed) return;
-    await this.collect().catch(() => undefined);
+    await this.#freshRound();
     if (!this.#isHoldingBack) return;
     await delay(this.#deps.clock, SETTLE_MS);
-    if (!this.#closed) await this.collect().catch(() => undefined);
+    await this.#freshRound();
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     this.#cancel();
     await this.#running?.catch(() => undefined);
+  }
+
+  /** A round that begins after the call: one under way may have left out what is settled by now. */
+  async #freshRound(): Promise<void> {
+    await this.#running?.catch(() => undefined);
+    if (!this.#closed) await this.collect().catch(() => undefined);
   }
 
   #next(afterMs: number): void {
@@ -258,7 +269,9 @@ export class Collector {
     if (nowMs < this.#expireAtMs) return;
     const { keepMs, lineBytesMax = NO_BOUND, recordBytesMax = NO_BOUND } = this.#options;
     const beforeMs = Math.round(clock.wallMs() - keepMs);
-    const retention = { beforeMs, lineBytesMax, recordBytesMax, limit: EXPIRE_ROWS_MAX };
+    const usageBeforeMs = Math.round(clock.wallMs() - USAGE_MS);
+    const sizes = { lineBytesMax, recordBytesMax };
+    const retention = { beforeMs, usageBeforeMs, ...sizes, limit: EXPIRE_ROWS_MAX };
     const isMore = await store.call(storeModule, "sweepTelemetry", retention);
     if (!isMore) this.#expireAtMs = nowMs + EXPIRE_EVERY_MS;
   }
@@ -314,7 +327,10 @@ function settledBytes(kind: SpoolKind, whole: Uint8Array, nowMs: number): number
     if (!(Math.abs(nowMs - atMs) < SETTLE_MS)) break;
     settled = last;
   }
-  return settled;
+  // What stands in front of a record goes with it.
+  const isSplit = kind === "meter" && settled > 0 && settled < whole.length;
+  const before = settled - METER_RECORD_BYTES;
+  return isSplit && isActionEntry(whole, before) ? before : settled;
 }
 
 function startOfLine(lines: Uint8Array, end: number): number {

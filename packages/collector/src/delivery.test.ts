@@ -3,14 +3,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { seededRandom, silentLog, systemClock } from "@skerry/base";
-import {
-  encodeTraceEntry,
-  METER_RECORD_BYTES,
-  spanIdOf,
-  type MeterRecord,
-} from "@skerry/contracts";
-import { until } from "@skerry/testkit";
+import { seededRandom, silentLog, systemClock, spanIdOf } from "@skerry/base";
+import { encodeTraceEntry, METER_RECORD_BYTES, type MeterRecord } from "@skerry/contracts";
+import { freePort, until } from "@skerry/testkit";
 import { OtlpReceiver } from "../test/otlp-receiver.ts";
 import { bytesOf, collectAll, World } from "../test/world.ts";
 import { Delivery, type DeliveryOptions, type DeliverySink } from "./delivery.ts";
@@ -151,10 +146,9 @@ test("what may be tried again is tried again, in order; what is refused is count
 
 test("a receiver that is away costs nothing but its share of the store, and gets what waits", async (t) => {
   const world = await World.open(t);
-  const receiver = await OtlpReceiver.start();
-  const { port, url } = receiver;
-  await receiver[Symbol.asyncDispose]();
-  const sink = createLogSink({ endpoint: url, headers: {}, fetch });
+  // Of those that no other test is given by chance while nobody listens there.
+  const port = await freePort();
+  const sink = createLogSink({ endpoint: `http://127.0.0.1:${port}`, headers: {}, fetch });
   const delivery = await start(world, sink, { parcelMax: 5, behindMax: 20 });
   await taken(world, { logs: Array.from({ length: 50 }, (_, n) => world.line(`line ${n}`)) });
   await until("the oldest were dropped", () => delivery.figures.dropped === 30);
@@ -166,6 +160,29 @@ test("a receiver that is away costs nothing but its share of the store, and gets
     Array.from({ length: 20 }, (_, n) => `line ${n + 30}`),
   );
   await delivery.close();
+});
+
+test("a receiver that answers without end is read a little, and what it was sent counts as sent", async () => {
+  let given = 0;
+  let cancelled = false;
+  const endless = new ReadableStream<Uint8Array>({
+    pull: (controller) => {
+      given += 1 << 14;
+      // Whoever reads on is told that something is wrong, not left without memory.
+      if (given > 64 << 20) controller.error(new TypeError("read on and on"));
+      else controller.enqueue(new Uint8Array(1 << 14));
+    },
+    cancel: () => {
+      cancelled = true;
+    },
+  });
+  const fetch = (): Promise<Response> => Promise.resolve(new Response(endless));
+  const sink = createLogSink({ endpoint: "http://otlp.test", headers: {}, fetch });
+  const parcel = { lines: [], records: [], to: 1, nameOf: () => ({ app: "", fn: "" }) };
+  const receipt = await sink.deliver(parcel, new AbortController().signal);
+  assert.deepEqual(receipt, { sent: 0, dropped: 0 });
+  assert.ok(given < 1 << 20, String(given));
+  assert.equal(cancelled, true);
 });
 
 test("headers for the receiver are read line by line, and a bad one is named", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { seededRandom } from "@skerry/base";
-import { LOG_LEVELS, matchesLog, readLogFilter, type LogFilterQuery } from "@skerry/contracts";
+import { LOG_LEVELS, type LogFilterQuery, matchesLog, readLogFilter } from "@skerry/api-schema";
 import { bytesOf, collectAll, World } from "../test/world.ts";
 
 const LINES = 9_000;

@@ -3,7 +3,7 @@
  * by its own delivery. What the receiver says may be tried again is tried again; what it refuses is
  * dropped and counted, as OTLP asks of exporters.
  */
-import { spanIdOf, stageSpanIdOf, HANDLER_STAGE, isSampled } from "@skerry/contracts";
+import { spanIdOf, stageSpanIdOf, HANDLER_STAGE, isSampled } from "@skerry/base";
 import { renderTrace, type RecordRow, type TraceRow } from "@skerry/invocations";
 import {
   encodeLogs,
@@ -27,7 +27,8 @@ export interface OtlpOptions {
 const ANSWER_WITHIN_MS = 10_000;
 /** OTLP 1.x, "Retryable Response Codes". */
 const RETRYABLE: ReadonlySet<number> = new Set([429, 502, 503, 504]);
-const ANSWER_CHARS_MAX = 64 << 10;
+/** Longer answers are read no further and say nothing. */
+const ANSWER_BYTES_MAX = 64 << 10;
 
 /** Spans of invocations: of those in a sampled trace, or of all. */
 export function createSpanSink(options: OtlpOptions, records: "sampled" | "all"): DeliverySink {
@@ -81,14 +82,32 @@ async function post(
     const why = cause instanceof Error ? `${message}: ${cause.message}` : message;
     throw fail("OTLP_RECEIVER_AWAY", { url, why }, error);
   }
-  const text = await response.text().catch(() => "");
+  const text = await beginningOf(response);
   if (RETRYABLE.has(response.status)) {
     const retryAfterMs = 1_000 * Number(response.headers.get("retry-after") ?? 0) || 0;
     throw fail("OTLP_RECEIVER_AWAY", { url, why: `status ${response.status}`, retryAfterMs });
   }
   if (!response.ok) return { sent: 0, dropped: count };
-  const dropped = Math.min(count, rejectedIn(text.slice(0, ANSWER_CHARS_MAX)));
+  const dropped = Math.min(count, rejectedIn(text));
   return { sent: count - dropped, dropped };
+}
+
+/** The answer's text; empty when it is too long or breaks off, whatever was read of it then. */
+async function beginningOf(response: Response): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  try {
+    const body: AsyncIterable<Uint8Array> | null = response.body;
+    if (body === null) return "";
+    for await (const part of body) {
+      bytes += part.length;
+      if (bytes > ANSWER_BYTES_MAX) return "";
+      parts.push(part);
+    }
+  } catch {
+    return "";
+  }
+  return Buffer.concat(parts).toString("utf8");
 }
 
 /** What a receiver that took the rest says it has not taken. */
@@ -141,6 +160,8 @@ function attributesOf(row: RecordRow): OtlpSpan["attributes"] {
     "skerry.start_kind": row.start_kind,
     "skerry.billed_us": row.billed_us,
     "skerry.memory_mb": row.memory_mb,
+    "skerry.trigger_id": row.trigger_id ?? undefined,
+    "skerry.execution_id": row.execution_id ?? undefined,
   };
 }
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { test, type TestContext } from "node:test";
 import { seededRandom } from "@skerry/base";
-import type { InvocationResource, LogLineResource } from "@skerry/contracts";
+import type { InvocationResource, LogLineResource } from "@skerry/api-schema";
 import { until } from "@skerry/testkit";
 import { bytesOf, collectAll, World } from "../test/world.ts";
 
@@ -328,6 +328,36 @@ test("who asks finds what was there when they asked, the youngest too", async (t
   assert.equal(world.clock.monotonicMs(), before, "nothing new, nothing to wait for");
   await collector.close();
   assert.equal((await queries.list({ functionId, limit: 10 })).length, 7);
+});
+
+test("who asks waits for no round that began before the youngest had settled", async (t) => {
+  const world = await World.open(t);
+  world.aheadMs = 0;
+  const [young, old] = [world.writer("logs", "young"), world.writer("logs", "old")];
+  const collector = world.collector();
+  const queries = world.queries(() => collector.catchUp());
+  const { functionId } = world;
+  young.append(world.line("young"));
+  const { timers } = world.clock;
+  const asking = queries.list({ functionId, limit: 10 });
+  await until("the pause", () => world.clock.timers > timers, { everyMs: 1 });
+  world.clock.advance(249);
+  await collectAll(collector);
+  old.append(world.line("old", { t: world.clock.wallMs() - 1_000 }));
+  const [held, taking] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()];
+  world.beforeTake = async () => {
+    taking.resolve(undefined);
+    await held.promise;
+  };
+  void collector.collect();
+  await taking.promise;
+  world.clock.advance(1);
+  await new Promise(setImmediate);
+  held.resolve(undefined);
+  assert.deepEqual(
+    (await asking).map(({ text }) => text),
+    ["old", "young"],
+  );
 });
 
 test("a cursor that was not given out is refused", async (t) => {

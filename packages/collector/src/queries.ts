@@ -1,14 +1,13 @@
 /** Reads logs and records back in the words of the API. */
 import type { FunctionId, RequestId } from "@skerry/base";
-import {
-  invalid,
-  type FunctionTally,
-  type InvocationResource,
-  type LogFilter,
-  type LogLineResource,
-  type TraceResource,
-} from "@skerry/contracts";
-import { renderTrace, type RecordRow } from "@skerry/invocations";
+import type {
+  InvocationResource,
+  LogFilter,
+  LogLineResource,
+  TraceResource,
+} from "@skerry/api-schema";
+import { type FunctionTally, invalid } from "@skerry/contracts";
+import { renderTrace, type RecordRow, type UsageSum } from "@skerry/invocations";
 import type { Store } from "@skerry/store";
 import { lineFromRow, linesFromRecord, type LogFound, type LogSearch } from "./log-search.ts";
 import { storeModule } from "./store-module.ts";
@@ -201,6 +200,24 @@ export class TelemetryQueries {
   /** Sums over everything that was taken in, by function. */
   tallies(): Promise<readonly FunctionTally[]> {
     return this.#store.call(storeModule, "tallies", null);
+  }
+
+  /** Sums of days, up to what was recorded by now. */
+  async usage(args: {
+    readonly fromDay: number;
+    readonly toDay: number;
+    readonly byDay: boolean;
+    readonly limit: number;
+    readonly isFresh: boolean;
+  }): Promise<readonly UsageSum[]> {
+    const { isFresh, ...selection } = args;
+    if (isFresh) await this.#catchUp();
+    return await this.#store.call(storeModule, "readUsage", selection);
+  }
+
+  /** Bytes that lines and records take. */
+  sizes(): Promise<{ readonly lines: number; readonly records: number }> {
+    return this.#store.call(storeModule, "readSizes", null);
   }
 
   /** Tells one follower whether something was taken in since `clear`, or its signal aborted. */

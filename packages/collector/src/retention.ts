@@ -5,7 +5,7 @@
  * oldest first. A database's file does not shrink: what goes makes room for what comes.
  */
 import type { MeterRecord, SpooledLogLine } from "@skerry/contracts";
-import { expireTallies, expireTraces } from "@skerry/invocations";
+import { expireTallies, expireTraces, expireUsage } from "@skerry/invocations";
 import type { Tx, TxStep } from "@skerry/store";
 
 /** Of a line beside its text, and of a whole record, with their indexes. */
@@ -26,6 +26,8 @@ type Kind = "lines" | "records";
 export interface Retention {
   /** Lines and records from before then go. */
   readonly beforeMs: number;
+  /** Days of usage from before then go; as the records when absent. */
+  readonly usageBeforeMs?: number;
   readonly lineBytesMax: number;
   readonly recordBytesMax: number;
   /** Rows of each kind that one step removes. */
@@ -51,6 +53,7 @@ export function* sweepTelemetry(tx: Tx, retention: Retention): TxStep<boolean> {
   const isOver = yield* trimToSize(tx, retention);
   yield* expireTallies(tx, { beforeMs, limit });
   yield* expireTraces(tx, { beforeMs, limit });
+  yield* expireUsage(tx, { beforeMs: retention.usageBeforeMs ?? beforeMs, limit });
   return oldLines >= limit || oldRecords >= limit || isOver;
 }
 

@@ -7,7 +7,9 @@ import type { FunctionId } from "@skerry/base";
 import type { FunctionTally, Placement } from "@skerry/contracts";
 import {
   addToTallies,
+  addToUsage,
   parseMeterSpool,
+  RECORD_ACTION_COLUMNS,
   RECORD_COLUMNS,
   RECORD_INDEXES,
   RECORD_TABLES,
@@ -19,14 +21,17 @@ import {
   selectUseSince,
   selectTallies,
   selectTrace,
+  selectUsage,
   TALLY_TABLES,
   TRACE_COLUMNS,
   TRACE_TABLES,
   traceValues,
+  USAGE_TABLES,
   type RecordRow,
   type RecordSelection,
   type TraceRow,
   type TrafficSum,
+  type UsageSum,
 } from "@skerry/invocations";
 import { defineStoreModule, type Tx, type TxStep } from "@skerry/store";
 import {
@@ -146,6 +151,7 @@ function* take(tx: Tx, collected: Collected): TxStep<Taken> {
     records: numbered.records.map(({ record }) => record),
   });
   yield* addToTallies(tx, { records: found.records, wallMs: collected.wallMs });
+  yield* addToUsage(tx, found.records);
   yield* tx.run("UPDATE collector_seq SET next = ? WHERE id = 1", [numbered.next]);
   for (const { kind, to } of collected.steps) {
     yield* tx.run(
@@ -217,6 +223,11 @@ function* totals(
   return { records: records?.n ?? 0, lines: lines?.n ?? 0, billedUs: records?.billed ?? 0 };
 }
 
+/** What was used, by day or over several. */
+function* readUsage(tx: Tx, args: Parameters<typeof selectUsage>[1]): TxStep<readonly UsageSum[]> {
+  return yield* selectUsage(tx, args);
+}
+
 /** What the metrics of functions are made of. */
 function* tallies(tx: Tx, _args: null): TxStep<readonly FunctionTally[]> {
   return yield* selectTallies(tx);
@@ -232,15 +243,18 @@ export const storeModule = defineStoreModule({
     { version: 4, sql: TRACE_TABLES },
     { version: 5, sql: DELIVERY_TABLES },
     { version: 6, sql: SIZE_TABLES },
+    { version: 7, sql: USAGE_TABLES },
+    { version: 8, sql: RECORD_ACTION_COLUMNS },
   ],
   procedures: {
     ...{ positions, take, forgetSpool, readLog, readRecords, readRecord, readTrace },
     ...{ totals, tallies, sweepTelemetry, readSizes, traffic, useSince },
-    ...{ openDelivery, readDelivery, moveDelivery, searchLog },
+    ...{ openDelivery, readDelivery, moveDelivery, searchLog, readUsage },
   },
   reads: [
     ...(["positions", "readLog", "readRecords", "readRecord", "readTrace", "totals"] as const),
     ...(["tallies", "traffic", "useSince", "readDelivery", "searchLog", "readSizes"] as const),
+    "readUsage",
   ],
 });
 

@@ -9,21 +9,22 @@ import {
   seededRandom,
   silentLog,
   systemClock,
+  systemRandom,
   type Clock,
   type FunctionId,
   type IdSource,
   type InstanceId,
   type RevisionId,
 } from "@skerry/base";
+import type { LogLineResource } from "@skerry/api-schema";
 import {
   encodeMeterRecord,
   METER_RECORD_BYTES,
   meterIdsOf,
-  type LogLineResource,
   type MeterRecord,
   type SpooledLogLine,
 } from "@skerry/contracts";
-import { openSqliteStore, type Store } from "@skerry/store";
+import { openPostgresStore, openSqliteStore, type Store } from "@skerry/store";
 import { openSpoolWriter, type SpoolWriter } from "@skerry/telemetry";
 import { HandClock } from "@skerry/testkit";
 import { Collector } from "../src/collector.ts";
@@ -44,6 +45,8 @@ export class World {
   readonly revisionId: RevisionId;
   readonly instanceId: InstanceId;
   fault: Fault = "none";
+  /** What each `take` waits for before it reaches the store. */
+  beforeTake: () => Promise<void> = () => Promise.resolve();
   /** How far the collector's wall clock is ahead, so that what just ended is long over for it. */
   aheadMs = 1_000;
   keepMs = 86_400_000;
@@ -62,16 +65,16 @@ export class World {
 
   static async open(
     t: TestContext,
-    options: { seed?: number; module?: string } = {},
+    options: { seed?: number; module?: string; databaseUrl?: string } = {},
   ): Promise<World> {
     const world = new World(options.seed ?? 1);
-    world.#store = await openSqliteStore(
-      { clock: systemClock(), log: silentLog() },
-      {
-        directory: join(world.root, "state"),
-        modules: [{ module: storeModule, url: options.module ?? storeModuleUrl }],
-      },
-    );
+    const modules = [{ module: storeModule, url: options.module ?? storeModuleUrl }];
+    const deps = { clock: systemClock(), log: silentLog(), random: systemRandom() };
+    const { databaseUrl: url } = options;
+    world.#store =
+      url === undefined
+        ? await openSqliteStore(deps, { directory: join(world.root, "state"), modules })
+        : await openPostgresStore(deps, { url, modules, poolMax: 2 });
     t.after(() => world.#close());
     return world;
   }
@@ -100,6 +103,7 @@ export class World {
     const call: Store["call"] = async (module, name, args) => {
       const fault = name === "take" ? this.fault : "none";
       if (fault !== "none") this.fault = "none";
+      if (name === "take") await this.beforeTake();
       if (fault === "before-commit") throw new TypeError("lost before the commit");
       const result = await this.store.call(module, name, args);
       if (fault === "after-commit") throw new TypeError("lost after the commit");
