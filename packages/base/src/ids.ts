@@ -23,6 +23,17 @@ export type GatewayId = Branded<"gw">;
 export type ConsoleSessionId = Branded<"ses">;
 /** A link that signs in once. */
 export type SignInLinkId = Branded<"sil">;
+export type SecretId = Branded<"sec">;
+export type ConfigObjectId = Branded<"cfg">;
+export type TimerId = Branded<"tmr">;
+export type ActionId = Branded<"act">;
+export type TopicId = Branded<"top">;
+/** What reads a topic with positions of its own. */
+export type TopicGroupId = Branded<"tgr">;
+/** What events of the bus are matched against. */
+export type RuleId = Branded<"rul">;
+/** A pass over the ledger that accepts anew what failed or expired. */
+export type RedriveId = Branded<"rdr">;
 /** A UUIDv7 in its usual text form. */
 export type RequestId = Branded<"request">;
 
@@ -39,6 +50,14 @@ interface IdOfPrefix {
   gw: GatewayId;
   ses: ConsoleSessionId;
   sil: SignInLinkId;
+  sec: SecretId;
+  cfg: ConfigObjectId;
+  tmr: TimerId;
+  act: ActionId;
+  top: TopicId;
+  tgr: TopicGroupId;
+  rul: RuleId;
+  rdr: RedriveId;
 }
 export type IdPrefix = keyof IdOfPrefix;
 

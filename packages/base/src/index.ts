@@ -3,6 +3,8 @@ export { backoffMs, type BackoffOptions } from "./backoff.ts";
 export { BoundedQueue } from "./bounded-queue.ts";
 export { delay, systemClock, type AbortSignalLike, type Cancel, type Clock } from "./clock.ts";
 export { ERROR_CODES, exitCodeOf, httpStatusOf, isErrorCode, type ErrorCode } from "./codes.ts";
+export { nextTick, previousTick } from "./cron-ticks.ts";
+export { parseCron, type Cron } from "./cron.ts";
 export {
   createIdSource,
   idFromBytes,
@@ -25,7 +27,15 @@ export {
   type NodeId,
   type RequestId,
   type SignInLinkId,
+  type SecretId,
+  type ConfigObjectId,
+  type ActionId,
+  type TimerId,
   type RevisionId,
+  type RedriveId,
+  type RuleId,
+  type TopicGroupId,
+  type TopicId,
 } from "./ids.ts";
 export { createLog, silentLog, type Log, type LogFields, type LogLevel } from "./log.ts";
 export { nearestWord } from "./nearest.ts";
@@ -40,3 +50,20 @@ export {
   type WireError,
 } from "./platform-error.ts";
 export { seededRandom, systemRandom, type Random } from "./random.ts";
+export { hashKey, mixBits } from "./spread-hash.ts";
+export { Recurrence } from "./recurrence.ts";
+export { createMask, secretForms } from "./secret-mask.ts";
+export { isTimeZone, openTimeZone, type TimeZone } from "./time-zone.ts";
+export {
+  formatTraceparent,
+  HANDLER_STAGE,
+  isSampled,
+  parseTraceparent,
+  parseTracestate,
+  spanIdOf,
+  stageSpanIdOf,
+  TRACE_HEADERS,
+  traceIdOf,
+  type TraceContext,
+} from "./trace-context.ts";
+export { WokenWork } from "./woken-work.ts";
