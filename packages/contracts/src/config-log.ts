@@ -3,9 +3,21 @@
  * the value of its key at a sequence number; a consumer that has seen number N asks for what came
  * after. Consumers keep the folded log on disk and serve from it when control is away.
  */
-import type { AccountId, AppId, FunctionId, KeyId, RevisionId } from "@skerry/base";
-import type { FunctionConfig, HandlerKind } from "./function-config.ts";
+import type {
+  AccountId,
+  AppId,
+  ConfigObjectId,
+  FunctionId,
+  KeyId,
+  RevisionId,
+  SecretId,
+} from "@skerry/base";
+import type { ActionEntry } from "./actions.ts";
+import type { FunctionConfig } from "./function-config.ts";
+import type { HandlerKind } from "./handler-kind.ts";
 import type { Role } from "./identity.ts";
+import type { AliasTarget } from "./qualifiers.ts";
+import type { SetQuotas } from "./quotas.ts";
 
 /** Written into every snapshot; a newer format is refused. */
 export const CONFIG_FORMAT = 1;
@@ -34,6 +46,22 @@ export interface RevisionEntry {
   readonly createdWallMs: number;
 }
 
+/** A numbered revision of a function. Key `version/<function id>/<number>`. */
+export interface VersionEntry {
+  readonly kind: "version";
+  readonly functionId: FunctionId;
+  readonly number: number;
+  readonly revision: RevisionEntry;
+}
+
+/** Where an alias of a function leads. Key `alias/<function id>/<name>`. */
+export interface AliasEntry {
+  readonly kind: "alias";
+  readonly functionId: FunctionId;
+  readonly name: string;
+  readonly target: AliasTarget;
+}
+
 /** A key as the gateway needs it; the secret itself is stored nowhere. Key `key/<id>`. */
 export interface KeyEntry {
   readonly kind: "key";
@@ -45,7 +73,57 @@ export interface KeyEntry {
   readonly secretSha256: string;
 }
 
-export type ConfigValue = FunctionEntry | KeyEntry;
+/**
+ * The value of a secret as it is stored: sealed with a data key of its own, which is wrapped by a
+ * master key. Both are text.
+ */
+export interface SealedValue {
+  readonly format: 1;
+  /** Names the master key. */
+  readonly keyId: string;
+  readonly wrappedKey: string;
+  readonly value: string;
+}
+
+/** A secret, for agents only: gateways are told that its number is in force. Key `secret/<id>`. */
+export interface SecretEntry {
+  readonly kind: "secret";
+  readonly id: SecretId;
+  readonly accountId: AccountId;
+  /** Null for the whole account. */
+  readonly app: string | null;
+  readonly name: string;
+  readonly version: number;
+  readonly sealed: SealedValue;
+}
+
+/** A config object, for agents only. Key `config-object/<id>`. */
+export interface ConfigObjectEntry {
+  readonly kind: "config-object";
+  readonly id: ConfigObjectId;
+  readonly accountId: AccountId;
+  readonly app: string;
+  readonly name: string;
+  readonly version: number;
+  readonly contentBase64: string;
+}
+
+/** What an operator has set of an account's quotas. Key `quotas/<account>`. */
+export interface QuotasEntry {
+  readonly kind: "quotas";
+  readonly accountId: AccountId;
+  readonly set: SetQuotas;
+}
+
+export type ConfigValue =
+  | FunctionEntry
+  | VersionEntry
+  | AliasEntry
+  | KeyEntry
+  | SecretEntry
+  | ConfigObjectEntry
+  | QuotasEntry
+  | ActionEntry;
 
 export interface ConfigEntry {
   readonly seq: number;

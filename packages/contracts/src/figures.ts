@@ -5,6 +5,7 @@
  */
 import type { FunctionId } from "@skerry/base";
 import { COLD_REASONS, START_KINDS } from "./metering.ts";
+import { THROTTLE_REASONS } from "./limit-errors.ts";
 import type { ColdReason, Outcome, StartKind } from "./metering.ts";
 import { z } from "zod";
 
@@ -61,7 +62,15 @@ export interface FiguresHead {
 /** What a role may tell beside what every process has. */
 export const ROLE_VALUES = {
   gateway_connections: { type: "gauge", help: "Client connections that are open." },
+  gateway_connections_switched: {
+    type: "gauge",
+    help: "Of these, WebSockets and others that have left HTTP.",
+  },
   gateway_requests_live: { type: "gauge", help: "Requests that run in instances." },
+  gateway_attempts_held: {
+    type: "gauge",
+    help: "Attempts of accepted invocations that run here or whose end is not written down yet.",
+  },
   gateway_requests_waiting: { type: "gauge", help: "Requests that wait for a slot." },
   gateway_starts: { type: "gauge", help: "Starts of instances that requests wait for." },
   gateway_instances: { type: "gauge", help: "Instances whose link the gateway holds." },
@@ -85,6 +94,49 @@ export const ROLE_VALUES = {
     help: "How far a sink lies behind what was taken in.",
     label: "sink",
   },
+  ledger_invocations_total: {
+    type: "counter",
+    help: "Invocations that were accepted to run later, and those that came to each end.",
+    label: "state",
+  },
+  ledger_deliveries_total: {
+    type: "counter",
+    help: "Ends of accepted invocations that have a destination, that were told, and that could not be.",
+    label: "state",
+  },
+  ledger_open: { type: "gauge", help: "Accepted invocations that have not come to their end." },
+  ledger_difference: {
+    type: "gauge",
+    help: "Accepted invocations that the last check of the books did not find, or found twice.",
+  },
+  ledger_lanes: { type: "gauge", help: "Functions with accepted invocations that wait or run." },
+  ledger_attempts_out: { type: "gauge", help: "Attempts that gateways hold." },
+  ledger_breakers_open: {
+    type: "gauge",
+    help: "Functions that are left alone because their attempts failed.",
+  },
+  ledger_breakers_opened_total: {
+    type: "counter",
+    help: "How often that began since control started.",
+  },
+  ledger_refused_total: {
+    type: "counter",
+    help: "Invocations that control did not accept because of a limit or a quota, by it.",
+    label: "reason",
+  },
+  ledger_starts_total: {
+    type: "counter",
+    help: "Attempts that control gave to a gateway since it started.",
+  },
+  ledger_start_wait_ms_total: {
+    type: "counter",
+    help: "How long these attempts had waited since they were due, all together.",
+  },
+  log_lines_dropped_total: {
+    type: "counter",
+    help: "Log lines dropped at a limit of log volume, by limit.",
+    label: "limit",
+  },
   spool_dropped_bytes_total: {
     type: "counter",
     help: "Bytes of records or log lines lost because disk and memory were full.",
@@ -105,12 +157,25 @@ const histogram = z.object({
   sumMs: amount,
 });
 
+/** More functions with something to tell than this are left out by whoever tells. */
+export const FUNCTION_FIGURES_MAX = 1_000;
+
+const functionFigures = z.object({
+  functionId: z.string().transform((id) => id as FunctionId),
+  live: amount,
+  waiting: amount,
+  throttled: z.partialRecord(z.enum(THROTTLE_REASONS), amount).catch({}),
+});
+/** A function in one gateway. */
+export type FunctionFigures = z.infer<typeof functionFigures>;
+
 /** One process as it sees itself. Values of a later release are passed over. */
 export const roleFigures: z.ZodType<RoleFigures> = z.object({
   loopLag: histogram,
   residentBytes: amount,
   heapUsedBytes: amount,
   cpuMs: amount,
+  upMs: amount.optional(),
   values: z
     .array(
       z
@@ -124,6 +189,7 @@ export const roleFigures: z.ZodType<RoleFigures> = z.object({
     )
     .max(ROLE_VALUES_MAX)
     .transform((values) => values.filter((value) => value !== null)),
+  functions: z.array(functionFigures).max(FUNCTION_FIGURES_MAX).optional(),
 });
 export interface RoleFigures {
   /** How much later than asked timers of the process ran. */
@@ -131,7 +197,11 @@ export interface RoleFigures {
   readonly residentBytes: number;
   readonly heapUsedBytes: number;
   readonly cpuMs: number;
+  /** For how long it has counted; roles of earlier releases do not say. */
+  readonly upMs?: number | undefined;
   readonly values: readonly RoleValue[];
+  /** Of a gateway: functions with requests, or that had some turned away. */
+  readonly functions?: readonly FunctionFigures[] | undefined;
 }
 
 export interface RoleValue {

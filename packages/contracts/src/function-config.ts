@@ -2,8 +2,14 @@
  * The configuration of one function: the one schema from which types, docs, `skerry.yaml`, the API
  * and its errors follow. Changing any of it makes a new revision.
  */
+import { isTimeZone, parseCron } from "@skerry/base";
 import { z } from "zod";
+import type { HandlerKind } from "./handler-kind.ts";
+import { asyncPolicy } from "./ledger.ts";
 import { LIMITS } from "./limits.ts";
+import { functionLimits } from "./quotas.ts";
+import { BUS_TOPIC } from "./ledger-wire.ts";
+import { secretName, topicName } from "./names.ts";
 import { networkTarget, targetPattern } from "./network-targets.ts";
 
 const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
@@ -38,9 +44,35 @@ const connectName = z
     "Names that begin with skerry_ belong to the platform.",
   );
 
+const provisionedSchedule = z.strictObject({
+  instances: z.int().min(1).max(1_000).describe("Instances that are kept ready while it holds."),
+  cron: z
+    .string()
+    .refine((text) => parseCron(text)?.fields === 5, "This is no cron expression of five fields.")
+    .describe("When it begins: minute, hour, day, month, weekday, such as `0 8 * * 1-5`."),
+  timezone: z
+    .string()
+    .max(64)
+    .refine(isTimeZone, "This is no time zone, such as `Europe/Berlin`.")
+    .default("UTC")
+    .describe("Whose clocks the expression goes by."),
+  durationMinutes: z.int().min(1).max(10_080).describe("How long it holds."),
+});
+
+const layerDigest = z
+  .string()
+  .regex(/^src_[0-9a-f]{64}$/, "A layer is the digest of an uploaded source: src_ and 64 digits.");
+
 /** What `runtime` may name. `custom` brings its own program, see `command`. */
 export const RUNTIMES = ["node26", "node24", "python3", "php8", "custom"] as const;
 export type RuntimeName = (typeof RUNTIMES)[number];
+
+const streams = z.strictObject({
+  idleTimeoutMs: z.int().min(100).max(3_600_000).default(300_000),
+  maxDurationMs: z.int().min(100).max(3_600_000).default(3_600_000),
+});
+/** What bounds a request after its head has left. */
+export type StreamLimits = z.infer<typeof streams>;
 
 export const functionConfig = z.strictObject({
   runtime: z.enum(RUNTIMES).default("node26").describe("Language runtime."),
@@ -78,12 +110,36 @@ export const functionConfig = z.strictObject({
     .max(120_000)
     .default(10_000)
     .describe("Longest time for loading the code."),
+  backgroundTimeoutMs: z
+    .int()
+    .min(100)
+    .max(LIMITS.backgroundMsMax)
+    .optional()
+    .describe(
+      "Longest run of work that `waitUntil` leaves for after the answer; 30000 when absent.",
+    ),
+  stopTimeoutMs: z
+    .int()
+    .min(0)
+    .max(LIMITS.stopMsMax)
+    .optional()
+    .describe(
+      "Longest run of a `preStop` hook, and of a program between SIGTERM and its end; 2000 when " +
+        "absent.",
+    ),
   idleTimeoutMs: z
     .int()
     .min(100)
     .max(86_400_000)
     .default(300_000)
     .describe("An instance without a request for this long is stopped."),
+  streams: streams
+    .optional()
+    .describe(
+      "Limits of WebSockets and other upgraded connections: how long without a byte either way " +
+        "(300000 when absent) and how long in all (3600000). Once set, they also bound answers " +
+        "that stream, from their head on and in place of `timeoutMs`.",
+    ),
   queueTimeoutMs: z
     .int()
     .min(0)
@@ -105,7 +161,18 @@ export const functionConfig = z.strictObject({
     .max(1_000)
     .default(0)
     .describe("Instances that are kept ready at all times, never more than `maxInstances`."),
+  provisionedSchedules: z
+    .array(provisionedSchedule)
+    .max(LIMITS.provisionedSchedulesMax)
+    .optional()
+    .describe("Times at which more instances are kept ready than `provisionedInstances`."),
   maxInstances: z.int().min(1).max(1_000).default(20).describe("Most instances at once."),
+  limits: functionLimits
+    .optional()
+    .describe("Limits of its own, within the account's quotas: rate, concurrency, log volume."),
+  async: asyncPolicy
+    .optional()
+    .describe("What becomes of invocations that are accepted to run later, whatever their source."),
   rest: z
     .enum(["freeze", "run"])
     .default("freeze")
@@ -119,6 +186,14 @@ export const functionConfig = z.strictObject({
     .optional()
     .describe(
       "Functions that may call it by `context.call`: of its app, of its account (when absent), any.",
+    ),
+  publish: z
+    .array(z.union([topicName, z.literal(BUS_TOPIC)]))
+    .max(LIMITS.topicsPublishedMax)
+    .optional()
+    .describe(
+      "Topics that it may publish to by `context.publish`, and `$bus` for events of the bus; all " +
+        "of its account's when absent.",
     ),
   egress: z
     .enum(["none", "web", "open"])
@@ -145,6 +220,26 @@ export const functionConfig = z.strictObject({
     .describe(
       "TCP targets by name, such as `db: 10.0.0.5:5432`; the code connects to $DB_HOST and $DB_PORT.",
     ),
+  secrets: z
+    .record(envName, secretName)
+    .refine(
+      (names) => Object.keys(names).length <= LIMITS.secretsPerFunctionMax,
+      `A function is given at most ${LIMITS.secretsPerFunctionMax} secrets.`,
+    )
+    .optional()
+    .describe(
+      "Secrets as environment variables, such as `DB_PASSWORD: db-password`: one of the app, " +
+        "else of the account.",
+    ),
+  layers: z
+    .array(layerDigest)
+    .max(LIMITS.layersMax)
+    .refine((all) => new Set(all).size === all.length, "A layer stands in the list once.")
+    .optional()
+    .describe(
+      "Digests of uploaded folders that the code sees at /opt, merged in this order; in " +
+        "`skerry.yaml` names of its `layers`.",
+    ),
   env: env.default({}).describe("Environment variables of the function."),
 });
 
@@ -153,16 +248,16 @@ export type FunctionConfig = z.infer<typeof functionConfig>;
 /** What a user may write; everything has a default. */
 export type FunctionConfigInput = z.input<typeof functionConfig>;
 
-/** How the code takes requests; found when the built code is first loaded. `web` is a server. */
-export const HANDLER_KINDS = ["event", "fetch", "web"] as const;
-export type HandlerKind = (typeof HANDLER_KINDS)[number];
+/** `backgroundTimeoutMs` where the configuration names none. */
+export const BACKGROUND_TIMEOUT_MS = 30_000;
 
-export function isHandlerKind(value: unknown): value is HandlerKind {
-  return HANDLER_KINDS.some((kind) => kind === value);
+/** The longest run of one attempt of an accepted invocation. */
+export function attemptTimeoutOf({ async: policy, timeoutMs }: FunctionConfig): number {
+  return policy?.timeoutMs ?? timeoutMs;
 }
 
-/** What a web server is told as $PORT when the configuration names none. SCF's web functions. */
-export const WEB_PORT = 9_000;
+/** `stopTimeoutMs` where the configuration names none. */
+export const STOP_TIMEOUT_MS = 2_000;
 
 /**
  * Concurrency that applies when the configuration names none. DESIGN: fetch handlers and web
@@ -171,6 +266,25 @@ export const WEB_PORT = 9_000;
 export function concurrencyOf(config: FunctionConfig, kind: HandlerKind): number {
   const servesOne = kind === "event" || (kind === "fetch" && config.runtime === "php8");
   return config.concurrency ?? (servesOne ? 1 : 100);
+}
+
+const STREAM_LIMITS: StreamLimits = streams.parse({});
+
+/** Limits of a connection that was upgraded. */
+export function streamLimitsOf(config: FunctionConfig): StreamLimits {
+  return config.streams ?? STREAM_LIMITS;
+}
+
+/**
+ * Whether requests that ask to leave HTTP reach the code as such: those of web servers and of
+ * Node's fetch handlers do, others are answered like any request.
+ */
+export function takesUpgrades(code: {
+  readonly config: FunctionConfig;
+  readonly handlerKind: HandlerKind;
+}): boolean {
+  const { config, handlerKind } = code;
+  return handlerKind === "web" || (handlerKind === "fetch" && config.runtime.startsWith("node"));
 }
 
 /** Bytes of well-formed or lone UTF-16 in UTF-8. */

@@ -8,22 +8,35 @@ const OTHER = "acct_other" as AccountId;
 
 /** The whole rule, written out: who may do what. The code is not asked. */
 const MAY: Readonly<Record<Role, string>> = {
-  viewer: "platform.read apps.read functions.read logs.read instances.read metrics.read",
+  viewer:
+    "platform.read apps.read functions.read logs.read instances.read metrics.read quotas.read " +
+    "secrets.read configs.read " +
+    "timers.read topics.read invocations.read actions.read events.read rules.read",
   developer:
-    "platform.read apps.read functions.read logs.read instances.read metrics.read " +
+    "platform.read apps.read functions.read logs.read instances.read metrics.read quotas.read " +
+    "timers.read timers.write topics.read topics.write topics.publish invocations.read invocations.write " +
+    "actions.read actions.write events.read events.put rules.read rules.write " +
+    "secrets.read configs.read secrets.write configs.write " +
     "functions.deploy functions.delete functions.invoke",
   operator:
-    "platform.read apps.read functions.read logs.read instances.read metrics.read " +
+    "platform.read apps.read functions.read logs.read instances.read metrics.read quotas.read " +
+    "timers.read timers.write topics.read topics.write topics.publish invocations.read invocations.write " +
+    "actions.read actions.write events.read events.put rules.read rules.write " +
+    "secrets.read configs.read secrets.write configs.write " +
     "functions.deploy functions.delete functions.invoke instances.stop nodes.probe " +
-    "audit.read keys.read",
+    "audit.read keys.read quotas.write secrets.rotate",
   admin:
-    "platform.read apps.read functions.read logs.read instances.read metrics.read " +
+    "platform.read apps.read functions.read logs.read instances.read metrics.read quotas.read " +
+    "timers.read timers.write topics.read topics.write topics.publish invocations.read invocations.write " +
+    "actions.read actions.write events.read events.put rules.read rules.write " +
+    "secrets.read configs.read secrets.write configs.write " +
     "functions.deploy functions.delete functions.invoke instances.stop nodes.probe " +
-    "audit.read keys.read keys.write",
+    "audit.read keys.read keys.write quotas.write secrets.rotate",
 };
 
 /** What a confined key may ask without naming an app. */
-const OF_ACCOUNT = "platform.read apps.read instances.read instances.stop";
+const OF_ACCOUNT =
+  "platform.read apps.read instances.read instances.stop invocations.read invocations.write";
 
 function principal(holder: Role, apps: readonly string[] | undefined): Principal {
   return { keyId: "key_1" as KeyId, accountId: OWN, role: holder, apps };

@@ -26,6 +26,17 @@ export const ACTIONS = [
   "functions.deploy",
   "functions.delete",
   "functions.invoke",
+  "timers.read",
+  "timers.write",
+  "actions.read",
+  "actions.write",
+  "topics.read",
+  "topics.write",
+  "topics.publish",
+  "events.read",
+  "events.put",
+  "rules.read",
+  "rules.write",
   "logs.read",
   "instances.read",
   "instances.stop",
@@ -34,6 +45,15 @@ export const ACTIONS = [
   "keys.write",
   "audit.read",
   "metrics.read",
+  "quotas.read",
+  "quotas.write",
+  "secrets.read",
+  "secrets.write",
+  "secrets.rotate",
+  "configs.read",
+  "configs.write",
+  "invocations.read",
+  "invocations.write",
 ] as const;
 export type Action = (typeof ACTIONS)[number];
 
@@ -47,15 +67,33 @@ const READ: readonly Action[] = [
   "platform.read",
   "apps.read",
   "functions.read",
+  "timers.read",
+  "actions.read",
+  "topics.read",
+  "events.read",
+  "rules.read",
   "logs.read",
   "instances.read",
   "metrics.read",
+  "quotas.read",
+  "secrets.read",
+  "configs.read",
+  "invocations.read",
 ];
 const DEVELOP: readonly Action[] = [
   ...READ,
+  "timers.write",
+  "actions.write",
+  "topics.write",
+  "topics.publish",
+  "events.put",
+  "rules.write",
   "functions.deploy",
   "functions.delete",
   "functions.invoke",
+  "secrets.write",
+  "configs.write",
+  "invocations.write",
 ];
 const OPERATE: readonly Action[] = [
   ...DEVELOP,
@@ -63,6 +101,8 @@ const OPERATE: readonly Action[] = [
   "nodes.probe",
   "audit.read",
   "keys.read",
+  "quotas.write",
+  "secrets.rotate",
 ];
 
 /** A role that is not here, such as one of a newer release, may do nothing. */
@@ -75,14 +115,16 @@ const ALLOWED: ReadonlyMap<Role, ReadonlySet<Action>> = new Map([
 
 /**
  * What a key confined to apps may ask of the account as a whole. The platform's state is
- * everyone's; of apps and instances it is shown, and reaches, those of its own apps alone: whoever
- * answers asks again with the app of each.
+ * everyone's; of apps, instances and accepted invocations it is shown, and reaches, those of its
+ * own apps alone: whoever answers asks again with the app of each.
  */
 const ASKED_OF_ACCOUNT: ReadonlySet<Action> = new Set([
   "platform.read",
   "apps.read",
   "instances.read",
   "instances.stop",
+  "invocations.read",
+  "invocations.write",
 ]);
 
 /**

@@ -1,75 +1,92 @@
 export {
-  PROBE_STATES,
-  probeResult,
-  type ProbeReport,
-  type ProbeResult,
-} from "./doctor-operations.ts";
+  actionFactsOf,
+  appOfServerKeys,
+  DRIVES,
+  serverKeyScope,
+  TICKET_HOLDERS,
+  triggerIdOf,
+  type ActionEntry,
+  type ActionFacts,
+  type Drive,
+  type TicketHolder,
+} from "./actions.ts";
 export {
-  burstRequest,
-  callRequest,
-  savedEventName,
-  savedEventRequest,
-  type BurstLine,
-  type CallResource,
-  type ConsoleSessionResource,
-  type FunctionTraffic,
-  type SavedEventResource,
-  type SignInLinkResource,
-  type TrafficResource,
-} from "./console-resources.ts";
+  PROBE_STATES,
+  type ProbeReport,
+  probeReport,
+  type ProbeResult,
+  probeResult,
+} from "./probes.ts";
 export { appManifest, type AppManifest } from "./app-manifest.ts";
 export {
+  type AliasEntry,
   CONFIG_FORMAT,
   type ConfigEntry,
+  type ConfigObjectEntry,
   type ConfigSnapshot,
   type ConfigValue,
   type FunctionEntry,
   type KeyEntry,
+  type QuotasEntry,
   type RevisionEntry,
+  type SealedValue,
+  type SecretEntry,
+  type VersionEntry,
 } from "./config-log.ts";
 export {
   bucketOf,
   COLD_STARTS,
-  emptyHistogram,
-  HISTOGRAM_BOUNDS_MS,
-  ROLE_VALUES,
-  roleFigures,
-  START_STAGES,
   type ColdStart,
+  emptyHistogram,
   type FiguresHead,
+  FUNCTION_FIGURES_MAX,
+  type FunctionFigures,
   type FunctionTally,
   type Histogram,
+  HISTOGRAM_BOUNDS_MS,
   type InvocationTally,
+  ROLE_VALUES,
   type RoleFigures,
+  roleFigures,
   type RoleValue,
   type RoleValueName,
+  START_STAGES,
   type StartStage,
 } from "./figures.ts";
 export {
+  attemptTimeoutOf,
+  BACKGROUND_TIMEOUT_MS,
   concurrencyOf,
-  functionConfig,
-  HANDLER_KINDS,
-  isHandlerKind,
-  RUNTIMES,
-  WEB_PORT,
   type FunctionConfig,
+  functionConfig,
   type FunctionConfigInput,
-  type HandlerKind,
   type RuntimeName,
+  RUNTIMES,
+  STOP_TIMEOUT_MS,
+  type StreamLimits,
+  streamLimitsOf,
+  takesUpgrades,
 } from "./function-config.ts";
 export { failFunction, type FunctionErrorReason } from "./function-errors.ts";
-export { GATEWAY_HEADERS, HOST_SUFFIX, KEY_PREFIX, PATH_PREFIX } from "./gateway-wire.ts";
 export {
+  GATEWAY_HEADERS,
+  HOST_SUFFIX,
+  KEY_PREFIX,
+  PATH_PREFIX,
+  RESPOND_ASYNC,
+} from "./gateway-wire.ts";
+export { HANDLER_KINDS, type HandlerKind, isHandlerKind, WEB_PORT } from "./handler-kind.ts";
+export {
+  type Action,
   ACTIONS,
   authorize,
-  role,
-  type Action,
   type Principal,
   type ResourceRef,
   type Role,
+  role,
 } from "./identity.ts";
 export {
-  LOG_LINE_MARK,
+  type AbortHead,
   type ArtefactManifest,
   type BundleManifest,
   type CodeCacheHead,
@@ -77,72 +94,122 @@ export {
   type FolderManifest,
   type InstanceCaller,
   type InstanceHead,
+  type InvocationFacts,
+  type LoadedHead,
+  LOG_LINE_MARK,
+  type ParkingReply,
+  type PreStopHead,
   type ProgramManifest,
-  type RunHead,
-  type RunReply,
   type ReplyError,
   type ReplyHead,
   type RequestHead,
+  type RunHead,
+  type RunReply,
   type RuntimeLogLine,
   type SpecialiseHead,
   type SpecialiseReply,
+  type UpgradeAsked,
 } from "./invocation-wire.ts";
+export { loadedGrant, readSpecialiseReply } from "./specialise-reply.ts";
 export {
   decodeTraceEntry,
   encodeTraceEntry,
   TRACE_ENTRY_FORMAT,
   type TraceEntry,
 } from "./meter-trace.ts";
+export { type JsonSchema, jsonSchemaOf } from "./json-schema.ts";
+export type { BreakerPolicy } from "./breaker-policy.ts";
+export { DELIVERY_STATES, type DeliveryState, type Destination } from "./destinations.ts";
 export {
-  formatTraceparent,
-  HANDLER_STAGE,
-  isSampled,
-  parseTraceparent,
-  parseTracestate,
-  spanIdOf,
-  stageSpanIdOf,
-  TRACE_HEADERS,
-  traceIdOf,
-  type TraceContext,
-} from "./trace-context.ts";
-export { traceResource, type TraceResource } from "./telemetry-operations.ts";
-export { jsonSchemaOf, type JsonSchema } from "./json-schema.ts";
+  ASYNC_POLICY,
+  type AsyncPolicy,
+  type AttemptOutcome,
+  cancelGraceOf,
+  LEDGER_SOURCES,
+  LEDGER_STATES,
+  type LedgerEnd,
+  type LedgerSource,
+  type LedgerState,
+  maxAgeOf,
+  RETRY_CLASSES,
+  type RetryClass,
+} from "./ledger.ts";
+export {
+  type AcceptPiece,
+  type AcceptResult,
+  type AnswerPiece,
+  type AnswerReply,
+  type CalledRequest,
+  type CallPiece,
+  type CallResult,
+  type HoldingPiece,
+  type HoldingReply,
+  BUS_TOPIC,
+  LEDGER_WIRE,
+  type LedgerEvent,
+  type LedgerHead,
+  type ProgressPiece,
+  type PublishPiece,
+  type PublishResult,
+  type RunPiece,
+  type RunsReply,
+  type SettlePiece,
+  type SettleResult,
+} from "./ledger-wire.ts";
+export { failLimit, THROTTLE_REASONS, type ThrottleReason } from "./limit-errors.ts";
 export { LIMITS } from "./limits.ts";
 export {
-  LOG_LEVELS,
-  matchesLog,
-  readLogFilter,
-  type LineLevel,
-  type LogField,
-  type LogFilter,
-  type LogFilterQuery,
-} from "./log-filter.ts";
-export {
   COLD_REASONS,
+  type ColdReason,
   decodeMeterRecord,
   encodeMeterRecord,
   METER_FORMAT,
   METER_RECORD_BYTES,
   meterEndWallMs,
-  meterIdsOf,
-  OUTCOMES,
-  START_KINDS,
-  type ColdReason,
   type MeterIds,
+  meterIdsOf,
   type MeterRecord,
   type Outcome,
+  OUTCOMES,
+  START_KINDS,
   type StartKind,
 } from "./metering.ts";
-export { isTargetIn, parseTarget, splitPatterns, type NetworkTarget } from "./network-targets.ts";
-export { appName, functionName, parseFunctionPath } from "./names.ts";
+export { isTargetIn, type NetworkTarget, parseTarget, splitPatterns } from "./network-targets.ts";
 export {
-  INSTANCE_STATES,
+  appName,
+  configObjectName,
+  functionName,
+  parseFunctionPath,
+  secretName,
+  topicName,
+} from "./names.ts";
+export {
+  aliasName,
+  type AliasMatcher,
+  aliasTarget,
+  type AliasTarget,
+  keptQualifier,
+  LATEST,
+  parseQualifiedPath,
+  parseQualifier,
+  PER_MILLE,
+  type QualifiedPath,
+  qualifier,
+  type Qualifier,
+  type RequestPart,
+  versionNumber,
+  versionsOfAlias,
+} from "./qualifiers.ts";
+export {
   type AgentNote,
   type ArtefactsInUseHead,
+  BUILD_LOG,
   type BuildHead,
+  type BuildLogLine,
   type BuildReply,
   type ConsumerNote,
   type GatewayNote,
+  INSTANCE_STATES,
   type InstanceExit,
   type InstanceGrant,
   type InstanceState,
@@ -162,56 +229,51 @@ export {
   type WatchHead,
   type WatchReply,
 } from "./node-wire.ts";
+export { LOCAL_PLACEMENT, type Placement, placement } from "./placement.ts";
+export { consolePrices, priceOfAlwaysOnHour, priceOfCalls, type Prices } from "./prices.ts";
+export { envNameOf, flagOf, type PlatformConfig, platformConfig } from "./platform-config.ts";
+export { failInput, invalid } from "./input-invalid.ts";
+export { parseInput } from "./problems.ts";
 export {
-  OPENAPI_PATH,
-  openApiDocument,
-  REFERENCE_PATH,
-  type OpenApiDocument,
-  type OpenApiOperation,
-  type OpenApiParameter,
-  type OpenApiResponse,
-} from "./openapi.ts";
-export {
-  IDEMPOTENCY_HEADERS,
-  invocationsQuery,
-  logsQuery,
-  OPERATIONS,
-  waitQuery,
-  type Operation,
-  type OperationName,
-} from "./operations.ts";
-export { PATH_PARAMETERS } from "./path-parameters.ts";
-export { LOCAL_PLACEMENT, placement, type Placement } from "./placement.ts";
-export { priceOfAlwaysOnHour, priceOfCalls, type Prices } from "./prices.ts";
-export { envNameOf, flagOf, platformConfig, type PlatformConfig } from "./platform-config.ts";
-export { failInput, invalid, parseInput } from "./problems.ts";
+  accountQuotas,
+  type AccountQuotas,
+  changeQuotas,
+  functionLimits,
+  type FunctionLimits,
+  QUOTA_NAMES,
+  type QuotaName,
+  quotasOf,
+  type QuotasRequest,
+  quotasRequest,
+  type RateLimit,
+  rateLimitOf,
+  type SetQuotas,
+} from "./quotas.ts";
 export { failReach } from "./reach-errors.ts";
 export type {
+  BackgroundHead,
+  BackgroundReplyHead,
   CallHead,
   CallReplyHead,
   ConnectHead,
+  ProgressHead,
+  PublishHead,
   ReachHead,
   TunnelReplyHead,
   WebHead,
 } from "./reach-wire.ts";
-export {
-  createdKeyResource,
-  deploymentMark,
-  deploymentPlan,
-  deploymentRequest,
-  DEPLOYMENT_STATES,
-  keyRequest,
-  type AppResource,
-  type AuditResource,
-  type DeploymentPlan,
-  type DeploymentRequest,
-  type DeploymentResource,
-  type FunctionResource,
-  type InstanceResource,
-  type InvocationResource,
-  type KeyResource,
-  type LogLineResource,
-  type PlatformResource,
-  type RevisionResource,
-} from "./resources.ts";
 export { manifestText, SOURCE_DIGEST_PREFIX, type SourceEntry } from "./source-manifest.ts";
+export {
+  signedText,
+  TICKET_HEADER,
+  TICKET_LIMITS,
+  ticketSecretText,
+  ticketText,
+  type SignedCall,
+} from "./tickets.ts";
+export {
+  decodeActionEntry,
+  encodeActionEntry,
+  isActionEntry,
+  type ActionMeterEntry,
+} from "./meter-action.ts";

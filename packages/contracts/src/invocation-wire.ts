@@ -3,8 +3,9 @@
  * initiators, the instance the acceptor. Keys of the per-request heads are short, since they are
  * written and read for every request.
  */
+import type { ActionFacts } from "./actions.ts";
 import type { ColdReason } from "./metering.ts";
-import type { HandlerKind } from "./function-config.ts";
+import type { HandlerKind } from "./handler-kind.ts";
 
 /** Facts that a caller of an instance tells at HELLO. */
 export type InstanceCaller = "agent" | "gateway" | "builder";
@@ -26,6 +27,34 @@ export interface RequestHead {
   readonly c?: ColdReason;
   /** Id of the request whose handler made this call, when a function did. */
   readonly p?: string;
+  /** What the caller tells beside the event: base64 of JSON, checked. */
+  readonly cc?: string;
+  /** The accepted invocation that this is an attempt of; absent for a synchronous call. */
+  readonly iv?: InvocationFacts;
+  /** The action that it is a run of. */
+  readonly ac?: ActionFacts;
+  /** The client asks to leave HTTP; its `h` say so too. */
+  readonly up?: UpgradeAsked;
+}
+
+/** What an attempt knows of its invocation. */
+export interface InvocationFacts {
+  /** Request id of the first attempt, too. */
+  readonly id: string;
+  /** Counts attempts from 1. */
+  readonly n: number;
+}
+
+/**
+ * What a client asks to switch to. A reply with the status 101 and an `upgrade` header that names
+ * the protocol agrees: from then on the stream's bodies are the connection's bytes, each way ended
+ * by itself. Any other reply is an ordinary answer.
+ */
+export interface UpgradeAsked {
+  /** Protocol, in lower case: `websocket`. */
+  readonly p: string;
+  /** How long the connection may last, milliseconds. */
+  readonly ms: number;
 }
 
 /** Answers a request. The body of the stream is the response's body. */
@@ -34,6 +63,8 @@ export interface ReplyHead {
   readonly h: readonly string[];
   /** Microseconds from the arrival of the head in the instance to this answer. */
   readonly t: number;
+  /** Set when the body is passed on as it comes, also an event handler's. */
+  readonly st?: true;
   /** Set when the function failed; there is no body then. */
   readonly e?: ReplyError;
 }
@@ -62,8 +93,46 @@ export interface SpecialiseHead {
    * Names of the function's `connect`: the runtime listens for each and sets NAME_HOST, NAME_PORT.
    */
   readonly connect?: readonly string[];
+  /** Names in `env` whose values are secrets: they are kept out of errors and lines of the log. */
+  readonly secrets?: readonly string[];
   /** True: nothing outside may be reached, and no proxy is offered. */
   readonly noWeb?: true;
+  /** True in a build, which only looks whether the code loads: its `init` hook is not run. */
+  readonly noInit?: true;
+  /**
+   * True: the runtime answers with ParkingReply, parks the link and only then loads; the next peer
+   * asks by LoadedHead what came of it. For runtimes whose HELLO says `loadsParked`.
+   */
+  readonly parkFirst?: true;
+}
+
+/** Said at once to a `parkFirst`; the link is parked right behind it. */
+export type ParkingReply =
+  | { readonly ok: true; readonly parking: true }
+  | { readonly ok: false; readonly name: string; readonly message: string };
+
+/** After a `parkFirst`, by the next peer: the reply is SpecialiseReply, as soon as it is known. */
+export interface LoadedHead {
+  readonly op: "loaded";
+}
+
+/**
+ * Before an instance that said `preStop` is stopped, while nothing else runs on it: runs its hook,
+ * or ends its web server. The remaining ms are how long it is waited for. Answered with `{}`.
+ */
+export interface PreStopHead {
+  readonly op: "pre-stop";
+}
+
+/**
+ * Asks the handler of a live request to come to its end by itself: its signal aborts. Its answer is
+ * still taken. Answered with `{}`; a runtime that does not know it cancels the stream, and the
+ * request is ended later.
+ */
+export interface AbortHead {
+  readonly op: "abort";
+  /** Id of the request. */
+  readonly r: string;
 }
 
 export type SpecialiseReply =
@@ -74,6 +143,8 @@ export type SpecialiseReply =
       readonly initUs: number;
       /** True when V8 took the code cache. */
       readonly codeCacheUsed: boolean;
+      /** The code has something to do before it is stopped. */
+      readonly preStop?: true;
     }
   | { readonly ok: false; readonly name: string; readonly message: string };
 
@@ -101,7 +172,14 @@ export interface RunHead {
 
 export type RunReply = { readonly ok: true } | { readonly ok: false; readonly how: string };
 
-export type InstanceHead = RequestHead | SpecialiseHead | CodeCacheHead | RunHead;
+export type InstanceHead =
+  | RequestHead
+  | SpecialiseHead
+  | LoadedHead
+  | CodeCacheHead
+  | RunHead
+  | PreStopHead
+  | AbortHead;
 
 /** What a built artefact holds; `artefact.json` in its directory. */
 export type ArtefactManifest = BundleManifest | FolderManifest;
@@ -110,6 +188,8 @@ interface LoadedOnce {
   readonly handlerKind: HandlerKind | null;
   /** What the code said when it was first loaded, if it failed. */
   readonly initFailure: { readonly name: string; readonly message: string } | null;
+  /** Digest of the environment that it was loaded with; not in artefacts of releases before. */
+  readonly loadedWith?: string;
 }
 
 /** Code for Node's event and fetch handlers. */

@@ -6,9 +6,13 @@
  *   0 u8 format · 1 u8 flags · 8 f64 start wall ms · 16 request id · 32 trace id, 16 bytes each
  *   48 parent span id, 8 bytes · 116 u32 check, as a record has it; the rest is zero
  */
-import { requestIdFromBytes, requestIdToBytes, type RequestId } from "@skerry/base";
+import {
+  requestIdFromBytes,
+  requestIdToBytes,
+  type RequestId,
+  type TraceContext,
+} from "@skerry/base";
 import { CHECK_AT, checkOf, METER_RECORD_BYTES } from "./metering.ts";
-import type { TraceContext } from "./trace-context.ts";
 
 export const TRACE_ENTRY_FORMAT = 2;
 

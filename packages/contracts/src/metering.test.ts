@@ -89,12 +89,22 @@ test("every outcome, reason and kind of start has its own place and keeps it", (
   );
 });
 
+test("a run of a day is read back to the millisecond, and its end with it", () => {
+  const day = 86_400_000_000;
+  const short = { placeUs: 10_000, bootUs: 20_000, codeUs: 0, initUs: 3_000 };
+  const long = { queueUs: 2_000, handlerUs: day + 5_000, billedUs: day + 5_000 };
+  const record = { ...randomRecord(seededRandom(7)), ...short, ...long };
+  assert.deepEqual(decodeMeterRecord(encoded(record), 0), record);
+  const tookMs = 35 + 86_400_000 + 5;
+  assert.equal(meterEndWallMs(encoded(record), 0), record.startWallMs + tookMs);
+});
+
 test("numbers that do not fit saturate and never wrap", () => {
   const base = randomRecord(seededRandom(2));
   const read = decodeMeterRecord(
     encoded({
       ...base,
-      queueUs: U32_MAX + 1,
+      queueUs: U32_MAX,
       placeUs: 1e300,
       bootUs: Number.POSITIVE_INFINITY,
       codeUs: -1,
@@ -109,6 +119,8 @@ test("numbers that do not fit saturate and never wrap", () => {
     [U32_MAX, U32_MAX, U32_MAX, 0, 0, 2],
   );
   assert.equal(read?.memoryMb, 0xffff);
+  const longest = decodeMeterRecord(encoded({ ...base, queueUs: 1e300 }), 0);
+  assert.equal(longest?.queueUs, U32_MAX * 1_000);
 });
 
 /** Bits of a record whose flip still reads as some record. */

@@ -1,8 +1,9 @@
 /**
  * The metering record: one fixed-size record per invocation, appended by the gateway before the
  * response leaves. START, END and REPORT lines, bills and the cold-start anatomy are all read from
- * it. Durations are whole microseconds, saturating at 2^32 − 1 (71 minutes); integers are
- * little-endian. 120 bytes:
+ * it. Integers are little-endian. Durations are whole microseconds in format 1, which hold 71
+ * minutes; a record of anything that took longer is of format 3, where they are milliseconds. 120
+ * bytes:
  *
  *   0 u8 format · 1 u8 outcome · 2 u8 cold reason · 3 u8 start kind · 4 u16 status
  *   6 u16 memory MiB · 8 f64 start wall ms
@@ -22,9 +23,12 @@ import {
 } from "@skerry/base";
 
 export const METER_FORMAT = 1;
+/** With durations in milliseconds. 2 is a trace, which stands among records (`meter-trace.ts`). */
+const LONG_FORMAT = 3;
 export const METER_RECORD_BYTES = 120;
 /** Where the check of a piece lies. */
 export const CHECK_AT = 116;
+const U32_MAX = 0xffffffff;
 
 /** How an invocation ended. Append only: the index is stored. */
 export const OUTCOMES = [
@@ -52,8 +56,11 @@ export const COLD_REASONS = [
 ] as const;
 export type ColdReason = (typeof COLD_REASONS)[number];
 
-/** What the request's instance came from; `none` after a start in vain. Append only. */
-export const START_KINDS = ["warm", "resumed", "blank", "fresh", "none"] as const;
+/**
+ * What the request's instance came from; `none` after a start in vain. `background` is no request:
+ * work that one left for after its answer, recorded by itself. Append only.
+ */
+export const START_KINDS = ["warm", "resumed", "blank", "fresh", "none", "background"] as const;
 export type StartKind = (typeof START_KINDS)[number];
 
 export interface MeterRecord {
@@ -103,7 +110,8 @@ export function encodeMeterRecord(
 ): void {
   const { record, ids } = source;
   const bytes = new Uint8Array(view.buffer, view.byteOffset + at, METER_RECORD_BYTES);
-  bytes[0] = METER_FORMAT;
+  const unitUs = isLong(record) ? 1_000 : 1;
+  bytes[0] = unitUs === 1 ? METER_FORMAT : LONG_FORMAT;
   bytes[1] = OUTCOMES.indexOf(record.outcome);
   bytes[2] = COLD_REASONS.indexOf(record.coldReason);
   bytes[3] = START_KINDS.indexOf(record.startKind);
@@ -115,15 +123,15 @@ export function encodeMeterRecord(
   bytes.set(ids.revisionId, 48);
   if (ids.instanceId === undefined) bytes.fill(0, 64, 80);
   else bytes.set(ids.instanceId, 64);
-  view.setUint32(at + 80, saturate(record.queueUs), true);
-  view.setUint32(at + 84, saturate(record.placeUs), true);
-  view.setUint32(at + 88, saturate(record.bootUs), true);
-  view.setUint32(at + 92, saturate(record.codeUs), true);
-  view.setUint32(at + 96, saturate(record.initUs), true);
-  view.setUint32(at + 100, saturate(record.handlerUs), true);
+  view.setUint32(at + 80, saturate(record.queueUs / unitUs), true);
+  view.setUint32(at + 84, saturate(record.placeUs / unitUs), true);
+  view.setUint32(at + 88, saturate(record.bootUs / unitUs), true);
+  view.setUint32(at + 92, saturate(record.codeUs / unitUs), true);
+  view.setUint32(at + 96, saturate(record.initUs / unitUs), true);
+  view.setUint32(at + 100, saturate(record.handlerUs / unitUs), true);
   view.setUint32(at + 104, saturate(record.bytesIn), true);
   view.setUint32(at + 108, saturate(record.bytesOut), true);
-  view.setUint32(at + 112, saturate(record.billedUs), true);
+  view.setUint32(at + 112, saturate(record.billedUs / unitUs), true);
   view.setUint32(at + CHECK_AT, checkOf(bytes), true);
 }
 
@@ -132,9 +140,8 @@ export function decodeMeterRecord(bytes: Uint8Array, at: number): MeterRecord | 
   if (bytes.length - at < METER_RECORD_BYTES) return undefined;
   const part = bytes.subarray(at, at + METER_RECORD_BYTES);
   const view = new DataView(part.buffer, part.byteOffset, part.length);
-  if (part[0] !== METER_FORMAT || view.getUint32(CHECK_AT, true) !== checkOf(part)) {
-    return undefined;
-  }
+  const unitUs = unitUsOf(part[0]);
+  if (unitUs === undefined || view.getUint32(CHECK_AT, true) !== checkOf(part)) return undefined;
   const outcome = OUTCOMES[part[1] as number];
   const coldReason = COLD_REASONS[part[2] as number];
   const startKind = START_KINDS[part[3] as number];
@@ -152,15 +159,15 @@ export function decodeMeterRecord(bytes: Uint8Array, at: number): MeterRecord | 
     functionId: idFromBytes("fn", part.subarray(32, 48)),
     revisionId: idFromBytes("rev", part.subarray(48, 64)),
     instanceId: instance.every((byte) => byte === 0) ? undefined : idFromBytes("inst", instance),
-    queueUs: view.getUint32(80, true),
-    placeUs: view.getUint32(84, true),
-    bootUs: view.getUint32(88, true),
-    codeUs: view.getUint32(92, true),
-    initUs: view.getUint32(96, true),
-    handlerUs: view.getUint32(100, true),
+    queueUs: view.getUint32(80, true) * unitUs,
+    placeUs: view.getUint32(84, true) * unitUs,
+    bootUs: view.getUint32(88, true) * unitUs,
+    codeUs: view.getUint32(92, true) * unitUs,
+    initUs: view.getUint32(96, true) * unitUs,
+    handlerUs: view.getUint32(100, true) * unitUs,
     bytesIn: view.getUint32(104, true),
     bytesOut: view.getUint32(108, true),
-    billedUs: view.getUint32(112, true),
+    billedUs: view.getUint32(112, true) * unitUs,
   };
 }
 
@@ -172,11 +179,22 @@ export function meterEndWallMs(bytes: Uint8Array, at: number): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset + at, METER_RECORD_BYTES);
   let tookUs = 0;
   for (let stageAt = 80; stageAt <= 100; stageAt += 4) tookUs += view.getUint32(stageAt, true);
-  return view.getFloat64(8, true) + tookUs / 1_000;
+  return view.getFloat64(8, true) + (tookUs * (unitUsOf(bytes[0]) ?? 1)) / 1_000;
+}
+
+/** Something took longer than microseconds can say: a job that ran for hours, or its wait. */
+function isLong({ handlerUs, queueUs, billedUs }: MeterRecord): boolean {
+  return handlerUs > U32_MAX || queueUs > U32_MAX || billedUs > U32_MAX;
+}
+
+/** Undefined for a format that is not known. */
+function unitUsOf(format: number | undefined): number | undefined {
+  if (format === METER_FORMAT) return 1;
+  return format === LONG_FORMAT ? 1_000 : undefined;
 }
 
 function saturate(value: number): number {
-  return value >= 0xffffffff ? 0xffffffff : value > 0 ? Math.round(value) : 0;
+  return value >= U32_MAX ? U32_MAX : value > 0 ? Math.round(value) : 0;
 }
 
 /** FNV-1a of what lies before the check. */

@@ -4,6 +4,7 @@
  * agent–control never control.
  */
 import type {
+  AccountId,
   FunctionId,
   GatewayId,
   InstanceId,
@@ -11,8 +12,10 @@ import type {
   RevisionId,
   WireError,
 } from "@skerry/base";
-import type { HandlerKind, RuntimeName } from "./function-config.ts";
-import type { ProbeResult } from "./doctor-operations.ts";
+import type { RuntimeName } from "./function-config.ts";
+import type { HandlerKind } from "./handler-kind.ts";
+import type { SpecialiseReply } from "./invocation-wire.ts";
+import type { ProbeResult } from "./probes.ts";
 import type { ColdReason, StartKind } from "./metering.ts";
 import type { Placement } from "./placement.ts";
 
@@ -22,6 +25,8 @@ export interface StartHead {
   readonly functionId: FunctionId;
   readonly revisionId: RevisionId;
   readonly reason: ColdReason;
+  /** Of which version it is to be; absent for `$LATEST`. */
+  readonly version?: number;
 }
 
 export type StartReply =
@@ -30,21 +35,27 @@ export type StartReply =
 
 /** Why an agent did not start an instance. */
 export type StartRefusal =
-  | { readonly kind: "limit"; readonly why: string }
+  /** With `quotaMemoryMb` it is the account's quota of memory, else the function's instances. */
+  | { readonly kind: "limit"; readonly why: string; readonly quotaMemoryMb?: number }
   | {
       readonly kind: "init_failed";
       readonly name: string;
       readonly message: string;
       readonly initUs: number;
     }
-  | { readonly kind: "unavailable"; readonly why: string };
+  /** With `stopped` an operator ended the instance while its code loaded. */
+  | { readonly kind: "unavailable"; readonly why: string; readonly stopped?: true };
 
 /** An instance whose link goes to the gateway named; travels beside the link's descriptor. */
 export interface InstanceGrant {
   readonly instanceId: InstanceId;
   readonly nodeId: NodeId;
+  /** Which of the node's agents started it; not told by releases before. */
+  readonly agentId?: string;
   readonly functionId: FunctionId;
   readonly revisionId: RevisionId;
+  /** Absent for `$LATEST`. */
+  readonly version?: number;
   readonly handlerKind: HandlerKind;
   readonly startKind: StartKind;
   readonly reason: ColdReason | "provisioned";
@@ -53,12 +64,21 @@ export interface InstanceGrant {
   readonly bootUs: number;
   readonly codeUs: number;
   readonly initUs: number;
+  /** Its code has something to do before it is stopped: see PreStopHead. */
+  readonly preStop?: true;
+  /**
+   * True: its code loads while its link travels. The gateway asks the instance what came of it
+   * (LoadedHead), tells the agent, and only then sends requests.
+   */
+  readonly loading?: true;
 }
 
 /** Gateway → agent, one way. `stop` lets the agent end the instance; its link is closed by then. */
 export type GatewayNote =
   /** The instance's link is here now, handed over by another gateway. */
   | { readonly op: "owned"; readonly instanceId: InstanceId }
+  /** What an instance that came `loading` said: a SpecialiseReply. */
+  | { readonly op: "loaded"; readonly instanceId: InstanceId; readonly reply: SpecialiseReply }
   | { readonly op: "rest"; readonly instanceId: InstanceId }
   | { readonly op: "resume"; readonly instanceId: InstanceId }
   | { readonly op: "stop"; readonly instanceId: InstanceId; readonly why: StopReason };
@@ -68,6 +88,8 @@ export type StopReason = "idle" | "new_revision" | "removed" | "timeout" | "brok
 /** Agent → gateway, one way. */
 export type AgentNote =
   | { readonly op: "exited"; readonly instanceId: InstanceId; readonly exit: InstanceExit }
+  /** What these were started with has changed: replace them, without haste for their requests. */
+  | { readonly op: "outdated"; readonly instanceIds: readonly InstanceId[] }
   /** The agent is leaving: start replacements elsewhere, then let its instances go. */
   | { readonly op: "draining" };
 
@@ -107,9 +129,14 @@ export type ConsumerNote =
   /** New records lie in the spool of this role. */
   | { readonly op: "spooled" };
 
-/** Control → agent: build a revision's artefact. Body of the reply: build log lines as text. */
+/**
+ * Control → agent: build a revision's artefact. The reply's head is a BuildReply. With `log` it is
+ * `{"log":true}` instead, from agents that know it, and the body is BuildLogLine as JSON, a line
+ * each, of which the last carries the BuildReply.
+ */
 export interface BuildHead {
   readonly op: "build";
+  readonly log?: true;
   readonly sourceDigest: string;
   readonly runtime: RuntimeName;
   readonly entry: string | null;
@@ -120,8 +147,14 @@ export interface BuildHead {
   readonly env: Readonly<Record<string, string>>;
   readonly memoryMb: number;
   readonly initTimeoutMs: number;
+  /** Sources that the code sees at /opt, merged in this order. */
+  readonly layers?: readonly string[];
   /** Names of the function's `connect`, whose environment the code may read while it is loaded. */
   readonly connect?: readonly string[];
+  /** Names of environment variables that will hold secrets; a build sees a stand-in for each. */
+  readonly secrets?: readonly string[];
+  /** Whose config objects the code may read while it is loaded. */
+  readonly app?: { readonly accountId: AccountId; readonly name: string };
 }
 export type BuildReply =
   | {
@@ -133,6 +166,18 @@ export type BuildReply =
       readonly reused: boolean;
     }
   | { readonly ok: false; readonly error: WireError };
+/** One line of what a build tells, or how it ended. */
+export type BuildLogLine = { readonly l: string } | { readonly r: BuildReply };
+
+/** What is sent of one build's log, and kept of one deployment's. */
+export const BUILD_LOG = {
+  lineCharsMax: 2_048,
+  /** Sent as it comes; of what is more only the last lines are. */
+  bytesMax: 256 << 10,
+  lastLinesMax: 100,
+  /** Kept of all builds of a deployment; the oldest lines go first. */
+  deploymentBytesMax: 1 << 20,
+} as const;
 
 /** Control → agent. Body of the reply: a JSON list of InstanceView, for which no head has room. */
 export interface ListInstancesHead {
@@ -175,6 +220,8 @@ export interface InstanceView extends Placement {
   readonly fn: string;
   readonly functionId: FunctionId;
   readonly revisionId: RevisionId;
+  /** Absent for `$LATEST`. */
+  readonly version?: number | undefined;
   readonly gatewayId: GatewayId | null;
   readonly state: InstanceState;
   readonly pid: number;

@@ -28,11 +28,47 @@ export const platformConfig = z.strictObject({
       "What functions may name in `connect`: patterns such as `10.0.*.*:5432, *.db.internal`, " +
         "separated by commas. Restart.",
     ),
+  connectMetadata: targetPatternList
+    .default("")
+    .describe(
+      "Link-local and metadata addresses that `connect` may lead to all the same, such as " +
+        "`169.254.169.254:80`: patterns over addresses as in `connectTargets`. Restart.",
+    ),
   buildHosts: targetPatternList
     .default("")
     .describe(
       "Hosts that builds may reach besides public addresses, such as a mirror of packages: " +
         "patterns as in `connectTargets`. Restart.",
+    ),
+  webhookHosts: targetPatternList
+    .default("")
+    .describe(
+      "Hosts that webhooks may be at besides public addresses, also without TLS: patterns as in " +
+        "`connectTargets`. Restart.",
+    ),
+  buildEgress: z
+    .enum(["public", "hosts", "none"])
+    .default("public")
+    .describe(
+      "What builds reach: public addresses and `buildHosts`, only `buildHosts`, or nothing; then " +
+        "only what was installed before can be installed. Restart.",
+    ),
+  buildFreeMbMin: z
+    .int()
+    .min(0)
+    .max(16_777_216)
+    .default(1_024)
+    .describe(
+      "Free space of the disk below which no build begins or goes on, MiB; a twentieth of a " +
+        "smaller disk. Restart.",
+    ),
+  secretsKeyCommand: z
+    .string()
+    .max(4_096)
+    .default("")
+    .describe(
+      "Program with arguments, split at blanks, that wraps and unwraps the data keys of secrets " +
+        "(docs/secrets.md); empty keeps a master key in `secrets.key` of the home. Restart.",
     ),
   blanks: z
     .int()
@@ -58,6 +94,15 @@ export const platformConfig = z.strictObject({
     .max(86_400_000)
     .default(30_000)
     .describe("Longest wait for running requests at a restart or stop. Restart."),
+  roleSilenceMs: z
+    .int()
+    .min(0)
+    .max(3_600_000)
+    .default(30_000)
+    .describe(
+      "A control, gateway or agent that does not answer for this long, though the machine lets " +
+        "it run, is replaced; 0 never does, as for a debugger. Restart.",
+    ),
   logLevel: z
     .enum(["debug", "info", "warn", "error"])
     .default("info")
@@ -80,6 +125,55 @@ export const platformConfig = z.strictObject({
     .max(16_777_216)
     .default(2_048)
     .describe("Invocation records beyond this size go, the oldest first, MiB. Restart."),
+  ledgerDays: z
+    .int()
+    .min(1)
+    .max(36_500)
+    .default(7)
+    .describe("Age, after their end, at which accepted invocations go, days. Restart."),
+  ledgerMbMax: z
+    .int()
+    .min(1)
+    .max(16_777_216)
+    .default(4_096)
+    .describe(
+      "Accepted invocations that ended go beyond this size, the oldest first, MiB. Restart.",
+    ),
+  eventHours: z
+    .int()
+    .min(1)
+    .max(8_760)
+    .default(24)
+    .describe(
+      "How long the bus keeps an event and takes another of its source and id for the same, hours. " +
+        "Restart.",
+    ),
+  eventMbMax: z
+    .int()
+    .min(1)
+    .max(16_777_216)
+    .default(1_024)
+    .describe(
+      "Events beyond this size go earlier, the oldest of the apps that have most, MiB. Restart.",
+    ),
+  auditDays: z
+    .int()
+    .min(1)
+    .max(36_500)
+    .default(365)
+    .describe("Age at which audit records go. Restart."),
+  auditRecordsMax: z
+    .int()
+    .min(1_000)
+    .max(10_000_000)
+    .default(100_000)
+    .describe("Audit records beyond this number go, the oldest first. Restart."),
+  auditDaysMin: z
+    .int()
+    .min(0)
+    .max(36_500)
+    .default(30)
+    .describe("No audit record goes before this age, whatever the other two say. Restart."),
   otlpEndpoint: z
     .string()
     .default("")
@@ -124,7 +218,9 @@ export const platformConfig = z.strictObject({
     .min(0)
     .max(1_000)
     .default(10)
-    .describe("Earlier revisions kept for each function beside the one in force. Restart."),
+    .describe(
+      "Revisions without a number kept for each function beside the one in force. Restart.",
+    ),
   codeGraceHours: z
     .int()
     .min(1)

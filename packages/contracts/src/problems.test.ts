@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PlatformError } from "@skerry/base";
-import type { z } from "zod";
+import { z } from "zod";
 import { appManifest } from "./app-manifest.ts";
 import { functionConfig } from "./function-config.ts";
 import { parseInput } from "./problems.ts";
-import { deploymentRequest } from "./resources.ts";
 
 function problemsOf(schema: z.ZodType, value: unknown): readonly string[] {
   try {
@@ -27,8 +26,10 @@ test("an unknown key is answered with the nearest known one, at every depth", ()
     'functions.cart: unknown key "timeout", did you mean "timeoutMs"? · ' +
       'functions.cart: unknown key "timeoutMS", did you mean "timeoutMs"?',
   ]);
-  const request = { functions: [{ name: "a", sourceDigest: `src_${"0".repeat(64)}` }] };
-  assert.deepEqual(problemsOf(deploymentRequest, request), []);
+  const configured = z.strictObject({ name: z.string(), config: functionConfig.optional() });
+  const listed = z.strictObject({ functions: z.array(configured) });
+  const request = { functions: [{ name: "a" }] };
+  assert.deepEqual(problemsOf(listed, request), []);
   const [first] = request.functions;
   const nested = {
     functions: [
@@ -36,7 +37,7 @@ test("an unknown key is answered with the nearest known one, at every depth", ()
       { ...first, cofig: {} },
     ],
   };
-  assert.deepEqual(problemsOf(deploymentRequest, nested), [
+  assert.deepEqual(problemsOf(listed, nested), [
     'functions.0.config: unknown key "auht", did you mean "auth"?',
     'functions.1: unknown key "cofig", did you mean "config"?',
   ]);
@@ -108,4 +109,20 @@ test("values of any other kind are refused, however deep they are", () => {
   const deep = JSON.parse(`${"[".repeat(100_000)}${"]".repeat(100_000)}`) as unknown;
   assert.equal(problemsOf(functionConfig, deep).length, 1);
   assert.equal(problemsOf(functionConfig, { env: deep }).length, 1);
+});
+
+test("of alternatives the one that has the value's form says what is wrong with it", () => {
+  const one = z.object({ type: z.string() });
+  const either = z.union([z.array(one), one]);
+  const problem = (value: unknown): string => {
+    try {
+      parseInput(z.object({ event: either }), { event: value }, "body");
+      return "";
+    } catch (error) {
+      return PlatformError.from(error).message;
+    }
+  };
+  assert.match(problem({ type: 5 }), /event\.type: Invalid input: expected string/);
+  assert.match(problem([{ type: "a" }, {}]), /event\.1\.type: /);
+  assert.match(problem(5), /event: Invalid input$/);
 });

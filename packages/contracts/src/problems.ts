@@ -2,21 +2,10 @@
  * Turns a schema's findings into the platform's one error: every problem with its path, and the
  * nearest known key.
  */
-import { defineReasons, nearestWord, type PlatformError } from "@skerry/base";
+import { nearestWord } from "@skerry/base";
 import { z } from "zod";
+import { invalid, PROBLEMS_MAX } from "./input-invalid.ts";
 
-export const failInput = defineReasons({
-  INPUT_INVALID: {
-    code: "INVALID_ARGUMENT",
-    message: "The {what} is not valid: {problems}",
-    hint: "Correct what is named and send it again; nothing was changed.",
-    retryable: false,
-    audience: "user",
-  },
-});
-
-/** Problems and unknown keys that one error lists; the rest is counted. */
-const PROBLEMS_MAX = 20;
 const KEY_SHOWN_MAX = 80;
 
 /** Parses `value`, or throws INPUT_INVALID that names all problems at once. */
@@ -28,7 +17,7 @@ export function parseInput<S extends z.ZodType>(
   const result = schema.safeParse(value);
   const dropped = droppedKeys(value, schema, []);
   if (result.success && dropped.length === 0) return result.data;
-  const issues = result.success ? [] : result.error.issues;
+  const issues = result.success ? [] : result.error.issues.flatMap(meantIssues);
   throw invalid(what, [
     ...issues.map((issue) => problemText(issue, schema)),
     ...dropped.map((path) => `${path.join(".")}: this name is reserved`),
@@ -54,11 +43,14 @@ function droppedKeys(
   });
 }
 
-/** INPUT_INVALID for findings that no schema can express. */
-export function invalid(what: string, problems: readonly string[]): PlatformError {
-  const shown = problems.slice(0, PROBLEMS_MAX);
-  if (problems.length > shown.length) shown.push(`and ${problems.length - shown.length} more`);
-  return failInput("INPUT_INVALID", { what, problems: shown.join(" · "), problemList: shown });
+/** Of alternatives, the findings of the one that has the form of the value, if one alone has. */
+function meantIssues(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
+  if (issue.code !== "invalid_union") return [issue];
+  const [meant, ...others] = issue.errors.filter((found) =>
+    found.every(({ path }) => path.length > 0),
+  );
+  if (meant === undefined || others.length > 0) return [issue];
+  return meant.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }));
 }
 
 function problemText(issue: z.core.$ZodIssue, schema: z.ZodType): string {

@@ -22,7 +22,21 @@ export interface CallHead {
   readonly f: string;
 }
 
-/** Answers a call. The body of the stream is the answer's body. */
+/**
+ * Publishes to a topic of the function's account: the stream's body is JSON, `{"messages": […]}` as
+ * the API takes them. It is answered as a call is, when all of them are on disk: the body has their
+ * places in their order, `{"messages": [{"partition", "offset"}]}`. The OPEN's remaining ms bound
+ * the wait; what is given up by then may have been written.
+ */
+export interface PublishHead {
+  readonly op: "publish";
+  /** Id of the live request that publishes. */
+  readonly r: string;
+  /** The topic's name. */
+  readonly t: string;
+}
+
+/** Answers both. The body of the stream is the answer's body. */
 export interface CallReplyHead {
   /** HTTP status; of an event handler's result always 200. */
   readonly s: number;
@@ -58,4 +72,38 @@ export interface WebHead {
 /** Answers both: the connection is there, or why not. */
 export type TunnelReplyHead = { readonly ok: true } | { readonly e: WireError };
 
-export type ReachHead = CallHead | ConnectHead | WebHead;
+/**
+ * Tells that work goes on after the answer of a live request, which keeps its slot until then. One
+ * stream is for all work of a request. It is answered only when it is refused. The instance ends it
+ * when everything is done, and cancels it when something of it failed; the gateway cancels it when
+ * it took too long.
+ */
+export interface BackgroundHead {
+  readonly op: "background";
+  readonly r: string;
+}
+
+/**
+ * How far the handler of a live request is, or only that it is alive. One stream for each report,
+ * with no body, answered with an empty head; a runtime joins those that come close together. It is
+ * heard from attempts of accepted invocations and ignored from any other request.
+ */
+export interface ProgressHead {
+  readonly op: "progress";
+  readonly r: string;
+  /** Any JSON, in a bounded number of bytes; absent for a sign of life. */
+  readonly v?: unknown;
+}
+
+/** Answers a refused BackgroundHead. */
+export interface BackgroundReplyHead {
+  readonly e: WireError;
+}
+
+export type ReachHead =
+  | CallHead
+  | PublishHead
+  | ConnectHead
+  | WebHead
+  | BackgroundHead
+  | ProgressHead;

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createIdSource, systemClock, systemRandom } from "@skerry/base";
 import { METER_RECORD_BYTES, decodeMeterRecord, meterEndWallMs } from "./metering.ts";
 import { decodeTraceEntry, encodeTraceEntry } from "./meter-trace.ts";
 import {
+  createIdSource,
   formatTraceparent,
   isSampled,
   parseTraceparent,
@@ -11,7 +11,9 @@ import {
   spanIdOf,
   stageSpanIdOf,
   traceIdOf,
-} from "./trace-context.ts";
+  systemClock,
+  systemRandom,
+} from "@skerry/base";
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const SPAN = "b7ad6b7169203331";

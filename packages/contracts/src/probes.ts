@@ -1,4 +1,4 @@
-/** The operation that tries a node's sandboxes from inside. */
+/** What a node says of its sandboxes after they were attacked from inside. */
 import { z } from "zod";
 
 /**
@@ -29,18 +29,3 @@ export const probeReport = z.object({
   probes: z.array(probeResult),
 });
 export type ProbeReport = z.infer<typeof probeReport>;
-
-export const DOCTOR_OPERATIONS = {
-  probeNode: {
-    method: "POST",
-    path: "/v1/nodes/{node}/probes",
-    action: "nodes.probe",
-    summary: "Attack a sandbox of the node from inside and say what held",
-    about:
-      "The node starts instances of its own, as it starts functions, and tries every wall. " +
-      "It takes a few seconds; requests while it runs get the same answer.",
-    answer: probeReport,
-    status: 200,
-    mutates: true,
-  },
-} as const;

@@ -1,0 +1,121 @@
+/**
+ * What stands behind the colon of `app/fn:qualifier`: `$LATEST`, the number of a version, or the
+ * name of an alias. A version is a numbered revision, and what it runs never changes; an alias
+ * points to versions, by rules and by weights.
+ */
+import { z } from "zod";
+import { functionName, parseFunctionPath } from "./names.ts";
+
+/** What a function runs that was deployed last. */
+export const LATEST = "$LATEST";
+/** Shares of an alias are given in thousandths. */
+export const PER_MILLE = 1_000;
+const RULES_MAX = 20;
+const SHARES_MAX = 5;
+const VALUE_CHARS_MAX = 256;
+
+/** Numbers are given out from 1 on and never again. */
+export const versionNumber = z.int().min(1).max(1_000_000_000);
+/** Named like functions: an alias is a label of a host, too. */
+export const aliasName = functionName;
+
+const requestPart = z
+  .strictObject({
+    from: z.enum(["header", "cookie", "query", "path"]),
+    name: z.string().min(1).max(VALUE_CHARS_MAX).optional().describe("Absent for the path."),
+  })
+  .refine(({ from, name }) => (from === "path") === (name === undefined), {
+    error: "Give a name, unless it is the path.",
+    path: ["name"],
+  });
+export type RequestPart = z.infer<typeof requestPart>;
+
+const text = z.string().max(VALUE_CHARS_MAX);
+const matcher = z.union([
+  z.strictObject({ exact: text }),
+  z.strictObject({ prefix: text }),
+  z
+    .strictObject({ from: z.number(), to: z.number() })
+    .refine(({ from, to }) => from <= to, { error: "from must not be above to.", path: ["to"] })
+    .describe("A number between these, both inclusive."),
+  z
+    .strictObject({ percent: z.number().min(0).max(100) })
+    .describe("So many of a hundred values, always the same ones."),
+]);
+export type AliasMatcher = z.infer<typeof matcher>;
+
+const aliasRule = z.strictObject({
+  part: requestPart.describe("What of the request is looked at; a rule does not hold without it."),
+  is: matcher,
+  version: versionNumber,
+});
+const aliasShare = z.strictObject({
+  version: versionNumber,
+  perMille: z.int().min(0).max(PER_MILLE),
+});
+
+/** Where an alias leads: the first rule that holds decides, else the shares. */
+export const aliasTarget = z
+  .strictObject({
+    version: versionNumber.describe("Takes what no rule and no share sends elsewhere."),
+    shares: z
+      .array(aliasShare)
+      .max(SHARES_MAX)
+      .default([])
+      .describe("Thousandths of the requests that go to other versions."),
+    rules: z.array(aliasRule).max(RULES_MAX).default([]).describe("In this order."),
+    stickyBy: requestPart
+      .optional()
+      .describe("Requests alike in this go to the same version; without it chance decides."),
+  })
+  .refine(({ shares }) => shares.reduce((sum, { perMille }) => sum + perMille, 0) <= PER_MILLE, {
+    error: `All shares together are at most ${PER_MILLE}.`,
+    path: ["shares"],
+  });
+export type AliasTarget = z.infer<typeof aliasTarget>;
+
+/** Every version that it may lead to, the main one first. */
+export function versionsOfAlias({ version, shares, rules }: AliasTarget): readonly number[] {
+  return [...new Set([version, ...[...shares, ...rules].map((one) => one.version)])];
+}
+
+export type Qualifier =
+  | { readonly kind: "latest" }
+  | { readonly kind: "version"; readonly number: number }
+  | { readonly kind: "alias"; readonly name: string };
+
+const NUMBER = /^[1-9][0-9]{0,8}$/;
+
+/** Undefined when it is no qualifier. */
+export function parseQualifier(said: string): Qualifier | undefined {
+  if (said === LATEST) return { kind: "latest" };
+  if (NUMBER.test(said)) return { kind: "version", number: Number(said) };
+  return aliasName.safeParse(said).success ? { kind: "alias", name: said } : undefined;
+}
+
+/** As it is written; what there is is not looked at. */
+export const qualifier = z.string().refine((said) => parseQualifier(said) !== undefined, {
+  error: "A qualifier is $LATEST, the number of a version or the name of an alias.",
+});
+
+/** As the ledger keeps it: `$LATEST` goes without saying. */
+export function keptQualifier(said: string | undefined): { readonly q?: string } {
+  return said === undefined || said === LATEST ? {} : { q: said };
+}
+
+export interface QualifiedPath {
+  readonly app: string;
+  readonly fn: string;
+  /** As it was written; undefined without one. */
+  readonly qualifier: string | undefined;
+}
+
+/** `APP/FN` or `APP/FN:QUALIFIER` as users write it; undefined when it is not of that form. */
+export function parseQualifiedPath(said: string): QualifiedPath | undefined {
+  const colon = said.indexOf(":");
+  const path = parseFunctionPath(colon < 0 ? said : said.slice(0, colon));
+  if (path === undefined) return undefined;
+  const after = colon < 0 ? undefined : said.slice(colon + 1);
+  if (after !== undefined && parseQualifier(after) === undefined) return undefined;
+  return { ...path, qualifier: after };
+}
