@@ -1,0 +1,135 @@
+export type {
+  KeptEventResource,
+  PutEvent,
+  PutEventsAnswer,
+  PutEventsRequest,
+  RuleRequest,
+  RuleResource,
+} from "./bus.ts";
+export { BUS_OPERATIONS } from "./bus-operations.ts";
+export {
+  type BurstLine,
+  burstRequest,
+  callRequest,
+  type CallResource,
+  type ConsoleSessionResource,
+  type FunctionTraffic,
+  savedEventName,
+  savedEventRequest,
+  type SavedEventResource,
+  type SignInLinkResource,
+  type TrafficResource,
+} from "./console-resources.ts";
+export type { ActionRequest, ActionResource, ActionRun } from "./actions.ts";
+export type { ServerKeyResource, TicketResource } from "./server-keys.ts";
+export type { Maker } from "./made-by.ts";
+export { projectManifest, type ProjectManifest } from "./project-manifest.ts";
+export type {
+  MissedPolicy,
+  TimerEventFormat,
+  TimerListed,
+  TimerRequest,
+  TimerResource,
+  TimerRun,
+} from "./timers.ts";
+export type {
+  FollowedMessage,
+  PublishedMessage,
+  RedriveTriggerRequest,
+  TopicDeadLetter,
+  TopicMessageResource,
+  TopicResource,
+  TopicTriggerRequest,
+  TopicTriggerResource,
+} from "./topic-resources.ts";
+export { publishRequest } from "./topic-resources.ts";
+export { TOPIC_OPERATIONS } from "./topic-operations.ts";
+export {
+  groupSettings,
+  type GroupSettings,
+  TOPIC_EVENT_FORMATS,
+  type TopicEventFormat,
+  type TopicOptions,
+  topicOptions,
+} from "./topics.ts";
+export { traceResource, type TraceResource } from "./telemetry-operations.ts";
+export {
+  type QuotasResource,
+  type TopItem,
+  type TopResource,
+  type UsageGroup,
+  usageGroups,
+  type UsageItem,
+  type UsageResource,
+} from "./limit-operations.ts";
+export type {
+  AcceptAnswer,
+  AcceptedInvocation,
+  AcceptedInvocationDetails,
+  FunctionLane,
+  InvocationMoment,
+} from "./ledger-resources.ts";
+export {
+  type LineLevel,
+  LOG_LEVELS,
+  type LogField,
+  type LogFilter,
+  type LogFilterQuery,
+  matchesLog,
+  readLogFilter,
+} from "./log-filter.ts";
+export {
+  type ApiSchemas,
+  errorAnswer,
+  renderApiSchemas,
+  renderParameter,
+} from "./openapi-schemas.ts";
+export {
+  deploymentLogQuery,
+  IDEMPOTENCY_HEADERS,
+  invocationsQuery,
+  logsQuery,
+  type Operation,
+  type OperationName,
+  OPERATIONS,
+  waitQuery,
+} from "./operations.ts";
+export { PATH_PARAMETERS, pathParameter } from "./path-parameters.ts";
+export type {
+  AliasChangeResource,
+  AliasRequest,
+  AliasResource,
+  PublishedApp,
+  PublishedVersion,
+  RolledBackApp,
+  VersionResource,
+} from "./releases.ts";
+export type { RedriveResource } from "./redrives.ts";
+export {
+  type AppResource,
+  type AuditResource,
+  createdKeyResource,
+  DEPLOYMENT_STATES,
+  deploymentLogLine,
+  type DeploymentLogLine,
+  deploymentMark,
+  deploymentPlan,
+  type DeploymentPlan,
+  type DeploymentRequest,
+  deploymentRequest,
+  type DeploymentResource,
+  type FunctionResource,
+  type InstanceResource,
+  type InvocationResource,
+  keyRequest,
+  type KeyResource,
+  type LogLineResource,
+  type PlatformResource,
+  type RevisionResource,
+} from "./resources.ts";
+export type {
+  ConfigObjectContent,
+  ConfigObjectResource,
+  ContentEncoding,
+  SecretResource,
+} from "./settings-resources.ts";

@@ -1,0 +1,70 @@
+/**
+ * The whole of `skerry.yaml`: an app, its functions, and what runs them without a caller. The
+ * latter are resources of the API like those made by hand; a deployment makes and removes them.
+ */
+import { appManifest, functionName, LIMITS } from "@skerry/contracts";
+import { z } from "zod";
+import { actionSettings } from "./actions.ts";
+import { hasOneTarget, ruleName, ruleSettings } from "./bus.ts";
+import { hasOneTime, timerName, timerSettings } from "./timers.ts";
+import { topicTriggerSettings } from "./topic-resources.ts";
+
+const enabled = z
+  .boolean()
+  .optional()
+  .describe("Left as it is when absent, so that what was paused by hand stays paused.");
+
+const manifestTimer = timerSettings
+  .extend({ enabled })
+  .refine(hasOneTime, { error: "Give either cron or at.", path: ["cron"] });
+const manifestRule = ruleSettings
+  .extend({ enabled })
+  .refine(hasOneTarget, { error: "Give either function or topic.", path: ["function"] });
+const manifestTrigger = topicTriggerSettings.extend({ enabled });
+
+/** What names a function. */
+interface Runs {
+  readonly function?: string | undefined;
+}
+
+/** `skerry.yaml`. What is named as a function must be one of `functions`. */
+export const projectManifest = appManifest
+  .extend({
+    timers: z
+      .record(timerName, manifestTimer)
+      .default({})
+      .refine(
+        (all) => Object.keys(all).length <= LIMITS.timersPerAppMax,
+        `An app has at most ${LIMITS.timersPerAppMax} timers.`,
+      )
+      .describe("Timers of the app by name, with the keys of the API's timers."),
+    triggers: z
+      .record(functionName, manifestTrigger)
+      .default({})
+      .describe("Topic triggers of the app by name, with the keys of the API's triggers."),
+    rules: z
+      .record(ruleName, manifestRule)
+      .default({})
+      .describe("Rules of the bus by name, with the keys of the API's rules."),
+    actions: z
+      .record(functionName, actionSettings)
+      .default({})
+      .refine(
+        (all) => Object.keys(all).length <= LIMITS.actionsPerAppMax,
+        `An app has at most ${LIMITS.actionsPerAppMax} actions.`,
+      )
+      .describe("Actions of the app by name: the function that each runs, and its drives."),
+  })
+  .superRefine(({ functions, timers, triggers, rules, actions }, context) => {
+    const kinds: Readonly<Record<string, Readonly<Record<string, Runs>>>> = {
+      ...{ timers, triggers, rules, actions },
+    };
+    for (const [kind, all] of Object.entries(kinds)) {
+      for (const [name, { function: fn }] of Object.entries(all)) {
+        if (fn === undefined || Object.hasOwn(functions, fn)) continue;
+        const message = `${fn} is none of the app's functions.`;
+        context.addIssue({ code: "custom", path: [kind, name, "function"], message });
+      }
+    }
+  });
+export type ProjectManifest = z.infer<typeof projectManifest>;

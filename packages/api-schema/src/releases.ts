@@ -1,0 +1,87 @@
+/** Versions and aliases of functions: numbered revisions, and names that lead to them. */
+import { aliasName, aliasTarget, versionNumber } from "@skerry/contracts";
+import { z } from "zod";
+import { revisionResource } from "./resources.ts";
+
+const time = z.string().describe("ISO 8601, UTC.");
+const textMax = 500;
+const description = z.string().max(textMax).default("").describe("What is new, for people.");
+const reason = z.string().max(textMax).default("").describe("Why, for the history.");
+
+export const publishVersionRequest = z.strictObject({ description });
+
+export const publishAppRequest = z.strictObject({
+  description,
+  alias: aliasName
+    .optional()
+    .describe("Alias of each function that leads to its version from then on, and to it alone."),
+  reason,
+});
+
+export const versionResource = z.object({
+  app: z.string(),
+  function: z.string(),
+  version: versionNumber,
+  urls: z.array(z.string()),
+  description: z.string(),
+  revision: revisionResource.describe("What it runs; it never changes."),
+  publishedBy: z.string().describe("Id of the key that published it."),
+  createdAt: time,
+});
+export type VersionResource = z.infer<typeof versionResource>;
+
+const isNew = z.boolean().describe("False: the revision had this number already.");
+export const publishedVersion = versionResource.extend({ isNew });
+export type PublishedVersion = z.infer<typeof publishedVersion>;
+
+export const publishedApp = z.object({
+  app: z.string(),
+  alias: z.string().nullable(),
+  functions: z.array(z.object({ function: z.string(), version: versionNumber, isNew })),
+});
+export type PublishedApp = z.infer<typeof publishedApp>;
+
+export const aliasRequest = z.strictObject({ target: aliasTarget, reason });
+export type AliasRequest = z.input<typeof aliasRequest>;
+
+const changeNumber = z.int().describe("Number of the change; no other state of the name has it.");
+
+export const aliasResource = z.object({
+  app: z.string(),
+  function: z.string(),
+  name: z.string(),
+  urls: z.array(z.string()),
+  target: aliasTarget,
+  change: changeNumber,
+  createdAt: time,
+  updatedAt: time,
+  etag: z.string(),
+});
+export type AliasResource = z.infer<typeof aliasResource>;
+
+export const aliasChangeResource = z.object({
+  number: changeNumber,
+  target: aliasTarget,
+  reason: z.string(),
+  restores: z.int().nullable().describe("Of a rollback: the change whose state it restored."),
+  changedBy: z.string().describe("Id of the key that made it."),
+  at: time,
+});
+export type AliasChangeResource = z.infer<typeof aliasChangeResource>;
+
+export const rollbackAliasRequest = z.strictObject({
+  to: z
+    .int()
+    .min(1)
+    .optional()
+    .describe("Number of the change whose state is restored; by default the one before."),
+  reason,
+});
+
+export const rollbackAppRequest = z.strictObject({ reason });
+export const rolledBackApp = z.object({
+  app: z.string(),
+  alias: z.string(),
+  functions: z.array(z.object({ function: z.string(), target: aliasTarget, change: changeNumber })),
+});
+export type RolledBackApp = z.infer<typeof rolledBackApp>;
