@@ -86,13 +86,22 @@ export function hasArrived(req: IncomingMessage): boolean {
 function takeBody(req: IncomingMessage, limits: BodyLimits, settle: Settle): void {
   if (req.destroyed && !req.readableEnded) return settle.reject(fail("BODY_CANCELLED"));
   if (!hasArrived(req)) return collectBody(req, limits, settle);
-  const body = (req.read() as Buffer | null) ?? EMPTY;
+  const body = readArrived(req);
   if (body.length > limits.bytesMax) {
     return settle.reject(fail("BODY_TOO_LARGE", { bytesMax: limits.bytesMax }));
   }
   const refused = limits.admit?.(body.length);
   if (refused !== undefined) return settle.reject(refused);
   settle.resolve(body);
+}
+
+/** One `read` gives no more than one of the pieces in which a body came. */
+function readArrived(req: IncomingMessage): Buffer {
+  const first = (req.read() as Buffer | null) ?? EMPTY;
+  if (req.readableLength === 0) return first;
+  const pieces = [first];
+  while (req.readableLength > 0) pieces.push(req.read() as Buffer);
+  return Buffer.concat(pieces);
 }
 
 function collectBody(req: IncomingMessage, limits: BodyLimits, settle: Settle): void {

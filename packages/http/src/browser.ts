@@ -34,17 +34,26 @@ export function cookieOf(req: IncomingMessage, name: string): string | undefined
 /**
  * Throws REQUEST_FROM_ELSEWHERE unless the browser says that our own page sent the request
  * (`Sec-Fetch-Site`, Fetch Metadata Request Headers, section 2.4). A page on another port is the
- * same site but another origin. A browser that does not say must name our origin in `Origin`. What
- * only reads may also come from the address bar.
+ * same site but another origin. What only reads may also come from the address bar.
+ *
+ * Browsers say that only to addresses that they trust: HTTPS, and this machine's own. Else our
+ * origin must stand in `Origin`, which comes with every request that changes something, or, where
+ * that is absent from one that reads, in `Referer`. Another page can forge neither.
  */
 export function assertOwnPage(req: IncomingMessage): void {
-  const isRead = req.method === "GET" || req.method === "HEAD";
-  const site = req.headers["sec-fetch-site"];
+  const { headers, method } = req;
+  const isRead = method === "GET" || method === "HEAD";
+  const site = headers["sec-fetch-site"];
   if (site === "same-origin" || (site === "none" && isRead)) return;
-  if (site === undefined && isOwnOrigin(req)) return;
+  const { host, origin, referer } = headers;
+  const named = origin === undefined && isRead ? originOf(referer) : origin;
+  const own = [`http://${host}`, `https://${host}`];
+  if (site === undefined && host !== undefined && own.includes(named ?? "")) return;
   throw fail("REQUEST_FROM_ELSEWHERE");
 }
 
-function isOwnOrigin({ headers: { origin, host } }: IncomingMessage): boolean {
-  return host !== undefined && (origin === `http://${host}` || origin === `https://${host}`);
+/** Undefined without a page, and for what is no URL. */
+function originOf(referer: string | undefined): string | undefined {
+  const url = referer === undefined ? null : URL.parse(referer);
+  return url === null ? undefined : `${url.protocol}//${url.host}`;
 }

@@ -161,9 +161,9 @@ describe("drain", () => {
 });
 
 async function until(isMet: () => boolean): Promise<void> {
-  const deadline = clock.monotonicMs() + 20_000;
+  const deadline = clock.monotonicMs() + 60_000;
   while (!isMet()) {
-    assert.ok(clock.monotonicMs() < deadline, "the condition was not met in 20 s");
+    assert.ok(clock.monotonicMs() < deadline, "the condition was not met in a minute");
     await new Promise<void>((resolve) => clock.schedule(5, resolve));
   }
 }

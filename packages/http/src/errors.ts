@@ -138,8 +138,8 @@ export const fail = defineReasons({
   },
   REQUEST_FROM_ELSEWHERE: {
     code: "PERMISSION_DENIED",
-    message: "The browser says that another page sent this request.",
-    hint: "Use the start page itself, or send a key instead of the browser's session.",
+    message: "The browser does not say that the start page sent this request.",
+    hint: "Use the start page, in a browser that sends Referer to it; or a key instead of a session.",
     retryable: false,
     audience: "user",
   },

@@ -1,6 +1,7 @@
 export { assertOwnPage, COOKIE_PATH, cookieNameOf, cookieOf, setCookie } from "./browser.ts";
 export { isSameAuthority, parseAuthority, type Authority } from "./authority.ts";
 export { admitBody, readBody, type BodyLimits } from "./body.ts";
+export { closeFrame, FrameBoundary } from "./frame-boundary.ts";
 export { createHeaderPolicy, type HeaderPolicy, type HeaderPolicyOptions } from "./headers.ts";
 export {
   resetConnection,
@@ -18,7 +19,11 @@ export {
   type HttpServerOptions,
   type ListenTarget,
   type RequestHandler,
+  type UpgradeHandler,
 } from "./server.ts";
 export { DEFAULT_LIMITS, type HttpLimits } from "./limits.ts";
+export { nodeHttp } from "./node-http.ts";
+export type { SwitchedSocket, Upgrade } from "./upgrade.ts";
+export { PieceGauge } from "./piece-gauge.ts";
 export { openBody, streamTo, type BodyWriter, type StreamHead } from "./stream.ts";
 export { parseRequestTarget, TARGET_CHARS_MAX, targetBelow, type ParsedTarget } from "./target.ts";

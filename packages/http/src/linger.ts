@@ -48,7 +48,13 @@ export function endLingering(res: ServerResponse, body: string): void {
     isHalfClosed = true;
     res.socket.end();
   });
-  res.setTimeout(LINGER_SILENCE_MS, end);
+  res.setTimeout(LINGER_SILENCE_MS, () => {
+    const looked = dropped;
+    // What came while this process was held up is read before the next turn.
+    setImmediate(() => {
+      if (dropped === looked) end();
+    });
+  });
   req.on("data", onChunk).on("end", end).on("close", end).resume();
 }
 

@@ -4,12 +4,13 @@
  * another request, and the closing waits a moment so that unread input does not reset the
  * connection before the client has read it.
  */
-import { STATUS_CODES, type ServerResponse } from "node:http";
+import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
 import type { Clock } from "@skerry/base";
 
 import { isLingering } from "./linger.ts";
+import { nodeHttp } from "./node-http.ts";
 import { cut } from "./respond.ts";
 
 const LINGER_MS = 1_000;
@@ -60,7 +61,7 @@ function answerAfter(malformed: Malformed, latest: ServerResponse, status: numbe
 }
 
 function answerAndClose(malformed: Malformed, status: number): void {
-  const reason = STATUS_CODES[status] ?? "";
+  const reason = nodeHttp.STATUS_CODES[status] ?? "";
   malformed.socket.end(
     `HTTP/1.1 ${status} ${reason}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
   );

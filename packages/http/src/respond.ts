@@ -4,7 +4,7 @@
  * `INTERNAL` with the request id. An answer to a request that has not fully arrived closes its
  * connection, but only after the client had time to read it (`linger.ts`).
  */
-import { validateHeaderName, validateHeaderValue, type ServerResponse } from "node:http";
+import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
 import { PlatformError } from "@skerry/base";
@@ -12,6 +12,7 @@ import { PlatformError } from "@skerry/base";
 import { hasArrived } from "./body.ts";
 import { fail } from "./errors.ts";
 import { endLingering } from "./linger.ts";
+import { nodeHttp } from "./node-http.ts";
 
 export interface ResponseHead {
   /** 200 to 599. */
@@ -119,12 +120,13 @@ export function writeHeadChecked(res: ServerResponse, head: ResponseHead): void 
   }
 }
 
-function refuseInvalid(headers: readonly string[]): void {
+/** Throws `RESPONSE_HEADER_INVALID` for a name or value that HTTP does not allow. */
+export function refuseInvalid(headers: readonly string[]): void {
   for (let i = 0; i < headers.length; i += 2) {
     const name = String(headers[i]);
     try {
-      validateHeaderName(name);
-      validateHeaderValue(name, headers[i + 1] as string);
+      nodeHttp.validateHeaderName(name);
+      nodeHttp.validateHeaderValue(name, headers[i + 1] as string);
     } catch (error) {
       throw fail("RESPONSE_HEADER_INVALID", { name: JSON.stringify(name.slice(0, 64)) }, error);
     }

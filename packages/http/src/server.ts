@@ -10,19 +10,22 @@
  * hands: each is told `Connection: close` with its next answer, and an idle one ends by the
  * keep-alive timeout that every answer announced.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { Server as NetServer, type Socket } from "node:net";
 
 import type { Cancel, Clock, Log } from "@skerry/base";
 
 import { admitRequest } from "./admission.ts";
 import { holdBody } from "./body.ts";
+import { createDropLog } from "./drop-log.ts";
 import { fail } from "./errors.ts";
 import { DEFAULT_LIMITS, type HttpLimits } from "./limits.ts";
 import { isLingering } from "./linger.ts";
 import { isDone, refuseMalformed } from "./malformed.ts";
+import { nodeHttp } from "./node-http.ts";
 import { cut, sendError } from "./respond.ts";
 import type { ParsedTarget } from "./target.ts";
+import { responseOn, Upgrade, upgradeAskedBy } from "./upgrade.ts";
 
 /**
  * Answers one request. A rejection or throw becomes an error answer, or a reset once the response
@@ -34,12 +37,17 @@ export type RequestHandler = (
   target: ParsedTarget,
 ) => void | Promise<void>;
 
+/** Answers a request that may leave HTTP: as any other, or by `upgrade`. As RequestHandler else. */
+export type UpgradeHandler = (req: IncomingMessage, res: ServerResponse, upgrade: Upgrade) => void;
+
 export interface HttpServerDeps {
   readonly clock: Clock;
   readonly log: Log;
   /** Names the errors that are answered before or instead of the handler. */
   readonly requestId: () => string;
   readonly onRequest: RequestHandler;
+  /** Without it, who asks for an upgrade is answered as if they had not. */
+  readonly onUpgrade?: UpgradeHandler;
 }
 
 /** An inherited listening or bound socket, a TCP address, or the path of a unix socket. */
@@ -107,7 +115,7 @@ class ListeningServer implements HttpServer {
   constructor(deps: HttpServerDeps, limits: HttpLimits) {
     this.#deps = deps;
     this.#limits = limits;
-    this.#server = createNodeServer(limits);
+    this.#server = createNodeServer(limits, (req) => this.#isUpgrade(req));
     this.#server
       .on("connection", (socket) => this.#onConnection(socket))
       .on("request", (req, res) => this.#onRequest(req, res))
@@ -117,7 +125,8 @@ class ListeningServer implements HttpServer {
       })
       .on("clientError", (error, socket) => this.#onClientError(error, socket as Socket))
       .on("timeout", (socket: Socket) => this.#onTimeout(socket))
-      .on("drop", () => deps.log.warn("connection dropped: too many are open"));
+      .on("upgrade", (req, socket, head) => this.#onUpgrade(req, socket as Socket, head))
+      .on("drop", createDropLog(deps));
   }
 
   async listen(target: ListenTarget): Promise<void> {
@@ -217,6 +226,32 @@ class ListeningServer implements HttpServer {
     }
   }
 
+  #isUpgrade(req: IncomingMessage): boolean {
+    if (this.#deps.onUpgrade === undefined || upgradeAskedBy(req) === undefined) return false;
+    // Pipelined behind a request that has no answer yet, it is a request like any other.
+    const latest = this.#connections.get(req.socket)?.latest;
+    return latest === undefined || (isDone(latest) && latest.socket === null);
+  }
+
+  #onUpgrade(req: IncomingMessage, socket: Socket, head: Uint8Array): void {
+    const { onUpgrade } = this.#deps;
+    const connection = this.#connections.get(socket);
+    const protocol = upgradeAskedBy(req);
+    if (connection === undefined || onUpgrade === undefined || protocol === undefined) {
+      return void socket.destroy();
+    }
+    const res = responseOn(req, socket);
+    connection.latest = res;
+    socket.on("timeout", () => this.#onTimeout(socket));
+    const target = this.#admit(req, res);
+    if (target === undefined) return;
+    try {
+      onUpgrade(req, res, new Upgrade(res, { protocol, target, head }));
+    } catch (error) {
+      this.#onFailed(res, error);
+    }
+  }
+
   /** Undefined when the request has been refused; its connection then ends with the answer. */
   #admit(req: IncomingMessage, res: ServerResponse): ParsedTarget | undefined {
     try {
@@ -246,8 +281,19 @@ class ListeningServer implements HttpServer {
    */
   #onTimeout(socket: Socket): void {
     const latest = this.#connections.get(socket)?.latest;
-    if (latest === undefined || isDone(latest)) socket.destroy();
+    if (latest === undefined || isDone(latest)) this.#endIdle(socket);
     else if (socket.writableLength > 0) cut(socket);
+  }
+
+  /**
+   * Where this process was held up, the next request may be here in time and not read yet: timers
+   * run before sockets are looked at. Who asked in time is not to be sent away.
+   */
+  #endIdle(socket: Socket): void {
+    const { bytesRead } = socket;
+    setImmediate(() => {
+      if (socket.bytesRead === bytesRead) socket.destroy();
+    });
   }
 
   /**
@@ -285,8 +331,12 @@ function announceClose(previous: ServerResponse | undefined, res: ServerResponse
   previous.shouldKeepAlive = true;
 }
 
-function createNodeServer(limits: HttpLimits): Server {
-  const server = createServer({
+function createNodeServer(
+  limits: HttpLimits,
+  shouldUpgradeCallback: (req: IncomingMessage) => boolean,
+): Server {
+  const server = nodeHttp.createServer({
+    shouldUpgradeCallback,
     insecureHTTPParser: false,
     joinDuplicateHeaders: false,
     requireHostHeader: true,

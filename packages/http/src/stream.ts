@@ -7,6 +7,7 @@
 import type { ServerResponse } from "node:http";
 
 import { fail } from "./errors.ts";
+import { PieceGauge } from "./piece-gauge.ts";
 import { resetConnection, writeHeadChecked, type ResponseHead } from "./respond.ts";
 
 export interface StreamHead extends ResponseHead {
@@ -75,15 +76,20 @@ export async function streamTo(
   }
 }
 
+/** What a response tells its own writer when a piece that was waited for has left. */
+const PIECES_TAKEN = Symbol("piecesTaken");
+
 class Writer implements BodyWriter {
   readonly #res: ServerResponse;
   readonly #expected: number | undefined;
+  readonly #gauge: PieceGauge;
   #sent = 0;
   #hasWritten = false;
 
   constructor(res: ServerResponse, expected: number | undefined) {
     this.#res = res;
     this.#expected = expected;
+    this.#gauge = new PieceGauge(res, () => void res.emit(PIECES_TAKEN));
     process.nextTick(() => this.#flushHead());
   }
 
@@ -93,13 +99,13 @@ class Writer implements BodyWriter {
     this.#sent += chunk.length;
     if (this.#expected !== undefined && this.#sent > this.#expected)
       this.#failLength(this.#expected);
-    return this.#res.write(chunk);
+    return this.#gauge.write(chunk);
   }
 
   async drained(): Promise<void> {
     if (this.#res.destroyed) throw fail("RESPONSE_CANCELLED");
-    if (!this.#res.writableNeedDrain) return;
-    await waitForDrain(this.#res);
+    if (this.#res.writableNeedDrain) return await waitFor(this.#res, "drain");
+    if (this.#gauge.isBehind) await waitFor(this.#res, PIECES_TAKEN);
   }
 
   end(): void {
@@ -129,17 +135,17 @@ class Writer implements BodyWriter {
   }
 }
 
-function waitForDrain(res: ServerResponse): Promise<void> {
+function waitFor(res: ServerResponse, event: "drain" | symbol): Promise<void> {
   return new Promise((resolve, reject) => {
-    const onDrain = (): void => {
+    const onTaken = (): void => {
       res.off("close", onClose);
       resolve();
     };
     const onClose = (): void => {
-      res.off("drain", onDrain);
+      res.off(event, onTaken);
       reject(fail("RESPONSE_CANCELLED"));
     };
-    res.once("drain", onDrain).once("close", onClose);
+    res.once(event, onTaken).once("close", onClose);
   });
 }
 
