@@ -19,14 +19,13 @@ export type {
   TxRequest,
   TxStep,
 } from "./port.ts";
-export {
-  openPostgresStore,
-  type PostgresStoreDeps,
-  type PostgresStoreOptions,
-} from "./postgres-store.ts";
+export { openPostgresStore } from "./postgres.ts";
+export type { PostgresStoreDeps, PostgresStoreOptions } from "./postgres-store.ts";
 export {
   openMemoryStore,
   openSqliteStore,
+  prepareSqliteStore,
+  type PreparedStore,
   type SqliteStoreDeps,
   type SqliteStoreOptions,
 } from "./sqlite-store.ts";

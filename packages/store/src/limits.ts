@@ -26,4 +26,6 @@ export const STORE_LIMITS = {
   statementTimeoutMs: 30_000,
   /** PostgreSQL: the connection is given up when the server says nothing for this long. */
   silenceTimeoutMs: 35_000,
+  /** PostgreSQL: one statement of a migration. */
+  migrationMsMax: 12 * 3_600_000,
 } as const;

@@ -2,8 +2,9 @@
  * Opening a database of PostgreSQL: what is refused, and the tables brought up to date in one
  * transaction.
  */
-import type { Pool, PoolClient } from "pg";
+import type { Pool, PoolClient, QueryConfig } from "pg";
 import { storeError } from "./errors.ts";
+import { STORE_LIMITS } from "./limits.ts";
 import {
   pendingMigrations,
   SCHEMA_INSERT_SQL,
@@ -26,6 +27,8 @@ interface MigrateOptions {
   readonly modules: readonly StoreModule[];
   readonly schema: string;
   readonly wallMs: number;
+  /** Called before the first step, when there is any. */
+  readonly onMigrating: () => void;
 }
 
 /**
@@ -66,15 +69,24 @@ async function setting(client: PoolClient, name: string): Promise<string> {
 }
 
 async function migrate(client: PoolClient, options: MigrateOptions): Promise<void> {
-  const { modules, schema, wallMs } = options;
+  const { modules, schema, wallMs, onMigrating } = options;
   await client.query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [`skerry.${schema}`]);
   await client.query(`CREATE SCHEMA IF NOT EXISTS ${schema}`);
   await client.query(translateMigration(SCHEMA_TABLE_SQL, "postgres"));
   const { rows } = await client.query<{ module: string; version: number }>(SCHEMA_READ_SQL);
   const applied = new Map(rows.map(({ module, version }) => [module, version]));
   const insert = translateStatement(SCHEMA_INSERT_SQL, "postgres").text;
-  for (const step of pendingMigrations({ modules, applied, dialect: "postgres" })) {
-    for (const sql of step.statements) await client.query(sql);
+  const pending = pendingMigrations({ modules, applied, dialect: "postgres" });
+  if (pending.length > 0) onMigrating();
+  // A step takes as long as its tables are large, unlike any other statement.
+  await client.query("SET LOCAL statement_timeout = 0");
+  for (const step of pending) {
+    for (const sql of step.statements) await client.query(patient(sql));
     await client.query(insert, [step.module, step.version, Math.floor(wallMs)]);
   }
+}
+
+/** The driver's own patience is for statements that answer requests. */
+function patient(text: string): QueryConfig & { readonly query_timeout: number } {
+  return { text, query_timeout: STORE_LIMITS.migrationMsMax };
 }

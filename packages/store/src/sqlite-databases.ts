@@ -20,6 +20,12 @@ import { sqliteFault } from "./sqlite-faults.ts";
 /** Opens the connection to one file; tests wrap it to inject faults. */
 export type OpenConnection = (location: string) => Connection;
 
+export interface DatabasesDeps {
+  readonly openConnection: OpenConnection;
+  /** Called before the first step of each file whose tables are not up to date. */
+  readonly onMigrating: () => void;
+}
+
 export interface Databases {
   run(database: DatabaseName, calls: readonly GroupCall[]): readonly CallOutcome[];
   close(): void;
@@ -42,7 +48,7 @@ const MIGRATOR: Caller = { label: "store.migrate", readOnly: false };
  * be used.
  */
 export function openDatabases(
-  deps: { readonly openConnection: OpenConnection },
+  deps: DatabasesDeps,
   options: {
     readonly directory: string | undefined;
     readonly modules: readonly StoreModule[];
@@ -57,7 +63,8 @@ export function openDatabases(
       const location = directory === undefined ? ":memory:" : join(directory, `${name}.db`);
       const connection = deps.openConnection(location);
       opened.set(name, { connection, group: new GroupCommit(connection) });
-      migrate(connection, { modules: modules.filter((one) => one.database === name), wallMs });
+      const own = modules.filter((one) => one.database === name);
+      migrate(connection, { modules: own, wallMs, onMigrating: deps.onMigrating });
     }
   } catch (thrown) {
     close();
@@ -76,7 +83,11 @@ export function openDatabases(
 /** One transaction for all steps: the file has the old tables or the new ones. */
 function migrate(
   connection: Connection,
-  options: { readonly modules: readonly StoreModule[]; readonly wallMs: number },
+  options: {
+    readonly modules: readonly StoreModule[];
+    readonly wallMs: number;
+    readonly onMigrating: () => void;
+  },
 ): void {
   const execute = (sql: string, params: readonly SqlValue[] = []) =>
     connection.execute({ kind: "rows", sql, params }, MIGRATOR);
@@ -85,8 +96,10 @@ function migrate(
     connection.control(translateMigration(SCHEMA_TABLE_SQL, "sqlite"));
     const rows = execute(SCHEMA_READ_SQL) as unknown as readonly AppliedRow[];
     const applied = new Map(rows.map(({ module, version }) => [module, version]));
-    const { modules, wallMs } = options;
-    for (const step of pendingMigrations({ modules, applied, dialect: "sqlite" })) {
+    const { modules, wallMs, onMigrating } = options;
+    const pending = pendingMigrations({ modules, applied, dialect: "sqlite" });
+    if (pending.length > 0) onMigrating();
+    for (const step of pending) {
       for (const sql of step.statements) connection.control(sql);
       execute(SCHEMA_INSERT_SQL, [step.module, step.version, Math.floor(wallMs)]);
     }

@@ -4,8 +4,15 @@
  */
 import { PlatformError, type ErrorCode, type ErrorDetails } from "@skerry/base";
 
-/** The worker's start-up order. */
+/** What the worker is started with. */
 export interface WorkerOptions {
+  /** Of the modules that a store is about to be opened with. */
+  readonly moduleUrls: readonly string[];
+}
+
+/** The worker's first message. */
+export interface OpenOrder {
+  readonly kind: "open";
   /** Undefined: databases in memory. */
   readonly directory: string | undefined;
   readonly modules: readonly { readonly name: string; readonly url: string }[];
@@ -20,6 +27,7 @@ export interface CallMessage {
 }
 
 export type ToWorker =
+  | OpenOrder
   | { readonly kind: "calls"; readonly calls: readonly CallMessage[] }
   | { readonly kind: "close" };
 
@@ -28,6 +36,8 @@ export type Reply =
   | { readonly id: number; readonly kind: "failed"; readonly error: ClonedError };
 
 export type FromWorker =
+  /** The tables are not up to date and are about to be brought there. */
+  | { readonly kind: "migrating" }
   | { readonly kind: "opened" }
   | { readonly kind: "refused"; readonly error: ClonedError }
   | { readonly kind: "replies"; readonly replies: readonly Reply[] }

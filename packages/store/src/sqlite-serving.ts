@@ -1,5 +1,6 @@
 /**
- * The worker's loop: takes what is queued, runs it in groups by database, answers each group after
+ * The worker: loads modules from its start on, opens its databases when it is told to, and then
+ * serves. Its loop takes what is queued, runs it in groups by database, answers each group after
  * its commit. Calls that arrive while a group runs form the next one, so the group grows with the
  * load and no timer adds latency.
  */
@@ -16,11 +17,17 @@ import { STORE_LIMITS } from "./limits.ts";
 import { assertModules } from "./migrations.ts";
 import type { DatabaseName, StoreModule } from "./port.ts";
 import { procedureOf, type RunnableProcedure } from "./procedure.ts";
-import { openDatabases, type Databases, type OpenConnection } from "./sqlite-databases.ts";
+import {
+  openDatabases,
+  type Databases,
+  type DatabasesDeps,
+  type OpenConnection,
+} from "./sqlite-databases.ts";
 import {
   cloneError,
   type CallMessage,
   type FromWorker,
+  type OpenOrder,
   type Reply,
   type ToWorker,
   type WorkerOptions,
@@ -41,29 +48,44 @@ interface OpenStore {
 }
 
 /**
- * Serves the store whose options came with the thread, until it is told to close. Call once, in the
- * worker.
+ * Serves the store that it is told to open, until it is told to close. Call once, in the worker.
  */
 export async function runSqliteWorker(deps: {
   readonly openConnection: OpenConnection;
 }): Promise<void> {
   assert(parentPort !== null, "the SQLite worker runs in a thread of its own");
   const port = parentPort;
+  const ordered = firstOrder(port);
+  loadAhead(workerOptions as WorkerOptions);
   try {
-    serve(port, await openStore(deps, workerOptions as WorkerOptions));
+    const onMigrating = (): void => post(port, { kind: "migrating" });
+    serve(port, await openStore({ ...deps, onMigrating }, await ordered));
     post(port, { kind: "opened" });
   } catch (error) {
     post(port, { kind: "refused", error: cloneError(PlatformError.from(error)) });
+    port.unref();
   }
 }
 
-async function openStore(
-  deps: { readonly openConnection: OpenConnection },
-  options: WorkerOptions,
-): Promise<OpenStore> {
-  const modules = await Promise.all(options.modules.map(importModule));
+function firstOrder(port: MessagePort): Promise<OpenOrder> {
+  return new Promise((resolve) => {
+    port.once("message", (order: OpenOrder) => {
+      // Without a listener it would let the thread end while the store is opened.
+      port.ref();
+      resolve(order);
+    });
+  });
+}
+
+/** What cannot be loaded is told of when it is to be opened. */
+function loadAhead({ moduleUrls }: WorkerOptions): void {
+  for (const url of moduleUrls) import(url).catch(() => undefined);
+}
+
+async function openStore(deps: DatabasesDeps, order: OpenOrder): Promise<OpenStore> {
+  const modules = await Promise.all(order.modules.map(importModule));
   assertModules(modules);
-  const { directory, wallMs } = options;
+  const { directory, wallMs } = order;
   const lock = directory === undefined ? undefined : openDirectory(directory);
   try {
     const databases = openDatabases(deps, { directory, modules, wallMs });
@@ -81,7 +103,7 @@ async function openStore(
   }
 }
 
-async function importModule(source: WorkerOptions["modules"][number]): Promise<StoreModule> {
+async function importModule(source: OpenOrder["modules"][number]): Promise<StoreModule> {
   const { name, url } = source;
   const loaded = (await import(url)) as { storeModule?: StoreModule };
   if (loaded.storeModule?.name === name) return loaded.storeModule;
@@ -93,6 +115,7 @@ function serve(port: MessagePort, store: OpenStore): void {
   const queue = new BoundedQueue<QueuedCall>(STORE_LIMITS.backlogCallsMax);
   let isClosing = false;
   const accept = (message: ToWorker): void => {
+    assert(message.kind !== "open", "a worker opens one store");
     if (message.kind === "close") isClosing = true;
     else for (const call of message.calls) enqueue({ port, store, queue }, call);
   };

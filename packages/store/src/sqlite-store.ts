@@ -13,6 +13,7 @@ import {
   revealError,
   type CallMessage,
   type FromWorker,
+  type OpenOrder,
   type Reply,
   type ToWorker,
   type WorkerOptions,
@@ -21,6 +22,11 @@ import {
 export interface SqliteStoreDeps {
   readonly log: Log;
   readonly clock: Clock;
+  /**
+   * Called when the tables are not up to date and are about to be brought there, which takes as
+   * long as they are large; perhaps several times before the store is open.
+   */
+  readonly onMigrating?: () => void;
 }
 
 export interface SqliteStoreOptions {
@@ -41,6 +47,23 @@ export function openSqliteStore(
   return openSqliteStoreIn(deps, options, workerUrl());
 }
 
+/** An embedded store whose thread runs and loads its modules; no file is open yet. */
+export interface PreparedStore {
+  /** As `openSqliteStore`. Once. */
+  open(options: SqliteStoreOptions): Promise<Store>;
+}
+
+/**
+ * Starts the thread of a store that is to be opened later with these modules, so that it loads them
+ * meanwhile. Never throws; what goes wrong, `open` tells.
+ */
+export function prepareSqliteStore(
+  deps: SqliteStoreDeps,
+  moduleUrls: readonly string[],
+): PreparedStore {
+  return new SqliteStore(deps, { moduleUrls, url: workerUrl() });
+}
+
 /** The same store without files, for tests of engines: whatever it holds ends with `close`. */
 export function openMemoryStore(
   deps: SqliteStoreDeps,
@@ -59,16 +82,8 @@ export async function openSqliteStoreIn(
   options: Omit<SqliteStoreOptions, "directory"> & { readonly directory: string | undefined },
   url: URL,
 ): Promise<Store> {
-  const workerData: WorkerOptions = {
-    directory: options.directory,
-    modules: options.modules.map(({ module, url: at }) => ({ name: module.name, url: at })),
-    wallMs: deps.clock.wallMs(),
-  };
-  const worker = new Worker(url, { workerData, name: "skerry-store" });
-  const names = options.modules.map(({ module }) => module.name);
-  const store = new SqliteStore(worker, { log: deps.log, modules: new Set(names) });
-  await store.opened;
-  return store;
+  const moduleUrls = options.modules.map((source) => source.url);
+  return await new SqliteStore(deps, { moduleUrls, url }).open(options);
 }
 
 interface PendingCall {
@@ -77,11 +92,10 @@ interface PendingCall {
   readonly leave: Release;
 }
 
-class SqliteStore implements Store {
-  readonly opened: Promise<void>;
+class SqliteStore implements Store, PreparedStore {
   readonly #worker: Worker;
-  readonly #log: Log;
-  readonly #modules: ReadonlySet<string>;
+  readonly #deps: SqliteStoreDeps;
+  #modules: ReadonlySet<string> = new Set();
   readonly #backlog = new Backlog();
   readonly #opening = Promise.withResolvers<void>();
   readonly #exited = Promise.withResolvers<void>();
@@ -91,17 +105,37 @@ class SqliteStore implements Store {
   #isLost = false;
   #closing: Promise<void> | undefined;
 
-  constructor(worker: Worker, options: { log: Log; modules: ReadonlySet<string> }) {
+  constructor(
+    deps: SqliteStoreDeps,
+    { moduleUrls, url }: { readonly moduleUrls: readonly string[]; readonly url: URL },
+  ) {
+    this.#deps = deps;
+    const workerData: WorkerOptions = { moduleUrls };
+    const worker = new Worker(url, { workerData, name: "skerry-store" });
     this.#worker = worker;
-    this.#log = options.log;
-    this.#modules = options.modules;
-    this.opened = this.#opening.promise;
+    // One that ends before it is told to open anything.
+    this.#opening.promise.catch(() => undefined);
     worker.on("message", (message: FromWorker) => this.#receive(message));
     worker.on("error", (error) => this.#lose(error));
     worker.on("exit", () => {
       this.#lose(undefined);
       this.#exited.resolve();
     });
+  }
+
+  async open({
+    directory,
+    modules,
+  }: Pick<OpenOrder, "directory"> & Pick<SqliteStoreOptions, "modules">): Promise<Store> {
+    this.#modules = new Set(modules.map(({ module }) => module.name));
+    this.#post({
+      kind: "open",
+      directory,
+      modules: modules.map(({ module, url }) => ({ name: module.name, url })),
+      wallMs: this.#deps.clock.wallMs(),
+    });
+    await this.#opening.promise;
+    return this;
   }
 
   call<M extends StoreModule, K extends keyof M["procedures"] & string>(
@@ -156,6 +190,8 @@ class SqliteStore implements Store {
 
   #receive(message: FromWorker): void {
     switch (message.kind) {
+      case "migrating":
+        return this.#deps.onMigrating?.();
       case "opened":
         return this.#opening.resolve();
       case "refused":
@@ -186,7 +222,7 @@ class SqliteStore implements Store {
     if (this.#isLost) return;
     this.#isLost = true;
     const problem = "its worker thread ended";
-    this.#log.error("store worker ended unexpectedly", { cause, calls: this.#pending.size });
+    this.#deps.log.error("store worker ended unexpectedly", { cause, calls: this.#pending.size });
     this.#opening.reject(storeError("STORE_UNAVAILABLE", { engine: "SQLite", problem }, cause));
     const error = storeError("STORE_OUTCOME_UNKNOWN", { engine: "SQLite", problem }, cause);
     for (const id of [...this.#pending.keys()]) this.#take(id)?.reject(error);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PlatformError } from "@skerry/base";
-import { STORE_LIMITS, type SqlValue, type Store } from "../src/index.ts";
+import { STORE_LIMITS, type ModuleSource, type SqlValue, type Store } from "../src/index.ts";
 import { brokenSource } from "./conformance-module-broken.ts";
 import { olderSource } from "./conformance-module-1.ts";
 import { conformanceSource, storeModule as conformance } from "./conformance-module.ts";
@@ -103,13 +103,15 @@ function declareTransactions(check: Check): void {
 function declareIsolation(check: Check): void {
   check("concurrent read-then-write transactions lose no update", async (store) => {
     for (const name of ["x", "y"]) await store.call(conformance, "add", { name, by: 0 });
-    const calls = Array.from({ length: 400 }, (_, i) =>
+    // So few that the last waits for a connection no longer than one may, on a busy machine too.
+    const count = 120;
+    const calls = Array.from({ length: count }, (_, i) =>
       store.call(conformance, "readThenWrite", { name: i % 2 === 0 ? "x" : "y" }),
     );
     const seen = await Promise.all(calls);
-    assert.equal(new Set(seen.filter((_, i) => i % 2 === 0)).size, 200);
+    assert.equal(new Set(seen.filter((_, i) => i % 2 === 0)).size, count / 2);
     const sum = await store.call(conformance, "readSum", { prefix: "" });
-    assert.deepEqual(sum, { total: 400, rows: 2 });
+    assert.deepEqual(sum, { total: count, rows: 2 });
   });
 
   check("two transactions that each read what the other writes cannot both win", async (store) => {
@@ -275,8 +277,15 @@ function declareBounds(check: Check): void {
       store.call(conformance, "readCounter", { name: "a" }),
     );
     const outcomes = await Promise.allSettled(calls);
-    const refused = outcomes.filter(({ status }) => status === "rejected");
-    assert.equal(refused.length, beyond);
+    const reasons = outcomes.map((one) =>
+      one.status === "fulfilled" ? "served" : PlatformError.from(one.reason).reason,
+    );
+    const told = Map.groupBy(reasons, (reason) => reason);
+    assert.equal(told.get("STORE_BACKLOG_FULL")?.length, beyond);
+    // A busy machine serves for as long as one waits for a connection, and no longer.
+    const late = told.get("STORE_UNAVAILABLE")?.length ?? 0;
+    assert.equal((told.get("served")?.length ?? 0) + late, STORE_LIMITS.backlogCallsMax);
+    assert.ok(late < STORE_LIMITS.backlogCallsMax / 2, `${late} came too late`);
     assert.equal(await reasonOf(calls.at(-1) ?? assert.fail()), "STORE_BACKLOG_FULL");
     assert.equal(await store.call(conformance, "add", { name: "a", by: 1 }), 1);
   });
@@ -319,6 +328,23 @@ function declareFormats(engine: string, makePlace: MakePlace): void {
     assert.deepEqual(row, { n: 7, note: "none" });
     await after.close();
   });
+
+  check(
+    "who opens it is told when tables are to be brought up to date, and only then",
+    async (place) => {
+      let told = 0;
+      const open = async (source?: ModuleSource): Promise<number> => {
+        told = 0;
+        const modules = source === undefined ? undefined : [source];
+        await (await place.open(modules, () => (told += 1))).close();
+        return told;
+      };
+      assert.equal(await open(olderSource), 1);
+      assert.equal(await open(olderSource), 0);
+      assert.equal(await open(), 1);
+      assert.equal(await open(), 0);
+    },
+  );
 
   check("tables of a newer release are refused and left alone", async (place) => {
     const newer = await place.open();

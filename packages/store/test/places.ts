@@ -14,7 +14,7 @@ import { conformanceSource } from "./conformance-module.ts";
 
 /** Where one test's store lives; may be opened again after `close`. */
 export interface Place {
-  open(modules?: readonly ModuleSource[]): Promise<Store>;
+  open(modules?: readonly ModuleSource[], onMigrating?: () => void): Promise<Store>;
   remove(): void;
 }
 
@@ -33,7 +33,8 @@ export function temporaryDirectory(): string {
 export function sqlitePlace(): Place {
   const directory = temporaryDirectory();
   return {
-    open: (modules = [conformanceSource]) => openSqliteStore(storeDeps, { directory, modules }),
+    open: (modules = [conformanceSource], onMigrating = () => undefined) =>
+      openSqliteStore({ ...storeDeps, onMigrating }, { directory, modules }),
     remove: () => rmSync(directory, { recursive: true, force: true }),
   };
 }
@@ -45,8 +46,11 @@ export function postgresPlaces(url: () => string): MakePlace {
     made += 1;
     const schema = `place_${made}`;
     return {
-      open: (modules = [conformanceSource]) =>
-        openPostgresStore(storeDeps, { url: url(), modules, poolMax: 8, schema }),
+      open: (modules = [conformanceSource], onMigrating = () => undefined) =>
+        openPostgresStore(
+          { ...storeDeps, onMigrating },
+          { url: url(), modules, poolMax: 8, schema },
+        ),
       remove: () => undefined,
     };
   };

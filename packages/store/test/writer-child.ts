@@ -3,7 +3,7 @@
  * each, until it is killed or has made its calls: `node writer-child.ts DIRECTORY WORKER_URL
  * WRITERS [CALLS_EACH]`. A refused call is a line `name REASON`, and the writer goes on; a store
  * that does not open is `open REASON`.
- * Standard output is a pipe, which Node writes synchronously: a line is out before the next call.
+ * Where standard output is a file, a line is out before the next call.
  */
 import assert from "node:assert/strict";
 import { PlatformError, silentLog, systemClock } from "@skerry/base";
