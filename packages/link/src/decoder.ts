@@ -1,9 +1,10 @@
 /**
- * Cuts a byte stream into frames. Whole frames inside one chunk are handed on without a copy; only
- * a frame that spans chunks is gathered. Memory is bounded by one frame: a length past the limit is
- * refused before anything is gathered.
+ * Cuts a byte stream into frames. Whole frames inside one chunk are handed on without a copy. One
+ * that spans chunks is gathered, except DATA: its pieces are bytes of a stream like any others, and
+ * are handed on as they come, so that a large body is copied nowhere. Memory is bounded by one
+ * frame: a length past the limit is refused before anything is gathered.
  */
-import { HEADER_BYTES, LINK_LIMITS, readU32, type Frame } from "./frames.ts";
+import { FLAG_END, FrameType, HEADER_BYTES, LINK_LIMITS, readU32, type Frame } from "./frames.ts";
 
 /** Why a byte stream cannot be a peer that speaks this protocol. */
 export type DecodeFault = { readonly why: string };
@@ -19,11 +20,14 @@ export class FrameDecoder {
     bytes: new Uint8Array(0),
     start: 0,
     end: 0,
+    rest: 0,
   };
   readonly #header = new Uint8Array(HEADER_BYTES);
   #headerBytes = 0;
   #payload: Uint8Array | undefined;
   #payloadBytes = 0;
+  /** What is to come of a DATA frame whose header has been read. */
+  #passing = 0;
 
   constructor(onFrame: (frame: Frame) => void) {
     this.#onFrame = onFrame;
@@ -35,7 +39,7 @@ export class FrameDecoder {
    */
   push(chunk: Uint8Array): DecodeFault | undefined {
     let at = 0;
-    if (this.#headerBytes > 0 || this.#payload !== undefined) {
+    if (this.#headerBytes > 0) {
       const next = this.#finishPartial(chunk);
       if (typeof next !== "number") return next;
       at = next;
@@ -59,6 +63,7 @@ export class FrameDecoder {
   /** Continues a frame begun in an earlier chunk; returns how many bytes of `chunk` were used. */
   #finishPartial(chunk: Uint8Array): number | DecodeFault {
     let at = 0;
+    if (this.#passing > 0) return this.#pass(chunk, 0);
     if (this.#payload === undefined) {
       at = Math.min(HEADER_BYTES - this.#headerBytes, chunk.length);
       this.#header.set(chunk.subarray(0, at), this.#headerBytes);
@@ -66,6 +71,10 @@ export class FrameDecoder {
       if (this.#headerBytes < HEADER_BYTES) return at;
       const bytes = readU32(this.#header, 0);
       if (bytes > LINK_LIMITS.frameBytesMax) return oversize(bytes);
+      if (this.#header[4] === FrameType.DATA && bytes > 0) {
+        this.#passing = bytes;
+        return this.#pass(chunk, at);
+      }
       this.#payload = new Uint8Array(bytes);
       this.#payloadBytes = 0;
     }
@@ -77,6 +86,25 @@ export class FrameDecoder {
     this.#payload = undefined;
     this.#headerBytes = 0;
     this.#emit(this.#header, 0, { bytes: payload, start: 0, end: payload.length });
+    return at + take;
+  }
+
+  /** Hands on what `chunk` has of a DATA frame; only its last piece may end the stream. */
+  #pass(chunk: Uint8Array, at: number): number {
+    const take = Math.min(this.#passing, chunk.length - at);
+    if (take === 0) return at;
+    this.#passing -= take;
+    const piece = { bytes: chunk, start: at, end: at + take };
+    if (this.#passing === 0) {
+      this.#headerBytes = 0;
+      this.#emit(this.#header, 0, piece);
+    } else {
+      const header = this.#header.slice();
+      header[5] = (header[5] as number) & ~FLAG_END;
+      this.#frame.rest = this.#passing;
+      this.#emit(header, 0, piece);
+      this.#frame.rest = 0;
+    }
     return at + take;
   }
 

@@ -41,6 +41,8 @@ export const LINK_LIMITS = {
   creditBytes: 256 << 10,
   /** Bodies are cut into pieces of at most this size, so that streams share a link fairly. */
   chunkBytes: 64 << 10,
+  /** A body up to this size leaves in one frame with its head; none of a larger one does. */
+  bodyWithHeadBytesMax: 64 << 10,
   /** Streams open at once on one link. */
   streamsMax: 65_536,
   /** Time for the peer's HELLO. */
@@ -60,6 +62,8 @@ export interface Frame {
   bytes: Uint8Array;
   start: number;
   end: number;
+  /** Bytes of the same frame that are still to come; only a piece of DATA has any. */
+  rest: number;
 }
 
 export function readU32(bytes: Uint8Array, at: number): number {

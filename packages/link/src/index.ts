@@ -16,8 +16,16 @@ export {
   type OpenedStream,
   type PeerHello,
 } from "./link.ts";
+export {
+  decodeEachPiece,
+  decodePieces,
+  encodePieces,
+  type Piece,
+  type PieceBounds,
+  type ToldPiece,
+} from "./pieces.ts";
 export type { BytePipe, PipeListener, ScheduleFlush, TextPort } from "./ports.ts";
-export { IGNORING_STREAM, LinkStream, type StreamHandler } from "./stream.ts";
+export { IGNORING_STREAM, LinkStream, type OpenRequest, type StreamHandler } from "./stream.ts";
 export {
   bufferText,
   socketPipe,

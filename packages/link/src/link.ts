@@ -58,6 +58,8 @@ export interface LinkOptions {
   readonly onNote?: (text: string) => void;
   readonly onHello?: (hello: PeerHello) => void;
   readonly onClosed?: (error: PlatformError) => void;
+  /** The peer may be busy before it can speak: somebody else keeps the time of its HELLO. */
+  readonly waitsForHello?: true;
   /** Cuts off a peer that stays silent this long although pinged; 0 or absent never does. */
   readonly silenceMsMax?: number;
 }
@@ -95,9 +97,11 @@ export class Link {
     });
     if (options.side === "initiator") {
       this.#sendHello();
-      this.#cancelHelloTimer = deps.clock.schedule(LINK_LIMITS.helloTimeoutMs, () => {
-        this.#violation("no HELLO in time");
-      });
+      if (options.waitsForHello !== true) {
+        this.#cancelHelloTimer = deps.clock.schedule(LINK_LIMITS.helloTimeoutMs, () => {
+          this.#violation("no HELLO in time");
+        });
+      }
     }
     if ((options.silenceMsMax ?? 0) > 0) this.#schedulePing();
   }
@@ -173,13 +177,36 @@ export class Link {
     assert(this.#options.side === "initiator", "the initiator parks a link");
     assert(this.#streams.size === 0, "a link with streams cannot be parked");
     this.#parked = true;
+    const parked = this.whenParked();
+    this.writer.frame({ type: FrameType.PARK, flags: 0, stream: 0 });
+    await parked;
+  }
+
+  /**
+   * For an acceptor that was asked in words to park the link of its own accord (`parkSelf`):
+   * resolves as `park` does. Call it before asking.
+   */
+  async whenParked(): Promise<void> {
+    assert(this.#options.side === "initiator", "the initiator waits for the acceptor to park");
     await new Promise<void>((resolve, reject) => {
       this.#onParked = () =>
         this.#closedWith === undefined ? resolve() : reject(this.#closedWith);
-      this.writer.frame({ type: FrameType.PARK, flags: 0, stream: 0 });
     });
+    this.#parked = true;
     this.#stopTimers();
     this.#closedWith = this.#closedError("it was handed over");
+  }
+
+  /**
+   * The acceptor's part of `whenParked`: everything written so far leaves, then it is silent until
+   * a new peer speaks. The link must have no stream.
+   */
+  parkSelf(): void {
+    assert(this.#options.side === "acceptor", "an initiator has itself parked");
+    assert(!this.#parked && this.#streams.size === 0, "only a quiet link can be parked");
+    this.writer.frame({ type: FrameType.PARKED, flags: 0, stream: 0 });
+    this.writer.flush();
+    this.#parked = true;
   }
 
   /** Cuts the peer off; every stream fails with the error. Safe to call twice. */
@@ -254,9 +281,12 @@ export class Link {
         return;
       case FrameType.PARKED: {
         const parked = this.#onParked;
+        if (parked === undefined || this.#streams.size > 0) {
+          this.#violation("a PARKED at the wrong time");
+          return;
+        }
         this.#onParked = undefined;
-        if (parked === undefined) this.#violation("PARKED without PARK");
-        else parked();
+        parked();
         return;
       }
       default:
@@ -278,6 +308,7 @@ export class Link {
     const ends = (frame.flags & FLAG_END) !== 0;
     switch (frame.type) {
       case FrameType.DATA:
+        if (!stream.allows(end - start + frame.rest)) return false;
         return stream.receive(bytes.subarray(start, end), ends, undefined);
       case FrameType.REPLY: {
         if (this.#isPeerId(stream.id) || end - start < 4) return false;
@@ -369,9 +400,7 @@ export class Link {
       this.#violation("a PARK at the wrong time");
       return;
     }
-    this.writer.frame({ type: FrameType.PARKED, flags: 0, stream: 0 });
-    this.writer.flush();
-    this.#parked = true;
+    this.parkSelf();
   }
 
   #sendHello(): void {

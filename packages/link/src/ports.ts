@@ -7,6 +7,9 @@
 export interface BytePipe {
   /** Queues bytes; the array must not be changed afterwards. False asks to wait for `onDrain`. */
   write(bytes: Uint8Array): boolean;
+  /** From `cork` to `uncork` writes are kept back and leave together, where a pipe can do that. */
+  cork?(): void;
+  uncork?(): void;
   /** Called once by the link, before anything else. */
   start(listener: PipeListener): void;
   /** Stops and resumes the delivery of `onBytes`. */

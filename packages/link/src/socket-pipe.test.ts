@@ -5,7 +5,9 @@ import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { socketPipe, type SocketPipe } from "./socket-pipe.ts";
+import { FrameType } from "./frames.ts";
+import { bufferText, socketPipe, type SocketPipe } from "./socket-pipe.ts";
+import { FrameWriter } from "./writer.ts";
 
 const server = createServer();
 const path = join(tmpdir(), `skerry-pipe-${process.pid}.sock`);
@@ -62,5 +64,27 @@ test("a socket that was let go can be taken up again, with what had arrived mean
     socketPipe(ours).start({ ...ignoring, onBytes: (bytes) => resolve(String(bytes)) });
   });
   assert.equal(taken, "kept");
+  for (const socket of [ours, theirs]) socket.destroy();
+});
+
+test("a large body leaves in one write with the head before it", async () => {
+  const { ours, theirs } = await openPair();
+  const pipe = socketPipe(ours);
+  pipe.start(ignoring);
+  const writes: number[] = [];
+  // What the socket hands to the system: several pieces at once, or one.
+  ours._writev = (pieces, done) => {
+    writes.push(pieces.length);
+    done();
+  };
+  ours._write = (_piece, _encoding, done) => {
+    writes.push(1);
+    done();
+  };
+  const writer = new FrameWriter(pipe, bufferText(Buffer), setImmediate);
+  const body = new Uint8Array(64 << 10);
+  writer.frame({ type: FrameType.DATA, flags: 0, stream: 1, body });
+  writer.frame({ type: FrameType.DATA, flags: 0, stream: 1, body });
+  assert.deepEqual(writes, [2, 2]);
   for (const socket of [ours, theirs]) socket.destroy();
 });

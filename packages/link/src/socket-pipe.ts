@@ -7,6 +7,8 @@ import type { BytePipe, PipeListener, TextPort } from "./ports.ts";
 /** The members of `net.Socket` that a link uses. */
 export interface SocketLike {
   write(bytes: Uint8Array): boolean;
+  cork(): unknown;
+  uncork(): unknown;
   on(event: string, listener: (...args: unknown[]) => void): unknown;
   off(event: string, listener: (...args: unknown[]) => void): unknown;
   pause(): unknown;
@@ -33,6 +35,8 @@ export function socketPipe(socket: SocketLike): SocketPipe {
   const onClose = (): void => listener?.onClosed(failure);
   return {
     write: (bytes) => socket.destroyed || socket.write(bytes),
+    cork: () => void socket.cork(),
+    uncork: () => void socket.uncork(),
     start(next) {
       listener = next;
       socket.on("error", onError);

@@ -5,6 +5,7 @@
  */
 import { assert, type PlatformError } from "@skerry/base";
 import { FLAG_END, FrameType, LINK_LIMITS } from "./frames.ts";
+import { HeldPieces, JOINED_BYTES_MAX } from "./held-pieces.ts";
 import type { FrameWriter } from "./writer.ts";
 
 /**
@@ -12,6 +13,12 @@ import type { FrameWriter } from "./writer.ts";
  * have ended.
  */
 export interface StreamHandler {
+  /**
+   * It passes bodies on to somebody who may be slow, and grants each byte once that one has taken
+   * it. While granted bytes are missing it is handed no small pieces, which are joined for it, so
+   * that what waits is bounded in pieces as it is in bytes.
+   */
+  readonly passesOn?: boolean;
   /** The answer's head and the first part of its body. Only on the side that opened the stream. */
   onReply(head: string, body: Uint8Array, end: boolean): void;
   onBody(chunk: Uint8Array, end: boolean): void;
@@ -58,6 +65,9 @@ export class LinkStream {
   #sendCredit: number = LINK_LIMITS.creditBytes;
   #receiveCredit: number = LINK_LIMITS.creditBytes;
   #ungranted = 0;
+  /** Handed to the handler and not granted. */
+  #untaken = 0;
+  #held: HeldPieces | undefined;
   #pending: Uint8Array[] = [];
   #wantsWritable = false;
   #ending = false;
@@ -119,16 +129,19 @@ export class LinkStream {
   /** The consumer took `bytes` of received body away: lets the peer send as many more. */
   grant(bytes: number): void {
     if (this.#closed || this.#remoteEnded) return;
+    this.#untaken -= bytes;
     this.#ungranted += bytes;
-    if (this.#ungranted < LINK_LIMITS.creditBytes / 4) return;
-    this.#receiveCredit += this.#ungranted;
-    this.#owner.writer.frame({
-      type: FrameType.CREDIT,
-      flags: 0,
-      stream: this.id,
-      words: [this.#ungranted],
-    });
-    this.#ungranted = 0;
+    if (this.#ungranted >= LINK_LIMITS.creditBytes / 4) {
+      this.#receiveCredit += this.#ungranted;
+      this.#owner.writer.frame({
+        type: FrameType.CREDIT,
+        flags: 0,
+        stream: this.id,
+        words: [this.#ungranted],
+      });
+      this.#ungranted = 0;
+    }
+    if (this.#held !== undefined && this.#untaken <= 0) this.#handHeld();
   }
 
   /** Sends what credit and pipe allow; true when nothing waits. */
@@ -172,17 +185,30 @@ export class LinkStream {
     return true;
   }
 
+  /** The peer may send so many bytes of body now. */
+  allows(bytes: number): boolean {
+    return bytes <= this.#receiveCredit;
+  }
+
   /** Body bytes from the peer. False when the peer broke the rules of the stream. */
   receive(body: Uint8Array, end: boolean, replyHead: string | undefined): boolean {
     if (this.#remoteEnded) return false;
+    // It says nothing and costs no credit: there may be any number of them.
+    if (body.length === 0 && !end && replyHead === undefined) return true;
     this.#receiveCredit -= body.length;
     if (this.#receiveCredit < 0) return false;
     if (replyHead !== undefined) {
       if (this.#replied) return false;
       this.#replied = true;
     }
-    this.#remoteEnded = end;
     const { handler } = this;
+    if (this.#untaken > 0 && handler.passesOn === true) {
+      if (!end && replyHead === undefined && this.#holds(body)) return true;
+      this.#handHeld();
+      if (this.#closed) return true;
+    }
+    this.#untaken += body.length;
+    this.#remoteEnded = end;
     if (end && this.#localEnded) this.#close();
     if (replyHead === undefined) handler.onBody(body, end);
     else handler.onReply(replyHead, body, end);
@@ -192,6 +218,7 @@ export class LinkStream {
   /** The first body bytes came with OPEN; the acceptor has been given them already. */
   receivedWithOpen(bytes: number, end: boolean): void {
     this.#receiveCredit -= bytes;
+    this.#untaken += bytes;
     this.#remoteEnded = end;
   }
 
@@ -210,7 +237,7 @@ export class LinkStream {
     end: boolean,
   ): boolean {
     const whole = body ?? EMPTY;
-    const first = Math.min(whole.length, LINK_LIMITS.chunkBytes);
+    const first = whole.length <= LINK_LIMITS.bodyWithHeadBytesMax ? whole.length : 0;
     const last = end && first === whole.length;
     this.#sendCredit -= first;
     this.#owner.writer.frame({
@@ -220,16 +247,32 @@ export class LinkStream {
       words: frame.words,
       text: frame.head,
       lengthBeforeText: true,
-      body: first === whole.length ? whole : whole.subarray(0, first),
+      body: first === 0 ? undefined : whole,
     });
     if (last) {
       this.#ending = true;
       this.#endLocal();
       return true;
     }
-    if (first < whole.length) this.#pending.push(whole.subarray(first));
+    if (first < whole.length) this.#pending.push(whole);
     if (end) this.#ending = true;
     return this.pump();
+  }
+
+  /** Keeps a small piece back from a handler that is behind. */
+  #holds(body: Uint8Array): boolean {
+    if (body.length >= JOINED_BYTES_MAX) return false;
+    this.#held ??= new HeldPieces();
+    if (this.#held.add(body)) return true;
+    this.#handHeld();
+    return this.#closed || this.#held.add(body);
+  }
+
+  #handHeld(): void {
+    if (this.#held === undefined || this.#held.bytes === 0) return;
+    const joined = this.#held.take();
+    this.#untaken += joined.length;
+    this.handler.onBody(joined, false);
   }
 
   #endLocal(): void {

@@ -1,7 +1,7 @@
 /**
  * Gathers the frames of one turn into as few pipe writes as possible. Small frames are copied into
- * a slab that is handed to the pipe whole; bodies of `copyBytesMax` and more travel as their own
- * write, without a copy.
+ * a slab that is handed to the pipe whole; larger bodies are handed over without a copy, together
+ * with what stands before them.
  */
 import { HEADER_BYTES, writeU32 } from "./frames.ts";
 import type { BytePipe, ScheduleFlush, TextPort } from "./ports.ts";
@@ -82,8 +82,10 @@ export class FrameWriter {
     writeU32(slab, header + 8, fields.stream);
     this.#at = at;
     if (detached > 0 && body !== undefined) {
+      this.#pipe.cork?.();
       this.#emitSlab();
       this.#write(body);
+      this.#pipe.uncork?.();
     }
     this.#scheduleOnce();
     return textBytes;
