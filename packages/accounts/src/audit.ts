@@ -1,7 +1,8 @@
 /**
  * The audit: who changed what. Every change writes its record in its own transaction, so there is
- * no change without a record and no record without the change. Records are never altered and never
- * removed by the platform.
+ * no change without a record and no record without the change. Records are never altered; they go
+ * by age and by number, the oldest first. A flood of changes cannot push out the trace of one:
+ * nothing goes by number before it has a stated age.
  */
 import type { AccountId, AuditId, KeyId, RequestId } from "@skerry/base";
 import type { Tx, TxStep } from "@skerry/store";
@@ -72,4 +73,56 @@ export function* listAudit(
     requestId: row.request_id,
     details: JSON.parse(row.details_json) as Record<string, unknown>,
   }));
+}
+
+/** Whether something is recorded of a resource, by anybody. */
+export function* isAudited(
+  tx: Tx,
+  { accountId, resource }: Pick<AuditRecord, "accountId" | "resource">,
+): TxStep<boolean> {
+  const found = yield* tx.get(
+    "SELECT id FROM audit_records WHERE account_id = ? AND resource = ? LIMIT 1",
+    [accountId, resource],
+  );
+  return found !== undefined;
+}
+
+/** What is kept of the audit. */
+export interface AuditRetention {
+  /** Records from before then go. */
+  readonly beforeMs: number;
+  /** Beyond this number the oldest go, of all accounts together. */
+  readonly recordsMax: number;
+  /** Nothing from then or later goes, whatever the other two say. */
+  readonly floorMs: number;
+  /** Records that one step removes. */
+  readonly rowsMax: number;
+}
+
+/** One step of a sweep. Returns how many records it removed; with `rowsMax` there may be more. */
+export function* expireAudit(tx: Tx, retention: AuditRetention): TxStep<number> {
+  const { beforeMs, recordsMax, floorMs, rowsMax } = retention;
+  const old = yield* removeOldest(tx, { beforeMs: Math.min(beforeMs, floorMs), rowsMax });
+  if (old >= rowsMax) return old;
+  const [firstKept] = yield* tx.all<{ id: AuditId }>(
+    "SELECT id FROM audit_records ORDER BY id DESC LIMIT 1 OFFSET ?",
+    [recordsMax - 1],
+  );
+  if (firstKept === undefined) return old;
+  const over = { beforeMs: floorMs, beforeId: firstKept.id, rowsMax: rowsMax - old };
+  return old + (yield* removeOldest(tx, over));
+}
+
+/** Of the oldest `rowsMax`, as ids sort by age, those from before a time. */
+function* removeOldest(
+  tx: Tx,
+  args: { readonly beforeMs: number; readonly beforeId?: AuditId; readonly rowsMax: number },
+): TxStep<number> {
+  const { beforeMs, beforeId, rowsMax } = args;
+  return yield* tx.run(
+    `DELETE FROM audit_records WHERE at_ms < ? AND id IN
+       (SELECT id FROM audit_records ${beforeId === undefined ? "" : "WHERE id < ?"}
+        ORDER BY id LIMIT ?)`,
+    beforeId === undefined ? [beforeMs, rowsMax] : [beforeMs, beforeId, rowsMax],
+  );
 }

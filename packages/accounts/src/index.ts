@@ -1,9 +1,12 @@
 export { ensureDefaultAccount } from "./accounts.ts";
 export {
   appendAudit,
+  expireAudit,
+  isAudited,
   listAudit,
   PLATFORM_ACTOR,
   type AuditRecord,
+  type AuditRetention,
   type AuditStamp,
 } from "./audit.ts";
 export {
@@ -32,6 +35,7 @@ export {
   insertSignInLink,
   listConsoleSessions,
   removeConsoleSession,
+  removeSignInsOf,
   SIGN_IN_TABLES,
   takeSignInLink,
   type ConsoleSession,

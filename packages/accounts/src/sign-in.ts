@@ -2,16 +2,17 @@
  * Signing in at the start page: a link that works once makes a session, and a session acts as the
  * key that the link was made with. Of both only a hash is stored. A session holds no right of its
  * own: whoever looks it up gets its key as it is now, so a revoked key ends its sessions. Links and
- * sessions end by time, and their number is bounded: the oldest makes room.
+ * sessions end by time, and their number is bounded by key: the oldest of the same key makes room,
+ * so that no key ends another's.
  */
 import type { AccountId, ConsoleSessionId, KeyId, SignInLinkId } from "@skerry/base";
 import type { Tx, TxStep } from "@skerry/store";
 import { isSecretOf, type PresentedSecret } from "./key-text.ts";
 import { findKey, type KeyRecord } from "./keys.ts";
 
-/** Of one account at once. */
-const LINKS_MAX = 20;
-const SESSIONS_MAX = 50;
+/** Of one key at once; the keys of an account are bounded as well. */
+const LINKS_MAX = 10;
+const SESSIONS_MAX = 20;
 
 /** Tables that came after the first release. Times are wall milliseconds. */
 export const SIGN_IN_TABLES: readonly string[] = [
@@ -46,10 +47,10 @@ interface TicketRow {
 
 type Table = "sign_in_links" | "console_sessions";
 
-/** Keeps a link; the oldest of the account go when there are too many. */
+/** Keeps a link; the oldest of its key go when there are too many. */
 export function* insertSignInLink(tx: Tx, link: SignInLink): TxStep<void> {
   yield* insertTicket(tx, "sign_in_links", link);
-  yield* makeRoom(tx, "sign_in_links", { accountId: link.accountId, keepMax: LINKS_MAX });
+  yield* makeRoom(tx, "sign_in_links", { ...link, keepMax: LINKS_MAX });
 }
 
 /**
@@ -68,10 +69,10 @@ export function* takeSignInLink(
   return removed === 1 && row.expires_at_ms > wallMs ? (ticketOf(row) as SignInLink) : undefined;
 }
 
-/** Keeps a session; the oldest of the account end when there are too many. */
+/** Keeps a session; the oldest of its key end when there are too many. */
 export function* insertConsoleSession(tx: Tx, session: ConsoleSession): TxStep<void> {
   yield* insertTicket(tx, "console_sessions", session);
-  yield* makeRoom(tx, "console_sessions", { accountId: session.accountId, keepMax: SESSIONS_MAX });
+  yield* makeRoom(tx, "console_sessions", { ...session, keepMax: SESSIONS_MAX });
 }
 
 /** A session and the key it acts as; undefined when it has ended, or its key is revoked. */
@@ -109,7 +110,13 @@ export function* removeConsoleSession(
   return removed === 1;
 }
 
-/** Takes away what has ended; returns how many. Both tables are bounded by account. */
+/** Ends the sessions of a key that is revoked, and takes its links away. */
+export function* removeSignInsOf(tx: Tx, keyId: KeyId): TxStep<void> {
+  yield* tx.run("DELETE FROM sign_in_links WHERE key_id = ?", [keyId]);
+  yield* tx.run("DELETE FROM console_sessions WHERE key_id = ?", [keyId]);
+}
+
+/** Takes away what has ended; returns how many. Both tables are bounded by key. */
 export function* expireSignIns(tx: Tx, args: { readonly wallMs: number }): TxStep<number> {
   const links = yield* tx.run("DELETE FROM sign_in_links WHERE expires_at_ms <= ?", [args.wallMs]);
   const sessions = yield* tx.run("DELETE FROM console_sessions WHERE expires_at_ms <= ?", [
@@ -131,12 +138,12 @@ function* insertTicket(tx: Tx, table: Table, ticket: Ticket<string>): TxStep<voi
 function* makeRoom(
   tx: Tx,
   table: Table,
-  args: { readonly accountId: AccountId; readonly keepMax: number },
+  args: { readonly keyId: KeyId; readonly keepMax: number },
 ): TxStep<void> {
   yield* tx.run(
-    `DELETE FROM ${table} WHERE account_id = ? AND id NOT IN
-       (SELECT id FROM ${table} WHERE account_id = ? ORDER BY id DESC LIMIT ?)`,
-    [args.accountId, args.accountId, args.keepMax],
+    `DELETE FROM ${table} WHERE key_id = ? AND id NOT IN
+       (SELECT id FROM ${table} WHERE key_id = ? ORDER BY id DESC LIMIT ?)`,
+    [args.keyId, args.keyId, args.keepMax],
   );
 }
 
