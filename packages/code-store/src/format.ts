@@ -19,6 +19,9 @@ export async function claimDirectory(directory: string, token: string): Promise<
   const draft = join(directory, `${FORMAT_FILE}.${token}`);
   const strangers = (await readdir(directory)).filter((name) => !name.startsWith(FORMAT_FILE));
   if (strangers.length > 0) {
+    // Another process may have claimed it since, and begun to fill it.
+    const claimed = await readFormat(directory);
+    if (claimed !== undefined) return checkFormat(directory, claimed);
     throw failCode("CODE_STORE_FORMAT", { path: directory, found: "a folder with other content" });
   }
   try {

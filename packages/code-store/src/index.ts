@@ -1,3 +1,4 @@
+export { ANY_SOURCE, CodeHolds } from "./code-holds.ts";
 export {
   artefactKey,
   isArtefactKey,
@@ -8,6 +9,7 @@ export {
 export { failCode, type ArchiveReason } from "./errors.ts";
 export type { UnpackedTree } from "./extract.ts";
 export { CODE_STORE_LIMITS, type ArchiveLimits, type CodeStoreLimits } from "./limits.ts";
+export { publishTree } from "./publish-tree.ts";
 export type { Archive } from "./spool.ts";
 export {
   openCodeStore,

@@ -15,6 +15,16 @@ export function acceptArchive(archive: Archive): void {
   if (typeof archive !== "string") archive.on("error", () => undefined);
 }
 
+/** What an upload is held to while it comes. */
+export interface Checks {
+  readonly bytesMax: number;
+  /** Called now and then, after more bytes were written; throws to stop. */
+  readonly onBytes?: () => Promise<void>;
+}
+
+/** Uploads at once may pass the room that must be left by this much each. */
+const LOOK_EVERY_BYTES = 1 << 20;
+
 /**
  * The path of the archive as a file. An upload is written to `archive.zip` in the workspace: zip is
  * read from its end. The file is not synced, since it is thrown away. Reading stops at `bytesMax`
@@ -23,18 +33,21 @@ export function acceptArchive(archive: Archive): void {
  */
 export async function archiveFile(
   archive: Archive,
-  { workspace, bytesMax }: { readonly workspace: string; readonly bytesMax: number },
+  { workspace, ...checks }: Checks & { readonly workspace: string },
 ): Promise<string> {
   if (typeof archive === "string") return archive;
   const path = join(workspace, "archive.zip");
   const target = createWriteStream(path, { flags: "wx", mode: 0o600 });
-  await storing(() => pipeline(received(archive, bytesMax), target));
+  await storing(() => pipeline(received(archive, checks), target));
   return path;
 }
 
-async function* received(upload: Readable, bytesMax: number): AsyncGenerator<Uint8Array> {
+async function* received(
+  upload: Readable,
+  { bytesMax, onBytes }: Checks,
+): AsyncGenerator<Uint8Array> {
   const chunks = upload.iterator({ destroyOnReturn: false });
-  let bytes = 0;
+  let [bytes, lookedAt] = [0, 0];
   try {
     for (;;) {
       const next = await nextChunk(chunks);
@@ -42,6 +55,9 @@ async function* received(upload: Readable, bytesMax: number): AsyncGenerator<Uin
       bytes += next.value.byteLength;
       if (bytes > bytesMax) throw failCode("ARCHIVE_TOO_LARGE", { bytesMax });
       yield next.value;
+      if (bytes - lookedAt < LOOK_EVERY_BYTES) continue;
+      lookedAt = bytes;
+      await onBytes?.();
     }
   } finally {
     await chunks.return?.();

@@ -74,6 +74,60 @@ test("a full disk refuses puts with 507, keeps what is there, and heals", onOwnD
   assert.equal(await store.verify(key), true);
 });
 
+/** Sends an archive as a network does: in parts, each once there is room for it. */
+function inParts(archive: Buffer): Readable {
+  const parts = Math.ceil(archive.length / 65_536);
+  return Readable.from(
+    Array.from({ length: parts }, (_, n) => archive.subarray(n * 65_536, (n + 1) * 65_536)),
+  );
+}
+
+test(
+  "an upload that comes leaves the room that others need, and is refused on its way",
+  onOwnDisk,
+  async (t) => {
+    const { disk, directory } = await smallDisk(t);
+    const large = randomSource(3, 3, 900_000);
+    const freeBytes = async (): Promise<number> => {
+      const { bavail, bsize } = await statfs(disk);
+      return bavail * bsize;
+    };
+    const leastWith = async (freeBytesMin: number): Promise<number> => {
+      const store = await openCodeStore(deps, { directory, limits: { freeBytesMin } });
+      let least = await freeBytes();
+      const archive = inParts(large.archive);
+      const watched = Readable.from(
+        (async function* watch() {
+          for await (const part of archive) {
+            yield part;
+            least = Math.min(least, await freeBytes());
+          }
+        })(),
+      );
+      await assert.rejects(store.putArchive(large.digest, watched), FULL);
+      return least;
+    };
+    assert.ok((await leastWith(2_500_000)) > 1_000_000);
+    assert.ok((await leastWith(0)) < 1_600_000, "control: nothing is to be left");
+  },
+);
+
+test("what is unpacked at once leaves the room together", onOwnDisk, async (t) => {
+  const { directory } = await smallDisk(t);
+  const limits = { freeBytesMin: 2_700_000 };
+  const store = await openCodeStore(deps, { directory, limits });
+  const box = await scratch(t);
+  const puts = [4, 5, 6].map(async (seed) => {
+    const source = randomSource(seed, 1, 900_000);
+    const archive = join(box, `${seed}.zip`);
+    await writeFile(archive, source.archive);
+    return store.putArchive(source.digest, archive);
+  });
+  const ended = await Promise.allSettled(puts);
+  const refused = ended.filter(({ status }) => status === "rejected");
+  assert.equal(refused.length, 2, JSON.stringify(ended));
+});
+
 test("wherever the disk runs out during a put, it is all or nothing", onOwnDisk, async (t) => {
   const { disk, store, directory } = await smallDisk(t);
   const source = randomSource(2, 12, 700);

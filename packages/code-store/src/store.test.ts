@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { chmod, chown, link, mkdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -9,6 +10,7 @@ import { silentLog, systemClock, systemRandom } from "@skerry/base";
 import { everythingBelow, scratch } from "../test/scratch.ts";
 import { randomSource, sourceOf } from "../test/sources.ts";
 import { artefactKey } from "./digest.ts";
+import { claimDirectory } from "./format.ts";
 import { openCodeStore, type CodeStore, type CodeStoreOptions } from "./store.ts";
 
 const run = promisify(execFile);
@@ -322,6 +324,22 @@ test("a folder with other content and a store of another version are left alone"
   for (const format of ['{"format":"skerry-code-store","version":2}', "not json", "null"]) {
     await writeFile(join(newer, "format.json"), format);
     await assert.rejects(openCodeStore(deps, { directory: newer }), refused);
+  }
+});
+
+test("a new folder that another process claims and begins to fill meanwhile is a store", async (t) => {
+  const box = await scratch(t);
+  // Some rounds meet it between the look for the format and the look at what else is there.
+  for (let round = 0; round < 300; round += 1) {
+    const directory = join(box, `store-${round}`);
+    mkdirSync(directory);
+    const draft = join(box, "format.json");
+    writeFileSync(draft, '{"format":"skerry-code-store","version":1}');
+    const claiming = claimDirectory(directory, "here");
+    for (let turn = 0; turn < round % 6; turn += 1) await new Promise(setImmediate);
+    renameSync(draft, join(directory, "format.json"));
+    mkdirSync(join(directory, "sources"));
+    await claiming;
   }
 });
 

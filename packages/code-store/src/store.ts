@@ -11,13 +11,13 @@
  * name appears by a rename, and the first to get it wins. What it leaves out: who may upload, which
  * entries are still needed, copies on other machines.
  */
-import { statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { PlatformError, type Clock, type Log, type Random } from "@skerry/base";
 import type { SourceEntry } from "@skerry/contracts";
 import { isArtefactKey, isSourceDigest, sourceDigest } from "./digest.ts";
 import { failCode, isErrno, isNoSpace, storing } from "./errors.ts";
 import { extractArchive } from "./extract.ts";
+import { DiskRoom } from "./disk-room.ts";
 import { claimDirectory } from "./format.ts";
 import { CODE_STORE_LIMITS, type CodeStoreLimits } from "./limits.ts";
 import {
@@ -127,10 +127,11 @@ export function openStaged(
     const workspaces = await openWorkspaces(deps, join(directory, "work"));
     const shelf = (name: string, isName: (value: unknown) => value is string): Promise<Shelf> =>
       openShelf({ ...deps, ...staging, workspaces }, { directory: join(directory, name), isName });
+    const limits = { ...CODE_STORE_LIMITS, ...options.limits };
     return createStore({
-      directory,
       workspaces,
-      limits: { ...CODE_STORE_LIMITS, ...options.limits },
+      limits,
+      room: new DiskRoom({ directory, freeBytesMin: limits.freeBytesMin }),
       sources: await shelf("sources", isSourceDigest),
       artefacts: await shelf("artefacts", isArtefactKey),
       putting: new Map(),
@@ -139,9 +140,9 @@ export function openStaged(
 }
 
 interface Parts {
-  readonly directory: string;
   readonly workspaces: Workspaces;
   readonly limits: CodeStoreLimits;
+  readonly room: DiskRoom;
   readonly sources: Shelf;
   readonly artefacts: Shelf;
   /** Builds in flight by key. */
@@ -172,10 +173,11 @@ async function putArchive(parts: Parts, digest: string, archive: Archive): Promi
   acceptArchive(archive);
   // Also a look whether this can be a name at all, before anything is read.
   await parts.sources.has(digest);
-  await admit(parts, 0);
+  await parts.room.look();
   return inWorkspace(parts, async (workspace) => {
     const bytesMax = parts.limits.archiveBytesMax;
-    const archivePath = await archiveFile(archive, { workspace, bytesMax });
+    const onBytes = (): Promise<void> => parts.room.look();
+    const archivePath = await archiveFile(archive, { workspace, bytesMax, onBytes });
     return storedSource(await unpackSource(parts, digest, { workspace, archivePath }));
   });
 }
@@ -192,9 +194,13 @@ function unpackSource(
   { workspace, archivePath }: ReceivedArchive,
 ): Promise<EntryRecord> {
   return sources.add(digest, workspace, async (into) => {
-    const admitting = (bytes: number): Promise<void> => admit(parts, bytes);
-    const { limits } = parts;
-    const tree = await extractArchive({ archivePath, into, limits, admit: admitting });
+    const { limits, room } = parts;
+    let release = (): void => undefined;
+    const admit = async (bytes: number): Promise<void> => {
+      release = await room.admit(bytes);
+    };
+    const extracting = extractArchive({ archivePath, into, limits, admit });
+    const tree = await extracting.finally(() => release());
     if (tree.digest !== digest) {
       throw failCode("CODE_DIGEST_MISMATCH", { expected: digest, actual: tree.digest });
     }
@@ -232,7 +238,7 @@ async function build(
     return await storing(async () => {
       const there = await parts.artefacts.read(key);
       if (there !== undefined) return there;
-      await admit(parts, 0);
+      await parts.room.look();
       return inWorkspace(parts, (workspace) => parts.artefacts.add(key, workspace, fill));
     });
   } catch (error) {
@@ -275,15 +281,6 @@ async function inWorkspace<T>(parts: Parts, use: (workspace: string) => Promise<
   } finally {
     await parts.workspaces.close(workspace);
   }
-}
-
-/** Refuses early what would fill the disk for everybody else on it. */
-async function admit(
-  { directory, limits }: Pick<Parts, "directory" | "limits">,
-  bytes: number,
-): Promise<void> {
-  const { bavail, bsize } = await statfs(directory);
-  if (bavail * bsize - bytes < limits.freeBytesMin) throw failCode("CODE_STORE_FULL");
 }
 
 function storedSource({ name, bytes, files }: EntryRecord): StoredSource {
