@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createIdSource, seededRandom, systemClock } from "@skerry/base";
 import {
+  encodeActionEntry,
   encodeMeterRecord,
   METER_RECORD_BYTES,
   meterIdsOf,
@@ -63,4 +64,22 @@ test("a damaged record is counted and its neighbours are read", () => {
       records.filter((_, index) => index !== damagedAt),
     );
   }
+});
+
+test("what a run of an action leaves belongs to the record behind it", () => {
+  const [plain, run] = [makeRecord(), makeRecord()];
+  const action = {
+    drive: "timer",
+    triggerId: "arena/daily-reset:timer",
+    executionId: run.requestId,
+  } as const;
+  const entry = new Uint8Array(METER_RECORD_BYTES);
+  encodeActionEntry(new DataView(entry.buffer), 0, action);
+  const bytes = Buffer.concat([spoolOf([plain]), entry, spoolOf([run])]);
+  const whole = parseMeterSpool(bytes);
+  assert.deepEqual(
+    whole.records.map((record) => record.action),
+    [undefined, action],
+  );
+  assert.deepEqual([whole.taken, whole.damaged], [bytes.length, 0]);
 });

@@ -1,14 +1,19 @@
 /** Cuts the bytes of a gateway's meter spool into records, and the traces of some of them. */
 import {
+  decodeActionEntry,
   decodeMeterRecord,
   decodeTraceEntry,
   METER_RECORD_BYTES,
+  type ActionMeterEntry,
   type MeterRecord,
   type TraceEntry,
 } from "@skerry/contracts";
 
+/** A record; of a run of an action, with what stood in front of it. */
+export type SpooledRecord = MeterRecord & { readonly action?: ActionMeterEntry };
+
 export interface MeterBatch {
-  readonly records: readonly MeterRecord[];
+  readonly records: readonly SpooledRecord[];
   readonly traces: readonly TraceEntry[];
   /** Bytes of whole records; a torn tail is left for later. */
   readonly taken: number;
@@ -17,16 +22,20 @@ export interface MeterBatch {
 }
 
 export function parseMeterSpool(bytes: Uint8Array): MeterBatch {
-  const records: MeterRecord[] = [];
+  const records: SpooledRecord[] = [];
+  let action: ActionMeterEntry | undefined;
   const traces: TraceEntry[] = [];
   let damaged = 0;
   let at = 0;
   for (; at + METER_RECORD_BYTES <= bytes.length; at += METER_RECORD_BYTES) {
     const record = decodeMeterRecord(bytes, at);
     const trace = record === undefined ? decodeTraceEntry(bytes, at) : undefined;
-    if (record !== undefined) records.push(record);
+    const before = action;
+    action = record === undefined ? decodeActionEntry(bytes, at) : undefined;
+    if (record !== undefined)
+      records.push(before === undefined ? record : { ...record, action: before });
     else if (trace !== undefined) traces.push(trace);
-    else damaged += 1;
+    else if (action === undefined) damaged += 1;
   }
   return { records, traces, taken: at, damaged };
 }

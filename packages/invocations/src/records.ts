@@ -3,8 +3,9 @@
  * telemetry's log lines; control composes both. A record is kept under its request id, so taking
  * the same bytes in twice changes nothing and nothing is counted twice.
  */
-import type { MeterRecord, Placement } from "@skerry/contracts";
+import type { Placement } from "@skerry/contracts";
 import type { SqlValue, Tx, TxStep } from "@skerry/store";
+import type { SpooledRecord } from "./meter-spool.ts";
 
 /** SQL of the tables, for the first migration of the module that composes them. */
 export const RECORD_TABLES: readonly string[] = [
@@ -43,6 +44,12 @@ export const RECORD_INDEXES: readonly string[] = [
   "CREATE INDEX invocation_records_by_start ON invocation_records (function_id, start_seq)",
 ];
 
+/** SQL that a later migration adds: by which drive of which action it was run. */
+export const RECORD_ACTION_COLUMNS: readonly string[] = [
+  "ALTER TABLE invocation_records ADD COLUMN trigger_id @text",
+  "ALTER TABLE invocation_records ADD COLUMN execution_id @text",
+];
+
 export interface RecordRow {
   readonly request_id: string;
   /** Place of the START line in the function's log; 0 when it stands there as a line already. */
@@ -70,6 +77,9 @@ export interface RecordRow {
   readonly site: string;
   readonly zone: string;
   readonly placement_set: string;
+  /** Null unless it was a run of an action. */
+  readonly trigger_id: string | null;
+  readonly execution_id: string | null;
 }
 
 /** Columns in the order of `recordValues`. */
@@ -78,13 +88,14 @@ export const RECORD_COLUMNS: readonly string[] = [
   ...["outcome", "cold_reason", "start_kind", "status", "memory_mb", "start_ms"],
   ...["queue_us", "place_us", "boot_us", "code_us", "init_us", "handler_us"],
   ...["bytes_in", "bytes_out", "billed_us", "site", "zone", "placement_set"],
+  ...["trigger_id", "execution_id"],
 ];
 
 /** A record with the numbers of its START and END lines. */
 export interface NumberedRecord {
   readonly startSeq: number;
   readonly seq: number;
-  readonly record: MeterRecord;
+  readonly record: SpooledRecord;
 }
 
 /** One row; its key is the request id, so that a record that is known already is left out. */
@@ -97,6 +108,7 @@ export function recordValues(
     ...[r.outcome, r.coldReason, r.startKind, r.status, r.memoryMb, r.startWallMs],
     ...[r.queueUs, r.placeUs, r.bootUs, r.codeUs, r.initUs, r.handlerUs],
     ...[r.bytesIn, r.bytesOut, r.billedUs, site, zone, set],
+    ...[r.action?.triggerId ?? null, r.action?.executionId ?? null],
   ];
 }
 

@@ -28,6 +28,8 @@ const ROW: RecordRow = {
   site: "local",
   zone: "local",
   placement_set: "local",
+  trigger_id: null,
+  execution_id: null,
 };
 
 test("a warm request is three lines: when it came, how it ended, what it took", () => {
@@ -65,4 +67,11 @@ test("a request that failed ends as an error", () => {
     assert.deepEqual([start?.level, end?.level, report?.level], ["info", "error", "error"]);
     assert.equal(end?.text, `END r ${outcome} 502`);
   }
+});
+
+test("a run of an action names its trigger and its execution, at its start and in its report", () => {
+  const row = { ...ROW, trigger_id: "arena/reset:timer", execution_id: "e" };
+  const [start, , report] = reportLines(row).map(({ text }) => text);
+  assert.equal(start, "START r revision rev_1 trigger arena/reset:timer execution e");
+  assert.match(report ?? "", /, trigger arena\/reset:timer, execution e$/);
 });

@@ -24,13 +24,24 @@ export function reportLines(row: RecordRow): readonly ReportLine[] {
     seq: row.start_seq,
     atMs: row.start_ms,
     level: "info",
-    text: startText(id, row.revision_id),
+    text: `${startText(id, row.revision_id)}${actionText(row, " ")}`,
   };
   return [
     ...(row.start_seq === 0 ? [] : [start]),
     { seq: row.seq, atMs: endedMs, level, text: `END ${id} ${row.outcome} ${row.status}` },
-    { seq: row.seq + 1, atMs: endedMs, level, text: `REPORT ${id} ${reportFacts(row)}` },
+    {
+      seq: row.seq + 1,
+      atMs: endedMs,
+      level,
+      text: `REPORT ${id} ${reportFacts(row)}${actionText(row, ", ")}`,
+    },
   ];
+}
+
+/** Of a run of an action; also in REPORT, since a START may be written before the record is. */
+function actionText({ trigger_id: trigger, execution_id: run }: RecordRow, gap: string): string {
+  if (typeof trigger !== "string") return "";
+  return `${gap}trigger ${trigger}${gap}execution ${String(run)}`;
 }
 
 type Stages = Pick<

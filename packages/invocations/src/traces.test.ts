@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { spanIdOf, traceIdOf } from "@skerry/contracts";
+import { spanIdOf, traceIdOf } from "@skerry/base";
 import type { RecordRow } from "./records.ts";
 import { renderTrace } from "./traces.ts";
 
@@ -10,7 +10,14 @@ const ROW: RecordRow = {
   ...{ instance_id: null, outcome: "ok", cold_reason: "first_instance", start_kind: "blank" },
   ...{ status: 200, memory_mb: 128, start_ms: 1_000, queue_us: 500, place_us: 0, boot_us: 2_000 },
   ...{ code_us: 3_000, init_us: 4_000, handler_us: 5_500, bytes_in: 0, bytes_out: 0 },
-  ...{ billed_us: 6_000, site: "local", zone: "local", placement_set: "local" },
+  ...{
+    billed_us: 6_000,
+    site: "local",
+    zone: "local",
+    placement_set: "local",
+    trigger_id: null,
+    execution_id: null,
+  },
 };
 
 test("stages follow one another within the invocation, and those without time are left out", () => {

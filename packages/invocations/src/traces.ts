@@ -2,14 +2,8 @@
  * Which trace a sampled invocation belongs to, beside its record, and the invocation as spans.
  * Spans are rendered from the record when somebody asks; nothing of them is kept.
  */
-import {
-  HANDLER_STAGE,
-  isSampled,
-  spanIdOf,
-  stageSpanIdOf,
-  traceIdOf,
-  type TraceEntry,
-} from "@skerry/contracts";
+import { HANDLER_STAGE, isSampled, spanIdOf, stageSpanIdOf, traceIdOf } from "@skerry/base";
+import type { TraceEntry } from "@skerry/contracts";
 import type { SqlValue, Tx, TxStep } from "@skerry/store";
 import type { RecordRow } from "./records.ts";
 import { endOf } from "./report-lines.ts";

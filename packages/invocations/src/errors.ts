@@ -1,0 +1,26 @@
+import { defineReasons } from "@skerry/base";
+
+export const failInvocations = defineReasons({
+  DESTINATION_DEPTH_EXCEEDED: {
+    code: "FAILED_PRECONDITION",
+    message: "{target} was not told: {depthMax} ends of invocations already told one another.",
+    hint: "Look for functions that are each other's `onSuccess` or `onFailure`.",
+    retryable: false,
+    audience: "user",
+  },
+  LEDGER_BACKLOG_FULL: {
+    code: "RESOURCE_EXHAUSTED",
+    httpStatus: 503,
+    message: "As much waits to be written to the ledger as may: {items} items of {bytes} bytes.",
+    hint: "Nothing was accepted; retry after a moment, and look at the disk of the store if it lasts.",
+    retryable: true,
+    audience: "user",
+  },
+  REDRIVES_OPEN_LIMITED: {
+    code: "RESOURCE_EXHAUSTED",
+    message: "{openMax} redrives are running or paused; an account may have no more.",
+    hint: "Look at them with `skerry redrives ls`, and cancel one or wait for its end.",
+    retryable: false,
+    audience: "user",
+  },
+});

@@ -1,0 +1,275 @@
+/** Acceptance: what is written here runs, whatever happens afterwards. */
+import type { AccountId, FunctionId, RequestId } from "@skerry/base";
+import type { LedgerEvent, LedgerSource } from "@skerry/contracts";
+import type { SqlValue, Tx, TxStep } from "@skerry/store";
+import { meetingsOf, orderOf } from "./meetings.ts";
+import { allOver, overRows, overValues, runOver } from "./sets.ts";
+import { addOpen, addSums } from "./sums.ts";
+import { PHASE } from "./tables.ts";
+
+/** One invocation to write down. */
+export interface NewInvocation {
+  /** Its place in the order of acceptance; a later one is taken where this one is not free. */
+  readonly seq: number;
+  /** Told twice, it is written once. */
+  readonly id: RequestId;
+  readonly accountId: AccountId;
+  readonly functionId: FunctionId;
+  /** The function's name at acceptance. */
+  readonly app: string;
+  readonly fn: string;
+  readonly source: LedgerSource;
+  /** Which timer, topic or invocation it came from. */
+  readonly sourceId: string | null;
+  readonly acceptedMs: number;
+  /** Not before this wall time. */
+  readonly dueMs: number;
+  readonly expiresMs: number;
+  readonly orderingKey: string | null;
+  readonly idempotency: {
+    readonly key: string;
+    readonly digest: string;
+    readonly expiresMs: number;
+  } | null;
+  readonly event: LedgerEvent;
+  readonly payload: Uint8Array;
+}
+
+export type Accepted =
+  | { readonly kind: "accepted" | "repeated"; readonly id: RequestId }
+  /** Its idempotency key was used with something else; `id` is what it named. */
+  | { readonly kind: "conflict"; readonly id: RequestId };
+
+const RECORD_COLUMNS = `seq, id, account_id, function_id, app, fn, source, source_id, state,
+  accepted_ms, expires_ms, ordering_key, idempotency_key, event, payload, attempts, result_cut`;
+const RECORD_ROW = "(?, ?, ?, ?, ?, ?, ?, ?, 'waiting', ?, ?, ?, ?, ?, ?, 0, 0)";
+const QUEUE_COLUMNS = `seq, id, function_id, account_id, phase, due_ms, expires_ms, ordering_key,
+  attempt, counted, cancelled`;
+const QUEUE_ROW = "(?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0)";
+
+const RECORDS = overRows(
+  [
+    ...(["@integer", "@text", "@text", "@text", "@text", "@text", "@text", "@text"] as const),
+    ...(["@integer", "@integer", "@text", "@text", "@text", "@bytes"] as const),
+  ],
+  (rows) => `WITH given (seq, id, account_id, function_id, app, fn, source, source_id,
+      accepted_ms, expires_ms, ordering_key, idempotency_key, event, payload) AS (VALUES ${rows})
+    INSERT INTO ledger_invocations (${RECORD_COLUMNS})
+    SELECT seq, id, account_id, function_id, app, fn, source, source_id, 'waiting',
+      accepted_ms, expires_ms, ordering_key, idempotency_key, event, payload, 0, 0
+    FROM given WHERE seq IS NOT NULL
+    ON CONFLICT DO NOTHING`,
+);
+const QUEUED = overRows(
+  [
+    ...(["@integer", "@text", "@text", "@text", "@integer"] as const),
+    ...(["@integer", "@integer", "@text"] as const),
+  ],
+  (rows) => `WITH given (seq, id, function_id, account_id, phase, due_ms, expires_ms, ordering_key)
+      AS (VALUES ${rows})
+    INSERT INTO ledger_queue (${QUEUE_COLUMNS})
+    SELECT seq, id, function_id, account_id, phase, due_ms, expires_ms, ordering_key, 0, 0, 0
+    FROM given WHERE seq IS NOT NULL`,
+);
+
+/** Writes them all, in order. One answer each. */
+export function* accept(
+  tx: Tx,
+  { items, slot }: { readonly items: readonly NewInvocation[]; readonly slot: number },
+): TxStep<readonly Accepted[]> {
+  const answers = yield* acceptAll(tx, items);
+  yield* addSums(tx, slot, {
+    accepted: answers.filter(({ kind }) => kind === "accepted").length,
+    open: openedBy(items, answers),
+  });
+  return answers;
+}
+
+/** The same; whoever calls it adds to the sums. */
+export function* acceptAll(tx: Tx, items: readonly NewInvocation[]): TxStep<readonly Accepted[]> {
+  const written = yield* acceptPlain(tx, items);
+  const answers: Accepted[] = [];
+  for (const item of items) {
+    const isWritten = written.delete(item);
+    answers.push(isWritten ? { kind: "accepted", id: item.id } : yield* acceptOne(tx, item));
+  }
+  return answers;
+}
+
+function openedBy(
+  items: readonly NewInvocation[],
+  answers: readonly Accepted[],
+): Map<FunctionId, number> {
+  const open = new Map<FunctionId, number>();
+  for (const [i, { functionId }] of items.entries()) {
+    if (answers[i]?.kind === "accepted") addOpen(open, functionId, 1);
+  }
+  return open;
+}
+
+/**
+ * Those of them that meet nothing, many at once. What was not new, or whose number is taken, is
+ * left to `acceptOne`, like the rest.
+ */
+function* acceptPlain(tx: Tx, items: readonly NewInvocation[]): TxStep<Set<NewInvocation>> {
+  const seen = new Set<string>();
+  const twice = new Set(items.flatMap(({ id }) => (seen.size === seen.add(id).size ? [id] : [])));
+  const { alone, lasts } = yield* meetingsOf(tx, items, twice);
+  const plain = items.filter((item) => !alone.has(item) && !twice.has(item.id));
+  const records = plain.map((item) => recordValues(item, item.seq));
+  // To have each row told back costs as much as the writing of it.
+  const written = yield* runOver(tx, RECORDS, { rows: records });
+  const fresh = written === plain.length ? plain : yield* freshOf(tx, plain);
+  yield* runOver(tx, KEYED, { rows: fresh.flatMap(keyValues) });
+  const rows = fresh.map((item) =>
+    queueValues(item, { seq: item.seq, phase: nextPhase(item, lasts) }),
+  );
+  yield* runOver(tx, QUEUED, { rows });
+  return new Set(fresh);
+}
+
+const KEYED = overRows(
+  ["@text", "@text", "@text", "@text", "@text", "@integer"],
+  (rows) => `WITH given (account_id, function_id, key, id, digest, expires_ms) AS (VALUES ${rows})
+    INSERT INTO ledger_keys (account_id, function_id, key, id, digest, expires_ms)
+    SELECT account_id, function_id, key, id, digest, expires_ms
+    FROM given WHERE account_id IS NOT NULL`,
+);
+
+function keyValues({ accountId, functionId, idempotency, id }: NewInvocation) {
+  if (idempotency === null) return [];
+  const { key, digest, expiresMs } = idempotency;
+  return [[accountId, functionId, key, id, digest, expiresMs]];
+}
+
+/** In their order: the first of a key that nothing is open of is ready, and the rest behind it. */
+function nextPhase(item: NewInvocation, lasts: Map<string, number>): number {
+  if (item.orderingKey === null) return PHASE.ready;
+  const name = orderOf(item);
+  const isBehind = lasts.has(name);
+  lasts.set(name, item.seq);
+  return isBehind ? PHASE.blocked : PHASE.ready;
+}
+
+const FRESH = overValues(
+  (seqs) => `SELECT ledger_invocations.seq AS seq, ledger_invocations.id AS id
+    FROM ledger_invocations LEFT JOIN ledger_queue ON ledger_queue.seq = ledger_invocations.seq
+    WHERE ledger_invocations.seq IN (${seqs}) AND state = 'waiting' AND ledger_queue.seq IS NULL`,
+);
+
+/** Those that were written just now: whatever else waits stands in the queue already. */
+function* freshOf(tx: Tx, items: readonly NewInvocation[]): TxStep<readonly NewInvocation[]> {
+  const rows = items.map(({ seq }) => [seq]);
+  const found = yield* allOver<{ seq: number; id: string }>(tx, FRESH, { rows });
+  const ids = new Map(found.map(({ seq, id }) => [seq, id]));
+  return items.filter(({ seq, id }) => ids.get(seq) === id);
+}
+
+function recordValues(item: NewInvocation, seq: number): readonly SqlValue[] {
+  return [
+    ...[seq, item.id, item.accountId, item.functionId, item.app, item.fn, item.source],
+    ...[item.sourceId, item.acceptedMs, item.expiresMs, item.orderingKey],
+    ...[item.idempotency?.key ?? null, JSON.stringify(item.event), item.payload],
+  ];
+}
+
+function queueValues(
+  item: NewInvocation,
+  { seq, phase }: { readonly seq: number; readonly phase: number },
+): readonly SqlValue[] {
+  return [
+    ...[seq, item.id, item.functionId, item.accountId, phase],
+    ...[Math.min(item.dueMs, item.expiresMs), item.expiresMs, item.orderingKey],
+  ];
+}
+
+const QUEUE_ONE = `INSERT INTO ledger_queue (${QUEUE_COLUMNS}) VALUES ${QUEUE_ROW}`;
+
+/** Of one; whoever calls it adds to the sums. */
+export function* acceptOne(tx: Tx, item: NewInvocation): TxStep<Accepted> {
+  const known = yield* claimKey(tx, item);
+  if (known !== undefined) return known;
+  const aheadSeq = yield* lastOfKey(tx, item);
+  const seq = yield* insertRecord(tx, item, Math.max(item.seq, (aheadSeq ?? 0) + 1));
+  if (seq === undefined) return { kind: "repeated", id: item.id };
+  const phase = aheadSeq === undefined ? PHASE.ready : PHASE.blocked;
+  yield* tx.run(QUEUE_ONE, queueValues(item, { seq, phase }));
+  return { kind: "accepted", id: item.id };
+}
+
+/**
+ * Under which number it was written; undefined when it is there already. A number that is taken,
+ * because a clock went back or two count at once, gives way to one after all others.
+ */
+function* insertRecord(tx: Tx, item: NewInvocation, seq: number): TxStep<number | undefined> {
+  const written = yield* tx.run(
+    `INSERT INTO ledger_invocations (${RECORD_COLUMNS}) VALUES ${RECORD_ROW}
+     ON CONFLICT DO NOTHING`,
+    recordValues(item, seq),
+  );
+  if (written > 0) return seq;
+  if (yield* isKnown(tx, item.id)) return undefined;
+  const last = yield* tx.get<{ seq: number }>("SELECT MAX(seq) AS seq FROM ledger_invocations");
+  return yield* insertRecord(tx, item, (last?.seq ?? seq) + 1);
+}
+
+function* isKnown(tx: Tx, id: RequestId): TxStep<boolean> {
+  return (yield* tx.get("SELECT seq FROM ledger_invocations WHERE id = ?", [id])) !== undefined;
+}
+
+/** Of an invocation what its key is looked up by. */
+export type KeyedName = Pick<
+  NewInvocation,
+  "id" | "accountId" | "functionId" | "acceptedMs" | "idempotency"
+>;
+
+/** What the key stands for already; undefined when it is free or there is none. */
+export function* findKey(tx: Tx, item: KeyedName): TxStep<Accepted | undefined> {
+  const { idempotency, accountId, functionId, acceptedMs, id } = item;
+  if (idempotency === null) return undefined;
+  const { key, digest } = idempotency;
+  const found = yield* tx.get<{ id: string; digest: string; expires_ms: number }>(
+    `SELECT id, digest, expires_ms FROM ledger_keys
+     WHERE account_id = ? AND function_id = ? AND key = ?`,
+    [accountId, functionId, key],
+  );
+  // Told again after its key went to another, it is still the one that was accepted.
+  if (found !== undefined && found.id !== id && (yield* isKnown(tx, id))) {
+    return { kind: "repeated", id };
+  }
+  if (found !== undefined && found.expires_ms > acceptedMs) {
+    const kind = found.digest === digest ? "repeated" : "conflict";
+    return { kind, id: found.id as RequestId };
+  }
+  return undefined;
+}
+
+/** The same; one that is free stands for this one from now on. */
+function* claimKey(tx: Tx, item: NewInvocation): TxStep<Accepted | undefined> {
+  const { idempotency, accountId, functionId, id } = item;
+  const known = yield* findKey(tx, item);
+  if (idempotency === null || known !== undefined) return known;
+  const { key, digest, expiresMs } = idempotency;
+  yield* tx.run(
+    `INSERT INTO ledger_keys (account_id, function_id, key, id, digest, expires_ms)
+     VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT (account_id, function_id, key)
+     DO UPDATE SET id = excluded.id, digest = excluded.digest, expires_ms = excluded.expires_ms`,
+    [accountId, functionId, key, id, digest, expiresMs],
+  );
+  return undefined;
+}
+
+/** Number of the open one of its ordering key that was accepted last: this one comes after it. */
+function* lastOfKey(
+  tx: Tx,
+  { functionId, orderingKey }: NewInvocation,
+): TxStep<number | undefined> {
+  if (orderingKey === null) return undefined;
+  const last = yield* tx.get<{ seq: number }>(
+    `SELECT seq FROM ledger_queue WHERE function_id = ? AND ordering_key = ?
+     ORDER BY seq DESC LIMIT 1`,
+    [functionId, orderingKey],
+  );
+  return last?.seq;
+}
