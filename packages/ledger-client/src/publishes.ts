@@ -1,0 +1,134 @@
+/**
+ * Has messages of functions written into topics. What comes in one turn leaves in one stream.
+ * Unlike an acceptance a message has no name: told twice it is there twice. So what never left is
+ * tried until its time is over, and what left and got no answer is not sent again: whoever
+ * publishes is told that it is not known.
+ */
+import { backoffMs, type Cancel, type PlatformError } from "@skerry/base";
+import { failReach, type PublishPiece, type PublishResult } from "@skerry/contracts";
+import { exchange, fitting } from "./exchange.ts";
+import type { LedgerClientDeps } from "./ports.ts";
+import { readPublishResults } from "./words.ts";
+
+interface Waiting {
+  readonly head: PublishPiece;
+  readonly bytes: Uint8Array;
+  readonly waitMs: number;
+  cancelTimer: Cancel;
+  wasSent: boolean;
+  isOver: boolean;
+  resolve(result: PublishResult): void;
+  reject(error: PlatformError): void;
+}
+
+const RETRY = { delayMsMin: 20, delayMsMax: 500 };
+/** So that the places of all their messages fit into one reply. */
+const PIECES_MAX = 50;
+
+export class Publishes {
+  readonly #deps: LedgerClientDeps;
+  /** What is not under way. */
+  #queue: Waiting[] = [];
+  readonly #sent = new Set<Waiting>();
+  #isFlushDue = false;
+  #attempt = 0;
+  #cancelRetry: Cancel | undefined;
+
+  constructor(deps: LedgerClientDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Resolves when all of it is on disk, or refused. Rejects with PUBLISH_AWAY, nothing having left,
+   * or PUBLISH_UNCONFIRMED.
+   */
+  async publish(head: PublishPiece, bytes: Uint8Array, waitMs: number): Promise<PublishResult> {
+    return await new Promise((resolve, reject) => {
+      const state = { cancelTimer: () => undefined, wasSent: false, isOver: false };
+      const waiting: Waiting = { head, bytes, waitMs, ...state, resolve, reject };
+      const expire = (): void => this.#giveUp(waiting, "its time was over");
+      waiting.cancelTimer = this.#deps.clock.schedule(waitMs, expire, { background: true });
+      this.#queue.push(waiting);
+      this.#flushSoon();
+    });
+  }
+
+  /** There is a new link. */
+  linked(): void {
+    this.#attempt = 0;
+    if (this.#queue.length > 0) this.#flushSoon();
+  }
+
+  /** Tells everybody who waits that nothing more will be known. */
+  close(): void {
+    this.#cancelRetry?.();
+    for (const waiting of [...this.#queue, ...this.#sent]) {
+      this.#giveUp(waiting, "this gateway is being stopped");
+    }
+  }
+
+  #flushSoon(): void {
+    if (this.#isFlushDue) return;
+    this.#isFlushDue = true;
+    this.#deps.scheduleFlush(() => this.#flush());
+  }
+
+  #flush(): void {
+    this.#isFlushDue = false;
+    this.#queue = this.#queue.filter(({ isOver }) => !isOver);
+    while (this.#queue.length > 0) {
+      const count = Math.min(PIECES_MAX, fitting(this.#queue));
+      if (!this.#send(this.#queue.slice(0, count))) return this.#retryLater();
+      this.#queue.splice(0, count);
+    }
+  }
+
+  #send(batch: readonly Waiting[]): boolean {
+    const isSent = exchange(this.#deps.open, { op: "publish", pieces: batch }, (reply) =>
+      this.#answered(batch, readPublishResults(reply, batch.length)),
+    );
+    if (!isSent) return false;
+    this.#attempt = 0;
+    for (const waiting of batch) {
+      waiting.wasSent = true;
+      this.#sent.add(waiting);
+    }
+    return true;
+  }
+
+  #answered(batch: readonly Waiting[], results: readonly PublishResult[] | undefined): void {
+    for (const [i, waiting] of batch.entries()) {
+      const result = results?.[i];
+      if (result === undefined) this.#giveUp(waiting, "the link to control was lost");
+      else if (this.#end(waiting)) waiting.resolve(result);
+    }
+  }
+
+  #retryLater(): void {
+    if (this.#cancelRetry !== undefined) return;
+    const { clock, random } = this.#deps;
+    const again = (): void => {
+      this.#cancelRetry = undefined;
+      this.#flush();
+    };
+    const waitMs = backoffMs(this.#attempt, RETRY, random);
+    this.#attempt += 1;
+    this.#cancelRetry = clock.schedule(waitMs, again, { background: true });
+  }
+
+  #giveUp(waiting: Waiting, why: string): void {
+    if (!this.#end(waiting)) return;
+    const { head, waitMs: waitedMs, wasSent } = waiting;
+    const details = { topic: head.t, waitedMs, why };
+    waiting.reject(failReach(wasSent ? "PUBLISH_UNCONFIRMED" : "PUBLISH_AWAY", details));
+  }
+
+  /** False when it has ended before. */
+  #end(waiting: Waiting): boolean {
+    if (waiting.isOver) return false;
+    waiting.isOver = true;
+    waiting.cancelTimer();
+    this.#sent.delete(waiting);
+    return true;
+  }
+}
