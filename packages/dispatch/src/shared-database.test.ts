@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { hasPostgres, startPostgres, until } from "@skerry/testkit";
+import { World } from "../test/world.ts";
+
+/** A lease that outlasts seconds in which this process, and both platforms in it, get no turn. */
+const LIMITS = { leaseMs: 8_000, startGraceMs: 1 };
+const skip = hasPostgres() ? false : "PostgreSQL is absent";
+
+test(
+  "of platforms that share a database one lets go of what a dead one held, and of nothing else",
+  { skip },
+  async (t) => {
+    const server = await startPostgres();
+    t.after(() => server.stop());
+    const shared = { url: server.url, looksEveryMs: 50 };
+    const dead = await World.open(LIMITS, shared);
+    const fn = dead.function({ maxInstances: 1 });
+    const lost = await dead.gateway();
+    await lost.accept(dead.piece(fn));
+    const [run] = await lost.holds(1);
+    await dead[Symbol.asyncDispose]();
+
+    await using living = await World.open(LIMITS, shared);
+    living.configure(fn, { maxInstances: 1 });
+    const holder = await living.gateway();
+    await holder.accept(living.piece(fn));
+    const held = await holder.holds(1);
+    await using looking = await World.open(LIMITS, shared);
+    looking.configure(fn, { maxInstances: 1 });
+    const other = await looking.gateway();
+    const isAgain = (): boolean =>
+      [...holder.given, ...other.given].some(({ id, n }) => id === run?.head.id && n === 2);
+    other.onRun = "end";
+    await until("what the dead one held to be made again", isAgain);
+    const [own] = held;
+    assert.ok([...holder.given, ...other.given].every(({ id, n }) => id !== own?.head.id || n < 2));
+    assert.deepEqual(await holder.settle(held), ["settled"]);
+  },
+);
+
+test(
+  "what runs at one platform is asked to end when another one cancels it",
+  { skip },
+  async (t) => {
+    const server = await startPostgres();
+    t.after(() => server.stop());
+    const shared = { url: server.url, looksEveryMs: 50 };
+    await using here = await World.open(LIMITS, shared);
+    const fn = here.function();
+    const holder = await here.gateway();
+    await holder.accept(here.piece(fn));
+    const [run] = await holder.holds(1);
+    assert.ok(run !== undefined);
+    await using there = await World.open(LIMITS, { ...shared, accountId: here.accountId });
+    there.configure(fn, {});
+    const other = await there.gateway();
+    assert.equal(await there.dispatch.cancel(run.head.id), "stopping");
+    await until("its holder to hear of it", () => holder.stopping.length > 0);
+    assert.deepEqual(holder.stopping[0], { id: run.head.id, n: 1 });
+    await holder.settle([run]);
+    assert.deepEqual([(await here.balance()).sums.cancelled, other.stopping.length], [1, 0]);
+  },
+);
