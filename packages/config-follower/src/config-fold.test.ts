@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { seededRandom, type FunctionId, type KeyId, type Random } from "@skerry/base";
 import type { ConfigEntry } from "@skerry/contracts";
-import { fnEntry, keyEntry, removed } from "../test/entries.ts";
+import { actionEntry, fnEntry, keyEntry, removed } from "../test/entries.ts";
 import { ConfigFold } from "./config-fold.ts";
 
 const SEED = Number(process.env["SKERRY_TEST_SEED"] ?? 20261108);
@@ -23,7 +23,9 @@ function viewOf(fold: ConfigFold): unknown {
     byId: fold.functionById(id)?.latest.id,
   }));
   const keys = ["k1", "k2", "k3"].map((id) => fold.keyById(id as KeyId)?.id);
-  return { seq: fold.seq, functions: functions.toSorted((a, b) => (a.id < b.id ? -1 : 1)), keys };
+  const actions = ["x", "y"].map((name) => fold.actionByName("a", name)?.id);
+  const byId = functions.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  return { seq: fold.seq, functions: byId, keys, actions };
 }
 
 /** A log as control may write it: names move between functions, everything comes and goes. */
@@ -32,6 +34,13 @@ function randomLog(random: Random, length: number): readonly ConfigEntry[] {
     all[Math.floor(random.float() * all.length)] ?? "";
   return Array.from({ length }, (_, index) => {
     const seq = index + 1;
+    if (random.float() < 0.25) {
+      const action = pick(["t1", "t2", "t3"]);
+      const isThere = random.float() < 0.6;
+      return isThere
+        ? actionEntry(seq, action, pick(["x", "y"]))
+        : removed(seq, `action/${action}`);
+    }
     const roll = random.float();
     const id = pick(["f1", "f2", "f3", "f4"]);
     if (roll < 0.55) return fnEntry(seq, id, pick(["a/x", "a/y", "b/x"]));

@@ -3,20 +3,37 @@
  * on their order or number: applying one twice, or an older one late, changes nothing, so a
  * follower may be sent more than it asked for.
  */
-import type { FunctionId, KeyId } from "@skerry/base";
+import type { AccountId, FunctionId, KeyId, SecretId } from "@skerry/base";
 import {
   CONFIG_FORMAT,
+  quotasOf,
+  type AccountQuotas,
+  type ActionEntry,
+  type AliasEntry,
   type ConfigEntry,
+  type ConfigObjectEntry,
   type ConfigSnapshot,
   type FunctionEntry,
   type KeyEntry,
+  type RevisionEntry,
+  type SecretEntry,
+  type VersionEntry,
 } from "@skerry/contracts";
+import { QualifiedFold } from "./qualified-fold.ts";
+import { SettingsFold } from "./settings-fold.ts";
+
+const DEFAULT_QUOTAS = quotasOf({});
 
 export class ConfigFold {
   readonly #entries = new Map<string, ConfigEntry>();
   readonly #functions = new Map<FunctionId, FunctionEntry>();
   readonly #byName = new Map<string, FunctionEntry>();
   readonly #keys = new Map<KeyId, KeyEntry>();
+  readonly #quotas = new Map<AccountId, AccountQuotas>();
+  /** By path, the newest of each; laid out anew for whoever asks after one has changed. */
+  #actions: ReadonlyMap<string, ActionEntry> | undefined;
+  readonly #settings = new SettingsFold();
+  readonly #qualified = new QualifiedFold();
   #seq = 0;
   /** A snapshot holds everything up to here, but no longer says what was removed. */
   #floorSeq = 0;
@@ -39,8 +56,54 @@ export class ConfigFold {
     return this.#byName.get(`${app}/${name}`);
   }
 
+  /** What may run of a function: what was deployed last, and every version. */
+  *revisions(): Iterable<RevisionEntry> {
+    for (const { id, latest } of this.#functions.values()) {
+      yield latest;
+      for (const { revision } of this.versionsOf(id)) yield revision;
+    }
+  }
+
+  versionsOf(id: FunctionId): Iterable<VersionEntry> {
+    return this.#qualified.versionsOf(id);
+  }
+
+  versionOf(id: FunctionId, number: number): VersionEntry | undefined {
+    return this.#qualified.versionOf(id, number);
+  }
+
+  aliasOf(id: FunctionId, name: string): AliasEntry | undefined {
+    return this.#qualified.aliasOf(id, name);
+  }
+
   keyById(id: KeyId): KeyEntry | undefined {
     return this.#keys.get(id);
+  }
+
+  /** The quotas in force; one that changes is another object. */
+  quotasOf(id: AccountId): AccountQuotas {
+    return this.#quotas.get(id) ?? DEFAULT_QUOTAS;
+  }
+
+  /** The action `app/name` of the one account that is reached by name. */
+  actionByName(app: string, name: string): ActionEntry | undefined {
+    this.#actions ??= actionsOf(this.#entries.values());
+    return this.#actions.get(`${app}/${name}`);
+  }
+
+  /** A server key of any app, as far as they are told. */
+  serverKeyById(id: SecretId): SecretEntry | undefined {
+    return this.#settings.serverKeyById(id);
+  }
+
+  /** The secret that an app knows by this name: its own, else the account's. */
+  secretOf(accountId: AccountId, app: string, name: string): SecretEntry | undefined {
+    return this.#settings.secretOf(accountId, app, name);
+  }
+
+  /** Every config object of an app. */
+  configsOf(accountId: AccountId, app: string): readonly ConfigObjectEntry[] {
+    return this.#settings.configsOf(accountId, app);
   }
 
   apply(entry: ConfigEntry): void {
@@ -53,10 +116,15 @@ export class ConfigFold {
     this.#seq = Math.max(this.#seq, entry.seq);
     if (known?.value?.kind === "function") this.#dropFunction(known.value);
     if (known?.value?.kind === "key") this.#keys.delete(known.value.id);
+    if (known?.value?.kind === "quotas") this.#quotas.delete(known.value.accountId);
     this.#entries.set(entry.key, entry);
+    this.#settings.put(entry);
+    this.#qualified.put(entry, known);
     const { value } = entry;
     if (value?.kind === "function") this.#addFunction(value, entry.seq);
     if (value?.kind === "key") this.#keys.set(value.id, value);
+    if (known?.value?.kind === "action" || value?.kind === "action") this.#actions = undefined;
+    if (value?.kind === "quotas") this.#quotas.set(value.accountId, quotasOf(value.set));
   }
 
   /** Replaces everything. */
@@ -64,7 +132,11 @@ export class ConfigFold {
     this.#entries.clear();
     this.#functions.clear();
     this.#byName.clear();
+    this.#settings.clear();
+    this.#qualified.clear();
+    this.#actions = undefined;
     this.#keys.clear();
+    this.#quotas.clear();
     this.#seq = snapshot.seq;
     // While control sends the whole log it may grow, hence the entries may lead further.
     for (const entry of snapshot.entries) this.#put(entry);
@@ -99,6 +171,13 @@ export class ConfigFold {
   }
 }
 
-function pathOf({ app, name }: FunctionEntry): string {
+function actionsOf(entries: Iterable<ConfigEntry>): ReadonlyMap<string, ActionEntry> {
+  const ordered = [...entries].toSorted((a, b) => a.seq - b.seq);
+  return new Map(
+    ordered.flatMap(({ value }) => (value?.kind === "action" ? [[pathOf(value), value]] : [])),
+  );
+}
+
+function pathOf({ app, name }: Pick<FunctionEntry, "app" | "name">): string {
   return `${app}/${name}`;
 }

@@ -14,17 +14,18 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { createLog, seededRandom, systemClock, type Clock } from "@skerry/base";
 import { CONFIG_FORMAT, type ConfigSnapshot } from "@skerry/contracts";
+import { IGNORING_STREAM } from "@skerry/link";
 import { HandClock, until } from "@skerry/testkit";
 import { fnEntry, keyEntry, removed } from "../test/entries.ts";
 import { batchText, FakeControl } from "../test/fake-control.ts";
-import { ConfigFollower } from "./follower.ts";
+import { ConfigFollower, type FollowerOptions } from "./follower.ts";
 import { readSnapshot, writeSnapshot } from "./snapshot-file.ts";
 
 interface World {
   readonly control: FakeControl;
   readonly snapshotPath: string;
   readonly told: string[];
-  open(options?: { readonly clock?: Clock; readonly onChange?: () => void }): ConfigFollower;
+  open(options?: Partial<FollowerOptions> & { readonly clock?: Clock }): ConfigFollower;
 }
 
 async function openWorld(t: TestContext): Promise<World> {
@@ -44,11 +45,11 @@ async function openWorld(t: TestContext): Promise<World> {
     control,
     snapshotPath,
     told,
-    open: ({ clock = systemClock(), onChange = () => undefined } = {}) => {
+    open: ({ clock = systemClock(), ...more } = {}) => {
       const log = createLog((level, message) => told.push(`${level} ${message}`));
       const follower = new ConfigFollower(
         { clock, random: seededRandom(1), log },
-        { socketPath, snapshotPath, hello: { role: "gateway", id: "gw_1" }, onChange },
+        { socketPath, snapshotPath, hello: { role: "gateway", id: "gw_1" }, ...more },
       );
       followers.push(follower);
       return follower;
@@ -282,6 +283,28 @@ test("a snapshot that cannot be written costs nothing but the snapshot", async (
   await reached(follower, 1);
   await follower.close();
   assert.ok(told.includes("error the configuration snapshot was not saved"));
+});
+
+test("a role opens streams while control is there, and is told when it comes and goes", async (t) => {
+  const { control, open } = await openWorld(t);
+  const seen: string[] = [];
+  const ask = (): boolean => {
+    const onFailed = (): void => void seen.push("failed");
+    return follower.open("{}", { end: true }, { ...IGNORING_STREAM, onFailed }) !== undefined;
+  };
+  const follower: ConfigFollower = open({
+    onLinked: () => void seen.push(`linked ${ask()}`),
+    onLost: () => void seen.push(`lost ${ask()}`),
+  });
+  assert.equal(ask(), false, "nothing is opened before control's hello");
+  await until("a link", () => seen.length === 1, { everyMs: 1 });
+  await until("both streams", () => control.watches.length === 2, { everyMs: 1 });
+  control.watch?.link.close("control restarts");
+  await until("the next link", () => seen.length === 4, { everyMs: 1 });
+  assert.deepEqual(seen, ["linked true", "failed", "lost false", "linked true"]);
+  await follower.close();
+  assert.deepEqual(seen.slice(4), ["failed", "lost false"]);
+  assert.equal(ask(), false);
 });
 
 test("closing saves what is known and leaves no timer", async (t) => {

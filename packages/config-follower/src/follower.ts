@@ -22,6 +22,7 @@ import {
   type HelloFacts,
   type LinkStream,
   type OpenedStream,
+  type OpenRequest,
   type StreamHandler,
 } from "@skerry/link";
 import { ConfigFold } from "./config-fold.ts";
@@ -44,6 +45,10 @@ export interface FollowerOptions {
   readonly figures?: () => RoleFigures;
   /** Other streams that control opens here. */
   readonly accept?: (opened: OpenedStream) => StreamHandler;
+  /** Control has said its hello on a new link: streams can be opened from here on. */
+  readonly onLinked?: () => void;
+  /** The link that was told of is gone, after all its streams have failed. */
+  readonly onLost?: () => void;
   /** After each batch that was folded in. What is done here counts as in force afterwards. */
   readonly onChange?: () => void;
 }
@@ -108,6 +113,12 @@ export class ConfigFollower {
     if (this.#connected) this.#link?.note(JSON.stringify(note));
   }
 
+  /** Opens a stream to control; undefined, and nothing is sent, while control is away. */
+  open(head: string, request: OpenRequest, handler: StreamHandler): LinkStream | undefined {
+    const link = this.#connected ? this.#link : undefined;
+    return link?.closed === false ? link.open(head, request, handler) : undefined;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#cancelRetry?.();
@@ -134,6 +145,7 @@ export class ConfigFollower {
         onHello: () => {
           this.#connected = true;
           this.#watch(link);
+          this.#options.onLinked?.();
         },
         onClosed: () => this.#lost(link),
       },
@@ -153,10 +165,13 @@ export class ConfigFollower {
   }
 
   #lost(link: Link): void {
-    if (this.#link !== link || this.#closed) return;
-    if (this.#connected) this.#deps.log.warn("control is away; serving from what is known");
+    if (this.#link !== link) return;
+    const wasConnected = this.#connected;
     this.#connected = false;
     this.#link = undefined;
+    if (wasConnected) this.#options.onLost?.();
+    if (this.#closed) return;
+    if (wasConnected) this.#deps.log.warn("control is away; serving from what is known");
     const waitMs = backoffMs(this.#attempt, RECONNECT, this.#deps.random);
     this.#attempt += 1;
     this.#cancelRetry = this.#deps.clock.schedule(waitMs, () => this.#connect());

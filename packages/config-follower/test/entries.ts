@@ -1,7 +1,8 @@
 /** Entries of a config log, as control writes them. */
-import type { AccountId, AppId, FunctionId, KeyId, RevisionId } from "@skerry/base";
+import type { AccountId, ActionId, AppId, FunctionId, KeyId, RevisionId } from "@skerry/base";
 import {
   functionConfig,
+  type ActionEntry,
   type ConfigEntry,
   type FunctionEntry,
   type KeyEntry,
@@ -41,6 +42,14 @@ export function keyEntry(seq: number, id: string): ConfigEntry {
     secretSha256: "0".repeat(64),
   };
   return { seq, key: `key/${id}`, value };
+}
+
+export function actionEntry(seq: number, id: string, name: string): ConfigEntry {
+  const value: ActionEntry = {
+    ...{ kind: "action", id: id as ActionId, accountId: "acct_1" as AccountId },
+    ...{ app: "a", name, fn: "x", game: "player", manual: true },
+  };
+  return { seq, key: `action/${id}`, value };
 }
 
 export function removed(seq: number, key: string): ConfigEntry {
