@@ -1,3 +1,42 @@
+export {
+  ACTION_TABLES,
+  actionEntryOf,
+  checkAction,
+  getAction,
+  listActions,
+  removeAction,
+  removeActionsOfApp,
+  writeAction,
+  type ActionDrives,
+  type ActionRecord,
+  type ActionSpec,
+} from "./catalogue/actions.ts";
+export {
+  ALIAS_TABLES,
+  aliasesOfVersion,
+  getAlias,
+  latestChangeOfApp,
+  listAliasChanges,
+  listAliases,
+  removeAlias,
+  restoreAlias,
+  setAlias,
+  type AliasChange,
+  type AliasNote,
+  type AliasRecord,
+  type SetAlias,
+} from "./catalogue/aliases.ts";
+export {
+  getVersion,
+  listVersions,
+  numberRevision,
+  pathOf,
+  removeVersion,
+  VERSION_TABLES,
+  type QualifiedFunction,
+  type VersionRecord,
+} from "./catalogue/versions.ts";
+export { decideAlias, type AliasAsk } from "./qualifying/alias.ts";
 export { decideRoute } from "./routing/router.ts";
 export {
   countRoute,
@@ -10,6 +49,25 @@ export {
   type RoutePolicy,
   type RouteState,
 } from "./routing/state.ts";
+export { AccountBook } from "./limiting/account-book.ts";
+export { CallLimits, type LimitsDeps, type ThrottleCount } from "./limiting/call-limits.ts";
+export {
+  createAccountUse,
+  createFunctionUse,
+  decideAdmission,
+  endAdmitted,
+  type AccountUse,
+  type Admission,
+  type FunctionUse,
+} from "./limiting/admission.ts";
+export {
+  createAccountVolume,
+  createFunctionVolume,
+  decideLine,
+  type AccountVolume,
+  type FunctionVolume,
+} from "./limiting/log-volume.ts";
+export { boundsOfLimits, boundsOfQuotas } from "./limiting/share.ts";
 export { deleteAppRows, ensureApp, findAppId, listApps, type AppRecord } from "./catalogue/apps.ts";
 export { markedCode, renewCode } from "./catalogue/code-marks.ts";
 export {
@@ -23,14 +81,29 @@ export {
 export { configIdentity, type ConfigIdentity } from "./catalogue/config-identity.ts";
 export {
   compactConfig,
+  actionConfigKey,
+  configObjectConfigKey,
   functionConfigKey,
   keyConfigKey,
   putConfig,
   readConfig,
   readConfigSeq,
+  readConfigValue,
+  quotasConfigKey,
   removeConfig,
+  secretConfigKey,
   type ConfigPage,
 } from "./catalogue/config-log.ts";
+export {
+  CONFIG_OBJECT_TABLES,
+  configObjectEntryOf,
+  getConfigObject,
+  listConfigObjects,
+  removeConfigObject,
+  removeConfigObjectsOfApp,
+  writeConfigObject,
+  type ConfigObjectRecord,
+} from "./catalogue/config-objects.ts";
 export {
   hasEnded,
   newDeployment,
@@ -47,6 +120,7 @@ export {
   countUnfinishedDeployments,
   getDeployment,
   insertDeployment,
+  listDeployments,
   listUnfinishedDeployments,
   overtakeDeployments,
   pruneDeployments,
@@ -54,6 +128,12 @@ export {
   type DeploymentRecord,
   type UnfinishedDeployment,
 } from "./catalogue/deployments.ts";
+export {
+  appendDeploymentLog,
+  listDeploymentLog,
+  type DeploymentLogEntry,
+  type DeploymentLogText,
+} from "./catalogue/deployment-log.ts";
 export { failCatalogue } from "./catalogue/errors.ts";
 export {
   deleteSavedEvent,
@@ -68,6 +148,7 @@ export {
 export {
   activateRevision,
   deleteFunctionRows,
+  functionsWithSecret,
   getFunction,
   listFunctions,
   namesOfFunctions,
@@ -80,8 +161,15 @@ export {
   type RevisionActivation,
   type WantedFunction,
 } from "./catalogue/functions.ts";
-export { missingSources, recordSource, type SourceOwner } from "./catalogue/sources.ts";
-export { CATALOGUE_TABLES, CODE_SWEEP_TABLES } from "./catalogue/tables.ts";
+export { FORMER_NAME_TABLES, formerNames } from "./catalogue/former-names.ts";
+export { missingSources, recordSource, sourcesOf, type SourceOwner } from "./catalogue/sources.ts";
+export {
+  CATALOGUE_TABLES,
+  CODE_SWEEP_TABLES,
+  DEPLOYMENT_LOG_TABLES,
+  LAYER_COLUMNS,
+} from "./catalogue/tables.ts";
+export { provisionAt, untilNextMinuteMs, type Provision } from "./placing/schedule.ts";
 export {
   decidePlacing,
   type Lease,

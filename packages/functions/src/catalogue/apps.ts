@@ -69,14 +69,18 @@ export function* listApps(
   }));
 }
 
-/** Removes the app's own rows. Its functions must be gone already. */
+/** Removes the app's own rows, as far as there are any. Its functions must be gone already. */
 export function* deleteAppRows(
   tx: Tx,
-  args: { readonly accountId: AccountId; readonly appId: AppId; readonly name: string },
+  args: {
+    readonly accountId: AccountId;
+    readonly appId: AppId | undefined;
+    readonly name: string;
+  },
 ): TxStep<void> {
   yield* tx.run("DELETE FROM sources WHERE account_id = ? AND app = ?", [
     args.accountId,
     args.name,
   ]);
-  yield* tx.run("DELETE FROM apps WHERE id = ?", [args.appId]);
+  if (args.appId !== undefined) yield* tx.run("DELETE FROM apps WHERE id = ?", [args.appId]);
 }

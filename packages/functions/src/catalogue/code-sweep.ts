@@ -10,6 +10,7 @@ import type { Tx, TxStep } from "@skerry/store";
 import { placesFor, renewCode } from "./code-marks.ts";
 import { readConfigSeq } from "./config-log.ts";
 import type { DeploymentState } from "./deployment.ts";
+import { sourcesOf } from "./sources.ts";
 
 /** A source or artefact that lies in the code store. */
 export interface CodePiece {
@@ -89,8 +90,8 @@ export function surplusRevisions(
 }
 
 /**
- * Forgets surplus revisions of the `limit` functions after id `after`. Returns the last id looked
- * at, or null when there are no more.
+ * Forgets surplus revisions of the `limit` functions after id `after`; those that have a number
+ * stay and are not among the `keep`. Returns the last id looked at, or null when there are no more.
  */
 export function* forgetRevisions(
   tx: Tx,
@@ -103,8 +104,9 @@ export function* forgetRevisions(
   for (const { id: functionId, latest_revision_id: latestId } of functions) {
     const rows = yield* tx.all<{ id: RevisionId; at_ms: number }>(
       `SELECT id, CASE WHEN in_force_at_ms = 0 THEN created_at_ms ELSE in_force_at_ms END AS at_ms
-       FROM revisions WHERE function_id = ?`,
-      [functionId],
+       FROM revisions WHERE function_id = ?
+       AND id NOT IN (SELECT revision_id FROM function_versions WHERE function_id = ?)`,
+      [functionId, functionId],
     );
     const kept = rows.map((row) => ({ id: row.id, inForceAtMs: row.at_ms }));
     for (const id of surplusRevisions(kept, { latestId, keep: args.keep })) {
@@ -130,6 +132,8 @@ export interface CodeReview {
 export function* reviewCode(tx: Tx, args: CodeReview): TxStep<readonly CodePiece[]> {
   const { pieces, agents, wallMs, graceMs } = args;
   const needed = yield* neededCode(tx, pieces);
+  // Marks stay as they are: who comes to need code takes its mark away by itself.
+  if (needed === undefined) return [];
   const marks = yield* marksBetween(tx, args);
   const { mark, unmark, due } = decideCodeSweep(
     { pieces, needed, marks, agents },
@@ -161,7 +165,8 @@ export function* condemnCode(
     [piece.name],
   );
   if (mark === undefined || wallMs - mark.since_ms < graceMs) return false;
-  if ((yield* neededCode(tx, [piece])).size > 0) return false;
+  const needed = yield* neededCode(tx, [piece]);
+  if (needed === undefined || needed.size > 0) return false;
   if (piece.kind === "source") yield* tx.run("DELETE FROM sources WHERE digest = ?", [piece.name]);
   return true;
 }
@@ -178,16 +183,25 @@ function* marksBetween(
   return new Map(rows.map(({ name, since_ms, seq }) => [name, { sinceMs: since_ms, seq }]));
 }
 
-/** Past this many all counts as needed, and every grace begins anew: their states are not small. */
-const UNFINISHED_READ_MAX = 32;
+/** Their states are not small. */
+const UNFINISHED_PAGE = 32;
+/** With more than this the sweep waits; deployments end, or are ended, within their deadlines. */
+const UNFINISHED_READ_MAX = 256;
 
-function* neededCode(tx: Tx, pieces: readonly CodePiece[]): TxStep<ReadonlySet<string>> {
+/** Undefined when there are too many deployments to look at: then nobody knows. */
+function* neededCode(
+  tx: Tx,
+  pieces: readonly CodePiece[],
+): TxStep<ReadonlySet<string> | undefined> {
   const deploying = yield* sourcesInDeployment(tx);
-  if (deploying === undefined) return new Set(pieces.map(({ name }) => name));
+  if (deploying === undefined) return undefined;
   const names = pieces.map(({ name }) => name);
   const revised = yield* namedByRevisions(tx, names);
+  const layers = yield* layersOfRevisions(tx);
   const isNeeded = ({ name, kind, builtFrom }: CodePiece): boolean => {
-    if (revised.has(name)) return true;
+    if (revised.has(name) || layers.has(name)) return true;
+    // Layers merged into one tree: whose first layer is in use, that may be in use.
+    if (builtFrom !== null && layers.has(builtFrom)) return true;
     if (kind === "source") return deploying.has(name);
     // A deployment may come to use any artefact of its sources, also one that it did not build.
     return builtFrom === null ? deploying.size > 0 : deploying.has(builtFrom);
@@ -206,15 +220,29 @@ function* namedByRevisions(tx: Tx, names: readonly string[]): TxStep<ReadonlySet
   return new Set(rows.map(({ name }) => name));
 }
 
+function* layersOfRevisions(tx: Tx): TxStep<ReadonlySet<string>> {
+  const rows = yield* tx.all<{ layers: string }>(
+    "SELECT DISTINCT layers FROM revisions WHERE layers IS NOT NULL",
+    [],
+  );
+  return new Set(rows.flatMap(({ layers }) => JSON.parse(layers) as string[]));
+}
+
 /** Sources that unfinished deployments name; undefined when there are too many to read. */
 function* sourcesInDeployment(tx: Tx): TxStep<ReadonlySet<string> | undefined> {
-  const rows = yield* tx.all<{ state_json: string }>(
-    "SELECT state_json FROM deployments WHERE ended = 0 LIMIT ?",
-    [UNFINISHED_READ_MAX + 1],
-  );
-  if (rows.length > UNFINISHED_READ_MAX) return undefined;
-  const states = rows.map((row) => JSON.parse(row.state_json) as DeploymentState);
-  return new Set(
-    states.flatMap(({ functions }) => functions.map(({ sourceDigest }) => sourceDigest)),
-  );
+  const sources = new Set<string>();
+  let after = "";
+  for (let read = 0; read < UNFINISHED_READ_MAX; read += UNFINISHED_PAGE) {
+    const rows = yield* tx.all<{ id: string; state_json: string }>(
+      "SELECT id, state_json FROM deployments WHERE ended = 0 AND id > ? ORDER BY id LIMIT ?",
+      [after, UNFINISHED_PAGE],
+    );
+    for (const { state_json: json } of rows) {
+      const { functions } = JSON.parse(json) as DeploymentState;
+      for (const source of sourcesOf(functions)) sources.add(source);
+    }
+    if (rows.length < UNFINISHED_PAGE) return sources;
+    after = rows.at(-1)?.id ?? after;
+  }
+  return undefined;
 }

@@ -19,6 +19,46 @@ export function keyConfigKey(keyId: string): string {
   return `key/${keyId}`;
 }
 
+/** Key of a secret's entry. */
+export function secretConfigKey(secretId: string): string {
+  return `secret/${secretId}`;
+}
+
+/** Key of a config object's entry. */
+export function configObjectConfigKey(id: string): string {
+  return `config-object/${id}`;
+}
+
+/** Key of an action's entry. */
+export function actionConfigKey(id: string): string {
+  return `action/${id}`;
+}
+
+/** Key of a version of a function. */
+export function versionConfigKey(functionId: string, number: number): string {
+  return `version/${functionId}/${number}`;
+}
+
+/** Key of an alias of a function. */
+export function aliasConfigKey(functionId: string, name: string): string {
+  return `alias/${functionId}/${name}`;
+}
+
+/** Key of an account's quotas. */
+export function quotasConfigKey(accountId: string): string {
+  return `quotas/${accountId}`;
+}
+
+/** The value of a key; undefined when it was never set or is removed. */
+export function* readConfigValue(tx: Tx, key: string): TxStep<ConfigValue | undefined> {
+  const row = yield* tx.get<{ value: string | null }>(
+    "SELECT value FROM config_log WHERE key = ?",
+    [key],
+  );
+  const text = row?.value ?? null;
+  return text === null ? undefined : (JSON.parse(text) as ConfigValue);
+}
+
 /** Sets the value of a key and returns the number of this write. */
 export function* putConfig(
   tx: Tx,
@@ -42,6 +82,30 @@ export function* removeConfig(tx: Tx, key: string): TxStep<number | undefined> {
   const seq = yield* nextSeq(tx);
   yield* tx.run("UPDATE config_log SET seq = ?, value = NULL WHERE key = ?", [seq, key]);
   return seq;
+}
+
+/** Removes every key below `folder`, which ends without a slash, however many there are. */
+export function* removeConfigUnder(tx: Tx, folder: string): TxStep<void> {
+  // "0" is what follows "/".
+  const range = [`${folder}/`, `${folder}0`];
+  const within = "key > ? AND key < ? AND value IS NOT NULL";
+  const count = yield* tx.get<{ n: number }>(
+    `SELECT COUNT(*) AS n FROM config_log WHERE ${within}`,
+    range,
+  );
+  if (count === undefined || count.n === 0) return;
+  const counter = yield* tx.get<{ seq: number }>(
+    "UPDATE config_counter SET seq = seq + ? WHERE id = 1 RETURNING seq",
+    [count.n],
+  );
+  assert(counter !== undefined, "the config counter has its row");
+  yield* tx.run(
+    `UPDATE config_log SET value = NULL, seq = ? + removed.place
+     FROM (SELECT key, ROW_NUMBER() OVER (ORDER BY key) AS place FROM config_log
+       WHERE ${within}) AS removed
+     WHERE config_log.key = removed.key`,
+    [counter.seq - count.n, ...range],
+  );
 }
 
 function* nextSeq(tx: Tx): TxStep<number> {

@@ -121,6 +121,11 @@ test("code of which not even the handler is known fails the whole and puts nothi
   assert.equal(state.error?.reason, "FUNCTION_INIT_FAILED");
   assert.equal(state.error.details?.["function"], "shop/a");
   assert.match(state.error.message, /shop\/a/);
+  assert.match(
+    state.error.hint,
+    /skerry deployments logs shop/,
+    "there is no function to have a log",
+  );
   assert.deepEqual(effects, []);
   assert.ok(state.functions.every((fn) => fn.state !== "active"));
 });

@@ -5,12 +5,8 @@
  * whatever is still to be done.
  */
 import { assert, unreachable, type RevisionId, type WireError } from "@skerry/base";
-import {
-  failFunction,
-  type DeploymentResource,
-  type FunctionConfig,
-  type HandlerKind,
-} from "@skerry/contracts";
+import type { DeploymentResource } from "@skerry/api-schema";
+import { failFunction, type FunctionConfig, type HandlerKind } from "@skerry/contracts";
 import type { PlannedFunction } from "./functions.ts";
 
 export type DeploymentPhase = DeploymentResource["state"];
@@ -26,6 +22,7 @@ export interface DeploymentFunction {
   readonly name: string;
   readonly sourceDigest: string;
   readonly config: FunctionConfig;
+  readonly runtimeLatest?: boolean | undefined;
   readonly change: PlannedFunction["change"];
   readonly state: "waiting" | "building" | "built" | "active" | "failed";
   readonly built: BuiltFunction | null;
@@ -87,11 +84,12 @@ export const DEPLOYMENT_BUILDS_MAX = 2;
 
 /** The state of a deployment that was just accepted. */
 export function newDeployment(
-  wanted: readonly Pick<DeploymentFunction, "name" | "sourceDigest" | "config">[],
+  wanted: readonly Pick<DeploymentFunction, "name" | "sourceDigest" | "config" | "runtimeLatest">[],
   plan: readonly PlannedFunction[],
 ): DeploymentState {
-  const functions = wanted.map(({ name, sourceDigest, config }): DeploymentFunction => ({
+  const functions = wanted.map(({ name, sourceDigest, config, ...also }): DeploymentFunction => ({
     ...{ name, sourceDigest, config, change: "create", state: "waiting" },
+    ...(also.runtimeLatest === true ? { runtimeLatest: true } : {}),
     ...{ built: null, revisionId: null, warnings: [] },
   }));
   const state: DeploymentState = { phase: "building", functions, activatedSeq: null, error: null };
@@ -185,7 +183,8 @@ function takeBuild(
       errorName: initFailure?.name ?? "Error",
       errorMessage: initFailure?.message ?? "it exports no handler",
     });
-    return failWith(state, name, error.toWire());
+    const hint = `Correct the code and deploy again; what it printed is in \`skerry deployments logs ${app}\`.`;
+    return failWith(state, name, { ...error.toWire(), hint });
   }
   const warnings =
     initFailure === null

@@ -117,6 +117,25 @@ export function* listUnfinishedDeployments(
   return rows.map((row) => ({ id: row.id, accountId: row.account_id, app: row.app }));
 }
 
+/** The app's deployments that are kept, newest first, before the id `before`. */
+export function* listDeployments(
+  tx: Tx,
+  args: {
+    readonly accountId: AccountId;
+    readonly app: string;
+    readonly before: string | null;
+    readonly limit: number;
+  },
+): TxStep<readonly DeploymentRecord[]> {
+  const { accountId, app, before, limit } = args;
+  const rows = yield* tx.all<DeploymentRow>(
+    `${SELECT} WHERE account_id = ? AND app = ? ${before === null ? "" : "AND id < ?"}
+     ORDER BY id DESC LIMIT ?`,
+    [accountId, app, ...(before === null ? [] : [before]), limit + 1],
+  );
+  return rows.map(recordOf);
+}
+
 /** Number of the account's deployments that have not ended. */
 export function* countUnfinishedDeployments(tx: Tx, accountId: AccountId): TxStep<number> {
   const row = yield* tx.get<{ n: number }>(
@@ -164,10 +183,13 @@ export function* pruneDeployments(
     [args.accountId, args.app, args.keepMax],
   );
   if (oldestKept === undefined) return 0;
-  return yield* tx.run(
-    "DELETE FROM deployments WHERE ended = 1 AND account_id = ? AND app = ? AND id <= ?",
-    [args.accountId, args.app, oldestKept.id],
+  const which = "ended = 1 AND account_id = ? AND app = ? AND id <= ?";
+  const values = [args.accountId, args.app, oldestKept.id];
+  yield* tx.run(
+    `DELETE FROM deployment_log WHERE deployment_id IN (SELECT id FROM deployments WHERE ${which})`,
+    values,
   );
+  return yield* tx.run(`DELETE FROM deployments WHERE ${which}`, values);
 }
 
 function recordOf(row: DeploymentRow): DeploymentRecord {

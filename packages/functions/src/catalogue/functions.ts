@@ -13,10 +13,15 @@ import {
   type RevisionEntry,
 } from "@skerry/contracts";
 import type { Tx, TxStep } from "@skerry/store";
+import { removeAliasesOf } from "./aliases.ts";
 import { findAppId } from "./apps.ts";
 import { renewCode } from "./code-marks.ts";
 import { changedKeys, configIdentity } from "./config-identity.ts";
 import { failCatalogue } from "./errors.ts";
+import { keepName } from "./former-names.ts";
+import { REVISION_COLUMNS, revisionOf, type RevisionColumns } from "./revision-rows.ts";
+import { sourcesOf } from "./sources.ts";
+import { removeVersionsOf } from "./versions.ts";
 
 export interface FunctionRecord {
   readonly id: FunctionId;
@@ -36,18 +41,20 @@ export interface WantedFunction {
   readonly name: string;
   readonly sourceDigest: string;
   readonly config: FunctionConfig;
+  /** Moves to the runtime build of now, also when nothing else changes. */
+  readonly runtimeLatest?: boolean | undefined;
 }
 
 export interface PlannedFunction {
   readonly name: string;
   readonly change: "create" | "change" | "same";
-  /** `code` and names of configuration keys; empty unless `change`. */
+  /** `code`, `runtimeBuild` and names of configuration keys; empty unless `change`. */
   readonly changes: readonly string[];
   /** The revision in force, null when there is none. */
   readonly revisionId: RevisionId | null;
 }
 
-interface FunctionRow {
+interface FunctionRow extends RevisionColumns {
   readonly id: FunctionId;
   readonly account_id: AccountId;
   readonly app_id: AppId;
@@ -56,20 +63,11 @@ interface FunctionRow {
   readonly version: number;
   readonly created_at_ms: number;
   readonly updated_at_ms: number;
-  readonly revision_id: RevisionId;
-  readonly source_digest: string;
-  readonly config_json: string;
-  readonly artefact_key: string;
-  readonly handler_kind: HandlerKind;
-  readonly runtime_build: string;
-  readonly revision_created_at_ms: number;
 }
 
 const SELECT = `SELECT f.id AS id, f.account_id AS account_id, f.app_id AS app_id, a.name AS app,
   f.name AS name, f.version AS version, f.created_at_ms AS created_at_ms,
-  f.updated_at_ms AS updated_at_ms, r.id AS revision_id, r.source_digest AS source_digest,
-  r.config_json AS config_json, r.artefact_key AS artefact_key, r.handler_kind AS handler_kind,
-  r.runtime_build AS runtime_build, r.created_at_ms AS revision_created_at_ms
+  f.updated_at_ms AS updated_at_ms, ${REVISION_COLUMNS}
   FROM functions f JOIN apps a ON a.id = f.app_id JOIN revisions r ON r.id = f.latest_revision_id`;
 
 /**
@@ -98,12 +96,17 @@ export function* planFunctions(
   return planned;
 }
 
+function layersJson({ config: { layers = [] } }: WantedFunction): string | null {
+  return layers.length === 0 ? null : JSON.stringify(layers);
+}
+
 function planOne(wanted: WantedFunction, existing: FunctionRecord | undefined): PlannedFunction {
   const { name } = wanted;
   if (existing === undefined) return { name, change: "create", changes: [], revisionId: null };
   const { latest } = existing;
   const code = latest.sourceDigest === wanted.sourceDigest ? [] : ["code"];
-  const changes = [...code, ...changedKeys(latest.config, wanted.config)];
+  const runtime = wanted.runtimeLatest === true ? ["runtimeBuild"] : [];
+  const changes = [...code, ...runtime, ...changedKeys(latest.config, wanted.config)];
   return { name, change: changes.length > 0 ? "change" : "same", changes, revisionId: latest.id };
 }
 
@@ -159,16 +162,16 @@ function* ensureRevision(
   const { json, hash } = configIdentity(wanted.config);
   yield* tx.run(
     `INSERT INTO revisions (id, function_id, source_digest, config_hash, config_json, artefact_key,
-       handler_kind, runtime_build, created_at_ms, in_force_at_ms)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       handler_kind, runtime_build, created_at_ms, in_force_at_ms, layers)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (function_id, source_digest, config_hash, artefact_key)
      DO UPDATE SET in_force_at_ms = excluded.in_force_at_ms`,
     [
       ...[args.freshRevisionId, functionId, wanted.sourceDigest, hash, json, artefactKey],
-      ...[args.handlerKind, args.runtimeBuild, args.wallMs, args.wallMs],
+      ...[args.handlerKind, args.runtimeBuild, args.wallMs, args.wallMs, layersJson(wanted)],
     ],
   );
-  yield* renewCode(tx, { names: [wanted.sourceDigest, artefactKey] });
+  yield* renewCode(tx, { names: [...sourcesOf([wanted]), artefactKey] });
   const row = yield* tx.get<
     Pick<FunctionRow, "handler_kind" | "runtime_build" | "created_at_ms" | "id">
   >(
@@ -229,7 +232,8 @@ export function* listFunctions(
 }
 
 /**
- * Removes a function and its revisions. With `ifVersion` only that version, else FUNCTION_CHANGED.
+ * Removes a function and its revisions, versions and aliases, the latter two also from the config
+ * log. With `ifVersion` only that version, else FUNCTION_CHANGED.
  */
 export function* deleteFunctionRows(
   tx: Tx,
@@ -244,8 +248,11 @@ export function* deleteFunctionRows(
       expected,
     });
   }
+  yield* removeAliasesOf(tx, found.id);
+  yield* removeVersionsOf(tx, found.id);
   yield* tx.run("DELETE FROM revisions WHERE function_id = ?", [found.id]);
   yield* tx.run("DELETE FROM functions WHERE id = ?", [found.id]);
+  yield* keepName(tx, { id: found.id, ...args });
   return found;
 }
 
@@ -260,6 +267,35 @@ export function* ownedFunctions(
     [args.accountId, ...args.ids],
   );
   return rows.map((row) => row.id);
+}
+
+/**
+ * Functions and versions (`FN:NUMBER`) that are given the secret of that name: of the app, or of
+ * the whole account (null).
+ */
+export function* functionsWithSecret(
+  tx: Tx,
+  args: { readonly accountId: AccountId; readonly app: string | null; readonly secret: string },
+): TxStep<readonly { readonly app: string; readonly name: string }[]> {
+  const confined = args.app === null ? "" : "AND a.name = ?";
+  const within = [args.accountId, ...(args.app === null ? [] : [args.app])];
+  const latest = yield* tx.all<{ app: string; name: string; config_json: string }>(
+    `SELECT a.name AS app, f.name AS name, r.config_json AS config_json FROM functions f
+     JOIN apps a ON a.id = f.app_id JOIN revisions r ON r.id = f.latest_revision_id
+     WHERE f.account_id = ? ${confined} ORDER BY a.name, f.name`,
+    within,
+  );
+  const numbered = yield* tx.all<{ app: string; name: string; config_json: string }>(
+    `SELECT a.name AS app, f.name || ':' || v.number AS name, r.config_json AS config_json
+     FROM function_versions v JOIN functions f ON f.id = v.function_id
+     JOIN apps a ON a.id = f.app_id JOIN revisions r ON r.id = v.revision_id
+     WHERE f.account_id = ? ${confined} ORDER BY a.name, f.name, v.number`,
+    within,
+  );
+  const names = (row: { readonly config_json: string }): readonly string[] =>
+    Object.values((JSON.parse(row.config_json) as FunctionConfig).secrets ?? {});
+  const users = [...latest, ...numbered].filter((row) => names(row).includes(args.secret));
+  return users.map(({ app, name }) => ({ app, name }));
 }
 
 /** What a function is called. */
@@ -300,14 +336,6 @@ function recordOf(row: FunctionRow): FunctionRecord {
     version: row.version,
     createdAtMs: row.created_at_ms,
     updatedAtMs: row.updated_at_ms,
-    latest: {
-      id: row.revision_id,
-      sourceDigest: row.source_digest,
-      artefactKey: row.artefact_key,
-      handlerKind: row.handler_kind,
-      runtimeBuild: row.runtime_build,
-      config: JSON.parse(row.config_json) as FunctionConfig,
-      createdWallMs: row.revision_created_at_ms,
-    },
+    latest: revisionOf(row),
   };
 }

@@ -44,3 +44,13 @@ export function* missingSources(
   const known = new Set(rows.map((row) => row.digest));
   return digests.filter((digest) => !known.has(digest));
 }
+
+/** Every source that functions need: their own and their layers', each once. */
+export function sourcesOf(
+  functions: readonly {
+    readonly sourceDigest: string;
+    readonly config: { readonly layers?: readonly string[] | undefined };
+  }[],
+): readonly string[] {
+  return [...new Set(functions.flatMap((fn) => [fn.sourceDigest, ...(fn.config.layers ?? [])]))];
+}

@@ -46,3 +46,16 @@ export const CODE_SWEEP_TABLES: readonly string[] = [
   "CREATE INDEX revisions_by_artefact ON revisions (artefact_key)",
   "CREATE INDEX sources_by_digest ON sources (digest)",
 ];
+
+/** The logs of deployments' builds. */
+export const DEPLOYMENT_LOG_TABLES: readonly string[] = [
+  `CREATE TABLE deployment_log (
+    deployment_id @text NOT NULL, first_seq @integer NOT NULL, last_seq @integer NOT NULL,
+    bytes @integer NOT NULL, lines_json @text NOT NULL, PRIMARY KEY (deployment_id, first_seq))`,
+];
+
+/** What keeps the sources of a revision's layers; a JSON list, or null. */
+export const LAYER_COLUMNS: readonly string[] = [
+  "ALTER TABLE revisions ADD COLUMN layers @text",
+  "CREATE INDEX revisions_layered ON revisions (id) WHERE layers IS NOT NULL",
+];

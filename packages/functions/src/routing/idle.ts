@@ -26,6 +26,18 @@ export function expireIdle(step: Step<unknown>): void {
   }
 }
 
+/** One that nobody is promised, if there is one. */
+export function stopLongestIdle(step: Step<unknown>): void {
+  const { policy, instances } = step.state;
+  if (policy === undefined || usableCount(step) <= policy.provisioned) return;
+  let longest: RouteInstance | undefined;
+  for (const one of instances.values()) {
+    if (one.live > 0 || !isUsable(step.state, one)) continue;
+    if (longest === undefined || one.idleSinceMs < longest.idleSinceMs) longest = one;
+  }
+  if (longest !== undefined) stopInstance(step, longest, "idle");
+}
+
 function restWhenDue(step: Step<unknown>, instance: RouteInstance, policy: RoutePolicy): void {
   const { state, now } = step;
   if (instance.resting || policy.restAfterMs === undefined) return;

@@ -57,6 +57,11 @@ const ended = (request: string, id: string, heldMs = 5) =>
   ({ kind: "requestEnded", request, instanceId: id as InstanceId, heldMs }) as const;
 const lost = (id: string) => ({ kind: "instanceLost", instanceId: id as InstanceId }) as const;
 const TICK = { kind: "tick" } as const;
+const STOPPED = {
+  kind: "startRefused",
+  revisionId: REV,
+  refusal: { kind: "unavailable", why: "stopped", stopped: true },
+} as const;
 const refused = (kind: "limit" | "unavailable" | "init_failed") =>
   ({
     kind: "startRefused",
@@ -148,6 +153,18 @@ test("after a refusal for the limit, or for want of a machine, the start is trie
   }
 });
 
+test("whoever waits for an instance that an operator stopped is told, unless another is to come", () => {
+  const tell = router();
+  tell(arrive("r1"));
+  assert.deepEqual(tell(STOPPED, 40), ["reject r1 stopped first_instance"]);
+  assert.deepEqual(tell(arrive("r2"), 100), ["start rev_1 first_instance"]);
+  const others = router();
+  others(arrive("r1"));
+  others(arrive("r2"));
+  assert.deepEqual(others(STOPPED, 40), []);
+  assert.deepEqual(others(ready("i1"))[0], "r1→i1 first_instance");
+});
+
 test("a new revision takes over: idle instances stop, busy ones finish", () => {
   const tell = router();
   tell(arrive("r1"));
@@ -214,6 +231,41 @@ test("provisioned instances rest but are not stopped", () => {
   assert.deepEqual(tell(TICK, 1_000).toSorted(), ["rest i1", "rest i2"]);
   assert.deepEqual(tell(TICK, 10_000), ["stop i1 idle"]);
   assert.deepEqual(tell(TICK, 99_000), []);
+});
+
+test("what is asked for room stops the one that idles longest, and none that is busy or promised", () => {
+  const tell = router({ provisioned: 1 });
+  for (const id of ["i1", "i2", "i3"]) tell(ready(id, REV, false));
+  assert.deepEqual(tell(arrive("r1")), ["r1→i3 warm"]);
+  assert.deepEqual(tell({ kind: "roomAsked" }, 10), ["stop i1 idle"]);
+  assert.deepEqual(tell({ kind: "roomAsked" }, 10), ["stop i2 idle"]);
+  assert.deepEqual(tell({ kind: "roomAsked" }, 10), [], "i3 is busy");
+  tell(ended("r1", "i3"));
+  assert.deepEqual(tell({ kind: "roomAsked" }, 20), [], "one is promised");
+});
+
+test("who waits for a version that is removed is served by what runs, and nothing is started for it", () => {
+  const tell = router({ instancesMax: 2 });
+  tell(arrive("r1"));
+  tell(ready("i1"));
+  tell(arrive("r2"));
+  tell(refused("limit"));
+  assert.deepEqual(tell({ kind: "versionRemoved" }), []);
+  assert.deepEqual(tell(TICK, 500), [], "no start");
+  assert.deepEqual(tell(ended("r1", "i1"), 600), ["r2→i1 all_slots_busy"]);
+  assert.deepEqual(tell(ended("r2", "i1"), 700), ["stop i1 removed"]);
+  assert.deepEqual(tell(arrive("r3"), 800), ["reject r3 removed warm"]);
+});
+
+test("who waits for a version that is removed is told so when nothing runs of it", () => {
+  const tell = router({ instancesMax: 1 });
+  tell(arrive("r1"));
+  assert.deepEqual(tell({ kind: "versionRemoved" }), [], "a start is under way");
+  tell(arrive("r2"));
+  assert.deepEqual(tell(refused("unavailable")), [
+    "reject r1 removed warm",
+    "reject r2 removed warm",
+  ]);
 });
 
 test("a removed function refuses who waits, stops what is idle and lets the rest finish", () => {

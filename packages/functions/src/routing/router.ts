@@ -7,9 +7,9 @@
  *
  * Left out: who is asked to start an instance, and what a request is. Both are the shell's.
  */
-import { unreachable, type InstanceId } from "@skerry/base";
+import { unreachable, type InstanceId, type RevisionId } from "@skerry/base";
 import type { StartRefusal } from "@skerry/contracts";
-import { expireIdle } from "./idle.ts";
+import { expireIdle, stopLongestIdle } from "./idle.ts";
 import {
   forgetInstance,
   giveSlotBack,
@@ -52,6 +52,7 @@ export function decideRoute<R>(
       return step.effects;
     case "requestEnded":
       endRequest(step, event);
+      if (state.isLeaving) leaveWhenServed(step);
       return step.effects;
     default:
       decideRare(step, event);
@@ -59,6 +60,7 @@ export function decideRoute<R>(
   serveWaiting(step);
   requestStarts(step);
   expireWaiting(step);
+  if (state.isLeaving) leaveWhenServed(step);
   return step.effects;
 }
 
@@ -81,6 +83,11 @@ function decideRare<R>(
       return changeRevision(step, event.policy);
     case "functionRemoved":
       return changeRevision(step, undefined);
+    case "versionRemoved":
+      step.state.isLeaving = step.state.policy !== undefined;
+      return;
+    case "roomAsked":
+      return stopLongestIdle(step);
     case "startsPossible":
       if (step.state.gate.refusal?.kind === "unavailable") openGate(step);
       return;
@@ -163,13 +170,19 @@ function releaseOneRetiring(step: Step<unknown>): void {
   if (instance.live === 0) settleUnusable(step, instance);
 }
 
-function refuseStart<R>(step: Step<R>, revisionId: string, refusal: StartRefusal): void {
+function refuseStart<R>(step: Step<R>, revisionId: RevisionId, refusal: StartRefusal): void {
   const { state } = step;
   settleStart(step, revisionId, false);
   if (revisionId !== state.policy?.revisionId) return;
   closeGate(step, refusal);
   const others = [...state.instances.values()].some((one) => one.revisionId === revisionId);
-  if (refusal.kind === "init_failed" && !others) rejectAllWaiting(step, "init_failed");
+  if (others) return;
+  if (refusal.kind === "init_failed") return rejectAllWaiting(step, "init_failed");
+  // Whoever stops what hangs wants nobody to wait for the same again.
+  const isLast = (state.starting.get(revisionId) ?? 0) === 0;
+  if (refusal.kind === "unavailable" && refusal.stopped === true && isLast) {
+    rejectAllWaiting(step, "stopped");
+  }
 }
 
 function loseInstance(step: Step<unknown>, instanceId: InstanceId, lost: boolean): void {
@@ -195,11 +208,20 @@ function retireInstance(step: Step<unknown>, instanceId: InstanceId): void {
   if (instance.live === 0) stopInstance(step, instance, "draining");
 }
 
+/** Nobody starts what was removed: who waits is served by what runs or starts, or by nothing. */
+function leaveWhenServed(step: Step<unknown>): void {
+  const { state } = step;
+  const isThere = [...state.instances.values()].some((one) => isUsable(state, one));
+  const canServe = isThere || state.starting.size > 0;
+  if (state.waiting.size === 0 || !canServe) changeRevision(step, undefined);
+}
+
 /** Undefined removes the function. */
 function changeRevision<R>(step: Step<R>, policy: RoutePolicy | undefined): void {
   const { state } = step;
   const before = state.policy;
   state.policy = policy;
+  state.isLeaving = false;
   openGate(step);
   if (policy === undefined) rejectAllWaiting(step, "removed");
   if (before !== undefined && before.revisionId !== policy?.revisionId) {

@@ -2,7 +2,7 @@
  * Thousands of seeded runs of the router in a small world: random functions, arrivals, aborts,
  * latencies, starts that are slow, refused or lost, dying instances, new revisions, agents that go
  * away. The world keeps its own books, from the effects alone, and checks every effect against
- * them. Replay one seed with SIMULATION_SEED.
+ * them. Replay one seed with SKERRY_TEST_SEED.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -83,6 +83,7 @@ class World {
     this.#every(2_500, () => (this.#initFails = this.#float() < 0.4));
     this.#every(1_800, () => this.#unasked());
     this.#every(2_200, () => this.#retireSome());
+    this.#every(900, () => this.#tell({ kind: "roomAsked" }));
     this.#runUntil(BUSY_MS);
     this.#agentUp = true;
     this.#initFails = false;
@@ -357,14 +358,14 @@ class World {
     if (holds) return;
     assert.fail(
       `seed ${this.#seed} at ${this.#now.toFixed(3)} ms: ${what}\n` +
-        `replay: SIMULATION_SEED=${this.#seed} node --test ` +
+        `replay: SKERRY_TEST_SEED=${this.#seed} node --test ` +
         `packages/functions/src/routing/simulation.test.ts`,
     );
   }
 }
 
 const SEEDS = 8_000;
-const replayed = process.env["SIMULATION_SEED"];
+const replayed = process.env["SKERRY_TEST_SEED"];
 const seeds =
   replayed === undefined ? Array.from({ length: SEEDS }, (_, n) => n + 1) : [Number(replayed)];
 
@@ -453,7 +454,7 @@ for (const [bug, decide] of Object.entries(FAULTY)) {
       () => {
         for (let seed = 1; seed <= 200; seed += 1) new World(seed, decide).run();
       },
-      { message: /replay: SIMULATION_SEED=\d+/ },
+      { message: /replay: SKERRY_TEST_SEED=\d+/ },
     );
   });
 }

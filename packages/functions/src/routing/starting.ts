@@ -20,7 +20,7 @@ const PAUSES: Readonly<Record<StartRefusal["kind"], readonly [number, number]>> 
 export function requestStarts(step: Step<unknown>): void {
   const { state, now, effects } = step;
   const { policy, gate } = state;
-  if (policy === undefined) return;
+  if (policy === undefined || state.isLeaving) return;
   const underWay = state.starting.get(policy.revisionId) ?? 0;
   const wanted = startsWanted(step) - underWay;
   if (wanted <= 0) return;

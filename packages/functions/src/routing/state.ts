@@ -4,6 +4,7 @@
  * `decideRoute` writes to it.
  */
 import type { InstanceId, RevisionId } from "@skerry/base";
+import { provisionAt } from "../placing/schedule.ts";
 import {
   concurrencyOf,
   type ColdReason,
@@ -33,14 +34,14 @@ export interface RoutePolicy {
   readonly restAfterMs: number | undefined;
 }
 
-/** The policy of a revision. */
-export function routePolicyOf(revision: RevisionEntry): RoutePolicy {
+/** The policy of a revision at a moment: schedules may have more instances kept ready. */
+export function routePolicyOf(revision: RevisionEntry, wallMs: number): RoutePolicy {
   const { config } = revision;
   return {
     revisionId: revision.id,
     slots: concurrencyOf(config, revision.handlerKind),
     instancesMax: config.maxInstances,
-    provisioned: config.provisionedInstances,
+    provisioned: provisionAt(config, wallMs).instances,
     queueTimeoutMs: config.queueTimeoutMs,
     initTimeoutMs: config.initTimeoutMs,
     idleTimeoutMs: config.idleTimeoutMs,
@@ -88,12 +89,23 @@ export type RouteEvent<R> =
   | { readonly kind: "instanceRetiring"; readonly instanceId: InstanceId }
   | { readonly kind: "revisionChanged"; readonly policy: RoutePolicy }
   | { readonly kind: "functionRemoved" }
+  /** Nothing new comes; who waits is served by what runs, and then it is as if it was removed. */
+  | { readonly kind: "versionRemoved" }
+  /** Somebody else of the same function may start no instance while this one idles. */
+  | { readonly kind: "roomAsked" }
   /** An agent came up: what was refused as unavailable may be tried at once. */
   | { readonly kind: "startsPossible" }
   /** Time has passed; due at `state.dueMs`, harmless when early. */
   | { readonly kind: "tick" };
 
-export type RejectWhy = "queue_full" | "queue_timeout" | "init_failed" | "unavailable" | "removed";
+export type RejectWhy =
+  | "queue_full"
+  | "queue_timeout"
+  | "init_failed"
+  | "unavailable"
+  /** An operator ended the instance that it waited for. */
+  | "stopped"
+  | "removed";
 
 /** Effects are to be performed in order. */
 export type RouteEffect<R> =
@@ -152,6 +164,8 @@ export interface StartGate {
 
 export interface RouteState<R> {
   policy: RoutePolicy | undefined;
+  /** Its version was removed, and somebody still waits. */
+  isLeaving: boolean;
   readonly queueLengthMax: number;
   readonly instances: Map<InstanceId, RouteInstance>;
   /** Usable, awake, with a free slot; the last one is taken first. */
@@ -182,6 +196,7 @@ export interface RouteState<R> {
 export function createRouteState<R>(options: { readonly queueLengthMax: number }): RouteState<R> {
   return {
     policy: undefined,
+    isLeaving: false,
     queueLengthMax: options.queueLengthMax,
     instances: new Map(),
     free: [],

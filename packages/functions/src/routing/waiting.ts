@@ -98,7 +98,7 @@ function reject<R>(
 ): void {
   const { state, effects } = step;
   const { why } = rejected;
-  const caused = why === "init_failed" || why === "unavailable";
+  const caused = why === "init_failed" || why === "unavailable" || why === "queue_timeout";
   const refusal = caused ? state.gate.refusal : undefined;
   effects.push({ kind: "reject", ...rejected, retryAfterMs: retryAfterMs(step, why), refusal });
 }

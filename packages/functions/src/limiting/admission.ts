@@ -1,0 +1,176 @@
+/**
+ * Whether a request may become an invocation: the limits of its function, then the quotas of its
+ * account. Pure but for the counters that it keeps in place, as the router does (ADR 0010).
+ * Invariants, which simulation.test.ts checks over seeded runs: never more under way than a bound
+ * says; over any time never more admitted than rate and burst allow; a refused request has used up
+ * nothing; and however greedy others are, a function gets its guaranteed part of a quota, because a
+ * fifth of each is kept for functions that have not had theirs.
+ *
+ * Left out: who shares a bound with whom. A gateway passes its own share of each (ADR 0035).
+ */
+import type { RateLimit, ThrottleReason } from "@skerry/contracts";
+
+/** Bounds that hold here; undefined where there is none. */
+export interface Bounds {
+  readonly rate: RateLimit | undefined;
+  readonly concurrency: number | undefined;
+}
+
+export const UNBOUNDED: Bounds = { rate: undefined, concurrency: undefined };
+
+/** What is counted of an account. */
+export interface AccountUse {
+  bounds: Bounds;
+  readonly bucket: Bucket;
+  live: number;
+  /** Functions with requests under way. */
+  busy: number;
+  /** The second that is being counted, and functions that asked in it and in the one before. */
+  second: number;
+  asking: number;
+  askedBefore: number;
+}
+
+/** What is counted of one function. */
+export interface FunctionUse {
+  bounds: Bounds;
+  readonly bucket: Bucket;
+  /** Its guaranteed part of the account's rate. */
+  readonly part: Bucket;
+  live: number;
+  second: number;
+}
+
+interface Bucket {
+  /** Undefined is full. */
+  tokens: number | undefined;
+  atMs: number;
+}
+
+export type Admission =
+  | { readonly kind: "admitted" }
+  | { readonly kind: "refused"; readonly reason: ThrottleReason; readonly retryAfterMs: number };
+
+const ADMITTED: Admission = { kind: "admitted" };
+/** When something ends cannot be known; clients that come again after so long do no harm. */
+const CONCURRENCY_RETRY_MS = 1_000;
+const RETRY_MS_MAX = 60_000;
+/** One token, as far as sums of fractions are exact. */
+const ONE = 1 - 1e-9;
+/** What of a quota is kept for functions that have not had their part. */
+const RESERVE = 0.2;
+
+export function createAccountUse(): AccountUse {
+  return {
+    ...{ bounds: UNBOUNDED, bucket: createBucket(), live: 0, busy: 0 },
+    ...{ second: 0, asking: 0, askedBefore: 0 },
+  };
+}
+
+export function createFunctionUse(): FunctionUse {
+  return {
+    ...{ bounds: UNBOUNDED, bucket: createBucket(), part: createBucket(), live: 0, second: -1 },
+  };
+}
+
+function createBucket(): Bucket {
+  return { tokens: undefined, atMs: 0 };
+}
+
+/**
+ * Decides one request at `now`, monotonic milliseconds. An admitted one counts as under way until
+ * `endAdmitted`.
+ */
+export function decideAdmission(fn: FunctionUse, account: AccountUse, now: number): Admission {
+  const refusal =
+    (fn.bounds === UNBOUNDED ? undefined : refusedByFunction(fn, now)) ??
+    (account.bounds === UNBOUNDED ? undefined : refusedByAccount(fn, account, now));
+  if (refusal !== undefined) return refusal;
+  if (fn.bounds.rate !== undefined) spend(fn.bucket);
+  if (account.bounds.rate !== undefined) {
+    spend(account.bucket);
+    if ((fn.part.tokens ?? 1) >= ONE) spend(fn.part);
+  }
+  fn.live += 1;
+  account.live += 1;
+  if (fn.live === 1) account.busy += 1;
+  return ADMITTED;
+}
+
+/** An admitted request is over. */
+export function endAdmitted(fn: FunctionUse, account: AccountUse): void {
+  fn.live -= 1;
+  account.live -= 1;
+  if (fn.live === 0) account.busy -= 1;
+}
+
+function refusedByFunction(fn: FunctionUse, now: number): Admission | undefined {
+  const { rate, concurrency } = fn.bounds;
+  if (concurrency !== undefined && fn.live >= concurrency) return full("CONCURRENCY_LIMITED");
+  if (rate === undefined) return undefined;
+  const tokens = refill(fn.bucket, rate, now);
+  return tokens >= ONE ? undefined : empty("RATE_LIMITED", (1 - tokens) / rate.ratePerSecond);
+}
+
+function refusedByAccount(
+  fn: FunctionUse,
+  account: AccountUse,
+  now: number,
+): Admission | undefined {
+  const { rate, concurrency } = account.bounds;
+  if (concurrency !== undefined) {
+    const reserve = Math.floor(concurrency * RESERVE);
+    const others = account.busy + (fn.live === 0 ? 1 : 0);
+    const part = Math.max(1, Math.floor(reserve / others));
+    const bound = fn.live < part ? concurrency : concurrency - reserve;
+    if (account.live >= bound) return full("QUOTA_CONCURRENCY_EXCEEDED");
+  }
+  if (rate === undefined) return undefined;
+  const asking = countAsking(fn, account, now);
+  const reserve = Math.floor(rate.burst * RESERVE);
+  const partRate = {
+    ratePerSecond: rate.ratePerSecond / asking,
+    burst: Math.max(1, reserve / asking),
+  };
+  const tokens = refill(account.bucket, rate, now);
+  const floor = refill(fn.part, partRate, now) >= ONE ? 0 : reserve;
+  if (tokens >= floor + ONE) return undefined;
+  return empty("QUOTA_RATE_EXCEEDED", (floor + 1 - tokens) / rate.ratePerSecond);
+}
+
+/** How many functions share the rate: those that asked in this second, or in the one before. */
+function countAsking(fn: FunctionUse, account: AccountUse, now: number): number {
+  const second = Math.floor(now / 1_000);
+  if (account.second !== second) {
+    account.askedBefore = account.second === second - 1 ? account.asking : 0;
+    account.asking = 0;
+    account.second = second;
+  }
+  if (fn.second !== second) {
+    fn.second = second;
+    account.asking += 1;
+  }
+  return Math.max(account.asking, account.askedBefore);
+}
+
+/** Tokens in the bucket now. */
+function refill(bucket: Bucket, { ratePerSecond, burst }: RateLimit, now: number): number {
+  const gained = ((now - bucket.atMs) / 1_000) * ratePerSecond;
+  const tokens = Math.min(burst, (bucket.tokens ?? burst) + gained);
+  bucket.tokens = tokens;
+  bucket.atMs = now;
+  return tokens;
+}
+
+function spend(bucket: Bucket): void {
+  if (bucket.tokens !== undefined) bucket.tokens -= 1;
+}
+
+function full(reason: ThrottleReason): Admission {
+  return { kind: "refused", reason, retryAfterMs: CONCURRENCY_RETRY_MS };
+}
+
+function empty(reason: ThrottleReason, seconds: number): Admission {
+  const retryAfterMs = Math.min(RETRY_MS_MAX, Math.max(1, Math.ceil(seconds * 1_000 - 1e-6)));
+  return { kind: "refused", reason, retryAfterMs };
+}
