@@ -7,7 +7,9 @@ namespace Skerry;
 /**
  * Why a call of another function has no result: `reason` is the called function's own, such as
  * FUNCTION_FAILED with `details` errorName and errorMessage, or FUNCTION_NOT_FOUND; CALL_TIMEOUT;
- * CALL_STATUS for a status of 400 and above; CALL_ABANDONED.
+ * CALL_STATUS for a status of 400 and above; CALL_ABANDONED. Or why messages were not published, or
+ * are not known to be: TOPIC_NOT_FOUND, INPUT_INVALID, PUBLISH_FORBIDDEN, PUBLISH_TOO_LARGE,
+ * PUBLISH_AWAY, PUBLISH_UNCONFIRMED.
  */
 final class CallFailed extends \RuntimeException
 {
@@ -19,6 +21,8 @@ final class CallFailed extends \RuntimeException
         public readonly string $reason,
         string $message,
         public readonly array $details = [],
+        /** What to do about it. */
+        public readonly string $hint = '',
     ) {
         parent::__construct($message);
     }
@@ -34,7 +38,8 @@ final class CallFailed extends \RuntimeException
         $error = $head['e'] ?? null;
         if ($error !== null) {
             $made = isset($head['id']) ? ['requestId' => $head['id']] : [];
-            throw new self($error['reason'], $error['message'], ($error['details'] ?? []) + $made);
+            $details = $made + ($error['details'] ?? []);
+            throw new self($error['reason'], $error['message'], $details, $error['hint'] ?? '');
         }
         if ($head['s'] >= 400) {
             $quoted = substr($body, 0, self::QUOTED_BYTES_MAX);

@@ -25,6 +25,20 @@ final class Call
     public readonly ?string $coldReason;
     /** Request id of the function that called this one. */
     public readonly ?string $parentId;
+    /** Base64 of JSON that the caller tells beside the event. */
+    public readonly ?string $clientContext;
+    /** @var ?array{id: string, n: int} The accepted invocation that this is an attempt of. */
+    public readonly ?array $invocation;
+    public readonly ?array $action;
+    /** Between two reports, nanoseconds. */
+    private const REPORT_EVERY_NS = 200_000_000;
+
+    private bool $isAskedToEnd = false;
+    /** JSON of what was reported last and not said yet; '' for a sign of life. */
+    private ?string $unsaid = null;
+    private int $saidNs = 0;
+    /** Open while work goes on after the answer. */
+    private ?Stream $work = null;
     /** @var list<string> Names in lower case and values in turn, as they were sent. */
     public readonly array $headers;
     private readonly int $startedNs;
@@ -42,13 +56,16 @@ final class Call
         $this->authority = $head['a'];
         $this->coldReason = $head['c'] ?? null;
         $this->parentId = $head['p'] ?? null;
+        $this->clientContext = $head['cc'] ?? null;
+        $this->invocation = $head['iv'] ?? null;
+        $this->action = $head['ac'] ?? null;
         $this->headers = array_map(Text::toBytes(...), $head['h']);
     }
 
     /**
      * What of the request a context is made of, with the keys of its head.
      *
-     * @return array{id: string, c: ?string, p: ?string, r: ?int}
+     * @return array{id: string, c: ?string, p: ?string, cc: ?string, iv: ?array, ac: ?array, r: ?int}
      */
     public function facts(): array
     {
@@ -56,6 +73,9 @@ final class Call
             'id' => $this->id,
             'c' => $this->coldReason,
             'p' => $this->parentId,
+            'cc' => $this->clientContext,
+            'iv' => $this->invocation,
+            'ac' => $this->action,
             'r' => $this->stream->remainingMs,
         ];
     }
@@ -66,9 +86,51 @@ final class Call
         return $this->stream->isClosed();
     }
 
+    /** Whether the platform wants it to end by itself, as far as was read. */
+    public function isAskedToEnd(): bool
+    {
+        if ($this->isAskedToEnd) {
+            return true;
+        }
+        $asked = $this->link->claim(function (Stream $stream): bool {
+            $head = json_decode($stream->head, true);
+            return ($head['op'] ?? null) === 'abort' && ($head['r'] ?? null) === $this->id;
+        });
+        $asked?->reply('{}', '', true);
+        return $this->isAskedToEnd = $asked !== null;
+    }
+
+    /** Says how far it is, now or with what comes next; '' only that it is alive. */
+    public function report(string $json): void
+    {
+        if ($this->invocation === null) {
+            return;
+        }
+        $this->unsaid = $json === '' ? ($this->unsaid ?? '') : $json;
+        if (hrtime(true) - $this->saidNs < self::REPORT_EVERY_NS) {
+            return;
+        }
+        $this->sayReport();
+        $this->link->poll();
+        $this->link->lend();
+    }
+
+    private function sayReport(): void
+    {
+        if ($this->unsaid === null) {
+            return;
+        }
+        $value = $this->unsaid === '' ? '' : ',"v":' . $this->unsaid;
+        $this->unsaid = null;
+        $this->saidNs = hrtime(true);
+        $id = Json::encode($this->id);
+        $this->link->open("{\"op\":\"progress\",\"r\":{$id}{$value}}")->open(0, '');
+    }
+
     /** Sends a whole answer, as fast as it is taken. */
     public function answer(Answer $answer): void
     {
+        $this->sayReport();
         $rest = $this->stream->reply($this->headText($answer), $answer->body, true);
         $this->stream->discard();
         if ($rest !== '' && $this->write($rest)) {
@@ -79,7 +141,9 @@ final class Call
     /** Sends the head and what there is of the body; `write` and `end` go on. */
     public function begin(Answer $answer): bool
     {
-        $rest = $this->stream->reply($this->headText($answer), $answer->body, false);
+        $this->sayReport();
+        $head = $this->headText($answer, ['st' => true]);
+        $rest = $this->stream->reply($head, $answer->body, false);
         return $this->write($rest);
     }
 
@@ -105,26 +169,57 @@ final class Call
     }
 
     /**
-     * Calls another function and waits for its answer.
+     * Asks the gateway for what the head says and waits for its answer.
      *
+     * @param array<string, string> $head
      * @return array{array<string, mixed>, string} A CallReplyHead and the body.
      */
-    public function callOut(string $target, string $payload, int $waitMs, int $bytesMax): array
+    public function callOut(array $head, string $payload, int $waitMs, int $bytesMax): array
     {
-        $out = new OutgoingCall($this->link, $this->id, $target, $payload, $waitMs, $bytesMax);
+        $out = new OutgoingCall($this->link, $this->id, $head, $payload, $waitMs, $bytesMax);
         while (!$out->advance()) {
             $this->link->wait();
         }
+        $this->link->lend();
         return $out->outcome();
+    }
+
+    /** Tells the gateway that work goes on after the answer: it keeps the instance for it. */
+    public function leaveWork(): void
+    {
+        if ($this->work === null) {
+            $head = Json::encode(['op' => 'background', 'r' => $this->id]);
+            $this->work = $this->link->open($head);
+            $this->work->open(0, '', false);
+        }
+    }
+
+    /** All work is done. False when nobody has waited for it. */
+    public function endWork(bool $hasFailed): bool
+    {
+        $work = $this->work;
+        $this->work = null;
+        if ($work === null) {
+            return true;
+        }
+        $isWaitedFor = $work->failure === null && $work->replyHead === null;
+        if ($hasFailed) {
+            $work->cancel('work failed');
+        } else {
+            $work->end();
+        }
+        return $isWaitedFor;
     }
 
     /** Tells the gateway that the function failed; there is no body. */
     public function failed(string $kind, string $name, string $message): void
     {
+        $this->sayReport();
+        $told = Thrown::withoutSecrets($message);
         $error = [
             'kind' => $kind,
             'name' => Text::cut(Text::scrub($name), self::ERROR_TEXT_BYTES_MAX - 4),
-            'message' => Text::cut(Text::scrub($message), self::ERROR_TEXT_BYTES_MAX - 4),
+            'message' => Text::cut(Text::scrub($told), self::ERROR_TEXT_BYTES_MAX - 4),
         ];
         $head = ['s' => 502, 'h' => [], 't' => $this->elapsedUs(), 'e' => $error];
         $this->stream->reply(Json::encode($head), '', true);
@@ -144,10 +239,12 @@ final class Call
         $this->answer(new Answer($status, $json, Json::encode(['error' => $error])));
     }
 
-    private function headText(Answer $answer): string
+    /** @param array<string, bool> $more */
+    private function headText(Answer $answer, array $more = []): string
     {
         $headers = array_map(Text::fromBytes(...), $answer->headers);
-        return Json::encode(['s' => $answer->status, 'h' => $headers, 't' => $this->elapsedUs()]);
+        $head = ['s' => $answer->status, 'h' => $headers, 't' => $this->elapsedUs()];
+        return Json::encode($head + $more);
     }
 
     private function elapsedUs(): int

@@ -65,6 +65,21 @@ final class Code
         return is_callable($returned) ? \Closure::fromCallable($returned) : null;
     }
 
+    /**
+     * What the code does once, before the first request or before it is stopped: its function of
+     * that name beside the handler. One that needs more than one argument is the code's own affair.
+     */
+    public function hook(string $name): ?\Closure
+    {
+        $at = strrpos((string) $this->function, '\\');
+        $function = ($at === false ? '' : substr((string) $this->function, 0, $at + 1)) . $name;
+        if ($this->isPage || !function_exists($function)) {
+            return null;
+        }
+        $required = (new \ReflectionFunction($function))->getNumberOfRequiredParameters();
+        return $required <= 1 ? \Closure::fromCallable($function) : null;
+    }
+
     /** Why there is no handler. */
     public function missing(mixed $returned): string
     {
@@ -82,6 +97,6 @@ final class Code
             'codeUs' => intdiv($this->codeNs, 1000),
             'initUs' => intdiv(hrtime(true) - $this->startedNs - $this->codeNs, 1000),
             'codeCacheUsed' => false,
-        ];
+        ] + ($this->hook('preStop') === null ? [] : ['preStop' => true]);
     }
 }

@@ -11,6 +11,9 @@ final class Context
 {
     private static ?self $current = null;
 
+    /** LIMITS.progressBytesMax of packages/contracts. */
+    private const PROGRESS_BYTES_MAX = 4 << 10;
+
     /** @var list<\Closure> */
     private array $work = [];
 
@@ -19,6 +22,11 @@ final class Context
      * @param int $deadlineMs Wall clock milliseconds at which the platform stops waiting.
      * @param ?string $coldReason Why this request waited for a start; null on a warm one.
      * @param ?string $parentRequestId Request id of the function that called by `call`.
+     * @param string $invocationId Of the accepted invocation that this is an attempt of; a
+     *     synchronous call's is its request id.
+     * @param int $attempt Counts the attempts of an invocation from 1.
+     * @param ?array{name: string, drive: string, triggerId: string, executionId: string, player: ?string,
+     *     serverKeyId: ?string} $action The action that this is a run of; null when it is none.
      * @param array<string, string> $env The function's own environment.
      */
     public function __construct(
@@ -35,6 +43,12 @@ final class Context
         public readonly Logger $log,
         private readonly \Closure $isGone,
         private readonly \Closure $callOut,
+        private readonly ?string $sentClientContext = null,
+        private readonly ?\Closure $onWork = null,
+        public readonly string $invocationId = '',
+        public readonly int $attempt = 1,
+        public readonly ?array $action = null,
+        private readonly ?\Closure $onReport = null,
     ) {
     }
 
@@ -45,12 +59,49 @@ final class Context
     }
 
     /**
-     * True once the caller has given the request up, so that its answer goes nowhere. Each call
-     * looks at the link: ask now and then in long work, not in an inner loop.
+     * True once the caller has given the request up, so that its answer goes nowhere, or its
+     * invocation is cancelled: then the handler has a moment to end by itself, and its answer is
+     * kept. Each call looks at the link: ask now and then in long work, not in an inner loop.
      */
     public function isCancelled(): bool
     {
         return ($this->isGone)();
+    }
+
+    /**
+     * Says how far an accepted invocation is: a number from 0 to 1, or an array with `done`,
+     * `total` and `message`, or any JSON of at most 4 KiB. Those that come close together are
+     * joined. On any other call, and in a page, it does nothing.
+     *
+     * @throws \JsonException When it cannot be JSON.
+     * @throws \LengthException When it is too long.
+     */
+    public function progress(mixed $value): void
+    {
+        $json = Runtime\Json::encodeStrictly($value);
+        if (strlen($json) > self::PROGRESS_BYTES_MAX) {
+            $bytesMax = self::PROGRESS_BYTES_MAX;
+            throw new \LengthException("At most {$bytesMax} bytes can be reported as progress.");
+        }
+        if ($this->onReport !== null) {
+            ($this->onReport)($json);
+        }
+    }
+
+    /** Says that the handler is alive, as `progress` does, for `async.heartbeatMs`. */
+    public function heartbeat(): void
+    {
+        if ($this->onReport !== null) {
+            ($this->onReport)('');
+        }
+    }
+
+    /** What the caller tells beside the event, in `X-Skerry-Client-Context`; null when absent. */
+    public function clientContext(): mixed
+    {
+        return $this->sentClientContext === null
+            ? null
+            : json_decode((string) base64_decode($this->sentClientContext), true);
     }
 
     /**
@@ -65,17 +116,62 @@ final class Context
     {
         $waitMs = max(1, min($this->remainingMs(), $timeoutMs ?? PHP_INT_MAX));
         $body = $payload === null ? '' : Runtime\Json::encodeStrictly($payload);
-        [$head, $answer] = ($this->callOut)($target, $body, $waitMs);
+        [$head, $answer] = ($this->callOut)(['op' => 'call', 'f' => $target], $body, $waitMs);
         return CallFailed::resultOf($target, $head, $answer);
     }
 
     /**
+     * Publishes to a topic of the account: a list of messages, such as `['key' => …, 'data' => …]`,
+     * or one message with this content, which is anything but a list. `about` are `key`, `headers`,
+     * `contentType` and `time` of those that do not say it. Gives where they lie, as `['partition'
+     * => …, 'offset' => …]`, once all of them are on disk.
+     *
+     * @param array<string, mixed> $about
+     * @return list<array{partition: int, offset: int}>|array{partition: int, offset: int}
+     * @throws CallFailed
+     */
+    public function publish(string $topic, mixed $content, array $about = []): array
+    {
+        $isMany = is_array($content) && array_is_list($content);
+        $messages = [];
+        foreach ($isMany ? $content : [['data' => $content]] as $i => $one) {
+            // What is none is refused by whoever reads it.
+            $isMessage = is_array($one) || is_object($one);
+            $messages[] = self::messageText($i, $isMessage ? (array) $one + $about : $one);
+        }
+        $body = '{"messages":[' . implode(',', $messages) . ']}';
+        $asked = ['op' => 'publish', 't' => $topic];
+        [$head, $answer] = ($this->callOut)($asked, $body, max(1, $this->remainingMs()));
+        $places = CallFailed::resultOf($topic, $head, $answer)['messages'];
+        return $isMany ? $places : $places[0];
+    }
+
+    private static function messageText(int $index, mixed $message): string
+    {
+        try {
+            return Runtime\Json::encodeStrictly($message);
+        } catch (\JsonException $error) {
+            $problem = "messages.{$index}: this is no JSON: {$error->getMessage()}";
+            throw new CallFailed(
+                'INPUT_INVALID',
+                "The body is not valid: {$problem}",
+                ['what' => 'body', 'problems' => $problem, 'problemList' => [$problem]],
+                'Correct what is named and send it again; nothing was changed.',
+            );
+        }
+    }
+
+    /**
      * Runs `work` once the answer has left, in order, before the next request; its log lines carry
-     * this request's id. An instance that rests may be frozen in the middle of it, see `rest` in
-     * the configuration. In a page it runs at the end, before the rest of the answer leaves.
+     * this request's id, and it may take as long as the function's `backgroundTimeoutMs`. What it
+     * throws is logged and counted as a failure of the function. In a page it runs at the end,
+     * before the rest of the answer leaves.
      */
     public function waitUntil(callable $work): void
     {
+        if ($this->work === [] && $this->onWork !== null) {
+            ($this->onWork)();
+        }
         $this->work[] = \Closure::fromCallable($work);
     }
 

@@ -53,6 +53,7 @@ final class EventCall
         $context = $this->facts->contextOf($call, $this->lines);
         Context::enter($context);
         try {
+            $call->link->lend();
             $result = ($this->handler)($event, $context);
             $this->answer($call, $result, $isInvocation);
         } catch (\Throwable $error) {
@@ -65,12 +66,25 @@ final class EventCall
     /** Does what the handler left for after its answer. */
     private function finish(Call $call, Context $context): void
     {
+        $hasWork = false;
+        $hasFailed = false;
         while (($work = $context->nextWork()) !== null) {
+            $hasWork = true;
             $call->link->flush();
+            $call->link->lend();
             try {
                 $work();
             } catch (\Throwable $error) {
-                $this->lines->line('error', $this->thrown->inspect($error));
+                $hasFailed = true;
+                $text = $this->thrown->inspect($error);
+                $this->lines->line('error', "Work after the answer failed: {$text}");
+            }
+        }
+        if ($hasWork) {
+            $call->link->poll();
+            if (!$call->endWork($hasFailed)) {
+                $text = 'Nothing waited for work after the answer; it may be cut off.';
+                $this->lines->line('warn', $text);
             }
         }
     }

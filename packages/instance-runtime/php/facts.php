@@ -38,18 +38,38 @@ final class Facts
         );
     }
 
+    /**
+     * What a hook is told: what is the same for all requests.
+     *
+     * @return array<string, mixed>
+     */
+    public function ofInstance(): array
+    {
+        return [
+            'app' => $this->app,
+            'function' => $this->function,
+            'revision' => $this->revision,
+            'instanceId' => $this->instanceId,
+            'memoryMb' => $this->memoryMb,
+            'env' => $this->env,
+        ];
+    }
+
     /** What an event handler is told about one request. */
     public function contextOf(Call $call, LogLines $lines): Context
     {
         $isGone = static function () use ($call): bool {
             if (!$call->isGone()) {
                 $call->link->poll();
+                $call->link->lend();
             }
-            return $call->isGone();
+            return $call->isGone() || $call->isAskedToEnd();
         };
-        $callOut = fn (string $target, string $payload, int $waitMs): array
-            => $call->callOut($target, $payload, $waitMs, $this->payloadBytesMax);
-        return $this->context($call->facts(), $lines, $isGone, $callOut);
+        $callOut = fn (array $head, string $payload, int $waitMs): array
+            => $call->callOut($head, $payload, $waitMs, $this->payloadBytesMax);
+        $onWork = $call->leaveWork(...);
+        $onReport = $call->report(...);
+        return $this->context($call->facts(), $lines, $isGone, $callOut, $onWork, $onReport);
     }
 
     /**
@@ -69,6 +89,8 @@ final class Facts
         LogLines $lines,
         \Closure $isGone,
         \Closure $callOut,
+        ?\Closure $onWork = null,
+        ?\Closure $onReport = null,
     ): Context {
         return new Context(
             $head['id'],
@@ -77,13 +99,33 @@ final class Facts
             $this->revision,
             $this->instanceId,
             $this->memoryMb,
-            (int) round(microtime(true) * 1000 + ($head['r'] ?? $this->timeoutMs)),
+            (int) (microtime(true) * 1000 + ($head['r'] ?? $this->timeoutMs)),
             $head['c'],
             $head['p'],
             $this->env,
             new Logger($lines),
             $isGone,
             $callOut,
+            $head['cc'] ?? null,
+            $onWork,
+            $head['iv']['id'] ?? $head['id'],
+            $head['iv']['n'] ?? 1,
+            $this->actionOf($head),
+            $onReport,
         );
+    }
+
+    /** @return ?array<string, ?string> */
+    private function actionOf(array $head): ?array
+    {
+        $facts = $head['ac'] ?? null;
+        return $facts === null ? null : [
+            'name' => $facts['n'],
+            'drive' => $facts['d'],
+            'triggerId' => $facts['t'],
+            'executionId' => $head['iv']['id'] ?? $head['id'],
+            'player' => $facts['p'] ?? null,
+            'serverKeyId' => $facts['k'] ?? null,
+        ];
     }
 }

@@ -11,6 +11,16 @@ declare(strict_types=1);
 
 namespace Skerry\Runtime;
 
+/** What streams send their frames by. */
+interface FrameSink
+{
+    /** Appends one frame. */
+    public function send(int $type, int $flags, int $stream, string $payload = ''): void;
+
+    /** A stream that is over; frames that still come for it are skipped. */
+    public function forget(Stream $stream): void;
+}
+
 /** Types, flag and bounds of frames. */
 final class Frame
 {
@@ -38,10 +48,35 @@ final class Frame
     /** Bodies are cut into pieces of at most this size. */
     public const CHUNK_BYTES = 64 << 10;
     public const STREAMS_MAX = 65_536;
+    /** Who takes streams that the instance opens, as HELLO tells it. */
+    public const TAKES_STREAMS = ['gateway', 'builder'];
 
     /** One whole frame as it stands on the wire. */
     public static function encode(int $type, int $flags, int $stream, string $payload = ''): string
     {
         return pack('VCCvV', strlen($payload), $type, $flags, 0, $stream) . $payload;
+    }
+
+    /**
+     * Cuts the whole frames off the beginning of what was read.
+     *
+     * @return list<array{int, int, int, string}> Type, flags, stream and payload of each.
+     */
+    public static function split(string &$bytes): array
+    {
+        $frames = [];
+        $at = 0;
+        while (strlen($bytes) - $at >= self::HEADER_BYTES) {
+            $head = unpack('Vbytes/Ctype/Cflags/vchannel/Vstream', $bytes, $at);
+            $start = $at + self::HEADER_BYTES;
+            if (strlen($bytes) - $start < $head['bytes']) {
+                break;
+            }
+            $at = $start + $head['bytes'];
+            $payload = substr($bytes, $start, $head['bytes']);
+            $frames[] = [$head['type'], $head['flags'], $head['stream'], $payload];
+        }
+        $bytes = substr($bytes, $at);
+        return $frames;
     }
 }

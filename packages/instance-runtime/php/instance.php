@@ -18,6 +18,7 @@ require __DIR__ . '/text.php';
 require __DIR__ . '/frames.php';
 require __DIR__ . '/stream.php';
 require __DIR__ . '/link.php';
+require __DIR__ . '/reach.php';
 require __DIR__ . '/log-lines.php';
 require __DIR__ . '/logger.php';
 require __DIR__ . '/call-failed.php';
@@ -67,6 +68,7 @@ final class Instance
     private ?\Closure $onPageShutdown = null;
     private bool $isEnding = false;
     private bool $isBusy = false;
+    private bool $runsInit = true;
 
     /** @param list<string> $arguments */
     public static function start(array $arguments): void
@@ -157,6 +159,9 @@ final class Instance
             $this->answerFailed('HandlerMissing', $missing);
             return;
         }
+        if ($this->runsInit) {
+            $this->runHook('init');
+        }
         $thrown = $this->code->thrown;
         $this->events = new EventCall($handler, $this->code->facts, $this->lines, $thrown);
         $this->answerReady();
@@ -185,6 +190,31 @@ final class Instance
                 $this->run($call);
             }
         }
+    }
+
+    /** Runs the code's function of that name, if it has one. */
+    private function runHook(string $name): void
+    {
+        $hook = $this->code?->hook($name);
+        if ($hook !== null) {
+            $this->output->start();
+            $this->link->lend();
+            try {
+                $hook($this->code->facts->ofInstance());
+            } finally {
+                $this->output->settle();
+            }
+        }
+    }
+
+    private function stop(Stream $stream): void
+    {
+        try {
+            $this->runHook('preStop');
+        } catch (\Throwable $error) {
+            $this->log('error', 'preStop failed: ' . $this->code?->thrown->inspect($error));
+        }
+        $stream->reply('{}', '', true);
     }
 
     private function run(Call $call): void
@@ -232,6 +262,8 @@ final class Instance
                 'name' => 'NoCodeCache',
                 'message' => 'PHP code has no code cache.',
             ]), '', true),
+            'pre-stop' => $this->stop($stream),
+            'abort' => $stream->reply('{}', '', true),
             'request' => $stream->cancel("the instance is {$this->state}"),
             default => $stream->cancel('a head that this runtime does not know'),
         };
@@ -241,13 +273,18 @@ final class Instance
     private function prepare(Stream $stream, array $head): bool
     {
         $this->state = 'loading';
+        $this->runsInit = ($head['noInit'] ?? false) !== true;
         $this->specialising = $stream;
         $this->code = new Code($head, __DIR__);
+        Thrown::hideSecrets($head);
         ErrorLog::watch($this->lines, $this->code->thrown);
         $this->output->start();
         try {
+            $this->lines->flush();
+            $this->link->openReach($head);
             $this->entry = $this->code->prepare();
             if (!$this->code->isPage) {
+                $this->link->lend();
                 return true;
             }
             require_once __DIR__ . '/page-server.php';
@@ -272,7 +309,8 @@ final class Instance
     {
         assert($this->specialising !== null);
         $this->state = 'failed';
-        $reply = ['ok' => false, 'name' => $name, 'message' => $message];
+        $told = Thrown::withoutSecrets($message);
+        $reply = ['ok' => false, 'name' => $name, 'message' => $told];
         $this->specialising->reply(Json::encode($reply), '', true);
         $this->specialising = null;
     }

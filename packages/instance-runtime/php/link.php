@@ -15,7 +15,7 @@ declare(strict_types=1);
 namespace Skerry\Runtime;
 
 /** The link of this process. */
-final class Link
+final class Link implements FrameSink
 {
     private const READ_BYTES = 1 << 18;
     private const YEAR_SECONDS = 31_536_000;
@@ -32,6 +32,11 @@ final class Link
     private int $nextId = 2;
     private bool $helloReceived = false;
     private bool $parked = false;
+    private bool $isGateway = false;
+    /** What code reaches the network by, until its process has the link. */
+    private ?Reach $reach = null;
+    /** False while code runs and the process of `reach` may take the link. */
+    private bool $isHeld = true;
 
     /**
      * @param resource $socket
@@ -50,10 +55,48 @@ final class Link
         stream_set_write_buffer($socket, 0);
     }
 
+    /** Lets the code of a specialise reach what it may; see reach.php. */
+    public function openReach(array $head): void
+    {
+        $this->reach = Reach::open($head, $this->socket);
+        $this->reach?->publish($this->nextId, $this->isGateway);
+    }
+
+    /** Code is about to run: the link is not touched before the next call of another method. */
+    public function lend(): void
+    {
+        if ($this->reach === null || !$this->isHeld) {
+            return;
+        }
+        $this->flush();
+        // The platform sends whole frames, so the rest of one is on its way.
+        while ($this->in !== '') {
+            $this->read();
+        }
+        $this->isHeld = false;
+        $this->reach->unlock();
+    }
+
     /** The next stream that the peer opened, if one waits. */
     public function nextOpened(): ?Stream
     {
         return array_shift($this->opened);
+    }
+
+    /**
+     * Takes the first stream that waits and is wanted out of their line.
+     *
+     * @param \Closure(Stream): bool $isWanted
+     */
+    public function claim(\Closure $isWanted): ?Stream
+    {
+        foreach ($this->opened as $at => $stream) {
+            if ($isWanted($stream)) {
+                array_splice($this->opened, $at, 1);
+                return $stream;
+            }
+        }
+        return null;
     }
 
     /** Makes a stream of this side's own; its `open` sends the head. */
@@ -61,6 +104,7 @@ final class Link
     {
         $stream = new Stream($this->nextId, $head, null, $this, '', false);
         $this->nextId += 2;
+        $this->reach?->publish($this->nextId, $this->isGateway);
         $this->streams[$stream->id] = $stream;
         return $stream;
     }
@@ -92,7 +136,11 @@ final class Link
     public function waitBeside(array $others, array $hungry, ?float $seconds): array
     {
         $this->flush();
+        $this->hold();
         $readable = ['link' => $this->socket] + $others;
+        if ($this->reach !== null) {
+            $readable['reach'] = $this->reach->pair();
+        }
         $writable = $hungry;
         $none = null;
         $whole = $seconds === null ? null : (int) $seconds;
@@ -103,7 +151,10 @@ final class Link
         if (isset($readable['link'])) {
             $this->read();
         }
-        unset($readable['link']);
+        if (isset($readable['reach'])) {
+            $this->giveAway();
+        }
+        unset($readable['link'], $readable['reach']);
         return $readable;
     }
 
@@ -119,6 +170,9 @@ final class Link
     /** Writes everything that is gathered. */
     public function flush(): void
     {
+        if ($this->out !== '') {
+            $this->hold();
+        }
         while ($this->out !== '') {
             $written = @fwrite($this->socket, $this->out);
             if ($written === false || $written === 0) {
@@ -138,10 +192,40 @@ final class Link
     public function abandon(): void
     {
         fclose($this->socket);
+        $pair = $this->reach?->pair();
+        $pair !== null && fclose($pair);
+    }
+
+    /** Takes the link back after code has run, or learns that it comes another way now. */
+    private function hold(): void
+    {
+        if ($this->isHeld) {
+            return;
+        }
+        $this->isHeld = true;
+        if ($this->reach?->tryLock() === false) {
+            $this->giveAway();
+        }
+    }
+
+    /** Gives the link to the process that serves connections, for good. */
+    private function giveAway(): void
+    {
+        $reach = $this->reach;
+        $this->reach = null;
+        assert($reach !== null);
+        while ($this->in !== '') {
+            $this->read();
+        }
+        $reach->unlock();
+        fclose($this->socket);
+        $this->socket = $reach->takenOver();
+        stream_set_timeout($this->socket, self::YEAR_SECONDS);
     }
 
     private function isReadable(): bool
     {
+        $this->hold();
         $read = [$this->socket];
         $none = null;
         return @stream_select($read, $none, $none, 0) === 1;
@@ -149,6 +233,7 @@ final class Link
 
     private function read(): void
     {
+        $this->hold();
         $bytes = @fread($this->socket, self::READ_BYTES);
         if ($bytes === false || $bytes === '') {
             if (feof($this->socket)) {
@@ -260,11 +345,13 @@ final class Link
             $this->violation();
         }
         $this->helloReceived = true;
+        $this->isGateway = in_array($hello['caller'] ?? null, Frame::TAKES_STREAMS, true);
         if ($this->parked) {
             $this->parked = false;
             $this->highestPeerId = 0;
             $this->nextId = 2;
         }
+        $this->reach?->publish($this->nextId, $this->isGateway);
     }
 
     private function onPark(): void

@@ -21,7 +21,8 @@ final class LogLines
     private const BACKLOG_BYTES_MAX = 256 << 10;
     /** Longest message; LIMITS.logLineBytesMax of packages/contracts. */
     private const LINE_BYTES_MAX = 16 << 10;
-    private const DRAIN_SECONDS_MAX = 0.25;
+    /** Longer than a busy agent leaves output unread; less than an exit's cause is waited for. */
+    private const DRAIN_SECONDS_MAX = 5;
 
     private string $held = '';
     private int $dropped = 0;
@@ -91,7 +92,7 @@ final class LogLines
         return true;
     }
 
-    /** Sends everything, waiting a short while for a slow reader. */
+    /** Sends everything, waiting seconds for a slow reader. */
     public function drain(): void
     {
         $end = hrtime(true) + (int) (self::DRAIN_SECONDS_MAX * 1e9);

@@ -1,8 +1,8 @@
 <?php
 
 /**
- * A call of another function: a stream that this side opens, for a request that is at hand. It
- * never waits by itself: whoever owns the link waits and calls `advance` again.
+ * A call of another function, or messages for a topic: a stream that this side opens, for a request
+ * that is at hand. It never waits by itself: whoever owns the link waits and calls `advance` again.
  */
 
 declare(strict_types=1);
@@ -15,18 +15,23 @@ final class OutgoingCall
     private readonly Stream $stream;
     private string $rest;
     private string $body = '';
+    /** Why the answer broke off. */
+    private ?string $brokenBy = null;
 
-    /** `waitMs` is how long the answer is waited for; the gateway sees to it. */
+    /**
+     * `waitMs` is how long the answer is waited for; the gateway sees to it.
+     *
+     * @param array<string, string> $head What is opened, but the request's id.
+     */
     public function __construct(
         Link $link,
         string $requestId,
-        private readonly string $target,
+        private readonly array $head,
         string $payload,
         int $waitMs,
         private readonly int $answerBytesMax,
     ) {
-        $head = Json::encode(['op' => 'call', 'r' => $requestId, 'f' => $target]);
-        $this->stream = $link->open($head);
+        $this->stream = $link->open(Json::encode($head + ['r' => $requestId]));
         $this->rest = $this->stream->open($waitMs, $payload);
     }
 
@@ -41,6 +46,9 @@ final class OutgoingCall
         }
         $this->body .= $this->stream->take();
         $isOver = $this->stream->failure !== null || $this->stream->remoteEnded;
+        if ($this->stream->failure !== null && !$this->stream->remoteEnded) {
+            $this->brokenBy = $this->stream->failure;
+        }
         if ($isOver || strlen($this->body) > $this->answerBytesMax) {
             // An answer may come before the whole payload was taken, and be larger than wanted.
             $this->giveUp();
@@ -62,16 +70,29 @@ final class OutgoingCall
     public function outcome(): array
     {
         $head = json_decode($this->stream->replyHead ?? '', true);
-        if (!is_array($head)) {
-            $why = $this->stream->failure ?? 'there is no answer';
-            $message = "The call of {$this->target} was given up: {$why}.";
-            return [['e' => ['reason' => 'CALL_ABANDONED', 'message' => $message]], ''];
+        if (!is_array($head) || ($this->brokenBy !== null && !isset($head['e']))) {
+            $why = $this->brokenBy ?? $this->stream->failure ?? 'there is no answer';
+            return [['e' => $this->brokeOff($why)], ''];
         }
         if (strlen($this->body) > $this->answerBytesMax) {
             $bytesMax = $this->answerBytesMax;
-            $message = "The answer of {$this->target} is larger than {$bytesMax} bytes.";
+            $message = "The answer of {$this->head['f']} is larger than {$bytesMax} bytes.";
             return [['e' => ['reason' => 'FUNCTION_PAYLOAD_TOO_LARGE', 'message' => $message]], ''];
         }
         return [$head, $this->body];
+    }
+
+    /** @return array{reason: string, message: string, hint: string} */
+    private function brokeOff(string $why): array
+    {
+        if ($this->head['op'] === 'publish') {
+            $topic = $this->head['t'];
+            $message = "It is not known whether the messages for {$topic} were published: {$why}.";
+            $hint = 'Published again, they may be there twice: let whoever reads them take each once.';
+            return ['reason' => 'PUBLISH_UNCONFIRMED', 'message' => $message, 'hint' => $hint];
+        }
+        $message = "The call of {$this->head['f']} was given up: {$why}.";
+        $hint = 'A call ends with the request that made it.';
+        return ['reason' => 'CALL_ABANDONED', 'message' => $message, 'hint' => $hint];
     }
 }

@@ -99,10 +99,8 @@ function setcookie(
     bool $secure = false,
     bool $httponly = false,
 ): bool {
-    $options = is_array($expires_or_options)
-        ? $expires_or_options
-        : ['expires' => $expires_or_options] + compact('path', 'domain', 'secure', 'httponly');
-    return setrawcookie($name, rawurlencode($value), $options);
+    $rest = [$expires_or_options, $path, $domain, $secure, $httponly];
+    return setrawcookie($name, rawurlencode($value), ...$rest);
 }
 
 /** @param array<string, mixed>|int $expires_or_options */

@@ -53,8 +53,8 @@ final class PageProcess
         $page = new self($channel, $output, $lines, $code->thrown);
         Instance::current()->becomePage($lines, $page->onShutdown(...));
         $bytesMax = $code->facts->payloadBytesMax;
-        $callOut = static fn (string $target, string $payload, int $waitMs): array
-            => $page->callOut(['f' => $target, 'w' => $waitMs, 'm' => $bytesMax], $payload);
+        $callOut = static fn (array $head, string $payload, int $waitMs): array
+            => $page->callOut(['h' => $head, 'w' => $waitMs, 'm' => $bytesMax], $payload);
         Context::enter($code->facts->contextOfPage($head, $lines, $callOut));
         set_exception_handler($page->threw(...));
         $request = new PageRequest($head, Instance::current()->entry(), $code->directory);
@@ -120,9 +120,9 @@ final class PageProcess
     }
 
     /**
-     * Calls another function by way of the instance, which has the link.
+     * Asks the gateway by way of the instance, which has the link.
      *
-     * @param array{f: string, w: int, m: int} $asked
+     * @param array{h: array<string, string>, w: int, m: int} $asked
      * @return array{array<string, mixed>, string} A CallReplyHead and the body.
      */
     private function callOut(array $asked, string $payload): array

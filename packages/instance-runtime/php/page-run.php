@@ -177,7 +177,7 @@ final class PageRun
             $this->outgoing = new OutgoingCall(
                 $this->call->link,
                 $this->call->id,
-                $asked['f'],
+                $asked['h'],
                 base64_decode($asked['b']),
                 $asked['w'],
                 $asked['m'],

@@ -29,6 +29,7 @@ final class PartsSender
     {
         $began = false;
         try {
+            $call->link->lend();
             foreach ($parts as $part) {
                 if ($began) {
                     $goesOn = $call->write(self::textOf($part));
@@ -41,6 +42,7 @@ final class PartsSender
                 if (!$goesOn || $call->isGone()) {
                     return;
                 }
+                $call->link->lend();
             }
         } catch (\Throwable $error) {
             if (!$began) {

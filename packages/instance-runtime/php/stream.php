@@ -34,7 +34,7 @@ final class Stream
         public readonly int $id,
         public readonly string $head,
         public readonly ?int $remainingMs,
-        private readonly Link $link,
+        private readonly FrameSink $link,
         string $body,
         bool $ended,
     ) {
@@ -77,11 +77,14 @@ final class Stream
         return $this->sendHead(Frame::REPLY, pack('V', strlen($head)) . $head, $body, $end);
     }
 
-    /** Sends OPEN with its head and as much of the body as fits; returns what is left of it. */
-    public function open(int $waitMs, string $body): string
+    /**
+     * Sends OPEN with its head and as much of the body as fits; returns what is left of it. Unless
+     * the body ends with it, `push` and `end` go on.
+     */
+    public function open(int $waitMs, string $body, bool $end = true): string
     {
         $words = pack('VV', $waitMs, strlen($this->head));
-        return $this->sendHead(Frame::OPEN, $words . $this->head, $body, true);
+        return $this->sendHead(Frame::OPEN, $words . $this->head, $body, $end);
     }
 
     private function sendHead(int $type, string $head, string $body, bool $end): string

@@ -13,6 +13,12 @@ namespace Skerry\Runtime;
 final class Thrown
 {
     private const CAUSES_MAX = 8;
+    private const MASK = '[secret]';
+    private const BYTES_MIN = 6;
+    private const LINE_BYTES_MIN = 16;
+
+    /** @var array<string, string> Texts that nobody may be told, and what stands for them. */
+    private static array $hidden = [];
 
     public function __construct(
         private readonly string $codeDirectory,
@@ -24,6 +30,33 @@ final class Thrown
     public static function describe(\Throwable $thrown): array
     {
         return ['name' => self::nameOf($thrown), 'message' => Text::scrub($thrown->getMessage())];
+    }
+
+    /** What callers are told of a failure: without the values of `hideSecrets`. */
+    public static function withoutSecrets(string $text): string
+    {
+        return self::$hidden === [] ? $text : strtr($text, self::$hidden);
+    }
+
+    /**
+     * From now on no failure is told with a value of the head's secrets, as it is or as JSON.
+     *
+     * @param array<string, mixed> $head A SpecialiseHead.
+     */
+    public static function hideSecrets(array $head): void
+    {
+        foreach ($head['secrets'] ?? [] as $name) {
+            $value = $head['env'][$name] ?? '';
+            $isLong = static fn (string $line): bool => strlen($line) >= self::LINE_BYTES_MIN;
+            $lines = array_filter(preg_split('/\R/', $value) ?: [], $isLong);
+            foreach ([$value, trim($value), ...$lines] as $text) {
+                foreach ([$text, substr((string) json_encode($text), 1, -1)] as $form) {
+                    if (strlen($form) >= self::BYTES_MIN) {
+                        self::$hidden[$form] = self::MASK;
+                    }
+                }
+            }
+        }
     }
 
     /** The text for the log: name, message, the user's own frames, and the same of each cause. */

@@ -9,6 +9,7 @@ import type { LinkStream, OpenedStream, StreamHandler } from "@skerry/link";
 import { fail } from "./errors.ts";
 import { IncomingBody } from "./incoming-body.ts";
 import type { Surroundings } from "./ports.ts";
+import type { ProgressReports } from "./progress.ts";
 
 /** Longest name or message of an error that travels; the log has the whole. */
 export const ERROR_TEXT_BYTES_MAX = 8 << 10;
@@ -21,10 +22,41 @@ export interface Answer {
   readonly body: Uint8Array | undefined;
 }
 
+export interface UpgradeOptions {
+  /** Subprotocol, one of those the client offers in `sec-websocket-protocol`. */
+  readonly protocol?: string;
+}
+
+/** What `context.upgradeWebSocket` gives. */
+export interface UpgradedSocket {
+  /** Opens when the handler returns `response`. */
+  readonly socket: WebSocket;
+  readonly response: Response;
+}
+
+/** A request's leave to become a WebSocket. */
+export interface UpgradeOffer {
+  /** Throws UPGRADE_NOT_ASKED, UPGRADE_TWICE or UPGRADE_PROTOCOL_NOT_OFFERED. */
+  accept(options: UpgradeOptions): UpgradedSocket;
+  /** True when `response` is the one that opens the socket; it has been answered then. */
+  take(response: unknown): boolean;
+  /** The handler is done: a socket that was not opened never will be. */
+  leave(): void;
+}
+
+/** What takes the bytes of a connection that has left HTTP. */
+export type RawSide = Pick<StreamHandler, "onBody" | "onWritable" | "onFailed">;
+
 export class Call implements StreamHandler {
   readonly head: RequestHead;
   readonly stream: LinkStream;
   readonly body: IncomingBody;
+  /** Takes secrets out of what is said about a failure. */
+  mask: ((text: string) => string) | undefined;
+  /** What the handler reported; the last of it goes before the answer. */
+  reports: ProgressReports | undefined;
+  /** Set when the request may become a WebSocket. */
+  offer: UpgradeOffer | undefined;
   readonly #clock: Surroundings["clock"];
   readonly #remainingMs: number | undefined;
   readonly #startedMs: number;
@@ -60,8 +92,18 @@ export class Call implements StreamHandler {
     return this.#controller.signal;
   }
 
+  /** The platform wants it to end by itself: its signal aborts, and its answer is still taken. */
+  askToEnd(): void {
+    this.#abortReason ??= fail("REQUEST_ABORTED", { why: "the invocation was cancelled" });
+    this.#controller?.abort(this.#abortReason);
+  }
+
   deadlineWallMs(timeoutMs: number): number {
     return Math.round(this.#clock.wallMs() + (this.#remainingMs ?? timeoutMs));
+  }
+
+  wallMsIn(ms: number): number {
+    return Math.round(this.#clock.wallMs() + ms);
   }
 
   remainingMs(deadlineMs: number): number {
@@ -76,15 +118,35 @@ export class Call implements StreamHandler {
 
   /** Sends the head and what there is of the body; `write` and `end` go on. */
   begin({ status, headers, body }: Answer): void {
-    this.#reply(this.#headText(status, headers), body, false);
+    const head = this.#headText(status, headers);
+    this.#reply(`${head.slice(0, -1)},"st":true}`, body, false);
+  }
+
+  /**
+   * Agrees to leave HTTP with a 101: from here on the stream's bodies are the bytes of the caller's
+   * connection, and `raw` takes them. False when there is nobody any more.
+   */
+  switchTo(headers: readonly string[], raw: RawSide): boolean {
+    if (this.#replied || this.stream.closed) return false;
+    this.#reply(this.#headText(101, headers), undefined, false);
+    this.stream.handler = {
+      onReply: () => undefined,
+      onBody: (chunk, end) => raw.onBody(chunk, end),
+      onWritable: () => raw.onWritable(),
+      onFailed: (error) => {
+        this.onFailed(error);
+        raw.onFailed(error);
+      },
+    };
+    return true;
   }
 
   /** Tells the gateway that the function failed; there is no body. */
   failed(error: ReplyError): void {
     const bounded: ReplyError = {
       kind: error.kind,
-      name: cutText(error.name),
-      message: cutText(error.message),
+      name: cutText(this.#masked(error.name)),
+      message: cutText(this.#masked(error.message)),
     };
     this.#reply(
       JSON.stringify({ s: 502, h: [], t: this.#elapsedUs(), e: bounded }),
@@ -120,7 +182,11 @@ export class Call implements StreamHandler {
 
   /** Gives up in the middle of a body: the gateway then resets its client's connection. */
   abandon(why: string): void {
-    this.stream.cancel(cutText(why));
+    this.stream.cancel(cutText(this.#masked(why)));
+  }
+
+  #masked(text: string): string {
+    return this.mask === undefined ? text : this.mask(text);
   }
 
   onReply(): void {
@@ -148,6 +214,7 @@ export class Call implements StreamHandler {
   #reply(head: string, body: Uint8Array | undefined, end: boolean): void {
     if (this.#replied || this.stream.closed) return;
     this.#replied = true;
+    this.reports?.flush();
     this.stream.reply(head, body, end);
   }
 

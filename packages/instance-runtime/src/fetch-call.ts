@@ -43,12 +43,25 @@ export async function runFetch(
   await answerFromResponse(call, response, deps);
 }
 
+/** Runs a request that asks to leave HTTP. What that takes is loaded with the first of them. */
+export async function runUpgrade(
+  call: Call,
+  handler: FetchHandler,
+  deps: FetchCallDeps,
+): Promise<void> {
+  const { WebSocketOffer } = await import("./web-socket/web-socket-offer.ts");
+  call.offer = new WebSocketOffer(call, deps);
+  await runFetch(call, handler, deps);
+  call.offer.leave();
+}
+
 /** Sends a `Response`; anything else is a bad response. Never rejects. */
 export async function answerFromResponse(
   call: Call,
   response: unknown,
   deps: FetchDeps,
 ): Promise<void> {
+  if (call.offer?.take(response) === true) return;
   const parts = partsOf(response);
   if (typeof parts === "string") {
     deps.log("error", `The answer cannot be sent: ${parts}`, call.id);

@@ -26,3 +26,13 @@ export function headerFault(name: string, value: string): string | undefined {
 export function isConnectionHeader(name: string): boolean {
   return CONNECTION_HEADERS.has(name);
 }
+
+/** Node's raw headers of a response, names in lower case, without those of its connection. */
+export function flatHeaders(raw: readonly string[]): string[] {
+  const flat: string[] = [];
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = (raw[i] as string).toLowerCase();
+    if (!isConnectionHeader(name)) flat.push(name, raw[i + 1] as string);
+  }
+  return flat;
+}

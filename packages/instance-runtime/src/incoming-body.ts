@@ -80,12 +80,13 @@ export class IncomingBody {
     while (this.#chunks.length === 0 && !this.#ended && this.#failure === undefined) {
       await this.#more();
     }
-    const chunk = this.#chunks.shift();
-    if (chunk !== undefined) {
-      // A byte stream takes the buffer away from its owner, and this one is shared with other
-      // frames.
-      controller.enqueue(new Uint8Array(chunk));
-      this.#stream.grant(chunk.length);
+    const chunks = this.#chunks.splice(0);
+    if (chunks.length > 0) {
+      // A byte stream takes the buffer away from its owner, and these are shared with other frames.
+      const copy = copyOf(chunks);
+      const bytes = copy.length;
+      controller.enqueue(copy);
+      this.#stream.grant(bytes);
     } else if (this.#failure !== undefined) {
       controller.error(this.#failure);
     } else {
@@ -105,4 +106,14 @@ export class IncomingBody {
     this.#wake = undefined;
     wake?.();
   }
+}
+
+function copyOf(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
 }

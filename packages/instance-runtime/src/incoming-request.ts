@@ -66,5 +66,7 @@ function pairsOf(flat: readonly string[]): [string, string][] {
 /** An invocation reaches a fetch handler as the POST of its event to the root. */
 function asHttp(head: RequestHead): RequestHead {
   if (head.m !== "EVENT") return head;
-  return { ...head, m: "POST", u: "/", h: [...head.h, "content-type", "application/json"] };
+  const named = head.h.some((one, i) => i % 2 === 0 && one === "content-type");
+  const h = named ? head.h : [...head.h, "content-type", "application/json"];
+  return { ...head, m: "POST", u: "/", h };
 }

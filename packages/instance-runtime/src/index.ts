@@ -14,6 +14,10 @@ export {
  */
 export const RUNTIME_ENTRY: URL = new URL("./main.ts", import.meta.url);
 
+export type { InstanceContext } from "./hooks.ts";
+export type { HttpEvent } from "./http-event.ts";
+export type { InvocationContext } from "./invocation-context.ts";
+
 /** The folders of the runtimes that run in an interpreter of the machine. */
 export const LANGUAGE_RUNTIMES = {
   python3: new URL("../python/", import.meta.url),

@@ -26,7 +26,8 @@ export const LOG_BACKLOG_BYTES_MAX = 256 << 10;
 const WRITES_PER_TURN_MAX = 8;
 const QUIET_MS = 1;
 const RETRY_MS = 5;
-const DRAIN_MS_MAX = 250;
+/** Longer than a busy agent leaves output unread; less than an exit's cause is waited for. */
+const DRAIN_MS_MAX = 5_000;
 const TURN_BYTES_MAX = 32 << 10;
 
 type RawDone = () => void;
@@ -73,7 +74,7 @@ export class LogLines {
   }
 
   /**
-   * Sends everything, waiting a short while for a slow reader; afterwards each line leaves at once.
+   * Sends everything, waiting seconds for a slow reader; afterwards each line leaves at once.
    */
   drain(): void {
     this.#ending = true;

@@ -8,6 +8,7 @@ import { Socket } from "node:net";
 import { getBuiltinModule } from "node:process";
 import { systemClock } from "@skerry/base";
 import { bufferText, Link, socketPipe } from "@skerry/link";
+import { Call } from "./call.ts";
 import { RUNTIME_LINK_FD, warmKindOf } from "./node-flags.ts";
 import { redirectConsole } from "./console.ts";
 import { watchCrashes } from "./crash.ts";
@@ -31,6 +32,11 @@ async function main(): Promise<void> {
       lines.line(level, message, requestId ?? owners.getStore()?.id),
     runAs: (owner, work) => owners.run(owner, work),
     openStream: (head, request, handler) => link.open(head, request, handler),
+    askToEnd: (requestId) => {
+      const found = link.findHandler((one) => one instanceof Call && one.id === requestId);
+      if (found instanceof Call) found.askToEnd();
+    },
+    parkLink: () => link.parkSelf(),
   };
   redirectConsole(console, surroundings.log);
   const exitWithLogs = watchCrashes(process, surroundings.log, lines);
@@ -65,7 +71,7 @@ async function main(): Promise<void> {
     {
       side: "acceptor",
       peer: "platform",
-      hello: { role: "instance", runtimeBuild: process.version },
+      hello: { role: "instance", runtimeBuild: process.version, loadsParked: 1 },
       accept: (opened) => runtime.accept(opened),
       onHello: ({ facts }) => reach.line.greeted(facts),
       onClosed: () => exitWithLogs(0),

@@ -3,7 +3,13 @@
  * back. The call belongs to the request whose context made it and ends with it.
  */
 import { PlatformError } from "@skerry/base";
-import { failFunction, failReach, type CallHead, type CallReplyHead } from "@skerry/contracts";
+import {
+  failFunction,
+  failReach,
+  type CallHead,
+  type CallReplyHead,
+  type PublishHead,
+} from "@skerry/contracts";
 import type { Link } from "@skerry/link";
 import { IncomingBody } from "./incoming-body.ts";
 
@@ -51,7 +57,13 @@ export interface CallAsked {
 export async function callFunction(open: OpenStream, asked: CallAsked): Promise<unknown> {
   const { target, options, answerBytesMax } = asked;
   options.signal?.throwIfAborted();
-  const exchange = openExchange(open, asked);
+  const wanted: CallHead = { op: "call", r: asked.requestId, f: target };
+  const exchange = openExchange(open, {
+    ...{ head: wanted, body: bytesOf(asked.payload) },
+    waitMs: Math.min(asked.remainingMs, options.timeoutMs ?? Infinity),
+    brokeOff: (error) =>
+      failReach("CALL_ABANDONED", { function: target, why: error.message }, error),
+  });
   const onAbort = (): void => exchange.giveUp(options.signal?.reason);
   options.signal?.addEventListener("abort", onAbort, { once: true });
   try {
@@ -64,6 +76,23 @@ export async function callFunction(open: OpenStream, asked: CallAsked): Promise<
   }
 }
 
+/** What is opened, and what its errors name. */
+interface Wanted {
+  readonly head: CallHead | PublishHead;
+  readonly body: Uint8Array | undefined;
+  readonly waitMs: number;
+  /** Made of why it broke off. */
+  readonly brokeOff: (error: PlatformError) => PlatformError;
+}
+
+/** Resolves to the parsed body of what the gateway answers. Rejects with its error. */
+export async function askGateway(open: OpenStream, wanted: Wanted): Promise<unknown> {
+  const { head, body } = await openExchange(open, wanted).replied;
+  if (head.e !== undefined) throw errorOf(head.e, head.id);
+  const bytes = await body.collect(Infinity);
+  return JSON.parse(Buffer.from(bytes).toString("utf8"));
+}
+
 interface Reply {
   readonly head: CallReplyHead;
   readonly body: IncomingBody;
@@ -74,8 +103,7 @@ interface Exchange {
   giveUp(reason: unknown): void;
 }
 
-function openExchange(open: OpenStream, asked: CallAsked): Exchange {
-  const { target, options, requestId, payload } = asked;
+function openExchange(open: OpenStream, { head, body, waitMs, brokeOff }: Wanted): Exchange {
   const { promise: replied, resolve, reject } = Promise.withResolvers<Reply>();
   let incoming: IncomingBody | undefined;
   let hasEnded = false;
@@ -84,12 +112,10 @@ function openExchange(open: OpenStream, asked: CallAsked): Exchange {
     incoming?.fail(reason as Error);
     reject(reason);
   };
-  const head: CallHead = { op: "call", r: requestId, f: target };
-  const body = bytesOf(payload);
   const stream = open(
     JSON.stringify(head),
     {
-      remainingMs: waitMs(Math.min(asked.remainingMs, options.timeoutMs ?? Infinity)),
+      remainingMs: wholeMs(waitMs),
       end: true,
       ...(body === undefined ? {} : { body }),
     },
@@ -104,9 +130,7 @@ function openExchange(open: OpenStream, asked: CallAsked): Exchange {
         incoming?.push(chunk, end);
       },
       onWritable: () => undefined,
-      onFailed: (error) => {
-        fail(failReach("CALL_ABANDONED", { function: target, why: error.message }, error));
-      },
+      onFailed: (error) => fail(brokeOff(error)),
     },
   );
   return {
@@ -119,7 +143,7 @@ function openExchange(open: OpenStream, asked: CallAsked): Exchange {
 }
 
 /** What OPEN can carry: whole milliseconds, 0 meaning none. */
-function waitMs(wantedMs: number): number {
+function wholeMs(wantedMs: number): number {
   return Math.min(0xffff_ffff, Math.max(1, Math.floor(wantedMs)));
 }
 
@@ -138,7 +162,8 @@ function errorOf(wire: NonNullable<CallReplyHead["e"]>, requestId: string | unde
 
 async function collect(target: string, body: IncomingBody, bytesMax: number): Promise<Uint8Array> {
   try {
-    return body.whole ?? (await body.collect(bytesMax));
+    const { whole } = body;
+    return whole !== undefined && whole.length <= bytesMax ? whole : await body.collect(bytesMax);
   } catch (error) {
     if (!PlatformError.is(error) || error.reason !== "REQUEST_BODY_TOO_LARGE") throw error;
     body.discard();

@@ -13,4 +13,8 @@ export interface Surroundings {
   readonly atTurnEnd: (run: () => void) => void;
   /** Opens a stream to whoever holds the link's other end. */
   readonly openStream: OpenStream;
+  /** Asks the live request of that id, if there is one, to end by itself. */
+  readonly askToEnd: (requestId: string) => void;
+  /** Parks the link, which has no stream then: silent until the next peer speaks. */
+  readonly parkLink: () => void;
 }

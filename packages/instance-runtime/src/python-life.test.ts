@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test as nodeTest, type TestContext } from "node:test";
-import { pythonMissing, runPython } from "../test/python.ts";
 import type { Instance } from "../test/harness.ts";
+import { python } from "../test/languages.ts";
 
 const test = (title: string, run: (t: TestContext) => Promise<void>): void =>
-  void nodeTest(title, { skip: pythonMissing }, run);
+  void nodeTest(title, { skip: python.missing }, run);
 
 const KINDS = ["def", "async def"] as const;
 const pause = (kind: (typeof KINDS)[number]): string =>
@@ -31,7 +31,7 @@ log = logging.getLogger("shop")
     return 1
 `;
   for (const kind of KINDS) {
-    const instance = await runPython(t, source.replace("%s", kind).replaceAll("%%", "%"));
+    const instance = await python.run(t, source.replace("%s", kind).replaceAll("%%", "%"));
     const id = instance.nextId();
     await instance.invoke({}, { id });
     await instance.until(() => instance.messages(id).includes("no line end"));
@@ -61,7 +61,7 @@ def handler(event, context):
     subprocess.run(["/bin/echo", "from a program"], check=True)
     return 1
 `;
-  const instance = await runPython(t, source);
+  const instance = await python.run(t, source);
   await instance.invoke({});
   await instance.until(() => instance.rawOutput.includes("from a program"));
   assert.deepEqual(instance.messages(), ["entry"]);
@@ -80,7 +80,7 @@ def handler(event, context):
     bad.join()
     return 1
 `;
-  const instance = await runPython(t, source);
+  const instance = await python.run(t, source);
   const id = instance.nextId();
   assert.equal((await instance.invoke({}, { id })).text(), "1");
   await instance.until(() => instance.entries.length === 2);
@@ -96,7 +96,7 @@ def handler(event, context):
         print("y" * 1000)
     return 1
 `;
-  const instance = await runPython(t, source);
+  const instance = await python.run(t, source);
   instance.child.stdout?.pause();
   assert.equal((await instance.invoke({ lines: 2_000 })).text(), "1");
   instance.child.stdout?.resume();
@@ -120,7 +120,7 @@ ${kind} handler(event, context):
     print(event["n"])
     return [before, seen.get()]
 `;
-    const instance = await runPython(t, source);
+    const instance = await python.run(t, source);
     const numbers = Array.from({ length: 200 }, (_, n) => n);
     const ids = numbers.map(() => instance.nextId());
     const answers = await Promise.all(
@@ -145,7 +145,7 @@ ${kind} handler(event, context):
         print(context.cancelled.reason)
     return context.cancelled.is_set()
 `;
-    const instance = await runPython(t, source);
+    const instance = await python.run(t, source);
     const id = instance.nextId();
     const { stream } = instance.open({ method: "EVENT", id, body: '{"wait":true}' });
     await instance.until(() => instance.messages(id).includes("begun"));
@@ -158,7 +158,7 @@ ${kind} handler(event, context):
 
   test(`an answer larger than the credit leaves as it is granted, others pass by (${kind})`, async (t) => {
     const source = `${kind} handler(event, context): return "x" * event["n"]`;
-    const instance = await runPython(t, source);
+    const instance = await python.run(t, source);
     const slow = instance.open({ method: "EVENT", body: '{"n":2000000}' }, false, false);
     await slow.replied;
     await instance.until(() => slow.received() === 256 << 10);
@@ -171,7 +171,7 @@ ${kind} handler(event, context):
 
   test(`a body that comes in pieces is gathered; a caller who leaves meanwhile leaves nothing (${kind})`, async (t) => {
     const source = `${kind} handler(event, context): return len(event["body"])`;
-    const instance = await runPython(t, source);
+    const instance = await python.run(t, source);
     const request = instance.open(
       { method: "POST", headers: ["content-type", "text/plain"] },
       true,
@@ -197,7 +197,7 @@ def handler(event, context):
         met.wait()
     return threading.current_thread() is threading.main_thread()
 `;
-  const instance = await runPython(t, source);
+  const instance = await python.run(t, source);
   for (let round = 0; round < 20; round += 1) {
     assert.equal((await instance.invoke({})).text(), "true");
   }
@@ -207,7 +207,7 @@ def handler(event, context):
 });
 
 test("a function that keeps its thread busy still lets the link answer", async (t) => {
-  const instance = await runPython(t, "def handler(e, c):\n  while True: pass");
+  const instance = await python.run(t, "def handler(e, c):\n  while True: pass");
   const spinning = instance.open({ method: "EVENT", body: "{}" });
   spinning.finished.catch(() => undefined);
   await new Promise<void>((resolve) => instance.link.ping(resolve));
@@ -235,7 +235,7 @@ ${kind} handler(event, context):
       [null, 0],
       ["why", 1],
     ] as const) {
-      const instance = await runPython(t, source);
+      const instance = await python.run(t, source);
       assert.equal(await codeOf(instance, { code }), exit);
       await instance.until(() => instance.messages().includes("really last"));
       assert.equal(instance.messages().filter((text) => text.startsWith("line")).length, 500);
@@ -244,7 +244,7 @@ ${kind} handler(event, context):
 }
 
 test("a crash of the interpreter leaves its signal, and the Python stack on stderr", async (t) => {
-  const instance = await runPython(t, "import ctypes\ndef handler(e, c): ctypes.string_at(0)");
+  const instance = await python.run(t, "import ctypes\ndef handler(e, c): ctypes.string_at(0)");
   const { replied } = instance.open({ method: "EVENT", body: "{}" });
   await assert.rejects(replied, { reason: "LINK_CLOSED" });
   assert.equal((await instance.exited).signal, "SIGSEGV");
@@ -262,7 +262,7 @@ atexit.register(lambda: time.sleep(1000))
 `;
   for (const kind of KINDS) {
     const text = source.replace("%s", kind).replace("%s", pause(kind));
-    const instance = await runPython(t, text);
+    const instance = await python.run(t, text);
     instance.open({ method: "EVENT", body: "{}" });
     await instance.until(() => instance.messages().includes("in"));
     instance.link.close("the gateway went");

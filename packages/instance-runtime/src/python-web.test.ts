@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test as nodeTest, type TestContext } from "node:test";
-import { pythonArtefact, pythonMissing, runPython, startPython } from "../test/python.ts";
+import { python } from "../test/languages.ts";
 
 const test = (title: string, run: (t: TestContext) => Promise<void>): void =>
-  void nodeTest(title, { skip: pythonMissing }, run);
+  void nodeTest(title, { skip: python.missing }, run);
 
 const CREDIT = 256 << 10;
 
@@ -88,7 +88,7 @@ async def app(scope, receive, send):
 
 for (const [kind, source] of Object.entries({ WSGI, ASGI })) {
   test(`${kind}: a body streams in and out, held by the credit of its reader alone`, async (t) => {
-    const instance = await runPython(t, source);
+    const instance = await python.run(t, source);
     const echo = instance.open({ method: "POST", path: "/echo" }, true);
     echo.stream.write(Buffer.from("first"));
     await instance.until(() => echo.received() === 5);
@@ -108,7 +108,7 @@ for (const [kind, source] of Object.entries({ WSGI, ASGI })) {
   });
 
   test(`${kind}: what is not read is not asked for, and the next request is served`, async (t) => {
-    const instance = await runPython(t, source);
+    const instance = await python.run(t, source);
     const sleeper = instance.open({ method: "POST", path: "/sleep" }, true);
     let sent = 0;
     while (sent < 4 * CREDIT && sleeper.stream.write(Buffer.alloc(32 << 10))) sent += 32 << 10;
@@ -126,7 +126,7 @@ for (const [kind, source] of Object.entries({ WSGI, ASGI })) {
   });
 
   test(`${kind}: an answer that breaks its own head never looks whole`, async (t) => {
-    const instance = await runPython(t, source);
+    const instance = await python.run(t, source);
     const long = instance.open({ path: "/long" });
     // WSGI's is found out before anything left.
     if (kind === "WSGI") assert.equal((await long.replied).e?.kind, "failed");
@@ -149,7 +149,7 @@ for (const [kind, source] of Object.entries({ WSGI, ASGI })) {
 }
 
 test("WSGI's environ is what PEP 3333 wants", async (t) => {
-  const instance = await runPython(
+  const instance = await python.run(
     t,
     `
 import json
@@ -191,7 +191,7 @@ app = validator(inner)
 });
 
 test("ASGI's scope is what the specification wants, and start-up runs before the first request", async (t) => {
-  const instance = await runPython(
+  const instance = await python.run(
     t,
     `
 import json
@@ -231,9 +231,9 @@ async def app(scope, receive, send):
 });
 
 test("a start-up that fails fails the specialise with what it said", async (t) => {
-  const instance = startPython(t);
+  const instance = python.start(t);
   const reply = await instance.specialise(
-    pythonArtefact(
+    python.artefact(
       t,
       `
 async def app(scope, receive, send):
@@ -245,7 +245,7 @@ async def app(scope, receive, send):
 });
 
 test("work after the answer goes on under its request; its errors are logged", async (t) => {
-  const instance = await runPython(
+  const instance = await python.run(
     t,
     `
 import asyncio
@@ -265,7 +265,7 @@ async def app(scope, receive, send):
 });
 
 test("an invocation reaches a web application as the POST of its event", async (t) => {
-  const instance = await runPython(
+  const instance = await python.run(
     t,
     `
 def app(environ, start_response):

@@ -1,19 +1,13 @@
 import assert from "node:assert/strict";
 import { test as nodeTest, type TestContext } from "node:test";
-import {
-  pythonArtefact,
-  pythonMissing,
-  runPython,
-  startPython,
-  type PythonOptions,
-} from "../test/python.ts";
+import { python, type LanguageOptions } from "../test/languages.ts";
 
 const test = (title: string, run: (t: TestContext) => Promise<void>): void =>
-  void nodeTest(title, { skip: pythonMissing }, run);
+  void nodeTest(title, { skip: python.missing }, run);
 
 test("an instance is silent until spoken to, then says what it is", async (t) => {
   for (const warm of ["none", "event", "fetch"] as const) {
-    const instance = startPython(t, { warm });
+    const instance = python.start(t, { warm });
     await instance.until(() => instance.instanceFacts !== undefined);
     assert.equal(instance.instanceFacts?.["role"], "instance");
     assert.match(String(instance.instanceFacts["runtimeBuild"]), /^python3\.\d+/);
@@ -23,16 +17,16 @@ test("an instance is silent until spoken to, then says what it is", async (t) =>
 });
 
 test("a second specialise is refused, a blank refuses requests, and handing over works", async (t) => {
-  const instance = startPython(t, { warm: "event" });
+  const instance = python.start(t, { warm: "event" });
   await assert.rejects(instance.invoke({}), { reason: "LINK_STREAM_CANCELLED" });
-  const again = pythonArtefact(t, `print("ran")\ndef handler(e, c): return 2`);
+  const again = python.artefact(t, `print("ran")\ndef handler(e, c): return 2`);
   for (const kind of ["def", "async def"]) {
-    const blank = startPython(t, { warm: "event" });
+    const blank = python.start(t, { warm: "event" });
     await blank.until(() => blank.instanceFacts !== undefined);
     await blank.link.park();
     blank.pipe.detach();
     blank.connect();
-    await blank.load(pythonArtefact(t, `${kind} handler(e, c): return 1`));
+    await blank.load(python.artefact(t, `${kind} handler(e, c): return 1`));
     const refused = await blank.specialise(again);
     assert.ok(!refused.ok && refused.name === "AlreadySpecialised");
     await blank.link.park();
@@ -79,8 +73,8 @@ const SHAPES: Readonly<Record<string, readonly [source: string, kind: string]>> 
 
 for (const [name, [source, kind]] of Object.entries(SHAPES)) {
   test(`${name} is found and called`, async (t) => {
-    const instance = startPython(t);
-    const reply = await instance.specialise(pythonArtefact(t, source));
+    const instance = python.start(t);
+    const reply = await instance.specialise(python.artefact(t, source));
     assert.ok(reply.ok, JSON.stringify(reply));
     assert.equal(reply.handlerKind, kind);
     assert.ok(reply.codeUs > 0 && reply.initUs >= 0);
@@ -90,32 +84,32 @@ for (const [name, [source, kind]] of Object.entries(SHAPES)) {
 }
 
 test("the configured name is called; without a handler it is told what there is", async (t) => {
-  const named = await runPython(t, "def other(e, c): return 2", {
+  const named = await python.run(t, "def other(e, c): return 2", {
     specialise: { handler: "other" },
   });
   assert.equal((await named.invoke({})).text(), "2");
-  const reply = await startPython(t).specialise(
-    pythonArtefact(t, "import json\ndef Handler(e, c): pass\nlimit = 3"),
-  );
+  const reply = await python
+    .start(t)
+    .specialise(python.artefact(t, "import json\ndef Handler(e, c): pass\nlimit = 3"));
   assert.ok(!reply.ok && reply.name === "HandlerMissing");
   assert.match(reply.message, /`handler`.*Handler \(function\), limit \(int\)\.$/);
 });
 
 test("code that fails while it is loaded fails the specialise, its lines in the log", async (t) => {
-  const instance = startPython(t);
-  const reply = await instance.specialise(pythonArtefact(t, "x = 1\n{}['gone']\n"));
+  const instance = python.start(t);
+  const reply = await instance.specialise(python.artefact(t, "x = 1\n{}['gone']\n"));
   assert.deepEqual(reply, { ok: false, name: "KeyError", message: "'gone'" });
   await instance.until(() => instance.entries.length > 0);
   const [text = ""] = instance.messages();
   assert.match(text, /^Traceback.*\n {2}File "index\.py", line 2, in <module>\n {4}\{\}\['gone'\]/);
   assert.doesNotMatch(text, /skerry_runtime/);
-  const syntax = await startPython(t).specialise(pythonArtefact(t, "def = 1"));
+  const syntax = await python.start(t).specialise(python.artefact(t, "def = 1"));
   assert.ok(!syntax.ok && syntax.name === "SyntaxError");
-  const gone = await startPython(t).specialise({ directory: "/nonexistent" });
+  const gone = await python.start(t).specialise({ directory: "/nonexistent" });
   assert.ok(!gone.ok && /artefact\.json/.test(gone.message));
 });
 
-const FOLDERS: Readonly<Record<string, PythonOptions>> = {
+const FOLDERS: Readonly<Record<string, LanguageOptions>> = {
   "beside the entry": { files: { "near.py": "N = 7" } },
   "beside an entry in a folder": { entry: "src/app_.py", files: { "src/near.py": "N = 7" } },
   "of the build's packages": { files: { "python_packages/near.py": "N = 7" } },
@@ -127,7 +121,7 @@ for (const [name, options] of Object.entries(FOLDERS)) {
     const source =
       "import near\ndef handler(e, c): return [near.N, open('a.txt').read(), __name__]";
     const files = { ...options.files, "a.txt": "ä" };
-    const instance = await runPython(t, source, { ...options, files });
+    const instance = await python.run(t, source, { ...options, files });
     const entry = options.entry === undefined ? "index" : "app_";
     assert.deepEqual((await instance.invoke({})).json(), [7, "ä", entry]);
   });
@@ -136,18 +130,18 @@ for (const [name, options] of Object.entries(FOLDERS)) {
 test("an entry inside a package imports relative to it; the name of a stdlib module does no harm", async (t) => {
   const files = { "shop/__init__.py": "", "shop/near.py": "N = 7" };
   const source = "from .near import N\ndef handler(e, c): return [N, __name__]";
-  const inside = await runPython(t, source, { entry: "shop/main.py", files });
+  const inside = await python.run(t, source, { entry: "shop/main.py", files });
   assert.deepEqual((await inside.invoke({})).json(), [7, "shop.main"]);
-  const named = await runPython(t, "def handler(e, c): return 1", { entry: "json.py" });
+  const named = await python.run(t, "def handler(e, c): return 1", { entry: "json.py" });
   assert.equal((await named.invoke({})).text(), "1");
 });
 
 test("the environment is exactly the function's own and the platform's names", async (t) => {
   const source =
     "import os, sys, time\ndef handler(e, c): return [dict(os.environ), time.localtime(0).tm_hour, sys.argv]";
-  const instance = await runPython(t, source, {
+  const instance = await python.run(t, source, {
     env: { SECRET_OF_THE_AGENT: "x", HOME: "/home/me", PYTHONPATH: "/x", TMPDIR: "/scratch" },
-    specialise: { env: { A: "ä", TZ: "Asia/Shanghai" } },
+    specialise: { noWeb: true, env: { A: "ä", TZ: "Asia/Shanghai" } },
   });
   const [env, hour, argv] = (await instance.invoke({})).json() as [unknown, number, string[]];
   assert.deepEqual(env, {
@@ -173,7 +167,7 @@ def handler(e, c):
     return {"id": c.request_id, "names": [c.app, c.function, c.revision, c.instance_id],
             "memory": c.memory_mb, "deadline": c.deadline_ms, "left": c.remaining_ms(),
             "cold": c.cold_reason, "env": c.env, "cancelled": c.cancelled.is_set()}`;
-  const instance = await runPython(t, source, { specialise: { env: { GREETING: "hi" } } });
+  const instance = await python.run(t, source, { specialise: { env: { GREETING: "hi" } } });
   const id = instance.nextId();
   const beforeMs = Date.now();
   const cold = { id, remainingMs: 2_000, coldReason: "first_instance" } as const;
@@ -191,7 +185,7 @@ const BAD_RESULTS = ["object()", "{1}", "float('nan')", "{(1, 2): 3}", "b'bytes'
 
 test("what cannot be JSON is a bad response that says so, and it goes on serving", async (t) => {
   const source = `def handler(e, c): return eval(e["result"])`;
-  const instance = await runPython(t, source);
+  const instance = await python.run(t, source);
   for (const result of BAD_RESULTS) {
     const { head, body } = await instance.invoke({ result });
     assert.equal(head.e?.kind, "bad_response", result);
@@ -204,7 +198,7 @@ test("what cannot be JSON is a bad response that says so, and it goes on serving
 
 test("events and answers have their limits, and what is not JSON never reaches the handler", async (t) => {
   const source = `def handler(e, c):\n  print("ran")\n  return "x" * e["n"]`;
-  const instance = await runPython(t, source, { specialise: { payloadBytesMax: 1000 } });
+  const instance = await python.run(t, source, { specialise: { payloadBytesMax: 1000 } });
   for (const [body, status] of [
     ["{nope", 400],
     ["NaN", 400],
@@ -238,7 +232,7 @@ def deep(kind):
     raise ValueError("m" * 1_000_000)
 def handler(event, context):
     deep(event["kind"])`;
-  const instance = await runPython(t, source);
+  const instance = await python.run(t, source);
   const id = instance.nextId();
   const caused = await instance.invoke({ kind: "cause" }, { id });
   assert.deepEqual(caused.head.e, { kind: "failed", name: "Late", message: "outer" });

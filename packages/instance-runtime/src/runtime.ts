@@ -3,9 +3,11 @@
  * once. A second specialise is refused whatever it carries: an instance that took another's code
  * would keep the first one's state (CVE-2018-11756). Requests to a blank are refused.
  */
+import { createMask, secretForms } from "@skerry/base";
 import type {
   CodeCacheReply,
   InstanceHead,
+  ParkingReply,
   RequestHead,
   RunHead,
   RunReply,
@@ -20,7 +22,7 @@ import {
 } from "@skerry/link";
 import { Call } from "./call.ts";
 import { runEvent } from "./event-call.ts";
-import { runFetch } from "./fetch-call.ts";
+import { runFetch, runUpgrade } from "./fetch-call.ts";
 import type { Handler, WebHandler } from "./handler.ts";
 import { createRequestMaker } from "./incoming-request.ts";
 import type { InstanceFacts } from "./invocation-context.ts";
@@ -33,6 +35,8 @@ export interface LoadedCode {
   readonly codeUs: number;
   readonly initUs: number;
   readonly codeCacheUsed: boolean;
+  /** What the code does before it is stopped. */
+  readonly preStop?: (() => unknown) | undefined;
   createCodeCache(): Uint8Array | undefined;
 }
 
@@ -53,6 +57,7 @@ type State =
       readonly kind: "ready";
       readonly code: LoadedCode;
       readonly run: (call: Call) => Promise<void>;
+      readonly mask: Call["mask"];
     };
 
 /** Runs a command of a build to its end. Never rejects. */
@@ -64,61 +69,92 @@ export function createRuntime(
   loadCode: LoadCode,
   runCommand: RunCommand = () => Promise.resolve(NO_COMMANDS),
 ): Runtime {
-  let state: State = { kind: "blank" };
-
-  const specialise = async (stream: LinkStream, head: SpecialiseHead): Promise<void> => {
-    if (state.kind !== "blank") {
-      replyJson(stream, ALREADY_SPECIALISED);
-      return;
-    }
-    state = { kind: "loading" };
-    const { reply, code } = await load(deps, loadCode, head);
-    state =
-      code === undefined
-        ? { kind: "failed" }
-        : { kind: "ready", code, run: runnerOf(deps, code, head) };
-    replyJson(stream, reply);
-  };
-
-  const runOnce = async (stream: LinkStream, head: RunHead): Promise<void> => {
-    if (state.kind !== "blank") {
-      replyJson(stream, ALREADY_SPECIALISED);
-      return;
-    }
-    state = { kind: "loading" };
-    replyJson(stream, await runCommand(head));
-  };
+  const life = createLife(deps, loadCode, runCommand);
 
   const request = (opened: OpenedStream, head: RequestHead): StreamHandler => {
+    const state = life.state();
     if (state.kind !== "ready") {
       opened.stream.cancel(`the instance is ${state.kind}`);
       return IGNORING_STREAM;
     }
-    const { run } = state;
     const call = new Call(opened, head, deps.clock);
-    deps.runAs(call, () => void run(call));
+    call.mask = state.mask;
+    deps.runAs(call, () => void state.run(call));
     return call;
+  };
+
+  const answerOnce = (stream: LinkStream, head: InstanceHead | undefined): void => {
+    switch (head?.op) {
+      case "specialise":
+        return life.specialise(stream, head);
+      case "loaded":
+        return life.replyLoaded(stream);
+      case "run":
+        return void life.runOnce(stream, head);
+      case "pre-stop":
+        return void runPreStop(deps, stream, codeOf(life.state()));
+      case "abort":
+        deps.askToEnd(head.r);
+        stream.reply("{}", undefined, true);
+        return;
+      case "code-cache":
+        return replyCodeCache(stream, codeOf(life.state()));
+      default:
+        return stream.cancel("a head that this runtime does not know");
+    }
   };
 
   return {
     accept(opened) {
       const head = parseHead(opened.head);
-      switch (head?.op) {
-        case "request":
-          return request(opened, head);
-        case "specialise":
-          void specialise(opened.stream, head);
-          return IGNORING_STREAM;
-        case "run":
-          void runOnce(opened.stream, head);
-          return IGNORING_STREAM;
-        case "code-cache":
-          replyCodeCache(opened.stream, state.kind === "ready" ? state.code : undefined);
-          return IGNORING_STREAM;
-        default:
-          opened.stream.cancel("a head that this runtime does not know");
-          return IGNORING_STREAM;
+      if (head?.op === "request") return request(opened, head);
+      answerOnce(opened.stream, head);
+      return IGNORING_STREAM;
+    },
+  };
+}
+
+interface Life {
+  readonly state: () => State;
+  readonly specialise: (stream: LinkStream, head: SpecialiseHead) => void;
+  readonly replyLoaded: (stream: LinkStream) => void;
+  readonly runOnce: (stream: LinkStream, head: RunHead) => Promise<void>;
+}
+
+function createLife(deps: Surroundings, loadCode: LoadCode, runCommand: RunCommand): Life {
+  let state: State = { kind: "blank" };
+  let loaded: Promise<SpecialiseReply> | undefined;
+
+  const loadOnce = async (head: SpecialiseHead): Promise<SpecialiseReply> => {
+    const { reply, code } = await load(deps, loadCode, head);
+    state =
+      code === undefined
+        ? { kind: "failed" }
+        : { kind: "ready", code, run: runnerOf(deps, code, head), mask: maskOf(head) };
+    return reply;
+  };
+
+  return {
+    state: () => state,
+    specialise(stream, head) {
+      if (state.kind !== "blank") return replyJson(stream, ALREADY_SPECIALISED);
+      state = { kind: "loading" };
+      if (head.parkFirst === true) {
+        replyJson(stream, PARKING);
+        deps.parkLink();
+        loaded = loadOnce(head);
+      } else {
+        void loadOnce(head).then((reply) => replyJson(stream, reply));
       }
+    },
+    replyLoaded(stream) {
+      if (loaded === undefined) stream.cancel("nothing was loaded while the link was parked");
+      else void loaded.then((reply) => replyJson(stream, reply));
+    },
+    async runOnce(stream, head) {
+      if (state.kind !== "blank") return replyJson(stream, ALREADY_SPECIALISED);
+      state = { kind: "loading" };
+      replyJson(stream, await runCommand(head));
     },
   };
 }
@@ -128,6 +164,8 @@ const ALREADY_SPECIALISED: SpecialiseReply = {
   name: "AlreadySpecialised",
   message: "An instance takes the code of one revision once in its life.",
 };
+
+const PARKING: ParkingReply = { ok: true, parking: true };
 
 const NO_COMMANDS: RunReply = { ok: false, how: "this runtime runs no commands" };
 
@@ -148,11 +186,15 @@ async function load(
       deps.log("error", code.missing);
       return { reply: { ok: false, name: "HandlerMissing", message: code.missing } };
     }
-    const { codeUs, initUs, codeCacheUsed, handler } = code;
-    return { code, reply: { ok: true, handlerKind: handler.kind, codeUs, initUs, codeCacheUsed } };
+    const { codeUs, initUs, codeCacheUsed, handler, preStop } = code;
+    const took = { handlerKind: handler.kind, codeUs, initUs, codeCacheUsed };
+    const parts = preStop === undefined ? {} : ({ preStop: true } as const);
+    return { code, reply: { ok: true, ...took, ...parts } };
   } catch (error) {
     deps.log("error", inspectError(error));
-    return { reply: { ok: false, ...describeError(error) } };
+    const { name, message } = describeError(error);
+    const mask = maskOf(head) ?? ((text: string) => text);
+    return { reply: { ok: false, name: mask(name), message: mask(message) } };
   }
 }
 
@@ -162,7 +204,7 @@ function runnerOf(
   head: SpecialiseHead,
 ): (call: Call) => Promise<void> {
   if (handler.kind === "web") return handler.pass;
-  const facts = factsOf(head, deps.openStream);
+  const facts = factsOf(head, deps);
   const threw = (call: Call, error: unknown): void => {
     deps.log("error", inspectError(error), call.id);
     call.failed({ kind: "failed", ...describeError(error) });
@@ -170,12 +212,15 @@ function runnerOf(
   const callDeps = { ...deps, facts, payloadBytesMax: head.payloadBytesMax, threw };
   if (handler.kind === "fetch") {
     const fetchDeps = { ...callDeps, makeRequest: createRequestMaker() };
-    return (call) => runFetch(call, handler.call, fetchDeps);
+    return (call) => {
+      const run = call.head.up === undefined ? runFetch : runUpgrade;
+      return run(call, handler.call, fetchDeps);
+    };
   }
   return (call) => runEvent(call, handler.call, callDeps);
 }
 
-function factsOf(head: SpecialiseHead, openStream: Surroundings["openStream"]): InstanceFacts {
+function factsOf(head: SpecialiseHead, { openStream, log, clock }: Surroundings): InstanceFacts {
   return {
     app: head.names.app,
     function: head.names.fn,
@@ -186,7 +231,15 @@ function factsOf(head: SpecialiseHead, openStream: Surroundings["openStream"]): 
     env: Object.freeze({ ...head.env }),
     payloadBytesMax: head.payloadBytesMax,
     openStream,
+    log,
+    clock,
   };
+}
+
+/** Of what the function is given as secrets. The agent keeps them out of its log. */
+function maskOf({ env, secrets = [] }: SpecialiseHead): Call["mask"] {
+  const base64 = (text: string): string => Buffer.from(text, "utf8").toString("base64");
+  return createMask(secrets.flatMap((name) => secretForms(env[name] ?? "", base64)));
 }
 
 /** Heads come from the platform's own processes, which are trusted to keep the contract's shape. */
@@ -198,7 +251,25 @@ function parseHead(text: string): InstanceHead | undefined {
   }
 }
 
-function replyJson(stream: LinkStream, reply: SpecialiseReply | RunReply): void {
+function codeOf(state: State): LoadedCode | undefined {
+  return state.kind === "ready" ? state.code : undefined;
+}
+
+/** The last that the code does; nothing else of it runs. */
+async function runPreStop(
+  { log }: Surroundings,
+  stream: LinkStream,
+  code: LoadedCode | undefined,
+): Promise<void> {
+  try {
+    await code?.preStop?.();
+  } catch (error) {
+    log("error", `preStop failed: ${inspectError(error)}`);
+  }
+  stream.reply("{}", undefined, true);
+}
+
+function replyJson(stream: LinkStream, reply: SpecialiseReply | ParkingReply | RunReply): void {
   stream.reply(JSON.stringify(reply), undefined, true);
 }
 

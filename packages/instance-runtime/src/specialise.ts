@@ -1,6 +1,7 @@
 /** Turns the process into an instance of one revision: environment, working directory, code. */
 import type { FolderManifest, SpecialiseHead } from "@skerry/contracts";
 import { findHandler } from "./handler.ts";
+import { findHooks, instanceContextOf } from "./hooks.ts";
 import { compileCode, readManifest } from "./load-code.ts";
 import type { LoadDeps } from "./load-deps.ts";
 import type { LoadCode, LoadedCode } from "./runtime.ts";
@@ -19,10 +20,15 @@ export function createLoader(deps: LoadDeps): LoadCode {
     const code = compileCode(head.codeDirectory, manifest);
     mapStackTraces({ path: code.bundlePath, runtimePath });
     const compiledMs = clock.monotonicMs();
-    const found = findHandler(await code.run(), head.handler);
-    const readyMs = clock.monotonicMs();
+    const loaded = await code.run();
+    const found = findHandler(loaded, head.handler);
     if (found.kind === "missing") return { missing: found.message };
+    const hooks = findHooks(loaded);
+    if (head.noInit !== true) await hooks.init?.(instanceContextOf(head));
+    const readyMs = clock.monotonicMs();
+    const { preStop } = hooks;
     return {
+      preStop: preStop === undefined ? undefined : () => preStop(instanceContextOf(head)),
       handler: found,
       codeUs: Math.round((compiledMs - startMs) * 1000),
       initUs: Math.round((readyMs - compiledMs) * 1000),

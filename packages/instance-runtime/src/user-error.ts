@@ -3,6 +3,7 @@
  * changes nothing.
  */
 import { inspect } from "node:util";
+import { PlatformError } from "@skerry/base";
 
 export interface DescribedError {
   readonly name: string;
@@ -21,9 +22,12 @@ export function describeError(thrown: unknown): DescribedError {
   }
 }
 
-/** The text for the log: stack, causes and own properties. */
+/**
+ * The text for the log: stack, causes and own properties; of our own refusals just what they say.
+ */
 export function inspectError(thrown: unknown): string {
   try {
+    if (PlatformError.is(thrown)) return thrown.message;
     return typeof thrown === "string" ? thrown : inspect(thrown, { depth: 4 });
   } catch {
     const { name, message } = describeError(thrown);

@@ -154,6 +154,9 @@ export interface RequestOptions {
   readonly remainingMs?: number;
   readonly coldReason?: RequestHead["c"];
   readonly parent?: string;
+  readonly attempt?: RequestHead["iv"];
+  /** Asks to leave HTTP. */
+  readonly upgrade?: RequestHead["up"];
 }
 
 /** A stream whose parts the test sends and takes one by one. */
@@ -219,6 +222,8 @@ export class Instance {
         side: "initiator",
         peer: "instance",
         hello: { role: caller, caller },
+        // A busy machine starts a process in its own time.
+        waitsForHello: true,
         accept: (opened) => this.accept(opened),
         onHello: ({ facts }) => {
           this.instanceFacts = facts;
@@ -299,6 +304,8 @@ export class Instance {
       a: "hello.shop.localhost:4480",
       ...(options.coldReason === undefined ? {} : { c: options.coldReason }),
       ...(options.parent === undefined ? {} : { p: options.parent }),
+      ...(options.attempt === undefined ? {} : { iv: options.attempt }),
+      ...(options.upgrade === undefined ? {} : { up: options.upgrade }),
     };
     const replied = Promise.withResolvers<ReplyHead>();
     const finished = Promise.withResolvers<Buffer>();
@@ -368,7 +375,7 @@ export class Instance {
     return `00000000-0000-7000-8000-${String(this.#requests).padStart(12, "0")}`;
   }
 
-  /** Resolves when `condition` holds, after output or frames arrived; fails after ten seconds. */
+  /** Resolves when `condition` holds, after output or frames arrived; fails after a minute. */
   until(condition: () => boolean): Promise<void> {
     if (condition()) return Promise.resolve();
     return new Promise((resolve, reject) => {
@@ -377,7 +384,7 @@ export class Instance {
         reject(
           new Error(`never came; stderr: ${this.stderr}; log: ${JSON.stringify(this.entries)}`),
         );
-      }, 10_000);
+      }, 60_000);
       const check = (): void => {
         if (!condition()) return;
         clearTimeout(timer);

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { phpArtefact, phpMissing, runPhp, startPhp } from "./php.ts";
+import { php } from "./languages.ts";
 
 const ECHO = `function handler($e) { return $e; }`;
 
-describe("the life of a PHP instance", { skip: phpMissing }, () => {
+describe("the life of a PHP instance", { skip: php.missing }, () => {
   test("it names itself, warm or not, and ends with its link", async (t) => {
     for (const warm of ["event", "fetch", "none"] as const) {
-      const instance = startPhp(t, { warm });
+      const instance = php.start(t, { warm });
       await instance.until(() => instance.instanceFacts !== undefined);
       assert.equal(instance.instanceFacts?.["role"], "instance");
       assert.match(String(instance.instanceFacts?.["runtimeBuild"]), /^php-8\.\d+/);
@@ -18,7 +18,7 @@ describe("the life of a PHP instance", { skip: phpMissing }, () => {
   });
 
   test("it falls silent when parked and serves the next peer", async (t) => {
-    const instance = await runPhp(t, ECHO);
+    const instance = await php.run(t, ECHO);
     await instance.link.park();
     instance.pipe.detach();
     instance.connect();
@@ -27,11 +27,11 @@ describe("the life of a PHP instance", { skip: phpMissing }, () => {
   });
 
   test("a second specialise is refused whatever it carries, a blank refuses requests", async (t) => {
-    const instance = startPhp(t);
+    const instance = php.start(t);
     await assert.rejects(instance.invoke({}), /blank/);
-    await instance.load(phpArtefact(t, ECHO));
+    await instance.load(php.artefact(t, ECHO));
     const again = await instance.specialise(
-      phpArtefact(t, `function handler() { return 'other'; }`),
+      php.artefact(t, `function handler() { return 'other'; }`),
     );
     assert.equal(again.ok ? "" : again.name, "AlreadySpecialised");
     assert.equal((await instance.invoke({ n: 1 })).text(), '{"n":1}');
@@ -46,8 +46,8 @@ describe("the life of a PHP instance", { skip: phpMissing }, () => {
       [`class Other {}`, "HandlerMissing", /Expected a function `handler`/],
       [`return 5;`, "HandlerMissing", /returns a int/],
     ] as const) {
-      const instance = startPhp(t);
-      const reply = await instance.specialise(phpArtefact(t, source));
+      const instance = php.start(t);
+      const reply = await instance.specialise(php.artefact(t, source));
       assert.ok(!reply.ok);
       assert.equal(reply.name, name);
       assert.match(reply.message, message);
@@ -57,23 +57,27 @@ describe("the life of a PHP instance", { skip: phpMissing }, () => {
   });
 
   test("loading says how long it took, and what kind of handler it found", async (t) => {
-    const instance = startPhp(t);
-    const event = await instance.specialise(phpArtefact(t, `usleep(5_000); ${ECHO}`));
+    const instance = php.start(t);
+    const event = await instance.specialise(php.artefact(t, `usleep(5_000); ${ECHO}`));
     assert.ok(
       event.ok && event.handlerKind === "event" && event.initUs >= 5_000 && event.codeUs > 0,
     );
-    const page = await startPhp(t).specialise(phpArtefact(t, `echo 1;`));
+    const page = await php.start(t).specialise(php.artefact(t, `echo 1;`));
     assert.ok(page.ok && page.handlerKind === "fetch");
   });
 
   test("the environment is the function's own, in all places where PHP has one", async (t) => {
-    const instance = await runPhp(
+    const instance = await php.run(
       t,
       `function handler() { return [getenv(), $_ENV, getcwd(), date_default_timezone_get(), ini_get('memory_limit'),
          array_diff_key($_SERVER, $_ENV)]; }`,
       {
         env: { SECRET: "of the agent", HOME: "/home/x" },
-        specialise: { env: { GREETING: "grüezi", TZ: "Europe/Zurich" }, memoryMb: 512 },
+        specialise: {
+          noWeb: true,
+          env: { GREETING: "grüezi", TZ: "Europe/Zurich" },
+          memoryMb: 512,
+        },
       },
     );
     const [env, own, directory, zone, limit, server] = (await instance.invoke({})).json() as [
@@ -91,16 +95,16 @@ describe("the life of a PHP instance", { skip: phpMissing }, () => {
   });
 
   test("a peer that breaks the protocol is cut off", async (t) => {
-    const instance = startPhp(t);
+    const instance = php.start(t);
     await instance.until(() => instance.instanceFacts !== undefined);
     instance.socket.write(Buffer.from([255, 255, 255, 255, 2, 0, 0, 0, 1, 0, 0, 0]));
     assert.deepEqual(await instance.exited, { code: 0, signal: null });
   });
 });
 
-describe("the ends of a PHP process", { skip: phpMissing }, () => {
+describe("the ends of a PHP process", { skip: php.missing }, () => {
   test("exit keeps its code and every line, and the log says what it means", async (t) => {
-    const instance = await runPhp(
+    const instance = await php.run(
       t,
       `function handler() { register_shutdown_function(fn () => print "really last\\n"); echo 'no line end'; exit(7); }`,
     );
@@ -114,7 +118,7 @@ describe("the ends of a PHP process", { skip: phpMissing }, () => {
   });
 
   test("a fatal error is told in the request's log and on stderr, and ends the process", async (t) => {
-    const instance = await runPhp(
+    const instance = await php.run(
       t,
       `function handler() { eval('interface A {} class B implements A, A {}'); }`,
     );
@@ -127,7 +131,7 @@ describe("the ends of a PHP process", { skip: phpMissing }, () => {
   });
 
   test("memory ends below the instance's own, and PHP says so", async (t) => {
-    const instance = await runPhp(
+    const instance = await php.run(
       t,
       `function handler() { $all = []; while (true) { $all[] = str_repeat('x', 1 << 20); } }`,
       { specialise: { memoryMb: 64 } },
@@ -140,7 +144,7 @@ describe("the ends of a PHP process", { skip: phpMissing }, () => {
   });
 
   test("the end of the link ends a handler that looks at it, whatever it catches", async (t) => {
-    const instance = await runPhp(
+    const instance = await php.run(
       t,
       `function handler($e, $c) { echo "begun\\n"; while (true) { try { $c->isCancelled(); usleep(500); } catch (Throwable) {} } }`,
     );
@@ -151,9 +155,9 @@ describe("the ends of a PHP process", { skip: phpMissing }, () => {
   });
 });
 
-describe("PHP's log", { skip: phpMissing }, () => {
+describe("PHP's log", { skip: php.missing }, () => {
   test("everything that PHP can print or complain of is an entry of its request", async (t) => {
-    const instance = await runPhp(
+    const instance = await php.run(
       t,
       `echo "at load";
        function handler($e, $c) {
@@ -189,7 +193,7 @@ describe("PHP's log", { skip: phpMissing }, () => {
   });
 
   test("buffers that a handler opens or closes harm neither log nor answer", async (t) => {
-    const instance = await runPhp(
+    const instance = await php.run(
       t,
       `function handler($e) {
          if ($e['close'] ?? false) { while (ob_get_level()) { ob_end_clean(); } echo "raw\\n"; fclose(STDOUT); return 1; }
@@ -203,7 +207,7 @@ describe("PHP's log", { skip: phpMissing }, () => {
   });
 
   test("a reader that does not read holds nobody up: lines are dropped and counted", async (t) => {
-    const instance = await runPhp(
+    const instance = await php.run(
       t,
       `function handler($e) { for ($n = 0; $n < $e['n']; $n += 1) { error_log(str_repeat('x', 1000)); } return 'done'; }`,
     );
@@ -218,13 +222,13 @@ describe("PHP's log", { skip: phpMissing }, () => {
 
   test("a log that nobody can read any more changes nothing", async (t) => {
     const source = `function handler($e) { error_log(str_repeat('x', 9000)); return $e['n']; }`;
-    const instance = await runPhp(t, source);
+    const instance = await php.run(t, source);
     instance.child.stdout?.destroy();
     for (let n = 0; n < 50; n += 1) assert.equal((await instance.invoke({ n })).text(), String(n));
   });
 
   test("a line above the limit is cut at a whole character and says what is missing", async (t) => {
-    const instance = await runPhp(
+    const instance = await php.run(
       t,
       `function handler() { error_log('x' . str_repeat('é', 20_000)); }`,
     );

@@ -9,6 +9,8 @@ import json
 import time
 from collections import deque
 
+from .user_error import without_secrets
+
 ERROR_TEXT_BYTES_MAX = 8 << 10
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
@@ -19,7 +21,7 @@ class Call:
 
     __slots__ = (
         "head", "id", "stream", "gate", "body", "remaining_ms", "aborted", "answered",
-        "over", "open_calls", "_started", "_watchers",
+        "over", "open_calls", "stop_reason", "reports", "_started", "_watchers",
     )
 
     def __init__(self, stream, head, remaining_ms):
@@ -32,6 +34,10 @@ class Call:
         self.gate = None
         # Why the caller gave up; None while it has not.
         self.aborted = None
+        # Why it is to end by itself; None while nobody wants it to. Its answer is still taken.
+        self.stop_reason = None
+        # What the handler reported; the last of it goes before the answer.
+        self.reports = None
         self.answered = False
         # True before the last of the answer leaves: the caller's next request may come at once.
         self.over = False
@@ -52,12 +58,12 @@ class Call:
 
     def begin(self, status, headers, body):
         """Sends the head and the first of the body; `write` and `end` go on."""
-        self._reply(self._head_text(status, headers), body, False)
+        self._reply(f'{self._head_text(status, headers)[:-1]},"st":true}}', body, False)
 
     def failed(self, kind, name, message):
         """Tells the gateway that the function failed; there is no body."""
         self._leave()
-        error = {"kind": kind, "name": _cut(name), "message": _cut(message)}
+        error = {"kind": kind, "name": _cut(name), "message": _cut(without_secrets(message))}
         head = f'{{"s":502,"h":[],"t":{self._elapsed_us()},"e":{_encode(error)}}}'
         self._reply(head, b"", True)
         self.body.discard()
@@ -73,13 +79,30 @@ class Call:
         self._leave()
         self.stream.cancel(_cut(why))
 
-    def when_aborted(self, run):
-        """Calls `run` once when the caller gives up; at once when it has."""
-        if self.aborted is None:
+    @property
+    def why_to_end(self):
+        """Why nobody waits, or it is to end by itself; None while neither is so."""
+        return self.aborted or self.stop_reason
+
+    def when_to_end(self, run):
+        """Calls `run` when the caller gives up or wants it to end, once or more; at once when it
+        has.
+        """
+        if self.why_to_end is None:
             self._watchers = (*(self._watchers or ()), run)
-            if self.aborted is None:
+            if self.why_to_end is None:
                 return
         run()
+
+    def forget_watcher(self, run):
+        """`run` of `when_to_end` is not to be called any more."""
+        self._watchers = tuple(one for one in self._watchers or () if one is not run)
+
+    def ask_to_end(self):
+        """The platform wants it to end by itself."""
+        self.stop_reason = "The invocation was cancelled."
+        for run in self._watchers or ():
+            run()
 
     def on_body(self, chunk, end):
         self.body.push(chunk, end)
@@ -108,6 +131,8 @@ class Call:
         if self.answered or self.stream.closed:
             return
         self.answered = True
+        if self.reports is not None:
+            self.reports.flush()
         self.stream.reply(head.encode(), body, end)
 
     def _head_text(self, status, headers):

@@ -14,7 +14,7 @@ class Engine:
         self._failures = failures
         self._on_end = on_end
         self._streams_of_text = streams_of_text
-        self._link = None
+        self.link = None
         self._threads = None
         self._loop = None
         self._loop_thread = None
@@ -22,7 +22,7 @@ class Engine:
 
     def serve(self, link):
         """Never returns: the process ends with its link."""
-        self._link = link
+        self.link = link
         self._threads = ThreadEngine(
             self._link_fd, link.feed, self._on_end, self._streams_of_text
         )
@@ -51,6 +51,19 @@ class Engine:
             runner.lifespan = loop_engine.loop.run_until_complete(start)
         self._loop = self._current = loop_engine
 
+    def run_now(self, hook):
+        """Runs a hook on the main thread, while the code is loaded."""
+        result = hook()
+        if hasattr(result, "__await__"):
+            if self._loop is None:
+                self._wait_for(result)
+            else:
+                self._loop.loop.run_until_complete(result)
+
+    def run_last(self, hook, done):
+        """Runs a hook where requests run, then calls `done`, with what it raised if it did."""
+        self._current.submit_hook(hook, done, self._wait_for)
+
     def submit(self, runner, call, body):
         """A request to run."""
         self._current.submit(runner, call, body)
@@ -64,15 +77,41 @@ class Engine:
         from .outgoing_call import call_blocking, call_on_loop
 
         call = call_blocking if self._loop is None else call_on_loop
-        return call(self._link, self.gate(), asked)
+        return call(self.link, self.gate(), asked)
+
+    def expect_link(self):
+        """Something is to come for a connection of the code, which may block until it does: sees to
+        it that the link is read. On the loop's engine the asking thread reads it from then on, when
+        the descriptor that is returned can be read, by `read_lent`.
+        """
+        if self._loop is not None and self._loop.lend():
+            return self._link_fd
+        self._threads.kick()
+        return None
+
+    def read_lent(self):
+        """Takes what there is on the link, which was lent to the calling thread."""
+        self._loop.read_lent()
+
+    def leave_work(self, request_id):
+        """Where a request puts work for after its answer."""
+        from .background_work import BackgroundWork
+
+        return BackgroundWork(self.link, self._start_coroutine, self._failures, request_id)
+
+    def _start_coroutine(self, awaitable):
+        return self._started_loop_thread().start(awaitable)
 
     def _wait_for(self, awaitable):
+        self._threads.kick()
+        return self._started_loop_thread().wait_for(awaitable)
+
+    def _started_loop_thread(self):
         if self._loop_thread is None:
             from .loop_thread import LoopThread
 
             self._loop_thread = LoopThread()
-        self._threads.kick()
-        return self._loop_thread.wait_for(awaitable)
+        return self._loop_thread
 
     def _on_loop_error(self, loop, context):
         error = context.get("exception")

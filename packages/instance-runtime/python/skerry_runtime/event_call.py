@@ -4,6 +4,7 @@ function's URL. The handler is a plain function (on a thread) or a coroutine fun
 
 from .http_event import AnswerFault, answer_from_result, http_event_of, json_answer, parse_event
 from .invocation_context import Context
+from .parts_sender import PartsSender, stream_of
 from .refusals import body_too_large, event_not_json
 from .user_error import describe
 
@@ -36,7 +37,11 @@ class EventRunner:
         except BaseException as error:
             self._failures.raised(call, error)
             return
-        self._finish(call, result)
+        stream = stream_of(result)
+        if stream is None:
+            self._finish(call, result)
+        else:
+            self._stream(call, *stream)
 
     async def run_async(self, call, body):
         """A handler that is a coroutine function."""
@@ -44,11 +49,47 @@ class EventRunner:
         if event is _REFUSED:
             return
         try:
-            result = await self._handler(event, Context(call, self._facts, self._log))
+            result = self._handler(event, Context(call, self._facts, self._log))
+            if hasattr(result, "__await__"):
+                result = await result
         except BaseException as error:
             self._failures.raised(call, error)
             return
-        self._finish(call, result)
+        stream = stream_of(result)
+        if stream is None:
+            self._finish(call, result)
+        else:
+            await self._stream_async(call, *stream)
+
+    def _stream(self, call, head, parts):
+        """On a thread; an async generator runs on the loop for awaitables."""
+        sender = None
+        try:
+            call.gate = self._facts.engine.gate()
+            sender = PartsSender(call, head)
+            if hasattr(parts, "__aiter__"):
+                parts = _blocking(parts, self._failures.wait_for)
+            sender.send(parts)
+        except BaseException as error:
+            self._broken(call, sender, error)
+
+    async def _stream_async(self, call, head, parts):
+        sender = None
+        try:
+            call.gate = self._facts.engine.gate()
+            sender = PartsSender(call, head)
+            await sender.send_async(parts)
+        except BaseException as error:
+            self._broken(call, sender, error)
+
+    def _broken(self, call, sender, error):
+        if sender is not None and sender.began:
+            if not call.gone or isinstance(error, SystemExit):
+                self._failures.broke_off(call, error)
+        elif isinstance(error, AnswerFault):
+            self._failures.bad_response(call, str(error))
+        else:
+            self._failures.raised(call, error)
 
     def _event_of(self, call, body):
         if body is None:
@@ -89,6 +130,20 @@ class EventRunner:
     def _too_large(self, call, message):
         self._log.write("error", message, call.id)
         call.failed("too_large", "AnswerTooLarge", message)
+
+
+def _blocking(parts, wait_for):
+    """An async generator's parts, for a thread."""
+    try:
+        while True:
+            try:
+                yield wait_for(parts.__anext__())
+            except StopAsyncIteration:
+                return
+    finally:
+        close = getattr(parts, "aclose", None)
+        if close is not None:
+            wait_for(close())
 
 
 _REFUSED = object()

@@ -8,10 +8,10 @@ class InstanceFacts:
 
     __slots__ = (
         "app", "function", "revision", "instance_id", "memory_mb", "timeout_ms",
-        "payload_bytes_max", "env", "call_function",
+        "payload_bytes_max", "env", "engine",
     )
 
-    def __init__(self, head, call_function):
+    def __init__(self, head, engine):
         names = head["names"]
         self.app = names["app"]
         self.function = names["fn"]
@@ -21,8 +21,8 @@ class InstanceFacts:
         self.timeout_ms = head["timeoutMs"]
         self.payload_bytes_max = head["payloadBytesMax"]
         self.env = dict(head["env"])
-        # Runs a call that a context asks for.
-        self.call_function = call_function
+        # Runs what a context asks for: calls, and work after the answer.
+        self.engine = engine
 
 
 class Context:
@@ -36,7 +36,7 @@ class Context:
     __slots__ = (
         "request_id", "app", "function", "revision", "instance_id", "memory_mb", "deadline_ms",
         "cold_reason", "env", "parent_request_id", "payload_bytes_max", "_call", "_log",
-        "_cancelled", "_call_function",
+        "_cancelled", "_engine", "_work",
     )
 
     def __init__(self, call, facts, log):
@@ -55,7 +55,8 @@ class Context:
         self._call = call
         self._log = log
         self._cancelled = None
-        self._call_function = facts.call_function
+        self._engine = facts.engine
+        self._work = None
 
     def remaining_ms(self):
         """Milliseconds until the deadline; 0 when it has passed."""
@@ -69,7 +70,93 @@ class Context:
         """
         from .outgoing_call import Asked
 
-        return self._call_function(Asked(self, target, payload, timeout_ms, stream))
+        return self._engine.call(Asked(self, target, payload, timeout_ms, stream))
+
+    def publish(self, topic, content, **about):
+        """Publishes to a topic of the account: a list of messages, each a dict such as
+        `{"key": …, "data": …}`, or one message with this content. `about` are `key`, `headers`,
+        `content_type` and `time` of those that do not say it. Returns where they lie, as dicts with
+        `partition` and `offset`, once all of them are on disk.
+
+        In `async` code and ASGI applications it is awaited, elsewhere it blocks. Raises
+        `skerry.CallFailed`.
+        """
+        from .outgoing_call import Published
+
+        if "content_type" in about:
+            about["contentType"] = about.pop("content_type")
+        return self._engine.call(Published(self, topic, content, about))
+
+    def wait_until(self, work):
+        """Keeps the instance running until `work` is done, also after the answer, as long as the
+        function's `backgroundTimeoutMs` allows: an awaitable, a `concurrent.futures.Future`, a
+        thread, or a function, which is run on one. What it raises is logged under this request and
+        counted as a failure of the function. Call it before the answer has ended.
+        """
+        if self._work is None:
+            self._work = self._engine.leave_work(self.request_id)
+        self._work.add(work)
+
+    def progress(self, value):
+        """Says how far an accepted invocation is: a number from 0 to 1, or a dict with `done`,
+        `total` and `message`, or any JSON of at most 4 KiB. Those that come close together are
+        joined. On any other call it does nothing. Raises TypeError or ValueError for what is none.
+        """
+        from .progress import encoded
+
+        self._report(encoded(value))
+
+    def heartbeat(self):
+        """Says that the handler is alive, as `progress` does, for `async.heartbeatMs`."""
+        self._report(None)
+
+    def _report(self, text):
+        call = self._call
+        if "iv" not in call.head:
+            return
+        if call.reports is None:
+            from .progress import Reports
+
+            call.reports = Reports(self._engine.link, call.id)
+        call.reports.add(text)
+
+    @property
+    def invocation_id(self):
+        """Of the accepted invocation that this is an attempt of; a synchronous call's is its own."""
+        return self._call.head.get("iv", {}).get("id", self.request_id)
+
+    @property
+    def attempt(self):
+        """Counts the attempts of an invocation from 1."""
+        return self._call.head.get("iv", {}).get("n", 1)
+
+    @property
+    def action(self):
+        """The action that this is a run of, as a dict with `name`, `drive`, `trigger_id`,
+        `execution_id`, `player` and `server_key_id`; None when it is none.
+        """
+        facts = self._call.head.get("ac")
+        if facts is None:
+            return None
+        return {
+            "name": facts["n"],
+            "drive": facts["d"],
+            "trigger_id": facts["t"],
+            "execution_id": self.invocation_id,
+            "player": facts.get("p"),
+            "server_key_id": facts.get("k"),
+        }
+
+    @property
+    def client_context(self):
+        """What the caller tells beside the event, in `X-Skerry-Client-Context`; None when absent."""
+        sent = self._call.head.get("cc")
+        if sent is None:
+            return None
+        import base64
+        import json
+
+        return json.loads(base64.b64decode(sent))
 
     @property
     def log(self):
@@ -78,7 +165,9 @@ class Context:
 
     @property
     def cancelled(self):
-        """Set when the caller gives the request up: `is_set()`, `wait(timeout)`, or `await` it."""
+        """Set when the caller gives the request up, or its invocation is cancelled, and the handler
+        has a moment to end by itself: `is_set()`, `wait(timeout)`, or `await` it.
+        """
         if self._cancelled is None:
             self._cancelled = Cancelled(self._call)
         return self._cancelled
@@ -111,29 +200,32 @@ class RequestLog:
 
 
 class Cancelled:
-    """Whether the caller gave the request up, for threads and for `async` code."""
+    """Whether the request is to end, for threads and for `async` code."""
 
-    __slots__ = ("_call",)
+    __slots__ = ("_call", "_event")
 
     def __init__(self, call):
         self._call = call
+        self._event = None
 
     def is_set(self):
-        """True once the caller is gone."""
-        return self._call.aborted is not None
+        """True once the caller is gone, or wants it to end."""
+        return self._call.why_to_end is not None
 
     @property
     def reason(self):
         """Why, as a sentence; None while nobody gave up."""
-        return self._call.aborted
+        return self._call.why_to_end
 
     def wait(self, timeout=None):
         """Blocks this thread until then, or for `timeout` seconds. True when it is set."""
         import threading
 
-        event = threading.Event()
-        self._call.when_aborted(event.set)
-        event.wait(timeout)
+        # One for all that wait: a job may look a million times.
+        if self._event is None:
+            self._event = threading.Event()
+            self._call.when_to_end(self._event.set)
+        self._event.wait(timeout)
         return self.is_set()
 
     def __await__(self):
@@ -146,5 +238,9 @@ class Cancelled:
             if not future.done():
                 future.set_result(True)
 
-        self._call.when_aborted(lambda: loop.call_soon_threadsafe(resolve))
+        def wake():
+            loop.call_soon_threadsafe(resolve)
+
+        self._call.when_to_end(wake)
+        future.add_done_callback(lambda _: self._call.forget_watcher(wake))
         return future.__await__()

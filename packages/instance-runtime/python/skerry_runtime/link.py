@@ -29,6 +29,14 @@ class Link:
         self._next_id = 2
         self._greeted = False
         self._parked = False
+        self._is_gateway = False
+        # Called, on the reading thread, when a gateway has taken the link.
+        self.on_gateway = None
+
+    @property
+    def leads_to_gateway(self):
+        """True while streams that this side opens are taken."""
+        return self._is_gateway and not self._parked
 
     def put(self, frame):
         """Sends one encoded frame. The caller holds the lock."""
@@ -43,8 +51,9 @@ class Link:
         """A stream closed. The caller holds the lock."""
         self._streams.pop(stream_id, None)
 
-    def open(self, handler, head, body, remaining_ms):
+    def open(self, handler, head, body, remaining_ms, end=True):
         """Opens a stream as `handler.stream`; `handler.on_reply(head, body, end)` has the answer.
+        Unless it ends with `body`, `write` and `end` go on.
 
         Raises LinkParked.
         """
@@ -57,19 +66,33 @@ class Link:
             stream.handler = handler
             handler.stream = stream
             self._streams[stream.id] = stream
-            stream.send_open(head, body, remaining_ms)
+            stream.send_open(head, body, remaining_ms, end)
 
     def feed(self, chunk):
         """Takes what was read from the peer."""
         for frame in self._decoder.push(chunk):
-            self._on_frame(*frame)
+            self.take(*frame)
+
+    def split(self, chunk):
+        """The whole frames that what was read completes; `take` has them."""
+        return self._decoder.push(chunk)
+
+    def has_tunnel(self, stream_id):
+        """True for a stream whose handler takes frames on any thread."""
+        stream = self._streams.get(stream_id)
+        return stream is not None and getattr(stream.handler, "takes_any_thread", False)
+
+    def handlers(self):
+        """Of the streams that are open now."""
+        return [stream.handler for stream in list(self._streams.values())]
 
     def fail_streams(self, why):
         """The link is over: every open stream learns it."""
         for stream in list(self._streams.values()):
             stream.fail(why)
 
-    def _on_frame(self, kind, flags, stream_id, payload):
+    def take(self, kind, flags, stream_id, payload):
+        """Takes one frame of the peer."""
         if kind == frames.HELLO:
             self._on_hello(payload)
         elif not self._greeted:
@@ -130,12 +153,15 @@ class Link:
         with self.lock:
             self.put(frames.encode(frames.HELLO, 0, 0, self._hello))
             self._parked = False
-        low, high = _versions_of(payload)
+            self._highest_peer_id = 0
+            self._next_id = 2
+        low, high, caller = _read_hello(payload)
         if min(high, frames.VERSION_MAX) < max(low, frames.VERSION_MIN):
             raise LinkBroken("no version that both sides speak")
         self._greeted = True
-        self._highest_peer_id = 0
-        self._next_id = 2
+        self._is_gateway = caller in ("gateway", "builder")
+        if self._is_gateway and self.on_gateway is not None:
+            self.on_gateway()
 
     def _on_park(self):
         # The lock: an answer that has just left closes its stream before it lets go.
@@ -171,12 +197,13 @@ class _Ignoring:
 IGNORING = _Ignoring()
 
 
-def _versions_of(payload):
+def _read_hello(payload):
     try:
         hello = json.loads(payload)
         low, high = hello["linkVersionMin"], hello["linkVersionMax"]
+        caller = hello.get("caller")
     except (ValueError, KeyError, TypeError):
         raise LinkBroken("a HELLO that cannot be read") from None
     if not isinstance(low, int) or not isinstance(high, int):
         raise LinkBroken("a HELLO that cannot be read")
-    return low, high
+    return low, high, caller

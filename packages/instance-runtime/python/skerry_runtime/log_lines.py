@@ -14,7 +14,8 @@ import time
 
 BACKLOG_BYTES_MAX = 256 << 10
 LINE_BYTES_MAX = 16 << 10
-DRAIN_SECONDS_MAX = 0.25
+# Longer than a busy agent leaves output unread; less than an exit's cause is waited for.
+DRAIN_SECONDS_MAX = 5
 _STDOUT = 1
 # A pipe that is ready for writing takes this much without blocking (POSIX: PIPE_BUF).
 _ATOMIC_BYTES = 4096
@@ -58,7 +59,7 @@ class LogLines:
             self._flush()
 
     def drain(self):
-        """Sends everything, waiting a short while for a slow reader."""
+        """Sends everything, waiting seconds for a slow reader."""
         end = time.monotonic() + DRAIN_SECONDS_MAX
         with self._lock:
             self._report_dropped()

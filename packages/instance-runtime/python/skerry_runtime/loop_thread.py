@@ -13,11 +13,15 @@ class LoopThread:
 
     def wait_for(self, awaitable):
         """Blocks the calling thread until it is done; the context goes along."""
+        return self.start(awaitable).result()
+
+    def start(self, awaitable):
+        """A future of its result; the context goes along."""
 
         async def whole():
             return await awaitable
 
-        return asyncio.run_coroutine_threadsafe(whole(), self._started_loop()).result()
+        return asyncio.run_coroutine_threadsafe(whole(), self._started_loop())
 
     def _started_loop(self):
         with self._lock:

@@ -1,5 +1,6 @@
-"""`context.call`: asks the gateway, over the link, to run another function, and gives its answer
-back. The call belongs to the request whose context made it and ends with it.
+"""`context.call` and `context.publish`: asks the gateway, over the link, to run another function or
+to write messages into a topic, and gives the answer back. What is asked belongs to the request whose
+context asked and ends with it.
 
 The same exchange serves threads, which block, and the loop, which awaits.
 """
@@ -17,6 +18,74 @@ _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",",
 # Characters of an answer that an error quotes.
 _QUOTED_MAX = 1024
 _WAIT_MS_MAX = 0xFFFF_FFFF
+
+
+class Published:
+    """What a publish wants, as `Asked` of a call: `content` is a list of messages in the API's form,
+    or what one message says; `about` stands for what messages do not say of themselves.
+    """
+
+    __slots__ = ("request_id", "target", "wait_ms", "stream", "bytes_max", "_messages", "_many")
+
+    def __init__(self, context, topic, content, about):
+        self.request_id = context.request_id
+        self.target = topic
+        self.wait_ms = max(1, min(int(context.remaining_ms()), _WAIT_MS_MAX))
+        self.stream = False
+        self.bytes_max = context.payload_bytes_max
+        self._many = isinstance(content, (list, tuple))
+        given = content if self._many else [{"data": content}]
+        # What is none is refused by whoever reads it.
+        self._messages = [
+            _message_of({**about, **one}) if hasattr(one, "keys") else one for one in given
+        ]
+
+    def head(self):
+        """Of the stream that is opened."""
+        return {"op": "publish", "r": self.request_id, "t": self.target}
+
+    def body(self):
+        """The messages' bytes. Raises INPUT_INVALID when they are no JSON."""
+        texts = [_json_of(i, message) for i, message in enumerate(self._messages)]
+        return ('{"messages":[' + ",".join(texts) + "]}").encode("utf-8", "replace")
+
+    def broke_off(self, why):
+        """What is raised when it is not known whether they were written."""
+        return _failed(
+            ("PUBLISH_UNCONFIRMED", "UNAVAILABLE"),
+            f"It is not known whether the messages for {self.target} were published: {why}.",
+            "Published again, they may be there twice: let whoever reads them take each once.",
+            {"topic": self.target, "why": why},
+        )
+
+    def result_of(self, answer):
+        """Places of many messages, or the place of one."""
+        places = answer["messages"]
+        return places if self._many else places[0]
+
+
+def _json_of(index, message):
+    try:
+        return _encode(message)
+    except (TypeError, ValueError, RecursionError) as error:
+        problem = f"messages.{index}: this is no JSON: {error}"
+        raise _failed(
+            ("INPUT_INVALID", "INVALID_ARGUMENT"),
+            f"The body is not valid: {problem}",
+            "Correct what is named and send it again; nothing was changed.",
+            {"what": "body", "problems": problem, "problemList": [problem]},
+        ) from error
+
+
+def _message_of(message):
+    """JSON has no bytes."""
+    data = message.get("data")
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        return message
+    import base64
+
+    rest = {name: value for name, value in message.items() if name != "data"}
+    return {**rest, "base64": base64.b64encode(data).decode()}
 
 
 class Asked:
@@ -42,20 +111,37 @@ class Asked:
             return bytes(self.payload)
         return _encode(self.payload).encode("utf-8", "replace")
 
+    def head(self):
+        """Of the stream that is opened."""
+        return {"op": "call", "r": self.request_id, "f": self.target}
+
+    def broke_off(self, why):
+        """What is raised when the answer broke off."""
+        return _failed(
+            ("CALL_ABANDONED", "CANCELLED"),
+            f"The call of {self.target} was given up: {why}.",
+            "A call ends with the request that made it; await it before answering.",
+            {"function": self.target, "why": why},
+        )
+
+    def result_of(self, answer):
+        """What the code gets of it."""
+        return answer
+
 
 class Exchange:
     """One stream that this instance opened; the handler of its frames."""
 
-    __slots__ = ("stream", "gate", "body", "head", "failure", "_target")
+    __slots__ = ("stream", "gate", "body", "head", "failure", "_asked")
 
     def __init__(self, link, gate, asked):
         self.gate = gate
         self.head = None
         # Why the stream ended before its answer did.
         self.failure = None
-        self._target = asked.target
+        self._asked = asked
         self.body = StreamedBody(self, b"", False)
-        head = _encode({"op": "call", "r": asked.request_id, "f": asked.target}).encode()
+        head = _encode(asked.head()).encode()
         body = asked.body()
         try:
             link.open(self, head, body, asked.wait_ms)
@@ -85,12 +171,7 @@ class Exchange:
     def check(self):
         """Raises what stands against going on."""
         if self.failure is not None:
-            raise _failed(
-                ("CALL_ABANDONED", "CANCELLED"),
-                f"The call of {self._target} was given up: {self.failure}.",
-                "A call ends with the request that made it; await it before answering.",
-                {"function": self._target, "why": self.failure},
-            )
+            raise self._asked.broke_off(self.failure)
 
     def check_head(self):
         """Raises the error that the gateway answered with."""
@@ -217,7 +298,7 @@ class Gathered:
         if not body:
             return None
         if _is_json(kind):
-            return json.loads(body)
+            return self._asked.result_of(json.loads(body))
         return body.decode("utf-8", "replace") if kind.startswith("text/") else body
 
 

@@ -4,13 +4,16 @@ keep the first one's state (CVE-2018-11756). Requests to a blank are refused.
 """
 
 import json
+import time
 
 from .call import NO_BODY, Call, StreamedBody, WholeBody
 from .event_call import BODY_BYTES_MAX, EventRunner
+from .hooks import InstanceContext, find_hook
 from .invocation_context import InstanceFacts
 from .output import redirect_logging
+from .reach import open_reach
 from .specialise import HandlerMissing, load_code
-from .user_error import describe
+from .user_error import describe, without_secrets
 
 _ALREADY = {
     "ok": False,
@@ -33,6 +36,7 @@ class Runtime:
         self._engine = engine
         self._state = "blank"
         self._runner = None
+        self._pre_stop = None
 
     def accept(self, stream, head_bytes, remaining_ms, body, end):
         """A new stream, on the reading thread."""
@@ -45,6 +49,11 @@ class Runtime:
             self._request(stream, head, remaining_ms, body, end)
         elif op == "specialise":
             self._specialise(stream, head)
+        elif op == "pre-stop":
+            self._stop(stream)
+        elif op == "abort":
+            self._abort(head.get("r"))
+            _reply_json(stream, {})
         elif op == "code-cache":
             _reply_json(stream, _NO_CODE_CACHE)
         else:
@@ -71,6 +80,12 @@ class Runtime:
             )
             call.body.push(body, False)
 
+    def _abort(self, request_id):
+        """The request is to end by itself."""
+        for handler in self._engine.link.handlers():
+            if isinstance(handler, Call) and handler.id == request_id:
+                handler.ask_to_end()
+
     def _specialise(self, stream, head):
         if self._state != "blank":
             _reply_json(stream, _ALREADY)
@@ -83,9 +98,12 @@ class Runtime:
         """Runs user code for the first time, on the main thread."""
         try:
             redirect_logging(self._log)
+            open_reach(head, self._engine, self._log)
             code = load_code(head)
-            runner = self._runner_of(code, InstanceFacts(head, self._engine.call))
+            facts = InstanceFacts(head, self._engine)
+            runner = self._runner_of(code, facts)
             self._engine.start(code, runner)
+            self._pre_stop = self._run_init(head, code, facts)
         except HandlerMissing as missing:
             self._state = "failed"
             self._log.write("error", str(missing))
@@ -96,7 +114,7 @@ class Runtime:
             self._state = "failed"
             self._log.write("error", self._failures.text_of(error))
             name, message = describe(error)
-            reply = {"ok": False, "name": name, "message": message}
+            reply = {"ok": False, "name": name, "message": without_secrets(message)}
         else:
             self._runner = runner
             self._state = "ready"
@@ -107,7 +125,35 @@ class Runtime:
                 "initUs": code.init_us,
                 "codeCacheUsed": False,
             }
+            if self._pre_stop is not None:
+                reply["preStop"] = True
         _reply_json(stream, reply)
+
+    def _run_init(self, head, code, facts):
+        """Runs the code's `init`; returns what runs its `pre_stop`, or what ends its lifespan."""
+        started = time.monotonic()
+        context = InstanceContext(facts)
+        init = None if head.get("noInit") else find_hook(code.module, "init")
+        if init is not None:
+            self._engine.run_now(lambda: init(context))
+            code.init_us += round((time.monotonic() - started) * 1e6)
+        pre_stop = find_hook(code.module, "pre_stop")
+        if pre_stop is not None:
+            return lambda: pre_stop(context)
+        return None
+
+    def _stop(self, stream):
+        """Runs `pre_stop`; no request runs any more."""
+
+        def done(error=None):
+            if error is not None:
+                self._log.write("error", f"pre_stop failed: {self._failures.text_of(error)}")
+            _reply_json(stream, {})
+
+        if self._pre_stop is None:
+            done()
+        else:
+            self._engine.run_last(self._pre_stop, done)
 
     def _runner_of(self, code, facts):
         if code.shape == "wsgi":

@@ -7,6 +7,8 @@ import os
 import sys
 import time
 
+from .user_error import hide_secrets
+
 # Names that the surroundings may set and user code sees; everything else of the blank's environment
 # is removed.
 _KEPT = ("PATH", "HOME", "TMPDIR", "TZ")
@@ -17,7 +19,8 @@ _DEFAULTS = {
     "LANG": "C.UTF-8",
 }
 _WEB_NAMES = ("app", "application")
-_CO_COROUTINE = 0x80
+# Flags of code: coroutine, and async generator.
+_CO_ASYNC = 0x80 | 0x200
 # Where the build lays what the code depends on.
 _PACKAGES = "python_packages"
 
@@ -29,9 +32,10 @@ class HandlerMissing(Exception):
 class LoadedCode:
     """What specialising gives. `shape` is event, event-async, wsgi or asgi."""
 
-    def __init__(self, shape, call, code_us, init_us):
+    def __init__(self, shape, call, module, code_us, init_us):
         self.shape = shape
         self.call = call
+        self.module = module
         self.code_us = code_us
         self.init_us = init_us
 
@@ -60,6 +64,7 @@ def load_code(head):
     started = time.monotonic()
     directory = head["codeDirectory"]
     _fill_env(head)
+    hide_secrets(head)
     with open(os.path.join(directory, "artefact.json"), encoding="utf-8") as file:
         manifest = json.load(file)
     entry = manifest.get("entry")
@@ -78,7 +83,7 @@ def load_code(head):
     exec(code, module.__dict__)
     shape, call = find_handler(module, head["handler"])
     ready = time.monotonic()
-    return LoadedCode(shape, call, _us(compiled - started), _us(ready - compiled))
+    return LoadedCode(shape, call, module, _us(compiled - started), _us(ready - compiled))
 
 
 def find_handler(module, handler_name):
@@ -106,6 +111,9 @@ def _prepare_path(directory, path):
     packages = os.path.join(directory, _PACKAGES)
     if os.path.isdir(packages):
         _add_packages(packages)
+    layers = os.environ.get("SKERRY_LAYERS")
+    if layers:
+        _add_packages(os.path.join(layers, "python"))
     if folder != directory and os.path.exists(os.path.join(folder, "__init__.py")):
         return os.path.relpath(os.path.join(folder, stem), directory).replace(os.sep, ".")
     if folder != directory:
@@ -144,7 +152,7 @@ def _makes_coroutines(function):
     if any(hasattr(function, mark) for mark in ("_is_coroutine_mark", "_is_coroutine")):
         return True
     code = getattr(function, "__code__", None)
-    return getattr(code, "co_flags", 0) & _CO_COROUTINE != 0
+    return getattr(code, "co_flags", 0) & _CO_ASYNC != 0
 
 
 def _is_asgi(application):

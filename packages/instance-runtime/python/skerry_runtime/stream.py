@@ -44,9 +44,9 @@ class Stream:
             if not self.closed:
                 self._begin(body, end, partial(frames.encode_reply, head=head))
 
-    def send_open(self, head, body, remaining_ms):
-        """Asks the peer, once, with the whole body. The caller holds the lock."""
-        self._begin(body, True, partial(frames.encode_open, head=head, remaining_ms=remaining_ms))
+    def send_open(self, head, body, remaining_ms, end):
+        """Asks the peer, once, with the first of the body. The caller holds the lock."""
+        self._begin(body, end, partial(frames.encode_open, head=head, remaining_ms=remaining_ms))
 
     def write(self, chunk):
         """Sends part of the body. False: keep the next part until `on_writable`."""

@@ -70,6 +70,21 @@ class ThreadEngine:
         """Runs on the main thread, once, before there are requests."""
         self._ready.append((job, None))
 
+    def submit_hook(self, hook, done, wait_for):
+        """Runs a hook of the code on the main thread."""
+
+        def job():
+            try:
+                result = hook()
+                if hasattr(result, "__await__"):
+                    wait_for(result)
+            except BaseException as error:
+                done(error)
+            else:
+                done()
+
+        self._ready.append((job, None))
+
     def started(self):
         """The code is loaded."""
         self._context = copy_context()
@@ -112,8 +127,9 @@ class ThreadEngine:
     def _hand_out(self):
         while self._ready:
             job, call = self._ready.popleft()
-            call.open_calls = self._handed_out
-            self._handed_out.add(call)
+            if call is not None:
+                call.open_calls = self._handed_out
+                self._handed_out.add(call)
             self._workers.submit(job)
 
     def _follow(self):

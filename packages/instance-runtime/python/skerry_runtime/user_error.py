@@ -5,9 +5,28 @@ Tracebacks begin at the user's own lines and name files relative to the user's f
 frames are left out.
 """
 
+import json
 import os
 
 _RUNTIME_FOLDER = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+
+_MASK = "[secret]"
+_CHARS_MIN = 6
+_LINE_CHARS_MIN = 16
+_hidden = []
+
+
+def hide_secrets(head):
+    """From now on no failure is told with a value of the head's secrets, as it is or as JSON."""
+    forms = set()
+    for name in head.get("secrets", ()):
+        value = head["env"].get(name, "")
+        lines = [line for line in value.splitlines() if len(line) >= _LINE_CHARS_MIN]
+        for text in (value, value.strip(), *lines):
+            forms.update((text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]))
+            forms.add(repr(text)[1:-1])
+    _hidden[:] = sorted((form for form in forms if len(form) >= _CHARS_MIN), key=len, reverse=True)
 
 
 def describe(error):
@@ -20,6 +39,13 @@ def describe(error):
         return name, str(error)
     except Exception:
         return name, "an error whose message cannot be shown"
+
+
+def without_secrets(text):
+    """What callers are told of a failure."""
+    for form in _hidden:
+        text = text.replace(form, _MASK)
+    return text
 
 
 def format_error(error, code_folder=""):

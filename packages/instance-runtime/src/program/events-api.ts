@@ -138,8 +138,17 @@ function sendEvent(answer: ServerResponse, { id, event, context }: Waiting): voi
     "lambda-runtime-aws-request-id": id,
     "lambda-runtime-deadline-ms": String(context.deadlineMs),
     "lambda-runtime-invoked-function-arn": `${context.app}/${context.function}`,
+    ...clientContextHeader(context.clientContext),
   });
   answer.end(event);
+}
+
+/** JSON that fits a header: ASCII. */
+function clientContextHeader(context: unknown): Readonly<Record<string, string>> {
+  if (context === undefined) return {};
+  const escape = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  const text = JSON.stringify(context).replaceAll(/[^\x20-\x7e]/g, escape);
+  return { "lambda-runtime-client-context": text };
 }
 
 /** Programs may answer plain text: it is the result as it stands. */

@@ -18,32 +18,39 @@ export async function loadProgram(
   directory: string,
 ): Promise<LoadedCode> {
   const startedMs = deps.clock.monotonicMs();
-  const handler = await (manifest.serves === "http"
+  const { handler, program } = await (manifest.serves === "http"
     ? startWebServer(deps, manifest, directory)
     : startEvents(deps, manifest, directory));
   const initUs = Math.round((deps.clock.monotonicMs() - startedMs) * 1_000);
-  return { handler, codeUs: 0, initUs, codeCacheUsed: false, createCodeCache: () => undefined };
+  const preStop = (): Promise<void> => program.stop();
+  const none = { codeUs: 0, codeCacheUsed: false, createCodeCache: () => undefined };
+  return { handler, initUs, preStop, ...none };
+}
+
+interface Started {
+  readonly handler: LoadedCode["handler"];
+  readonly program: Program;
 }
 
 async function startWebServer(
   deps: LoadDeps,
   { command, port: wanted }: ProgramManifest,
   directory: string,
-): Promise<LoadedCode["handler"]> {
-  const port = await choosePort(wanted);
+): Promise<Started> {
+  const port = await choosePort(wanted, command);
   const env = { ...deps.env, PORT: String(port) };
   const program = startProgram({ command, directory, env });
   await untilListening({ clock: deps.clock, program }, port);
   endWith(program, deps);
   const server = new WebServer(deps, port);
-  return { kind: "web", pass: (call) => server.pass(call) };
+  return { program, handler: { kind: "web", pass: (call) => server.pass(call) } };
 }
 
 async function startEvents(
   deps: LoadDeps,
   { command }: ProgramManifest,
   directory: string,
-): Promise<LoadedCode["handler"]> {
+): Promise<Started> {
   const api = new EventsApi();
   const port = await api.listen();
   const program = startProgram({
@@ -56,7 +63,7 @@ async function startEvents(
   });
   await Promise.race([api.ready, ended]);
   endWith(program, deps);
-  return { kind: "event", call: api.handle };
+  return { program, handler: { kind: "event", call: api.handle } };
 }
 
 /** The names by which SCF's and Lambda's clients find the API. */
@@ -72,6 +79,7 @@ function eventsEnvironment(port: number, directory: string): Readonly<Record<str
 
 function endWith(program: Program, { log, exit }: LoadDeps): void {
   void program.ended.then(({ how, code }) => {
+    if (program.isStopping) return;
     log("error", `The program ended: ${how}.`);
     // An instance without its program has failed, however the program sees it.
     exit(code === 0 ? 1 : code);

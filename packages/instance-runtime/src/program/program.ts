@@ -4,9 +4,10 @@
  */
 import { spawn } from "node:child_process";
 import { createServer, connect } from "node:net";
-import { constants } from "node:os";
+import { constants, networkInterfaces } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import type { Clock } from "@skerry/base";
+import { WEB_PORT } from "@skerry/contracts";
 import { fail } from "../errors.ts";
 
 export interface ProgramOptions {
@@ -18,6 +19,10 @@ export interface ProgramOptions {
 export interface Program {
   /** Resolves when it has ended, with how. Never rejects. */
   readonly ended: Promise<ProgramEnd>;
+  /** True once it was asked to end. */
+  readonly isStopping: boolean;
+  /** Asks it to end, by SIGTERM; resolves when it has. */
+  stop(): Promise<void>;
 }
 
 export interface ProgramEnd {
@@ -41,7 +46,7 @@ export function startProgram({ command, directory, env }: ProgramOptions): Progr
     // A group of its own: a shell and what it started end together.
     detached: true,
   });
-  process.once("exit", () => endGroup(child.pid));
+  process.once("exit", () => signalGroup(child.pid, "SIGKILL"));
   const ended = new Promise<ProgramEnd>((resolve) => {
     child.once("error", ({ message }) => {
       resolve({ how: `it cannot be started: ${message}`, code: NOT_STARTED_CODE });
@@ -51,12 +56,23 @@ export function startProgram({ command, directory, env }: ProgramOptions): Progr
       resolve({ how: signal ?? `exit code ${code}`, code: number ?? 1 });
     });
   });
-  return { ended };
+  let isStopping = false;
+  return {
+    ended,
+    get isStopping() {
+      return isStopping;
+    },
+    async stop() {
+      isStopping = true;
+      signalGroup(child.pid, "SIGTERM");
+      await ended;
+    },
+  };
 }
 
-function endGroup(pid: number | undefined): void {
+function signalGroup(pid: number | undefined, signal: "SIGTERM" | "SIGKILL"): void {
   try {
-    if (pid !== undefined) process.kill(-pid, "SIGKILL");
+    if (pid !== undefined) process.kill(-pid, signal);
   } catch {
     // It has ended already.
   }
@@ -69,12 +85,23 @@ const HOST = "127.0.0.1";
 const LOOK_MS_MIN = 2;
 const LOOK_MS_MAX = 50;
 
+/** SCF's bootstrap file listens on its port, whatever it is told. */
+const FIXED_PORT_PROGRAM = "./scf_bootstrap";
+
 /**
- * The port that is asked for, or any free one when another program of the machine has it, which
- * happens only where sandboxes share the machine's network.
+ * The port that is asked for. Where sandboxes share the machine's network it is any free one
+ * instead when another program has it, and always when none was asked for, because others may be
+ * about to take the usual one, too.
  */
-export async function choosePort(wanted: number): Promise<number> {
-  return (await bindOnce(wanted)) ?? (await bindOnce(0)) ?? wanted;
+export async function choosePort(wanted: number, command: readonly string[]): Promise<number> {
+  const isUsual = wanted === WEB_PORT && command[0] !== FIXED_PORT_PROGRAM;
+  const first = isUsual && sharesNetwork() ? 0 : wanted;
+  return (await bindOnce(first)) ?? (await bindOnce(0)) ?? wanted;
+}
+
+/** A sandbox's own network has nothing but its loopback. */
+function sharesNetwork(): boolean {
+  return Object.keys(networkInterfaces()).some((name) => name !== "lo");
 }
 
 function bindOnce(port: number): Promise<number | undefined> {

@@ -4,15 +4,22 @@
  * used again: a request whose body is at hand then goes once more, on a connection of its own.
  */
 import { Agent, request, type ClientRequest, type IncomingMessage } from "node:http";
+import { connect } from "node:net";
 import type { Clock } from "@skerry/base";
 import type { Answer, Call } from "../call.ts";
-import { isConnectionHeader } from "../http-headers.ts";
+import { flatHeaders, isConnectionHeader } from "../http-headers.ts";
 import type { Surroundings } from "../ports.ts";
+import { askUpgrade } from "./web-upgrade.ts";
 
 /** An invocation's event is posted here, as Function Compute's custom runtimes have it. */
 const EVENT_PATH = "/invoke";
 const REQUEST_ID = "x-skerry-request-id";
-const DEATH_WAIT_MS = 50;
+const INVOCATION_ID = "x-skerry-invocation-id";
+const ATTEMPT = "x-skerry-attempt";
+/** For a server that has gone away to be seen to have ended, on a busy machine too. */
+const DEATH_WAIT_MS = 1_000;
+/** What listens so long after it broke off has not ended. */
+const LIFE_LOOK_MS = 50;
 const SHORT_BYTES_MAX = 64 << 10;
 
 export class WebServer {
@@ -31,16 +38,36 @@ export class WebServer {
   async pass(call: Call): Promise<void> {
     const { whole } = call.body;
     try {
+      if (call.head.up !== undefined) return await this.#passUpgrade(call, call.head.up.p);
       const response = await this.#exchange(call, whole);
       await this.#answer(call, response);
     } catch (error) {
       // A server that has just died ends the instance, and that is what its callers are told.
-      await new Promise<void>((resolve) => void this.#clock.schedule(DEATH_WAIT_MS, resolve));
+      await this.#untilItShows();
       if (call.gone) return;
       const { message } = error as Error;
       this.#log("error", `The web server did not answer: ${message}`, call.id);
       call.failed({ kind: "failed", name: "WebServerFailed", message });
     }
+  }
+
+  /** Resolves when the server is seen to live, or has had time to be seen to have ended. */
+  async #untilItShows(): Promise<void> {
+    await this.#pause(LIFE_LOOK_MS);
+    const over = this.#pause(DEATH_WAIT_MS - LIFE_LOOK_MS);
+    const lives = await Promise.race([isListening(this.#port), over.then(() => false)]);
+    if (!lives) await over;
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.#clock.schedule(ms, resolve));
+  }
+
+  /** Asks the server to leave HTTP; what it answers instead is an ordinary answer. */
+  async #passUpgrade(call: Call, protocol: string): Promise<void> {
+    const headers = [...headersOf(call, false), "connection", "Upgrade", "upgrade", protocol];
+    const asked = await askUpgrade(call, { port: this.#port, headers, protocol });
+    if (asked !== "switched") await this.#answer(call, asked);
   }
 
   async #exchange(call: Call, whole: Uint8Array | undefined): Promise<IncomingMessage> {
@@ -135,6 +162,17 @@ function responseOf(call: Call, outgoing: ClientRequest): Promise<IncomingMessag
   });
 }
 
+function isListening(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: "127.0.0.1", port });
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+}
+
 function drained(outgoing: ClientRequest): Promise<void> {
   return new Promise((resolve) => {
     outgoing.once("drain", resolve);
@@ -166,20 +204,12 @@ async function bodyOf(response: IncomingMessage): Promise<Uint8Array> {
 
 function headersOf({ head, id }: Call, isEvent: boolean): string[] {
   const flat = ["host", head.a, REQUEST_ID, id];
+  if (head.iv !== undefined) flat.push(INVOCATION_ID, head.iv.id, ATTEMPT, String(head.iv.n));
   for (let i = 0; i + 1 < head.h.length; i += 2) {
     const name = head.h[i] as string;
     if (name === "host" || name === REQUEST_ID || isConnectionHeader(name)) continue;
     flat.push(name, head.h[i + 1] as string);
   }
   if (isEvent && !flat.includes("content-type")) flat.push("content-type", "application/json");
-  return flat;
-}
-
-function flatHeaders(raw: readonly string[]): string[] {
-  const flat: string[] = [];
-  for (let i = 0; i + 1 < raw.length; i += 2) {
-    const name = (raw[i] as string).toLowerCase();
-    if (!isConnectionHeader(name)) flat.push(name, raw[i + 1] as string);
-  }
   return flat;
 }

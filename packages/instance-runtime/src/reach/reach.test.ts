@@ -1,61 +1,8 @@
 /** What code in the real bootstrap reaches the network by; the test is the gateway. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { failReach, type ConnectHead, type WebHead } from "@skerry/contracts";
-import type { OpenedStream } from "@skerry/link";
-import {
-  runSource,
-  startInstance,
-  plainArtefact,
-  scratch,
-  type Instance,
-} from "../../test/harness.ts";
-
-interface Asked {
-  readonly head: ConnectHead | WebHead;
-  readonly opened: OpenedStream;
-  /** What came so far. */
-  text: string;
-  ended: boolean;
-  failed: boolean;
-}
-
-/** Takes what the instance opens, hands what it sends to `onText`. */
-function onTunnel(
-  instance: Instance,
-  options: { readonly onOpen?: (asked: Asked) => void; readonly onText?: (asked: Asked) => void },
-): Asked[] {
-  const all: Asked[] = [];
-  const { onOpen = accept, onText = () => undefined } = options;
-  instance.accept = (opened) => {
-    const head = JSON.parse(opened.head) as ConnectHead | WebHead;
-    const asked: Asked = { head, opened, text: "", ended: false, failed: false };
-    all.push(asked);
-    onOpen(asked);
-    return {
-      onReply: () => undefined,
-      onWritable: () => undefined,
-      onFailed: () => void (asked.failed = true),
-      onBody(chunk, end) {
-        asked.text += Buffer.from(chunk).toString();
-        opened.stream.grant(chunk.length);
-        asked.ended = end;
-        onText(asked);
-      },
-    };
-  };
-  return all;
-}
-
-function accept({ opened }: Asked): void {
-  opened.stream.reply('{"ok":true}');
-}
-
-function refuse({ opened }: Asked): void {
-  const e = failReach("EGRESS_ADDRESS_FORBIDDEN", { target: "x" }).toWire();
-  opened.stream.reply(JSON.stringify({ e }), undefined, true);
-  opened.stream.cancel("refused");
-}
+import { runSource, startInstance, plainArtefact, scratch } from "../../test/harness.ts";
+import { accept, refuse, takeTunnels, type Asked } from "../../test/reach-cases.ts";
 
 const authorityOf = (asked: Asked | undefined): string | undefined =>
   asked?.head.op === "web" ? asked.head.a : undefined;
@@ -77,7 +24,7 @@ exports.handler = (event) => new Promise((resolve) => {
 
 test("a target of connect is a loopback port, and its bytes pass both ways", async (t) => {
   const instance = await runSource(t, CONNECTS, { specialise: { connect: ["db"] } });
-  const all = onTunnel(instance, {
+  const all = takeTunnels(instance, {
     onText(asked) {
       if (asked.text === "hello") say(asked, "who?");
       if (asked.ended) say(asked, "!", true);
@@ -93,7 +40,7 @@ test("a target of connect is a loopback port, and its bytes pass both ways", asy
 
 test("a refused connection is reset, and the log says why with the request", async (t) => {
   const instance = await runSource(t, CONNECTS, { specialise: { connect: ["db"] } });
-  onTunnel(instance, { onOpen: refuse });
+  takeTunnels(instance, { onOpen: refuse });
   const id = instance.nextId();
   const answered = await instance.invoke({ say: "hello" }, { id });
   assert.deepEqual(answered.json(), { text: "", error: "ECONNRESET" });
@@ -102,7 +49,7 @@ test("a refused connection is reset, and the log says why with the request", asy
 
 test("a connection that breaks off is reset, never a clean end", async (t) => {
   const instance = await runSource(t, CONNECTS, { specialise: { connect: ["db"] } });
-  onTunnel(instance, {
+  takeTunnels(instance, {
     onText(asked) {
       say(asked, "half");
       asked.opened.stream.cancel("it broke");
@@ -122,7 +69,7 @@ test("a connection that the code keeps serves its next request", async (t) => {
     });`;
   const instance = await runSource(t, source, { specialise: { connect: ["db"] } });
   let said = 0;
-  const all = onTunnel(instance, { onText: (asked) => say(asked, `answer ${(said += 1)}`) });
+  const all = takeTunnels(instance, { onText: (asked) => say(asked, `answer ${(said += 1)}`) });
   assert.equal((await instance.invoke({ say: "a" })).json(), "answer 1");
   assert.equal((await instance.invoke({ say: "b" })).json(), "answer 2");
   assert.equal(all.length, 1);
@@ -143,7 +90,7 @@ test("a slow reader holds the sender back to the credit, and nothing is lost", a
     });`;
   const instance = await runSource(t, source, { specialise: { connect: ["db"] } });
   const bytes = 4 << 20;
-  const all = onTunnel(instance, {
+  const all = takeTunnels(instance, {
     onText: (asked) => say(asked, "x".repeat(bytes), true),
   });
   assert.equal((await instance.invoke({})).json(), bytes);
@@ -176,7 +123,7 @@ const OK = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 for (const warm of ["none", "event", "fetch"] as const) {
   test(`fetch and node:http go by the proxy, in an instance warmed for ${warm}`, async (t) => {
     const instance = await runSource(t, FETCHES, { warm });
-    const all = onTunnel(instance, {
+    const all = takeTunnels(instance, {
       onText(asked) {
         if (asked.text.startsWith(TLS_MARK)) asked.opened.stream.cancel("no TLS here");
         else if (asked.text.includes("\r\n\r\n")) say(asked, OK);
@@ -198,7 +145,7 @@ for (const warm of ["none", "event", "fetch"] as const) {
 
 test("what the gateway refuses is an error of fetch and a line in the log", async (t) => {
   const instance = await runSource(t, FETCHES);
-  onTunnel(instance, { onOpen: refuse });
+  takeTunnels(instance, { onOpen: refuse });
   const id = instance.nextId();
   const answered = await instance.invoke({ url: "https://example.org/" }, { id });
   assert.ok("error" in (answered.json() as object));
@@ -226,7 +173,7 @@ test("a connection begun while the code is loaded is made once a gateway has the
   await instance.load(plainArtefact(directory, source), { connect: ["db"] });
   await instance.link.park();
   instance.pipe.detach();
-  const all = onTunnel(instance, {
+  const all = takeTunnels(instance, {
     onOpen(asked) {
       accept(asked);
       say(asked, "welcome");
@@ -257,7 +204,7 @@ test("WebSocket is Node's own, goes by the proxy, and can be replaced", async (t
     return [before.name, before === String, WebSocket === String];
   };`;
   const instance = await runSource(t, source);
-  const all = onTunnel(instance, { onOpen: refuse });
+  const all = takeTunnels(instance, { onOpen: refuse });
   const answered = await instance.invoke({ url: "ws://example.org:8080/" });
   assert.deepEqual(answered.json(), ["WebSocket", false, true]);
   assert.equal(authorityOf(all[0]), "example.org:8080");
