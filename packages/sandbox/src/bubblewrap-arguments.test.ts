@@ -26,7 +26,12 @@ const PLAN: BubblewrapPlan = {
     },
   },
   skeleton: "/srv/root",
-  hostSystem: { links: { "/bin": "usr/bin" }, directories: ["/lib"], etc: ["/etc/alternatives"] },
+  hostSystem: {
+    links: { "/bin": "usr/bin" },
+    directories: ["/lib"],
+    etc: ["/etc/alternatives"],
+    written: {},
+  },
   descriptors: { args: 4, seccomp: 5, status: 6, leaked: [9, 251] },
   processesMaxInside: null,
 };

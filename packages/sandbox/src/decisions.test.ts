@@ -162,10 +162,14 @@ describe("specification", () => {
     "a fractional limit": limit("processesMax", 1.5),
     "no memory": limit("memoryBytes", 0),
     "not a number": limit("cpuShares", Number.NaN),
+    "files of less than a block": limit("fileBytesMax", 511),
     "an endless value": { env: { A: "x".repeat(200_000) } },
   };
 
   test("a plain one is taken", () => assertSpec(spec));
+  test("one with a limit of its files is taken", () => {
+    assertSpec({ ...spec, ...limit("fileBytesMax", 1 << 30) });
+  });
   for (const [name, change] of Object.entries(REFUSED)) {
     test(`${name} is refused`, () => {
       assert.throws(() => assertSpec({ ...spec, ...change }), { reason: "SANDBOX_SPEC_INVALID" });

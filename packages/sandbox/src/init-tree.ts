@@ -7,7 +7,7 @@
  * the whole machine's is needed only to stop them, because signals take the host's pids. Nothing in
  * the sandbox can put anything else in that place: it may not mount, and its root is read-only.
  */
-import { statfsSync } from "node:fs";
+import { statfsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { SandboxUsage } from "./ports.ts";
 import {
@@ -109,6 +109,7 @@ function isAtRest(init: number | undefined, count: number): boolean {
 }
 
 function usageInside(init: number): SandboxUsage {
+  if (!hasOwnRoot(init)) return { memoryBytes: 0, cpuUs: 0, processes: OUTER_PROCESSES };
   const procfs = inside(init, "proc");
   const members = readProcessTable(procfs).filter(isLiving);
   const own = members.reduce((sum, row) => sum + readOwnMemory(row.pid, procfs), 0);
@@ -117,6 +118,20 @@ function usageInside(init: number): SandboxUsage {
     cpuUs: members.reduce((sum, row) => sum + row.cpuUs, 0),
     processes: members.length + OUTER_PROCESSES,
   };
+}
+
+/**
+ * Until it has, its `/proc` and `/tmp` are the machine's: who lives there and how full that is says
+ * nothing of the sandbox, in which nothing runs yet.
+ */
+function hasOwnRoot(init: number): boolean {
+  try {
+    const own = statSync(join("/proc", String(init), "root"));
+    const machines = statSync("/");
+    return own.dev !== machines.dev || own.ino !== machines.ino;
+  } catch {
+    return false;
+  }
 }
 
 /** What lies in a tmpfs is memory that no process shows. */

@@ -15,6 +15,7 @@ import type { HostSystem } from "./host-system.ts";
 import type { SandboxMount, SandboxSpec } from "./ports.ts";
 import { MARKER } from "./process-table.ts";
 import type { Weakened } from "./protections.ts";
+import { FILE_BLOCK_BYTES } from "./spec.ts";
 
 const ARGS_FD = 4;
 const SECCOMP_FD = 5;
@@ -81,7 +82,13 @@ export function launchBubblewrap(options: BubblewrapLaunch): Launched {
     if (!weakened.has("descriptors")) coverDescriptors(stdio, strangers, leaked.devNull);
     const child = spawn(
       "/bin/sh",
-      ["-c", limitScript(weakened), String(spec.limits.openFilesMax), options.bubblewrap, ...argv],
+      [
+        "-c",
+        fileLimit(spec) + limitScript(weakened),
+        String(spec.limits.openFilesMax),
+        options.bubblewrap,
+        ...argv,
+      ],
       {
         stdio,
         ...environmentOutside(options),
@@ -101,6 +108,13 @@ function argsOf(child: ChildProcess): Writable | undefined {
   const args = streamAt(child, ARGS_FD) as Writable | undefined;
   args?.on("error", () => undefined);
   return args;
+}
+
+/** Of any one file; what reaches it gets SIGXFSZ, or EFBIG when it ignores that. */
+function fileLimit({ limits: { fileBytesMax } }: SandboxSpec): string {
+  return fileBytesMax === undefined
+    ? ""
+    : `ulimit -f ${Math.floor(fileBytesMax / FILE_BLOCK_BYTES)} && `;
 }
 
 /** What a test takes away; the driver itself never does. */
@@ -125,7 +139,12 @@ export function launchPlain(options: LaunchOptions): Launched {
   const env = Object.entries(spec.env).map(([name, value]) => [name, onHost(value)] as const);
   const child = spawn(
     "/bin/sh",
-    ["-c", LIMIT_SCRIPT, String(spec.limits.openFilesMax), ...spec.command.map(onHost)],
+    [
+      "-c",
+      fileLimit(spec) + LIMIT_SCRIPT,
+      String(spec.limits.openFilesMax),
+      ...spec.command.map(onHost),
+    ],
     {
       stdio,
       env: { ...Object.fromEntries(env), [MARKER]: marker },

@@ -24,6 +24,8 @@ export interface SandboxLimits {
   readonly cpuShares: number;
   /** Size of `/tmp`. Where a cgroup limits memory, what lies in `/tmp` counts as memory too. */
   readonly tmpBytes: number;
+  /** Size of any one file that it writes; unlimited when absent. */
+  readonly fileBytesMax?: number;
 }
 
 export interface SandboxSpec {

@@ -92,6 +92,20 @@ export function descendants(
   return [...found.values()];
 }
 
+/**
+ * The parents of a process, theirs, and so on, and 1. An orphan falls to one of them that has asked
+ * for it (PR_SET_CHILD_SUBREAPER, as `systemd --user` does), else to 1. Pure.
+ */
+export function ancestorsOf(table: readonly ProcessRow[], pid: number): ReadonlySet<number> {
+  const parents = new Map(table.map((row) => [row.pid, row.parentPid]));
+  const found = new Set([1]);
+  for (let at = parents.get(pid); at !== undefined && at > 0; at = parents.get(at)) {
+    if (at !== 1 && found.has(at)) break;
+    found.add(at);
+  }
+  return found;
+}
+
 /** Processes whose environment says `SKERRY_SANDBOX=<value>`, or any value that starts with it. */
 export function pidsWithMarker(start: string): readonly number[] {
   return listPids("/proc").filter((pid) => markerOf(pid)?.startsWith(start) === true);

@@ -1,8 +1,9 @@
 /**
  * The little that every sandbox sees of a system: the shared libraries a dynamic Node binary needs,
- * and an `/etc` of five files. They are copied once per driver into a directory of the platform,
- * because two mounts of copies start faster than a dozen mounts of the host's own files, and
- * because nothing else of the host's `/usr` (programs, set-uid files) then is in reach.
+ * and an `/etc` of five files, with PHP's settings where the machine has them. They are copied once
+ * per driver into a directory of the platform, because two mounts of copies start faster than a
+ * dozen mounts of the host's own files, and because nothing else of the host's `/usr` (programs,
+ * set-uid files) then is in reach.
  */
 import {
   chmodSync,
@@ -116,10 +117,11 @@ export function createSkeleton(
   makeOpenDirectory(directory, "/etc");
   makeOpenDirectory(directory, "/usr/lib64");
   for (const path of options.hostSystem.etc) makeMountPoint(directory, path);
-  for (const [name, text] of Object.entries(ETC_FILES)) {
-    const to = join(directory, "etc", name);
-    writeFileSync(to, text);
-    chmodSync(to, 0o644);
+  const own = Object.entries(ETC_FILES).map(([name, text]) => [`/etc/${name}`, text] as const);
+  for (const [path, text] of [...own, ...Object.entries(options.hostSystem.written)]) {
+    makeOpenDirectory(directory, dirname(path));
+    writeFileSync(join(directory, path), text);
+    chmodSync(join(directory, path), 0o644);
   }
 }
 

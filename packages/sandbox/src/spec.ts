@@ -10,6 +10,8 @@ const RESERVED = ["/usr", "/lib", "/lib64", "/etc", "/proc", "/sys", "/dev", "/t
 /** Linux takes at most 128 KiB in one argument or variable (MAX_ARG_STRLEN). */
 const TEXT_CHARACTERS_MAX = 131_071;
 const LIMIT_MAX = Number.MAX_SAFE_INTEGER;
+/** What `ulimit -f` counts in (POSIX). */
+export const FILE_BLOCK_BYTES = 512;
 
 /** Throws SANDBOX_SPEC_INVALID with the first problem found. */
 export function assertSpec(spec: SandboxSpec): void {
@@ -71,6 +73,7 @@ function mountProblem(mount: SandboxMount): string | undefined {
 
 function limitProblem(limits: SandboxLimits): string | undefined {
   const bounds: Readonly<Record<keyof SandboxLimits, readonly [number, number]>> = {
+    fileBytesMax: [FILE_BLOCK_BYTES, LIMIT_MAX],
     memoryBytes: [4 * 1024 * 1024, LIMIT_MAX],
     processesMax: [1, 4_194_304],
     openFilesMax: [16, 1_048_576],
@@ -79,7 +82,9 @@ function limitProblem(limits: SandboxLimits): string | undefined {
   };
   for (const [name, [low, high]] of Object.entries(bounds)) {
     const value = limits[name as keyof SandboxLimits];
-    if (Number.isSafeInteger(value) && value >= low && value <= high) continue;
+    if (name === "fileBytesMax" && value === undefined) continue;
+    if (value !== undefined && Number.isSafeInteger(value) && value >= low && value <= high)
+      continue;
     return `the limit ${name} must be a whole number from ${low} to ${high}`;
   }
   return undefined;

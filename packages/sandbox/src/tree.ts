@@ -7,6 +7,7 @@
 import type { Hierarchy, SandboxGroup } from "./cgroups.ts";
 import type { SandboxUsage } from "./ports.ts";
 import {
+  ancestorsOf,
   descendants,
   markerOf,
   pidsWithMarker,
@@ -109,8 +110,10 @@ export function isLiving(row: ProcessRow): boolean {
 
 /** Processes that lost their parent are asked for their marker; the others are found by descent. */
 function orphansOf({ recentTable, marker }: TableTreeOptions): readonly number[] {
-  return recentTable()
-    .filter((row) => row.parentPid === 1 && markerOf(row.pid) === marker)
+  const table = recentTable();
+  const reapers = ancestorsOf(table, process.pid);
+  return table
+    .filter((row) => reapers.has(row.parentPid) && markerOf(row.pid) === marker)
     .map((row) => row.pid);
 }
 

@@ -88,7 +88,7 @@ export function nodeSpec(
 }
 
 const clock = systemClock();
-const WAIT_MS_MAX = 20_000;
+const WAIT_MS_MAX = 60_000;
 /** Waits for a condition, with a deadline. */
 export async function until(what: string, holds: () => boolean): Promise<void> {
   const deadline = clock.monotonicMs() + WAIT_MS_MAX;

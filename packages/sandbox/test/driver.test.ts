@@ -1,7 +1,15 @@
 /** What the driver promises of one sandbox, on both rungs, as whoever runs the tests. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, describe, test } from "node:test";
 import { createLog, silentLog, systemClock } from "@skerry/base";
@@ -12,6 +20,7 @@ import {
   type SandboxDriverOptions,
   type SandboxRung,
 } from "../src/index.ts";
+import { readHostSystem } from "../src/host-system.ts";
 import { findOwnerDirectories } from "../src/sweep.ts";
 import { ownerNameOf } from "../src/host.ts";
 import {
@@ -60,6 +69,21 @@ const ECHO =
   "link.on('data', (bytes) => link.write(bytes));";
 const SPIN = "const link = new (require('net').Socket)({ fd: 3 }); link.write('x'); for (;;);";
 const IDLE = "setInterval(() => {}, 1000);";
+
+test(
+  "with the machine's system, of /etc/php only what was written for it is inside",
+  { skip: skipBubblewrap !== false ? skipBubblewrap : !existsSync("/etc/php") && "no /etc/php" },
+  async () => {
+    const driver = await open({ rung: "bubblewrap" });
+    const script = `const { readdirSync } = require("node:fs");
+      const all = readdirSync("/etc/php", { recursive: true, withFileTypes: true });
+      console.log(JSON.stringify(all.filter((one) => !one.isDirectory())
+        .map(({ parentPath, name }) => parentPath + "/" + name)));`;
+    const sandbox = await driver.start(nodeSpec("php", script, { system: "host" }));
+    const inside = JSON.parse(await textOf(sandbox, "stdout")) as readonly string[];
+    assert.deepEqual(inside.toSorted(), Object.keys(readHostSystem().written).toSorted());
+  },
+);
 
 for (const rung of ["bubblewrap", "process"] as const satisfies readonly SandboxRung[]) {
   describe(`rung ${rung}`, { skip: rung === "bubblewrap" ? skipBubblewrap : false }, () => {
