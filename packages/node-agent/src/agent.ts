@@ -3,7 +3,7 @@
  * gateways, limits, rests and ends them, and builds artefacts. It serves from the folded config log
  * alone; control may be away.
  */
-import type { FunctionId, GatewayId, RevisionId } from "@skerry/base";
+import type { Cancel, FunctionId, GatewayId, RevisionId } from "@skerry/base";
 import type {
   ArtefactsInUseHead,
   BuildHead,
@@ -11,25 +11,36 @@ import type {
   ListInstancesHead,
   ListInstancesReply,
   ProbeHead,
+  RoleValue,
   SandboxView,
   StartHead,
   StartReply,
   StopInstanceHead,
 } from "@skerry/contracts";
+import { untilNextMinuteMs } from "@skerry/functions";
 import { IGNORING_STREAM, type OpenedStream, type StreamHandler } from "@skerry/link";
 import type { SandboxLevel } from "@skerry/sandbox";
 import { Builder } from "./builder.ts";
+import { openBuildLog, type BuildLogStream } from "./build-log.ts";
 import type { BuildTool } from "./build-tool.ts";
 import { Dependencies, type DependenciesDeps } from "./dependencies.ts";
 import { GatewayLinks } from "./gateway-links.ts";
 import { Instances } from "./instances.ts";
 import { findRevision, type AgentDeps, type AgentOptions, type RevisionRef } from "./ports.ts";
 import { NodeProbe } from "./node-probe.ts";
-import { missingProvisioned, provisionRetryMs, type ProvisionFailures } from "./provisioning.ts";
+import {
+  countInstances,
+  hasSchedules,
+  missingProvisioned,
+  provisionRetryMs,
+  type ProvisionFailures,
+} from "./provisioning.ts";
 
 export interface Agent {
   /** Serves a stream that control opened. */
   acceptFromControl(opened: OpenedStream): StreamHandler;
+  /** Builds of runtimes that something of this agent may run in. */
+  runtimesUsed(): readonly string[];
   /** The config changed: provisioned instances are brought up to what it says. */
   configChanged(): void;
   /**
@@ -37,6 +48,8 @@ export interface Agent {
    * left, nor a start or build under way, or the deadline has passed.
    */
   drain(deadlineMs: number): Promise<void>;
+  /** For the page of metrics. */
+  values(): readonly RoleValue[];
   /** Ends every instance; resolves when nothing of them is left. */
   close(): Promise<void>;
 }
@@ -55,7 +68,7 @@ const USUAL = { config: { runtime: "node26", memoryMb: 128 }, handlerKind: "even
 /** What builds need beyond what instances do. */
 export interface BuildDeps extends Pick<
   DependenciesDeps,
-  "buildsDirectory" | "dependenciesDirectory" | "network" | "npm"
+  "buildsDirectory" | "dependenciesDirectory" | "disk" | "isOffline" | "networkOfBuild" | "npm"
 > {
   readonly buildTool: BuildTool;
 }
@@ -80,12 +93,14 @@ class NodeAgent implements Agent {
   readonly #provisioning = new Map<string, number>();
   #revisions = new Set<RevisionId>();
   #closed = false;
+  #cancelLook: Cancel = () => undefined;
 
   constructor(deps: AgentDeps & BuildDeps, options: AgentOptions) {
     this.#deps = deps;
     this.#options = options;
     this.#instances = new Instances(deps, options, {
       exited: (gatewayId, instanceId, exit) => this.#gateways.exited(gatewayId, instanceId, exit),
+      outdated: (gatewayId, ids) => this.#gateways.outdated(gatewayId, ids),
       freed: () => this.#provision(),
     });
     this.#gateways = new GatewayLinks({
@@ -125,7 +140,8 @@ class NodeAgent implements Agent {
     };
     switch (head.op) {
       case "build":
-        void this.#builder.build(head).then(answer);
+        if (head.log === true) void this.#buildAloud(head, opened.stream);
+        else void this.#builder.build(head).then(answer);
         break;
       case "instances":
         answer(this.#sandbox(), Buffer.from(JSON.stringify(this.#instances.list())));
@@ -147,9 +163,32 @@ class NodeAgent implements Agent {
     return IGNORING_STREAM;
   }
 
+  async #buildAloud(head: BuildHead, stream: BuildLogStream): Promise<void> {
+    const log = openBuildLog(stream);
+    log.reply(await this.#builder.build(head, log.line));
+  }
+
   configChanged(): void {
     this.#warmForNew();
+    this.#instances.renew();
     this.#provision();
+    this.#followSchedules();
+  }
+
+  /** Looks again at every full minute while functions have schedules. */
+  #followSchedules(wallMs = this.#deps.clock.wallMs()): void {
+    this.#cancelLook();
+    this.#cancelLook = () => undefined;
+    if (this.#closed || !hasSchedules(this.#deps.config)) return;
+    const { clock } = this.#deps;
+    // Read before the look: a timer that runs a moment early then looks once more.
+    const look = (): void => {
+      const lookedMs = clock.wallMs();
+      this.#provision();
+      this.#followSchedules(lookedMs);
+    };
+    const waitMs = untilNextMinuteMs(wallMs);
+    this.#cancelLook = clock.schedule(waitMs, look, { background: true });
   }
 
   /** A function that was just deployed is about to be called; one that nobody calls cools down. */
@@ -157,12 +196,21 @@ class NodeAgent implements Agent {
     const known = this.#revisions;
     const artefacts = new Set<string>();
     this.#revisions = new Set();
-    for (const { latest } of this.#deps.config.functions()) {
+    const { config } = this.#deps;
+    for (const { latest } of config.functions()) {
       this.#revisions.add(latest.id);
-      artefacts.add(latest.artefactKey);
       if (!known.has(latest.id)) void this.#instances.warm(latest);
     }
+    for (const { artefactKey } of config.revisions()) artefacts.add(artefactKey);
     this.#instances.keepArtefacts(artefacts);
+  }
+
+  runtimesUsed(): readonly string[] {
+    return this.#instances.runtimesUsed();
+  }
+
+  values(): readonly RoleValue[] {
+    return this.#instances.values;
   }
 
   async drain(deadlineMs: number): Promise<void> {
@@ -182,6 +230,7 @@ class NodeAgent implements Agent {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#cancelLook();
     await this.#gateways.close();
     await this.#instances.close();
   }
@@ -201,6 +250,9 @@ class NodeAgent implements Agent {
     switch (note.op) {
       case "owned":
         this.#instances.ask(instanceId, { kind: "handedOver", gatewayId });
+        return;
+      case "loaded":
+        this.#instances.loaded(instanceId, note.reply);
         return;
       case "rest":
         this.#instances.ask(instanceId, { kind: "restAsked" });
@@ -225,12 +277,9 @@ class NodeAgent implements Agent {
     const [gatewayId] = this.#gateways.gateways();
     if (gatewayId === undefined) return;
     const nowMs = this.#deps.clock.monotonicMs();
-    const have = new Map<string, number>();
-    for (const { revisionId } of this.#instances.list()) {
-      have.set(revisionId, (have.get(revisionId) ?? 0) + 1);
-    }
+    const have = countInstances(this.#instances.list());
     const missing = missingProvisioned(
-      this.#deps.config,
+      { config: this.#deps.config, wallMs: this.#deps.clock.wallMs() },
       ({ revision }) => (have.get(revision.id) ?? 0) + (this.#provisioning.get(revision.id) ?? 0),
     );
     for (const ref of missing) {

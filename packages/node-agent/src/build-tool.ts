@@ -1,9 +1,10 @@
 /** Copies the bundler's binary to where sandboxes of any uid can run it. */
 import { constants, copyFileSync, existsSync } from "node:fs";
-import { chmod, mkdir, rename } from "node:fs/promises";
+import { chmod, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { version as esbuildVersion } from "esbuild";
+import { layDownOnce } from "./lay-down.ts";
 
 export interface BuildTool {
   readonly directory: string;
@@ -15,15 +16,21 @@ export async function prepareBuildTool(toolsDirectory: string): Promise<BuildToo
   const directory = join(toolsDirectory, `esbuild-${esbuildVersion}`);
   const target = join(directory, "esbuild");
   if (!existsSync(target)) {
-    await mkdir(directory, { recursive: true });
-    const fresh = `${target}.new-${process.pid}`;
-    copyFileSync(esbuildBinary(), fresh, constants.COPYFILE_FICLONE);
-    await chmod(fresh, 0o555);
-    await rename(fresh, target);
+    await layDownOnce(directory, layDown);
+    // A folder without its binary is what an earlier release left when it was cut off.
+    if (!existsSync(target)) {
+      await rm(directory, { recursive: true, force: true });
+      await layDownOnce(directory, layDown);
+    }
     await chmod(toolsDirectory, 0o755);
-    await chmod(directory, 0o755);
   }
   return { directory, version: esbuildVersion };
+}
+
+async function layDown(fresh: string): Promise<void> {
+  copyFileSync(esbuildBinary(), join(fresh, "esbuild"), constants.COPYFILE_FICLONE);
+  await chmod(join(fresh, "esbuild"), 0o555);
+  await chmod(fresh, 0o755);
 }
 
 function esbuildBinary(): string {

@@ -187,6 +187,19 @@ const CASES: Readonly<Record<string, (c: Builds) => Promise<void> | void>> = {
     assert.deepEqual([reply.initFailure, reply.handlerKind], [null, "event"]);
   },
 
+  "what code printed before it threw while it loaded is in the log of its build": async (c) => {
+    const lines: string[] = [];
+    const code = "console.log('looking for', { token: 1 });\nprocess.stdout.write('raw\\n');\n";
+    const throws = "console.error('none');\nthrow new RangeError('no token');\n";
+    await c.node.build({ "index.mjs": code + throws + HANDLER }, {}, (line) => lines.push(line));
+    const said = ["looking for { token: 1 }", "raw", "none"];
+    assert.deepEqual(
+      lines.filter((line) => said.includes(line)),
+      said,
+      lines.join("\n"),
+    );
+  },
+
   "code that ends, hangs or fills its memory while it loads is told as such": async (c) => {
     const loads = async (code: string, over: object = {}): Promise<string> => {
       const { initFailure } = await c.good({ "index.mjs": code + HANDLER }, over);
@@ -223,6 +236,49 @@ const CASES: Readonly<Record<string, (c: Builds) => Promise<void> | void>> = {
     for (const over of [{ handler: "again" }, { memoryMb: 256 }, { entry: "index.ts" }]) {
       assert.notEqual((await c.good(files, over)).artefactKey, first.artefactKey);
     }
+  },
+
+  "what an app's environment made of code while it was loaded, no other app runs": async (c) => {
+    const web =
+      "export default process.env.WEB ? { fetch: () => new Response('x') } : undefined;\n";
+    const files = { "index.mjs": web + HANDLER };
+    const app = (name: string): object => ({ app: { accountId: "acct_test", name } });
+    const first = await c.good(files, { ...app("one"), env: { WEB: "yes" } });
+    assert.equal(first.handlerKind, "fetch");
+    const other = await c.good(files, app("two"));
+    assert.deepEqual([other.handlerKind, other.reused], ["event", false]);
+    assert.equal((await c.good(files, app("one"))).reused, true);
+  },
+
+  "with another environment an artefact is told of anew, and not made again": async (c) => {
+    const code = `
+if (!process.env.TOKEN) throw new RangeError("no token");
+export default process.env.WEB ? { fetch: () => new Response("x") } : undefined;
+`;
+    const files = { "index.mjs": code + HANDLER };
+    const built = async (env: object): Promise<unknown> => {
+      const { handlerKind, initFailure, artefactKey, reused } = await c.good(files, { env });
+      keys.add(artefactKey);
+      return [handlerKind, initFailure?.message ?? null, reused];
+    };
+    const keys = new Set<string>();
+    assert.deepEqual(await built({ TOKEN: "x" }), ["event", null, false]);
+    assert.deepEqual(await built({ TOKEN: "x", WEB: "1" }), ["fetch", null, true]);
+    assert.deepEqual(await built({}), [null, "no token", true]);
+    assert.deepEqual(await built({ TOKEN: "x" }), ["event", null, true], "which others spoil not");
+    assert.equal(keys.size, 1);
+  },
+
+  "of one source with two environments at once, each is told of its own failure": async (c) => {
+    const files = {
+      "index.ts": "if (!process.env.NEEDED) throw new RangeError('not given');\n" + HANDLER,
+    };
+    const [without, given] = await Promise.all([
+      c.good(files),
+      c.good(files, { env: { NEEDED: "yes" } }),
+    ]);
+    assert.equal(given.initFailure, null);
+    assert.equal(without.artefactKey, given.artefactKey);
   },
 
   "equal builds at once are one": async (c) => {

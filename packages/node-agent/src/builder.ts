@@ -1,48 +1,62 @@
 /**
  * The build step: source in, artefact out. A recipe lays the artefact's files down; then a fresh
  * runtime loads them once, which tells the kind of handler and, of a bundle, yields V8's code cache
- * of what loading compiled. Handlers are never called. The artefact depends on source, recipe and
- * runtime build alone and can be made again at any time.
+ * of what loading compiled. Handlers are never called. The artefact depends on source, recipe,
+ * runtime build and the app that it is loaded for, and can be made again at any time. What loading
+ * tells depends on the environment as well: with another one the artefact is loaded once more, but
+ * not made again (ADR 0046).
  */
+import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PlatformError, type Clock, type IdSource, type Log } from "@skerry/base";
 import { artefactKey, type CodeStore } from "@skerry/code-store";
-import type {
-  ArtefactManifest,
-  BuildHead,
-  BuildReply,
-  HandlerKind,
-  SpecialiseHead,
-  SpecialiseReply,
+import {
+  LATEST,
+  readSpecialiseReply,
+  type ArtefactManifest,
+  type BuildHead,
+  type BuildReply,
+  type HandlerKind,
+  type SpecialiseHead,
+  type SpecialiseReply,
 } from "@skerry/contracts";
 import type { SandboxDriver } from "@skerry/sandbox";
+import { BUILD_QUEUE_LIMITS, BuildQueue, type BuildQueueOptions } from "./build-queue.ts";
+import { SharedWork, type BuildReport } from "./build-reports.ts";
 import { BUNDLE_RECIPE_VERSION, Bundler, CODE_CACHE } from "./bundle-recipe.ts";
 import type { BuildTool } from "./build-tool.ts";
 import type { Dependencies } from "./dependencies.ts";
+import { syncConfigs } from "./config-files.ts";
 import { fail } from "./errors.ts";
 import { FOLDER_RECIPE_VERSION, layFolder } from "./folder-recipe.ts";
 import { initFailureOf } from "./init-failure.ts";
+import { keepLast } from "./last-lines.ts";
+import type { ConfigView } from "./ports.ts";
+import { layersDirectory, layersEnvironment, prepareLayers } from "./layers.ts";
 import type { RuntimeProcess } from "./runtime-process.ts";
 import type { RuntimeBuild } from "./runtime-build.ts";
 import { isNode, runtimeKindOf, type Runtimes } from "./runtimes.ts";
-import { readSpecialiseReply } from "./specialise-reply.ts";
 
 export interface BuilderDeps {
-  readonly dependencies: Pick<Dependencies, "install">;
+  readonly dependencies: Pick<Dependencies, "admit" | "install">;
   readonly clock: Clock;
   readonly log: Log;
   readonly ids: IdSource;
   readonly sandboxes: SandboxDriver;
   readonly code: CodeStore;
   readonly runtimes: Runtimes;
+  readonly config: Pick<ConfigView, "configsOf">;
   readonly tool: BuildTool;
+  /** How many at once; BUILD_QUEUE_LIMITS when absent. */
+  readonly queue?: BuildQueueOptions;
   /** Directory for the builds' own directories. */
   readonly buildsDirectory: string;
   startRuntime(options: {
     readonly runtime: RuntimeBuild;
     readonly memoryMb: number;
     readonly codeDirectory: string;
+    readonly layersDirectory?: string | undefined;
   }): Promise<RuntimeProcess>;
 }
 
@@ -51,6 +65,7 @@ interface Job {
   readonly head: BuildHead;
   readonly runtime: RuntimeBuild;
   readonly isBundle: boolean;
+  readonly report: BuildReport;
 }
 
 const CODE_CACHE_BYTES_MAX = 64 << 20;
@@ -58,12 +73,14 @@ const CODE_CACHE_BYTES_MAX = 64 << 20;
 export class Builder {
   readonly #deps: BuilderDeps;
   readonly #bundler: Bundler;
-  readonly #running = new Map<string, Promise<BuildReply>>();
+  readonly #running = new SharedWork<BuildReply>();
+  readonly #queue: BuildQueue;
   #underWay = 0;
 
   constructor(deps: BuilderDeps) {
     this.#deps = deps;
     this.#bundler = new Bundler(deps);
+    this.#queue = new BuildQueue(deps.clock, deps.queue ?? BUILD_QUEUE_LIMITS);
   }
 
   /** How many builds are under way. */
@@ -71,13 +88,22 @@ export class Builder {
     return this.#underWay;
   }
 
-  /** Builds unless the artefact is there. Equal builds at once are one. Never rejects. */
-  async build(head: BuildHead): Promise<BuildReply> {
+  /**
+   * Builds unless the artefact is there. Equal builds at once are one. `report` is told what
+   * happens. Never rejects.
+   */
+  async build(head: BuildHead, report: BuildReport = () => undefined): Promise<BuildReply> {
     this.#underWay += 1;
     try {
       const kind = runtimeKindOf(head);
       const runtime = await this.#deps.runtimes.of(kind);
-      return await this.#buildOnce({ head, runtime, isBundle: isNode(kind) });
+      const job = { head, runtime, isBundle: isNode(kind) };
+      const key = this.#keyOf(job);
+      // Code may load with one environment and not with another.
+      const work = JSON.stringify([key, head.env, head.secrets]);
+      return await this.#running.run(work, report, (tell) => {
+        return this.#build({ ...job, report: tell }, key);
+      });
     } catch (error) {
       return { ok: false, error: PlatformError.from(error).toWire() };
     } finally {
@@ -85,24 +111,18 @@ export class Builder {
     }
   }
 
-  #buildOnce(job: Job): Promise<BuildReply> {
-    const key = this.#keyOf(job);
-    const known = this.#running.get(key);
-    if (known !== undefined) return known;
-    const running = this.#build(job, key).finally(() => this.#running.delete(key));
-    this.#running.set(key, running);
-    return running;
-  }
-
-  #keyOf({ head, runtime, isBundle }: Job): string {
-    const { sourceDigest, entry, handler, memoryMb, port, command } = head;
+  #keyOf({ head, runtime, isBundle }: Omit<Job, "report">): string {
+    const { sourceDigest, entry, handler, memoryMb, port, command, layers = [], app } = head;
     const version = isBundle ? BUNDLE_RECIPE_VERSION : FOLDER_RECIPE_VERSION;
     const recipe = isBundle
       ? { version, esbuild: this.#deps.tool.version, entry, handler, memoryMb }
       : { version, folder: true, entry, handler, memoryMb, command, port };
+    // Loading runs the code with the app's environment and config objects, which may make of it
+    // what they like, its code cache included: no other app may run what came of that.
+    const owner = app === undefined ? null : [app.accountId, app.name];
     return artefactKey({
       sourceDigest,
-      recipe: JSON.stringify(recipe),
+      recipe: JSON.stringify({ ...recipe, layers, owner }),
       runtimeBuild: runtime.id,
     });
   }
@@ -111,48 +131,75 @@ export class Builder {
     const { code } = this.#deps;
     const { sourceDigest } = job.head;
     const runtimeBuild = job.runtime.id;
+    const account = job.head.app?.accountId ?? "";
     const reused = await code.hasArtefact(key);
-    if (!reused) {
+    if (reused) {
+      // What its layers were merged into goes by itself, and may have gone before.
+      await prepareLayers(code, job.head.layers ?? []);
+    } else {
       if (!(await code.has(sourceDigest))) throw fail("SOURCE_MISSING_ON_NODE", { sourceDigest });
-      const initFailure = await this.#makeAndKeep(job, key);
+      const initFailure = await this.#queue.run(account, () => this.#makeAndKeep(job, key));
       if (initFailure !== null) {
         return { ok: true, artefactKey: key, runtimeBuild, handlerKind: null, initFailure, reused };
       }
     }
-    const text = await readFile(join(code.artefactDirectory(key), "artefact.json"), "utf8");
-    const { handlerKind, initFailure } = JSON.parse(text) as ArtefactManifest;
+    const directory = code.artefactDirectory(key);
+    const text = await readFile(join(directory, "artefact.json"), "utf8");
+    const manifest = JSON.parse(text) as ArtefactManifest;
+    const isTold = manifest.loadedWith === environmentDigest(job.head);
+    const { handlerKind, initFailure } = isTold
+      ? manifest
+      : await this.#queue.run(account, () => this.#loadAgain(job, directory));
     return { ok: true, artefactKey: key, runtimeBuild, handlerKind, initFailure, reused };
   }
 
   /** Code that failed to load is not kept: the same code may load with another environment. */
   async #makeAndKeep(job: Job, key: string): Promise<InitFailure | null> {
     let initFailure: InitFailure | null = null;
+    let isOwn = false;
     const make = async (target: string): Promise<void> => {
+      isOwn = true;
       initFailure = await this.#make(job, target);
       if (initFailure !== null) throw fail("BUILD_FAILED", { output: initFailure.message });
     };
     try {
       await this.#deps.code.putArtefact(key, make, { sourceDigest: job.head.sourceDigest });
     } catch (error) {
+      // The store joined it to a build with another environment, whose failure says nothing here.
+      const isOthers = !isOwn && PlatformError.from(error).reason === "BUILD_FAILED";
+      if (isOthers) return await this.#makeAndKeep(job, key);
       if (initFailure === null) throw error;
     }
     return initFailure;
   }
 
   async #make(job: Job, target: string): Promise<InitFailure | null> {
-    const { head, isBundle } = job;
+    const { head, isBundle, report } = job;
+    const { dependencies } = this.#deps;
+    await dependencies.admit();
     const source = this.#deps.code.sourceDirectory(head.sourceDigest);
-    const packages = await this.#deps.dependencies.install(source, runtimeKindOf(head));
+    const packages = await dependencies.install(source, runtimeKindOf(head), report);
+    report(isBundle ? "bundling" : "laying the files down");
+    const layers = await prepareLayers(this.#deps.code, head.layers ?? []);
     const unloaded = isBundle
-      ? await this.#bundler.lay({ head, source, target, packages })
+      ? await this.#bundler.lay({ head, source, target, packages, layers })
       : await layFolder({ head, source, target, packages });
     const manifestPath = join(target, "artefact.json");
     await writeFile(manifestPath, JSON.stringify(unloaded));
+    report("loading it once");
     const { codeCache, ...loaded } = await this.#load(job, target);
     if (codeCache !== undefined) await writeFile(join(target, CODE_CACHE), codeCache);
     const cached = codeCache === undefined ? {} : { codeCache: CODE_CACHE };
-    await writeFile(manifestPath, JSON.stringify({ ...unloaded, ...loaded, ...cached }));
+    const loadedWith = environmentDigest(head);
+    const manifest = { ...unloaded, ...loaded, loadedWith, ...cached };
+    await writeFile(manifestPath, JSON.stringify(manifest));
     return loaded.initFailure;
+  }
+
+  /** The artefact was made with another environment, of which its code may make what it likes. */
+  async #loadAgain(job: Job, directory: string): Promise<Loaded> {
+    job.report("built before; loading it once with this environment");
+    return await this.#load({ ...job, isBundle: false }, directory);
   }
 
   /** Code that loads and then ends or hangs has no cache; whether it runs is for its requests. */
@@ -170,15 +217,31 @@ export class Builder {
     }
   }
 
+  /** Code may read them while it is loaded, as it will in its instances. */
+  #layConfigs(runtime: RuntimeProcess, { accountId, name }: NonNullable<BuildHead["app"]>): void {
+    const objects = this.#deps.config.configsOf(accountId, name);
+    syncConfigs(runtime.configDirectory, objects, new Map());
+  }
+
   /** Loads the artefact once in a fresh runtime of the function's own memory class. */
-  async #load({ head, runtime: build, isBundle }: Job, directory: string): Promise<Loaded> {
+  async #load(job: Job, directory: string): Promise<Loaded> {
+    const { head, runtime: build, isBundle, report } = job;
     const { memoryMb, initTimeoutMs } = head;
-    const options = { runtime: build, memoryMb, codeDirectory: directory };
-    const runtime = await this.#deps.startRuntime(options);
+    const runtime = await this.#deps.startRuntime({
+      ...{ runtime: build, memoryMb, codeDirectory: directory },
+      layersDirectory: layersDirectory(this.#deps.code, head.layers ?? []),
+    });
+    const printed: string[] = [];
+    runtime.collector.listen((line) => keepLast(printed, line));
     try {
+      if (head.app !== undefined) this.#layConfigs(runtime, head.app);
       const reply = await specialiseOnce(runtime, head);
       if (!reply.ok) {
         const { name, message } = reply;
+        // A revision that never was has no log of its own: its last words are the build's.
+        await runtime.sandbox.kill();
+        await runtime.collector.lastWords();
+        for (const line of printed) report(line);
         return { handlerKind: null, initFailure: { name, message }, codeCache: undefined };
       }
       const codeCache = isBundle ? await this.#codeCacheOf(runtime, initTimeoutMs) : undefined;
@@ -200,11 +263,20 @@ interface Loaded {
 async function specialiseOnce(runtime: RuntimeProcess, head: BuildHead): Promise<SpecialiseReply> {
   const specialise: SpecialiseHead = {
     op: "specialise",
+    noInit: true,
     codeDirectory: runtime.codeDirectoryInside,
     handler: head.handler,
     names: { app: "build", fn: "build", revision: "build" },
     instanceId: runtime.id,
-    env: head.env,
+    env: layersEnvironment(runtime.layersDirectoryInside, {
+      env: {
+        ...standIns(head.secrets),
+        ...head.env,
+        SKERRY_CONFIG_DIR: runtime.configDirectoryInside,
+        SKERRY_VERSION: LATEST,
+      },
+      code: runtime.codeDirectoryInside,
+    }),
     memoryMb: head.memoryMb,
     timeoutMs: head.initTimeoutMs,
     payloadBytesMax: 0,
@@ -216,4 +288,16 @@ async function specialiseOnce(runtime: RuntimeProcess, head: BuildHead): Promise
   } catch (error) {
     return await initFailureOf(runtime, error, head.initTimeoutMs);
   }
+}
+
+/** Names one environment; of secrets a build knows only the names. */
+function environmentDigest({ env, secrets = [] }: BuildHead): string {
+  const variables = Object.entries(env).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const text = JSON.stringify([variables, secrets.toSorted()]);
+  return createHash("sha256").update(text).digest("hex");
+}
+
+/** No build ever holds a secret; code that only asks whether there is one loads all the same. */
+function standIns(variables: readonly string[] = []): Readonly<Record<string, string>> {
+  return Object.fromEntries(variables.map((variable) => [variable, "not-a-secret-in-a-build"]));
 }

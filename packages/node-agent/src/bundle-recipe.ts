@@ -2,6 +2,7 @@
  * How Node's event and fetch handlers are built: esbuild makes one bundle in a sandbox without
  * network; every file that is no source lies beside it, where the code may read it.
  */
+import { existsSync } from "node:fs";
 import {
   constants,
   copyFile,
@@ -21,6 +22,7 @@ import type { BuildTool } from "./build-tool.ts";
 import type { PackagesFolder } from "./dependencies.ts";
 import { findEntry } from "./entry.ts";
 import { fail } from "./errors.ts";
+import { layerPackages } from "./layers.ts";
 
 export interface BundlerDeps {
   readonly clock: Clock;
@@ -38,6 +40,11 @@ export interface RecipeJob {
   readonly target: string;
   /** What was installed for the source. */
   readonly packages: readonly PackagesFolder[];
+}
+
+/** Beside the rest, what the code will see at /opt. */
+export interface BundleRecipeJob extends RecipeJob {
+  readonly layers: string | undefined;
 }
 
 /** Lays installed packages beside the code, links as they are. */
@@ -72,6 +79,8 @@ interface BundleJob {
   readonly entry: string;
   readonly target: string;
   readonly installed: PackagesFolder | undefined;
+  /** Packages of layers, which are loaded from there. */
+  readonly external: readonly string[];
 }
 
 /** Above the source, where Node's way of finding packages climbs to. */
@@ -87,12 +96,19 @@ export class Bundler {
   }
 
   /** Lays bundle and assets down. Throws BUILD_ENTRY_MISSING, BUILD_FAILED, BUILD_TIMEOUT. */
-  async lay({ head, source, target, packages }: RecipeJob): Promise<BundleManifest> {
+  async lay({ head, source, target, packages, layers }: BundleRecipeJob): Promise<BundleManifest> {
     const [installed] = packages;
     // Machine code cannot be bundled; its package is then loaded from beside the bundle.
     if (installed?.hasMachineCode === true) await copyPackages(installed, target);
     const entry = await findEntry(source, head.entry === null ? ENTRIES : [head.entry]);
-    const bundleFormat = await this.#bundle({ head, source, entry, target, installed });
+    const own = [
+      join(source, "node_modules"),
+      ...(installed === undefined ? [] : [installed.path]),
+    ];
+    const external = (layers === undefined ? [] : await layerPackages(layers)).filter(
+      (name) => !own.some((folder) => existsSync(join(folder, name))),
+    );
+    const bundleFormat = await this.#bundle({ head, source, entry, target, installed, external });
     return {
       format: 1,
       bundle: bundleFormat === "cjs" ? BUNDLE : ESM_BUNDLE,
@@ -177,6 +193,7 @@ export class Bundler {
         "--color=false",
         ...(job.format === "cjs" ? CJS_META : ESM_REQUIRE),
         ...(installed?.hasMachineCode === true ? ["--packages=external"] : []),
+        ...job.external.map((name) => `--external:${name}`),
       ],
       // Where sandboxes have no mounts, packages are not found by climbing up.
       env: { HOME: "/tmp", GOMAXPROCS: "2", NODE_PATH: installed?.path ?? "" },
@@ -193,6 +210,7 @@ export class Bundler {
         openFilesMax: 4_096,
         cpuShares: 50,
         tmpBytes: 16 << 20,
+        fileBytesMax: BUNDLE_BYTES_MAX,
       },
     });
   }

@@ -7,30 +7,32 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import {
   chmod,
-  lchown,
   lstat,
   mkdir,
-  opendir,
   readdir,
   readFile,
-  readlink,
   rename,
-  rm,
   utimes,
   writeFile,
 } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
-import type { Clock, IdSource, Log } from "@skerry/base";
+import { join } from "node:path";
+import { PlatformError, type Clock, type IdSource, type Log } from "@skerry/base";
+import { publishTree } from "@skerry/code-store";
 import type { RunHead, RunReply } from "@skerry/contracts";
 import type { OpenedStream, StreamHandler } from "@skerry/link";
+import type { BuildDisk } from "./build-disk.ts";
+import { SharedWork, type BuildReport } from "./build-reports.ts";
 import { certificateEnvironment } from "./certificates.ts";
 import { askedEcosystems, type Ecosystem } from "./ecosystems.ts";
 import { fail } from "./errors.ts";
+import { assertBounded, holds, takeOver } from "./installed-tree.ts";
+import { keepLast } from "./last-lines.ts";
 import type { NpmTool } from "./npm-tool.ts";
 import { removeTree } from "./remove-tree.ts";
 import type { RuntimeBuild } from "./runtime-build.ts";
 import type { RuntimeProcess } from "./runtime-process.ts";
 import type { RuntimeKind, Runtimes } from "./runtimes.ts";
+import { toolVersion } from "./tool-versions.ts";
 
 /** Takes the connections that a build's process asks for. Throws why one is refused. */
 export type BuildNetwork = (opened: OpenedStream) => StreamHandler;
@@ -41,7 +43,13 @@ export interface DependenciesDeps {
   readonly ids: IdSource;
   readonly runtimes: Runtimes;
   readonly npm: NpmTool;
-  readonly network: BuildNetwork;
+  /** A network for one build, which shares it with no other. */
+  networkOfBuild(): BuildNetwork;
+  /** True when nothing can be fetched: what is not kept cannot be installed. */
+  isOffline(): boolean;
+  readonly disk: BuildDisk;
+  /** What a package manager of the machine says it is; asks it when absent. */
+  readonly toolVersion?: typeof toolVersion;
   /** Where builds have directories of their own. */
   readonly buildsDirectory: string;
   /** Where finished ones are kept; sandboxes of any uid must be able to read them. */
@@ -65,28 +73,45 @@ export interface PackagesFolder {
 
 const INSTALL_TIMEOUT_MS = 240_000;
 const INSTALL_MEMORY_MB = 1_024;
-const BYTES_MAX = 1 << 30;
-const FILES_MAX = 100_000;
-const DEPTH_MAX = 64;
 const KEPT_MS = 30 * 86_400_000;
-const COMMANDS = ".bin";
-const PLAIN_COMMAND = /^\.\.\/[\w@./-]+$/;
+/** A build that was given a kept folder has copied it by then. */
+const IN_USE_MS = 3_600_000;
+/** Part of every key: what is kept is laid out differently with another one. */
+const KEPT_FORMAT = 4;
+const TEMPORARY = ".tmp";
 const MACHINE_CODE = /\.(?:node|so(?:\.\d+)*)$/;
 
 export class Dependencies {
   readonly #deps: DependenciesDeps;
-  readonly #installing = new Map<string, Promise<string>>();
+  readonly #installing = new SharedWork<string>();
 
   constructor(deps: DependenciesDeps) {
     this.#deps = deps;
   }
 
-  /** The folders that the source asks for. Throws DEPENDENCIES_FAILED, TOOL_MISSING. */
-  async install(source: string, kind: RuntimeKind): Promise<readonly PackagesFolder[]> {
+  /** Throws BUILD_DISK_LOW; before that, kept folders go that no build has used lately. */
+  async admit(): Promise<void> {
+    try {
+      await this.#deps.disk.admit();
+    } catch (error) {
+      if (!(await this.#makeRoom())) throw error;
+    }
+  }
+
+  /**
+   * The folders that the source asks for. Throws DEPENDENCIES_FAILED, TOOL_MISSING, BUILD_OFFLINE,
+   * BUILD_DISK_LOW, BUILD_TREE_TOO_LARGE.
+   */
+  async install(
+    source: string,
+    kind: RuntimeKind,
+    report: BuildReport,
+  ): Promise<readonly PackagesFolder[]> {
     const folders: PackagesFolder[] = [];
     for (const ecosystem of await askedEcosystems(source, kind)) {
       const key = await this.#key(ecosystem, { source, kind });
-      const path = join(await this.#once(ecosystem, { key, source }), ecosystem.folder);
+      const root = await this.#once(ecosystem, { key, source, report });
+      const path = join(root, ecosystem.folder);
       const hasMachineCode = ecosystem.name === "npm" && (await holds(path, MACHINE_CODE));
       folders.push({ name: ecosystem.folder, path, hasMachineCode });
     }
@@ -95,64 +120,91 @@ export class Dependencies {
 
   /** Removes what no build has used for a month. */
   async #sweep(): Promise<void> {
+    for (const { path, unusedMs } of await this.#kept()) {
+      if (unusedMs > KEPT_MS) await removeTree(path);
+    }
+  }
+
+  /** Removes kept folders, the longest unused first, until a build may begin; false if none may. */
+  async #makeRoom(): Promise<boolean> {
+    const kept = (await this.#kept()).filter(({ unusedMs }) => unusedMs > IN_USE_MS);
+    for (const { path } of kept.toSorted((a, b) => b.unusedMs - a.unusedMs)) {
+      this.#deps.log.warn("the disk is low: packages kept for builds go", { path });
+      await removeTree(path);
+      const hasRoom = await this.#deps.disk.admit().then(
+        () => true,
+        () => false,
+      );
+      if (hasRoom) return true;
+    }
+    return false;
+  }
+
+  async #kept(): Promise<readonly { readonly path: string; readonly unusedMs: number }[]> {
     const { clock, dependenciesDirectory } = this.#deps;
+    const kept: { path: string; unusedMs: number }[] = [];
     for (const name of await readdir(dependenciesDirectory)) {
       const path = join(dependenciesDirectory, name);
       // Another install may just have given its folder a name.
       const found = await lstat(path).catch(() => undefined);
-      if (found !== undefined && clock.wallMs() - found.mtimeMs > KEPT_MS) await removeTree(path);
+      if (found !== undefined) kept.push({ path, unusedMs: clock.wallMs() - found.mtimeMs });
     }
+    return kept;
   }
 
   async #key(ecosystem: Ecosystem, { source, kind }: Asked): Promise<string> {
-    const { npm, runtimes } = this.#deps;
+    const { npm, runtimes, toolVersion: versionOf = toolVersion } = this.#deps;
+    const { name, versionCommand } = ecosystem;
     const hash = createHash("sha256");
-    const runtime = ecosystem.name === "pip" ? "python3" : kind;
-    // The interpreter that machine code is for; one that is missing is told by the install.
-    const { id = "" } = await runtimes.of(runtime).catch((): { id?: string } => ({}));
-    hash.update(JSON.stringify([ecosystem.name, npm.version, id]));
-    for (const { name, bytes } of await manifestsOf(ecosystem, source)) {
-      hash.update(`${name} ${bytes.length} `).update(bytes);
+    // What is missing is told by the install.
+    const missing = (): { readonly id: string } => ({ id: "" });
+    const { id } = await runtimes.of(ecosystem.interpreter(kind)).catch(missing);
+    const version = versionCommand === null ? npm.version : await versionOf(versionCommand);
+    hash.update(JSON.stringify([KEPT_FORMAT, name, version, id]));
+    for (const manifest of await manifestsOf(ecosystem, source)) {
+      hash.update(`${manifest.name} ${manifest.bytes.length} `).update(manifest.bytes);
     }
-    return `${ecosystem.name}-${hash.digest("hex").slice(0, 32)}`;
+    return `${name}-${hash.digest("hex").slice(0, 32)}`;
   }
 
-  /** Equal ones at once are one. */
   async #once(ecosystem: Ecosystem, job: Job): Promise<string> {
     const kept = join(this.#deps.dependenciesDirectory, job.key);
     if (existsSync(kept)) {
       const now = new Date(this.#deps.clock.wallMs());
       await utimes(kept, now, now);
+      job.report(`${ecosystem.name}: the same was installed before; nothing is fetched`);
       return kept;
     }
-    const running = this.#installing.get(job.key);
-    if (running !== undefined) return await running;
-    const started = this.#install(ecosystem, { ...job, kept }).finally(() => {
-      this.#installing.delete(job.key);
-    });
-    this.#installing.set(job.key, started);
-    return await started;
+    return await this.#installing.run(job.key, job.report, (report) =>
+      this.#install(ecosystem, { ...job, report, kept }),
+    );
   }
 
   async #install(ecosystem: Ecosystem, job: Job & { readonly kept: string }): Promise<string> {
-    const { buildsDirectory, ids, log } = this.#deps;
-    if (ecosystem.needs !== null && !existsSync(ecosystem.needs.program)) {
-      throw fail("TOOL_MISSING", ecosystem.needs);
-    }
+    const { buildsDirectory, ids, isOffline, log } = this.#deps;
+    const { folder, name: tool, needs } = ecosystem;
+    if (needs !== null && !existsSync(needs.program)) throw fail("TOOL_MISSING", needs);
+    if (isOffline()) throw fail("BUILD_OFFLINE", { tool, folder });
     const id = ids.id("inst");
     const work = join(buildsDirectory, id);
     // The driver gives it to the sandbox's uid; nobody else may write what is kept for others.
     await mkdir(work, { recursive: true, mode: 0o700 });
     try {
       await copyManifests(ecosystem, job.source, work);
-      await this.#run(ecosystem, work);
-      await assertBounded(join(work, ecosystem.folder), ecosystem.name);
-      await takeOver(join(work, ecosystem.folder));
-      const fresh = `${job.kept}.new-${id}`;
+      await this.#run(ecosystem, work, job.report);
+      await assertBounded(join(work, folder), tool);
+      await takeOver(join(work, folder));
+      const fresh = `${job.kept}.new-${process.pid}-${id}`;
       await mkdir(fresh, { mode: 0o755 });
-      await rename(join(work, ecosystem.folder), join(fresh, ecosystem.folder));
-      await rename(fresh, job.kept);
-      log.info("installed dependencies", { kind: ecosystem.name, key: job.key });
+      await rename(join(work, folder), join(fresh, folder));
+      let hasName = false;
+      try {
+        // False when another agent was faster; what it installed is the same.
+        hasName = await publishTree(fresh, job.kept);
+      } finally {
+        if (!hasName) await removeTree(fresh);
+      }
+      log.info("installed dependencies", { kind: tool, key: job.key });
       await this.#sweep();
       return job.kept;
     } finally {
@@ -160,28 +212,55 @@ export class Dependencies {
     }
   }
 
-  async #run(ecosystem: Ecosystem, work: string): Promise<void> {
-    const { network, npm, runtimes, startRuntime } = this.#deps;
+  async #run(ecosystem: Ecosystem, work: string, report: BuildReport): Promise<void> {
+    const { disk, networkOfBuild, npm, runtimes, startRuntime } = this.#deps;
+    await makeTemporary(work);
     const process = await startRuntime({
       runtime: await runtimes.of("program"),
       memoryMb: INSTALL_MEMORY_MB,
       codeDirectory: await npm.directory(),
-      build: { directory: work, accept: network },
+      build: { directory: work, accept: networkOfBuild() },
+    });
+    const words = new LastWords(ecosystem.complaint);
+    process.collector.listen((line) => {
+      words.add(line);
+      report(line);
+    });
+    let over: PlatformError | undefined;
+    const unwatch = disk.watch(work, (why) => {
+      over = why;
+      void process.sandbox.kill();
     });
     try {
-      const build = process.buildDirectoryInside;
-      const places = { npm: process.codeDirectoryInside, build };
-      const command = ecosystem.command(places, (name) => existsSync(join(work, name)));
-      const head: RunHead = { op: "run", command, directory: build, env: environment(build) };
+      const how = await this.#ask(ecosystem, process, work);
+      await process.collector.lastWords();
+      if (over !== undefined) throw over;
+      if (how === undefined) return;
+      const output = [words.text, how].filter((text) => text !== "").join("\n");
+      throw fail("DEPENDENCIES_FAILED", { tool: ecosystem.name, output });
+    } finally {
+      unwatch();
+      await process.destroy();
+    }
+  }
+
+  /** Undefined when it did what it was asked, else how it ended. */
+  async #ask(
+    ecosystem: Ecosystem,
+    process: RuntimeProcess,
+    work: string,
+  ): Promise<string | undefined> {
+    const build = process.buildDirectoryInside;
+    const places = { npm: process.codeDirectoryInside, build };
+    const command = ecosystem.command(places, (name) => existsSync(join(work, name)));
+    const head: RunHead = { op: "run", command, directory: build, env: environment(build) };
+    try {
       const question = { head, timeoutMs: INSTALL_TIMEOUT_MS, bodyBytesMax: 0 };
       const reply = (await process.ask(question)).head as RunReply | undefined;
-      if (reply?.ok === true) return;
-      await process.collector.lastWords();
-      const words = process.collector.tail.join("\n");
-      const how = typeof reply?.how === "string" ? reply.how : "it gave no answer";
-      throw fail("DEPENDENCIES_FAILED", { tool: ecosystem.name, output: words || how });
-    } finally {
-      await process.destroy();
+      if (reply?.ok === true) return undefined;
+      return typeof reply?.how === "string" ? reply.how : "it gave no answer";
+    } catch (error) {
+      return PlatformError.from(error).message;
     }
   }
 }
@@ -194,11 +273,46 @@ interface Asked {
 interface Job {
   readonly key: string;
   readonly source: string;
+  readonly report: BuildReport;
+}
+
+/** The end of what was printed, and of what of it complains: that is what a person needs. */
+class LastWords {
+  readonly #complaint: RegExp;
+  readonly #last: string[] = [];
+  readonly #complaints: string[] = [];
+
+  constructor(complaint: RegExp) {
+    this.#complaint = complaint;
+  }
+
+  add(line: string): void {
+    keepLast(this.#last, line);
+    if (this.#complaint.test(line)) keepLast(this.#complaints, line);
+  }
+
+  get text(): string {
+    return (this.#complaints.length > 0 ? this.#complaints : this.#last).join("\n");
+  }
+}
+
+/** Where the build's disk is watched, and larger than what a sandbox has in memory. */
+async function makeTemporary(work: string): Promise<void> {
+  const path = join(work, TEMPORARY);
+  await mkdir(path);
+  await chmod(path, 0o777);
 }
 
 /** Homes of caches, and the machine's certificates. */
 function environment(build: string): Readonly<Record<string, string>> {
-  return { HOME: build, COMPOSER_HOME: join(build, ".composer"), ...certificateEnvironment() };
+  return {
+    HOME: build,
+    TMPDIR: join(build, TEMPORARY),
+    COMPOSER_HOME: join(build, ".composer"),
+    COMPOSER_ALLOW_SUPERUSER: "1",
+    COMPOSER_NO_AUDIT: "1",
+    ...certificateEnvironment(),
+  };
 }
 
 /** Those that are there and say something: an empty file is as good as none. */
@@ -222,69 +336,4 @@ async function copyManifests(ecosystem: Ecosystem, source: string, work: string)
     await writeFile(join(work, name), bytes);
     await chmod(join(work, name), 0o666);
   }
-}
-
-/** Looks at what was installed, folder by folder, before any of it is touched or copied. */
-async function assertBounded(path: string, tool: string): Promise<void> {
-  const waiting = [{ path, depth: 0 }];
-  let files = 0;
-  let bytes = 0;
-  for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
-    if (at.depth > DEPTH_MAX) throw tooLarge(tool);
-    const folder = await opendir(at.path).catch((error: NodeJS.ErrnoException) => error.code);
-    // Nothing may have been installed at all; what else cannot be entered is no package's folder.
-    if (folder === "ENOENT") continue;
-    if (typeof folder !== "object") throw tooLarge(tool);
-    for await (const entry of folder) {
-      files += 1;
-      const entryPath = join(at.path, entry.name);
-      if (entry.isDirectory()) waiting.push({ path: entryPath, depth: at.depth + 1 });
-      else if (entry.isFile()) bytes += (await lstat(entryPath)).size;
-      if (files > FILES_MAX || bytes > BYTES_MAX) throw tooLarge(tool);
-    }
-  }
-}
-
-function tooLarge(tool: string): Error {
-  const output = `it made more than ${BYTES_MAX >> 20} MiB, ${FILES_MAX} files or ${DEPTH_MAX} folders in folders`;
-  return fail("DEPENDENCIES_FAILED", { tool, output });
-}
-
-/**
- * Makes a tree the platform's own, readable by all and writable by nobody else, of plain files and
- * folders only.
- */
-async function takeOver(path: string): Promise<void> {
-  const found = await lstat(path).catch(() => undefined);
-  if (found?.isDirectory() !== true) {
-    await rm(path, { force: true });
-    await mkdir(path);
-  }
-  for (const entry of await readdir(path, { recursive: true, withFileTypes: true })) {
-    const at = join(entry.parentPath, entry.name);
-    if (entry.isSymbolicLink()) await replaceLink(at);
-    else if (!entry.isDirectory() && !entry.isFile()) await rm(at, { force: true });
-    else await own(at);
-  }
-  await own(path);
-}
-
-async function own(path: string): Promise<void> {
-  if (process.getuid?.() === 0) await lchown(path, 0, 0);
-  const { mode } = await lstat(path);
-  await chmod(path, (mode & 0o111) === 0 ? 0o644 : 0o755);
-}
-
-/** A package's command becomes a script that starts it; other links go. */
-async function replaceLink(path: string): Promise<void> {
-  const target = await readlink(path);
-  await rm(path);
-  if (basename(dirname(path)) !== COMMANDS || !PLAIN_COMMAND.test(target)) return;
-  const script = `#!/bin/sh\nexec node "$(dirname "$0")/${target}" "$@"\n`;
-  await writeFile(path, script, { mode: 0o755 });
-}
-
-async function holds(folder: string, pattern: RegExp): Promise<boolean> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries.some((entry) => entry.isFile() && pattern.test(entry.name));
 }

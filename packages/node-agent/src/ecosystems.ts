@@ -25,7 +25,13 @@ export interface Ecosystem {
   readonly kinds: readonly RuntimeKind[];
   /** The machine's program that it needs, and the command that installs it. */
   readonly needs: { readonly program: string; readonly install: string } | null;
+  /** Tells the tool's version; null for npm, whose version the platform knows. */
+  readonly versionCommand: readonly string[] | null;
+  /** The interpreter that its packages are for, given the code's kind. */
+  interpreter(kind: RuntimeKind): RuntimeKind;
   isAskedFor(source: string): Promise<boolean>;
+  /** Of what it prints, lines that tell why it failed. */
+  readonly complaint: RegExp;
   command(places: BuildPlaces, has: (manifest: string) => boolean): readonly string[];
 }
 
@@ -35,11 +41,15 @@ const NPM: Ecosystem = {
   manifests: ["package.json", "package-lock.json", ".npmrc"],
   kinds: ["node26", "node24", "program"],
   needs: null,
+  versionCommand: null,
+  complaint: /^npm (?:error|ERR!)/,
+  // Of a program of its own nobody knows; npm itself runs in the platform's Node.
+  interpreter: (kind) => kind,
   isAskedFor: async (source) => hasMembers(await readJson(source, "package.json"), "dependencies"),
   command: ({ npm, build }, has) => [
     ...["node", join(npm, "bin", "npm-cli.js"), has("package-lock.json") ? "ci" : "install"],
-    ...["--omit=dev", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"],
-    ...["--prefix", build, "--cache", join(build, ".cache")],
+    ...["--omit=dev", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=http"],
+    ...["--prefix", build, "--cache", join(build, ".cache"), "--logs-max=0"],
   ],
 };
 
@@ -49,19 +59,28 @@ const PIP: Ecosystem = {
   manifests: ["requirements.txt", "pyproject.toml"],
   kinds: ["python3", "program"],
   needs: { program: "/usr/bin/python3", install: "apt-get install python3-pip" },
+  versionCommand: ["/usr/bin/python3", "-m", "pip", "--version"],
+  complaint: /^\s*(?:error|ERROR|×|╰─>|note)\b|^\s*[×╰]/,
+  interpreter: () => "python3",
   isAskedFor: async (source) =>
     /^\s*[^\s#-]/m.test(await readText(source, "requirements.txt")) ||
     /^\s*dependencies\s*=\s*\[[^\]]*\S/m.test(await readText(source, "pyproject.toml")),
   command: ({ build }, has) => {
     const target = join(build, "python_packages");
-    const pip = "exec /usr/bin/python3 -m pip install --quiet --no-input";
-    const options = `--disable-pip-version-check --no-cache-dir --target '${target}'`;
+    const pip = "/usr/bin/python3 -m pip install --no-compile --no-input --progress-bar off";
+    const options = `--disable-pip-version-check --no-cache-dir --retries 2 --target '${target}'`;
     const from = has("requirements.txt")
       ? "-r requirements.txt"
       : `$(/usr/bin/python3 -c '${READ_PYPROJECT}')`;
-    return ["/bin/sh", "-c", `${pip} ${options} ${from}`];
+    return ["/bin/sh", "-c", `${pip} ${options} ${from} && { ${COMPILE} '${target}'; :; }`];
   },
 };
+/**
+ * Compiled for good: what pip compiles holds the time of its source, which a copy does not keep,
+ * and an instance could only compile again and throw it away. Files that do not compile are the
+ * package's affair.
+ */
+const COMPILE = "/usr/bin/python3 -I -m compileall -qq --invalidation-mode unchecked-hash";
 /** Prints the dependencies as words of a shell; a requirement has no spaces once they are cut. */
 const READ_PYPROJECT =
   'import tomllib; print(*[d.replace(" ", "") for d in tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]])';
@@ -72,10 +91,14 @@ const COMPOSER: Ecosystem = {
   manifests: ["composer.json", "composer.lock"],
   kinds: ["php8", "program"],
   needs: { program: "/usr/bin/composer", install: "apt-get install composer" },
+  versionCommand: ["/usr/bin/composer", "--version", "--no-ansi"],
+  // It says nothing else when it fails.
+  complaint: /./,
+  interpreter: () => "php8",
   isAskedFor: async (source) => hasMembers(await readJson(source, "composer.json"), "require"),
   command: ({ build }) => [
     ...["/usr/bin/composer", "install", "--no-dev", "--no-interaction", "--no-progress"],
-    ...["--no-scripts", "--no-plugins", "--prefer-dist", "--quiet", "--working-dir", build],
+    ...["--no-scripts", "--no-plugins", "--prefer-dist", "--no-ansi", "--working-dir", build],
   ],
 };
 

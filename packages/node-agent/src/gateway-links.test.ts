@@ -4,10 +4,10 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { silentLog, systemClock, type GatewayId, type InstanceId } from "@skerry/base";
+import { silentLog, systemClock, type Clock, type GatewayId, type InstanceId } from "@skerry/base";
 import type { AgentNote, GatewayNote, StartHead, StartReply } from "@skerry/contracts";
 import { bufferText, Link, socketPipe } from "@skerry/link";
-import { HandClock, until } from "@skerry/testkit";
+import { HandClock, LeapClock, until } from "@skerry/testkit";
 import { GatewayLinks } from "./gateway-links.ts";
 
 const A = "gw_a" as GatewayId;
@@ -15,19 +15,22 @@ const B = "gw_b" as GatewayId;
 const INSTANCE = "inst_1" as InstanceId;
 const REFUSED: StartReply = { ok: false, refusal: { kind: "limit", why: "test" } };
 
-interface Agent {
+interface Agent<C extends Clock = HandClock> {
   readonly links: GatewayLinks;
-  readonly clock: HandClock;
+  readonly clock: C;
   readonly path: string;
   /** What happened, in order. */
   readonly events: string[];
   gateway(id: GatewayId): Promise<{ readonly link: Link; readonly notes: AgentNote[] }>;
 }
 
-async function openAgent(t: TestContext): Promise<Agent> {
+function openAgent(t: TestContext): Promise<Agent> {
+  return openAgentBy(t, new HandClock());
+}
+
+async function openAgentBy<C extends Clock>(t: TestContext, clock: C): Promise<Agent<C>> {
   const root = mkdtempSync(join(tmpdir(), "skerry-links-"));
   const path = join(root, "agent.sock");
-  const clock = new HandClock();
   const events: string[] = [];
   const links = new GatewayLinks({
     clock,
@@ -47,14 +50,14 @@ async function openAgent(t: TestContext): Promise<Agent> {
     await links.close();
     rmSync(root, { recursive: true, force: true });
   });
-  const gateway: Agent["gateway"] = async (id) => {
+  const gateway: Agent<C>["gateway"] = async (id) => {
     const notes: AgentNote[] = [];
     const link = new Link(
       {
         pipe: socketPipe(connect(path)),
         clock: systemClock(),
         text: bufferText(Buffer),
-        scheduleFlush: setImmediate,
+        scheduleFlush: queueMicrotask,
       },
       {
         side: "initiator",
@@ -86,7 +89,7 @@ function ask(link: Link, head: StartHead): Promise<StartReply> {
   });
 }
 
-async function gone({ links }: Agent, count: number): Promise<void> {
+async function gone({ links }: Pick<Agent, "links">, count: number): Promise<void> {
   await until(`${count} gateways`, () => links.gateways().length === count, { everyMs: 1 });
 }
 
@@ -104,6 +107,14 @@ test("a gateway asks for starts, says what becomes of instances, and is told of 
   agent.links.announceDraining();
   await until("the notes", () => notes.length === 2);
   assert.deepEqual(notes, [{ op: "exited", instanceId: INSTANCE, exit }, { op: "draining" }]);
+});
+
+test("a gateway that comes while the agent leaves is told, too", async (t) => {
+  const agent = await openAgent(t);
+  agent.links.announceDraining();
+  const { notes } = await agent.gateway(A);
+  await until("the note", () => notes.length === 1);
+  assert.deepEqual(notes, [{ op: "draining" }]);
 });
 
 test("only the platform's own user may connect", async (t) => {
@@ -124,6 +135,24 @@ test("a gateway that leaves is lost after a grace, in which others may take over
     agent.events.filter((event) => event.startsWith("lost")),
     [`lost ${A}`],
   );
+});
+
+test("what others said in time is heard before the grace is over, of an agent that was held up, too", async (t) => {
+  const agent = await openAgentBy(t, new LeapClock());
+  const { link } = await agent.gateway(A);
+  const { link: other } = await agent.gateway(B);
+  link.close("leaves");
+  await gone(agent, 1);
+  const note: GatewayNote = { op: "owned", instanceId: INSTANCE };
+  // What is due is looked at right behind these, before the sockets are.
+  await new Promise((resolve) => void setImmediate(resolve));
+  other.note(JSON.stringify(note));
+  // It is written, and read by nobody while this turn lasts.
+  await Promise.resolve();
+  agent.clock.leap(2_000);
+  for (const endMs = performance.now() + 20; performance.now() < endMs;);
+  await until("the end of the grace", () => agent.events.includes(`lost ${A}`));
+  assert.deepEqual(agent.events.slice(-2), [`owned by ${B}`, `lost ${A}`]);
 });
 
 test("a gateway that is back within the grace is not lost", async (t) => {

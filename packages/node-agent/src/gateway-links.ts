@@ -34,12 +34,15 @@ export interface GatewayLinksDeps {
 
 /** Time for another gateway to say that it took instances over. */
 const HAND_OVER_GRACE_MS = 2_000;
+/** For what lies in the links to be read. */
+const HEARD_MS = 100;
 const SILENCE_MS_MAX = 20_000;
 
 export class GatewayLinks {
   readonly #deps: GatewayLinksDeps;
   readonly #server: Server;
   readonly #links = new Map<GatewayId, Link>();
+  #isDraining = false;
   #closed = false;
 
   constructor(deps: GatewayLinksDeps) {
@@ -65,7 +68,13 @@ export class GatewayLinks {
     this.#send(gatewayId, { op: "exited", instanceId, exit });
   }
 
+  outdated(gatewayId: GatewayId, instanceIds: readonly InstanceId[]): void {
+    this.#send(gatewayId, { op: "outdated", instanceIds });
+  }
+
+  /** Tells every gateway that is here or still comes. */
   announceDraining(): void {
+    this.#isDraining = true;
     for (const gatewayId of this.#links.keys()) this.#send(gatewayId, { op: "draining" });
   }
 
@@ -98,6 +107,7 @@ export class GatewayLinks {
         onHello: ({ facts }) => {
           gatewayId = String(facts["id"]) as GatewayId;
           this.#links.set(gatewayId, link);
+          if (this.#isDraining) this.#send(gatewayId, { op: "draining" });
           this.#deps.connected(gatewayId);
         },
         accept: (opened) => this.#onStart(opened, gatewayId),
@@ -127,8 +137,11 @@ export class GatewayLinks {
     this.#links.delete(gatewayId);
     if (this.#closed) return;
     this.#deps.log.info("a gateway left", { gatewayId });
-    this.#deps.clock.schedule(HAND_OVER_GRACE_MS, () => {
+    const { clock } = this.#deps;
+    const decide = (): void => {
       if (!this.#links.has(gatewayId)) this.#deps.lost(gatewayId);
-    });
+    };
+    // Of an agent that was held up the grace is over before it has read what it was told in time.
+    clock.schedule(HAND_OVER_GRACE_MS, () => void clock.schedule(HEARD_MS, decide));
   }
 }

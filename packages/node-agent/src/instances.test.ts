@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Socket } from "node:net";
 import { after, before, describe, test } from "node:test";
 import type { GatewayId } from "@skerry/base";
 import type { InstanceExit, StartRefusal } from "@skerry/contracts";
@@ -52,7 +53,7 @@ class Starts {
   async started(instances: Instances, ref: RevisionRef): Promise<Held> {
     const outcome = await instances.start(ref, GATEWAY, "first_instance");
     assert.ok(outcome.ok, JSON.stringify(outcome));
-    const held = this.node.held.find(({ grant }) => grant === outcome.grant);
+    const held = this.node.heldOf(outcome.grant);
     assert.ok(held !== undefined, "its link was handed over");
     return held;
   }
@@ -139,10 +140,9 @@ const CASES: Readonly<Record<string, (c: Starts) => Promise<void>>> = {
     const instances = c.node.instances();
     const { config } = c.echo.revision;
     const revision = { ...c.echo.revision, config: { ...config, maxInstances: 6 } };
+    const fn = { ...c.echo.fn, latest: revision };
     const outcomes = await Promise.all(
-      Array.from({ length: 6 }, () =>
-        instances.start({ fn: c.echo.fn, revision }, GATEWAY, "all_slots_busy"),
-      ),
+      Array.from({ length: 6 }, () => instances.start({ fn, revision }, GATEWAY, "all_slots_busy")),
     );
     assert.ok(outcomes.every(({ ok }) => ok));
     await instances.close();
@@ -161,7 +161,8 @@ const CASES: Readonly<Record<string, (c: Starts) => Promise<void>>> = {
         const files = {
           "index.mjs": `if (!process.env.BUILDING) { ${code} }\n${ECHO["index.mjs"]}`,
         };
-        const ref = await c.node.revision(files, { maxInstances: 1, initTimeoutMs: 600 });
+        const initTimeoutMs = name === "InitTimeout" ? 600 : 60_000;
+        const ref = await c.node.revision(files, { maxInstances: 1, initTimeoutMs });
         const instances = c.node.instances();
         const freedBefore = c.node.freed.length;
         const refusal = await c.refused(instances, ref);
@@ -214,7 +215,7 @@ const CASES: Readonly<Record<string, (c: Starts) => Promise<void>>> = {
   "a link that cannot be handed over ends its instance and counts it out once": async (c) => {
     const { config } = c.echo.revision;
     const revision = { ...c.echo.revision, config: { ...config, maxInstances: 1 } };
-    const ref = { fn: c.echo.fn, revision };
+    const ref = { fn: { ...c.echo.fn, latest: revision }, revision };
     const { handOff } = c.node;
     for (const diesMeanwhile of [false, true]) {
       const instances = c.node.instances();
@@ -232,6 +233,50 @@ const CASES: Readonly<Record<string, (c: Starts) => Promise<void>>> = {
       assert.equal(outcomes.filter(({ ok }) => ok).length, 1, "the limit is still one");
       await instances.close();
       assert.deepEqual(c.node.leftovers(), []);
+    }
+  },
+
+  "a gateway that says nothing of the code, or is gone with the link, costs that start alone":
+    async (c) => {
+      const { fn, revision } = c.echo;
+      const hasty = { ...revision, config: { ...revision.config, initTimeoutMs: 600 } };
+      const { handOff } = c.node;
+      for (const [name, asked, isGone] of [
+        ["InitTimeout", hasty, false],
+        ["Crashed", revision, true],
+      ] as const) {
+        const instances = c.node.instances();
+        const taken: Socket[] = [];
+        c.node.handOff = async (_gatewayId, _grant, socket) => {
+          taken.push(socket);
+          if (isGone) socket.destroy();
+        };
+        const refusal = await c.refused(instances, { fn, revision: asked });
+        c.node.handOff = handOff;
+        for (const socket of taken) socket.destroy();
+        assert.ok(refusal.kind === "init_failed", JSON.stringify(refusal));
+        assert.deepEqual([refusal.name, taken.length], [name, 1]);
+        assert.equal(instances.countOf(fn.id), 0);
+        assert.equal((await c.node.call(await c.started(instances, c.echo), 1)).head.s, 200);
+        await instances.close();
+        assert.deepEqual(c.node.leftovers(), []);
+      }
+    },
+
+  "an instance that an operator stops while its code loads has not failed: it was stopped": async (
+    c,
+  ) => {
+    const code = `if (!process.env.BUILDING) for (;;);\n${ECHO["index.mjs"]}`;
+    const hung = await c.node.revision({ "index.mjs": code }, { initTimeoutMs: 60_000 });
+    for (const by of ["operator", undefined] as const) {
+      const instances = c.node.instances();
+      const starting = c.refused(instances, hung);
+      const view = await until("it to load", () => instances.list()[0]);
+      instances.ask(view.id, { kind: "stopAsked", ...(by === undefined ? {} : { by }) });
+      const refusal = await starting;
+      if (by === undefined) assert.equal(refusal.kind, "init_failed", "control");
+      else assert.ok(refusal.kind === "unavailable" && refusal.stopped, JSON.stringify(refusal));
+      await instances.close();
     }
   },
 
@@ -282,7 +327,7 @@ const CASES: Readonly<Record<string, (c: Starts) => Promise<void>>> = {
     await instances.warm(c.echo.revision);
     const { config } = c.echo.revision;
     const revision = { ...c.echo.revision, config: { ...config, maxInstances: 200 } };
-    const ref = { fn: c.echo.fn, revision };
+    const ref = { fn: { ...c.echo.fn, latest: revision }, revision };
     if (c.rung === "process") {
       assert.equal((await c.started(instances, ref)).grant.startKind, "fresh");
       assert.equal(c.node.leftovers().length, 1, "no blank is kept that nobody could use");

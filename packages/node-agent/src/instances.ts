@@ -6,30 +6,36 @@
 import {
   assert,
   PlatformError,
+  type Cancel,
   type FunctionId,
   type GatewayId,
   type InstanceId,
 } from "@skerry/base";
 import {
-  LIMITS,
+  loadedGrant,
   type ColdReason,
   type InstanceExit,
   type InstanceGrant,
   type InstanceView,
   type RevisionEntry,
-  type SpecialiseHead,
-  type SpecialiseReply,
+  type RoleValue,
   type StartKind,
   type StartRefusal,
 } from "@skerry/contracts";
 import type { WarmKind } from "@skerry/instance-runtime";
-import type { Sandbox, SandboxExit } from "@skerry/sandbox";
+import type { SandboxExit } from "@skerry/sandbox";
 import { linkArtefact, LINKED_FILES_MAX, readArtefact, type Artefact } from "./artefact-files.ts";
 import { Blanks } from "./blanks.ts";
+import { LogVolumes } from "./log-volumes.ts";
 import { POOL_POLICY, type PoolKey } from "./blank-pool.ts";
+import { syncConfigs, type LaidConfigs } from "./config-files.ts";
 import { fail } from "./errors.ts";
-import { initFailureOf, instanceExitOf } from "./init-failure.ts";
+import { HeldPlaces } from "./held-places.ts";
+import { instanceExitOf } from "./init-failure.ts";
+import { NO_SECRETS, openSecrets, secretMark, type OpenedSecrets } from "./instance-secrets.ts";
+import { layersDirectory } from "./layers.ts";
 import { decideInstance, type InstanceEvent, type InstanceLife } from "./instance-life.ts";
+import { Loading } from "./loading.ts";
 import type { AgentDeps, AgentOptions, RevisionRef } from "./ports.ts";
 import {
   startRuntimeProcess,
@@ -38,8 +44,10 @@ import {
 } from "./runtime-process.ts";
 import type { RuntimeBuild } from "./runtime-build.ts";
 import { runtimeKindOf, type Warmth } from "./runtimes.ts";
-import { readSpecialiseReply } from "./specialise-reply.ts";
+import { specialiseHead } from "./specialise-head.ts";
 
+/** While something is behind: a gateway may have missed it, or a disk was full. */
+const RENEW_AGAIN_MS = 1_000;
 export type StartCause = ColdReason | "provisioned";
 
 export type StartOutcome =
@@ -50,18 +58,28 @@ interface Instance {
   readonly ref: RevisionRef;
   readonly process: RuntimeProcess;
   readonly grant: InstanceGrant;
+  /** Names the values of secrets that it was started with. */
+  readonly secretMark: string;
+  readonly configs: LaidConfigs;
   readonly startedWallMs: number;
   life: InstanceLife;
+  /** An operator ended it. */
+  isOrderedToStop: boolean;
+  /** Resolves when nothing is left of it. */
+  gone: Promise<void>;
 }
 
-/** What loading the code came to; the link, free for a gateway, when it succeeded. */
-type Loaded =
-  | (SpecialiseReply & { readonly ok: true; readonly socket: Sandbox["link"] })
-  | (SpecialiseReply & { readonly ok: false });
+interface Claimed {
+  readonly process: RuntimeProcess;
+  readonly startKind: StartKind;
+  readonly bootUs: number;
+}
 
 export interface InstancesListener {
   /** An instance that a gateway held has ended. */
   exited(gatewayId: GatewayId, instanceId: InstanceId, exit: InstanceExit): void;
+  /** These have values of secrets that are no longer in force: they are to be replaced. */
+  outdated(gatewayId: GatewayId, instanceIds: readonly InstanceId[]): void;
   /** The number of instances of a function went down. */
   freed(functionId: FunctionId): void;
 }
@@ -76,12 +94,15 @@ export class Instances {
   readonly #starting = new Set<RuntimeProcess>();
   /** Starts under way and lives: each resolves once what it holds is handed over or gone. */
   readonly #pending = new Set<Promise<unknown>>();
-  readonly #counts = new Map<FunctionId, number>();
+  readonly #places: HeldPlaces;
+  readonly #logVolumes: LogVolumes;
+  readonly #loading: Loading;
   /** By id: what the pools' keys name. */
   readonly #pooled = new Map<string, RuntimeBuild>();
+  /** Ids of all that anything was started in. */
+  readonly #runtimesUsed = new Set<string>();
   readonly #artefacts = new Map<string, Promise<Artefact>>();
-  /** Instances by the artefact they run from, starts under way included. */
-  readonly #artefactUses = new Map<string, number>();
+  #cancelRenewal: Cancel | undefined;
   #draining = false;
   #closed = false;
 
@@ -89,6 +110,13 @@ export class Instances {
     this.#deps = deps;
     this.#options = options;
     this.#listener = listener;
+    this.#places = new HeldPlaces({
+      config: deps.config,
+      outdated: () => this.#outdated(),
+      freed: (functionId) => listener.freed(functionId),
+    });
+    this.#logVolumes = new LogVolumes(deps);
+    this.#loading = new Loading(deps.clock);
     this.#blanks = new Blanks(
       {
         clock: deps.clock,
@@ -102,7 +130,12 @@ export class Instances {
 
   /** Instances of the function, starts under way included. */
   countOf(functionId: FunctionId): number {
-    return this.#counts.get(functionId) ?? 0;
+    return this.#places.countOf(functionId);
+  }
+
+  /** Log lines dropped at limits. */
+  get values(): readonly RoleValue[] {
+    return this.#logVolumes.values;
   }
 
   get size(): number {
@@ -116,7 +149,8 @@ export class Instances {
 
   /** Makes a pool hot before anyone asks. A runtime that is missing is told when code needs it. */
   async warm(revision: Warmth): Promise<void> {
-    const runtime = await this.#deps.runtimes.of(runtimeKindOf(revision.config)).catch(() => null);
+    if ((revision.config.layers ?? []).length > 0) return;
+    const runtime = await this.#runtimeOf(revision).catch(() => null);
     if (runtime !== null) this.#blanks.warm(this.#poolKey(runtime, revision));
   }
 
@@ -124,8 +158,7 @@ export class Instances {
   async start(ref: RevisionRef, gatewayId: GatewayId, cause: StartCause): Promise<StartOutcome> {
     const refusal = this.#refusalOf(ref);
     if (refusal !== undefined) return { ok: false, refusal };
-    this.#count(ref.fn.id, 1);
-    addTo(this.#artefactUses, ref.revision.artefactKey, 1);
+    this.#places.take(ref);
     return await this.#track(this.#startCounted(ref, gatewayId, cause));
   }
 
@@ -138,45 +171,78 @@ export class Instances {
     const { fn, revision } = ref;
     const askedMs = this.#deps.clock.monotonicMs();
     let process: RuntimeProcess | undefined;
-    let isLive = false;
+    let instance: Instance | undefined;
+    let isUp = false;
     try {
+      const mark = secretMark(this.#deps.config, ref);
+      const secrets = mark === "" ? NO_SECRETS : await openSecrets(this.#deps, ref);
       const artefact = await this.#artefactOf(revision.artefactKey);
       const claimed = await this.#claim(revision, artefact);
       process = claimed.process;
       const placeUs = (this.#deps.clock.monotonicMs() - askedMs) * 1_000 - claimed.bootUs;
       this.#starting.add(process);
       if (this.#closed) throw fail("INSTANCE_START_FAILED", { why: "the agent stops" });
-      process.collector.own({ f: fn.id, v: revision.id, i: process.id });
-      const loaded = await this.#load(process, ref);
+      const owner = { f: fn.id, v: revision.id, i: process.id };
+      process.collector.own(owner, this.#logVolumes.gateOf(fn));
+      process.collector.maskBy(secrets.mask);
+      const configs = this.#layConfigs(process, ref);
+      const grant = this.#grantOf(ref, claimed, { placeUs: Math.max(0, placeUs), reason: cause });
+      const started = { ref, process, secretMark: mark, configs };
+      const loaded = await this.#loading.load({
+        ...{ process, grant },
+        head: specialiseHead(process, ref, secrets),
+        initTimeoutMs: revision.config.initTimeoutMs,
+        handOver: async (given, socket) => {
+          instance = this.#admit(started, given);
+          if (given.loading !== true) this.#held(instance, gatewayId);
+          await this.#deps.handOff(gatewayId, given, socket);
+        },
+      });
+      if (!loaded.ok && instance?.isOrderedToStop === true) {
+        const why = "an operator stopped the instance while its code loaded";
+        return { ok: false, refusal: { kind: "unavailable", why, stopped: true } };
+      }
       if (!loaded.ok) {
         const initUs = (this.#deps.clock.monotonicMs() - askedMs) * 1_000;
-        const { name, message } = loaded;
+        const { name, message } = maskFailure(loaded, secrets);
         return { ok: false, refusal: { kind: "init_failed", name, message, initUs } };
       }
-      const grant: InstanceGrant = {
-        instanceId: process.id,
-        nodeId: this.#options.nodeId,
-        functionId: fn.id,
-        revisionId: revision.id,
-        handlerKind: loaded.handlerKind,
-        startKind: claimed.startKind,
-        reason: cause,
-        placeUs: Math.max(0, placeUs),
-        bootUs: claimed.bootUs,
-        codeUs: loaded.codeUs,
-        initUs: loaded.initUs,
-      };
-      isLive = true;
-      await this.#handOver({ ref, process, grant }, gatewayId, loaded.socket);
-      return { ok: true, grant };
+      isUp = true;
+      if (instance?.life.kind === "starting") this.#held(instance, gatewayId);
+      return { ok: true, grant: loadedGrant(grant, loaded) };
     } catch (error) {
       const { message } = PlatformError.from(error);
       this.#deps.log.warn("an instance did not start", { fn: fn.id, error: message });
       return { ok: false, refusal: { kind: "unavailable", why: message } };
     } finally {
       if (process !== undefined) this.#starting.delete(process);
-      if (!isLive) await this.#giveBack(ref, process);
+      if (instance === undefined) await this.#giveBack(ref, process);
+      else if (!isUp) await this.#endOf(instance);
     }
+  }
+
+  #grantOf(
+    { fn, revision, version }: RevisionRef,
+    { process, startKind, bootUs }: Claimed,
+    start: Pick<InstanceGrant, "placeUs" | "reason">,
+  ): InstanceGrant {
+    return {
+      instanceId: process.id,
+      nodeId: this.#options.nodeId,
+      agentId: this.#options.agentId,
+      functionId: fn.id,
+      revisionId: revision.id,
+      ...(version === undefined ? {} : { version }),
+      handlerKind: revision.handlerKind,
+      ...{ startKind, bootUs, codeUs: 0, initUs: 0 },
+      ...start,
+    };
+  }
+
+  /** Ends an instance that nobody serves from. */
+  async #endOf(instance: Instance): Promise<void> {
+    this.ask(instance.process.id, { kind: "stopAsked" });
+    await instance.gone;
   }
 
   /** What cannot be removed is told, and the function may use its limit again. */
@@ -184,8 +250,7 @@ export class Instances {
     await process?.destroy().catch((error: unknown) => {
       this.#deps.log.error("an instance was not removed", { error: String(error) });
     });
-    addTo(this.#artefactUses, ref.revision.artefactKey, -1);
-    this.#count(ref.fn.id, -1);
+    this.#places.giveBack(ref);
   }
 
   /**
@@ -197,6 +262,7 @@ export class Instances {
     if (instance === undefined) return false;
     const { life, effects } = decideInstance(instance.life, event);
     instance.life = life;
+    if (event.kind === "stopAsked" && event.by === "operator") instance.isOrderedToStop = true;
     for (const effect of effects) {
       if (effect === "rest") instance.process.sandbox.rest();
       else if (effect === "resume") instance.process.sandbox.resume();
@@ -213,13 +279,81 @@ export class Instances {
     }
   }
 
+  /**
+   * Brings what runs up to what the config log says: config objects in place, secrets by having
+   * instances replaced. Told again until nothing is behind.
+   */
+  renew(): void {
+    this.#cancelRenewal?.();
+    this.#cancelRenewal = undefined;
+    const outdated: Instance[] = [];
+    let isBehind = false;
+    for (const instance of this.#live.values()) {
+      if (!this.#syncConfigs(instance)) isBehind = true;
+      if (this.#isOutdated(instance)) outdated.push(instance);
+    }
+    if (outdated.length > 0) void this.#tellOutdated(outdated);
+    isBehind ||= outdated.length > 0;
+    if (!isBehind || this.#closed) return;
+    const again = (): void => this.renew();
+    this.#cancelRenewal = this.#deps.clock.schedule(RENEW_AGAIN_MS, again, { background: true });
+  }
+
+  /** Values that cannot be opened replace nothing: what runs has some that worked. */
+  async #tellOutdated(outdated: readonly Instance[]): Promise<void> {
+    for (const [ref, instances] of Map.groupBy(outdated, (one) => one.ref)) {
+      const opened = await openSecrets(this.#deps, ref).catch(() => undefined);
+      if (opened === undefined) continue;
+      for (const { life, process } of instances) {
+        if (life.kind !== "ready" && life.kind !== "resting") continue;
+        this.#listener.outdated(life.gatewayId, [process.id]);
+      }
+    }
+  }
+
+  #isOutdated({ ref, secretMark: mark }: Instance): boolean {
+    return mark !== secretMark(this.#deps.config, ref);
+  }
+
+  /** Throws when the files cannot be laid: what starts without them would fail in odd ways. */
+  #layConfigs(process: RuntimeProcess, { fn }: RevisionRef): LaidConfigs {
+    const laid: LaidConfigs = new Map();
+    const objects = this.#deps.config.configsOf(fn.accountId, fn.app);
+    syncConfigs(process.configDirectory, objects, laid);
+    return laid;
+  }
+
+  /** False when it has to be tried again. */
+  #syncConfigs({ ref: { fn }, process, configs, life }: Instance): boolean {
+    if (life.kind === "stopping" || life.kind === "gone") return true;
+    try {
+      const objects = this.#deps.config.configsOf(fn.accountId, fn.app);
+      syncConfigs(process.configDirectory, objects, configs);
+      return true;
+    } catch (error) {
+      const { message } = PlatformError.from(error);
+      this.#deps.log.warn("config objects were not renewed", { app: fn.app, error: message });
+      return false;
+    }
+  }
+
+  /** What a gateway heard of an instance that was given to it `loading`. */
+  loaded(instanceId: InstanceId, reply: unknown): void {
+    this.#loading.heard(instanceId, reply);
+  }
+
   list(): readonly InstanceView[] {
     return [...this.#live.values()].map((instance) => this.#view(instance));
   }
 
   /** Artefacts from which instances run or are being started. */
   artefactsInUse(): readonly string[] {
-    return [...this.#artefactUses.keys()];
+    return this.#places.artefacts();
+  }
+
+  /** Builds in which something may run: all that anything was started in. */
+  runtimesUsed(): readonly string[] {
+    return [...this.#runtimesUsed];
   }
 
   /** Forgets what it read of artefacts that no function names now; they may go from the disk. */
@@ -238,6 +372,7 @@ export class Instances {
   async close(): Promise<void> {
     this.#draining = true;
     this.#closed = true;
+    this.#cancelRenewal?.();
     await this.#blanks.close();
     while (this.#pending.size > 0) {
       for (const process of this.#starting) void process.sandbox.kill();
@@ -257,26 +392,29 @@ export class Instances {
     readonly runtime: RuntimeBuild;
     readonly memoryMb: number;
     readonly codeDirectory: string;
+    readonly layersDirectory?: string | undefined;
     readonly build?: NonNullable<RuntimeProcessOptions["build"]>;
   }): Promise<RuntimeProcess> {
     return await this.#startProcess({ ...options, warmFor: "none" });
   }
 
-  #refusalOf({ fn, revision }: RevisionRef): StartRefusal | undefined {
+  #refusalOf(ref: RevisionRef): StartRefusal | undefined {
     if (this.#draining) return { kind: "unavailable", why: "the node is draining" };
-    const { maxInstances } = revision.config;
-    if (this.countOf(fn.id) < maxInstances) return undefined;
-    return { kind: "limit", why: `all ${maxInstances} instances allowed are in use` };
+    return this.#places.refusalOf(ref);
   }
 
-  async #claim(
-    revision: RevisionEntry,
-    artefact: Artefact,
-  ): Promise<{ process: RuntimeProcess; startKind: StartKind; bootUs: number }> {
+  *#outdated(): Generator<RevisionRef> {
+    for (const one of this.#live.values()) if (this.#isOutdated(one)) yield one.ref;
+  }
+
+  async #claim(revision: RevisionEntry, artefact: Artefact): Promise<Claimed> {
     const { memoryMb } = revision.config;
-    const runtime = await this.#deps.runtimes.of(runtimeKindOf(revision.config));
+    const runtime = await this.#runtimeOf(revision);
+    const { layers = [] } = revision.config;
     const linkable = artefact.files.length <= LINKED_FILES_MAX && canUseBlanks(this.#deps);
-    const blank = linkable ? this.#blanks.take(this.#poolKey(runtime, revision)) : undefined;
+    // Layers are mounted and searched for libraries from the start: no blank has them.
+    const mayUseBlank = linkable && layers.length === 0;
+    const blank = mayUseBlank ? this.#blanks.take(this.#poolKey(runtime, revision)) : undefined;
     if (blank !== undefined) {
       try {
         linkArtefact(artefact, blank.codeDirectory);
@@ -287,9 +425,17 @@ export class Instances {
       return { process: blank, startKind: "blank", bootUs: 0 };
     }
     const codeDirectory = artefact.directory;
-    const options = { runtime, memoryMb, codeDirectory, warmFor: "none" } as const;
-    const process = await this.#startProcess(options);
+    const process = await this.#startProcess({
+      ...{ runtime, memoryMb, codeDirectory, warmFor: "none" },
+      layersDirectory: layersDirectory(this.#deps.code, layers),
+    });
     return { process, startKind: "fresh", bootUs: process.bootUs };
+  }
+
+  #runtimeOf({ config, runtimeBuild }: Warmth): Promise<RuntimeBuild> {
+    const { runtimes } = this.#deps;
+    const kind = runtimeKindOf(config);
+    return runtimeBuild === undefined ? runtimes.of(kind) : runtimes.recorded(kind, runtimeBuild);
   }
 
   #startBlank({ runtimeBuild, memoryMb, kind }: PoolKey): Promise<RuntimeProcess> {
@@ -303,9 +449,11 @@ export class Instances {
     readonly memoryMb: number;
     readonly warmFor: WarmKind;
     readonly codeDirectory?: string;
+    readonly layersDirectory?: string | undefined;
     readonly build?: NonNullable<RuntimeProcessOptions["build"]>;
   }): Promise<RuntimeProcess> {
     const { instancesDirectory } = this.#options;
+    this.#runtimesUsed.add(options.runtime.id);
     return startRuntimeProcess(this.#deps, {
       id: this.#deps.ids.id("inst"),
       instancesDirectory,
@@ -313,50 +461,29 @@ export class Instances {
     });
   }
 
-  /** Code that ends, or breaks its link, before the link is free has not come up either. */
-  async #load(process: RuntimeProcess, { fn, revision }: RevisionRef): Promise<Loaded> {
-    const { config } = revision;
-    const head: SpecialiseHead = {
-      op: "specialise",
-      codeDirectory: process.codeDirectoryInside,
-      handler: config.handler,
-      names: { app: fn.app, fn: fn.name, revision: revision.id },
-      instanceId: process.id,
-      env: config.env,
-      memoryMb: config.memoryMb,
-      timeoutMs: config.timeoutMs,
-      payloadBytesMax: LIMITS.payloadBytesMax,
-      ...(config.connect === undefined ? {} : { connect: Object.keys(config.connect) }),
-      ...(config.egress === "none" ? { noWeb: true } : {}),
-    };
-    try {
-      const question = { head, timeoutMs: config.initTimeoutMs, bodyBytesMax: 0 };
-      const reply = readSpecialiseReply((await process.ask(question)).head);
-      return reply.ok ? { ...reply, socket: await process.releaseLink() } : reply;
-    } catch (error) {
-      return await initFailureOf(process, error, config.initTimeoutMs);
-    }
-  }
-
-  async #handOver(
-    started: Pick<Instance, "ref" | "process" | "grant">,
-    gatewayId: GatewayId,
-    socket: Sandbox["link"],
-  ): Promise<void> {
-    const { process, grant } = started;
+  /** From here on its end gives back what it holds. One that loads is nobody's until it has. */
+  #admit(
+    started: Pick<Instance, "ref" | "process" | "secretMark" | "configs">,
+    grant: InstanceGrant,
+  ): Instance {
+    const { process } = started;
     const instance: Instance = {
       ...started,
+      grant,
       startedWallMs: this.#deps.clock.wallMs(),
-      life: decideInstance({ kind: "starting" }, { kind: "handedOver", gatewayId }).life,
+      life: { kind: "starting" },
+      isOrderedToStop: false,
+      gone: Promise.resolve(),
     };
     this.#live.set(process.id, instance);
-    void this.#track(process.sandbox.exited.then((exit) => this.#ended(instance, exit)));
-    try {
-      await this.#deps.handOff(gatewayId, grant, socket);
-    } catch (error) {
-      this.ask(process.id, { kind: "stopAsked" });
-      throw error;
-    }
+    instance.gone = this.#track(process.sandbox.exited.then((exit) => this.#ended(instance, exit)));
+    return instance;
+  }
+
+  #held(instance: Instance, gatewayId: GatewayId): void {
+    instance.life = decideInstance(instance.life, { kind: "handedOver", gatewayId }).life;
+    // What changed while it was loaded has not met it.
+    if (!this.#syncConfigs(instance) || this.#isOutdated(instance)) this.renew();
   }
 
   async #ended(instance: Instance, sandboxExit: SandboxExit): Promise<void> {
@@ -372,11 +499,6 @@ export class Instances {
     instance.life = decideInstance(life, { kind: "exited" }).life;
     this.#live.delete(process.id);
     await this.#giveBack(ref, process);
-  }
-
-  #count(functionId: FunctionId, by: 1 | -1): void {
-    addTo(this.#counts, functionId, by);
-    if (by < 0) this.#listener.freed(functionId);
   }
 
   #artefactOf(key: string): Promise<Artefact> {
@@ -408,6 +530,7 @@ export class Instances {
       fn: ref.fn.name,
       functionId: ref.fn.id,
       revisionId: ref.revision.id,
+      ...(ref.version === undefined ? {} : { version: ref.version }),
       gatewayId: held ? life.gatewayId : null,
       state: life.kind === "gone" ? "stopping" : life.kind,
       pid: process.sandbox.pid,
@@ -422,10 +545,12 @@ export class Instances {
   }
 }
 
-function addTo<K>(counts: Map<K, number>, key: K, by: 1 | -1): void {
-  const count = (counts.get(key) ?? 0) + by;
-  if (count === 0) counts.delete(key);
-  else counts.set(key, count);
+/** What code says when it fails may hold what it was given. */
+function maskFailure(
+  { name, message }: { readonly name: string; readonly message: string },
+  { mask }: OpenedSecrets,
+): { readonly name: string; readonly message: string } {
+  return mask === undefined ? { name, message } : { name: mask(name), message: mask(message) };
 }
 
 /** In the `process` rung nothing is bound into a running sandbox. */

@@ -6,12 +6,13 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { chmod, cp, mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
+import { chmod, cp, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { fileURLToPath } from "node:url";
 import { warmArgument, type LanguageManifest } from "@skerry/instance-runtime";
 import { fail } from "./errors.ts";
+import { layDownOnce } from "./lay-down.ts";
 import type { RuntimeBuild } from "./runtime-build.ts";
 
 const run = promisify(execFile);
@@ -36,6 +37,18 @@ export async function prepareLanguageRuntime(options: {
     await run(program, pathsIn(manifest.prepare, fresh)).catch(() => undefined);
   };
   if (!existsSync(directory)) await layDown({ source, directory, prepare });
+  return languageBuild({ id, directory, manifest, program });
+}
+
+/** What `directory` holds, laid down by this release or an earlier one. */
+export function languageBuild(options: {
+  readonly id: string;
+  readonly directory: string;
+  readonly manifest: LanguageManifest;
+  /** The interpreter. */
+  readonly program: string;
+}): RuntimeBuild {
+  const { id, directory, manifest, program } = options;
   return {
     id,
     directory,
@@ -112,17 +125,12 @@ async function layDown({
   readonly directory: string;
   readonly prepare: (fresh: string) => Promise<void>;
 }): Promise<void> {
-  const fresh = `${directory}.new-${process.pid}`;
-  await rm(fresh, { recursive: true, force: true });
-  await mkdir(fresh, { recursive: true });
-  await cp(source, fresh, { recursive: true, filter: (path) => !isLitter(path) });
-  await prepare(fresh);
-  for (const entry of await readdir(fresh, { recursive: true, withFileTypes: true })) {
-    await chmod(join(entry.parentPath, entry.name), entry.isDirectory() ? 0o755 : 0o444);
-  }
-  await chmod(fresh, 0o755);
-  await rename(fresh, directory).catch(async (error: unknown) => {
-    await rm(fresh, { recursive: true, force: true });
-    if (!existsSync(directory)) throw error;
+  await layDownOnce(directory, async (fresh) => {
+    await cp(source, fresh, { recursive: true, filter: (path) => !isLitter(path) });
+    await prepare(fresh);
+    for (const entry of await readdir(fresh, { recursive: true, withFileTypes: true })) {
+      await chmod(join(entry.parentPath, entry.name), entry.isDirectory() ? 0o755 : 0o444);
+    }
+    await chmod(fresh, 0o755);
   });
 }

@@ -8,6 +8,9 @@ import type { Readable } from "node:stream";
 import { delay, isRequestId, type Clock, type InstanceId } from "@skerry/base";
 import { LIMITS, LOG_LINE_MARK, type RuntimeLogLine, type SpooledLogLine } from "@skerry/contracts";
 import type { SpoolWriter } from "@skerry/telemetry";
+import type { LineGate } from "./log-volumes.ts";
+
+export type { LineGate };
 
 /** What every line of an instance says about it; known once it is specialised. */
 export type LineOwner = Pick<SpooledLogLine, "f" | "v" | "i">;
@@ -21,7 +24,11 @@ const LEVELS = new Set(["debug", "info", "warn", "error"]);
 const MARK = LOG_LINE_MARK.charCodeAt(0);
 /** The runtime cuts its messages itself; as JSON each of their bytes may take six. */
 const KEPT_BYTES_MAX = LIMITS.logLineBytesMax * 6 + 1_024;
-const LAST_WORDS_MS_MAX = 200;
+/** For what is in the pipes: it tells 'out of memory', and a busy agent reads it late. */
+const LAST_WORDS_MS_MAX = 1_000;
+/** Of a line that is remembered, and how much of it is looked at for that. */
+const TAIL_CHARS_MAX = 512;
+const TAIL_BYTES_READ = 4_096;
 /** What a line says about its time is believed within these bounds around its arrival. */
 const EARLY_MS_MAX = 1_000;
 const LATE_MS_MAX = 86_400_000;
@@ -31,6 +38,10 @@ export class LogCollector {
   readonly #partial = { stdout: new PartialLine(), stderr: new PartialLine() };
   #ended: Promise<unknown> = Promise.resolve();
   #owner: LineOwner | undefined;
+  /** Whether there is room for a line in what its function and account may write. */
+  #gate: LineGate | undefined;
+  #listener: ((line: string) => void) | undefined;
+  #mask: ((text: string) => string) | undefined;
   #windowStartMs = 0;
   #windowBytes = 0;
   #dropped = 0;
@@ -42,8 +53,19 @@ export class LogCollector {
   }
 
   /** Lines are dropped before this: a blank has no function that they could belong to. */
-  own(owner: LineOwner): void {
+  own(owner: LineOwner, gate?: LineGate): void {
     this.#owner = owner;
+    this.#gate = gate;
+  }
+
+  /** Every text passes it from now on, before it is cut: it takes secrets out. */
+  maskBy(mask: ((text: string) => string) | undefined): void {
+    this.#mask = mask;
+  }
+
+  /** Hands every line on as it comes, cut as in the log: for builds, which own no log. */
+  listen(listener: (line: string) => void): void {
+    this.#listener = listener;
   }
 
   follow(streams: { readonly stdout: Readable; readonly stderr: Readable }): void {
@@ -104,23 +126,34 @@ export class LogCollector {
     const isMarked = name === "stdout" && bytes[0] === MARK && cutBytes === 0;
     const marked = isMarked ? parseMarked(bytes) : undefined;
     if (marked === undefined && name === "stderr") this.#remember(bytes);
+    this.#listener?.(marked === undefined ? textOf(bytes, cutBytes) : cutText(marked.m));
     if (owner === undefined || !this.#admit(bytes.length)) return;
+    if (!this.#hasVolume(bytes.length)) return;
     const nowMs = this.#deps.clock.wallMs();
     if (marked !== undefined) {
       const { t, l, r, m } = marked;
       const at = t > nowMs + EARLY_MS_MAX || t < nowMs - LATE_MS_MAX ? nowMs : t;
       const request = isRequestId(r) ? { r } : {};
-      this.#spool({ t: at, l, s: "console", ...owner, ...request, m: cutText(m) });
+      this.#spool({ t: at, l, s: "console", ...owner, ...request, m: cutText(this.#masked(m)) });
       return;
     }
     const level = name === "stderr" ? "error" : "info";
-    const m = textOf(bytes, cutBytes);
+    const m = textOf(this.#maskedBytes(bytes), cutBytes);
     this.#spool({ t: nowMs, l: level, s: name, ...owner, m });
   }
 
   #remember(line: Buffer): void {
-    this.tail.push(line.toString("utf8", 0, 512));
+    const shown = line.toString("utf8", 0, TAIL_BYTES_READ);
+    this.tail.push(this.#masked(shown).slice(0, TAIL_CHARS_MAX));
     if (this.tail.length > 40) this.tail.shift();
+  }
+
+  #masked(text: string): string {
+    return this.#mask === undefined ? text : this.#mask(text);
+  }
+
+  #maskedBytes(bytes: Buffer): Buffer {
+    return this.#mask === undefined ? bytes : Buffer.from(this.#mask(bytes.toString("utf8")));
   }
 
   #admit(bytes: number): boolean {
@@ -134,6 +167,13 @@ export class LogCollector {
     if (this.#windowBytes <= LIMITS.logBytesPerSecondMax) return true;
     this.#dropped += 1;
     return false;
+  }
+
+  #hasVolume(bytes: number): boolean {
+    const verdict = this.#gate?.(bytes);
+    if (verdict === undefined) return true;
+    for (const text of verdict.remarks) this.remark("warn", text);
+    return verdict.isKept;
   }
 
   #reportDropped(): void {

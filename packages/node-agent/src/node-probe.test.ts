@@ -9,7 +9,7 @@ import { judgeLink, type LinkEvidence } from "./link-probes.ts";
 import { NodeProbe } from "./node-probe.ts";
 
 const PROBES_MIN = 40;
-const TIMEOUT = { timeout: 60_000 };
+const TIMEOUT = { timeout: 240_000 };
 
 function probeOf(node: Node): { readonly probe: NodeProbe; readonly buildsDirectory: string } {
   const buildsDirectory = mkdtempSync(join(node.home, "builds", "probe-"));

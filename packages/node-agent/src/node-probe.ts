@@ -6,7 +6,13 @@
 import { chmod, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PlatformError, type Clock, type IdSource } from "@skerry/base";
-import type { ArtefactManifest, ProbeReply, RequestHead, SpecialiseHead } from "@skerry/contracts";
+import {
+  readSpecialiseReply,
+  type ArtefactManifest,
+  type ProbeReply,
+  type RequestHead,
+  type SpecialiseHead,
+} from "@skerry/contracts";
 import {
   judge,
   judgeUnwalled,
@@ -23,7 +29,6 @@ import { judgeLink, type LinkEvidence } from "./link-probes.ts";
 import { CODE_MOUNT, limitsOf, type Reply, type RuntimeProcess } from "./runtime-process.ts";
 import type { RuntimeBuild } from "./runtime-build.ts";
 import type { Runtimes } from "./runtimes.ts";
-import { readSpecialiseReply } from "./specialise-reply.ts";
 
 export interface NodeProbeDeps {
   readonly clock: Clock;

@@ -4,13 +4,14 @@
  */
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { cp, mkdir, rename, rm } from "node:fs/promises";
+import { cp, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { certificateEnvironment } from "./certificates.ts";
 import { fail } from "./errors.ts";
+import { layDownOnce } from "./lay-down.ts";
 
 const run = promisify(execFile);
 const PROJECT = fileURLToPath(new URL("../node24/", import.meta.url));
@@ -50,16 +51,14 @@ export async function fetchNode24({
 }
 
 async function fetchInto(directory: string, env: NodeJS.ProcessEnv): Promise<void> {
-  const fresh = `${directory}.new-${process.pid}`;
   const npm = join(dirname(createRequire(import.meta.url).resolve("npm/package.json")), "bin");
-  await rm(fresh, { recursive: true, force: true });
-  await mkdir(dirname(directory), { recursive: true });
-  await cp(PROJECT, fresh, { recursive: true });
-  await run(process.execPath, [join(npm, "npm-cli.js"), "ci", ...NPM_OPTIONS], {
-    cwd: fresh,
-    env: { ...certificateEnvironment(), ...env },
-    timeout: FETCH_TIMEOUT_MS,
-  });
   await rm(directory, { recursive: true, force: true });
-  await rename(fresh, directory);
+  await layDownOnce(directory, async (fresh) => {
+    await cp(PROJECT, fresh, { recursive: true });
+    await run(process.execPath, [join(npm, "npm-cli.js"), "ci", ...NPM_OPTIONS], {
+      cwd: fresh,
+      env: { ...certificateEnvironment(), ...env },
+      timeout: FETCH_TIMEOUT_MS,
+    });
+  });
 }

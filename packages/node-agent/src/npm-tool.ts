@@ -1,8 +1,9 @@
 /** npm, copied at its first use to where sandboxes of any uid can run it. */
 import { existsSync, readFileSync } from "node:fs";
-import { chmod, cp, mkdir, rename, rm } from "node:fs/promises";
+import { chmod, cp } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { layDownOnce } from "./lay-down.ts";
 
 export interface NpmTool {
   /** Part of the key of everything that it installs. */
@@ -26,13 +27,8 @@ export function findNpmTool(toolsDirectory: string): NpmTool {
 
 /** Several at once may copy; the first to finish is the one that is used. */
 async function copyOnce(source: string, directory: string): Promise<void> {
-  const fresh = `${directory}.new-${process.pid}`;
-  await rm(fresh, { recursive: true, force: true });
-  await mkdir(dirname(directory), { recursive: true, mode: 0o755 });
-  await cp(source, fresh, { recursive: true });
-  await chmod(fresh, 0o755);
-  await rename(fresh, directory).catch(async (error: unknown) => {
-    await rm(fresh, { recursive: true, force: true });
-    if (!existsSync(directory)) throw error;
+  await layDownOnce(directory, async (fresh) => {
+    await cp(source, fresh, { recursive: true });
+    await chmod(fresh, 0o755);
   });
 }

@@ -1,9 +1,20 @@
 /** What the agent needs from its composition root. */
 import type { Socket } from "node:net";
-import type { Clock, FunctionId, GatewayId, IdSource, Log, NodeId, RevisionId } from "@skerry/base";
+import type { AccountId, Clock, FunctionId, GatewayId, IdSource, Log, NodeId } from "@skerry/base";
 import type { CodeStore } from "@skerry/code-store";
-import type { FunctionEntry, InstanceGrant, Placement, RevisionEntry } from "@skerry/contracts";
+import type {
+  AccountQuotas,
+  ConfigObjectEntry,
+  FunctionEntry,
+  InstanceGrant,
+  Placement,
+  RevisionEntry,
+  SecretEntry,
+  StartHead,
+  VersionEntry,
+} from "@skerry/contracts";
 import type { SandboxDriver } from "@skerry/sandbox";
+import type { KeyWrapper } from "@skerry/secrets";
 import type { SpoolWriter } from "@skerry/telemetry";
 import type { Runtimes } from "./runtimes.ts";
 
@@ -11,23 +22,34 @@ import type { Runtimes } from "./runtimes.ts";
 export interface ConfigView {
   functions(): Iterable<FunctionEntry>;
   functionById(id: FunctionId): FunctionEntry | undefined;
+  /** Latest ones and versions of all functions. */
+  revisions(): Iterable<RevisionEntry>;
+  versionOf(id: FunctionId, number: number): VersionEntry | undefined;
+  quotasOf(id: AccountId): AccountQuotas;
+  /** The secret that an app knows by this name. */
+  secretOf(id: AccountId, app: string, name: string): SecretEntry | undefined;
+  /** Every config object of an app. */
+  configsOf(id: AccountId, app: string): readonly ConfigObjectEntry[];
 }
 
 /** A function with the one of its revisions that an instance is for. */
 export interface RevisionRef {
   readonly fn: FunctionEntry;
   readonly revision: RevisionEntry;
+  /** The version that it runs as; absent for `$LATEST`. */
+  readonly version?: number | undefined;
 }
 
-/** The revision of a function by id; only `$LATEST` is kept in the log so far. */
+/** The revision that is asked for, if it is what `$LATEST` or the version points to here, too. */
 export function findRevision(
-  config: ConfigView,
-  ids: { readonly functionId: FunctionId; readonly revisionId: RevisionId },
+  config: Pick<ConfigView, "functionById" | "versionOf">,
+  { functionId, revisionId, version }: Pick<StartHead, "functionId" | "revisionId" | "version">,
 ): RevisionRef | undefined {
-  const fn = config.functionById(ids.functionId);
-  return fn !== undefined && fn.latest.id === ids.revisionId
-    ? { fn, revision: fn.latest }
-    : undefined;
+  const fn = config.functionById(functionId);
+  const revision =
+    version === undefined ? fn?.latest : config.versionOf(functionId, version)?.revision;
+  const isKnown = fn !== undefined && revision?.id === revisionId;
+  return isKnown ? { fn, revision, version } : undefined;
 }
 
 /** Passes an instance's link to a gateway process; the socket is given away. */
@@ -42,11 +64,15 @@ export interface AgentDeps {
   readonly runtimes: Runtimes;
   readonly config: ConfigView;
   readonly logSpool: SpoolWriter;
+  /** Open secrets. */
+  readonly secretKeys: KeyWrapper;
   readonly handOff: HandOff;
 }
 
 export interface AgentOptions {
   readonly nodeId: NodeId;
+  /** One of the node's agents; there are two while one replaces the other. */
+  readonly agentId: string;
   readonly placement: Placement;
   /** Directory for the instances' own directories; other uids must be able to pass through it. */
   readonly instancesDirectory: string;

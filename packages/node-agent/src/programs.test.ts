@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { FunctionConfigInput } from "@skerry/contracts";
 import type { SandboxRung } from "@skerry/sandbox";
-import { findLeftovers, until } from "@skerry/testkit";
+import { until } from "@skerry/testkit";
+import { findLeftovers } from "@skerry/testkit/leftovers";
 import { GATEWAY, Node, rungOrSkip, type Held } from "../test/world.ts";
 import type { SourceFiles } from "../test/zip.ts";
 import type { Instances } from "./instances.ts";
@@ -64,7 +65,7 @@ class Programs {
     const ref = await this.node.revision(files, config);
     const outcome = await this.#instances?.start(ref, GATEWAY, "first_instance");
     assert.ok(outcome?.ok === true, JSON.stringify(outcome));
-    const held = this.node.held.find(({ grant }) => grant === outcome.grant);
+    const held = this.node.heldOf(outcome.grant);
     assert.ok(held !== undefined);
     return held;
   }
@@ -88,6 +89,16 @@ const CASES: Readonly<Record<string, (c: Programs) => Promise<void>>> = {
     const { head, body } = await c.node.call(held, { a: 1 });
     assert.deepEqual([head.s, body], [200, 'POST /invoke {"a":1} hello']);
     assert.ok(head.h.includes("x-own"));
+  },
+
+  "what a program says before it fails at its start is in the log of its build": async (c) => {
+    const lines: string[] = [];
+    const over = { command: "echo no luck today >&2; exit 3" };
+    const reply = await c.node.build({ "server.js": WEB }, over, (line) => lines.push(line));
+    assert.ok(reply.ok && reply.initFailure !== null, JSON.stringify(reply));
+    const ended = "The program ended before it was ready: exit code 3.";
+    // The last two come by pipes of their own.
+    assert.deepEqual(lines.slice(-3).toSorted(), [ended, "loading it once", "no luck today"]);
   },
 
   "a file scf_bootstrap starts a web server on port 9000, executable or not": async (c) => {

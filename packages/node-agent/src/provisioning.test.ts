@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AccountId, AppId, FunctionId, RevisionId } from "@skerry/base";
-import { functionConfig, type FunctionConfigInput, type FunctionEntry } from "@skerry/contracts";
+import {
+  functionConfig,
+  quotasOf,
+  type FunctionConfigInput,
+  type FunctionEntry,
+} from "@skerry/contracts";
 import type { ConfigView } from "./ports.ts";
-import { missingProvisioned, provisionRetryMs } from "./provisioning.ts";
+import { countInstances, missingProvisioned, provisionRetryMs } from "./provisioning.ts";
 
 function entryOf(name: string, config: FunctionConfigInput): FunctionEntry {
   return {
@@ -28,10 +33,33 @@ function entryOf(name: string, config: FunctionConfigInput): FunctionEntry {
 function missing(
   functions: readonly FunctionEntry[],
   have: Readonly<Record<string, number>>,
+  wallMs = 0,
 ): readonly string[] {
-  const config: ConfigView = { functions: () => functions, functionById: () => undefined };
-  return missingProvisioned(config, ({ fn }) => have[fn.name] ?? 0).map(({ fn }) => fn.name);
+  const config: ConfigView = {
+    functions: () => functions,
+    functionById: () => undefined,
+    revisions: () => [],
+    versionOf: () => undefined,
+    quotasOf: () => quotasOf({}),
+    secretOf: () => undefined,
+    configsOf: () => [],
+  };
+  return missingProvisioned({ config, wallMs }, ({ fn }) => have[fn.name] ?? 0).map(
+    ({ fn }) => fn.name,
+  );
 }
+
+test("an instance that is being started to be kept ready is not counted a second time", () => {
+  const revisionId = "rev_1" as RevisionId;
+  const counts = countInstances([
+    { revisionId, state: "starting", reason: "provisioned" },
+    { revisionId, version: 1, state: "ready", reason: "first_instance" },
+    { revisionId, state: "starting", reason: "first_instance" },
+    { revisionId, state: "ready", reason: "provisioned" },
+    { revisionId, state: "stopping", reason: "provisioned" },
+  ]);
+  assert.deepEqual([...counts], [[revisionId, 3]]);
+});
 
 test("each function lacks what it is promised less what it has, never more than its limit", () => {
   const functions = [
@@ -42,6 +70,13 @@ test("each function lacks what it is promised less what it has, never more than 
   assert.deepEqual(missing(functions, {}), ["two", "two", "many", "many", "many"]);
   assert.deepEqual(missing(functions, { two: 1, many: 2 }), ["two", "many"]);
   assert.deepEqual(missing(functions, { none: 4, two: 2, many: 9 }), []);
+});
+
+test("while a schedule holds a function lacks what that promises", () => {
+  const schedule = { instances: 2, cron: "0 8 * * *", durationMinutes: 60 };
+  const functions = [entryOf("timed", { provisionedSchedules: [schedule] })];
+  assert.deepEqual(missing(functions, {}, Date.UTC(2026, 0, 13, 7, 59)), []);
+  assert.deepEqual(missing(functions, {}, Date.UTC(2026, 0, 13, 8, 0)), ["timed", "timed"]);
 });
 
 test("after failures in a row the wait doubles, up to a minute", () => {

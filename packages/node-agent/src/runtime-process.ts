@@ -8,14 +8,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type PlatformError, type Clock, type InstanceId, type Log } from "@skerry/base";
 import type { WarmKind } from "@skerry/instance-runtime";
-import {
-  bufferText,
-  Link,
-  socketPipe,
-  type OpenedStream,
-  type SocketPipe,
-  type StreamHandler,
-} from "@skerry/link";
+import { bufferText, Link, socketPipe, type OpenedStream, type StreamHandler } from "@skerry/link";
 import type {
   Sandbox,
   SandboxDriver,
@@ -24,12 +17,15 @@ import type {
   SandboxMount,
 } from "@skerry/sandbox";
 import { fail } from "./errors.ts";
+import { LAYERS_MOUNT, layersEnvironment } from "./layers.ts";
 import { LogCollector } from "./log-collector.ts";
 import { RUNTIME_MOUNT, type RuntimeBuild } from "./runtime-build.ts";
 import type { SpoolWriter } from "@skerry/telemetry";
 
 /** Where a sandbox sees the artefact. */
 export const CODE_MOUNT = "/code";
+/** Where a sandbox sees the config objects of its app. */
+const CONFIG_MOUNT = "/config";
 /** Where a build writes. */
 const BUILD_MOUNT = "/build";
 const MEBIBYTE = 1 << 20;
@@ -38,9 +34,14 @@ const PROCESSES_MAX = 128;
 const OPEN_FILES_MAX = 4_096;
 /** For a runtime to fall silent before its link is handed over. */
 const PARK_TIMEOUT_MS = 5_000;
-/** For a tree whose runtime has gone to end by itself. */
-const END_GRACE_MS = 250;
+/**
+ * For a tree whose runtime has gone to end by itself: killed sooner, on a busy machine, it would
+ * have died of SIGKILL and not of what it did.
+ */
+const END_GRACE_MS = 3_000;
 const TMP_BYTES_MAX = 64 * MEBIBYTE;
+/** What may be kept of a build in all; no one file of it is larger. */
+const BUILD_FILE_BYTES_MAX = 1_024 * MEBIBYTE;
 
 export interface RuntimeProcessDeps {
   readonly clock: Clock;
@@ -63,6 +64,8 @@ export interface RuntimeProcessOptions {
   };
   /** Artefact to mount; absent for a blank, whose own directory is mounted instead. */
   readonly codeDirectory?: string;
+  /** Tree of the function's layers. */
+  readonly layersDirectory?: string | undefined;
 }
 
 /** What came back: the head as unchecked JSON, and the body. */
@@ -79,14 +82,23 @@ export interface RuntimeProcess {
   readonly codeDirectory: string;
   /** The same directory as the runtime sees it. */
   readonly codeDirectoryInside: string;
+  /** Where config objects are put, on the host; and as the runtime sees it. */
+  readonly configDirectory: string;
+  readonly configDirectoryInside: string;
   /** Where a build writes, as the process sees it. */
   readonly buildDirectoryInside: string;
+  /** Its layers, as the process sees them. */
+  readonly layersDirectoryInside: string | undefined;
   /** Time from before the spawn to the runtime's HELLO, in microseconds. */
   readonly bootUs: number;
   /** Asks the runtime something: the head of its reply parsed as JSON, and the reply's body. */
   ask(question: Question): Promise<Reply>;
+  /** It can load code while its link is parked: `askAndRelease` may be used. */
+  readonly loadsParked: boolean;
   /** Parks the link and gives its socket away. Afterwards `ask` must not be called. */
   releaseLink(): Promise<Sandbox["link"]>;
+  /** Asks what the runtime answers by parking the link itself, then does as `releaseLink`. */
+  askAndRelease(question: Question): Promise<Sandbox["link"]>;
   /**
    * After the link was lost: lets the tree end by itself for a moment, so that its exit tells why,
    * then kills it.
@@ -111,7 +123,10 @@ export async function startRuntimeProcess(
     recursive: true,
     mode: 0o755,
   });
-  const sandbox = await startSandbox(deps, options, codeDirectory).catch(async (error: unknown) => {
+  const configDirectory = join(directory, "config");
+  mkdirSync(configDirectory, { mode: 0o755 });
+  const places = { codeDirectory, configDirectory };
+  const sandbox = await startSandbox(deps, options, places).catch(async (error: unknown) => {
     await rm(directory, { recursive: true, force: true });
     throw error;
   });
@@ -130,6 +145,9 @@ export async function startRuntimeProcess(
       collector,
       codeDirectory,
       codeDirectoryInside: insidePath(sandbox, CODE_MOUNT, codeDirectory),
+      configDirectory,
+      configDirectoryInside: insidePath(sandbox, CONFIG_MOUNT, configDirectory),
+      layersDirectoryInside: layersInside(sandbox, options),
       buildDirectoryInside: insidePath(sandbox, BUILD_MOUNT, options.build?.directory ?? ""),
       bootUs: (deps.clock.monotonicMs() - startedMs) * 1_000,
       ...talk,
@@ -154,10 +172,18 @@ function insidePath(sandbox: { readonly rung: string }, mount: string, host: str
   return sandbox.rung === "process" ? host : mount;
 }
 
+function layersInside(
+  sandbox: { readonly rung: string },
+  { layersDirectory }: RuntimeProcessOptions,
+): string | undefined {
+  if (layersDirectory === undefined) return undefined;
+  return insidePath(sandbox, LAYERS_MOUNT, layersDirectory);
+}
+
 async function startSandbox(
   deps: RuntimeProcessDeps,
   options: RuntimeProcessOptions,
-  codeDirectory: string,
+  { codeDirectory, configDirectory }: Pick<RuntimeProcess, "codeDirectory" | "configDirectory">,
 ): Promise<Sandbox> {
   const { level } = deps.sandboxes;
   const { runtime, memoryMb, warmFor } = options;
@@ -165,18 +191,28 @@ async function startSandbox(
   const mounts: SandboxMount[] = [
     { kind: "ro", source: runtime.directory, target: RUNTIME_MOUNT },
     { kind: "ro", source: codeDirectory, target: CODE_MOUNT },
+    { kind: "ro", source: configDirectory, target: CONFIG_MOUNT },
   ];
   if (options.build !== undefined) {
     mounts.push({ kind: "rw", source: options.build.directory, target: BUILD_MOUNT });
   }
+  const { layersDirectory } = options;
+  if (layersDirectory !== undefined) {
+    mounts.push({ kind: "ro", source: layersDirectory, target: LAYERS_MOUNT });
+  }
+  const code = insidePath(level, CODE_MOUNT, codeDirectory);
   return await deps.sandboxes.start({
     id: options.id,
     command: runtime.command({ inside, memoryMb, warmFor }),
     system: runtime.system,
-    env: {},
-    cwd: insidePath(level, CODE_MOUNT, codeDirectory),
+    // Libraries are looked for where the process is told before it begins.
+    env: layersEnvironment(layersInside(level, options), { env: {}, code }),
+    cwd: code,
     mounts,
-    limits: limitsOf(memoryMb),
+    limits: {
+      ...limitsOf(memoryMb),
+      ...(options.build === undefined ? {} : { fileBytesMax: BUILD_FILE_BYTES_MAX }),
+    },
   });
 }
 
@@ -191,7 +227,7 @@ export function limitsOf(memoryMb: number): SandboxLimits {
   };
 }
 
-type Talk = Pick<RuntimeProcess, "ask" | "releaseLink">;
+type Talk = Pick<RuntimeProcess, "ask" | "loadsParked" | "releaseLink" | "askAndRelease">;
 
 interface Linking {
   readonly sandbox: Sandbox;
@@ -203,6 +239,7 @@ async function openLink(deps: RuntimeProcessDeps, linking: Linking): Promise<Tal
   const { sandbox, collector, accept } = linking;
   const pipe = socketPipe(sandbox.link);
   let closed: PlatformError | undefined;
+  let loadsParked = false;
   const link = await new Promise<Link>((resolve, reject) => {
     const opening: Link = new Link(
       { pipe, clock: deps.clock, text: bufferText(Buffer), scheduleFlush: setImmediate },
@@ -211,7 +248,10 @@ async function openLink(deps: RuntimeProcessDeps, linking: Linking): Promise<Tal
         peer: "instance",
         hello: { role: "agent", ...(accept === undefined ? {} : { caller: "builder" }) },
         ...(accept === undefined ? {} : { accept }),
-        onHello: () => resolve(opening),
+        onHello: ({ facts }) => {
+          loadsParked = facts["loadsParked"] === 1;
+          resolve(opening);
+        },
         onClosed: (error) => {
           closed = error;
           void sandbox.exited.then(() => {
@@ -224,26 +264,39 @@ async function openLink(deps: RuntimeProcessDeps, linking: Linking): Promise<Tal
     );
   });
   const asking: Asking = { link, clock: deps.clock, closed: () => closed };
+  const release = async (parked: Promise<void>): Promise<Sandbox["link"]> => {
+    await parkedInTime(asking, parked);
+    pipe.detach();
+    return sandbox.link;
+  };
   return {
+    loadsParked,
     ask: (question) => askOnce(asking, question),
-    releaseLink: () => releaseLink(asking, pipe, sandbox),
+    releaseLink: () => release(link.park()),
+    askAndRelease: async (question) => {
+      const parked = link.whenParked();
+      const answered = askOnce(asking, question);
+      // Both fail with the link; the answer tells why.
+      parked.catch(() => undefined);
+      const { head } = await answered;
+      if (!isParking(head)) throw fail("INSTANCE_START_FAILED", { why: "it does not park" });
+      return await release(parked);
+    },
   };
 }
 
+function isParking(head: unknown): boolean {
+  return typeof head === "object" && head !== null && "parking" in head && head.parking === true;
+}
+
 /** User code may keep the runtime from answering: then there is no instance to hand over. */
-async function releaseLink(
-  asking: Asking,
-  pipe: SocketPipe,
-  sandbox: Sandbox,
-): Promise<Sandbox["link"]> {
-  const cancel = asking.clock.schedule(PARK_TIMEOUT_MS, () => asking.link.close("it did not park"));
+async function parkedInTime({ clock, link }: Asking, parked: Promise<void>): Promise<void> {
+  const cancel = clock.schedule(PARK_TIMEOUT_MS, () => link.close("it did not park"));
   try {
-    await asking.link.park();
+    await parked;
   } finally {
     cancel();
   }
-  pipe.detach();
-  return sandbox.link;
 }
 
 interface Asking {

@@ -1,7 +1,7 @@
 /**
- * Package registries of a few lines, for builds that must not leave the machine: npm's and pip's
- * protocols, as far as an install of one small package asks. A build's connections to any host end
- * here.
+ * Package registries of a few lines, for builds that must not leave the machine: npm's, pip's and
+ * Composer's protocols, as far as an install of one small package asks. A build's connections to
+ * any host end here.
  */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -23,6 +23,7 @@ export class Registry {
   /** Paths that were asked for. */
   readonly asked: string[] = [];
   readonly #files = new Map<string, Buffer>();
+  readonly #locked: object[] = [];
   readonly #server: Server;
   #port = 0;
 
@@ -72,6 +73,37 @@ export class Registry {
     const file = `${name}-1.0-py3-none-any.whl`;
     this.#files.set(`/simple/${name}/`, Buffer.from(`<a href="/wheels/${file}">${file}</a>`));
     this.#files.set(`/wheels/${file}`, wheel);
+  }
+
+  /**
+   * Offers Composer packages `vendor/name`, each with one version: the root file, and metadata of
+   * each package (https://getcomposer.org/doc/05-repositories.md, "metadata-url").
+   */
+  addComposer(packages: Readonly<Record<string, SourceFiles>>): void {
+    const root = { packages: [], "metadata-url": "/p2/%package%.json" };
+    this.#files.set("/packages.json", Buffer.from(JSON.stringify(root)));
+    for (const [name, files] of Object.entries(packages)) {
+      const manifest = JSON.parse(files["composer.json"] ?? "{}") as { readonly version: string };
+      const archive = zipOf(files);
+      const path = `/dist/${name}.zip`;
+      const shasum = createHash("sha1").update(archive).digest("hex");
+      const dist = { type: "zip", url: `http://${REGISTRY_HOST}${path}`, reference: "1", shasum };
+      const version = { ...manifest, name, version_normalized: `${manifest.version}.0`, dist };
+      const document = { packages: { [name]: [version] }, minified: "composer/2.0" };
+      this.#files.set(`/p2/${name}.json`, Buffer.from(JSON.stringify(document)));
+      const unstable = { packages: { [name]: [] }, minified: "composer/2.0" };
+      this.#files.set(`/p2/${name}~dev.json`, Buffer.from(JSON.stringify(unstable)));
+      this.#files.set(path, archive);
+      this.#locked.push(version);
+    }
+  }
+
+  /** A lock file of all Composer packages there are, as `composer update` writes it. */
+  get composerLock(): string {
+    const flags = { aliases: [], "minimum-stability": "stable", "stability-flags": [] };
+    const preferences = { "prefer-stable": false, "prefer-lowest": false, platform: [] };
+    const packages = { packages: this.#locked, "packages-dev": [] };
+    return JSON.stringify({ "content-hash": "0", ...packages, ...flags, ...preferences });
   }
 
   /** Joins what a build asks for to this server, whatever host it names. */

@@ -24,6 +24,9 @@ import { openCodeStore, sourceDigest, type CodeStore } from "@skerry/code-store"
 import {
   functionConfig,
   LOCAL_PLACEMENT,
+  quotasOf,
+  type ConfigObjectEntry,
+  type SecretEntry,
   WEB_PORT,
   type BuildHead,
   type BuildReply,
@@ -33,10 +36,20 @@ import {
   type InstanceGrant,
   type ReplyHead,
   type RequestHead,
+  type SetQuotas,
   type SpooledLogLine,
 } from "@skerry/contracts";
-import { bufferText, Link, socketPipe } from "@skerry/link";
+import { bufferText, IGNORING_STREAM, Link, socketPipe } from "@skerry/link";
+import { MasterKeys } from "@skerry/secrets";
 import { openSandboxDriver, type SandboxDriver, type SandboxRung } from "@skerry/sandbox";
+import {
+  BUILD_TREE_LIMITS,
+  BuildDisk,
+  freeSpaceOf,
+  type BuildDiskOptions,
+  type FreeSpace,
+} from "../src/build-disk.ts";
+import type { BuildReport } from "../src/build-reports.ts";
 import { prepareBuildTool } from "../src/build-tool.ts";
 import { Builder } from "../src/builder.ts";
 import { Dependencies, type BuildNetwork } from "../src/dependencies.ts";
@@ -44,7 +57,8 @@ import { Instances, type InstancesListener } from "../src/instances.ts";
 import { findNpmTool } from "../src/npm-tool.ts";
 import type { AgentDeps, AgentOptions, HandOff, RevisionRef } from "../src/ports.ts";
 import { prepareRuntimes, type Runtimes } from "../src/runtimes.ts";
-import { zipOf, type SourceFiles } from "./zip.ts";
+import { toolVersion } from "../src/tool-versions.ts";
+import { isProgram, zipOf, type SourceFiles } from "./zip.ts";
 
 const clock = systemClock();
 const random = systemRandom();
@@ -73,6 +87,12 @@ export interface Held {
   readonly grant: InstanceGrant;
   readonly gatewayId: GatewayId;
   readonly socket: Socket;
+  readonly link: Link;
+}
+
+/** What differs from a node of any other test. */
+export interface NodeOptions {
+  readonly disk?: Partial<BuildDiskOptions>;
 }
 
 export class Node {
@@ -81,14 +101,27 @@ export class Node {
   readonly told: string[] = [];
   readonly exits: { readonly instanceId: InstanceId; readonly exit: InstanceExit }[] = [];
   readonly freed: FunctionId[] = [];
+  readonly outdated: InstanceId[] = [];
+  /** Secrets and config objects that the config log has, for every app. */
+  secrets: readonly SecretEntry[] = [];
+  configs: readonly ConfigObjectEntry[] = [];
+  readonly secretKeys: MasterKeys;
+  /** What an operator has set for every account. */
+  quotas: SetQuotas = {};
   readonly held: Held[] = [];
   handOff: HandOff = async (gatewayId, grant, socket) => {
-    this.held.push({ gatewayId, grant, socket });
+    const held = { gatewayId, grant, socket, link: linkOn(socket) };
+    this.held.push(held);
+    if (grant.loading === true) this.#askLoaded(held);
   };
   /** Who takes what builds ask of the network; nobody unless a test says. */
   network: BuildNetwork = () => {
     throw new TypeError("no network in this test");
   };
+  isOffline = false;
+  toolVersion = toolVersion;
+  /** What the disk is said to have free; a test may let it run low. */
+  freeSpace = (): Promise<FreeSpace> => freeSpaceOf(this.home);
   readonly home: string;
   readonly sandboxes: SandboxDriver;
   readonly runtimes: Runtimes;
@@ -102,30 +135,39 @@ export class Node {
     parts: Pick<Node, "sandboxes" | "runtimes" | "code"> & {
       readonly tool: Awaited<ReturnType<typeof prepareBuildTool>>;
     },
+    options: NodeOptions,
   ) {
     this.home = home;
     this.sandboxes = parts.sandboxes;
     this.runtimes = parts.runtimes;
     this.code = parts.code;
+    const path = join(home, "secrets.key");
+    this.secretKeys = new MasterKeys({ clock, random }, { path, command: "" });
     this.#builds = this.instances({ blanks: 0 });
     const dependencies = new Dependencies({
       ...this.#deps(),
       npm: findNpmTool(join(home, "tools")),
-      network: (opened) => this.network(opened),
+      networkOfBuild: () => (opened) => this.network(opened),
+      isOffline: () => this.isOffline,
+      toolVersion: (command) => this.toolVersion(command),
+      disk: new BuildDisk(
+        { clock, freeSpace: () => this.freeSpace() },
+        { ...BUILD_TREE_LIMITS, freeBytesMin: 1, ...options.disk },
+      ),
       buildsDirectory: join(home, "builds"),
       dependenciesDirectory: join(home, "dependencies"),
-      startRuntime: (options) => this.#builds.startForBuild(options),
+      startRuntime: (request) => this.#builds.startForBuild(request),
     });
     this.builder = new Builder({
       dependencies,
       ...this.#deps(),
       tool: parts.tool,
       buildsDirectory: join(home, "builds"),
-      startRuntime: (options) => this.#builds.startForBuild(options),
+      startRuntime: (request) => this.#builds.startForBuild(request),
     });
   }
 
-  static async open(rung: SandboxRung): Promise<Node> {
+  static async open(rung: SandboxRung, options: NodeOptions = {}): Promise<Node> {
     const home = mkdtempSync(join(tmpdir(), "skerry-node-"));
     chmodSync(home, 0o755);
     for (const name of ["builds", "dependencies", "instances", "sandboxes", "runtimes", "tools"]) {
@@ -136,6 +178,7 @@ export class Node {
     const [sandboxes, runtimes, tool, code] = await Promise.all([
       openSandboxDriver({ clock, log }, { home: join(home, "sandboxes"), rung }),
       prepareRuntimes({
+        log,
         runtimesDirectory: join(home, "runtimes"),
         toolsDirectory: join(home, "tools"),
         env: process.env,
@@ -145,16 +188,18 @@ export class Node {
       prepareBuildTool(join(home, "tools")),
       openCodeStore({ clock, random, log }, { directory: join(home, "code") }),
     ]);
-    return new Node(home, { sandboxes, runtimes, code, tool });
+    return new Node(home, { sandboxes, runtimes, code, tool }, options);
   }
 
   instances(options: { readonly blanks?: number } = {}): Instances {
     const listener: InstancesListener = {
       exited: (_gatewayId, instanceId, exit) => this.exits.push({ instanceId, exit }),
       freed: (functionId) => this.freed.push(functionId),
+      outdated: (_gatewayId, ids) => this.outdated.push(...ids),
     };
     const agentOptions: AgentOptions = {
       nodeId: "node_test" as NodeId,
+      agentId: "agent-test",
       placement: LOCAL_PLACEMENT,
       instancesDirectory: join(this.home, "instances"),
       socketPath: join(this.home, "agent.sock"),
@@ -169,7 +214,7 @@ export class Node {
     const digest = sourceDigest(
       Object.entries(files).map(([path, text]) => ({
         path,
-        executable: false,
+        executable: isProgram(path),
         bytes: Buffer.byteLength(text),
         sha256: createHash("sha256").update(text).digest("hex"),
       })),
@@ -179,8 +224,12 @@ export class Node {
   }
 
   /** Puts a source and builds it. */
-  async build(files: SourceFiles, over: Partial<BuildHead> = {}): Promise<BuildReply> {
-    return await this.builder.build({
+  async build(
+    files: SourceFiles,
+    over: Partial<BuildHead> = {},
+    report?: BuildReport,
+  ): Promise<BuildReply> {
+    const head: BuildHead = {
       op: "build",
       sourceDigest: await this.put(files),
       runtime: "node26",
@@ -192,7 +241,8 @@ export class Node {
       memoryMb: 128,
       initTimeoutMs: 10_000,
       ...over,
-    });
+    };
+    return await this.builder.build(head, report);
   }
 
   /** A revision of a new function, built from `files`. */
@@ -204,6 +254,7 @@ export class Node {
     const reply = await this.build(files, {
       ...{ memoryMb, initTimeoutMs, runtime, command, port },
       env: buildEnv,
+      ...(whole.layers === undefined ? {} : { layers: whole.layers }),
     });
     if (!reply.ok) throw new TypeError(reply.error.message);
     if (reply.initFailure !== null) throw new TypeError(reply.initFailure.message);
@@ -227,18 +278,21 @@ export class Node {
     return { fn, revision: fn.latest };
   }
 
+  heldOf({ instanceId }: InstanceGrant): Held | undefined {
+    return this.held.find(({ grant }) => grant.instanceId === instanceId);
+  }
+
+  /** As a gateway does: the instance says what came of its code, and the agent hears it. */
+  #askLoaded({ grant, link }: Held): void {
+    const onReply = (text: string): void => {
+      for (const one of this.#instances) one.loaded(grant.instanceId, JSON.parse(text));
+    };
+    link.open(`{"op":"loaded"}`, { end: true }, { ...IGNORING_STREAM, onReply });
+  }
+
   /** Sends one event over a held link; resolves with the answer, or rejects when the link ends. */
-  call({ socket }: Held, event: unknown): Promise<{ readonly head: ReplyHead; body: string }> {
+  call({ link }: Held, event: unknown): Promise<{ readonly head: ReplyHead; body: string }> {
     return new Promise((resolve, reject) => {
-      const link: Link = new Link(
-        {
-          pipe: socketPipe(socket),
-          clock,
-          text: bufferText(Buffer),
-          scheduleFlush: setImmediate,
-        },
-        { side: "initiator", peer: "instance", hello: { role: "gateway" } },
-      );
       const head: RequestHead = {
         op: "request",
         id: this.ids.requestId(),
@@ -284,7 +338,16 @@ export class Node {
       sandboxes: this.sandboxes,
       code: this.code,
       runtimes: this.runtimes,
-      config: { functions: () => [], functionById: () => undefined },
+      secretKeys: this.secretKeys,
+      config: {
+        functions: () => [],
+        functionById: () => undefined,
+        revisions: () => [],
+        versionOf: () => undefined,
+        quotasOf: () => quotasOf(this.quotas),
+        secretOf: (_accountId, _app, name) => this.secrets.find((one) => one.name === name),
+        configsOf: () => this.configs,
+      },
       logSpool: {
         append: (bytes) => {
           this.lines.push(JSON.parse(Buffer.from(bytes).toString()) as SpooledLogLine);
@@ -295,4 +358,11 @@ export class Node {
       handOff: (gatewayId, grant, socket) => this.handOff(gatewayId, grant, socket),
     };
   }
+}
+
+function linkOn(socket: Socket): Link {
+  return new Link(
+    { pipe: socketPipe(socket), clock, text: bufferText(Buffer), scheduleFlush: setImmediate },
+    { side: "initiator", peer: "instance", hello: { role: "gateway" } },
+  );
 }

@@ -9,8 +9,14 @@ const VERSION = 20;
 const UTF8_NAMES = 1 << 11;
 /** 1980-01-01, the earliest date there is. */
 const DATE = (1 << 5) | 1;
-/** A regular file that its owner may read and write. */
+/** Regular files that their owner may read and write. */
 const MODE = (0o100644 << 16) >>> 0;
+const PROGRAM_MODE = (0o100755 << 16) >>> 0;
+
+/** As it is customary: what lies in a folder for programs is one. */
+export function isProgram(path: string): boolean {
+  return path.startsWith("bin/");
+}
 
 interface Entry {
   readonly name: Buffer;
@@ -42,7 +48,14 @@ function centralHeader({ name, content, crc, at }: Entry): Buffer {
   const head = u16(madeBy, VERSION, UTF8_NAMES, 0, 0, DATE);
   const sizes = u32(crc, content.length, content.length);
   const lengths = u16(name.length, 0, 0, 0, 0);
-  return Buffer.concat([u32(0x02014b50), head, sizes, lengths, u32(MODE, at), name]);
+  return Buffer.concat([
+    u32(0x02014b50),
+    head,
+    sizes,
+    lengths,
+    u32(isProgram(name.toString()) ? PROGRAM_MODE : MODE, at),
+    name,
+  ]);
 }
 
 export function zipOf(files: SourceFiles): Buffer {

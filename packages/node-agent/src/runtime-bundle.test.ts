@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { bundleRuntime, findBundled, noteInputs } from "./runtime-bundle.ts";
+
+test("a bundle is found again while none of its files has changed, and made anew otherwise", async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), "skerry-bundle-"));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  const folder = join(directory, "node26.1.0-0123abcd");
+  const find = (): Promise<string | undefined> => findBundled(directory, "node26.1.0-");
+  const source = join(directory, "source.ts");
+  writeFileSync(source, "export {};\n");
+  const { inputs } = await bundleRuntime();
+  assert.ok(Object.keys(inputs.files).length > 20, "what the runtime is made of");
+  const { size, mtimeMs, ctimeMs, ino } = await stat(source);
+  const files = { ...inputs.files, [source]: `${size}.${mtimeMs}.${ctimeMs}.${ino}` };
+  assert.equal(await find(), undefined, "nothing is there");
+  await noteInputs(folder, { ...inputs, files });
+  assert.equal(await find(), undefined, "a note without its folder");
+  mkdirSync(folder);
+  writeFileSync(join(folder, "runtime.cjs"), "");
+  assert.equal(await find(), "node26.1.0-0123abcd");
+  assert.equal(await findBundled(directory, "node26.2.0-"), undefined, "another Node");
+  await noteInputs(folder, { recipe: inputs.recipe + 1, files });
+  assert.equal(await find(), undefined, "another way of bundling");
+  await noteInputs(folder, { ...inputs, files });
+  writeFileSync(source, "export { };");
+  utimesSync(source, mtimeMs / 1_000, mtimeMs / 1_000);
+  assert.equal(await find(), undefined, "a changed file, though it says that it is as old");
+  rmSync(source);
+  assert.equal(await find(), undefined, "a file that is gone");
+});
