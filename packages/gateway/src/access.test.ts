@@ -144,6 +144,15 @@ test("a function cannot forge the platform's headers, and the connection is the 
   assert.equal(answered.headers["x-skerry-error"], undefined);
 });
 
+test("a function's script cannot stand before other functions' paths in a browser", async () => {
+  agent.handle = (call) =>
+    call.answer("", { h: ["Service-Worker-Allowed", "/", "content-type", "text/javascript"] });
+  await world.start();
+  const { headers } = await world.call(open, { headers: { "service-worker": "script" } });
+  assert.equal(headers["content-type"], "text/javascript");
+  assert.equal(headers["service-worker-allowed"], undefined);
+});
+
 test("an event invocation reaches the function as EVENT with the body as the event", async () => {
   const key = world.key();
   agent.handle = (call) => {
@@ -239,7 +248,8 @@ const HOSTS: readonly [string, string | undefined][] = [
   ["OPEN.Shop.LocalHost:1234", undefined],
   ["guarded.shop.localhost", "GATEWAY_KEY_REQUIRED"],
   ["guarded.shop.localhost.", "HOST_INVALID"],
-  ["a.guarded.shop.localhost", "GATEWAY_ROUTE_MISSING"],
+  ["a.guarded.shop.localhost", "GATEWAY_KEY_REQUIRED"],
+  ["a.b.guarded.shop.localhost", "GATEWAY_ROUTE_MISSING"],
   ["shop.localhost", "GATEWAY_ROUTE_MISSING"],
   ["guarded.shop.localhost.evil.com", "GATEWAY_ROUTE_MISSING"],
   ["guarded.shop.localhost@evil.com", "HOST_INVALID"],

@@ -8,8 +8,14 @@ import { failFunction, GATEWAY_HEADERS, type ReplyHead } from "@skerry/contracts
 import { createHeaderPolicy, sendBytes, sendError } from "@skerry/http";
 import { serverTiming, type Anatomy } from "./anatomy.ts";
 
-/** Names that only the platform sets, in both directions. */
-export const headerPolicy = createHeaderPolicy({ reserved: ["x-skerry-*"] });
+/**
+ * Names that only the platform sets, in both directions. Functions that are called by path share
+ * one origin: a script that a function lets loose on more than its own path would stand between
+ * browsers and all others.
+ */
+export const headerPolicy = createHeaderPolicy({
+  reserved: ["x-skerry-*", "service-worker-allowed"],
+});
 
 const LENGTH = /^(?:0|[1-9][0-9]{0,15})$/;
 

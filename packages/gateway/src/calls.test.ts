@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { LIMITS, type CallReplyHead } from "@skerry/contracts";
 import type { LinkStream } from "@skerry/link";
+import { LeapClock } from "@skerry/testkit";
 import {
   ids,
   until,
@@ -121,9 +122,22 @@ test("a called function gets the event, and its answer goes to the caller, meter
   assert.equal(parentTold, second?.requestId);
 });
 
-test("a caller is told in types what became of its call", async () => {
+test("a call meets the limits of the function that it calls, as any request", async () => {
   const outer = world.fn({ name: "outer" });
-  world.fn({ name: "inner", config: { timeoutMs: 50 } });
+  world.fn({ name: "inner", config: { limits: { ratePerSecond: 0.01, burst: 1 } } });
+  agent.handle = (call) => (isInner(call) ? call.answer("once") : relay(call));
+  await world.start();
+  assert.equal((await relayed(outer)).body, "once");
+  const { head } = await relayed(outer);
+  assert.deepEqual([head.s, head.e?.reason], [429, "RATE_LIMITED"]);
+  assert.equal(head.id, undefined, "it is no invocation");
+  assert.ok(Number(head.e?.details?.["retryAfterMs"]) > 1_000);
+});
+
+test("a caller is told in types what became of its call", async () => {
+  const outer = world.fn({ name: "outer", config: { timeoutMs: 100_000 } });
+  const timeoutMs = 20_000;
+  world.fn({ name: "inner", config: { timeoutMs } });
   const busy = world.fn({ name: "busy", config: { maxInstances: 1, queueTimeoutMs: 0 } });
   let target = "shop/inner";
   let inner: (call: Call) => void = () => undefined;
@@ -131,18 +145,19 @@ test("a caller is told in types what became of its call", async () => {
     if (isInner(call)) inner(call);
     else if (call.head.u === "/") relay(call, target);
   };
-  await world.start();
+  const leaping = new LeapClock();
+  await world.start({}, { clock: leaping });
   const reasonOf = async (): Promise<string | undefined> => (await relayed(outer)).head.e?.reason;
   inner = (call) => call.fail("failed", "RangeError", "too far");
   const { head } = await relayed(outer);
   assert.equal(head.e?.reason, "FUNCTION_FAILED");
   assert.equal(head.e?.details?.["errorName"], "RangeError");
   assert.equal(head.e?.details?.["errorMessage"], "too far");
-  inner = () => undefined;
+  inner = () => leaping.leap(timeoutMs);
   assert.equal(await reasonOf(), "FUNCTION_TIMEOUT");
-  inner = (call) => call.instance.socket.destroy();
+  inner = (call) => agent.died(call.instance);
   assert.equal(await reasonOf(), "FUNCTION_CRASHED");
-  for (const missing of ["shop/nothing", "shop/inner:v7", "away/inner"]) {
+  for (const missing of ["shop/nothing", "away/inner", "away/inner:1"]) {
     target = missing;
     assert.equal(await reasonOf(), "FUNCTION_NOT_FOUND", missing);
   }
@@ -203,11 +218,11 @@ test("calls within calls end at the depth limit with a typed error", async () =>
 });
 
 test("a call waits no longer than its caller, and the called is told what is left", async () => {
-  const outer = world.fn({ name: "outer", config: { timeoutMs: 5_000 } });
-  world.fn({ name: "inner", config: { timeoutMs: 60_000 } });
+  const outer = world.fn({ name: "outer", config: { timeoutMs: 100_000 } });
+  world.fn({ name: "inner", config: { timeoutMs: 300_000 } });
   const told: number[] = [];
   const inner: Call[] = [];
-  let remainingMs: number | undefined = 60_000;
+  let remainingMs: number | undefined = 300_000;
   agent.onOpened = (call, left) => {
     if (isInner(call)) told.push(left ?? 0);
   };
@@ -219,13 +234,17 @@ test("a call waits no longer than its caller, and the called is told what is lef
     });
     void out.reply.then((head) => call.answer(JSON.stringify({ head, body: "" })));
   };
-  await world.start();
+  const leaping = new LeapClock();
+  await world.start({}, { clock: leaping });
   const held = world.call(outer);
   await until(() => told.length === 1);
-  assert.ok((told[0] ?? 0) > 1_000 && (told[0] ?? 0) <= 5_000, String(told[0]));
-  remainingMs = 40;
-  const { head } = await relayed(outer);
-  assert.ok((told[1] ?? 0) > 0 && (told[1] ?? 0) <= 40, String(told[1]));
+  assert.ok((told[0] ?? 0) > 1_000 && (told[0] ?? 0) <= 100_000, String(told[0]));
+  remainingMs = 20_000;
+  const relaying = relayed(outer);
+  await until(() => told.length === 2);
+  leaping.leap(remainingMs);
+  const { head } = await relaying;
+  assert.ok((told[1] ?? 0) > 0 && (told[1] ?? 0) <= 20_000, String(told[1]));
   assert.equal(head.e?.reason, "CALL_TIMEOUT");
   for (const call of inner) call.answer("late");
   assert.equal((JSON.parse((await held).body) as Relayed).head.s, 200);
@@ -257,8 +276,10 @@ test("a call ends with the request that made it, whichever way that ends", async
     void until(() => inner.length === 2).then(() => opened.stream.cancel(""));
   const held = world.call(outer);
   await isCancelled(2);
-  then = (call) => void until(() => inner.length === 3).then(() => call.instance.socket.destroy());
-  agent.instances.find(({ grant }) => grant.functionId === outer.id)?.socket.destroy();
+  then = (call) => void until(() => inner.length === 3).then(() => agent.died(call.instance));
+  const holding = agent.instances.find(({ grant }) => grant.functionId === outer.id);
+  assert.ok(holding !== undefined);
+  agent.died(holding);
   assert.equal((await held).status, 502);
   assert.equal((await world.call(outer)).status, 502);
   await isCancelled(3);
@@ -336,7 +357,7 @@ test("functions of another account look like none, unless they take any caller",
 });
 
 test("an instance opens no more streams than the limit, and others go on", async () => {
-  const outer = world.fn({ name: "outer" });
+  const outer = world.fn({ name: "outer", config: { timeoutMs: 100_000 } });
   world.fn({ name: "inner", kind: "fetch", config: { concurrency: 1_000, maxInstances: 2 } });
   const inner: Call[] = [];
   let refused: string | undefined;
@@ -359,7 +380,7 @@ test("an instance opens no more streams than the limit, and others go on", async
 });
 
 test("one request makes any number of calls, one after the other", async () => {
-  const outer = world.fn({ name: "outer" });
+  const outer = world.fn({ name: "outer", config: { timeoutMs: 100_000 } });
   world.fn({ name: "inner" });
   agent.handle = (call) => {
     if (isInner(call)) return call.answer("x");
@@ -375,7 +396,7 @@ test("one request makes any number of calls, one after the other", async () => {
 });
 
 test("answers that an instance does not take are bounded, and room comes back with its requests", async () => {
-  const outer = world.fn({ name: "outer" });
+  const outer = world.fn({ name: "outer", config: { timeoutMs: 100_000 } });
   world.fn({ name: "inner" });
   const large = Buffer.alloc(6_000_000, "x");
   const reasons: (string | undefined)[] = [];

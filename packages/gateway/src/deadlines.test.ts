@@ -6,7 +6,7 @@ import { DeadlineQueue, type Due } from "./deadlines.ts";
 class Item implements Due {
   readonly name: number;
   dueMs = 0;
-  dueIn: object | undefined;
+  dueIn: Due["dueIn"];
   dueBefore: Due | undefined;
   dueAfter: Due | undefined;
 

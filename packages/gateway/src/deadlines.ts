@@ -3,9 +3,14 @@ import type { Clock } from "@skerry/base";
 /** What can be put into a queue of deadlines; the fields belong to the queue it is in. */
 export interface Due {
   dueMs: number;
-  dueIn: object | undefined;
+  dueIn: DueQueue | undefined;
   dueBefore: Due | undefined;
   dueAfter: Due | undefined;
+}
+
+/** The queue that an item is in, as the item sees it. */
+export interface DueQueue {
+  delete(item: Due): void;
 }
 
 /**
@@ -14,7 +19,7 @@ export interface Due {
  * because a `Map` with this many deletions keeps what it once held alive (see link's
  * `stream-table.ts`).
  */
-export class DeadlineQueue<T extends Due> {
+export class DeadlineQueue<T extends Due> implements DueQueue {
   readonly durationMs: number;
   readonly #clock: Clock;
   readonly #onDue: (item: T) => void;
@@ -40,7 +45,7 @@ export class DeadlineQueue<T extends Due> {
   }
 
   /** Does nothing for an item that is not in this queue. */
-  delete(item: T): void {
+  delete(item: Due): void {
     if (item.dueIn !== this) return;
     const { dueBefore, dueAfter } = item;
     if (dueBefore === undefined) this.#first = dueAfter;
@@ -62,7 +67,7 @@ export class DeadlineQueue<T extends Due> {
     const nowMs = this.#clock.monotonicMs();
     for (let item = this.#first; item !== undefined; item = this.#first) {
       if (item.dueMs > nowMs) return this.#arm(item.dueMs - nowMs);
-      this.delete(item as T);
+      this.delete(item);
       this.#onDue(item as T);
     }
   };

@@ -6,6 +6,11 @@ import type { Upload } from "./upload.ts";
 
 /** A function, as its callers see it; the function's shell fits. */
 export interface Callee extends InvocationOwner {
+  /**
+   * Counts one more invocation as under way, until it has ended, or says why there may not be one
+   * now.
+   */
+  admit(): PlatformError | undefined;
   /** Its turn comes when there is a slot. */
   arrive(invocation: Invocation): void;
 }

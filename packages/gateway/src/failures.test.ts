@@ -2,8 +2,15 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import type { Clock } from "@skerry/base";
 import type { InstanceExit } from "@skerry/contracts";
-import { openRaw } from "@skerry/testkit";
-import { clock, until, World, type AgentDouble, type Answered } from "../test/world.ts";
+import { LeapClock, openRaw } from "@skerry/testkit";
+import {
+  clock,
+  until,
+  World,
+  type AgentDouble,
+  type Answered,
+  type InstanceDouble,
+} from "../test/world.ts";
 
 let world: World;
 beforeEach(() => {
@@ -135,14 +142,55 @@ for (const [how, exit, expected, message] of EXITS) {
   }
 }
 
-test("an instance whose exit is never told is reported as crashed after a short wait", async () => {
+test("an instance that closed its link, and whose exit is never told, has crashed and is stopped", async () => {
   const fn = world.fn();
   const agent = await world.agent();
-  agent.handle = ({ instance }) => instance.socket.destroy();
-  await world.start();
-  const answered = await world.call(fn);
+  let ended: InstanceDouble | undefined;
+  agent.handle = ({ instance }) => {
+    ended = instance;
+    instance.socket.destroy();
+  };
+  const leaping = new LeapClock();
+  await world.start({}, { clock: leaping });
+  // The wait begins when the gateway has seen the end; together they stay below any timeout.
+  const leaps = setInterval(() => leaping.leap(100), 5);
+  const answered = await world.call(fn).finally(() => clearInterval(leaps));
   assertFailed(answered, CRASH);
   assert.match(answered.error.message, /its link ended/);
+  assert.ok(ended !== undefined);
+  const stopped = ended;
+  await until(() => agent.notesOf(stopped, "stop").length === 1);
+});
+
+test("how an instance ended is heard seconds later, too", async () => {
+  const fn = world.fn();
+  const agent = await world.agent();
+  const leaping = new LeapClock();
+  agent.handle = ({ instance }) => {
+    instance.socket.destroy();
+    const exit = { code: 3, signal: null, outOfMemory: false };
+    setTimeout(() => leaping.leap(5_000), 100);
+    setTimeout(() => agent.note({ op: "exited", instanceId: instance.id, exit }), 200);
+  };
+  await world.start({}, { clock: leaping });
+  const answered = await world.call(fn);
+  assertFailed(answered, CRASH);
+  assert.match(answered.error.message, /exit code 3/);
+});
+
+test("how an instance ended is waited for while its agent is there, and no longer", async () => {
+  const fn = world.fn();
+  const agent = await world.agent();
+  agent.grantMore = { agentId: agent.agentId };
+  agent.handle = ({ instance }) => {
+    instance.socket.destroy();
+    setTimeout(() => void agent.close(), 100);
+  };
+  await world.start();
+  const calledMs = clock.monotonicMs();
+  const answered = await world.call(fn);
+  assertFailed(answered, CRASH);
+  assert.ok(clock.monotonicMs() - calledMs < 2_500, "the wait for its word is not waited out");
 });
 
 test("an answer sent just before the exit still counts", async () => {
@@ -155,6 +203,55 @@ test("an answer sent just before the exit still counts", async () => {
   };
   await world.start();
   assert.equal((await world.call(fn)).body, "last words");
+});
+
+test("an answer sent just before the exit counts, though the gateway is held up", async () => {
+  const fn = world.fn();
+  const agent = await world.agent();
+  const leaping = new LeapClock();
+  agent.handle = (call) => {
+    const exit = { code: 0, signal: null, outOfMemory: false };
+    agent.note({ op: "exited", instanceId: call.instance.id, exit });
+    setTimeout(() => leaping.leap(100), 50);
+    setTimeout(() => call.answer("last words"), 100);
+  };
+  await world.start({}, { clock: leaping });
+  assert.equal((await world.call(fn)).body, "last words");
+});
+
+test("nothing goes to an instance whose exit was told, while its last words are waited for", async () => {
+  const fn = world.fn();
+  const agent = await world.agent();
+  agent.handle = (call) => {
+    const exit = { code: 0, signal: null, outOfMemory: false };
+    agent.note({ op: "exited", instanceId: call.instance.id, exit });
+    call.answer(call.instance.id);
+  };
+  // Somebody holds the link, and the two seconds for its last words last longer than the test.
+  const patient: Clock = {
+    monotonicMs: () => clock.monotonicMs(),
+    wallMs: () => clock.wallMs(),
+    schedule: (delayMs, run, options) =>
+      delayMs === 2_000 ? () => undefined : clock.schedule(delayMs, run, options),
+  };
+  await world.start({}, { clock: patient });
+  const first = (await world.call(fn)).body;
+  await until(() => world.gateway.stats().instances === 0);
+  assert.notEqual((await world.call(fn)).body, first);
+});
+
+test("a request whose instance an operator stopped while its code loaded may be tried again", async () => {
+  const fn = world.fn();
+  const agent = await world.agent();
+  agent.onStart = () => ({
+    ok: false,
+    refusal: { kind: "unavailable", why: "stopped", stopped: true },
+  });
+  await world.start();
+  const answered = await world.call(fn);
+  assertFailed(answered, { reason: "FUNCTION_STOPPED", status: 503, outcome: "unavailable" });
+  agent.onStart = (head) => agent.grantStart(head);
+  assert.equal((await world.call(fn)).status, 200);
 });
 
 test("code that cannot be loaded fails its requests, and not every request starts it anew", async () => {
@@ -221,54 +318,69 @@ test("a start whose agent dies is asked of another", async () => {
   assert.equal(second.starts.length, 1);
 });
 
-async function startSpinning(concurrency: number, timeoutMs: number): Promise<AgentDouble> {
-  world.fn({ config: { concurrency, timeoutMs } });
+/** Far longer than an answer takes; the tests leap over it. */
+const SPIN_MS = 20_000;
+
+interface Spinning {
+  readonly agent: AgentDouble;
+  /** Asks for what hangs; resolves once a handler has it. */
+  hang(): Promise<{ readonly answered: Promise<Answered>; readonly instance: InstanceDouble }>;
+  /** The time of what hangs is over, or so many milliseconds more. */
+  leap(byMs?: number): void;
+}
+
+async function startSpinning(concurrency: number): Promise<Spinning> {
+  world.fn({ config: { concurrency, timeoutMs: SPIN_MS } });
   const agent = await world.agent();
   agent.handle = (call) => {
-    if (!call.head.u.includes("hang")) call.answer("quick");
+    if (call.head.u !== "/hang") call.answer("quick");
   };
-  await world.start();
-  return agent;
+  const leaping = new LeapClock();
+  await world.start({}, { clock: leaping });
+  const hang = async () => {
+    const answered = world.ask({ path: "/-/shop/hello/hang" });
+    await until(() => agent.instances[0]?.calls.at(-1)?.head.u === "/hang");
+    const [instance] = agent.instances;
+    assert.ok(instance !== undefined);
+    return { answered, instance };
+  };
+  return { agent, hang, leap: (byMs = SPIN_MS) => leaping.leap(byMs) };
 }
 const TIMEOUT = { reason: "FUNCTION_TIMEOUT", status: 504, outcome: "timeout" };
+const QUICK = { path: "/-/shop/hello/x" };
 
 test("a handler that runs alone and exceeds its timeout is stopped with its instance", async () => {
-  const agent = await startSpinning(1, 60);
-  const path = "/-/shop/hello";
-  assertFailed(await world.ask({ path: `${path}/hang` }), TIMEOUT);
-  const [instance] = agent.instances;
-  assert.ok(instance !== undefined);
+  const { agent, hang, leap } = await startSpinning(1);
+  const { answered, instance } = await hang();
+  leap();
+  assertFailed(await answered, TIMEOUT);
   await until(() => agent.notesOf(instance, "stop").length === 1);
-  assert.equal((await world.ask({ path: `${path}/x` })).body, "quick");
+  assert.equal((await world.ask(QUICK)).body, "quick");
   assert.equal(agent.instances.length, 2);
 });
 
 test("a handler that shares its instance is cancelled and the others go on", async () => {
-  const agent = await startSpinning(4, 80);
-  const path = "/-/shop/hello";
-  const hanging = world.ask({ path: `${path}/hang` });
-  assert.equal((await world.ask({ path: `${path}/x` })).body, "quick");
-  assertFailed(await hanging, TIMEOUT);
-  const [instance] = agent.instances;
-  assert.ok(instance !== undefined);
+  const { agent, hang, leap } = await startSpinning(4);
+  const { answered, instance } = await hang();
+  assert.equal((await world.ask(QUICK)).body, "quick");
+  leap();
+  assertFailed(await answered, TIMEOUT);
   assert.match((await instance.calls.at(0)?.cancelled) ?? "", /timeout/);
-  assert.equal((await world.ask({ path: `${path}/x` })).body, "quick");
+  assert.equal((await world.ask(QUICK)).body, "quick");
   assert.deepEqual([agent.instances.length, agent.notesOf(instance, "stop").length], [1, 0]);
 });
 
 test("a shared instance that shows no sign of life after a timeout is stopped", async () => {
-  const agent = await startSpinning(4, 150);
-  const path = "/-/shop/hello";
-  const hanging = world.ask({ path: `${path}/hang` });
-  await until(() => agent.instances[0]?.calls.length === 1);
-  const [instance] = agent.instances;
-  assert.ok(instance !== undefined);
+  const { agent, hang, leap } = await startSpinning(4);
+  const { answered, instance } = await hang();
   // From here on the double reads nothing, like a runtime whose event loop is blocked.
   instance.socket.pause();
-  assertFailed(await hanging, TIMEOUT);
+  leap();
+  assertFailed(await answered, TIMEOUT);
+  leap(5_000);
   await until(() => agent.notesOf(instance, "stop").length === 1);
   assert.equal(agent.notesOf(instance, "stop")[0]?.op, "stop");
-  assert.equal((await world.ask({ path: `${path}/x` })).body, "quick");
+  assert.equal((await world.ask(QUICK)).body, "quick");
 });
 
 test("a request body over the limit is refused before it gets a slot", async () => {

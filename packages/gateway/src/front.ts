@@ -9,36 +9,63 @@ import {
   type Clock,
   type FunctionId,
   type IdSource,
+  type Random,
   type RequestId,
+  TRACE_HEADERS,
 } from "@skerry/base";
 import {
   authorize,
   failFunction,
   GATEWAY_HEADERS,
+  LATEST,
   LIMITS,
-  TRACE_HEADERS,
+  takesUpgrades,
   type FunctionEntry,
 } from "@skerry/contracts";
-import { readBody, type ParsedTarget } from "@skerry/http";
+import { readBody, type ParsedTarget, type Upgrade } from "@skerry/http";
+import { prefersAsync } from "@skerry/ledger-client";
+import {
+  answeredTraceparent,
+  type Caller,
+  type CallTarget,
+  httpParts,
+  isKeyHeader,
+  type KeyCheck,
+  readTrace,
+  TargetReader,
+  tracedHeaders,
+} from "@skerry/requests";
 import { headerPolicy, sendFailure } from "./answer.ts";
+import { ACTIONS_SEGMENT, type ActionDoor } from "./actions/action-door.ts";
 import { BodyBudget, BodyHold } from "./body-budget.ts";
 import { enter, noRoom } from "./enter.ts";
+import { readClientContext } from "./client-context.ts";
 import { failGateway } from "./errors.ts";
 import type { FunctionShell } from "./function-shell.ts";
+import type { QualifiedFunction } from "./qualified-function.ts";
 import { HttpRecipient } from "./http-recipient.ts";
 import { Invocation } from "./invocation.ts";
-import { isKeyHeader, type Caller, type KeyCheck } from "./keys.ts";
-import { TargetReader, type CallTarget } from "./route.ts";
-import { answeredTraceparent, readTrace, tracedHeaders } from "./trace.ts";
+import type { AsyncDoor } from "./ledger/async-door.ts";
+import type { CallDoor } from "./ledger/call-door.ts";
+import type { EventsDoor } from "./ledger/events-door.ts";
 import { Upload } from "./upload.ts";
 
 export interface FrontDeps {
   readonly clock: Clock;
+  readonly random: Random;
   readonly ids: IdSource;
   readonly keys: KeyCheck;
   readonly bodies: BodyBudget;
+  /** Takes calls with an idempotency key. */
+  readonly keyed: CallDoor;
+  /** Takes what asks to run later. */
+  readonly later: AsyncDoor;
+  /** Takes lists of what is to run later. */
+  readonly many: EventsDoor;
+  /** Takes calls of actions. */
+  readonly actions: ActionDoor;
   /** Undefined when there is no such function. */
-  shellOf(app: string, fn: string): FunctionShell | undefined;
+  functionOf(app: string, fn: string): QualifiedFunction | undefined;
   /** False until anything is known of the configuration. */
   isReady(): boolean;
 }
@@ -50,6 +77,16 @@ const BODY_DEADLINE_MS = 60_000;
 /** What is taken of streamed bodies ahead of their instances, all together. */
 const AHEAD_BYTES_MAX = 128 << 20;
 const EMPTY = new Uint8Array(0);
+const IDEMPOTENCY_KEY = GATEWAY_HEADERS.idempotencyKey;
+
+/** A request that came. */
+interface Came {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly target: ParsedTarget;
+  /** Set when the client may leave HTTP. */
+  readonly upgrade?: Upgrade;
+}
 
 const INVOCATION: unique symbol = Symbol("skerry.gateway.invocation");
 interface Carrier {
@@ -67,15 +104,23 @@ export class Front {
   }
 
   /** Answers or admits one request. Never throws. */
-  handle(req: IncomingMessage, res: ServerResponse, target: ParsedTarget): void {
+  handle(came: Came): void {
     const id = this.#deps.ids.requestId();
     try {
-      this.#admit(id, { req, res, target });
+      this.#admit(id, came);
     } catch (thrown) {
-      const error = PlatformError.from(thrown);
-      this.#refusals.set(error.reason, (this.#refusals.get(error.reason) ?? 0) + 1);
-      sendFailure(res, error, { requestId: id, anatomy: undefined });
+      this.#refuse(id, came, thrown);
     }
+  }
+
+  #refuse(id: RequestId, { res }: Came, thrown: unknown): void {
+    const error = PlatformError.from(thrown);
+    this.#refusals.set(error.reason, (this.#refusals.get(error.reason) ?? 0) + 1);
+    sendFailure(res, error, { requestId: id, anatomy: undefined });
+  }
+
+  #orRefuse(id: RequestId, came: Came, answered: Promise<void>): void {
+    answered.catch((error: unknown) => this.#refuse(id, came, error));
   }
 
   /** How many requests were refused at the door, by the error's reason: a few, known at build. */
@@ -83,45 +128,116 @@ export class Front {
     return this.#refusals;
   }
 
-  #admit(
-    id: RequestId,
-    { req, res, target }: { req: IncomingMessage; res: ServerResponse; target: ParsedTarget },
-  ): void {
+  #admit(id: RequestId, came: Came): void {
+    const { req, res, target, upgrade } = came;
     const { clock } = this.#deps;
     const call = this.#targets.read(target, req.headers.host);
     if (call === undefined) throw failGateway("GATEWAY_ROUTE_MISSING");
-    const shell = this.#shellOf(call);
-    const asEvent = isEventInvocation(req);
+    const found = this.#deps.functionOf(call.app, call.fn);
+    const isBare = call.qualifier === undefined;
+    if (found === undefined && isBare && call.fn === ACTIONS_SEGMENT) {
+      return this.#orRefuse(id, came, this.#runAction(id, came, call));
+    }
+    const fn = found ?? this.#noFunction(call);
+    const shell = isBare ? fn.latest : this.#qualified(fn, call, req);
+    const invokes = invokedAs(req);
+    const asEvent = invokes !== undefined;
+    const leaving =
+      upgrade === undefined || asEvent || !takesUpgrades(shell.entry.latest)
+        ? undefined
+        : { upgrade, clock };
     const showsAnatomy = this.#guard(shell.entry, this.#deps.keys.callerOf(req.headers), asEvent);
     const isTraced = req.headers[TRACE_HEADERS.parent] !== undefined;
     const trace = isTraced ? readTrace(req.headers) : undefined;
     if (trace !== undefined) res.setHeader(TRACE_HEADERS.parent, answeredTraceparent(trace, id));
+    const { prefer } = req.headers;
+    // Like `x-skerry-invoke: event`, only for holders of a key: whoever may merely open the URL is
+    // answered as if it had no preference, and can put no event of its own making into the ledger.
+    const isLater = prefer !== undefined && showsAnatomy && prefersAsync(prefer);
+    if (invokes === "events" || isLater) {
+      const { many, later } = this.#deps;
+      const asked = { id, req, res, callee: shell, qualifier: call.qualifier, trace };
+      return this.#orRefuse(id, came, (invokes === "events" ? many : later).accept(asked));
+    }
     const headers = functionHeaders(req);
-    const invocation = new Invocation(
-      shell,
-      {
-        id,
-        method: asEvent ? "EVENT" : (req.method ?? "GET"),
-        url: call.url,
-        authority: call.authority,
-        headers: isTraced ? tracedHeaders(headers, trace, id) : headers,
-        arrivedMs: clock.monotonicMs(),
-        startWallMs: clock.wallMs(),
-        showsAnatomy,
-        trace,
-      },
-      new HttpRecipient(res),
-    );
+    const method = asEvent ? "EVENT" : (req.method ?? "GET");
+    // Of the same holders only, too; for others the header is the function's.
+    if (showsAnatomy && leaving === undefined && req.headers[IDEMPOTENCY_KEY] !== undefined) {
+      const { url, authority, qualifier } = call;
+      const said = isTraced ? tracedHeaders(headers, undefined, id) : headers;
+      const what = { callee: shell, qualifier, method, url, authority };
+      const asked = { id, req, res, trace, ...what, headers: said };
+      return this.#orRefuse(id, came, this.#deps.keyed.call(asked));
+    }
+    if (shell.version !== undefined && showsAnatomy) {
+      res.setHeader(GATEWAY_HEADERS.version, shell.version);
+    }
+    if (leaving !== undefined) {
+      headers.push("connection", "Upgrade", "upgrade", leaving.upgrade.protocol);
+    }
+    const request = {
+      id,
+      method,
+      url: call.url,
+      authority: call.authority,
+      headers: isTraced ? tracedHeaders(headers, trace, id) : headers,
+      arrivedMs: clock.monotonicMs(),
+      startWallMs: clock.wallMs(),
+      showsAnatomy,
+      trace,
+      upgrade: leaving?.upgrade.protocol,
+      clientContext: readClientContext(req.headers),
+    };
+    // The last that may refuse it: only the end of an invocation takes it out of the count again.
+    const refusal = shell.admit();
+    if (refusal !== undefined) throw refusal;
+    const invocation = new Invocation(shell, request, new HttpRecipient(res, leaving));
     (res as Carrier)[INVOCATION] = invocation;
     res.on("close", onClose);
     this.#takeBody(req, shell, invocation);
   }
 
-  #shellOf({ app, fn }: CallTarget): FunctionShell {
-    const shell = this.#deps.shellOf(app, fn);
-    if (shell !== undefined) return shell;
+  #qualified(fn: QualifiedFunction, call: CallTarget, req: IncomingMessage): FunctionShell {
+    const { qualifier = LATEST, url } = call;
+    try {
+      return fn.shellFor(qualifier, httpParts(req, url, this.#deps.random));
+    } catch (error) {
+      // Which versions there are is not told to who may not call the function.
+      const asEvent = invokedAs(req) !== undefined;
+      this.#guard(fn.entry, this.#deps.keys.callerOf(req.headers), asEvent);
+      throw error;
+    }
+  }
+
+  #noFunction({ app, fn }: CallTarget): never {
     if (!this.#deps.isReady()) throw failGateway("GATEWAY_NOT_READY");
     throw failFunction("FUNCTION_NOT_FOUND", { function: `${app}/${fn}` });
+  }
+
+  /** Runs an action as an event of its function. Rejects with why it may not. */
+  async #runAction(id: RequestId, { req, res, target }: Came, call: CallTarget): Promise<void> {
+    const { clock, actions } = this.#deps;
+    const [arrivedMs, startWallMs] = [clock.monotonicMs(), clock.wallMs()];
+    const trace = readTrace(req.headers);
+    if (trace !== undefined) res.setHeader(TRACE_HEADERS.parent, answeredTraceparent(trace, id));
+    const { shell, facts, body, hold, isManual } = await actions.admit({ req, target, call });
+    const refusal = res.closed ? noRoom(shell.entry) : shell.admit();
+    if (refusal !== undefined) {
+      hold.release();
+      throw refusal;
+    }
+    const type = req.headers["content-type"];
+    const headers = type === undefined ? [] : ["content-type", type];
+    const request = {
+      ...{ id, method: "EVENT", url: "/", authority: call.authority, arrivedMs, startWallMs },
+      headers: trace === undefined ? headers : tracedHeaders(headers, trace, id),
+      ...{ showsAnatomy: isManual, trace, action: facts },
+    };
+    const invocation = new Invocation(shell, request, new HttpRecipient(res, undefined));
+    invocation.bodyHold = hold;
+    (res as Carrier)[INVOCATION] = invocation;
+    res.on("close", onClose);
+    enter(shell, invocation, body);
   }
 
   /** Throws unless the caller may call the function; true when it holds a key for it. */
@@ -192,17 +308,17 @@ function onClose(this: ServerResponse): void {
   (this as Carrier)[INVOCATION]?.clientLeft();
 }
 
-function isEventInvocation(req: IncomingMessage): boolean {
+/** With what the body is, if it is said; undefined for an HTTP request like any other. */
+function invokedAs(req: IncomingMessage): "event" | "events" | undefined {
   const value = req.headers[GATEWAY_HEADERS.invoke];
-  if (value === undefined) return false;
-  if (value === "event") return true;
+  if (value === undefined || value === "event" || value === "events") return value;
   throw failGateway("GATEWAY_INVOKE_UNKNOWN");
 }
 
 /**
  * The caller's headers without what belongs to the connection or the platform, its key above all.
  */
-function functionHeaders(req: IncomingMessage): readonly string[] {
+function functionHeaders(req: IncomingMessage): string[] {
   const headers = headerPolicy.requestHeaders(req.rawHeaders);
   if (req.headers.authorization === undefined) return headers;
   const kept: string[] = [];

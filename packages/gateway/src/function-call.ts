@@ -5,33 +5,45 @@
  * has answered, gave up or died, nobody waits for it any more. How deep calls may lie is counted
  * here and never told by an instance.
  */
+import type { AliasAsk } from "@skerry/functions";
+import type { Instance } from "@skerry/instance-links";
 import { PlatformError, type Cancel, type Clock, type IdSource } from "@skerry/base";
 import {
   failFunction,
   failReach,
   HOST_SUFFIX,
   LIMITS,
-  parseFunctionPath,
+  parseQualifiedPath,
   type CallHead,
   type CallReplyHead,
   type FunctionEntry,
   type ReplyHead,
 } from "@skerry/contracts";
 import type { LinkStream, OpenedStream, StreamHandler } from "@skerry/link";
+import { tracedHeaders, traceOfCall } from "@skerry/requests";
 import { headerPolicy, type Shown } from "./answer.ts";
 import { BodyHold, type BodyBudget } from "./body-budget.ts";
 import { enter, noRoom, type Callee } from "./enter.ts";
-import type { Instance } from "./instance.ts";
-import { Invocation, type CallFacts, type Dependant } from "./invocation.ts";
+import { GatheredBody } from "./gathered-body.ts";
+import { Invocation, type Dependant } from "./invocation.ts";
+import type { CallFacts } from "./invocation-request.ts";
 import type { Recipient } from "./recipient.ts";
-import { traceOfCall, tracedHeaders } from "./trace.ts";
 
 export interface CallDeps {
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly bodies: BodyBudget;
   /** Undefined when there is no such function. */
-  calleeOf(app: string, fn: string): Callee | undefined;
+  calleeOf(app: string, fn: string): QualifiedCallee | undefined;
+  /** What aliases are told of a call. */
+  readonly calledParts: AliasAsk;
+}
+
+/** A function that may be called by a qualifier; the gateway's functions fit. */
+export interface QualifiedCallee {
+  readonly latest: Callee;
+  /** Throws QUALIFIER_NOT_FOUND. */
+  shellFor(qualifier: string, ask: AliasAsk): Callee;
 }
 
 export interface Asked {
@@ -41,7 +53,6 @@ export interface Asked {
   readonly parent: Invocation;
 }
 
-const LATEST = "$LATEST";
 const UNTAKEN_RETRY_MS = 1_000;
 
 /** Admits a call. Throws why it is refused before anything of it is an invocation. */
@@ -65,15 +76,17 @@ export function acceptCall(deps: CallDeps, opened: OpenedStream, asked: Asked): 
 }
 
 function calleeFor(deps: CallDeps, target: string, caller: FunctionEntry): Callee {
-  const colon = target.indexOf(":");
-  const path = parseFunctionPath(colon < 0 ? target : target.slice(0, colon));
+  const path = parseQualifiedPath(target);
   if (path === undefined) throw failReach("CALL_TARGET_INVALID", { target });
-  const callee = deps.calleeOf(path.app, path.fn);
-  const isLatest = colon < 0 || target.slice(colon + 1) === LATEST;
-  if (callee === undefined || !isLatest || !mayCall(caller, callee.entry)) {
+  const { app, fn, qualifier } = path;
+  const found = deps.calleeOf(app, fn);
+  if (found === undefined || !mayCall(caller, found.latest.entry)) {
     throw failFunction("FUNCTION_NOT_FOUND", { function: target });
   }
-  return callee;
+  if (qualifier === undefined) return found.latest;
+  const callee = found.shellFor(qualifier, deps.calledParts);
+  if (mayCall(caller, callee.entry)) return callee;
+  throw failFunction("FUNCTION_NOT_FOUND", { function: target });
 }
 
 /** A function that may not be called looks the same as one that is not there. */
@@ -96,7 +109,7 @@ class FunctionCall implements StreamHandler, Recipient, Dependant {
   readonly #openedMs: number;
   readonly #hold: BodyHold;
   readonly #cancelTimer: Cancel;
-  #parts: Uint8Array[] = [];
+  readonly #payload = new GatheredBody();
   #bytes = 0;
   #invocation: Invocation | undefined;
   #writable: PromiseWithResolvers<void> | undefined;
@@ -133,7 +146,7 @@ class FunctionCall implements StreamHandler, Recipient, Dependant {
       return this.#refuse(failFunction("FUNCTION_PAYLOAD_TOO_LARGE", { function: fn, ...details }));
     }
     if (!this.#hold.take(chunk.length)) return this.#refuse(noRoom(entry));
-    if (chunk.length > 0) this.#parts.push(chunk);
+    this.#payload.add(chunk);
     if (end) return this.#invoke();
     this.#stream.grant(chunk.length);
   }
@@ -219,9 +232,11 @@ class FunctionCall implements StreamHandler, Recipient, Dependant {
   #invoke(): void {
     const { clock, ids } = this.#deps;
     const { callee, facts: call } = this.#init;
+    const refusal = callee.admit();
+    if (refusal !== undefined) return this.#refuse(refusal);
     const { app, name } = callee.entry;
-    const body = this.#parts.length === 1 ? this.#parts[0] : Buffer.concat(this.#parts);
-    this.#parts = [];
+    const body = this.#payload.whole();
+    this.#payload.drop();
     const { parent } = this.#init;
     const id = ids.requestId();
     const trace = traceOfCall(parent.request.trace, parent.request.id);
@@ -239,7 +254,7 @@ class FunctionCall implements StreamHandler, Recipient, Dependant {
     };
     this.#invocation = new Invocation(callee, request, this);
     this.#invocation.bodyHold = this.#hold;
-    enter(callee, this.#invocation, body as Uint8Array);
+    enter(callee, this.#invocation, body);
   }
 
   #expire(): void {
@@ -268,7 +283,7 @@ class FunctionCall implements StreamHandler, Recipient, Dependant {
     this.#isOver = true;
     this.#cancelTimer();
     if (this.#invocation === undefined) this.#hold.release();
-    this.#parts = [];
+    this.#payload.drop();
     this.onWritable();
   }
 }

@@ -4,28 +4,37 @@
  * instance before the requests on it end, so that it never gives away a slot of the dead.
  */
 import {
+  type AgentAddress,
+  type AgentLinks,
+  CUT_BECAUSE,
+  Instance,
+  partsInPeace,
+  runPreStop,
+  Starter,
+  StreamWatch,
+} from "@skerry/instance-links";
+import {
   PlatformError,
   unreachable,
   type Cancel,
   type Clock,
   type InstanceId,
   type Log,
-  type RevisionId,
 } from "@skerry/base";
 import {
-  failFunction,
+  attemptTimeoutOf,
   LIMITS,
+  STOP_TIMEOUT_MS,
   meterIdsOf,
-  type ColdReason,
   type FunctionEntry,
   type InstanceExit,
   type InstanceGrant,
   type MeterIds,
-  type Outcome,
-  type StartReply,
   type StopReason,
+  type StreamLimits,
 } from "@skerry/contracts";
 import {
+  type CallLimits,
   countRoute,
   createRouteState,
   decideRoute,
@@ -33,18 +42,21 @@ import {
   type RouteCounts,
   type RouteEffect,
   type RouteEvent,
+  type RoutePolicy,
   type RouteState,
 } from "@skerry/functions";
 import type { OpenedStream, StreamHandler } from "@skerry/link";
 import type { Socket } from "node:net";
-import type { AgentLinks } from "./agents.ts";
 import { DeadlineQueue } from "./deadlines.ts";
-import { Instance } from "./instance.ts";
-import type { Invocation, InvocationOwner } from "./invocation.ts";
-import type { MeterTurn } from "./meter-turn.ts";
-import type { AgentAddress, HandOver } from "./ports.ts";
+import type { Background, Invocation, InvocationOwner } from "./invocation.ts";
+import { isLong } from "./invocation-request.ts";
+import type { MeterTurn, Settled } from "./meter-turn.ts";
+import { CLOSINGS, type OpenConnections } from "./open-connections.ts";
+import type { HandOver } from "./ports.ts";
 import type { Reach } from "./reach.ts";
-import { StartBook } from "./starts.ts";
+import { rejectionOf } from "./rejection.ts";
+import type { Closing } from "./switched.ts";
+import type { Unanswered } from "./unanswered.ts";
 
 export interface ShellDeps {
   readonly clock: Clock;
@@ -53,50 +65,85 @@ export interface ShellDeps {
   readonly turn: MeterTurn;
   readonly handOver: HandOver;
   readonly reach: Reach;
-  /** A removed function's last request and instance are gone; may be told more than once. */
-  readonly onRemovedEmpty: (id: FunctionEntry["id"]) => void;
+  readonly open: OpenConnections;
+  /** Of the function, whatever it is called by. */
+  readonly limits: CallLimits;
+  /** It was removed, and its last request and instance are gone; may be told more than once. */
+  readonly onEmpty: (shell: FunctionShell) => void;
+  /** The function has as many instances as it may, and this one wants another. */
+  readonly onLimit: (shell: FunctionShell) => void;
 }
 
+/** What a shell routes to: a function, with what runs as its latest revision. */
+export interface Routed {
+  readonly entry: FunctionEntry;
+  /** The version that this revision is; undefined for `$LATEST`. */
+  readonly version: number | undefined;
+}
+
+type Timeouts = DeadlineQueue<Invocation>;
 type Effect = RouteEffect<Invocation>;
 type RejectEffect = Extract<Effect, { readonly kind: "reject" }>;
 
-/** Beyond `initTimeoutMs`, for placing, a fresh sandbox and a busy machine. */
-const START_GRACE_MS = 20_000;
-/** Time for the agent to say how an instance ended. */
-const EXIT_WAIT_MS = 250;
-/** What an instance wrote just before it exited is still read. */
-const EXIT_LINGER_MS = 50;
-/** An instance that shares its slots and does not react for so long after a timeout is stopped. */
-const PONG_WAIT_MS = 1_000;
+/**
+ * Time for the agent to say how an instance ended: it takes milliseconds, and seconds on a machine
+ * that runs out of memory or processes, longer than the agent waits for its tree to end by itself.
+ * A cause told late is worth more than none.
+ */
+const EXIT_WAIT_MS = 8_000;
+/**
+ * What an instance wrote just before it exited is still read, by a gateway that is held up, too.
+ * Its link ends by itself behind that, unless somebody holds it.
+ */
+const EXIT_LINGER_MS = 2_000;
+/**
+ * An instance that shares its slots and does not react for so long after a timeout is stopped, and
+ * what else runs on it with it: longer than a busy machine keeps one waiting that would react.
+ */
+const PONG_WAIT_MS = 3_000;
+/** Behind a timer that was late, until what lies in the links has been read. */
+const READING_MS = 5;
 /** An instance that has not let go of its link after this long is stopped. */
-const PARK_WAIT_MS = 1_000;
+const PARK_WAIT_MS = 5_000;
 
 export class FunctionShell implements InvocationOwner {
   readonly #deps: ShellDeps;
   readonly #state: RouteState<Invocation>;
   readonly #instances = new Map<InstanceId, Instance>();
-  readonly #starts: StartBook;
+  readonly #starter: Starter;
+  readonly #limits: CallLimits;
+  readonly version: number | undefined;
   readonly #events: RouteEvent<Invocation>[] = [];
   #entry: FunctionEntry;
   #ids: MeterIds;
-  #timeouts: DeadlineQueue<Invocation>;
+  #timeouts: Timeouts;
+  /** Of attempts of accepted invocations; often the same. */
+  #attemptTimeouts: Timeouts;
   #deciding = false;
   #cancelTick: Cancel | undefined;
   #tickMs = Infinity;
   /** Timed out, but its slot is not free before its instance has shown a sign of life. */
   #probed: Invocation | undefined;
-  /** Agents whose reply came before the link of what they started. */
-  readonly #confirmedBy = new Map<InstanceId, string>();
   #removed = false;
 
-  constructor(deps: ShellDeps, entry: FunctionEntry) {
+  constructor(deps: ShellDeps, { entry, version }: Routed) {
     this.#deps = deps;
     this.#entry = entry;
+    this.version = version;
     this.#ids = idsOf(entry);
-    this.#starts = new StartBook(deps.clock);
-    this.#timeouts = this.#createTimeouts(entry);
+    this.#starter = new Starter({
+      ...{ clock: deps.clock, agents: deps.agents },
+      instanceOf: (id) => this.#instances.get(id),
+      agentKnown: (instance) => this.#retireIfLeaving(instance),
+      refused: (revisionId, refusal) => {
+        this.#tell({ kind: "startRefused", revisionId, refusal });
+        if (refusal.kind === "limit") deps.onLimit(this);
+      },
+    });
+    this.#limits = deps.limits;
+    [this.#timeouts, this.#attemptTimeouts] = this.#createTimeouts(entry);
     this.#state = createRouteState({ queueLengthMax: LIMITS.queueLengthMax });
-    this.#tell({ kind: "revisionChanged", policy: routePolicyOf(entry.latest) });
+    this.#tell({ kind: "revisionChanged", policy: this.#policyNow() });
   }
 
   get entry(): FunctionEntry {
@@ -123,18 +170,52 @@ export class FunctionShell implements InvocationOwner {
 
   update(entry: FunctionEntry): void {
     if (entry === this.#entry && !this.#removed) return;
-    const changed = entry.latest.id !== this.#entry.latest.id || this.#removed;
+    const { id, config } = this.#entry.latest;
+    const isLimited = entry.latest.config.maxInstances !== config.maxInstances;
+    const changed = entry.latest.id !== id || isLimited || this.#removed;
     this.#entry = entry;
     this.#removed = false;
     if (!changed) return;
+    const isOld = ({ grant }: Instance): boolean => grant.revisionId !== this.#entry.latest.id;
+    this.#endConnections(CLOSINGS.revision, isOld);
     this.#ids = idsOf(entry);
-    this.#timeouts = this.#createTimeouts(entry);
-    this.#tell({ kind: "revisionChanged", policy: routePolicyOf(entry.latest) });
+    [this.#timeouts, this.#attemptTimeouts] = this.#createTimeouts(entry);
+    this.#tell({ kind: "revisionChanged", policy: this.#policyNow() });
   }
 
-  remove(): void {
+  /** Those that were upgraded here and whose instance is in the way. */
+  #endConnections(closing: Closing, isInTheWay: (instance: Instance) => boolean): void {
+    const isHere = ({ grant }: Instance): boolean => this.#instances.has(grant.instanceId);
+    this.#deps.open.endSoon(closing, (one) => isHere(one) && isInTheWay(one));
+  }
+
+  /** A full minute has come: schedules may keep more instances, or fewer. */
+  minutePassed(): void {
+    if (this.#removed || this.#entry.latest.config.provisionedSchedules === undefined) return;
+    const policy = this.#policyNow();
+    if (policy.provisioned === this.#state.policy?.provisioned) return;
+    this.#tell({ kind: "revisionChanged", policy });
+  }
+
+  #policyNow(): RoutePolicy {
+    const policy = routePolicyOf(this.#entry.latest, this.#deps.clock.wallMs());
+    // Agents keep instances ready for `$LATEST` alone.
+    return this.version === undefined ? policy : { ...policy, provisioned: 0 };
+  }
+
+  /** Lets one instance go that idles, if there is one: another version needs its place. */
+  makeRoom(): void {
+    this.#tell({ kind: "roomAsked" });
+  }
+
+  remove(kind: "functionRemoved" | "versionRemoved"): void {
+    if (!this.#removed) this.#endConnections(CLOSINGS.removed, () => this.#removed);
     this.#removed = true;
-    this.#tell({ kind: "functionRemoved" });
+    this.#tell({ kind });
+  }
+
+  admit(): PlatformError | undefined {
+    return this.#limits.admit();
   }
 
   arrive(invocation: Invocation): void {
@@ -145,26 +226,28 @@ export class FunctionShell implements InvocationOwner {
     this.#tell({ kind: "startsPossible" });
   }
 
-  /**
-   * Takes an instance over; `solicited` is decided by the book of starts unless it comes from
-   * another gateway.
-   */
+  /** Takes an instance over; one whose code still loads serves as soon as that has succeeded. */
   adopt(grant: InstanceGrant, socket: Socket, origin: "agent" | "gateway"): void {
     const { instanceId, revisionId } = grant;
-    const asked = origin === "agent" && grant.reason !== "provisioned";
-    const solicited = asked && this.#starts.linkArrived(instanceId, revisionId);
     const onClosed = (closed: Instance, error: PlatformError): void => this.#closed(closed, error);
     const accept = (asker: Instance, opened: OpenedStream): StreamHandler =>
       this.#deps.reach.accept(opened, { instance: asker, owner: this });
     const { latest } = this.#entry;
     const config = latest.id === revisionId ? latest.config : undefined;
-    const instance = new Instance(this.#deps.clock, {
-      ...{ grant, socket, solicited, config, onClosed, accept },
-    });
+    const instance = new Instance(this.#deps.clock, { grant, socket, config, onClosed, accept });
     this.#instances.set(instanceId, instance);
     if (origin === "gateway") this.#deps.agents.note(instance, { op: "owned", instanceId });
-    instance.agentId = this.#confirmedBy.get(instanceId);
-    this.#confirmedBy.delete(instanceId);
+    if (grant.loading !== true) return this.#enter(instance, origin);
+    instance.whenLoaded((reply) => {
+      this.#deps.agents.note(instance, { op: "loaded", instanceId, reply });
+      if (reply.ok) this.#enter(instance, origin);
+    });
+  }
+
+  #enter(instance: Instance, origin: "agent" | "gateway"): void {
+    this.#starter.arrived(instance, origin);
+    const { instanceId, revisionId } = instance.grant;
+    const { solicited } = instance;
     this.#tell({ kind: "instanceReady", instanceId, revisionId, solicited });
     this.#retireIfLeaving(instance);
   }
@@ -174,19 +257,33 @@ export class FunctionShell implements InvocationOwner {
     if (instance === undefined) return;
     instance.exit = exit;
     if (instance.link.closed) return this.#bury(instance);
+    // Nothing more goes there.
+    this.#forget(instance);
     this.#deps.clock.schedule(EXIT_LINGER_MS, () => instance.link.close("the instance exited"));
   }
 
   agentDraining(agent: AgentAddress): void {
     for (const [instanceId, instance] of this.#instances) {
-      if (isUnder(instance, agent)) this.#tell({ kind: "instanceRetiring", instanceId });
+      if (!isUnder(instance, agent)) continue;
+      instance.isLeaving = true;
+      this.#tell({ kind: "instanceRetiring", instanceId });
+    }
+    this.#endConnections(CLOSINGS.agent, (instance) => isUnder(instance, agent));
+  }
+
+  /** Uses them only until replacements are there. */
+  retire(instanceIds: readonly InstanceId[]): void {
+    for (const instanceId of instanceIds) {
+      if (this.#instances.has(instanceId)) this.#tell({ kind: "instanceRetiring", instanceId });
     }
   }
 
-  /** A resting instance that nobody can wake is lost. */
+  /** A resting instance that nobody can wake is lost; how one ended is told by nobody any more. */
   agentLost(agent: AgentAddress): void {
     for (const instance of [...this.#instances.values()]) {
-      if (instance.resting && isUnder(instance, agent)) instance.link.close("its agent is away");
+      if (!isUnder(instance, agent)) continue;
+      if (instance.link.closed) this.#bury(instance);
+      else if (instance.resting) instance.link.close("its agent is away");
     }
   }
 
@@ -211,19 +308,38 @@ export class FunctionShell implements InvocationOwner {
     return leaving;
   }
 
-  /** Ends what is left. */
-  close(): void {
+  /** Ends what is left; resolves when code that parts in peace is done. */
+  async close(): Promise<void> {
     this.#cancelTick?.();
-    for (const instance of [...this.#instances.values()]) this.#cut(instance, "draining");
+    const instances = [...this.#instances.values()];
+    for (const instance of instances) this.#cut(instance, "draining");
+    await Promise.all(instances.map(async ({ parting }) => await parting));
   }
 
   ended(invocation: Invocation): void {
-    this.#timeouts.delete(invocation);
-    if (this.#probed !== invocation) this.#release(invocation);
+    this.#limits.ended();
+    invocation.dueIn?.delete(invocation);
+    const { background } = invocation;
+    if (background !== undefined && !background.isOver) this.#outlive(invocation, background);
+    else if (this.#probed !== invocation) this.#release(invocation);
   }
 
-  settled(invocation: Invocation): void {
-    this.#deps.turn.add(invocation);
+  settled(settled: Settled): void {
+    this.#deps.turn.add(settled);
+  }
+
+  streaming(invocation: Invocation, limits: StreamLimits): StreamWatch {
+    invocation.dueIn?.delete(invocation);
+    invocation.dueMs = this.now() + limits.maxDurationMs;
+    return new StreamWatch(this.#deps.clock, limits, (fault) => invocation.expired(fault));
+  }
+
+  switched(invocation: Invocation): void {
+    this.#deps.open.add(invocation);
+  }
+
+  left(invocation: Invocation): void {
+    this.#deps.open.delete(invocation);
   }
 
   broken(instance: Instance): void {
@@ -234,11 +350,17 @@ export class FunctionShell implements InvocationOwner {
     this.#cut(instance, "timeout");
   }
 
-  #release(invocation: Invocation): void {
+  /** Its slot stays taken while work goes on after the answer. */
+  #outlive(invocation: Invocation, background: Background): void {
+    if (this.#probed === invocation) return background.giveUp();
+    background.outlive(() => this.#release(invocation, this.now()));
+  }
+
+  #release(invocation: Invocation, endedMs = invocation.endedMs): void {
     const { phase, instance } = invocation;
     if (phase === "reading") return;
     const instanceId = instance?.grant.instanceId;
-    const heldMs = instance === undefined ? 0 : invocation.endedMs - invocation.dispatchedMs;
+    const heldMs = instance === undefined ? 0 : endedMs - invocation.dispatchedMs;
     this.#tell({ kind: "requestEnded", request: invocation, instanceId, heldMs });
   }
 
@@ -259,7 +381,7 @@ export class FunctionShell implements InvocationOwner {
   }
 
   #tellWhenEmpty(): void {
-    if (this.#removed && this.isEmpty) this.#deps.onRemovedEmpty(this.#entry.id);
+    if (this.#removed && this.isEmpty) this.#deps.onEmpty(this);
   }
 
   /** A fault costs the request it is about, and none of the effects that follow. */
@@ -291,7 +413,7 @@ export class FunctionShell implements InvocationOwner {
       case "dispatch":
         return this.#dispatch(effect);
       case "start":
-        return this.#start(effect.revisionId, effect.reason);
+        return this.#starter.start(this, effect);
       case "rest":
       case "resume":
         return this.#setResting(effect.instanceId, effect.kind === "rest");
@@ -316,47 +438,13 @@ export class FunctionShell implements InvocationOwner {
       resumed,
       shared: (this.#state.policy?.slots ?? 1) > 1,
     });
-    this.#timeouts.add(request, request.dispatchedMs);
+    const timeouts = isLong(request.request) ? this.#attemptTimeouts : this.#timeouts;
+    timeouts.add(request, request.dispatchedMs);
   }
 
-  #start(revisionId: RevisionId, reason: ColdReason): void {
-    const { id, latest } = this.#entry;
-    this.#starts.asked(revisionId);
-    const timeoutMs = latest.config.initTimeoutMs + START_GRACE_MS;
-    this.#deps.agents.start(
-      { op: "start", functionId: id, revisionId, reason },
-      timeoutMs,
-      (reply, agent) => this.#startAnswered(revisionId, reply, agent),
-    );
-  }
-
-  #startAnswered(revisionId: RevisionId, reply: StartReply, agent: AgentAddress | undefined): void {
-    if (!reply.ok) {
-      if (!this.#starts.refused(revisionId)) return;
-      return this.#tell({ kind: "startRefused", revisionId, refusal: reply.refusal });
-    }
-    const { instanceId, nodeId } = reply.instance;
-    const instance = this.#instances.get(instanceId);
-    if (instance !== undefined) {
-      instance.agentId = agent?.agentId;
-      this.#retireIfLeaving(instance);
-    }
-    const isAwaited = this.#starts.confirmed(instanceId, revisionId, () => {
-      this.#confirmedBy.delete(instanceId);
-      const ref = { agentId: agent?.agentId, nodeId };
-      this.#deps.agents.note(ref, { op: "stop", instanceId, why: "broken" });
-      const refusal = {
-        kind: "unavailable",
-        why: "the link of the instance did not come",
-      } as const;
-      this.#tell({ kind: "startRefused", revisionId, refusal });
-    });
-    if (isAwaited && agent !== undefined) this.#confirmedBy.set(instanceId, agent.agentId);
-  }
-
-  /** Its start was under way when its agent said that it leaves. */
+  /** Its start was under way, or its code loaded, when its agent said that it leaves. */
   #retireIfLeaving(instance: Instance): void {
-    if (!this.#deps.agents.isDraining(instance.agentId)) return;
+    if (!instance.isLeaving && !this.#deps.agents.isDraining(instance.agentId)) return;
     this.#tell({ kind: "instanceRetiring", instanceId: instance.grant.instanceId });
   }
 
@@ -367,41 +455,22 @@ export class FunctionShell implements InvocationOwner {
     this.#deps.agents.note(instance, { op: resting ? "rest" : "resume", instanceId });
   }
 
-  #reject({ request, why, coldReason, retryAfterMs, refusal }: RejectEffect): void {
+  #reject(effect: RejectEffect): void {
+    const { request, coldReason, refusal } = effect;
     const { app, name } = this.#entry;
-    const fn = `${app}/${name}`;
+    const { outcome, error } = rejectionOf(`${app}/${name}`, effect);
     const initUs = refusal?.kind === "init_failed" ? refusal.initUs : undefined;
-    const fail = (outcome: Outcome, error: PlatformError): void =>
-      request.refuse(outcome, error, { coldReason, initUs });
-    switch (why) {
-      case "queue_full":
-      case "queue_timeout": {
-        const said =
-          why === "queue_full" ? "too many requests wait" : "no slot became free in time";
-        const details = { function: fn, why: said, retryAfterMs };
-        return fail("throttled", failFunction("FUNCTION_THROTTLED", details));
-      }
-      case "init_failed": {
-        const failed = refusal?.kind === "init_failed" ? refusal : undefined;
-        const errorName = failed?.name ?? "Error";
-        const details = { function: fn, errorName, errorMessage: failed?.message ?? "unknown" };
-        return fail("init_failed", failFunction("FUNCTION_INIT_FAILED", details));
-      }
-      case "unavailable": {
-        const said = refusal?.kind === "unavailable" ? refusal.why : "no machine answered";
-        const details = { function: fn, why: said, retryAfterMs };
-        return fail("unavailable", failFunction("FUNCTION_UNAVAILABLE", details));
-      }
-      case "removed":
-        return fail("unavailable", failFunction("FUNCTION_NOT_FOUND", { function: fn }));
-      default:
-        return unreachable(why);
-    }
+    request.refuse(outcome, error, { coldReason, initUs });
   }
 
-  #createTimeouts(entry: FunctionEntry): DeadlineQueue<Invocation> {
-    const { timeoutMs } = entry.latest.config;
-    return new DeadlineQueue(this.#deps.clock, timeoutMs, (one) => this.#timedOut(one));
+  /** Of calls, and of attempts. */
+  #createTimeouts({ latest: { config } }: FunctionEntry): [Timeouts, Timeouts] {
+    const create = (timeoutMs: number): Timeouts =>
+      new DeadlineQueue(this.#deps.clock, timeoutMs, (one) => this.giveUp(one));
+    const timeouts = create(config.timeoutMs);
+    const attemptTimeoutMs = attemptTimeoutOf(config);
+    const isSame = attemptTimeoutMs === config.timeoutMs;
+    return [timeouts, isSame ? timeouts : create(attemptTimeoutMs)];
   }
 
   /**
@@ -409,21 +478,26 @@ export class FunctionShell implements InvocationOwner {
    * instance is stopped. Where requests share one, the others go on; the slot is free again once
    * the instance has shown a sign of life.
    */
-  #timedOut(invocation: Invocation): void {
+  giveUp(invocation: Invocation, why?: Unanswered): void {
     const { instance, phase } = invocation;
     // The end of a dead instance's requests is under way already.
     if (instance === undefined || phase === "settled" || instance.link.closed) return;
     if (!invocation.shared) {
       this.#forget(instance);
-      invocation.timedOut();
+      invocation.givenUp(why);
       return this.#cut(instance, "timeout");
     }
     this.#probed = invocation;
-    invocation.timedOut();
+    invocation.givenUp(why);
     this.#probed = undefined;
-    const cancel = this.#deps.clock.schedule(PONG_WAIT_MS, () => {
+    const { clock } = this.#deps;
+    const giveUp = (): void => {
       this.#cut(instance, "timeout");
       this.#release(invocation);
+    };
+    // What came while this process was held up is read before the second of the two.
+    let cancel = clock.schedule(PONG_WAIT_MS, () => {
+      cancel = clock.schedule(READING_MS, giveUp);
     });
     instance.link.ping(() => {
       cancel();
@@ -436,6 +510,14 @@ export class FunctionShell implements InvocationOwner {
     if (instance.stopReason !== undefined) return;
     instance.stopReason = why;
     this.#forget(instance);
+    if (!partsInPeace(instance, why)) return this.#end(instance, why);
+    if (instance.resting) this.#setResting(instance.grant.instanceId, false);
+    const { stopTimeoutMs = STOP_TIMEOUT_MS } = instance.config ?? this.#entry.latest.config;
+    const parting = runPreStop(this.#deps.clock, instance, stopTimeoutMs);
+    instance.parting = parting.then(() => this.#end(instance, why));
+  }
+
+  #end(instance: Instance, why: StopReason): void {
     instance.link.close(`stopped: ${why}`);
     const { instanceId } = instance.grant;
     this.#deps.agents.note(instance, { op: "stop", instanceId, why });
@@ -455,9 +537,17 @@ export class FunctionShell implements InvocationOwner {
       });
       this.#cut(instance, "broken");
     }
-    const waits = instance.hasCasualties && instance.stopReason === undefined;
-    if (!waits || instance.exit !== undefined) return this.#bury(instance);
-    this.#deps.clock.schedule(EXIT_WAIT_MS, () => this.#bury(instance));
+    const isKnown = instance.exit !== undefined || instance.stopReason !== undefined;
+    if (isKnown || !instance.hasCasualties || this.#isAgentAway(instance)) this.#bury(instance);
+    if (!isKnown) this.#deps.clock.schedule(EXIT_WAIT_MS, () => this.#endUnlinked(instance));
+  }
+
+  /** Code may close its link and live on: nobody would ever use that instance again. */
+  #endUnlinked(instance: Instance): void {
+    if (instance.exit !== undefined) return;
+    this.#bury(instance);
+    const { instanceId } = instance.grant;
+    this.#deps.agents.note(instance, { op: "stop", instanceId, why: "broken" });
   }
 
   /** Tells the requests that were on a dead instance what happened. */
@@ -466,10 +556,18 @@ export class FunctionShell implements InvocationOwner {
     const { stopReason, exit } = instance;
     instance.settleCasualties(
       stopReason === undefined
-        ? { kind: "exited", exit }
+        ? { kind: "exited", exit, withAgent: exit === undefined && this.#wentAlong(instance) }
         : { kind: "cut", why: CUT_BECAUSE[stopReason] },
     );
     this.#tellWhenEmpty();
+  }
+
+  #wentAlong(instance: Instance): boolean {
+    return instance.isLeaving || this.#isAgentAway(instance);
+  }
+
+  #isAgentAway({ agentId }: Instance): boolean {
+    return agentId !== undefined && !this.#deps.agents.isConnected(agentId);
   }
 
   async #handOver(instance: Instance): Promise<void> {
@@ -490,16 +588,6 @@ export class FunctionShell implements InvocationOwner {
     }
   }
 }
-
-/** What the other requests of an instance are told when the gateway ends it. */
-const CUT_BECAUSE: Readonly<Record<StopReason, string>> = {
-  idle: "stopped while idle",
-  new_revision: "stopped for a new revision",
-  removed: "stopped because the function was removed",
-  timeout: "stopped because it did not react any more",
-  broken: "stopped because it broke the rules of its link",
-  draining: "stopped because the platform is stopping",
-};
 
 function idsOf({ id, latest }: FunctionEntry): MeterIds {
   return meterIdsOf({ functionId: id, revisionId: latest.id, instanceId: undefined });

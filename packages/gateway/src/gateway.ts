@@ -3,20 +3,33 @@
  * from the folded config log, which lies on its own disk; control may be away. It owns its
  * instances' links and hands them on when it drains.
  */
+import { type AgentAddress, AgentLinks, readGrant } from "@skerry/instance-links";
 import type { Socket } from "node:net";
-import { createIdSource, type FunctionId } from "@skerry/base";
+import { createIdSource, type AccountId, type Cancel, type FunctionId } from "@skerry/base";
 import { ConfigFollower } from "@skerry/config-follower";
-import { LIMITS, type InstanceGrant, type RoleFigures, type RoleValue } from "@skerry/contracts";
+import {
+  LATEST,
+  LIMITS,
+  type FunctionEntry,
+  type InstanceGrant,
+  type RoleFigures,
+  type RoleValue,
+} from "@skerry/contracts";
+import { AccountBook, untilNextMinuteMs } from "@skerry/functions";
 import { DEFAULT_LIMITS, serveHttp, type HttpServer } from "@skerry/http";
-import { readGrant } from "./agent-words.ts";
-import { AgentLinks } from "./agents.ts";
+import { KeyCheck, Nonces, noParts } from "@skerry/requests";
+import { ActionDoor } from "./actions/action-door.ts";
 import { BodyBudget } from "./body-budget.ts";
 import { Front } from "./front.ts";
-import { FunctionShell, type ShellDeps } from "./function-shell.ts";
+import { functionFigures } from "./function-figures.ts";
+import type { CallDeps } from "./function-call.ts";
+import type { FunctionShell } from "./function-shell.ts";
 import { handOverAll } from "./hand-over.ts";
-import { KeyCheck } from "./keys.ts";
+import { Ledger } from "./ledger/ledger.ts";
 import { MeterTurn } from "./meter-turn.ts";
-import type { AgentAddress, GatewayDeps, GatewayOptions } from "./ports.ts";
+import type { GatewayDeps, GatewayOptions } from "./ports.ts";
+import { OpenConnections } from "./open-connections.ts";
+import { QualifiedFunction, type QualifiedDeps } from "./qualified-function.ts";
 import { Reach } from "./reach.ts";
 
 export interface GatewayStats {
@@ -29,6 +42,8 @@ export interface GatewayStats {
   readonly starting: number;
   readonly waiting: number;
   readonly live: number;
+  /** Connections that have left HTTP; each is a live request, too. */
+  readonly switched: number;
   readonly agents: number;
   readonly configSeq: number;
   readonly controlConnected: boolean;
@@ -42,7 +57,8 @@ export interface Gateway {
   /**
    * Stops accepting, answers what is there, and hands every instance on as it becomes idle; of a
    * function that a connected client is expected to ask next, one stays for a while. Resolves when
-   * nothing is left; at the deadline what is busy is cut off and what is idle still goes over.
+   * nothing is left. WebSockets are ended after a moment, with a code that asks their clients to
+   * connect again. At the deadline what is busy is cut off and what is idle still goes over.
    */
   drain(options: { readonly deadlineMs: number }): Promise<void>;
   /** Ends at once what is left, after a drain or without one. */
@@ -62,20 +78,25 @@ export async function startGateway(deps: GatewayDeps, options: GatewayOptions): 
 class RunningGateway implements Gateway {
   readonly #deps: GatewayDeps;
   readonly #options: GatewayOptions;
-  readonly #shells = new Map<FunctionId, FunctionShell>();
-  readonly #byName = new Map<string, FunctionShell>();
+  readonly #functions = new Map<FunctionId, QualifiedFunction>();
+  readonly #byName = new Map<string, QualifiedFunction>();
+  readonly #accounts: AccountBook;
   readonly #agents: AgentLinks;
   readonly #turn: MeterTurn;
-  readonly #shellDeps: ShellDeps;
+  readonly #functionDeps: QualifiedDeps;
   readonly #follower: ConfigFollower;
   readonly #front: Front;
+  readonly #ledger: Ledger;
+  readonly #open: OpenConnections;
   #http: HttpServer | undefined;
   #spooledNoted = false;
+  #cancelLook: Cancel = () => undefined;
 
   constructor(deps: GatewayDeps, options: GatewayOptions) {
     const { clock, random, log } = deps;
     this.#deps = deps;
     this.#options = options;
+    this.#open = new OpenConnections(clock);
     this.#turn = new MeterTurn(deps.meter, () => this.#noteSpooled());
     this.#agents = new AgentLinks({
       ...{ clock, random, log },
@@ -85,18 +106,28 @@ class RunningGateway implements Gateway {
     });
     const ids = createIdSource({ clock, random });
     const bodies = new BodyBudget(options.waitingBodyBytesMax ?? LIMITS.waitingBodyBytesMax);
-    const shellOf = (app: string, fn: string): FunctionShell | undefined =>
+    const called = noParts(random);
+    const functionOf = (app: string, fn: string): QualifiedFunction | undefined =>
       this.#byName.get(`${app}/${fn}`);
-    this.#shellDeps = {
-      ...{ clock, log, agents: this.#agents, turn: this.#turn },
-      reach: new Reach({
-        ...{ clock, ids, bodies, log, calleeOf: shellOf },
-        network: deps.network,
-        connectTargets: options.connectTargets ?? ["*"],
-      }),
+    this.#accounts = new AccountBook(options.gateways ?? 1);
+    this.#functionDeps = {
+      ...{ clock, log, agents: this.#agents, turn: this.#turn, accounts: this.#accounts },
+      reach: this.#createReach({ ids, bodies, calleeOf: functionOf, calledParts: called }),
       handOver: deps.handOver,
-      onRemovedEmpty: (id) => void this.#shells.delete(id),
+      open: this.#open,
+      fold: {
+        versionOf: (id, number) => this.#follower.fold.versionOf(id, number),
+        aliasOf: (id, name) => this.#follower.fold.aliasOf(id, name),
+      },
+      onGone: (id) => void this.#functions.delete(id),
     };
+    this.#ledger = new Ledger({
+      ...{ clock, random, ids, log, bodies, gateways: options.gateways ?? 1 },
+      acceptWaitMs: options.acceptWaitMs,
+      gatheredBytesMax: options.gatheredBytesMax,
+      open: (head, request, handler) => this.#follower.open(head, request, handler),
+      calleeOf: (id, qualifier = LATEST) => this.#functions.get(id)?.shellFor(qualifier, called),
+    });
     this.#follower = new ConfigFollower(
       { clock, random, log },
       {
@@ -104,16 +135,39 @@ class RunningGateway implements Gateway {
         snapshotPath: options.snapshotPath,
         hello: { role: "gateway", id: options.gatewayId, build: options.build },
         onChange: () => this.#applyConfig(),
+        accept: (opened) => this.#ledger.client.take(opened),
+        onLinked: () => this.#ledger.client.linked(),
+        onLost: () => this.#ledger.client.lost(),
         ...(deps.figures === undefined ? {} : { figures: this.#figuresWith(deps.figures) }),
       },
     );
+    const keys = new KeyCheck(this.#follower.fold);
+    const actions = new ActionDoor({
+      ...{ clock, bodies, keys, openKey: deps.openServerKey },
+      shellOf: (app, fn) => functionOf(app, fn)?.latest,
+      nonces: new Nonces(() => clock.monotonicMs()),
+      actionOf: (app, name) => this.#follower.fold.actionByName(app, name),
+      serverKeyOf: (id) => this.#follower.fold.serverKeyById(id),
+    });
     this.#front = new Front({
-      ...{ clock, ids, bodies, shellOf },
-      keys: new KeyCheck(this.#follower.fold),
+      ...{ clock, random, ids, bodies, functionOf },
+      ...{ keyed: this.#ledger.callDoor, later: this.#ledger.door },
+      many: this.#ledger.eventsDoor,
+      ...{ keys, actions },
       isReady: () => this.#follower.fold.seq > 0,
     });
     this.#applyConfig();
     for (const agent of options.agents) this.agentUp(agent);
+    this.#followSchedules();
+  }
+
+  #createReach(parts: Pick<CallDeps, "ids" | "bodies" | "calleeOf" | "calledParts">): Reach {
+    const { clock, log, network } = this.#deps;
+    const { connectTargets = ["*"], connectMetadata = [], ownPorts = [] } = this.#options;
+    return new Reach({
+      ...{ clock, log, network, connectTargets, connectMetadata, ownPorts, ...parts },
+      publish: (piece, bytes, waitMs) => this.#ledger.client.publish(piece, bytes, waitMs),
+    });
   }
 
   async listen(): Promise<void> {
@@ -125,7 +179,9 @@ class RunningGateway implements Gateway {
       {
         ...{ clock, log },
         requestId: () => ids.requestId(),
-        onRequest: (req, res, target) => this.#front.handle(req, res, target),
+        onRequest: (req, res, target) => this.#front.handle({ req, res, target }),
+        onUpgrade: (req, res, upgrade) =>
+          this.#front.handle({ req, res, target: upgrade.target, upgrade }),
       },
       {
         listen: this.#options.listen,
@@ -141,7 +197,7 @@ class RunningGateway implements Gateway {
       socket.destroy();
       return;
     }
-    const shell = this.#shells.get(grant.functionId);
+    const shell = this.#shellFor(grant);
     if (shell !== undefined) {
       shell.adopt(grant, socket, origin);
       return;
@@ -152,6 +208,15 @@ class RunningGateway implements Gateway {
     socket.destroy();
     const ref = { agentId: undefined, nodeId };
     this.#agents.note(ref, { op: "stop", instanceId, why: "removed" });
+  }
+
+  #shellFor({ functionId, version }: InstanceGrant): FunctionShell | undefined {
+    const fn = this.#functions.get(functionId);
+    return version === undefined ? fn?.latest : fn?.versionOf(version);
+  }
+
+  *#shells(): Iterable<FunctionShell> {
+    for (const fn of this.#functions.values()) yield* fn.shells();
   }
 
   agentUp(agent: AgentAddress): void {
@@ -165,14 +230,16 @@ class RunningGateway implements Gateway {
   async drain(options: { readonly deadlineMs: number }): Promise<void> {
     const { clock } = this.#deps;
     const limits = { ...DEFAULT_LIMITS, ...this.#options.limits };
+    this.#open.endAll(options.deadlineMs);
+    const answered = Promise.all([this.#http?.drain(options), this.#ledger.client.drain(options)]);
     await handOverAll(
       {
         clock,
-        shells: () => this.#shells.values(),
+        shells: () => this.#shells(),
         awaiting: () => this.#http?.awaiting() ?? [],
       },
       {
-        answered: this.#http?.drain(options) ?? Promise.resolve(),
+        answered,
         endMs: clock.monotonicMs() + options.deadlineMs,
         keepAliveTimeoutMs: limits.keepAliveTimeoutMs,
       },
@@ -181,8 +248,10 @@ class RunningGateway implements Gateway {
   }
 
   async close(): Promise<void> {
+    this.#cancelLook();
+    this.#ledger.client.close();
     await this.#http?.drain({ deadlineMs: 0 });
-    for (const shell of this.#shells.values()) shell.close();
+    await Promise.all([...this.#shells()].map((shell) => shell.close()));
     this.#turn.flush();
     // The notes that stop what was left leave with this turn.
     await new Promise((resolve) => setImmediate(resolve));
@@ -191,8 +260,9 @@ class RunningGateway implements Gateway {
   }
 
   stats(): GatewayStats {
-    const sum = { instances: 0, starting: 0, waiting: 0, live: 0 };
-    for (const { counts } of this.#shells.values()) {
+    const sum = { shells: 0, instances: 0, starting: 0, waiting: 0, live: 0 };
+    for (const { counts } of this.#shells()) {
+      sum.shells += 1;
       sum.instances += counts.instances;
       sum.starting += counts.starting;
       sum.waiting += counts.waiting;
@@ -200,10 +270,10 @@ class RunningGateway implements Gateway {
     }
     return {
       ...sum,
+      switched: this.#open.size,
       port: this.#http?.port,
       connections: this.#http?.connections ?? 0,
       functions: this.#byName.size,
-      shells: this.#shells.size,
       agents: this.#agents.connected,
       configSeq: this.#follower.fold.seq,
       controlConnected: this.#follower.connected,
@@ -214,54 +284,76 @@ class RunningGateway implements Gateway {
   #figuresWith(ofProcess: () => RoleFigures): () => RoleFigures {
     return () => {
       const figures = ofProcess();
-      const { connections, live, waiting, starting, instances } = this.stats();
+      const { connections, switched, live, waiting, starting, instances } = this.stats();
       const own: RoleValue[] = [
         { name: "gateway_connections", value: connections },
+        { name: "gateway_connections_switched", value: switched },
         { name: "gateway_requests_live", value: live },
         { name: "gateway_requests_waiting", value: waiting },
         { name: "gateway_starts", value: starting },
+        { name: "gateway_attempts_held", value: this.#ledger.client.held },
         { name: "gateway_instances", value: instances },
       ];
       for (const [label, value] of this.#front.refusals) {
         own.push({ name: "gateway_refusals_total", label, value });
       }
-      return { ...figures, values: [...figures.values, ...own] };
+      const functions = functionFigures(this.#functions.values());
+      return { ...figures, values: [...figures.values, ...own], functions };
     };
   }
 
   #agentListener(): ConstructorParameters<typeof AgentLinks>[0]["listener"] {
     const each = (tell: (shell: FunctionShell) => void): void => {
-      for (const shell of this.#shells.values()) tell(shell);
+      for (const shell of this.#shells()) tell(shell);
     };
     return {
       connected: () => each((shell) => shell.startsPossible()),
       draining: (agent) => each((shell) => shell.agentDraining(agent)),
       lost: (agent) => each((shell) => shell.agentLost(agent)),
       exited: (instanceId, exit) => each((shell) => shell.exited(instanceId, exit)),
+      outdated: (instanceIds) => each((shell) => shell.retire(instanceIds)),
     };
+  }
+
+  /**
+   * Looks at every full minute what schedules say. The time is read before the look: a timer that
+   * runs a moment early then looks once more, however much later the next reading is.
+   */
+  #followSchedules(wallMs = this.#deps.clock.wallMs()): void {
+    const { clock } = this.#deps;
+    this.#cancelLook = clock.schedule(
+      untilNextMinuteMs(wallMs),
+      () => {
+        const lookedMs = clock.wallMs();
+        for (const shell of this.#shells()) shell.minutePassed();
+        this.#followSchedules(lookedMs);
+      },
+      { background: true },
+    );
   }
 
   /** Brings the shells in line with the folded config log. */
   #applyConfig(): void {
     const { fold } = this.#follower;
+    this.#accounts.update((id: AccountId) => fold.quotasOf(id));
+    this.#ledger.limits.update((id) => fold.quotasOf(id));
     this.#byName.clear();
     for (const entry of fold.functions()) {
-      const shell = this.#shells.get(entry.id) ?? this.#addShell(entry.id, entry);
-      shell.update(entry);
+      const fn = this.#functions.get(entry.id) ?? this.#addFunction(entry);
+      fn.update(entry);
       if (fold.functionByName(entry.app, entry.name) === entry) {
-        this.#byName.set(`${entry.app}/${entry.name}`, shell);
+        this.#byName.set(`${entry.app}/${entry.name}`, fn);
       }
     }
-    for (const [id, shell] of this.#shells) {
-      if (fold.functionById(id) !== undefined) continue;
-      shell.remove();
+    for (const [id, fn] of this.#functions) {
+      if (fold.functionById(id) === undefined) fn.remove();
     }
   }
 
-  #addShell(id: FunctionId, entry: FunctionShell["entry"]): FunctionShell {
-    const shell = new FunctionShell(this.#shellDeps, entry);
-    this.#shells.set(id, shell);
-    return shell;
+  #addFunction(entry: FunctionEntry): QualifiedFunction {
+    const fn = new QualifiedFunction(this.#functionDeps, entry);
+    this.#functions.set(entry.id, fn);
+    return fn;
   }
 
   /** Tells control, now and then, that there are new records. */

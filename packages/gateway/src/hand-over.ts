@@ -34,7 +34,7 @@ const FIRST_REQUEST_MS = 500;
 
 /**
  * Resolves when no instance is left, or at the deadline when all that are idle have gone over; one
- * that does not let go is stopped a second later. Call once, as the drain begins.
+ * that does not let go is stopped seconds later. Call once, as the drain begins.
  */
 export async function handOverAll(deps: HandOverDeps, options: HandOverOptions): Promise<void> {
   const { clock } = deps;

@@ -4,62 +4,64 @@
  * instance's end. What comes later is ignored. Settling frees the slot at once; record and answer
  * leave together at the end of the turn.
  */
-import type { PlatformError, RequestId } from "@skerry/base";
+import type {
+  Casualty,
+  Instance,
+  InstanceEnd,
+  StreamFault,
+  StreamWatch,
+} from "@skerry/instance-links";
+import { type PlatformError, type RequestId, isSampled } from "@skerry/base";
 import {
-  failFunction,
-  isSampled,
+  attemptTimeoutOf,
   LIMITS,
+  streamLimitsOf,
+  type ActionMeterEntry,
   type ColdReason,
   type FunctionEntry,
-  type InstanceExit,
   type MeterIds,
   type MeterRecord,
   type Outcome,
   type ReplyHead,
   type RequestHead,
+  type StreamLimits,
 } from "@skerry/contracts";
 import type { LinkStream, StreamHandler } from "@skerry/link";
 import { anatomyOf, anatomyOfWait, billedUsOf, type Anatomy, type VainWait } from "./anatomy.ts";
 import type { Shown } from "./answer.ts";
 import type { BodyHold } from "./body-budget.ts";
-import type { Due } from "./deadlines.ts";
-import type { Casualty, Instance, InstanceEnd } from "./instance.ts";
+import type { Due, DueQueue } from "./deadlines.ts";
+import { GatheredBody } from "./gathered-body.ts";
 import type { Metered, Settled } from "./meter-turn.ts";
 import type { Recipient } from "./recipient.ts";
-import { readReply } from "./reply.ts";
-import type { RequestTrace } from "./trace.ts";
+import { isLong, type InvocationRequest } from "./invocation-request.ts";
+import type { OpenConnection } from "./open-connections.ts";
+import { readReply, SWITCHED_STATUS } from "./reply.ts";
+import type { Closing, SwitchedConnection } from "./switched.ts";
+import {
+  answeredBadly,
+  answeredTooMuch,
+  diedWith,
+  failedAs,
+  notSent,
+  tookTooLong,
+  wentWithAgent,
+  type Unanswered,
+} from "./unanswered.ts";
 import type { Upload } from "./upload.ts";
-
-export interface InvocationRequest {
-  readonly id: RequestId;
-  /** HTTP method, or `EVENT`. */
-  readonly method: string;
-  readonly url: string;
-  readonly authority: string;
-  /** What the function may see, flat. */
-  readonly headers: readonly string[];
-  readonly arrivedMs: number;
-  readonly startWallMs: number;
-  /** The caller holds a key for this function and is shown the anatomy. */
-  readonly showsAnatomy: boolean;
-  /** Undefined unless the caller sent a trace. */
-  readonly trace: RequestTrace | undefined;
-  /** Set when the handler of another request calls. */
-  readonly call?: CallFacts;
-}
-
-/** What a call has from the request whose handler makes it. */
-export interface CallFacts {
-  readonly parentId: RequestId;
-  /** How many calls lie between it and a request from outside, itself included. */
-  readonly depth: number;
-  /** When its caller stops waiting, on the monotonic clock. */
-  readonly deadlineMs: number;
-}
 
 /** What a request's handler opened; it ends with the request. */
 export interface Dependant {
   requestEnded(): void;
+}
+
+/** Work of the handler that goes on after the answer. */
+export interface Background {
+  readonly isOver: boolean;
+  /** The request has ended; `release` runs when the work has too. */
+  outlive(release: () => void): void;
+  /** The request timed out: so does what it left. */
+  giveUp(): void;
 }
 
 /** What an invocation tells its function's shell. */
@@ -71,11 +73,18 @@ export interface InvocationOwner {
   /** It waits or runs no longer. */
   ended(invocation: Invocation): void;
   /** Record and deliver at the end of the turn. */
-  settled(invocation: Invocation): void;
+  settled(settled: Settled): void;
+  /** Its head has left: `limits` bound it from now on, and its timeout does not. */
+  streaming(invocation: Invocation, limits: StreamLimits): StreamWatch;
+  /** Its connection has left HTTP, or has come to its end. */
+  switched(invocation: Invocation): void;
+  left(invocation: Invocation): void;
   /** The instance broke the rules of the answer. */
   broken(instance: Instance): void;
   /** A handler that runs alone in the instance was given up before its end. */
   interrupted(instance: Instance): void;
+  /** Ends a live one, and its instance where nothing else runs there. */
+  giveUp(invocation: Invocation, why: Unanswered): void;
 }
 
 export interface Dispatch {
@@ -94,6 +103,8 @@ type Answer =
   | { readonly kind: "bodyEnd"; readonly last: Uint8Array }
   /** Part of a body has left: the client must not take it for the whole. */
   | { readonly kind: "reset" }
+  /** A connection that has left HTTP is ended from here. */
+  | { readonly kind: "close"; readonly closing: Closing }
   | { readonly kind: "nobody" };
 
 type Phase = "reading" | "waiting" | "live" | "streaming" | "settled";
@@ -104,7 +115,7 @@ const CANCELLED_STATUS = 499;
 /** Told even when the client did not wait for the end. */
 const INSTANCE_OUTCOMES: ReadonlySet<Outcome> = new Set(["timeout", "crashed", "out_of_memory"]);
 
-export class Invocation implements StreamHandler, Settled, Casualty, Due {
+export class Invocation implements StreamHandler, Settled, Casualty, OpenConnection, Due {
   readonly request: InvocationRequest;
   readonly #owner: InvocationOwner;
   readonly #recipient: Recipient;
@@ -113,15 +124,19 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
   dispatchedMs = 0;
   endedMs = 0;
   dueMs = 0;
-  dueIn: object | undefined;
+  dueIn: DueQueue | undefined;
   dueBefore: Due | undefined;
   dueAfter: Due | undefined;
   /** What its body has of the gateway's budget while it waits. */
   bodyHold: BodyHold | undefined;
   /** Other requests run in the same instance. */
   shared = false;
+  /** What its handler said goes on after its answer. */
+  background: Background | undefined;
   /** The client is gone, but the handler may not be interrupted and is waited for. */
   abandoned = false;
+  /** How it ended, once it has. */
+  outcome: Outcome = "ok";
   #entry: FunctionEntry;
   #dependants: Set<Dependant> | undefined;
   #body: Uint8Array = EMPTY;
@@ -133,9 +148,10 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
   #vainInitUs: number | undefined;
   #head: ReplyHead | undefined;
   #headMs: number | undefined;
-  #parts: Uint8Array[] | undefined;
+  #gathered: GatheredBody | undefined;
+  #watch: StreamWatch | undefined;
+  #switched: SwitchedConnection | undefined;
   #bytesOut = 0;
-  #outcome: Outcome = "ok";
   #status = 0;
   #answer: Answer = { kind: "nobody" };
   #anatomy: Anatomy | undefined;
@@ -145,6 +161,11 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
     this.#entry = owner.entry;
     this.request = request;
     this.#recipient = recipient;
+  }
+
+  /** Its answer goes to a client. */
+  get passesOn(): boolean {
+    return true;
   }
 
   /** The function, as it was when the request was dispatched, or else when it came. */
@@ -196,27 +217,36 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
       a: request.authority,
       ...(this.#coldReason === "warm" ? {} : { c: this.#coldReason }),
       ...(request.call === undefined ? {} : { p: request.call.parentId }),
+      ...(request.clientContext === undefined ? {} : { cc: request.clientContext }),
     };
     const remainingMs = this.#remainingMs();
-    const end = this.#upload === undefined;
+    const end = this.#upload === undefined && request.upgrade === undefined;
     try {
-      const text = JSON.stringify(head);
+      const isPlain = request.upgrade === undefined && request.attempt === undefined;
+      const isWhole = isPlain && request.action === undefined;
+      const text = JSON.stringify(isWhole ? head : this.#withMore(head));
       this.#stream = instance.link.open(text, { remainingMs, body: this.#body, end }, this);
     } catch (error) {
-      const why = (error as Error).message;
-      this.#fail(
-        "unavailable",
-        failFunction("FUNCTION_UNAVAILABLE", this.#details({ why }), error),
-      );
+      this.#fail(notSent(this.#entry, error));
       return;
     }
     this.bodyHold?.release();
     this.#upload?.start(this.#stream);
   }
 
+  /** What few requests say; JSON leaves out what is undefined. */
+  #withMore(head: RequestHead): object {
+    const { upgrade: p, attempt: iv, action: ac } = this.request;
+    this.request.side?.begun();
+    const { maxDurationMs: ms } = streamLimitsOf(this.#entry.latest.config);
+    return { ...head, iv, ac, up: p === undefined ? undefined : { p, ms } };
+  }
+
   #remainingMs(): number {
-    const { timeoutMs } = this.#entry.latest.config;
+    const { config } = this.#entry.latest;
     const { call } = this.request;
+    if (isLong(this.request)) return attemptTimeoutOf(config);
+    const { timeoutMs } = config;
     if (call === undefined) return timeoutMs;
     return Math.max(1, Math.min(timeoutMs, Math.floor(call.deadlineMs - this.dispatchedMs)));
   }
@@ -227,9 +257,11 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
     const head = readReply(text);
     if ("why" in head) return this.#lied(head.why);
     this.#head = head;
-    if (head.e !== undefined) return this.#failAs(head.e.kind, head.e);
+    if (head.e !== undefined) return this.#fail(failedAs(this.#entry, this.request.id, head.e));
+    if (head.s === SWITCHED_STATUS) return this.#switch(head, body, end);
     if (end) return this.#answerWhole(head, body);
-    if (this.instance?.grant.handlerKind === "event") return this.#gather(body, end);
+    const isStream = head.st === true || this.instance?.grant.handlerKind !== "event";
+    if (!isStream) return this.#gather(body, end);
     this.#openBody(head);
     this.onBody(body, end);
   }
@@ -238,22 +270,54 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
     if (this.phase === "live") return this.#gather(chunk, end);
     if (this.phase !== "streaming") return;
     this.#bytesOut += chunk.length;
+    this.#watch?.touch();
+    if (this.#switched !== undefined) return this.#switched.take(chunk, end);
     if (end) return this.#settle("ok", { kind: "bodyEnd", last: chunk });
     this.#writeOut(chunk);
   }
 
   onWritable(): void {
     this.#upload?.resume();
+    this.#switched?.resume();
+  }
+
+  /** Bytes of a connection that has left HTTP. */
+  moved(): void {
+    this.#watch?.touch();
+  }
+
+  /** Both sides of such a connection have ended. */
+  ended(): void {
+    this.#settle("ok", { kind: "bodyEnd", last: EMPTY });
+  }
+
+  closeWith(closing: Closing): void {
+    if (this.phase !== "streaming") return;
+    this.#stream?.cancel(closing.why);
+    this.#settle("unavailable", { kind: "close", closing });
+  }
+
+  /** What bounds it after its head has left is over. */
+  expired(fault: StreamFault): void {
+    if (this.phase !== "streaming") return;
+    const { idleTimeoutMs, maxDurationMs } = streamLimitsOf(this.#entry.latest.config);
+    const why =
+      fault === "silent" ? `silent for ${idleTimeoutMs} ms` : `open for ${maxDurationMs} ms`;
+    this.#stream?.cancel(why);
+    this.#settle("timeout", { kind: "close", closing: { code: 1001, why } });
   }
 
   onFailed(error: PlatformError): void {
     if (this.phase === "settled") return;
     if (error.reason !== "LINK_STREAM_CANCELLED") {
       this.instance?.addCasualty(this);
+    } else if (this.#switched?.hasServerEnded === true) {
+      // It had said all it had to say, and does not wait for the client's end.
+      this.ended();
     } else if (this.phase === "streaming") {
       this.#settle("function_error", { kind: "reset" });
     } else {
-      this.#failAs("bad_response", { message: "the instance gave the request up" });
+      this.#fail(answeredBadly(this.#entry, "the instance gave the request up"));
     }
   }
 
@@ -264,18 +328,14 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
       this.#coldReason = start.coldReason;
       this.#vainInitUs = start.initUs;
     }
-    this.#fail(outcome, error);
+    this.#fail({ outcome, error });
   }
 
-  timedOut(): void {
+  /** It is told as having taken too long, unless there is another reason. */
+  givenUp(why: Unanswered = tookTooLong(this.#entry, this.request)): void {
     if (!this.isLive) return;
-    const { timeoutMs } = this.#entry.latest.config;
-    this.#stream?.cancel("timeout");
-    const requestId = this.request.id;
-    this.#fail(
-      "timeout",
-      failFunction("FUNCTION_TIMEOUT", this.#details({ timeoutMs, requestId })),
-    );
+    this.#stream?.cancel(why.outcome);
+    this.#fail(why);
   }
 
   /**
@@ -290,23 +350,20 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
       return;
     }
     this.#stream?.cancel("the client left");
+    if (this.#switched !== undefined) {
+      const isWhole = this.#switched.hasServerEnded;
+      return this.#settle(isWhole ? "ok" : "cancelled", { kind: "reset" });
+    }
     if (isAlone && this.instance !== undefined) this.#owner.interrupted(this.instance);
     this.#settle("cancelled", { kind: "nobody" });
   }
 
   instanceEnded(end: InstanceEnd): void {
     if (this.phase === "settled") return;
-    if (end.kind === "cut") return this.#failCrashed(end.why);
-    const { exit } = end;
-    if (exit?.stopped === true) {
-      return this.#fail("unavailable", failFunction("FUNCTION_STOPPED", this.#details({})));
-    }
-    const { memoryMb } = this.#entry.latest.config;
-    if (exit?.outOfMemory === true) {
-      const error = failFunction("FUNCTION_OUT_OF_MEMORY", this.#details({ memoryMb }));
-      return this.#fail("out_of_memory", error);
-    }
-    this.#failCrashed(describeExit(exit));
+    // A job may run for longer than any drain waits: that is no fault of it.
+    const isMadeAgain = this.request.attempt !== undefined && end.kind === "exited";
+    const wentAlong = isMadeAgain && end.withAgent === true;
+    this.#fail(wentAlong ? wentWithAgent(this.#entry) : diedWith(this.#entry, end));
   }
 
   meter(): Metered {
@@ -320,11 +377,11 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
       functionId: id,
       revisionId: instance?.grant.revisionId ?? latest.id,
       instanceId: instance?.grant.instanceId,
-      outcome: this.#outcome,
+      outcome: this.outcome,
       status: this.#status,
       memoryMb: latest.config.memoryMb,
       startWallMs: this.#startWallMs(),
-      bytesIn: this.#upload?.bytes ?? this.#body.length,
+      bytesIn: this.#switched?.bytesIn ?? this.#upload?.bytes ?? this.#body.length,
       bytesOut: this.#bytesOut,
       billedUs: instance === undefined ? 0 : billedUsOf(anatomy),
     };
@@ -336,7 +393,15 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
         trace === undefined || !isSampled(trace)
           ? undefined
           : { ...trace, requestId: request.id, startWallMs: record.startWallMs },
+      action: this.#actionEntry(),
     };
+  }
+
+  #actionEntry(): ActionMeterEntry | undefined {
+    const { action, attempt, id } = this.request;
+    if (action === undefined) return undefined;
+    const executionId = (attempt?.id ?? id) as RequestId;
+    return { drive: action.d, triggerId: action.t, executionId };
   }
 
   /**
@@ -359,6 +424,9 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
         return recipient.sendFailure(answer.error, this.#shown());
       case "bodyEnd":
         return recipient.end(answer.last);
+      case "close":
+        if (this.#switched?.close(answer.closing) !== true) recipient.reset();
+        return;
       case "reset":
         return recipient.reset();
       case "nobody":
@@ -378,15 +446,15 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
   /** The answer of an event handler, in pieces; it is passed on whole or not at all. */
   #gather(chunk: Uint8Array, end: boolean): void {
     const { payloadBytesMax } = LIMITS;
-    this.#parts ??= [];
-    this.#parts.push(chunk);
+    this.#gathered ??= new GatheredBody();
+    this.#gathered.add(chunk);
     this.#bytesOut += chunk.length;
     if (this.#bytesOut > payloadBytesMax) {
       this.#stream?.cancel("the answer is too large");
-      return this.#failAs("too_large", { message: "" });
+      return this.#fail(answeredTooMuch(this.#entry));
     }
     this.#stream?.grant(chunk.length);
-    if (end && this.#head !== undefined) this.#answerWhole(this.#head, Buffer.concat(this.#parts));
+    if (end && this.#head !== undefined) this.#answerWhole(this.#head, this.#gathered.whole());
   }
 
   #openBody(head: ReplyHead): void {
@@ -396,13 +464,41 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
       this.#stream?.cancel("the client left");
       return this.#settle("cancelled", { kind: "nobody" });
     }
-    const { id: requestId, showsAnatomy } = this.request;
-    const anatomy = showsAnatomy ? this.#passageAnatomy(this.#owner.now()) : undefined;
+    const { streams } = this.#entry.latest.config;
+    if (streams !== undefined) this.#watch = this.#owner.streaming(this, streams);
     try {
-      this.#recipient.begin(head, { requestId, anatomy });
+      this.#recipient.begin(head, this.#shownAtHead());
     } catch (error) {
       this.#lied((error as Error).message);
     }
+  }
+
+  #shownAtHead(): Shown {
+    const { id: requestId, showsAnatomy } = this.request;
+    const anatomy = showsAnatomy ? this.#passageAnatomy(this.#owner.now()) : undefined;
+    return { requestId, anatomy };
+  }
+
+  /** From here on the stream's bodies are the bytes of the client's connection. */
+  #switch(head: ReplyHead, body: Uint8Array, end: boolean): void {
+    const stream = this.#stream;
+    if (stream === undefined) return;
+    if (this.abandoned) {
+      stream.cancel("the client left");
+      return this.#settle("cancelled", { kind: "nobody" });
+    }
+    try {
+      const side = { stream, owner: this };
+      this.#switched = this.#recipient.switchProtocols?.(head, this.#shownAtHead(), side);
+    } catch (error) {
+      return this.#lied((error as Error).message);
+    }
+    if (this.#switched === undefined) return this.#lied("it switched protocols unasked");
+    this.phase = "streaming";
+    this.#status = head.s;
+    this.#watch = this.#owner.streaming(this, streamLimitsOf(this.#entry.latest.config));
+    this.#owner.switched(this);
+    this.onBody(body, end);
   }
 
   /** Grants the instance more once the client has taken what there was. */
@@ -424,44 +520,25 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
     const { instance } = this;
     this.#stream?.cancel("a bad answer");
     if (instance !== undefined) this.#owner.broken(instance);
-    this.#failAs("bad_response", { message: why });
+    this.#fail(answeredBadly(this.#entry, why));
   }
 
-  #failAs(
-    kind: "failed" | "bad_response" | "too_large",
-    said: { readonly name?: string; readonly message: string },
-  ): void {
-    const requestId = this.request.id;
-    if (kind === "too_large") {
-      const details = this.#details({ what: "answer", bytesMax: LIMITS.payloadBytesMax });
-      this.#fail("too_large", failFunction("FUNCTION_PAYLOAD_TOO_LARGE", details));
-    } else if (kind === "bad_response") {
-      const details = this.#details({ why: said.message });
-      this.#fail("bad_response", failFunction("FUNCTION_BAD_RESPONSE", details));
-    } else {
-      const thrown = { errorName: said.name ?? "Error", errorMessage: said.message, requestId };
-      this.#fail("function_error", failFunction("FUNCTION_FAILED", this.#details(thrown)));
-    }
-  }
-
-  #failCrashed(exit: string): void {
-    this.#fail("crashed", failFunction("FUNCTION_CRASHED", this.#details({ exit })));
-  }
-
-  #fail(outcome: Outcome, error: PlatformError): void {
+  #fail({ outcome, error }: Unanswered): void {
     const begun = this.phase === "streaming";
     if (!begun) this.#bytesOut = 0;
     this.#settle(outcome, begun ? { kind: "reset" } : { kind: "failure", error });
   }
 
   #settle(outcome: Outcome, answer: Answer): void {
-    this.#outcome = this.abandoned && !INSTANCE_OUTCOMES.has(outcome) ? "cancelled" : outcome;
+    this.outcome = this.abandoned && !INSTANCE_OUTCOMES.has(outcome) ? "cancelled" : outcome;
     this.#answer = this.abandoned ? { kind: "nobody" } : answer;
     this.#status = this.#statusOf(this.#answer);
     this.endedMs = this.#owner.now();
     this.#anatomy = this.#passageAnatomy(this.endedMs) ?? this.#waitAnatomy(this.endedMs);
     this.bodyHold?.release();
     this.#upload?.stop();
+    this.#watch?.stop();
+    if (this.#switched !== undefined) this.#owner.left(this);
     const stream = this.#stream;
     this.#owner.ended(this);
     this.phase = "settled";
@@ -502,14 +579,4 @@ export class Invocation implements StreamHandler, Settled, Casualty, Due {
     const waitedUs = (endedMs - this.#queuedMs) * 1000;
     return anatomyOfWait({ waitedUs, coldReason: this.#coldReason, initUs: this.#vainInitUs });
   }
-
-  #details(more: Readonly<Record<string, string | number>>): Record<string, string | number> {
-    const { app, name } = this.#entry;
-    return { function: `${app}/${name}`, ...more };
-  }
-}
-
-function describeExit(exit: InstanceExit | undefined): string {
-  if (typeof exit?.signal === "string") return `signal ${exit.signal}`;
-  return typeof exit?.code === "number" ? `exit code ${exit.code}` : "its link ended";
 }

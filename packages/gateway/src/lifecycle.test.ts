@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
-import type { FunctionEntry } from "@skerry/contracts";
+import type { FunctionEntry, StartReply } from "@skerry/contracts";
+import { LeapClock } from "@skerry/testkit";
 import { controlDouble } from "../test/control.ts";
 import {
   functionEntry,
@@ -107,6 +108,31 @@ test("an instance of a draining agent finishes what it holds", async () => {
   assert.equal((await asked).body, "to the end");
   await until(() => agent.notesOf(only(agent), "stop").length === 1);
 });
+
+for (const [what, more] of [
+  ["is replaced", { agentId: "" }],
+  ["is not, where another agent of the node has started it (control)", { agentId: "other" }],
+] as const) {
+  test(`an instance that comes unasked from an agent that has said that it leaves ${what}`, async () => {
+    const fn = world.fn({ config: { provisionedInstances: 1, rest: "run" } });
+    await world.start();
+    const second = await world.agent();
+    world.gateway.agentUp(second);
+    await until(() => world.gateway.stats().agents === 2);
+    agent.note({ op: "draining" });
+    // Answered by the second one: the first is known to leave.
+    await world.call(fn);
+    await until(() => second.instances.length === 1);
+    const head = { functionId: fn.id, revisionId: fn.latest.id, reason: "provisioned" } as const;
+    await agent.grantStart(head, { agentId: more.agentId === "" ? agent.agentId : more.agentId });
+    await until(() => world.gateway.stats().instances === 2);
+    await second.grantStart(head, { agentId: second.agentId });
+    const isReplaced = more.agentId === "";
+    if (isReplaced) return await until(() => agent.notesOf(only(agent), "stop").length === 1);
+    await until(() => world.gateway.stats().instances === 3);
+    assert.equal(agent.notesOf(only(agent), "stop").length, 0);
+  });
+}
 
 for (const order of ["before", "after"] as const) {
   test(`an instance that an agent starts while it leaves is replaced; its link comes ${order} the reply`, async () => {
@@ -267,12 +293,15 @@ test("a snapshot of a newer release is refused", async () => {
 });
 
 test("a request of an old revision that is settled is not timed out later", async () => {
-  const fn = world.fn({ config: { timeoutMs: 150 } });
+  const timeoutMs = 20_000;
+  const fn = world.fn({ config: { timeoutMs } });
   agent.handle = (call) => {
     if (call.head.u === "/now") call.answer("now");
+    if (call.head.u === "/hang") leaping.leap(timeoutMs);
   };
   const control = await controlDouble(world);
-  await world.start();
+  const leaping = new LeapClock();
+  await world.start({}, { clock: leaping });
   await until(() => world.gateway.stats().controlConnected);
   const first = world.call(fn, { path: "/first" });
   await until(() => agent.instances[0]?.calls.length === 1);
@@ -293,4 +322,100 @@ test("a request of an old revision that is settled is not timed out later", asyn
     ["ok", "ok", "timeout"],
   );
   await control.close();
+});
+
+/** Starts give an instance whose code still loads; their answer comes when the test says. */
+function startsLoading(): { answer(reply: StartReply): void } {
+  const answered = Promise.withResolvers<StartReply>();
+  agent.onStart = async (head) => {
+    await agent.grantStart(head, { loading: true, codeUs: 0, initUs: 0 });
+    return await answered.promise;
+  };
+  return { answer: answered.resolve };
+}
+
+/** The instance, once its gateway has asked what came of its code. */
+async function askedInstance(): Promise<InstanceDouble> {
+  await until(() => agent.instances[0]?.sayLoaded !== undefined);
+  return only(agent);
+}
+
+test("an instance that came loading serves when it says that it is loaded, and its agent hears it", async () => {
+  const fn = world.fn();
+  await world.start();
+  const start = startsLoading();
+  const answer = world.call(fn, { path: "/first" });
+  const instance = await askedInstance();
+  assert.equal(instance.calls.length, 0, "no request before");
+  const times = { codeUs: 30, initUs: 40, codeCacheUsed: true };
+  instance.sayLoaded?.({ ok: true, handlerKind: "event", ...times });
+  assert.equal((await answer).body, "GET /first");
+  await until(() => agent.notesOf(instance, "loaded").length === 1);
+  start.answer({ ok: true, instance: { ...instance.grant, ...times } });
+  await until(() => world.records.length === 1);
+  const [record] = world.records;
+  assert.deepEqual([record?.codeUs, record?.initUs], [30, 40]);
+  assert.equal((await world.call(fn, { path: "/next" })).body, "GET /next");
+  assert.equal(agent.starts.length, 1);
+});
+
+test("an instance kept ready that still loads when its agent leaves is replaced, too", async () => {
+  const [fn, other] = [world.fn(), world.fn({ name: "other" })];
+  await world.start();
+  await world.call(other);
+  const served = only(agent);
+  agent.instances.length = 0;
+  const head = { functionId: fn.id, revisionId: fn.latest.id, reason: "provisioned" } as const;
+  await agent.grantStart(head, { loading: true });
+  const instance = await askedInstance();
+  const second = await world.agent();
+  world.gateway.agentUp(second);
+  await until(() => world.gateway.stats().agents === 2);
+  agent.note({ op: "draining" });
+  await until(() => agent.notesOf(served, "stop").length === 1);
+  const times = { codeUs: 30, initUs: 40, codeCacheUsed: true };
+  instance.sayLoaded?.({ ok: true, handlerKind: "event", ...times });
+  await until(() => agent.notesOf(instance, "stop").length === 1);
+  assert.deepEqual(
+    second.starts.map(({ functionId }) => functionId),
+    [other.id, fn.id],
+  );
+});
+
+test("what did not load serves nobody: the agent's refusal is the answer", async () => {
+  const said = { ok: false, name: "TypeError", message: "no" } as const;
+  const functions = [
+    [world.fn({ name: "thrower" }), said],
+    [world.fn({ name: "liar" }), "nonsense"],
+  ] as const;
+  await world.start();
+  for (const [fn, saying] of functions) {
+    agent.instances.length = 0;
+    const start = startsLoading();
+    const answer = world.call(fn);
+    const instance = await askedInstance();
+    instance.sayLoaded?.(saying);
+    await until(() => agent.notesOf(instance, "loaded").length === 1);
+    const [note] = agent.notesOf(instance, "loaded");
+    assert.ok(note?.op === "loaded" && !note.reply.ok);
+    start.answer({ ok: false, refusal: { kind: "init_failed", ...note.reply, initUs: 7 } });
+    assert.equal((await answer).error.reason, "FUNCTION_INIT_FAILED");
+    instance.socket.destroy();
+    await until(() => world.gateway.stats().instances === 0);
+    assert.equal(instance.calls.length, 0);
+  }
+});
+
+test("a link that breaks while the code loads costs the start alone", async () => {
+  const fn = world.fn();
+  await world.start();
+  const start = startsLoading();
+  const answer = world.call(fn);
+  const instance = await askedInstance();
+  instance.socket.destroy();
+  const refusal = { kind: "init_failed", name: "Crashed", message: "it ended", initUs: 7 } as const;
+  start.answer({ ok: false, refusal });
+  assert.equal((await answer).error.reason, "FUNCTION_INIT_FAILED");
+  agent.onStart = (head) => agent.grantStart(head);
+  await until(() => world.gateway.stats().instances === 0);
 });

@@ -4,9 +4,11 @@
  * other way round.
  */
 import {
+  encodeActionEntry,
   encodeMeterRecord,
   encodeTraceEntry,
   METER_RECORD_BYTES,
+  type ActionMeterEntry,
   type MeterIds,
   type MeterRecord,
   type TraceEntry,
@@ -18,6 +20,8 @@ export interface Metered {
   readonly ids: MeterIds;
   /** Undefined unless the request is part of a trace that is to be kept. */
   readonly trace: TraceEntry | undefined;
+  /** Set for a run of an action. */
+  readonly action?: ActionMeterEntry | undefined;
 }
 
 /** A request whose end is decided. */
@@ -59,6 +63,12 @@ export class MeterTurn {
         encodeTraceEntry(this.#view, count * METER_RECORD_BYTES, metered.trace);
         count += 1;
         if (count === RECORDS_PER_WRITE) count = this.#append(count);
+      }
+      if (metered.action !== undefined) {
+        // Both in one write, so that whoever reads the spool finds them together.
+        if (count === RECORDS_PER_WRITE - 1) count = this.#append(count);
+        encodeActionEntry(this.#view, count * METER_RECORD_BYTES, metered.action);
+        count += 1;
       }
       encodeMeterRecord(this.#view, count * METER_RECORD_BYTES, metered);
       count += 1;

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { openRaw } from "@skerry/testkit";
-import { seededRandom } from "@skerry/base";
+import { seededRandom, type Clock } from "@skerry/base";
 import {
   decodeMeterRecord,
   METER_RECORD_BYTES,
@@ -77,7 +77,7 @@ test("in a storm of answers, failures, crashes and aborts every request has exac
     const dice = random.float();
     if (dice < 0.5) return call.answer("ok");
     if (dice < 0.6) return call.fail("failed");
-    if (dice < 0.62) return void call.instance.socket.destroy();
+    if (dice < 0.62) return agent.died(call.instance);
     if (dice < 0.65) return;
     if (dice < 0.8) return void setTimeout(() => call.answer("slow"), 20);
     call.begin("part");
@@ -145,11 +145,19 @@ test("a request whose start failed in the function's code says so and how long t
   const key = world.key();
   const agent = await world.agent();
   const refusal = { kind: "init_failed", name: "Error", message: "no", initUs: 25_000 } as const;
+  // Stands still from the refusal on: it is not tried again however long the answers take.
+  let refusedMs: number | undefined;
   agent.onStart = async () => {
     await new Promise<void>((resolve) => clock.schedule(40, resolve));
+    refusedMs = clock.monotonicMs();
     return { ok: false, refusal };
   };
-  await world.start();
+  const halting: Clock = {
+    monotonicMs: () => refusedMs ?? clock.monotonicMs(),
+    wallMs: () => clock.wallMs(),
+    schedule: (delayMs, run, options) => clock.schedule(delayMs, run, options),
+  };
+  await world.start({}, { clock: halting });
   const shown = await askShown(fn, key);
   assert.match(shown, /init;dur=25\.000, .*reason;desc="first_instance", start;desc="none"/);
   assert.deepEqual(lastRecord(), { outcome: "init_failed", ...IN_VAIN });
@@ -174,15 +182,17 @@ test("a failed start that a request joined late is shown as far as it waited for
   assert.equal(record.queueUs, 0);
 });
 
-for (const [outcome, onStart] of [
-  ["throttled", () => undefined],
+for (const [outcome, onStart, initTimeoutMs] of [
+  ["throttled", () => undefined, 100],
   [
     "unavailable",
     () => ({ ok: false, refusal: { kind: "unavailable", why: "no sandbox" } }) as const,
+    // Nobody is told so before the agent's word is there.
+    20_000,
   ],
 ] as const) {
   test(`a request that is ${outcome} after a start in vain says which start that was`, async () => {
-    const fn = world.fn({ config: { queueTimeoutMs: 60, initTimeoutMs: 100 } });
+    const fn = world.fn({ config: { queueTimeoutMs: 60, initTimeoutMs } });
     const key = world.key();
     const agent = await world.agent();
     agent.onStart = onStart;

@@ -1,9 +1,10 @@
 /** What a gateway needs from its composition root. */
 import type { Socket } from "node:net";
-import type { Clock, GatewayId, Log, NodeId, Random } from "@skerry/base";
-import type { InstanceGrant, RoleFigures } from "@skerry/contracts";
+import type { Clock, GatewayId, Log, Random } from "@skerry/base";
+import type { InstanceGrant, RoleFigures, SecretEntry } from "@skerry/contracts";
 import type { HttpLimits, ListenTarget } from "@skerry/http";
-import type { Network } from "./network.ts";
+import type { AgentAddress } from "@skerry/instance-links";
+import type { Network } from "@skerry/reach";
 
 /** Where metering records go; the spool writer of telemetry fits. */
 export interface MeterSink {
@@ -17,20 +18,14 @@ export interface MeterSink {
  */
 export type HandOver = (grant: InstanceGrant, socket: Socket) => void;
 
-/** Where an agent listens for gateways. */
-export interface AgentAddress {
-  /** Names one agent process; a restarted agent has another. */
-  readonly agentId: string;
-  readonly nodeId: NodeId;
-  readonly socketPath: string;
-}
-
 export interface GatewayDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
   readonly meter: MeterSink;
   readonly handOver: HandOver;
+  /** The value of a server key. */
+  readonly openServerKey: (entry: SecretEntry) => Promise<string>;
   /** The network as functions reach it. */
   readonly network: Network;
   /** What the process tells of itself; the gateway adds what it counts. Absent tells nothing. */
@@ -53,8 +48,18 @@ export interface GatewayOptions {
    * Longest wait for control's current configuration before requests are accepted; default none.
    */
   readonly configWaitMs?: number;
+  /** How many gateways share the limits of functions and accounts; default 1. */
+  readonly gateways?: number;
   /** What functions may name in `connect`; default everything. */
   readonly connectTargets?: readonly string[];
+  /** Link-local and metadata addresses that it may lead to all the same; default none. */
+  readonly connectMetadata?: readonly string[];
+  /** Ports of the platform, which functions never connect to at this machine; default none. */
+  readonly ownPorts?: readonly number[];
+  /** Longest wait of a caller for an acceptance to be on disk; default 10 s. */
+  readonly acceptWaitMs?: number;
+  /** What attempts that run keep of results that come in parts; default 256 MiB. */
+  readonly gatheredBytesMax?: number;
   /** Version of this release, told to peers. */
   readonly build: string;
 }

@@ -3,14 +3,15 @@
  * the requests that are live on the very link it comes on; an id that is not among those is
  * refused, so that an instance can only speak for itself. The number of such streams is bounded.
  */
+import type { Instance } from "@skerry/instance-links";
 import { PlatformError } from "@skerry/base";
 import { failReach, LIMITS } from "@skerry/contracts";
 import { IGNORING_STREAM, type OpenedStream, type StreamHandler } from "@skerry/link";
+import { readReachHead, Tunnels, type TunnelDeps } from "@skerry/reach";
+import { acceptBackground } from "./background.ts";
 import { acceptCall, type CallDeps } from "./function-call.ts";
-import type { Instance } from "./instance.ts";
+import { acceptPublish, type PublishDeps } from "./function-publish.ts";
 import { Invocation, type InvocationOwner } from "./invocation.ts";
-import { readReachHead } from "./reach-words.ts";
-import { Tunnels, type TunnelDeps } from "./tunnels.ts";
 
 /** Who opened a stream. */
 export interface Asker {
@@ -19,10 +20,10 @@ export interface Asker {
 }
 
 export class Reach {
-  readonly #deps: CallDeps;
+  readonly #deps: CallDeps & PublishDeps;
   readonly #tunnels: Tunnels;
 
-  constructor(deps: CallDeps & TunnelDeps) {
+  constructor(deps: CallDeps & PublishDeps & TunnelDeps) {
     this.#deps = deps;
     this.#tunnels = new Tunnels(deps);
   }
@@ -41,6 +42,19 @@ export class Reach {
       const streamsMax = LIMITS.streamsOpenedMax;
       if (instance.streamsOpened >= streamsMax) {
         throw failReach("REACH_STREAMS_EXHAUSTED", { streamsMax });
+      }
+      if (head.op === "progress") {
+        liveRequest(instance, head.r).request.side?.heard(head.v);
+        opened.stream.reply("{}", undefined, true);
+        return IGNORING_STREAM;
+      }
+      if (head.op === "background") {
+        const parent = liveRequest(instance, head.r);
+        return acceptBackground(this.#deps, opened.stream, { parent, instance, owner });
+      }
+      if (head.op === "publish") {
+        const parent = liveRequest(instance, head.r);
+        return acceptPublish(this.#deps, opened, { head, instance, parent });
       }
       if (head.op !== "call") {
         const requestId = askerOf(instance, head.r)?.request.id;

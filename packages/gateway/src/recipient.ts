@@ -5,6 +5,7 @@
 import type { PlatformError } from "@skerry/base";
 import type { ReplyHead } from "@skerry/contracts";
 import type { Shown } from "./answer.ts";
+import type { SwitchedConnection, SwitchedInit } from "./switched.ts";
 
 export interface Recipient {
   /** Nothing would reach it any more. */
@@ -15,12 +16,21 @@ export interface Recipient {
   sendFailure(error: PlatformError, shown: Shown): void;
   /** Begins an answer in parts; throws when its head cannot be sent. */
   begin(head: ReplyHead, shown: Shown): void;
+  /**
+   * Answers 101 and joins the client's connection to the stream; undefined when the client did not
+   * ask for it. Throws when the head cannot be sent or names another protocol.
+   */
+  switchProtocols?(
+    head: ReplyHead,
+    shown: Shown,
+    side: Pick<SwitchedInit, "owner" | "stream">,
+  ): SwitchedConnection | undefined;
   /** False: the next part waits for `drained`. Throws on more bytes than the head announced. */
   write(part: Uint8Array): boolean;
   /** Resolves when the recipient takes more; rejects when it is gone. */
   drained(): Promise<void>;
-  /** Ends what `begin` began, with a last part. Never throws. */
+  /** Ends what `begin` or `switchProtocols` began, with a last part. Never throws. */
   end(last: Uint8Array): void;
-  /** Breaks off what `begin` began, so that nobody takes it for the whole. Never throws. */
+  /** Breaks off what was begun, so that nobody takes it for the whole. Never throws. */
   reset(): void;
 }

@@ -10,6 +10,8 @@ const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const VALUE = /^[\t\u0020-\u007e\u0080-\u00ff]*$/;
 const ERROR_KINDS: readonly ReplyError["kind"][] = ["failed", "bad_response", "too_large"];
 const HEADERS_MAX = 256;
+/** Switching Protocols. */
+export const SWITCHED_STATUS = 101;
 const ERROR_NAME_CHARS_MAX = 256;
 const ERROR_MESSAGE_CHARS_MAX = 16 << 10;
 
@@ -26,11 +28,12 @@ export function readReply(text: string): ReplyHead | { readonly why: string } {
   if (e !== undefined) return readError(e, t);
   if (typeof s !== "number" || !Number.isInteger(s) || s < 200 || s > 599) {
     const shown = typeof s === "number" ? `${s}` : `of type ${typeof s}`;
-    return { why: `the status ${shown} is not between 200 and 599` };
+    if (s !== SWITCHED_STATUS) return { why: `the status ${shown} is not between 200 and 599` };
   }
   const fault = headersFault(h);
   if (fault !== undefined) return { why: fault };
-  return { s, h: h as readonly string[], t: durationOf(t) };
+  const head = { s, h: h as readonly string[], t: durationOf(t) };
+  return value.st === true ? { ...head, st: true } : head;
 }
 
 function headersFault(headers: unknown): string | undefined {

@@ -1,17 +1,23 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { request as httpRequest, type ClientRequest } from "node:http";
+import { request as httpRequest, ServerResponse, type ClientRequest } from "node:http";
 import { afterEach, beforeEach, test } from "node:test";
+import type { FunctionEntry } from "@skerry/contracts";
 import { LINK_LIMITS } from "@skerry/link";
-import { openRaw } from "@skerry/testkit";
+import { LeapClock, openRaw } from "@skerry/testkit";
 import { steady, until, World, type AgentDouble, type Call } from "../test/world.ts";
 
 let world: World;
 let agent: AgentDouble;
+let event: FunctionEntry;
 beforeEach(async () => {
   world = new World();
-  world.fn({ kind: "fetch", name: "stream", config: { concurrency: 10 } });
-  world.fn({ kind: "fetch", name: "alone", config: { concurrency: 1, maxInstances: 1 } });
+  // Longer than any of it takes on a busy machine.
+  const timeoutMs = 100_000;
+  world.fn({ kind: "fetch", name: "stream", config: { concurrency: 10, timeoutMs } });
+  const alone = { concurrency: 1, maxInstances: 1, timeoutMs };
+  world.fn({ kind: "fetch", name: "alone", config: alone });
+  event = world.fn({ kind: "event", name: "event" });
   agent = await world.agent();
   await world.start();
 });
@@ -57,6 +63,22 @@ test("a streamed answer arrives piece by piece, before its end", async () => {
   );
 });
 
+test("an event handler's answer is passed on as it comes when it says so, whole otherwise", async () => {
+  agent.handle = (call) => call.begin("one,", { st: true });
+  using client = await openRaw(world.port);
+  client.write(GET.replace("/stream/", "/event/"));
+  await client.receive(/200 OK[\s\S]*one,/i);
+  agent.instances[0]?.calls[0]?.stream.end();
+  await client.receive(/\r\n0\r\n\r\n$/);
+  agent.handle = (call) => {
+    call.begin("one,");
+    call.stream.write(Buffer.from("two"));
+    call.stream.end();
+  };
+  const whole = await world.call(event);
+  assert.equal(whole.headers["content-length"], "7");
+});
+
 test("the record of a streamed answer is written before its last byte leaves", async () => {
   agent.handle = (call) => call.begin("first");
   using client = await openRaw(world.port);
@@ -100,7 +122,7 @@ test("large bodies pass both ways with credit, whole and in order", async () => 
 test("a client that does not read holds the instance back at a bounded number of bytes", async () => {
   let poured = { taken: 0 };
   const chunk = Buffer.alloc(64 << 10);
-  const all = 2_000;
+  const all = 1_000;
   agent.handle = (call) => {
     poured = pour(call, chunk, all);
   };
@@ -115,14 +137,42 @@ test("a client that does not read holds the instance back at a bounded number of
   await until(() => world.records[0]?.bytesOut === all * chunk.length);
 });
 
-/** A client that sends much more than anybody keeps for it. */
-function startFlood(path = PATH): { readonly sent: () => number; readonly req: ClientRequest } {
+test("small pieces for a client that does not read wait joined, and arrive whole", async (t) => {
+  let waiting = 0;
+  const write = ServerResponse.prototype.write;
+  t.mock.method(ServerResponse.prototype, "write", function (this: ServerResponse, ...args: never) {
+    if (this.writableNeedDrain) waiting += 1;
+    return Reflect.apply(write, this, args);
+  });
+  let poured = { taken: 0 };
+  const chunk = Buffer.alloc(1_000);
+  const all = 25_000;
+  agent.handle = (call) => {
+    poured = pour(call, chunk, all);
+  };
+  using client = await openRaw(world.port);
+  client.socket.pause();
+  client.write(GET);
+  await until(() => poured.taken > 0);
+  const taken = await steady(() => poured.taken);
+  assert.ok(taken < all, "the client holds the instance back");
+  const piecesOfCredit = LINK_LIMITS.creditBytes / chunk.length;
+  assert.ok(waiting < piecesOfCredit / 10, `${waiting} pieces wait`);
+  client.socket.resume();
+  await until(() => world.records[0]?.bytesOut === all * chunk.length);
+});
+
+/** A client that sends much more than anybody keeps for it, unless it is told how much. */
+function startFlood(
+  path = PATH,
+  chunksMax = 2_000,
+): { readonly sent: () => number; readonly req: ClientRequest } {
   const req = httpRequest({ port: world.port, path, method: "POST", agent: false });
   req.on("error", () => undefined);
   let sent = 0;
   const chunk = Buffer.alloc(64 << 10);
   const send = (): void => {
-    while (sent < 2_000) {
+    while (sent < chunksMax) {
       sent += 1;
       if (!req.write(chunk)) return;
     }
@@ -167,13 +217,16 @@ for (const leaves of ["destroy", "resetAndDestroy"] as const) {
     agent.handle = (call) => {
       call.instance.holdsCredit = true;
     };
-    const { sent, req } = startFlood();
-    await until(() => sent() > 100);
-    await steady(sent);
+    // More than the instance takes, and no more than the gateway reads on to learn of its leaving.
+    const { sent, req } = startFlood(PATH, 110);
+    const firstCall = (): Call | undefined => agent.instances[0]?.calls[0];
+    // Nothing more can go on to the instance: from here on the gateway looks for its leaving.
+    const isHeld = (): boolean => firstCall()?.receivedBytes === LINK_LIMITS.creditBytes;
+    await until(() => sent() > 100 && isHeld());
     req.socket?.[leaves]();
     await until(() => world.records.length === 1);
     assert.equal(world.records[0]?.outcome, "cancelled");
-    const [call] = agent.instances[0]?.calls ?? [];
+    const call = firstCall();
     assert.match((await call?.cancelled) ?? "", /the client left/);
     assert.equal(world.gateway.stats().live, 0);
   });
@@ -252,14 +305,18 @@ test("a body that fails in the function ends in a reset", async () => {
 });
 
 test("a stream that exceeds the timeout ends in a reset and is cancelled in the instance", async () => {
-  const fn = world.fn({ kind: "fetch", name: "slow", config: { timeoutMs: 80, concurrency: 2 } });
+  const timeoutMs = 20_000;
+  const fn = world.fn({ kind: "fetch", name: "slow", config: { timeoutMs, concurrency: 2 } });
   await world.close();
   world = Object.assign(new World(), { entries: world.entries });
   agent = await world.agent();
   agent.handle = (call) => call.begin("tick");
-  await world.start();
+  const leaping = new LeapClock();
+  await world.start({}, { clock: leaping });
   using client = await openRaw(world.port);
   client.write(`GET /-/shop/${fn.name}/ HTTP/1.1\r\nHost: x\r\n\r\n`);
+  await client.receive(/tick/);
+  leaping.leap(timeoutMs);
   await client.ended();
   assert.ok(client.wasReset);
   assert.match((await agent.instances[0]?.calls[0]?.cancelled) ?? "", /timeout/);

@@ -1,13 +1,8 @@
 /** W3C trace context at the gateway: what comes in, what a function is told, what is kept. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import {
-  parseTraceparent,
-  spanIdOf,
-  stageSpanIdOf,
-  type FunctionEntry,
-  type TraceContext,
-} from "@skerry/contracts";
+import { parseTraceparent, spanIdOf, stageSpanIdOf, type TraceContext } from "@skerry/base";
+import type { FunctionEntry } from "@skerry/contracts";
 import { until, World, type AgentDouble, type Call } from "../test/world.ts";
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c";

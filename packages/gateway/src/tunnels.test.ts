@@ -6,11 +6,13 @@
 import assert from "node:assert/strict";
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { afterEach, beforeEach, test } from "node:test";
-import type { Log } from "@skerry/base";
+import { networkInterfaces } from "node:os";
+import { createLog, type Log } from "@skerry/base";
 import { LIMITS, type FunctionConfigInput } from "@skerry/contracts";
+import { systemNetwork, type Network } from "@skerry/reach";
 import { ask, reasonOf, type Line } from "../test/line.ts";
 import { steady, until, World, type AgentDouble, type Call } from "../test/world.ts";
-import { systemNetwork, type Network } from "./network.ts";
+import type { GatewayOptions } from "./ports.ts";
 
 let world: World;
 let agent: AgentDouble;
@@ -46,13 +48,14 @@ function openNetwork(changes: Partial<Network> = {}): Network {
 /** A function with a request that is live until `answer`; its instance is the asker. */
 async function startAsker(
   config: FunctionConfigInput,
-  options: { network?: Network; log?: Log; connectTargets?: readonly string[] } = {},
+  options: { network?: Network; log?: Log } & Partial<GatewayOptions> = {},
 ): Promise<Call> {
-  const fn = world.fn({ config });
+  // Its request is live for as long as a test takes.
+  const fn = world.fn({ config: { timeoutMs: 300_000, ...config } });
   const held = Promise.withResolvers<Call>();
   agent.handle = (call) => held.resolve(call);
-  const { network, log, connectTargets } = options;
-  await world.start(connectTargets === undefined ? {} : { connectTargets }, {
+  const { network, log, ...others } = options;
+  await world.start(others, {
     ...(network === undefined ? {} : { network }),
     ...(log === undefined ? {} : { log }),
   });
@@ -121,7 +124,85 @@ test("only what the configuration names can be connected to, and only as the pla
     assert.equal(await by(n), "CONNECT_NAME_UNKNOWN", String(n));
   }
   assert.equal(await by("other"), "TUNNEL_UNREACHABLE");
-  for (const n of ["meta", "mapped"]) assert.equal(await by(n), "CONNECT_TARGET_FORBIDDEN", n);
+  for (const n of ["meta", "mapped"]) assert.equal(await by(n), "CONNECT_TARGET_GUARDED", n);
+});
+
+test("metadata and link-local addresses are for connect only what the operator permits", async () => {
+  const dialled: string[] = [];
+  const { instance } = await startAsker(
+    {
+      connect: {
+        cloud: "169.254.169.254:80",
+        other: "169.254.169.254:81",
+        mapped: "[::ffff:169.254.169.254]:80",
+        alibaba: "100.100.100.200:80",
+        name: "metadata.test:80",
+        mixed: "mixed.test:80",
+      },
+    },
+    {
+      connectMetadata: ["169.254.169.254:80"],
+      network: openNetwork({
+        resolveLocal: (name) =>
+          Promise.resolve([
+            ...(name === "mixed.test" ? ["127.0.0.1", "100.100.100.200"] : ["169.254.169.254"]),
+          ]),
+        dial(address) {
+          dialled.push(address);
+          return systemNetwork().dial("127.0.0.1", port());
+        },
+      }),
+    },
+  );
+  const by = (n: string): Promise<string> => reasonOf(ask(instance, { op: "connect", n }));
+  assert.equal(await by("cloud"), "connected");
+  assert.equal(await by("name"), "connected", "what counts is the address, however it is named");
+  for (const n of ["other", "mapped", "alibaba", "mixed"]) {
+    assert.equal(await by(n), "CONNECT_TARGET_GUARDED", n);
+  }
+  assert.deepEqual(dialled, ["169.254.169.254", "169.254.169.254"]);
+});
+
+/** Spellings of a target at this machine that `connect` takes; `PORT` is the server's. */
+function ownTargets(): Readonly<Record<string, string>> {
+  const interfaces = Object.values(networkInterfaces()).flatMap((all) => all ?? []);
+  const own = interfaces.map(({ address, family }) =>
+    family === "IPv6" ? `[${address}]` : address,
+  );
+  const hosts = [
+    ...["127.0.0.1", "127.9.9.9", "0.0.0.0", "localhost", "LOCALHOST.", "127.1", "0x7f.1", "0"],
+    ...["[::1]", "[0:0:0:0:0:0:0:1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]"],
+    ...own.slice(0, 3),
+  ];
+  const named = hosts.slice(0, LIMITS.connectTargetsMax);
+  return Object.fromEntries(named.map((host, at) => [`t${at}`, `${host}:${port()}`]));
+}
+
+test("the platform's own ports are never a target, however this machine is named", async () => {
+  const connect = ownTargets();
+  const { instance } = await startAsker({ connect }, { ownPorts: [1, port()] });
+  for (const [n, said] of Object.entries(connect)) {
+    assert.equal(await reasonOf(ask(instance, { op: "connect", n })), "CONNECT_TARGET_OWN", said);
+  }
+  assert.equal(accepted.length, 0);
+});
+
+test("those spellings do lead to the server here when its port is not the platform's", async () => {
+  const connect = ownTargets();
+  const { instance } = await startAsker({ connect }, { ownPorts: [1] });
+  const reasons = await Promise.all(
+    Object.keys(connect).map((n) => reasonOf(ask(instance, { op: "connect", n }))),
+  );
+  assert.ok(reasons.filter((reason) => reason === "connected").length >= 8, String(reasons));
+  assert.ok(!reasons.includes("CONNECT_TARGET_OWN"));
+});
+
+test("an own address that only the kernel knows is found out by the connection's two ends", async () => {
+  const unknown = openNetwork({ isOwn: () => false });
+  const config = { connect: { api: `127.0.0.1:${port()}` } };
+  const { instance } = await startAsker(config, { ownPorts: [port()], network: unknown });
+  const line = ask(instance, { op: "connect", n: "api" });
+  assert.equal(await reasonOf(line), "CONNECT_TARGET_OWN");
 });
 
 test("a target that the platform does not list is refused, also when it was deployed before", async () => {
@@ -215,6 +296,18 @@ test("each attempt is logged with the request that made it, and a forged one wit
   assert.equal(made[0]?.["function"], "shop/hello");
   const refused = lines.find(({ error }) => error === "EGRESS_PORT_FORBIDDEN");
   assert.equal(refused?.["requestId"], head.id);
+});
+
+test("an instance that asks without end leaves a bounded number of lines", async () => {
+  const said: string[] = [];
+  const log = createLog((_, message) => void said.push(message));
+  const { instance } = await startAsker({ egress: "none" }, { network: openNetwork(), log });
+  for (let i = 0; i < 300; i += 1) {
+    const line = ask(instance, { op: "web", a: `example.org:${port()}` });
+    assert.match(await reasonOf(line), /^(?:EGRESS_OFF|TUNNELS_EXHAUSTED)$/);
+  }
+  const refused = said.filter((message) => message.includes("was refused a connection"));
+  assert.ok(refused.length >= 1 && refused.length <= 40, String(refused.length));
 });
 
 test("a connection outlives its request and dies with the instance", async () => {

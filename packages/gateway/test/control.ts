@@ -2,7 +2,15 @@
 import { createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import type { ConfigEntry, ConsumerNote, WatchHead, WatchReply } from "@skerry/contracts";
-import { bufferText, IGNORING_STREAM, Link, socketPipe, type LinkStream } from "@skerry/link";
+import {
+  bufferText,
+  IGNORING_STREAM,
+  Link,
+  socketPipe,
+  type LinkStream,
+  type OpenedStream,
+  type StreamHandler,
+} from "@skerry/link";
 import { clock, type World } from "./world.ts";
 
 export interface ControlDouble {
@@ -15,8 +23,19 @@ export interface ControlDouble {
   close(): Promise<void>;
 }
 
+/** What a control does beside the config log. */
+export interface ControlOptions {
+  /** A gateway has connected. */
+  readonly onLink?: (link: Link) => void;
+  /** Takes a stream that is no watch. */
+  readonly accept?: (opened: OpenedStream, link: Link) => StreamHandler;
+}
+
 /** Listens where the world's gateway looks for control. */
-export async function controlDouble(world: World): Promise<ControlDouble> {
+export async function controlDouble(
+  world: World,
+  options: ControlOptions = {},
+): Promise<ControlDouble> {
   const watched: WatchHead[] = [];
   const applied: number[] = [];
   const notes: ConsumerNote[] = [];
@@ -24,7 +43,7 @@ export async function controlDouble(world: World): Promise<ControlDouble> {
   const sockets = new Set<Socket>();
   const accept = (socket: Socket): void => {
     sockets.add(socket);
-    new Link(
+    const link: Link = new Link(
       { pipe: socketPipe(socket), clock, text: bufferText(Buffer), scheduleFlush: setImmediate },
       {
         side: "acceptor",
@@ -35,8 +54,11 @@ export async function controlDouble(world: World): Promise<ControlDouble> {
           notes.push(note);
           if (note.op === "applied") applied.push(note.seq);
         },
-        accept: ({ stream, head }) => {
+        onHello: () => options.onLink?.(link),
+        accept: (opened) => {
+          const { stream, head } = opened;
           const watch = JSON.parse(head) as WatchHead;
+          if (watch.op !== "watch") return options.accept?.(opened, link) ?? IGNORING_STREAM;
           watched.push(watch);
           const reply: WatchReply = { reset: false, seq: watch.after };
           stream.reply(JSON.stringify(reply), Buffer.from("\n"));

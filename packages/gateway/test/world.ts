@@ -17,6 +17,7 @@ import {
   type FunctionId,
   type InstanceId,
   type NodeId,
+  type SecretId,
 } from "@skerry/base";
 import {
   CONFIG_FORMAT,
@@ -24,6 +25,8 @@ import {
   decodeTraceEntry,
   functionConfig,
   METER_RECORD_BYTES,
+  serverKeyScope,
+  type ActionEntry,
   type AgentNote,
   type ConfigEntry,
   type FunctionConfigInput,
@@ -34,6 +37,8 @@ import {
   type MeterRecord,
   type RequestHead,
   type Role,
+  type SetQuotas,
+  type SpecialiseReply,
   type StartHead,
   type StartReply,
   type TraceEntry,
@@ -46,8 +51,8 @@ import {
   type LinkStream,
   type StreamHandler,
 } from "@skerry/link";
+import { systemNetwork } from "@skerry/reach";
 import { startGateway, type Gateway } from "../src/gateway.ts";
-import { systemNetwork } from "../src/network.ts";
 import type { GatewayDeps, GatewayOptions } from "../src/ports.ts";
 
 export const clock = systemClock();
@@ -109,11 +114,11 @@ export class Call {
 
   begin(
     body: string | Uint8Array,
-    options: { s?: number; h?: readonly string[] } = {},
+    options: { s?: number; h?: readonly string[]; st?: true } = {},
     end = false,
   ): void {
-    const head = { s: options.s ?? 200, h: options.h ?? ["content-type", "text/plain"], t: 10 };
-    this.stream.reply(JSON.stringify(head), Buffer.from(body), end);
+    const { s = 200, h = ["content-type", "text/plain"], ...more } = options;
+    this.stream.reply(JSON.stringify({ s, h, t: 10, ...more }), Buffer.from(body), end);
   }
 
   fail(kind: "failed" | "bad_response" | "too_large", name = "TypeError", message = "no"): void {
@@ -131,6 +136,10 @@ export class InstanceDouble {
   readonly calls: Call[] = [];
   readonly link: Link;
   holdsCredit = false;
+  /** Requests that were asked to come to their end. */
+  readonly aborted: string[] = [];
+  /** Says what came of its code; set once the gateway has asked. */
+  sayLoaded: ((reply: SpecialiseReply | string) => void) | undefined;
 
   constructor(
     grant: InstanceGrant,
@@ -146,6 +155,19 @@ export class InstanceDouble {
         peer: "gateway",
         hello: { role: "instance" },
         accept: (opened) => {
+          if (opened.head === `{"op":"loaded"}`) {
+            this.sayLoaded = (reply) => {
+              const text = typeof reply === "string" ? reply : JSON.stringify(reply);
+              opened.stream.reply(text, undefined, true);
+            };
+            return IGNORING_STREAM;
+          }
+          const { op, r } = JSON.parse(opened.head) as { op: string; r: string };
+          if (op === "abort") {
+            this.aborted.push(r);
+            opened.stream.reply("{}", undefined, true);
+            return IGNORING_STREAM;
+          }
           const call = new Call(this, opened);
           this.calls.push(call);
           handle(call, opened.remainingMs);
@@ -178,6 +200,8 @@ export class AgentDouble {
   /** Told of each request beside `handle`, with the deadline it came with. */
   onOpened: (call: Call, remainingMs: number | undefined) => void = () => undefined;
   onStart: OnStart = (head) => this.grantStart(head);
+  /** What its grants say besides. */
+  grantMore: Partial<InstanceGrant> = {};
   readonly #world: World;
   readonly #server: Server;
   readonly #links = new Set<Link>();
@@ -196,7 +220,10 @@ export class AgentDouble {
 
   /** Makes an instance and gives its link to the gateway, as a start or unasked. */
   async grantStart(
-    head: Pick<StartHead, "functionId" | "revisionId"> & { reason: InstanceGrant["reason"] },
+    head: Pick<StartHead, "functionId" | "revisionId" | "version"> & {
+      readonly reason: InstanceGrant["reason"];
+    },
+    changes: Partial<InstanceGrant> = {},
   ): Promise<StartReply> {
     const known = this.#world.entries.find(({ key }) => key === `function/${head.functionId}`);
     const handlerKind =
@@ -206,10 +233,13 @@ export class AgentDouble {
       nodeId: this.nodeId,
       functionId: head.functionId,
       revisionId: head.revisionId,
+      ...(head.version === undefined ? {} : { version: head.version }),
       handlerKind,
       startKind: "blank",
       reason: head.reason,
       ...{ placeUs: 100, bootUs: 200, codeUs: 300, initUs: 400 },
+      ...this.grantMore,
+      ...changes,
     };
     const [near, far] = await socketPair();
     const instance = new InstanceDouble(grant, far, (call, remainingMs) => {
@@ -223,6 +253,13 @@ export class AgentDouble {
 
   note(note: AgentNote): void {
     for (const link of this.#links) link.note(JSON.stringify(note));
+  }
+
+  /** An instance ends, which its agent says at once. */
+  died(instance: InstanceDouble): void {
+    const exit = { code: 1, signal: null, outOfMemory: false };
+    this.note({ op: "exited", instanceId: instance.id, exit });
+    instance.socket.destroy();
   }
 
   /** Notes of one kind about one instance. */
@@ -326,6 +363,29 @@ export class World {
     return text;
   }
 
+  /** Adds an action. */
+  action(entry: Omit<ActionEntry, "kind" | "id" | "accountId">): void {
+    const id = ids.id("act");
+    this.#add(`action/${id}`, { kind: "action", id, accountId: this.accountId, ...entry });
+  }
+
+  /** Adds a server key of an app and returns its id; it opens to `secret`. */
+  serverKey(app: string, secret: string): SecretId {
+    const id = ids.id("sec");
+    const sealed = { format: 1, keyId: "k", wrappedKey: "w", value: secret } as const;
+    this.#add(`secret/${id}`, {
+      ...{ kind: "secret", id, accountId: this.accountId, app: serverKeyScope(app) },
+      ...{ name: "players", version: 1, sealed },
+    });
+    return id;
+  }
+
+  /** Sets quotas of the world's account. */
+  quotas(set: SetQuotas): void {
+    const { accountId } = this;
+    this.#add(`quotas/${accountId}`, { kind: "quotas", accountId, set });
+  }
+
   #add(key: string, value: ConfigEntry["value"]): void {
     this.entries.push({ seq: this.entries.length + 1, key, value });
   }
@@ -355,6 +415,7 @@ export class World {
         ...{ clock, random, log: silentLog(), network: systemNetwork() },
         meter: { append: (bytes) => this.#append(bytes) },
         handOver: (grant, socket) => void this.handedOver.push({ grant, socket }),
+        openServerKey: ({ sealed }) => Promise.resolve(sealed.value),
         ...deps,
       },
       {
@@ -455,9 +516,9 @@ export async function askPort(port: number, asked: Asked): Promise<Answered> {
   });
 }
 
-/** Waits for a condition; fails after ten seconds. */
+/** Waits for a condition; fails after a minute. */
 export async function until(holds: () => boolean, what = String(holds)): Promise<void> {
-  const endMs = clock.monotonicMs() + 10_000;
+  const endMs = clock.monotonicMs() + 60_000;
   while (!holds()) {
     if (clock.monotonicMs() > endMs) throw new TypeError(`never came true: ${what}`);
     await new Promise<void>((resolve) => clock.schedule(2, resolve));
