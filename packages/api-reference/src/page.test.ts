@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { openApiDocument, type OpenApiDocument } from "@skerry/contracts";
+import { openApiDocument, type OpenApiDocument } from "@skerry/openapi";
 import { html, prose } from "./html.ts";
 import { renderReference } from "./page.ts";
 import { samplesOf } from "./samples.ts";

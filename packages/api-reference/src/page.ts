@@ -9,7 +9,7 @@ import {
   type OpenApiOperation,
   type OpenApiParameter,
   type OpenApiResponse,
-} from "@skerry/contracts";
+} from "@skerry/openapi";
 import { html, NOTHING, prose, verbatim, type Html } from "./html.ts";
 import { samplesOf } from "./samples.ts";
 import { PAGE_SCRIPT } from "./script.ts";

@@ -1,10 +1,13 @@
 /** How one calls an operation from a shell and from a program, with made-up but fitting values. */
-import type { JsonSchema, OpenApiDocument, OpenApiOperation } from "@skerry/contracts";
+import type { JsonSchema } from "@skerry/contracts";
+import type { OpenApiDocument, OpenApiOperation } from "@skerry/openapi";
 
 /** What stands for a parameter of a path in the samples. */
 const VALUES: Readonly<Record<string, string>> = {
   app: "shop",
   fn: "checkout",
+  version: "3",
+  alias: "live",
   digest: "src_…",
   deployment: "dep_01…",
   instance: "inst_01…",
