@@ -1,0 +1,13 @@
+import type { Store, StoreModule } from "@skerry/store";
+import type { ReleaseChanges } from "./procedures.ts";
+import type { ReleaseReads } from "./reads.ts";
+
+/** What the handlers work with. */
+export interface ReleaseApiDeps {
+  readonly store: Pick<Store, "call">;
+  /** The module that has this room's transactions. */
+  readonly module: StoreModule & { readonly procedures: ReleaseReads & ReleaseChanges };
+  readonly gatewayUrl: string;
+  /** Resolves, within a bound, when the write with that number of the config log is in force. */
+  applied(seq: number, signal: AbortSignal): Promise<void>;
+}

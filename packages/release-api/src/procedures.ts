@@ -1,0 +1,249 @@
+/**
+ * Transactions on versions and aliases. Each is one commit with its entries in the config log and
+ * its audit record, so that what is cut off in between leaves the state before it; publishing a
+ * whole app, and rolling it back, is one, too. They run in the store's worker: nothing here has
+ * side effects, and nothing of HTTP is imported.
+ */
+import type { AuditRecord } from "@skerry/accounts";
+import type { PublishedApp, RolledBackApp } from "@skerry/api-schema";
+import type { ChangeStamp } from "@skerry/api-serving";
+import { LIMITS, type AliasTarget } from "@skerry/contracts";
+import {
+  aliasesOfVersion,
+  failCatalogue,
+  findAppId,
+  getFunction,
+  latestChangeOfApp,
+  listFunctions,
+  numberRevision,
+  pathOf,
+  readConfigSeq,
+  removeAlias,
+  removeVersion,
+  restoreAlias,
+  setAlias,
+  type AliasNote,
+  type FunctionRecord,
+  type SetAlias,
+  type VersionRecord,
+} from "@skerry/functions";
+import type { Tx, TxStep } from "@skerry/store";
+import { aliasResourceOf, versionResourceOf } from "./resources.ts";
+
+type Told = Pick<AuditRecord, "action" | "resource" | "details">;
+
+/** Writes what belongs to every change: its audit record, and the answer that its key keeps. */
+export type RecordChange = (
+  tx: Tx,
+  stamp: ChangeStamp,
+  change: Told & { readonly answer?: () => unknown },
+) => TxStep<void>;
+
+interface ChangeIn {
+  readonly stamp: ChangeStamp;
+  readonly app: string;
+  /** URLs in the answer begin with it. */
+  readonly gatewayUrl: string;
+}
+interface ChangeOf extends ChangeIn {
+  readonly fn: string;
+}
+interface AliasChangeOf extends ChangeOf {
+  readonly alias: string;
+  /** Null: whatever its tag is. */
+  readonly ifChange: number | null;
+}
+interface Reasoned {
+  readonly reason: string;
+}
+
+/** What a change is answered, and the number of the config log from which on it is in force. */
+export interface Done {
+  readonly answer: object | null;
+  readonly seq: number;
+}
+type Made = Done & Told;
+
+/** Throws FUNCTION_NOT_FOUND, VERSIONS_LIMIT. */
+function* publishVersion(tx: Tx, args: ChangeOf & { readonly description: string }): TxStep<Made> {
+  const fn = yield* functionOf(tx, args);
+  const { record, isNew } = yield* numberLatest(tx, fn, args);
+  return {
+    answer: { ...versionResourceOf(fn, record, args.gatewayUrl), isNew },
+    seq: yield* readConfigSeq(tx),
+    ...{ action: "functions.deploy", resource: `function/${pathOf(fn)}` },
+    details: { operation: "publishVersion", version: record.number, isNew },
+  };
+}
+
+/** Throws APP_NOT_FOUND, VERSIONS_LIMIT, ALIASES_LIMIT. */
+function* publishApp(
+  tx: Tx,
+  args: ChangeIn & Reasoned & { readonly description: string; readonly alias: string | null },
+): TxStep<Made> {
+  const { stamp, app, alias } = args;
+  const functions: PublishedApp["functions"] = [];
+  const limit = LIMITS.functionsPerAppMax;
+  const all = yield* listFunctions(tx, { accountId: stamp.accountId, app, after: "", limit });
+  for (const fn of all) {
+    const { record, isNew } = yield* numberLatest(tx, fn, args);
+    functions.push({ function: fn.name, version: record.number, isNew });
+    if (alias === null) continue;
+    const target = { version: record.number, shares: [], rules: [] };
+    yield* setAlias(tx, { fn, alias, target, ifChange: null, note: noteOf(args) });
+  }
+  return {
+    answer: { app, alias, functions } satisfies PublishedApp,
+    seq: yield* readConfigSeq(tx),
+    ...{ action: "functions.deploy", resource: `app/${app}` },
+    details: { operation: "publishApp", alias, functions },
+  };
+}
+
+/** Throws FUNCTION_NOT_FOUND, VERSION_NOT_FOUND, VERSION_IN_USE. */
+function* deleteVersion(tx: Tx, args: ChangeOf & { readonly version: number }): TxStep<Made> {
+  const { version } = args;
+  const fn = yield* functionOf(tx, args);
+  const aliases = yield* aliasesOfVersion(tx, { functionId: fn.id, number: version });
+  if (aliases.length > 0) {
+    throw failCatalogue("VERSION_IN_USE", { function: pathOf(fn), version, aliases });
+  }
+  return {
+    answer: null,
+    seq: yield* removeVersion(tx, { fn, number: version }),
+    ...{ action: "functions.delete", resource: `function/${pathOf(fn)}/version/${version}` },
+    details: { operation: "deleteVersion" },
+  };
+}
+
+/** Throws FUNCTION_NOT_FOUND, ALIAS_CHANGED, VERSION_NOT_FOUND, ALIASES_LIMIT. */
+function* putAlias(
+  tx: Tx,
+  args: AliasChangeOf & Reasoned & { readonly target: AliasTarget },
+): TxStep<Made> {
+  const fn = yield* functionOf(tx, args);
+  const set = yield* setAlias(tx, { ...args, fn, note: noteOf(args) });
+  return madeOf(args, { operation: "putAlias", fn, set });
+}
+
+/**
+ * Throws FUNCTION_NOT_FOUND, ALIAS_NOT_FOUND, ALIAS_CHANGED, ALIAS_STATE_NOT_FOUND,
+ * VERSION_NOT_FOUND.
+ */
+function* rollbackAlias(
+  tx: Tx,
+  args: AliasChangeOf & Reasoned & { readonly to: number | null },
+): TxStep<Made> {
+  const fn = yield* functionOf(tx, args);
+  const set = yield* restoreAlias(tx, { ...args, fn, note: noteOf(args) });
+  return madeOf(args, { operation: "rollbackAlias", fn, set });
+}
+
+/** Throws FUNCTION_NOT_FOUND, ALIAS_NOT_FOUND, ALIAS_CHANGED. */
+function* deleteAlias(tx: Tx, args: AliasChangeOf): TxStep<Made> {
+  const { alias } = args;
+  const fn = yield* functionOf(tx, args);
+  const { record, seq } = yield* removeAlias(tx, { ...args, fn });
+  return {
+    ...{ answer: null, seq, action: "functions.delete" },
+    resource: `function/${pathOf(fn)}/alias/${alias}`,
+    details: { operation: "deleteAlias", target: record.target },
+  };
+}
+
+/** Throws APP_NOT_FOUND, ALIAS_STATE_NOT_FOUND, VERSION_NOT_FOUND. */
+function* rollbackApp(
+  tx: Tx,
+  args: ChangeIn & Reasoned & { readonly alias: string },
+): TxStep<Made> {
+  const { stamp, app, alias } = args;
+  const appId = yield* findAppId(tx, { accountId: stamp.accountId, name: app });
+  if (appId === undefined) throw failCatalogue("APP_NOT_FOUND", { app });
+  const functions: RolledBackApp["functions"] = [];
+  for (const one of yield* latestChangeOfApp(tx, { appId, alias })) {
+    if (one.isFirst) continue;
+    const fn = { id: one.id, app, name: one.name };
+    const note = noteOf(args);
+    const { record } = yield* restoreAlias(tx, { fn, alias, to: null, ifChange: null, note });
+    functions.push({ function: fn.name, target: record.target, change: record.change });
+  }
+  if (functions.length === 0) {
+    const what = "earlier state in any function";
+    throw failCatalogue("ALIAS_STATE_NOT_FOUND", { alias: `${app}:${alias}`, what });
+  }
+  return {
+    answer: { app, alias, functions } satisfies RolledBackApp,
+    seq: yield* readConfigSeq(tx),
+    ...{ action: "functions.deploy", resource: `app/${app}/alias/${alias}` },
+    details: { operation: "rollbackApp", functions },
+  };
+}
+
+const CHANGES = {
+  publishVersion,
+  publishApp,
+  deleteVersion,
+  putAlias,
+  rollbackAlias,
+  deleteAlias,
+  rollbackApp,
+} as const;
+
+/** The same, each with its record in its transaction. */
+export type ReleaseChanges = {
+  readonly [N in keyof typeof CHANGES]: (
+    tx: Tx,
+    args: Parameters<(typeof CHANGES)[N]>[1],
+  ) => TxStep<Done>;
+};
+
+/** Procedures of the module that has the catalogue's tables. */
+export function releaseChanges(record: RecordChange): ReleaseChanges {
+  const recorded = <A extends ChangeIn>(make: (tx: Tx, args: A) => TxStep<Made>) =>
+    function* (tx: Tx, args: A): TxStep<Done> {
+      const { answer, seq, ...told } = yield* make(tx, args);
+      yield* record(tx, args.stamp, { ...told, ...(answer && { answer: () => answer }) });
+      return { answer, seq };
+    };
+  return {
+    publishVersion: recorded(publishVersion),
+    publishApp: recorded(publishApp),
+    deleteVersion: recorded(deleteVersion),
+    putAlias: recorded(putAlias),
+    rollbackAlias: recorded(rollbackAlias),
+    deleteAlias: recorded(deleteAlias),
+    rollbackApp: recorded(rollbackApp),
+  };
+}
+
+function functionOf(tx: Tx, { stamp, app, fn: name }: ChangeOf): TxStep<FunctionRecord> {
+  return getFunction(tx, { accountId: stamp.accountId, app, name });
+}
+
+function numberLatest(
+  tx: Tx,
+  fn: FunctionRecord,
+  { stamp, description }: { readonly stamp: ChangeStamp; readonly description: string },
+): TxStep<{ readonly record: VersionRecord; readonly isNew: boolean }> {
+  const { keyId, atMs: wallMs } = stamp;
+  return numberRevision(tx, { fn, revisionId: fn.latest.id, description, keyId, wallMs });
+}
+
+function noteOf({ stamp, reason }: Reasoned & { readonly stamp: ChangeStamp }): AliasNote {
+  const { id: auditId, keyId, atMs: wallMs } = stamp;
+  return { auditId, keyId, reason, wallMs };
+}
+
+function madeOf(
+  { gatewayUrl }: AliasChangeOf,
+  done: { readonly operation: string; readonly fn: FunctionRecord; readonly set: SetAlias },
+): Made {
+  const { operation, fn, set } = done;
+  const { name, target, change } = set.record;
+  return {
+    answer: aliasResourceOf(fn, set.record, gatewayUrl),
+    seq: set.seq,
+    ...{ action: "functions.deploy", resource: `function/${pathOf(fn)}/alias/${name}` },
+    details: { operation, target, change, isChanged: set.isChanged },
+  };
+}

@@ -1,0 +1,160 @@
+/**
+ * The API's part about versions and aliases. That a caller may, and what it sends, is checked
+ * before; what changes is answered once it is in force at every gateway and agent that is there.
+ */
+import {
+  EMPTY,
+  json,
+  pageOfRows,
+  readCursor,
+  tagged,
+  versionOf,
+  type Answer,
+  type OperationCall,
+  type OperationHandlers,
+} from "@skerry/api-serving";
+import { invalid } from "@skerry/contracts";
+import type { ReleaseApiDeps } from "./ports.ts";
+import type { Done } from "./procedures.ts";
+
+type Reads = "listVersions" | "getVersion" | "listAliases" | "getAlias" | "listAliasHistory";
+type Changes =
+  | "publishVersion"
+  | "publishApp"
+  | "deleteVersion"
+  | "putAlias"
+  | "deleteAlias"
+  | "rollbackAlias"
+  | "rollbackApp";
+
+/** Handlers by operation. */
+export type ReleaseHandlers = Pick<OperationHandlers, Reads | Changes>;
+
+/** Creates the handlers. */
+export function releaseHandlers(deps: ReleaseApiDeps): ReleaseHandlers {
+  return { ...readHandlers(deps), ...versionHandlers(deps), ...aliasHandlers(deps) };
+}
+
+function readHandlers({ store, module, gatewayUrl }: ReleaseApiDeps): Pick<ReleaseHandlers, Reads> {
+  return {
+    listVersions: async (call) => {
+      const { cursor, limit } = call.query;
+      const rows = await store.call(module, "versionPage", {
+        ...of(call),
+        below: below(cursor),
+        limit,
+      });
+      const page = { item: same, key: ({ version }: { version: number }) => `${version}` };
+      return json(pageOfRows(rows, limit, page));
+    },
+    getVersion: async (call) => {
+      const version = Number(call.params.version);
+      return json(await store.call(module, "oneVersion", { ...of(call), version }));
+    },
+    listAliases: async (call) => {
+      const { cursor, limit } = call.query;
+      const args = { ...of(call), after: readCursor(cursor, ""), limit };
+      const rows = await store.call(module, "aliasPage", args);
+      return json(pageOfRows(rows, limit, { item: same, key: ({ name }) => name }));
+    },
+    getAlias: async (call) => {
+      const found = await store.call(module, "oneAlias", { ...of(call), alias: call.params.alias });
+      return tagged(found, found.etag);
+    },
+    listAliasHistory: async (call) => {
+      const { cursor, limit } = call.query;
+      const { alias } = call.params;
+      const args = { ...of(call), alias, below: below(cursor), limit };
+      const rows = await store.call(module, "aliasChangePage", args);
+      return json(pageOfRows(rows, limit, { item: same, key: ({ number }) => `${number}` }));
+    },
+  };
+
+  function of({ principal: { accountId }, params: { app, fn: name } }: OfFunction) {
+    return { accountId, app, name, gatewayUrl };
+  }
+}
+
+type Named<N extends keyof ReleaseHandlers> = Pick<ReleaseHandlers, N>;
+
+function versionHandlers(
+  deps: ReleaseApiDeps,
+): Named<"publishVersion" | "publishApp" | "deleteVersion"> {
+  const { store, module } = deps;
+  return {
+    publishVersion: async (call) => {
+      const args = { ...changeOf(deps, call), ...call.body };
+      return await answered(deps, call, await store.call(module, "publishVersion", args));
+    },
+    publishApp: async (call) => {
+      const { alias = null, ...body } = call.body;
+      const args = { ...changeOf(deps, call), ...body, alias };
+      return await answered(deps, call, await store.call(module, "publishApp", args));
+    },
+    deleteVersion: async (call) => {
+      const args = { ...changeOf(deps, call), version: Number(call.params.version) };
+      return await answered(deps, call, await store.call(module, "deleteVersion", args));
+    },
+  };
+}
+
+function aliasHandlers(
+  deps: ReleaseApiDeps,
+): Named<"putAlias" | "deleteAlias" | "rollbackAlias" | "rollbackApp"> {
+  const { store, module } = deps;
+  return {
+    putAlias: async (call) => {
+      const args = { ...aliasChangeOf(deps, call), ...call.body };
+      return await answered(deps, call, await store.call(module, "putAlias", args));
+    },
+    deleteAlias: async (call) => {
+      const done = await store.call(module, "deleteAlias", aliasChangeOf(deps, call));
+      return await answered(deps, call, done);
+    },
+    rollbackAlias: async (call) => {
+      const { to = null, reason } = call.body;
+      const args = { ...aliasChangeOf(deps, call), to, reason };
+      return await answered(deps, call, await store.call(module, "rollbackAlias", args));
+    },
+    rollbackApp: async (call) => {
+      const { reason } = call.body;
+      const args = { ...changeOf(deps, call), alias: call.params.alias, reason };
+      return await answered(deps, call, await store.call(module, "rollbackApp", args));
+    },
+  };
+}
+
+type OfFunction = Pick<OperationCall<"getVersion">, "params" | "principal">;
+type Changing = Pick<OperationCall<"deleteAlias">, "params" | "stamp">;
+
+function changeOf({ gatewayUrl }: ReleaseApiDeps, { params: { app, fn }, stamp }: Changing) {
+  return { app, fn, gatewayUrl, stamp: stamp() };
+}
+
+function aliasChangeOf(
+  deps: ReleaseApiDeps,
+  call: Changing & Pick<OperationCall<"deleteAlias">, "req">,
+) {
+  const ifChange = versionOf(call.req.headers["if-match"]);
+  return { ...changeOf(deps, call), alias: call.params.alias, ifChange };
+}
+
+async function answered(
+  { applied }: ReleaseApiDeps,
+  { signal }: { readonly signal: AbortSignal },
+  { answer, seq }: Done,
+): Promise<Answer> {
+  await applied(seq, signal);
+  return answer === null ? EMPTY : json(answer);
+}
+
+function same<T>(row: T): T {
+  return row;
+}
+
+/** The number that a list of numbers goes on below. Throws INPUT_INVALID. */
+function below(cursor: string | undefined): number {
+  const number = Number(readCursor(cursor, `${Number.MAX_SAFE_INTEGER}`));
+  if (Number.isSafeInteger(number)) return number;
+  throw invalid("query", ["cursor: this is no cursor of this list"]);
+}

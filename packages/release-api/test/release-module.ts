@@ -1,0 +1,129 @@
+/** The catalogue with this room's transactions as a module of the store, for their tests. */
+import { ACCOUNT_TABLES, appendAudit } from "@skerry/accounts";
+import type { AccountId, AppId, FunctionId, RevisionId } from "@skerry/base";
+import { functionConfig } from "@skerry/contracts";
+import {
+  activateRevision,
+  ALIAS_TABLES,
+  CATALOGUE_TABLES,
+  CODE_SWEEP_TABLES,
+  deleteFunctionRows,
+  ensureApp,
+  forgetRevisions,
+  FORMER_NAME_TABLES,
+  functionConfigKey,
+  LAYER_COLUMNS,
+  putConfig,
+  readConfig,
+  removeConfig,
+  removeVersion,
+  VERSION_TABLES,
+  type ConfigPage,
+  type QualifiedFunction,
+} from "@skerry/functions";
+import { defineStoreModule, type ModuleSource, type Tx, type TxStep } from "@skerry/store";
+import { releaseChanges, RELEASE_READS, type RecordChange } from "../src/store-door.ts";
+
+const record: RecordChange = function* (tx, { claim: _, ...stamp }, { answer: __, ...change }) {
+  yield* appendAudit(tx, { ...stamp, ...change });
+};
+
+/** Puts code in force, named by its digest. */
+function* deploy(
+  tx: Tx,
+  args: {
+    readonly accountId: AccountId;
+    readonly app: string;
+    readonly name: string;
+    readonly code: string;
+    readonly fresh: {
+      readonly appId: AppId;
+      readonly functionId: FunctionId;
+      readonly revisionId: RevisionId;
+    };
+    readonly wallMs: number;
+  },
+): TxStep<RevisionId> {
+  const { accountId, app, name, code, fresh, wallMs } = args;
+  const appId = yield* ensureApp(tx, { accountId, name: app, freshId: fresh.appId, wallMs });
+  const { revisionId, entry } = yield* activateRevision(tx, {
+    ...{ accountId, appId, app, artefactKey: `art_${code}`, handlerKind: "event", wallMs },
+    ...{ runtimeBuild: "node-26-test", freshFunctionId: fresh.functionId },
+    freshRevisionId: fresh.revisionId,
+    wanted: { name, sourceDigest: `src_${code}`, config: functionConfig.parse({}) },
+  });
+  if (entry !== undefined) yield* putConfig(tx, { key: functionConfigKey(entry.id), value: entry });
+  return revisionId;
+}
+
+function* removeFunction(
+  tx: Tx,
+  args: { readonly accountId: AccountId; readonly app: string; readonly name: string },
+): TxStep<void> {
+  const { id } = yield* deleteFunctionRows(tx, { ...args, ifVersion: null });
+  yield* removeConfig(tx, functionConfigKey(id));
+}
+
+/** What the removal of a version would be if nobody looked where aliases lead. */
+function* removeVersionBlindly(
+  tx: Tx,
+  args: { readonly fn: QualifiedFunction; readonly number: number },
+): TxStep<number> {
+  return yield* removeVersion(tx, args);
+}
+
+/** Everything that lies in the store of versions and aliases. */
+export interface Kept {
+  readonly functions: readonly { id: FunctionId; name: string; last_version: number }[];
+  readonly versions: readonly { function_id: FunctionId; number: number; revision_id: string }[];
+  readonly aliases: readonly { function_id: FunctionId; name: string; target: string }[];
+  readonly changes: readonly { function_id: FunctionId; alias: string; number: number }[];
+  readonly revisions: readonly { id: string; function_id: FunctionId }[];
+  readonly audited: number;
+  readonly log: ConfigPage;
+}
+
+function* readKept(tx: Tx, _args: null): TxStep<Kept> {
+  const audited = yield* tx.get<{ n: number }>("SELECT COUNT(*) AS n FROM audit_records");
+  return {
+    functions: yield* tx.all("SELECT id, name, last_version FROM functions ORDER BY id"),
+    versions: yield* tx.all(
+      "SELECT function_id, number, revision_id FROM function_versions ORDER BY function_id, number",
+    ),
+    aliases: yield* tx.all(
+      "SELECT function_id, name, target FROM function_aliases ORDER BY function_id, name",
+    ),
+    changes: yield* tx.all(
+      "SELECT function_id, alias, number FROM alias_changes ORDER BY function_id, alias, number",
+    ),
+    revisions: yield* tx.all("SELECT id, function_id FROM revisions ORDER BY id"),
+    audited: audited?.n ?? 0,
+    log: yield* readConfig(tx, { after: 0, limit: 10_000 }),
+  };
+}
+
+export const storeModule = defineStoreModule({
+  name: "control",
+  database: "state",
+  migrations: [
+    {
+      version: 1,
+      sql: [
+        ...[...CATALOGUE_TABLES, ...ACCOUNT_TABLES, ...CODE_SWEEP_TABLES, ...LAYER_COLUMNS],
+        ...[...FORMER_NAME_TABLES, ...VERSION_TABLES, ...ALIAS_TABLES],
+      ],
+    },
+  ],
+  procedures: {
+    deploy,
+    removeFunction,
+    removeVersionBlindly,
+    forgetRevisions,
+    readKept,
+    ...RELEASE_READS,
+    ...releaseChanges(record),
+  },
+  reads: ["readKept", "versionPage", "oneVersion", "aliasPage", "oneAlias", "aliasChangePage"],
+});
+
+export const releaseSource: ModuleSource = { module: storeModule, url: import.meta.url };
