@@ -6,9 +6,16 @@ import type { AbortSignalLike } from "@skerry/base";
 
 export class Changes {
   readonly #waiting = new Map<string, Set<() => void>>();
+  readonly #onAny: () => void;
+
+  /** `onAny` is told of each announcement. */
+  constructor(onAny: () => void = () => undefined) {
+    this.#onAny = onAny;
+  }
 
   /** The subject changed. */
   announce(subject: string): void {
+    this.#onAny();
     const waiting = this.#waiting.get(subject);
     this.#waiting.delete(subject);
     for (const wake of waiting ?? []) wake();
@@ -16,6 +23,7 @@ export class Changes {
 
   /** Something changed that may concern everybody. */
   announceAll(): void {
+    this.#onAny();
     for (const subject of [...this.#waiting.keys()]) this.announce(subject);
   }
 

@@ -4,12 +4,11 @@
  * step may be the last before a crash: an entry leaves the code store by one rename, and what a
  * round leaves behind is marked still and found by the next.
  */
-import type { Cancel, Clock, Log } from "@skerry/base";
-import type { CodeStore, StoredCode } from "@skerry/code-store";
+import { Recurrence, type Clock, type Log } from "@skerry/base";
+import { ANY_SOURCE, type CodeHolds, type CodeStore, type StoredCode } from "@skerry/code-store";
 import type { AgentsView, CodePiece } from "@skerry/functions";
-import { ANY_SOURCE, type CodeHolds } from "./code-holds.ts";
 import type { ControlLimits } from "./limits.ts";
-import type { AgentArtefacts } from "./links/agents.ts";
+import type { AgentArtefacts } from "@skerry/control-links";
 import { storeModule, type ControlStore } from "./store-module.ts";
 
 export interface CodeSweeperDeps {
@@ -25,31 +24,25 @@ const PAGE = 200;
 
 export class CodeSweeper {
   readonly #deps: CodeSweeperDeps;
+  readonly #passes: Recurrence;
   readonly #limits: ControlLimits;
-  #cancel: Cancel | undefined;
-  #running: Promise<void> = Promise.resolve();
-  #closed = false;
 
   constructor(deps: CodeSweeperDeps, options: { readonly limits: ControlLimits }) {
     this.#deps = deps;
+    this.#passes = new Recurrence(deps.clock, options.limits.codeSweepIntervalMs, () =>
+      this.#round(),
+    );
     this.#limits = options.limits;
   }
 
-  /** Runs rounds until `close`. */
+  /** Sweeps from time to time until it is closed. */
   start(): void {
-    if (this.#closed) return;
-    const { clock } = this.#deps;
-    const run = (): void => {
-      this.#running = this.#round().finally(() => this.start());
-    };
-    this.#cancel = clock.schedule(this.#limits.codeSweepIntervalMs, run, { background: true });
+    this.#passes.start();
   }
 
-  /** Resolves when no round runs any more. */
-  async close(): Promise<void> {
-    this.#closed = true;
-    this.#cancel?.();
-    await this.#running;
+  /** Resolves when nothing of it uses the store any more. */
+  close(): Promise<void> {
+    return this.#passes.close();
   }
 
   async #round(): Promise<void> {
@@ -68,11 +61,11 @@ export class CodeSweeper {
     const agents = agentsViewOf(await this.#deps.agents.artefactsInUse());
     const removed: string[] = [];
     let after = "";
-    for (let from = 0; !this.#closed; from += PAGE) {
+    for (let from = 0; !this.#passes.isClosed; from += PAGE) {
       const page = pieces.slice(from, from + PAGE);
       const isLast = from + PAGE >= pieces.length;
       for (const piece of await this.#review({ page, after, isLast, agents })) {
-        if (this.#closed || removed.length >= this.#limits.codeSweptMax) return removed;
+        if (this.#passes.isClosed || removed.length >= this.#limits.codeSweptMax) return removed;
         if (await this.#remove(piece)) removed.push(piece.name);
       }
       if (isLast) break;
@@ -87,7 +80,7 @@ export class CodeSweeper {
       this.#deps.store.call(storeModule, "forgetRevisions", { ...page, after });
     for (
       let after = await forget("");
-      after !== null && !this.#closed;
+      after !== null && !this.#passes.isClosed;
       after = await forget(after)
     );
   }

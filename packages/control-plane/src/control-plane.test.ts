@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import type { AuditResource, DeploymentResource, FunctionResource } from "@skerry/contracts";
+import type { AuditResource, DeploymentResource, FunctionResource } from "@skerry/api-schema";
 import { hasPostgres, startPostgres, type PostgresServer } from "@skerry/testkit";
 import { Harness } from "../test/harness.ts";
 

@@ -15,21 +15,41 @@ import {
   type Random,
 } from "@skerry/base";
 import type { CodeStore } from "@skerry/code-store";
+import { createEventApi, type EventRooms } from "@skerry/event-api";
 import { cookieNameOf, type RequestHandler } from "@skerry/http";
 import { createApiServer, type ApiServer } from "./api/api-server.ts";
+import { platformBooksOf } from "./api/platform-books.ts";
 import { createUrlsOf } from "./api/resources.ts";
-import { CodeHolds } from "./code-holds.ts";
+import { CodeHolds } from "@skerry/code-store";
 import { CodeSweeper } from "./code-sweeper.ts";
 import { Changes } from "./changes.ts";
+import { DeploymentLogs } from "./deployment-logs.ts";
 import { DeploymentWorker } from "./deployment-worker.ts";
+import { EventCarrier } from "./event-carrier.ts";
 import { CONTROL_LIMITS, type ControlLimits } from "./limits.ts";
-import { Agents } from "./links/agents.ts";
-import { ConfigFeed } from "./links/config-feed.ts";
-import { LinkServer } from "./links/link-server.ts";
-import { listenLinks, type LinkSocket } from "./links/link-socket.ts";
-import { Peers, type PeerRole } from "./links/peers.ts";
-import type { InvocationQueries, LogQueries, MetricQueries, PageDeps, PageFiles } from "./ports.ts";
+import {
+  Agents,
+  ConfigFeed,
+  type ConfigLog,
+  type LinkRoom,
+  LinkServer,
+  type LinkSocket,
+  type PeerRole,
+  Peers,
+  type RoleView,
+  askFigures,
+  listenLinks,
+} from "@skerry/control-links";
+import type {
+  InvocationQueries,
+  LogQueries,
+  MetricQueries,
+  PageDeps,
+  PageFiles,
+  SecretKeys,
+} from "./ports.ts";
 import { createFrontDoor, type FrontDoor } from "./page/front-door.ts";
+import { SecretKeeper } from "./secret-keeper.ts";
 import { storeModule, type ControlStore } from "./store-module.ts";
 
 export interface ControlPlaneDeps {
@@ -41,6 +61,10 @@ export interface ControlPlaneDeps {
   /** What the start page needs beside the API's own. */
   readonly page: PageDeps & { readonly files: PageFiles };
   readonly metrics: MetricQueries;
+  /** What runs functions without a caller. */
+  readonly events: EventRooms;
+  /** Master keys of secrets. */
+  readonly secretKeys: SecretKeys;
   readonly clock: Clock;
   /** Cryptographically strong: keys are made from it. */
   readonly random: Random;
@@ -61,6 +85,10 @@ export interface ControlPlaneOptions {
   readonly limits?: Partial<ControlLimits>;
   /** A peer has new records in its spool. */
   readonly onSpooled?: (peer: { readonly id: string; readonly role: PeerRole }) => void;
+  /** Serves what gateways and agents open beside the config log. */
+  readonly room?: LinkRoom;
+  /** Everything up to this number of the config log is committed. */
+  readonly onConfig?: (seq: number) => void;
 }
 
 export interface ControlPlane extends AsyncDisposable {
@@ -82,6 +110,8 @@ export interface ControlPlane extends AsyncDisposable {
    * `timeoutMs`.
    */
   waitApplied(seq: number, timeoutMs: number): Promise<readonly string[]>;
+  /** What linked gateways and agents tell of themselves now. */
+  roles(): Promise<readonly RoleView[]>;
   /** Follows end and waits are answered, so that the API's listener can drain. */
   beginDrain(): void;
   /**
@@ -122,6 +152,8 @@ class RunningControlPlane implements ControlPlane {
   readonly #links: LinkServer;
   readonly #worker: DeploymentWorker;
   readonly #codeSweeper: CodeSweeper;
+  readonly #keeper: SecretKeeper;
+  readonly #carrier: EventCarrier;
   readonly #api: ApiServer;
   readonly #frontDoor: FrontDoor;
   readonly #closing = new AbortController();
@@ -129,41 +161,65 @@ class RunningControlPlane implements ControlPlane {
 
   constructor(deps: RunningDeps, options: ControlPlaneOptions) {
     const limits = { ...CONTROL_LIMITS, ...options.limits };
-    const feed = new ConfigFeed(deps, { pollMs: limits.feedPollMs });
+    const configLog = configLogOf(deps.store);
+    const feed = new ConfigFeed({ ...deps, configLog }, { pollMs: limits.feedPollMs });
+    const { room, onConfig } = options;
+    if (onConfig !== undefined) feed.onGrown(() => onConfig(feed.seq));
     const peers = new Peers(deps.clock);
+    if (room !== undefined) peers.watch(room);
     this.#peers = peers;
     const agents = new Agents({ ...deps, peers }, { limits });
-    const changes = new Changes();
+    this.#carrier = new EventCarrier({ ...deps, bus: deps.events.bus });
+    const changes = new Changes(() => this.#carrier.wake());
+    const logs = new DeploymentLogs({ ...deps, changes });
     const holds = new CodeHolds();
     this.accountId = deps.accountId;
     this.#deps = deps;
     this.#limits = limits;
     this.#feed = feed;
     this.#worker = new DeploymentWorker(
-      { ...deps, ...{ agents, feed, peers, changes, holds } },
+      { ...deps, ...{ agents, feed, peers, changes, holds, logs } },
       { limits },
     );
+    const applied = async (seq: number): Promise<boolean> => {
+      feed.committed(seq);
+      return (await this.waitApplied(seq, limits.appliedDeadlineMs)).length === 0;
+    };
+    this.#keeper = new SecretKeeper({ ...deps, keys: deps.secretKeys, applied });
     this.#codeSweeper = new CodeSweeper({ ...deps, agents, holds }, { limits });
     this.#links = new LinkServer(
-      { ...deps, feed, peers },
-      { build: options.build, limits, onSpooled: options.onSpooled ?? (() => undefined) },
+      { ...deps, configLog, feed, peers },
+      { build: options.build, limits, onSpooled: options.onSpooled ?? (() => undefined), room },
     );
     const { build, apiUrl, gatewayUrl } = options;
-    const parts = { agents, peers, feed, changes, holds, worker: this.#worker, limits };
+    const parts = {
+      agents,
+      peers,
+      feed,
+      changes,
+      holds,
+      worker: this.#worker,
+      keeper: this.#keeper,
+      limits,
+    };
     const urlsOf = createUrlsOf(gatewayUrl);
     const cookieName = cookieNameOf(apiUrl);
     this.#frontDoor = createFrontDoor({ ...deps, limits }, { files: deps.page.files, cookieName });
     const metricsOpen = options.metricsOpen ?? false;
     const connectTargets = options.connectTargets ?? ["*"];
     const told = { urlsOf, build, apiUrl, gatewayUrl, metricsOpen, connectTargets };
-    this.#api = createApiServer({ ...deps, ...parts, ...told, cookieName });
+    const platform = platformBooksOf({ ...deps, ...parts });
+    const events = createEventApi({ ...deps.events, platform, clock: deps.clock });
+    this.#api = createApiServer({ ...deps, ...parts, ...told, events, cookieName });
   }
 
   async start(): Promise<void> {
     await this.#feed.refresh();
     await this.#worker.load();
+    this.#carrier.wake();
     this.#scheduleSweep();
     this.#codeSweeper.start();
+    this.#keeper.resume();
   }
 
   get apiHandler(): RequestHandler {
@@ -213,6 +269,10 @@ class RunningControlPlane implements ControlPlane {
     return this.#peers.behind(seq);
   }
 
+  roles(): Promise<readonly RoleView[]> {
+    return askFigures({ ...this.#deps, peers: this.#peers, limits: this.#limits });
+  }
+
   beginDrain(): void {
     this.#api.stop();
   }
@@ -221,8 +281,10 @@ class RunningControlPlane implements ControlPlane {
     this.#closing.abort();
     this.#api.stop();
     this.#cancelSweep?.();
+    await this.#keeper.close();
     await this.#codeSweeper.close();
     await this.#worker.close();
+    await this.#carrier.close();
     this.#links.close();
     this.#feed.close();
   }
@@ -231,22 +293,39 @@ class RunningControlPlane implements ControlPlane {
     await this.close();
   }
 
-  /** Takes rows away that nobody can ask for any more, a bounded number at a time. */
-  #scheduleSweep(): void {
+  /**
+   * Takes rows away that nobody can ask for any more, a bounded number at a time; at once again
+   * when that was not all, so that it keeps up with whatever rate is permitted.
+   */
+  #scheduleSweep(afterMs?: number): void {
     const { clock, store, log } = this.#deps;
     const {
+      sweepAgainMs,
       sweepIntervalMs,
       sweepRowsMax: rowsMax,
       configTombstonesKept: tombstonesKept,
     } = this.#limits;
+    const { auditKeepMs, auditFloorMs, auditRecordsMax: recordsMax } = this.#limits;
     const sweep = async (): Promise<void> => {
-      try {
-        await store.call(storeModule, "sweep", { wallMs: clock.wallMs(), tombstonesKept, rowsMax });
-      } catch (error) {
+      const wallMs = clock.wallMs();
+      const times = { beforeMs: wallMs - auditKeepMs, floorMs: wallMs - auditFloorMs };
+      const args = { wallMs, tombstonesKept, rowsMax, audit: { ...times, recordsMax } };
+      const removed = await store.call(storeModule, "sweep", args).catch((error: unknown) => {
         log.warn("housekeeping failed; it is tried again", { error });
-      }
-      if (!this.#closing.signal.aborted) this.#scheduleSweep();
+        return 0;
+      });
+      const isMore = removed >= rowsMax;
+      if (!this.#closing.signal.aborted) this.#scheduleSweep(isMore ? sweepAgainMs : undefined);
     };
-    this.#cancelSweep = clock.schedule(sweepIntervalMs, () => void sweep(), { background: true });
+    this.#cancelSweep = clock.schedule(afterMs ?? sweepIntervalMs, () => void sweep(), {
+      background: true,
+    });
   }
+}
+
+function configLogOf(store: ControlStore): ConfigLog {
+  return {
+    seq: () => store.call(storeModule, "configSeq", null),
+    read: (args) => store.call(storeModule, "readConfig", args),
+  };
 }

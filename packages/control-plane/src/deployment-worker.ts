@@ -24,12 +24,11 @@ import {
   type DeploymentRecord,
   type UnfinishedDeployment,
 } from "@skerry/functions";
-import { ANY_SOURCE, type CodeHolds } from "./code-holds.ts";
+import { ANY_SOURCE, type CodeHolds } from "@skerry/code-store";
 import type { Changes } from "./changes.ts";
+import type { DeploymentLogs } from "./deployment-logs.ts";
 import type { ControlLimits } from "./limits.ts";
-import type { Agents } from "./links/agents.ts";
-import type { ConfigFeed } from "./links/config-feed.ts";
-import type { Peers } from "./links/peers.ts";
+import type { Agents, ConfigFeed, Peers } from "@skerry/control-links";
 import type { FreshIds } from "./procedures/deploying.ts";
 import { storeModule, type ControlStore } from "./store-module.ts";
 
@@ -40,6 +39,7 @@ export interface DeploymentWorkerDeps {
   readonly peers: Peers;
   /** Told of every step. */
   readonly changes: Changes;
+  readonly logs: Pick<DeploymentLogs, "add" | "flush">;
   readonly holds: Pick<CodeHolds, "holding">;
   readonly ids: IdSource;
   readonly clock: Clock;
@@ -100,11 +100,17 @@ export class DeploymentWorker {
     for (const [app, queue] of this.#waiting) {
       if (this.#runs.size >= this.#limits.deploymentsAtOnce || this.#stopping.signal.aborted)
         return;
-      if (this.#runningApps.has(app)) continue;
+      if (this.#runningApps.has(app) || !this.#hasTurn(accountOf(app))) continue;
       const id = queue.shift();
       if (queue.length === 0) this.#waiting.delete(app);
       if (id !== undefined) this.#start(app, id);
     }
+  }
+
+  /** One account that deploys much leaves room for others. */
+  #hasTurn(account: string): boolean {
+    const running = [...this.#runningApps].filter((app) => accountOf(app) === account);
+    return running.length < this.#limits.deploymentsAtOncePerAccount;
   }
 
   #start(app: string, id: DeploymentId): void {
@@ -196,17 +202,23 @@ export class DeploymentWorker {
   async #build(record: DeploymentRecord, name: string): Promise<DeploymentEvent> {
     const { signal } = this.#stopping;
     const fn = record.state.functions.find((each) => each.name === name);
-    const head: BuildHead | undefined = fn && buildHeadOf(fn.sourceDigest, fn.config);
+    const head: BuildHead | undefined = fn && buildHeadOf(record, fn);
     if (head === undefined) return { kind: "resumed" };
+    const { agents, holds, logs } = this.#deps;
+    const hear = (line: string): void => logs.add(record.id, name, line);
     try {
-      const reply = await this.#deps.holds.holding([head.sourceDigest, ANY_SOURCE], () =>
-        this.#deps.agents.build(head, signal),
+      const reply = await holds.holding(
+        [head.sourceDigest, ...(head.layers ?? []), ANY_SOURCE],
+        () => agents.build(head, signal, hear),
       );
       if (!reply.ok) return { kind: "failed", name, error: reply.error };
       return { kind: "built", app: record.app, name, outcome: reply };
     } catch (error) {
       signal.throwIfAborted();
       return { kind: "failed", name, error: PlatformError.from(error).toWire() };
+    } finally {
+      // Whoever sees the step finds the lines that led to it.
+      await logs.flush(record.id);
     }
   }
 
@@ -244,19 +256,28 @@ export class DeploymentWorker {
   }
 }
 
+/** Of an app's key, which is `account/app`. */
+function accountOf(app: string): string {
+  return app.slice(0, app.indexOf("/"));
+}
+
 /** True when the same step may succeed later; also when it is not known whether it did. */
 function isPassing(error: unknown): boolean {
   const { retryable, code } = PlatformError.from(error);
   return retryable || code === "UNAVAILABLE";
 }
 
-function buildHeadOf(sourceDigest: string, config: DeploymentFunctionConfig): BuildHead {
+function buildHeadOf(
+  { accountId, app }: DeploymentRecord,
+  { sourceDigest, config }: DeploymentRecord["state"]["functions"][number],
+): BuildHead {
   const { entry = null, command = null, port = WEB_PORT } = config;
   const { runtime, handler, env, memoryMb, initTimeoutMs } = config;
   const program = { runtime, entry, command, port, handler };
   const { connect = {} } = config;
   const limits = { env, memoryMb, initTimeoutMs };
-  return { op: "build", sourceDigest, ...program, ...limits, connect: Object.keys(connect) };
+  const names = { connect: Object.keys(connect), secrets: Object.keys(config.secrets ?? {}) };
+  const owner = { app: { accountId, name: app } };
+  const layers = config.layers === undefined ? {} : { layers: config.layers };
+  return { op: "build", sourceDigest, ...program, ...limits, ...names, ...owner, ...layers };
 }
-
-type DeploymentFunctionConfig = DeploymentRecord["state"]["functions"][number]["config"];

@@ -2,14 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   deploymentMark,
-  deploymentRequest,
-  OPERATIONS,
-  WEB_PORT,
-  type BuildHead,
   type DeploymentPlan,
+  deploymentRequest,
   type DeploymentResource,
   type FunctionResource,
-} from "@skerry/contracts";
+  OPERATIONS,
+} from "@skerry/api-schema";
+import { type BuildHead, WEB_PORT } from "@skerry/contracts";
 import { AGENT_ID, Harness, storeDown, type Problem } from "../test/harness.ts";
 import { built } from "../test/peer-double.ts";
 import { sourceZip } from "../test/source-zip.ts";
@@ -43,6 +42,34 @@ test("the same code again uploads nothing, builds nothing and changes nothing", 
   assert.equal(agent.asked.filter(({ op }) => op === "build").length, 1);
 });
 
+test("the same code goes on in its recorded runtime until a deployment asks for that of now", async () => {
+  await using harness = await Harness.open();
+  let release = 1;
+  harness.agent((head) => {
+    const artefactKey = `art_${release}${head.sourceDigest.slice(5)}`;
+    return built(head, { artefactKey, runtimeBuild: `node26-${release}` });
+  });
+  await harness.ended(await harness.deploy("shop", { hello: "1" }));
+  release = 2;
+  const latest = async () => (await functionsOf(harness))[0]?.latest;
+  const before = await latest();
+  const request = { name: "hello", sourceDigest: before?.sourceDigest ?? "" };
+  const send = <T>(path: string, runtimeLatest?: boolean) => {
+    const body = { functions: [{ ...request, ...(runtimeLatest ? { runtimeLatest } : {}) }] };
+    return harness.send<T>("POST", `/v1/apps/shop/${path}`, { body });
+  };
+  await harness.ended((await send<DeploymentResource>("deployments")).body);
+  assert.deepEqual(await latest(), before, "control: without the word nothing changes");
+  const plan = await send<DeploymentPlan>("plans", true);
+  assert.deepEqual(plan.body.functions[0]?.changes, ["runtimeBuild"]);
+  await harness.ended((await send<DeploymentResource>("deployments", true)).body);
+  const moved = await latest();
+  assert.equal(moved?.runtimeBuild, "node26-2");
+  assert.notEqual(moved.id, before?.id);
+  await harness.ended((await send<DeploymentResource>("deployments", true)).body);
+  assert.equal((await latest())?.id, moved.id, "it is there already");
+});
+
 test("a plan names what would be created, what differs and what must be uploaded", async () => {
   await using harness = await Harness.open();
   harness.agent();
@@ -74,6 +101,21 @@ test("a source must have been uploaded to the very app that deploys it", async (
   assert.deepEqual(refused.body.error.details?.["digests"], [sourceDigest]);
   const other = await harness.send("HEAD", `/v1/apps/other/packages/${sourceDigest}`);
   assert.equal(other.status, 200);
+});
+
+test("a layer must have been uploaded to the app, and a plan names those that were not", async () => {
+  await using harness = await Harness.open();
+  const sourceDigest = await harness.upload("shop", "1");
+  const there = await harness.upload("shop", "a layer");
+  const missing = `src_${"c".repeat(64)}`;
+  const config = { layers: [there, missing] };
+  const body = { functions: [{ name: "hello", sourceDigest, config }] };
+  const plan = await harness.send<DeploymentPlan>("POST", "/v1/apps/shop/plans", { body });
+  assert.deepEqual(plan.body.layersMissing, [missing]);
+  assert.equal(plan.body.functions[0]?.needsUpload, false);
+  const refused = await harness.send<Problem>("POST", "/v1/apps/shop/deployments", { body });
+  assert.equal(refused.body.error.reason, "SOURCE_MISSING");
+  assert.deepEqual(refused.body.error.details?.["digests"], [missing]);
 });
 
 test("a key of another app that knows a digest cannot claim the source behind it", async () => {
@@ -467,13 +509,14 @@ test("the build head carries what the configuration says", async () => {
     memoryMb: 512,
     initTimeoutMs: 500,
   };
-  await harness.ended(await harness.deploy("shop", { hello: "1" }, config));
-  const { op, sourceDigest, ...head } = agent.asked[0] as BuildHead;
-  assert.equal(op, "build");
+  const layers = [await harness.upload("shop", "a layer")];
+  await harness.ended(await harness.deploy("shop", { hello: "1" }, { ...config, layers }));
+  const { op, sourceDigest, app, ...head } = agent.asked[0] as BuildHead;
+  assert.deepEqual([op, app?.name], ["build", "shop"]);
   assert.match(sourceDigest, /^src_/);
   assert.deepEqual(head, {
     ...{ ...config, runtime: "node26", command: null, port: WEB_PORT },
-    connect: [],
+    ...{ connect: [], secrets: [], layers, log: true },
   });
   assert.equal((await functionsOf(harness))[0]?.latest.config.memoryMb, 512);
   assert.ok(AGENT_ID.startsWith("node_"));

@@ -4,19 +4,6 @@ const user = { retryable: false, audience: "user" } as const;
 
 /** The package's only error constructor. */
 export const fail = defineReasons({
-  ROUTE_UNKNOWN: {
-    ...user,
-    code: "NOT_FOUND",
-    message: "The control API has no path {path}.",
-    hint: "Every path begins with /v1; the reference lists them.",
-  },
-  METHOD_NOT_ALLOWED: {
-    ...user,
-    code: "UNIMPLEMENTED",
-    httpStatus: 405,
-    message: "{method} is not possible here; allowed: {allowed}.",
-    hint: "Use one of the allowed methods.",
-  },
   KEY_MISSING: {
     ...user,
     code: "UNAUTHENTICATED",
@@ -59,89 +46,43 @@ export const fail = defineReasons({
     message: "There is no console session {session}.",
     hint: "It may have ended already.",
   },
-  BURST_UNDER_WAY: {
+  IDEMPOTENCY_KEYS_EXHAUSTED: {
     code: "RESOURCE_EXHAUSTED",
-    message: "Another burst is under way; there is one at a time.",
-    hint: "Wait until it has settled.",
+    message:
+      "No room for another Idempotency-Key: answers are kept for {requests} of this key's last ones.",
+    hint: "Wait as long as Retry-After says, or send what need not be repeatable without one.",
     retryable: true,
     audience: "user",
   },
-  ACTION_DENIED: {
+  SECRET_MISSING: {
     ...user,
-    code: "PERMISSION_DENIED",
-    message: "The key's role {role} may not do {action} on {resource}.",
-    hint: "Ask an admin for a key with another role or for that app.",
+    code: "FAILED_PRECONDITION",
+    message: "{functions} ask for secrets that are not there: {secrets}.",
+    hint: "Set them first: `skerry secrets set NAME --app {app}`, or without --app for all apps.",
   },
-  BODY_TYPE_UNSUPPORTED: {
-    ...user,
-    code: "INVALID_ARGUMENT",
-    httpStatus: 415,
-    message: "The body must be {expected}, not {contentType}.",
-    hint: "Set the Content-Type header to what the body is.",
-  },
-  BODY_NOT_JSON: {
+  SECRET_ENV_TWICE: {
     ...user,
     code: "INVALID_ARGUMENT",
-    message: "The body is not valid JSON: {why}.",
-    hint: "Correct it and send it again; nothing was changed.",
+    message: "{function} has {variables} both in `env` and in `secrets`.",
+    hint: "Take it out of `env`: a variable has one source.",
   },
-  BODY_TOO_DEEP: {
-    ...user,
-    code: "INVALID_ARGUMENT",
-    message: "The JSON is nested more than {depthMax} levels deep.",
-    hint: "No request needs that; check how the body is made.",
-  },
-  IDEMPOTENCY_KEY_INVALID: {
-    ...user,
-    code: "INVALID_ARGUMENT",
-    message: "An Idempotency-Key has 1 to {charsMax} visible ASCII characters.",
-    hint: "A fresh UUID for each intended change is a good choice.",
-  },
-  IDEMPOTENCY_KEY_REUSED: {
-    ...user,
-    code: "INVALID_ARGUMENT",
-    httpStatus: 422,
-    message: "This Idempotency-Key was used before for another request.",
-    hint: "Use a fresh one for each intended change; repeat it only with the same request.",
-  },
-  IDEMPOTENT_ANSWER_GONE: {
+  SERVER_KEY_EXISTS: {
     ...user,
     code: "ALREADY_EXISTS",
-    message: "The first request with this Idempotency-Key made {subject}; its answer is not kept.",
-    hint: "Look whether {subject} is what you want, else repeat with a fresh Idempotency-Key.",
+    message: "The app {app} has a server key {key} already.",
+    hint: "Give this one another name, or revoke that one first.",
   },
-  IDEMPOTENT_REQUEST_RACED: {
-    code: "ABORTED",
-    message: "The same request was answered at the same moment.",
-    hint: "Send it once more: it gets that answer.",
-    retryable: true,
-    audience: "user",
+  SERVER_KEY_NOT_FOUND: {
+    ...user,
+    code: "NOT_FOUND",
+    message: "The app {app} has no server key {key}.",
+    hint: "Make it with `skerry server-keys create {key} --app {app}`, or name another.",
   },
-  IF_MATCH_UNSUPPORTED: {
+  SECRET_IN_USE: {
     ...user,
     code: "FAILED_PRECONDITION",
-    message: "What {operation} changes has no tag, so that If-Match cannot hold.",
-    hint: "Leave If-Match out; nothing was changed.",
-  },
-  IF_MATCH_MISSING: {
-    ...user,
-    code: "FAILED_PRECONDITION",
-    httpStatus: 428,
-    message: "This platform is configured to change this only with If-Match.",
-    hint: "Read the function and send its `etag` as If-Match, or * for whatever is there.",
-  },
-  IF_MATCH_INVALID: {
-    ...user,
-    code: "INVALID_ARGUMENT",
-    message: "If-Match must be one tag as the function's `etag` shows it, or *.",
-    hint: "Read the function and send its `etag` unchanged.",
-  },
-  API_RATE_LIMITED: {
-    code: "RESOURCE_EXHAUSTED",
-    message: "Too many requests from this {source}.",
-    hint: "Wait as long as Retry-After says.",
-    retryable: true,
-    audience: "user",
+    message: "The secret {secret} is still asked for by {functions}.",
+    hint: "Deploy them without it first, or give it another value instead.",
   },
   API_OVERLOADED: {
     code: "UNAVAILABLE",
@@ -169,10 +110,10 @@ export const fail = defineReasons({
     retryable: true,
     audience: "user",
   },
-  NODE_UNAVAILABLE: {
-    code: "UNAVAILABLE",
-    message: "No node could {what}: {why}.",
-    hint: "Deploy again when a node is there; `skerry ps` and the platform's log show their state.",
+  DEPLOYMENTS_TOO_FAST: {
+    code: "RESOURCE_EXHAUSTED",
+    message: "The account deploys more often than {perSecond} times a second.",
+    hint: "Wait as long as Retry-After says; deploy several functions together.",
     retryable: true,
     audience: "user",
   },
@@ -187,26 +128,5 @@ export const fail = defineReasons({
     code: "NOT_FOUND",
     message: "There is no record of request {request} for {function}.",
     hint: "Records appear within a second of the answer and expire with the telemetry.",
-  },
-  LINK_ANSWER_LATE: {
-    code: "DEADLINE_EXCEEDED",
-    message: "{peer} did not answer {op} within {deadlineMs} ms.",
-    hint: "Look at its log; it may be overloaded or stuck.",
-    retryable: true,
-    audience: "operator",
-  },
-  LINK_ANSWER_INVALID: {
-    code: "INTERNAL",
-    message: "{peer} answered {op} with something that cannot be read: {why}.",
-    hint: "A peer of another release must be upgraded or restarted.",
-    retryable: false,
-    audience: "operator",
-  },
-  SOCKET_FAILED: {
-    code: "UNAVAILABLE",
-    message: "Cannot listen on {path}: {errno}.",
-    hint: "Check the directory and its permissions.",
-    retryable: false,
-    audience: "operator",
   },
 });

@@ -5,8 +5,7 @@ export {
   type ControlPlaneOptions,
 } from "./control-plane.ts";
 export type { ControlLimits } from "./limits.ts";
-export type { LinkSocket } from "./links/link-socket.ts";
-export type { PeerRole } from "./links/peers.ts";
+export type { LinkSocket, PeerRole } from "@skerry/control-links";
 export type {
   FunctionCaller,
   InvocationPage,

@@ -12,6 +12,10 @@ export const CONTROL_LIMITS = {
   /** Sustained requests of one key, and how many it may save up. */
   keyRequestsPerSecond: 500,
   keyRequestsBurst: 1_000,
+  /** Requests of one key under way at once, so that no key takes all of `requestsMax`. */
+  keyRequestsOpenMax: 250,
+  /** How often a request that stays open is asked again for its right. */
+  rightsLookMs: 10_000,
   /**
    * Refused credentials from one address, sustained and saved up; beyond, more are answered 429
    * unseen.
@@ -22,6 +26,16 @@ export const CONTROL_LIMITS = {
   ratesRemembered: 10_000,
   /** How long the answer to an idempotency key is remembered. */
   repeatTtlMs: 24 * 3_600_000,
+  /** What is kept for idempotency keys: for one key of the platform, and for its account. */
+  repeatsPerKeyMax: 10_000,
+  repeatBytesPerKeyMax: 16 << 20,
+  repeatsPerAccountMax: 100_000,
+  repeatBytesPerAccountMax: 128 << 20,
+  /** What each key may have although its account is full. */
+  repeatsPerKeyShare: 100,
+  repeatBytesPerKeyShare: 256 << 10,
+  /** An answer that is younger makes no room for others. */
+  repeatFloorMs: 3_600_000,
   /** 1: what has a tag is changed with If-Match only, else 0. */
   ifMatchDemanded: 0,
   /** Deployments of an account that have not ended. */
@@ -30,13 +44,15 @@ export const CONTROL_LIMITS = {
   deploymentsKept: 100,
   /** Deployments worked on at once; those of one app go one after another. */
   deploymentsAtOnce: 4,
+  deploymentsAtOncePerAccount: 3,
+  /** Deployments that one account may begin, sustained and saved up. */
+  deploymentsPerSecond: 5,
+  deploymentsBurst: 300,
   /** For an agent to be there before a build fails. */
   agentWaitMs: 15_000,
-  /** For one build, and how often it is tried when agents are lost meanwhile. */
-  buildDeadlineMs: 300_000,
+  /** For one build and its wait on the node, and how often it is tried when agents are lost. */
+  buildDeadlineMs: 720_000,
   buildAttemptsMax: 3,
-  /** The end of a failed build's log that its error quotes. */
-  buildLogCharsKept: 4_096,
   /** For live consumers to confirm a deployment before it is called succeeded with a warning. */
   appliedDeadlineMs: 5_000,
   /** For an agent's answer about its instances. */
@@ -61,6 +77,12 @@ export const CONTROL_LIMITS = {
   /** Rows that one run of housekeeping takes away from each table. */
   sweepRowsMax: 1_000,
   sweepIntervalMs: 60_000,
+  /** Age at which audit records go, their number, and the age before which none goes. */
+  auditKeepMs: 365 * 24 * 3_600_000,
+  auditRecordsMax: 100_000,
+  auditFloorMs: 30 * 24 * 3_600_000,
+  /** Until the next run, when one left something for it. */
+  sweepAgainMs: 50,
   /** Earlier revisions kept for each function beside the one in force. */
   revisionsKept: 10,
   /** How long code that nothing refers to stays. */

@@ -2,11 +2,12 @@ import assert from "node:assert/strict";
 import { request } from "node:http";
 import { test } from "node:test";
 import { createIdSource, systemClock, systemRandom, type FunctionId } from "@skerry/base";
-import type { FunctionResource, InvocationTally, MeterRecord } from "@skerry/contracts";
+import type { FunctionResource } from "@skerry/api-schema";
+import type { InvocationTally, MeterRecord } from "@skerry/contracts";
 import { addRecords, emptyTally } from "@skerry/invocations";
 import { AGENT_ID, Harness, type Problem } from "../test/harness.ts";
 import { instanceOf, instancesReply } from "../test/instances.ts";
-import { built } from "../test/peer-double.ts";
+import { built, inBody } from "../test/peer-double.ts";
 
 const ids = createIdSource({ clock: systemClock(), random: systemRandom() });
 
@@ -61,6 +62,33 @@ test("functions are labelled by name, instances by state, roles by whether they 
   assert.match(text, /^skerry_role_up\{role="control",id="control"\} 1$/m);
   // The double's answer to that question makes no sense.
   assert.match(text, new RegExp(`^skerry_role_up\\{role="agent",id="${AGENT_ID}"\\} 0$`, "m"));
+});
+
+test("what limits turned away is counted by function and reason, quotas beside their use", async () => {
+  await using harness = await Harness.open();
+  const views = [] as ReturnType<typeof instanceOf>[];
+  harness.peer({
+    ...{ role: "agent", id: AGENT_ID },
+    answer: (head) => (head.op === "build" ? built(head as never) : instancesReply(views)),
+  });
+  const [one] = await deployAll(harness, ["one"]);
+  assert.ok(one !== undefined);
+  views.push(instanceOf(one, { id: ids.id("inst"), app: "shop", fn: "one", memoryMb: 256 }));
+  const throttled = { RATE_LIMITED: 7 };
+  const figures = {
+    ...harness.metrics.figures(),
+    functions: [{ functionId: one, live: 2, waiting: 1, throttled }],
+  };
+  const answer = (): object => inBody({}, JSON.stringify(figures));
+  harness.peer({ role: "gateway", id: ids.id("gw"), answer });
+  await harness.send("PUT", "/v1/quotas", { body: { concurrency: 40, storageMb: null } });
+  const text = await page(harness);
+  const own = 'app="shop",function="one",reason="RATE_LIMITED"';
+  assert.match(text, new RegExp(`^skerry_throttled_total\\{${own},id="gw_.*"\\} 7$`, "m"));
+  assert.match(text, /^skerry_quota\{quota="concurrency"\} 40$/m);
+  assert.doesNotMatch(text, /skerry_quota\{quota="storageMb"\}/);
+  assert.match(text, /^skerry_quota_used\{quota="concurrency"\} 3$/m);
+  assert.match(text, /^skerry_quota_used\{quota="memoryMb"\} 256$/m);
 });
 
 test("functions that are not there any more have no labels, and many share one", async () => {

@@ -7,19 +7,21 @@
 import type { AccountId, Clock, FunctionId, Log } from "@skerry/base";
 import {
   INSTANCE_STATES,
+  QUOTA_NAMES,
+  quotasOf,
   ROLE_VALUES,
   START_STAGES,
+  type AccountQuotas,
   type FunctionTally,
   type InstanceView,
   type InvocationTally,
   type RoleValueName,
 } from "@skerry/contracts";
 import { addTallies } from "@skerry/invocations";
+import { requestsUnderWay } from "./account-use.ts";
 import { renderExposition, type Labels, type MetricFamily, type Sample } from "@skerry/telemetry";
 import type { ControlLimits } from "./limits.ts";
-import type { Agents } from "./links/agents.ts";
-import type { Peers } from "./links/peers.ts";
-import { askFigures, type RoleView } from "./links/role-figures.ts";
+import { type Agents, type Peers, type RoleView, askFigures } from "@skerry/control-links";
 import type { MetricQueries } from "./ports.ts";
 import { storeModule, type ControlStore } from "./store-module.ts";
 
@@ -46,13 +48,16 @@ interface Row {
 /** The page for one account. */
 export async function metricsPage(deps: MetricsDeps, accountId: AccountId): Promise<string> {
   const { agents, metrics, build } = deps;
-  const [tallies, nodes, peers] = await Promise.all([
+  const [tallies, nodes, peers, set] = await Promise.all([
     metrics.tallies(),
     agents.nodes(),
     askFigures(deps),
+    deps.store.call(storeModule, "getQuotas", { accountId }),
   ]);
+  const quotas = quotasOf(set);
   const instances = nodes.flatMap((node) => node.instances);
-  const ids = [...tallies, ...instances].map(({ functionId }) => functionId);
+  const told = peers.flatMap(({ figures }) => figures?.functions ?? []);
+  const ids = [...tallies, ...instances, ...told].map(({ functionId }) => functionId);
   const labels = await labelsOf(deps, accountId, ids);
   const roles: readonly RoleView[] = [
     { id: "control", role: "control", figures: metrics.figures() },
@@ -67,6 +72,7 @@ export async function metricsPage(deps: MetricsDeps, accountId: AccountId): Prom
     },
     ...invocationFamilies(rowsOf(tallies, labels)),
     ...instanceFamilies(instances, labels),
+    ...limitFamilies({ roles, labels, instances, quotas }),
     ...roleFamilies(roles),
   ]);
 }
@@ -229,6 +235,58 @@ function instanceFamilies(
       type: "gauge",
       help: "Memory that instances have now.",
       samples: memory,
+    },
+  ];
+}
+
+/** Requests turned away, and quotas with as much of their use as costs nothing to know. */
+function limitFamilies({
+  roles,
+  labels,
+  instances,
+  quotas,
+}: {
+  readonly roles: readonly RoleView[];
+  readonly labels: ReadonlyMap<FunctionId, Labels>;
+  readonly instances: readonly InstanceView[];
+  readonly quotas: AccountQuotas;
+}): readonly MetricFamily[] {
+  const sums = new Map<string, { readonly labels: Labels; value: number }>();
+  for (const { id, figures } of roles) {
+    for (const { functionId, throttled } of figures?.functions ?? []) {
+      const own = labels.get(functionId);
+      for (const [reason, count] of own === undefined ? [] : Object.entries(throttled)) {
+        const sample = { labels: { ...own, reason, id }, value: 0 };
+        const key = JSON.stringify(sample.labels);
+        const sum = sums.get(key) ?? sample;
+        sum.value += count;
+        sums.set(key, sum);
+      }
+    }
+  }
+  const memoryMb = instances.reduce((sum, one) => sum + one.memoryMb, 0);
+  const used = { concurrency: requestsUnderWay(roles), memoryMb };
+  return [
+    {
+      name: "throttled_total",
+      type: "counter",
+      help: "Requests turned away by limits and quotas before they became invocations.",
+      samples: [...sums.values()],
+    },
+    {
+      name: "quota",
+      type: "gauge",
+      help: "Quotas of the account; what has none is absent.",
+      samples: QUOTA_NAMES.flatMap((quota) => {
+        const value = quotas[quota];
+        return value === null ? [] : [{ labels: { quota }, value }];
+      }),
+    },
+    {
+      name: "quota_used",
+      type: "gauge",
+      help: "How much of a quota is used now.",
+      samples: Object.entries(used).map(([quota, value]) => ({ labels: { quota }, value })),
     },
   ];
 }

@@ -6,14 +6,18 @@ import type { FunctionId, RequestId } from "@skerry/base";
 import type {
   CallResource,
   FunctionTraffic,
-  Prices,
-  FunctionTally,
   InvocationResource,
   LogFilter,
   LogLineResource,
-  RoleFigures,
   TraceResource,
-} from "@skerry/contracts";
+} from "@skerry/api-schema";
+import type { FunctionTally, Prices, RoleFigures } from "@skerry/contracts";
+import type { UsageSum } from "@skerry/invocations";
+import type { KeyWrapper, MasterKeys } from "@skerry/secrets";
+
+/** The master keys of secrets, and their rotation. */
+export type SecretKeys = KeyWrapper &
+  Pick<MasterKeys, "beginRotation" | "currentId" | "endRotation" | "isRotating">;
 
 export interface LogSelection {
   readonly functionId: FunctionId;
@@ -71,6 +75,19 @@ export interface InvocationQueries {
 export interface MetricQueries {
   /** Sums over the invocation records that were taken in. */
   tallies(): Promise<readonly FunctionTally[]>;
+  /**
+   * What was used on the days from `fromDay` to `toDay`, counted since 1970, at most `limit` rows;
+   * with `isFresh` up to what was recorded by now.
+   */
+  usage(args: {
+    readonly fromDay: number;
+    readonly toDay: number;
+    readonly byDay: boolean;
+    readonly limit: number;
+    readonly isFresh: boolean;
+  }): Promise<readonly UsageSum[]>;
+  /** Bytes that kept log lines and records take. */
+  sizes(): Promise<{ readonly lines: number; readonly records: number }>;
   /** This process as it sees itself. */
   figures(): RoleFigures;
 }

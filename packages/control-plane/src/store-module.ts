@@ -7,22 +7,39 @@
 import {
   ACCOUNT_TABLES,
   appendAudit,
+  expireAudit,
   expireSignIns,
   listAudit,
   listKeys,
   SIGN_IN_TABLES,
   type AuditRecord,
+  type AuditRetention,
 } from "@skerry/accounts";
+import { RELEASE_READS } from "@skerry/release-api/procedures";
 import {
+  ACTION_TABLES,
+  ALIAS_TABLES,
+  appendDeploymentLog,
+  checkAction,
+  getAction,
+  listActions,
   CATALOGUE_TABLES,
   CODE_SWEEP_TABLES,
   compactConfig,
   condemnCode,
+  CONFIG_OBJECT_TABLES,
+  DEPLOYMENT_LOG_TABLES,
   forgetRevisions,
+  FORMER_NAME_TABLES,
   forgetSavedEvents,
+  getConfigObject,
   getDeployment,
   getFunction,
+  LAYER_COLUMNS,
   listApps,
+  listConfigObjects,
+  listDeploymentLog,
+  listDeployments,
   listFunctions,
   listUnfinishedDeployments,
   namesOfFunctions,
@@ -32,13 +49,36 @@ import {
   renewCode,
   reviewCode,
   SAVED_EVENT_TABLES,
+  VERSION_TABLES,
 } from "@skerry/functions";
+import {
+  findSealedSecret,
+  findSecret,
+  listSecrets,
+  SECRET_TABLES,
+  secretsNotUnder,
+} from "@skerry/secrets";
 import { defineStoreModule, type Store, type Tx, type TxStep } from "@skerry/store";
+import * as actions from "./procedures/actions.ts";
+import * as configs from "./procedures/configs.ts";
 import * as deploying from "./procedures/deploying.ts";
 import * as keys from "./procedures/keys.ts";
 import * as page from "./procedures/page.ts";
+import * as quotas from "./procedures/quotas.ts";
+import { RELEASE_CHANGES } from "./procedures/releases.ts";
 import * as removing from "./procedures/removing.ts";
-import { expireRepeats, findRepeat, keepRepeat, REPEAT_ANSWERS, REPEAT_TABLES } from "./repeats.ts";
+import * as secrets from "./procedures/secrets.ts";
+import * as told from "./procedures/told-events.ts";
+import {
+  expireRepeats,
+  findRepeat,
+  forgetRepeats,
+  keepRepeat,
+  REPEAT_ANSWERS,
+  REPEAT_BOUNDS,
+  REPEAT_TABLES,
+  repeatUsage,
+} from "@skerry/repeats";
 
 /** Writes one audit record for a change that lies outside the store. */
 function* recordAudit(tx: Tx, record: AuditRecord): TxStep<void> {
@@ -52,12 +92,18 @@ function* configSeq(tx: Tx, _args: null): TxStep<number> {
 /** Takes away a bounded number of rows that nobody can ask for any more. Returns how many. */
 function* sweep(
   tx: Tx,
-  args: { readonly wallMs: number; readonly tombstonesKept: number; readonly rowsMax: number },
+  args: {
+    readonly wallMs: number;
+    readonly tombstonesKept: number;
+    readonly rowsMax: number;
+    readonly audit: Omit<AuditRetention, "rowsMax">;
+  },
 ): TxStep<number> {
   const { wallMs, tombstonesKept: keepMax, rowsMax } = args;
   const removed = yield* compactConfig(tx, { keepMax, removeMax: rowsMax });
   const unowned = (yield* expireSignIns(tx, { wallMs })) + (yield* forgetSavedEvents(tx, null));
-  return removed + unowned + (yield* expireRepeats(tx, { wallMs, limit: rowsMax }));
+  const audited = yield* expireAudit(tx, { ...args.audit, rowsMax });
+  return removed + unowned + audited + (yield* expireRepeats(tx, { wallMs, limit: rowsMax }));
 }
 
 /** The module; `storeModuleUrl` is what the store's worker imports. */
@@ -69,8 +115,18 @@ export const storeModule = defineStoreModule({
     { version: 2, sql: CODE_SWEEP_TABLES },
     { version: 3, sql: [...SIGN_IN_TABLES, ...SAVED_EVENT_TABLES] },
     { version: 4, sql: REPEAT_ANSWERS },
+    { version: 5, sql: [...SECRET_TABLES, ...CONFIG_OBJECT_TABLES] },
+    { version: 6, sql: REPEAT_BOUNDS },
+    { version: 7, sql: FORMER_NAME_TABLES },
+    { version: 8, sql: DEPLOYMENT_LOG_TABLES },
+    { version: 9, sql: LAYER_COLUMNS },
+    { version: 10, sql: ACTION_TABLES },
+    { version: 11, sql: told.TOLD_EVENT_TABLES },
+    { version: 12, sql: [...VERSION_TABLES, ...ALIAS_TABLES] },
   ],
   procedures: {
+    listToldEvents: told.listToldEvents,
+    dropToldEvents: told.dropToldEvents,
     ensureAccount: keys.ensureAccount,
     ensureLocalKey: keys.ensureLocalKey,
     lookUpKey: keys.lookUpKey,
@@ -88,6 +144,9 @@ export const storeModule = defineStoreModule({
     stepDeployment: deploying.stepDeployment,
     activateDeployment: deploying.activateDeployment,
     getDeployment,
+    listDeployments,
+    appendDeploymentLog,
+    listDeploymentLog,
     listUnfinishedDeployments,
     listApps,
     listFunctions,
@@ -105,10 +164,35 @@ export const storeModule = defineStoreModule({
     savedEvents: page.savedEvents,
     putSavedEvent: page.putSavedEvent,
     deleteSavedEvent: page.deleteSavedEvent,
+    checkAction,
+    getAction,
+    listActions,
+    putAction: actions.putAction,
+    deleteAction: actions.deleteAction,
+    ...RELEASE_READS,
+    ...RELEASE_CHANGES,
+    findSealedSecret,
+    findSecret,
+    listSecrets,
+    putSecret: secrets.putSecret,
+    deleteSecret: secrets.deleteSecret,
+    secretsNotUnder,
+    rewrapSecrets: secrets.rewrapSecrets,
+    recordRotation: secrets.recordRotation,
+    recordResumedRotation: secrets.recordResumedRotation,
+    getConfigObject,
+    listConfigObjects,
+    putConfigObject: configs.putConfigObject,
+    deleteConfigObject: configs.deleteConfigObject,
+    getQuotas: quotas.getQuotas,
+    changeQuotas: quotas.changeAccountQuotas,
+    usageNames: quotas.usageNames,
     readConfig,
     configSeq,
     findRepeat,
+    forgetRepeats,
     keepRepeat,
+    repeatUsage,
     sweep,
     forgetRevisions,
     reviewCode,
@@ -126,15 +210,28 @@ export const storeModule = defineStoreModule({
     "listApps",
     "listFunctions",
     "getFunction",
+    "getQuotas",
+    "usageNames",
     "ownedFunctions",
     "namesOfFunctions",
     "lookUpConsoleSession",
     "consoleSessions",
     "accountFunctions",
     "savedEvents",
+    "findSecret",
+    "listSecrets",
+    "secretsNotUnder",
+    "getConfigObject",
+    "listConfigObjects",
     "readConfig",
     "configSeq",
     "findRepeat",
+    "repeatUsage",
+    "versionPage",
+    "oneVersion",
+    "aliasPage",
+    "oneAlias",
+    "aliasChangePage",
   ],
 });
 

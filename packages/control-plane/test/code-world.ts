@@ -19,14 +19,14 @@ import { functionConfig, type BuildHead, type BuildReply } from "@skerry/contrac
 import { openMemoryStore, type Store } from "@skerry/store";
 import { HandClock } from "@skerry/testkit";
 import type { ApiDeps } from "../src/api/api-deps.ts";
-import type { Answer, OperationCall } from "../src/api/call.ts";
+import type { Answer, OperationCall } from "@skerry/api-serving";
 import { deploymentHandlers } from "../src/api/handle-deployments.ts";
 import { Changes } from "../src/changes.ts";
-import { CodeHolds } from "../src/code-holds.ts";
+import { CodeHolds } from "@skerry/code-store";
 import { CodeSweeper } from "../src/code-sweeper.ts";
 import { DeploymentWorker } from "../src/deployment-worker.ts";
 import { CONTROL_LIMITS } from "../src/limits.ts";
-import type { AgentArtefacts } from "../src/links/agents.ts";
+import type { AgentArtefacts } from "@skerry/control-links";
 import { storeModule, storeModuleUrl, type ControlStore } from "../src/store-module.ts";
 import { probeModuleUrl, storeModule as probeModule } from "./probe-module.ts";
 import { Turns } from "./turns.ts";
@@ -132,6 +132,8 @@ export class CodeWorld {
       ...{ store: { call }, codeStore: this.#codeStore, agents, peers, feed, changes, holds },
       ...{ ids: this.#ids, clock: this.#clock, random: this.#random, log: silentLog(), limits },
       urlsOf: () => [],
+      logs: { add: () => undefined, flush: async () => undefined },
+      metrics: { sizes: async () => ({ lines: 0, records: 0 }) },
     };
     const worker = new DeploymentWorker(deps as never, { limits });
     this.#handlers = deploymentHandlers({ ...deps, worker } as unknown as ApiDeps);

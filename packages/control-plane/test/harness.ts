@@ -4,10 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createLog, PlatformError, systemClock, systemRandom, type LogFields } from "@skerry/base";
 import { openCodeStore, type CodeStore } from "@skerry/code-store";
-import { openApiDocument, type BuildHead, type DeploymentResource } from "@skerry/contracts";
+import type { DeploymentResource } from "@skerry/api-schema";
+import type { BuildHead } from "@skerry/contracts";
 import { serveHttp, type HttpServer } from "@skerry/http";
+import { MasterKeys } from "@skerry/secrets";
 import { openPostgresStore, openSqliteStore, type Store } from "@skerry/store";
-import { createOpenApiCheck } from "@skerry/testkit";
+import { openApiDocument } from "@skerry/openapi";
+import { LeapClock } from "@skerry/testkit";
+import { createOpenApiCheck } from "@skerry/testkit/openapi-check";
 import {
   openControlPlane,
   storeModule,
@@ -18,10 +22,15 @@ import {
 } from "../src/index.ts";
 import { failingModuleUrl, withFault } from "./failing-module.ts";
 import { instancesReply } from "./instances.ts";
+import { LedgerDouble } from "./ledger-double.ts";
+import { RedrivesDouble } from "./redrives-double.ts";
 import { PageDouble } from "./page-double.ts";
 import { built, PeerDouble, type PeerOptions } from "./peer-double.ts";
 import { InvocationsDouble, LogsDouble, MetricsDouble } from "./records-double.ts";
 import { sourceZip } from "./source-zip.ts";
+import { BusDouble } from "./bus-double.ts";
+import { TimersDouble } from "./timers-double.ts";
+import { TopicsDouble } from "./topics-double.ts";
 
 export interface Reply<T = unknown> {
   readonly status: number;
@@ -69,10 +78,17 @@ export interface HarnessOptions {
 
 /** Everything is closed and removed when the test that made it ends. */
 export class Harness implements AsyncDisposable {
+  /** Control's own. */
+  readonly clock = new LeapClock();
   readonly logs = new LogsDouble();
   readonly invocations = new InvocationsDouble();
+  readonly ledger = new LedgerDouble();
+  readonly redrives = new RedrivesDouble();
   readonly page = new PageDouble();
   readonly metrics = new MetricsDouble();
+  readonly timers = new TimersDouble();
+  readonly bus = new BusDouble();
+  readonly topics = new TopicsDouble();
   readonly platformLog: { readonly message: string; readonly fields: LogFields }[] = [];
   readonly faults: StoreFaults = {
     before: () => undefined,
@@ -133,6 +149,10 @@ export class Harness implements AsyncDisposable {
     return join(this.directory, "run", "control.sock");
   }
 
+  get secretsKeyPath(): string {
+    return join(this.directory, "secrets.key");
+  }
+
   get #now(): Running {
     if (this.#running === undefined) throw new Error("the control plane is stopped");
     return this.#running;
@@ -140,7 +160,7 @@ export class Harness implements AsyncDisposable {
 
   async start(): Promise<void> {
     const log = createLog((_level, message, fields) => this.platformLog.push({ message, fields }));
-    const clock = systemClock();
+    const { clock } = this;
     const random = systemRandom();
     const modules = [{ module: storeModule, url: failingModuleUrl }];
     const deps = { log, clock, random };
@@ -152,11 +172,15 @@ export class Harness implements AsyncDisposable {
       { random, clock, log },
       { directory: join(this.directory, "code") },
     );
-    const { logs, page, invocations } = this;
+    const { logs, page, invocations, ledger, redrives, timers, topics, bus } = this;
+    const secretKeys = new MasterKeys(deps, { path: this.secretsKeyPath, command: "" });
+    await secretKeys.ensure();
     const control = await openControlPlane(
       {
         ...{ store: this.#faulty(store), codeStore, logs, invocations, clock, random, log },
         metrics: this.metrics,
+        events: { ledger, redrives, timers, topics, bus },
+        secretKeys,
         page,
       },
       {
@@ -309,7 +333,7 @@ export class Harness implements AsyncDisposable {
   }
 }
 
-const ENDED_WITHIN_MS = 20_000;
+const ENDED_WITHIN_MS = 60_000;
 
 interface Running {
   readonly store: Store;

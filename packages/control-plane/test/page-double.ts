@@ -1,5 +1,6 @@
 /** What the start page needs from other rooms, as control sees it. */
-import type { CallResource, Prices } from "@skerry/contracts";
+import type { CallResource } from "@skerry/api-schema";
+import type { Prices } from "@skerry/contracts";
 import type { FunctionId } from "@skerry/base";
 import type { FunctionCaller, PageFiles, TrafficCount, TrafficQueries } from "../src/index.ts";
 

@@ -14,8 +14,10 @@ export type AnswerAsk = (head: {
 
 const BODY = Symbol("body");
 
-/** An answer whose larger part is its body. */
-export function inBody(head: object, body: string): object {
+type Body = string | AsyncIterable<string>;
+
+/** An answer whose larger part is its body, which may come in parts. */
+export function inBody(head: object, body: Body): object {
   return { ...head, [BODY]: body };
 }
 
@@ -113,11 +115,11 @@ export class PeerDouble {
     return this.batches.flatMap(({ entries }) => entries);
   }
 
-  /** Resolves when `condition` holds; rejects after ten seconds. */
+  /** Resolves when `condition` holds; rejects after a minute. Each batch is looked at by itself. */
   async until(condition: () => boolean): Promise<void> {
     if (condition()) return;
     await new Promise<void>((resolve, reject) => {
-      const cancel = systemClock().schedule(10_000, () => {
+      const cancel = systemClock().schedule(60_000, () => {
         reject(new Error(`peer ${this.#options.id} waited in vain for ${String(condition)}`));
       });
       const check = (): void => {
@@ -140,8 +142,14 @@ export class PeerDouble {
     this.#changed();
     const reply = await this.#options.answer?.(head);
     if (reply === undefined) return;
-    const { [BODY]: body, ...told } = reply as { readonly [BODY]?: string };
-    stream.reply(JSON.stringify(told), body === undefined ? undefined : Buffer.from(body), true);
+    const { [BODY]: body, ...told } = reply as { readonly [BODY]?: Body };
+    if (body === undefined || typeof body === "string") {
+      stream.reply(JSON.stringify(told), body === undefined ? undefined : Buffer.from(body), true);
+      return;
+    }
+    stream.reply(JSON.stringify(told), undefined, false);
+    for await (const part of body) stream.write(Buffer.from(part));
+    stream.end();
   }
 
   #take(bytes: Uint8Array): void {
@@ -162,6 +170,7 @@ export class PeerDouble {
     this.#batch = [];
     const seq = Math.max(this.seq, this.replies.at(-1)?.seq ?? 0);
     if (this.#options.acknowledges !== false) this.acknowledge(seq);
+    this.#changed();
   }
 
   #changed(): void {

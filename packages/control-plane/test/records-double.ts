@@ -1,13 +1,12 @@
 /** The rooms that keep logs and invocation records, as control sees them. */
 import {
-  emptyHistogram,
-  matchesLog,
-  type FunctionTally,
   type InvocationResource,
   type LogLineResource,
-  type RoleFigures,
+  matchesLog,
   type TraceResource,
-} from "@skerry/contracts";
+} from "@skerry/api-schema";
+import { emptyHistogram, type FunctionTally, type RoleFigures } from "@skerry/contracts";
+import type { UsageSum } from "@skerry/invocations";
 import type { InvocationQueries, LogQueries, LogSelection, MetricQueries } from "../src/ports.ts";
 
 export class LogsDouble implements LogQueries {
@@ -115,6 +114,19 @@ export class MetricsDouble implements MetricQueries {
 
   tallies(): Promise<readonly FunctionTally[]> {
     return Promise.resolve(this.counted);
+  }
+
+  readonly used: UsageSum[] = [];
+  bytes = { lines: 0, records: 0 };
+
+  usage(args: { readonly fromDay: number; readonly toDay: number }): Promise<readonly UsageSum[]> {
+    const { fromDay, toDay } = args;
+    const isIn = ({ day }: UsageSum): boolean => day !== null && day >= fromDay && day <= toDay;
+    return Promise.resolve(this.used.filter(isIn));
+  }
+
+  sizes(): Promise<{ readonly lines: number; readonly records: number }> {
+    return Promise.resolve(this.bytes);
   }
 
   figures(): RoleFigures {

@@ -1,29 +1,31 @@
 import type { AccountId, Clock, IdSource, Log, Random } from "@skerry/base";
-import type { CodeStore } from "@skerry/code-store";
 import type { Changes } from "../changes.ts";
-import type { CodeHolds } from "../code-holds.ts";
+import type { CodeHolds, CodeStore } from "@skerry/code-store";
+import type { EventApi } from "@skerry/event-api";
 import type { DeploymentWorker } from "../deployment-worker.ts";
 import type { ControlLimits } from "../limits.ts";
-import type { Agents } from "../links/agents.ts";
-import type { ConfigFeed } from "../links/config-feed.ts";
-import type { Peers } from "../links/peers.ts";
+import type { Agents, ConfigFeed, Peers } from "@skerry/control-links";
 import type { InvocationQueries, LogQueries, MetricQueries, PageDeps } from "../ports.ts";
+import type { SecretKeeper } from "../secret-keeper.ts";
 import type { ControlStore } from "../store-module.ts";
 import type { UrlsOf } from "./resources.ts";
 
 /** What the handlers of the API work with. */
 export interface ApiDeps {
   readonly store: ControlStore;
-  readonly codeStore: Pick<CodeStore, "has" | "putArchive">;
+  readonly codeStore: Pick<CodeStore, "has" | "list" | "putArchive">;
   readonly logs: LogQueries;
   readonly invocations: InvocationQueries;
   readonly metrics: MetricQueries;
+  /** What runs functions without a caller. */
+  readonly events: EventApi;
   readonly agents: Agents;
   readonly peers: Peers;
   readonly feed: ConfigFeed;
   readonly worker: DeploymentWorker;
   readonly changes: Changes;
   readonly holds: CodeHolds;
+  readonly keeper: SecretKeeper;
   readonly urlsOf: UrlsOf;
   readonly ids: IdSource;
   readonly clock: Clock;

@@ -4,14 +4,26 @@
  * this one way, and the check needs nothing that a handler could forget.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { PlatformError, unreachable, type RequestId } from "@skerry/base";
 import {
-  authorize,
-  GATEWAY_HEADERS,
-  IDEMPOTENCY_HEADERS,
-  parseInput,
-  type Principal,
-} from "@skerry/contracts";
+  type Answer,
+  assertConditions,
+  assertMay,
+  createDocuments,
+  createRoutes,
+  type Documents,
+  isKnown,
+  OpenRequests,
+  type OperationCall,
+  type OperationHandler,
+  type OperationHandlers,
+  parseParams,
+  parseQuery,
+  readJsonBody,
+  type Route,
+} from "@skerry/api-serving";
+import { PlatformError, unreachable, type Clock, type RequestId } from "@skerry/base";
+import { IDEMPOTENCY_HEADERS, type Operation } from "@skerry/api-schema";
+import { GATEWAY_HEADERS, parseInput, type Principal } from "@skerry/contracts";
 import {
   sendBytes,
   sendError,
@@ -21,24 +33,26 @@ import {
   type RequestHandler,
 } from "@skerry/http";
 import { fail } from "../errors.ts";
+import { encodeAnswer, withLastEventId } from "./line-answers.ts";
 import type { ApiDeps } from "./api-deps.ts";
 import { createAuthenticator } from "./authenticate.ts";
 import { awaitApplied } from "./await-applied.ts";
-import type { OperationCall, OperationHandler, OperationHandlers } from "./call.ts";
-import { createDocuments, type Documents } from "./documents.ts";
+import { configHandlers } from "./handle-configs.ts";
 import { deploymentHandlers } from "./handle-deployments.ts";
 import { functionHandlers } from "./handle-functions.ts";
 import { callHandlers, eventHandlers, signInHandlers } from "./handle-page.ts";
+import { limitHandlers } from "./handle-limits.ts";
 import { isOpenMetrics, metricHandlers, metricsAnswer } from "./handle-metrics.ts";
 import { doctorHandlers } from "./handle-doctor.ts";
 import { platformHandlers } from "./handle-platform.ts";
 import { keyHandlers, recordHandlers } from "./handle-records.ts";
+import { serverKeyHandlers } from "./handle-server-keys.ts";
+import { secretHandlers } from "./handle-secrets.ts";
 import { idempotencyOf, type Idempotency } from "./idempotency.ts";
-import { readJsonBody } from "./json-body.ts";
-import { parseParams, parseQuery } from "./params.ts";
-import { assertConditions, isKnown } from "./preconditions.ts";
-import { RepeatedCalls, type RepeatedAnswer } from "./repeated-calls.ts";
-import { createRoutes, type Route } from "./routes.ts";
+import { releaseDepsOf } from "./platform-books.ts";
+import { RepeatRoom } from "./repeat-room.ts";
+import { releaseHandlers } from "@skerry/release-api";
+import { RepeatedCalls, type RepeatedAnswer } from "@skerry/repeats";
 import { storeModule } from "../store-module.ts";
 
 export interface ApiServer {
@@ -66,6 +80,7 @@ interface Exchange {
   readonly res: ServerResponse;
   readonly target: ParsedTarget;
   readonly requestId: RequestId;
+  readonly clock: Clock;
 }
 
 interface Asked {
@@ -79,7 +94,9 @@ class Api {
   readonly #handlers: OperationHandlers;
   readonly #route = createRoutes();
   readonly #documents: Documents;
-  readonly #repeated: RepeatedCalls;
+  readonly #openRequests: OpenRequests;
+  readonly #repeated: RepeatedCalls<Answer>;
+  readonly #repeatRoom: RepeatRoom;
   readonly #authenticate: ReturnType<typeof createAuthenticator>;
   readonly #stopping = new AbortController();
   #open = 0;
@@ -88,7 +105,9 @@ class Api {
     this.#deps = deps;
     this.#authenticate = createAuthenticator(deps);
     this.#documents = createDocuments(deps);
-    this.#repeated = new RepeatedCalls({
+    this.#openRequests = new OpenRequests(deps);
+    this.#repeatRoom = new RepeatRoom(deps);
+    this.#repeated = new RepeatedCalls<Answer>({
       find: (claim) =>
         deps.store.call(storeModule, "findRepeat", { claim, wallMs: deps.clock.wallMs() }),
     });
@@ -103,6 +122,12 @@ class Api {
       ...signInHandlers(deps),
       ...callHandlers(deps),
       ...eventHandlers(deps),
+      ...secretHandlers(deps),
+      ...serverKeyHandlers(deps),
+      ...limitHandlers(deps),
+      ...configHandlers(deps),
+      ...deps.events.handlers,
+      ...releaseHandlers(releaseDepsOf(deps)),
     };
   }
 
@@ -111,7 +136,8 @@ class Api {
   }
 
   async handle(req: IncomingMessage, res: ServerResponse, target: ParsedTarget): Promise<void> {
-    const exchange = { req, res, target, requestId: this.#deps.ids.requestId() };
+    const { ids, clock } = this.#deps;
+    const exchange = { req, res, target, requestId: ids.requestId(), clock };
     this.#open += 1;
     try {
       await this.#serve(exchange);
@@ -137,25 +163,36 @@ class Api {
     const principal = await this.#authenticate(req);
     assertAllowed(principal, route);
     assertConditions(req, route, this.#deps.limits);
+    const leave = this.#openRequests.enter(principal.keyId);
     const gone = new AbortController();
     const onClose = (): void => gone.abort();
     res.once("close", onClose);
+    const unwatch = this.#openRequests.watch(async () => {
+      assertAllowed(await this.#authenticate(req), route);
+    }, onClose);
     try {
       const signal = AbortSignal.any([gone.signal, this.#stopping.signal]);
       await send(exchange, route, await this.#answer(exchange, { route, principal, signal }));
     } finally {
+      unwatch();
+      leave();
       res.off("close", onClose);
     }
   }
 
-  async #answer(exchange: Exchange, asked: Asked): Promise<RepeatedAnswer> {
+  async #answer(exchange: Exchange, asked: Asked): Promise<RepeatedAnswer<Answer>> {
     const { route, signal } = asked;
     const { call, idempotency } = await this.#callOf(exchange, asked);
     const handler = this.#handlers[route.name] as OperationHandler<never>;
     if (idempotency === undefined) return { answer: await handler(call), isReplay: false };
     const answered = await this.#repeated.answer({
       ...{ claim: idempotency.claim, signal, streams: route.operation.body === "zip" },
-      perform: (waited) => handler({ ...call, signal: waited }),
+      perform: async (waited) => {
+        await this.#repeatRoom.make(asked.principal);
+        const answer = await handler({ ...call, signal: waited });
+        this.#repeatRoom.add(asked.principal, answer);
+        return answer;
+      },
       restore: (kept) => idempotency.restore(kept),
     });
     if (answered.isReplay) await awaitApplied(this.#deps, this.#deps.feed.seq, signal);
@@ -170,9 +207,10 @@ class Api {
     const { query: querySchema, body: bodySchema } = operation;
     const { ids, clock } = this.#deps;
     const params = parseParams(route.params);
-    const query = parseQuery(querySchema, target.rawQuery);
+    const rawQuery = operation.answer === "lines" ? withLastEventId(req, target) : target.rawQuery;
+    const query = parseQuery(querySchema, rawQuery);
     const hasJson = bodySchema !== undefined && bodySchema !== "zip";
-    const sent = hasJson ? await readJsonBody(req, this.#deps) : undefined;
+    const sent = hasJson ? await readJsonBody(req, this.#deps, operation) : undefined;
     const body = hasJson ? parseInput(bodySchema, sent, "body") : undefined;
     const { accountId, keyId } = principal;
     const idempotency = idempotencyOf(this.#deps, { req, operation, keyId, target, sent });
@@ -202,19 +240,27 @@ class Api {
 }
 
 function assertAllowed(principal: Principal, { operation, params }: Route): void {
-  const { action } = operation;
-  const app = params["app"];
-  const { accountId, role } = principal;
-  if (authorize(principal, action, app === undefined ? { accountId } : { accountId, app })) return;
-  throw fail("ACTION_DENIED", { role, action, resource: app === undefined ? "the account" : app });
+  assertMay(principal, operation.action, params["app"]);
 }
 
+function statusOf({ status, knownStatus = status }: Operation, answer: Answer): number {
+  if (answer.kind !== "json") return status;
+  return (answer.value as { readonly isNew?: boolean }).isNew === false ? knownStatus : status;
+}
+
+/** What users keep may be a page: this origin is where the start page is signed in. */
+const AS_A_FILE = [
+  ...["Content-Type", "application/octet-stream", "Content-Disposition", "attachment"],
+  ...["X-Content-Type-Options", "nosniff", "Cache-Control", "no-store"],
+];
+
 async function send(
-  { req, res, requestId }: Exchange,
+  { req, res, requestId, clock }: Exchange,
   { operation }: Route,
-  { answer, isReplay }: RepeatedAnswer,
+  { answer, isReplay }: RepeatedAnswer<Answer>,
 ): Promise<void> {
-  const { status, secret } = operation;
+  const { secret } = operation;
+  const status = statusOf(operation, answer);
   const headers: string[] = [GATEWAY_HEADERS.requestId, requestId];
   if (isReplay) headers.push(IDEMPOTENCY_HEADERS.replayed, "true");
   if (secret === true) headers.push("Cache-Control", "no-store");
@@ -231,14 +277,13 @@ async function send(
     case "text":
       headers.push("Content-Type", answer.contentType, "Cache-Control", "no-store");
       return sendBytes(res, { status, headers }, answer.text);
+    case "bytes":
+      headers.push(...AS_A_FILE);
+      return sendBytes(res, { status, headers }, Buffer.from(answer.bytes));
     case "lines":
-      headers.push("Content-Type", "application/x-ndjson", "Cache-Control", "no-store");
-      return streamTo(res, { status, headers }, encodeLines(answer.lines));
+      headers.push("Cache-Control", "no-store");
+      return streamTo(res, { status, headers }, encodeAnswer(answer, { req, headers, clock }));
     default:
       return unreachable(answer);
   }
-}
-
-async function* encodeLines(lines: AsyncIterable<unknown>): AsyncIterable<Uint8Array> {
-  for await (const line of lines) yield Buffer.from(`${JSON.stringify(line)}\n`);
 }

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { OPERATIONS, type DeploymentResource } from "@skerry/contracts";
+import { type DeploymentResource, OPERATIONS } from "@skerry/api-schema";
 import { Harness } from "../../test/harness.ts";
 import {
   auditOf,
   MUTATING,
   openDeployed,
+  prepareMutation,
   sendMutation,
   type Mutating,
 } from "../../test/mutations.ts";
@@ -24,14 +25,69 @@ const PROCEDURES: Readonly<Record<Mutating, string>> = {
   deleteConsoleSession: "endConsoleSession",
   putSavedEvent: "putSavedEvent",
   deleteSavedEvent: "deleteSavedEvent",
+  putQuotas: "changeQuotas",
+  putSecret: "putSecret",
+  deleteSecret: "deleteSecret",
+  putAppSecret: "putSecret",
+  deleteAppSecret: "deleteSecret",
+  rotateSecretsKey: "recordRotation",
+  putAction: "putAction",
+  deleteAction: "deleteAction",
+  runAction: "recordAudit",
+  createServerKey: "putSecret",
+  deleteServerKey: "deleteSecret",
+  issueTicket: "recordAudit",
+  publishVersion: "publishVersion",
+  publishApp: "publishApp",
+  deleteVersion: "deleteVersion",
+  putAlias: "putAlias",
+  deleteAlias: "deleteAlias",
+  rollbackAlias: "rollbackAlias",
+  rollbackApp: "rollbackApp",
+  putTimer: "recordAudit",
+  deleteTimer: "recordAudit",
+  setTimerEnabled: "recordAudit",
+  runTimer: "recordAudit",
+  putTopic: "recordAudit",
+  deleteTopic: "recordAudit",
+  putTopicTrigger: "recordAudit",
+  deleteTopicTrigger: "recordAudit",
+  setTopicTriggerEnabled: "recordAudit",
+  seekTopicTrigger: "recordAudit",
+  redriveTopicTrigger: "recordAudit",
+  discardTopicDeadLetters: "recordAudit",
+  putRule: "recordAudit",
+  deleteRule: "recordAudit",
+  setRuleEnabled: "recordAudit",
+  putConfig: "putConfigObject",
+  deleteConfig: "deleteConfigObject",
+  cancelInvocation: "recordAudit",
+  replayInvocation: "recordAudit",
+  createRedrive: "recordAudit",
+  setRedriveEnabled: "recordAudit",
+  cancelRedrive: "recordAudit",
 };
+
+const OF_FUNCTION = ["versions", "aliases"];
 
 /** Everything that users can see of the platform's state. */
 async function visibleState(harness: Harness): Promise<string> {
   const replies = [];
-  for (const path of ["/v1/apps", "/v1/apps/shop/functions", "/v1/keys", "/v1/platform"]) {
+  const ofApp = ["functions", "secrets", "configs", "timers", "topic-triggers", "rules"].map(
+    (what) => `/v1/apps/shop/${what}`,
+  );
+  for (const path of [
+    "/v1/apps",
+    "/v1/topics",
+    ...ofApp,
+    ...OF_FUNCTION.map((what) => `/v1/apps/shop/functions/hello/${what}`),
+    "/v1/keys",
+    "/v1/secrets",
+    "/v1/platform",
+  ]) {
     replies.push((await harness.send("GET", path)).body);
   }
+  replies.push(harness.ledger.items, harness.redrives.items);
   return JSON.stringify(replies);
 }
 
@@ -58,14 +114,15 @@ for (const name of MUTATING) {
 
   test(`${name} leaves neither change nor record when its transaction fails at the end`, async () => {
     await using harness = await openDeployed();
-    const stateBefore = name === "deleteKey" ? "" : await visibleState(harness);
+    const { method, path, request } = await prepareMutation(harness, name);
+    const stateBefore = await visibleState(harness);
     const recordsBefore = await auditOf(harness, name);
     harness.faults.failsAtTheEnd = (procedure) => procedure === PROCEDURES[name];
-    const reply = await sendMutation(harness, name);
+    const reply = await harness.send(method, path, request);
     harness.faults.failsAtTheEnd = () => false;
     assert.equal(reply.status, 409, JSON.stringify(reply.body));
     assert.deepEqual(await auditOf(harness, name), recordsBefore);
-    if (stateBefore !== "") assert.equal(await visibleState(harness), stateBefore);
+    assert.equal(await visibleState(harness), stateBefore);
   });
 }
 

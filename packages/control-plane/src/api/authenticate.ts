@@ -5,6 +5,7 @@
  * and the same answer.
  */
 import type { IncomingMessage } from "node:http";
+import { failServing, RateLimit } from "@skerry/api-serving";
 import { isSecretOf, parseKey, parseTicket, type KeyRecord } from "@skerry/accounts";
 import type { Clock } from "@skerry/base";
 import { GATEWAY_HEADERS, type Principal } from "@skerry/contracts";
@@ -12,7 +13,6 @@ import { assertOwnPage, cookieOf } from "@skerry/http";
 import { fail } from "../errors.ts";
 import type { ControlLimits } from "../limits.ts";
 import { storeModule, type ControlStore } from "../store-module.ts";
-import { RateLimit } from "./rate-limit.ts";
 
 export interface AuthenticatorDeps {
   readonly store: ControlStore;
@@ -54,11 +54,12 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticate {
       : verifySession(deps, cookie));
     if (principal === undefined) {
       const retryAfterMs = refusals.take(address);
-      if (retryAfterMs > 0) throw fail("API_RATE_LIMITED", { source: "address", retryAfterMs });
+      if (retryAfterMs > 0)
+        throw failServing("API_RATE_LIMITED", { source: "address", retryAfterMs });
       throw fail(cookie === undefined ? "KEY_INVALID" : "CONSOLE_SESSION_INVALID");
     }
     const retryAfterMs = requests.take(principal.keyId);
-    if (retryAfterMs > 0) throw fail("API_RATE_LIMITED", { source: "key", retryAfterMs });
+    if (retryAfterMs > 0) throw failServing("API_RATE_LIMITED", { source: "key", retryAfterMs });
     return principal;
   };
 }

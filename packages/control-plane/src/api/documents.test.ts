@@ -1,15 +1,30 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
-import { OPERATIONS, type OpenApiDocument, type OperationName } from "@skerry/contracts";
-import { createOpenApiCheck, findOpenApiProblems } from "@skerry/testkit";
+import { type OperationName, OPERATIONS } from "@skerry/api-schema";
+import type { OpenApiDocument } from "@skerry/openapi";
+import { createOpenApiCheck, findOpenApiProblems } from "@skerry/testkit/openapi-check";
 import { Harness, type Problem, type Reply } from "../../test/harness.ts";
-import { MUTATING, openDeployed, sendMutation, type Mutating } from "../../test/mutations.ts";
+import {
+  MUTATING,
+  openDeployed,
+  redrivePath,
+  sendMutation,
+  type Mutating,
+} from "../../test/mutations.ts";
 
 const DOCUMENT = "/v1/openapi.json";
 const REFERENCE = "/v1/reference";
 const REQUEST = "01a1fc77-df64-7f8d-973e-e3a314b4a0b6";
 const FN = "/v1/apps/shop/functions/hello";
+const KEYS = "/v1/apps/shop/server-keys";
+const ACTION = "/v1/apps/shop/actions/grant";
+const TIMER = "/v1/apps/shop/timers/shown";
+const TOPIC = "/v1/topics/shown";
+const RULES = "/v1/apps/shop/rules";
+const RULE = { pattern: { type: ["order.placed"] }, function: "hello" };
+const TRIGGERS = "/v1/apps/shop/topic-triggers";
+const TRIGGER = { topic: "shown", function: "hello" };
 
 type Reading = Exclude<OperationName, Mutating>;
 
@@ -20,6 +35,7 @@ const READS: Readonly<Record<Reading, (harness: Harness) => Promise<Reply>>> = {
   listApps: (harness) => harness.send("GET", "/v1/apps"),
   listFunctions: (harness) => harness.send("GET", "/v1/apps/shop/functions"),
   getFunction: (harness) => harness.send("GET", FN),
+  getFunctionLane: (harness) => harness.send("GET", `${FN}/lane`),
   headPackage: async (harness) => {
     const digest = await harness.upload("shop", "1");
     return harness.send("HEAD", `/v1/apps/shop/packages/${digest}`);
@@ -32,6 +48,11 @@ const READS: Readonly<Record<Reading, (harness: Harness) => Promise<Reply>>> = {
   getDeployment: async (harness) => {
     const { id } = await harness.deploy("shop", { hello: "4" });
     return harness.send("GET", `/v1/apps/shop/deployments/${id}`);
+  },
+  listDeployments: (harness) => harness.send("GET", "/v1/apps/shop/deployments"),
+  listDeploymentLog: async (harness) => {
+    const { id } = await harness.deploy("shop", { hello: "5" });
+    return harness.send("GET", `/v1/apps/shop/deployments/${id}/logs`);
   },
   listInstances: (harness) => harness.send("GET", "/v1/instances"),
   listLogs: (harness) => {
@@ -64,10 +85,137 @@ const READS: Readonly<Record<Reading, (harness: Harness) => Promise<Reply>>> = {
     await harness.send("PUT", `${FN}/events/a`, { body: { event: [1] } });
     return harness.send("GET", `${FN}/events`);
   },
+  getQuotas: (harness) => harness.send("GET", "/v1/quotas"),
+  getUsage: (harness) => harness.send("GET", "/v1/usage"),
+  getTop: (harness) => harness.send("GET", "/v1/top"),
+  listSecrets: async (harness) => {
+    await harness.send("PUT", "/v1/secrets/shown", { body: { value: "v" } });
+    return harness.send("GET", "/v1/secrets");
+  },
+  getSecret: async (harness) => {
+    await harness.send("PUT", "/v1/secrets/shown", { body: { value: "v" } });
+    return harness.send("GET", "/v1/secrets/shown");
+  },
+  listAppSecrets: (harness) => harness.send("GET", "/v1/apps/shop/secrets"),
+  getAppSecret: async (harness) => {
+    await harness.send("PUT", "/v1/apps/shop/secrets/shown", { body: { value: "v" } });
+    return harness.send("GET", "/v1/apps/shop/secrets/shown");
+  },
+  listConfigs: (harness) => harness.send("GET", "/v1/apps/shop/configs"),
+  getConfig: async (harness) => {
+    const path = "/v1/apps/shop/configs/shown.txt";
+    await harness.send("PUT", path, { body: { content: "v" } });
+    return harness.send("GET", path);
+  },
+  acceptInvocation: (harness) =>
+    harness.send("POST", `${FN}/invocations`, { body: { event: [1], orderingKey: "a" } }),
+  listAcceptedInvocations: (harness) => {
+    harness.ledger.add({ state: "failed" });
+    return harness.send("GET", "/v1/invocations?state=failed");
+  },
+  getAcceptedInvocation: (harness) => {
+    const { id } = harness.ledger.add({ state: "failed" });
+    return harness.send("GET", `/v1/invocations/${id}`);
+  },
+  followInvocation: (harness) => {
+    const { id } = harness.ledger.add({ state: "succeeded" });
+    return harness.send("GET", `/v1/invocations/${id}/moments`);
+  },
+  getAcceptedPayload: (harness) => {
+    const { id } = harness.ledger.add({ state: "waiting" });
+    return harness.send("GET", `/v1/invocations/${id}/payload`);
+  },
+  getAcceptedResult: (harness) => {
+    const { id } = harness.ledger.add({ state: "succeeded" });
+    return harness.send("GET", `/v1/invocations/${id}/result`);
+  },
+  listActions: async (harness) => {
+    const body = { function: "hello", drives: { manual: true } };
+    await harness.send("PUT", ACTION, { body });
+    return harness.send("GET", "/v1/apps/shop/actions");
+  },
+  listServerKeys: async (harness) => {
+    await harness.send("POST", KEYS, { body: { name: "players" } });
+    return harness.send("GET", KEYS);
+  },
+  getAction: (harness) => harness.send("GET", ACTION),
+  listVersions: (harness) => harness.send("GET", `${FN}/versions`),
+  getVersion: async (harness) => harness.send("GET", `${FN}/versions/${await publish(harness)}`),
+  listAliases: async (harness) => {
+    await setAlias(harness);
+    return harness.send("GET", `${FN}/aliases`);
+  },
+  getAlias: async (harness) => {
+    await setAlias(harness);
+    return harness.send("GET", `${FN}/aliases/shown`);
+  },
+  listAliasHistory: async (harness) => {
+    await setAlias(harness);
+    return harness.send("GET", `${FN}/aliases/shown/history`);
+  },
+  listRedrives: (harness) => harness.send("GET", "/v1/redrives"),
+  getRedrive: async (harness) => harness.send("GET", await redrivePath(harness)),
+  listTimers: async (harness) => {
+    await harness.send("PUT", TIMER, { body: { function: "hello", cron: "0 8 * * *" } });
+    return harness.send("GET", "/v1/apps/shop/timers");
+  },
+  getTimer: (harness) => harness.send("GET", TIMER),
+  listTimerTicks: (harness) => harness.send("GET", `${TIMER}/ticks?count=2`),
+  putEvents: (harness) =>
+    harness.send("POST", "/v1/events", { body: { type: "order.placed", source: "/shop" } }),
+  listEvents: (harness) => harness.send("GET", "/v1/events?from=latest"),
+  listRules: async (harness) => {
+    await harness.send("PUT", `${RULES}/a`, { body: RULE });
+    return harness.send("GET", RULES);
+  },
+  getRule: async (harness) => {
+    await harness.send("PUT", `${RULES}/a`, { body: RULE });
+    return harness.send("GET", `${RULES}/a`);
+  },
+  testPattern: (harness) => {
+    const event = { type: "order.placed", source: "/shop" };
+    const body = { pattern: RULE.pattern, event };
+    return harness.send("POST", "/v1/event-patterns/test", { body });
+  },
+  listTopics: async (harness) => {
+    await harness.send("PUT", TOPIC, { body: {} });
+    return harness.send("GET", "/v1/topics");
+  },
+  getTopic: async (harness) => {
+    await harness.send("PUT", TOPIC, { body: {} });
+    return harness.send("GET", TOPIC);
+  },
+  publishMessages: (harness) =>
+    harness.send("POST", `${TOPIC}/messages`, { body: { messages: [{ key: "a", data: 1 }] } }),
+  listTopicMessages: (harness) => harness.send("GET", `${TOPIC}/messages?from=latest`),
+  followTopicMessages: (harness) => harness.send("GET", `${TOPIC}/messages/live`),
+  listTopicTriggers: async (harness) => {
+    await harness.send("PUT", `${TRIGGERS}/a`, { body: TRIGGER });
+    return harness.send("GET", TRIGGERS);
+  },
+  getTopicTrigger: async (harness) => {
+    await harness.send("PUT", `${TRIGGERS}/a`, { body: TRIGGER });
+    return harness.send("GET", `${TRIGGERS}/a`);
+  },
+  listTopicDeadLetters: async (harness) => {
+    await harness.send("PUT", `${TRIGGERS}/a`, { body: TRIGGER });
+    return harness.send("GET", `${TRIGGERS}/a/dead-letters`);
+  },
   getMetrics: (harness) => harness.send("GET", "/metrics"),
   listKeys: (harness) => harness.send("GET", "/v1/keys"),
   listAudit: (harness) => harness.send("GET", "/v1/audit"),
 };
+
+async function publish(harness: Harness): Promise<number> {
+  const path = `${FN}/versions`;
+  const { body } = await harness.send<{ version: number }>("POST", path, { body: {} });
+  return body.version;
+}
+
+async function setAlias(harness: Harness): Promise<void> {
+  const body = { target: { version: await publish(harness), stickyBy: { from: "path" } } };
+  await harness.send("PUT", `${FN}/aliases/shown`, { body });
+}
 
 async function documentOf(harness: Harness): Promise<OpenApiDocument> {
   return (await harness.send<OpenApiDocument>("GET", DOCUMENT, { key: null })).body;

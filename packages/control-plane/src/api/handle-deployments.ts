@@ -1,22 +1,31 @@
 /** Sources, plans and deployments. */
+import {
+  EMPTY,
+  json,
+  type OperationCall,
+  type OperationHandlers,
+  pageOfRows,
+  RateLimit,
+  readCursor,
+} from "@skerry/api-serving";
 import { delay } from "@skerry/base";
 import { failCode } from "@skerry/code-store";
-import {
-  deploymentMark,
-  failReach,
-  invalid,
-  isTargetIn,
-  LIMITS,
-  parseTarget,
-  type DeploymentResource,
-} from "@skerry/contracts";
+import { deploymentMark, type DeploymentPlan, type DeploymentResource } from "@skerry/api-schema";
+import { failReach, invalid, isTargetIn, LIMITS, parseTarget } from "@skerry/contracts";
 import { admitBody } from "@skerry/http";
-import { hasEnded, type SourceOwner, type WantedFunction } from "@skerry/functions";
+import {
+  hasEnded,
+  sourcesOf,
+  type DeploymentRecord,
+  type SourceOwner,
+  type WantedFunction,
+} from "@skerry/functions";
+import { storageGuard } from "../account-use.ts";
 import { fail } from "../errors.ts";
 import { assertSourcesThere } from "../procedures/deploying.ts";
 import { storeModule } from "../store-module.ts";
 import type { ApiDeps } from "./api-deps.ts";
-import { EMPTY, json, type OperationCall, type OperationHandlers } from "./call.ts";
+import { deploymentLines, logPosition, readDeploymentLog } from "./deployment-lines.ts";
 import { deploymentResourceOf } from "./resources.ts";
 
 type Handled =
@@ -24,41 +33,45 @@ type Handled =
   | "putPackage"
   | "planDeployment"
   | "createDeployment"
-  | "getDeployment";
+  | "getDeployment"
+  | "listDeployments"
+  | "listDeploymentLog";
 
 export function deploymentHandlers(deps: ApiDeps): Pick<OperationHandlers, Handled> {
-  const { store, codeStore, urlsOf, limits } = deps;
+  const { store, urlsOf, limits } = deps;
+  const rate = new RateLimit(deps.clock, {
+    perSecond: limits.deploymentsPerSecond,
+    burst: limits.deploymentsBurst,
+    namesMax: limits.ratesRemembered,
+  });
   return {
     headPackage: async ({ principal: { accountId }, params: { app, digest } }) => {
       const missing = await missingSources(deps, { accountId, app }, [digest]);
       if (missing.length > 0) throw fail("SOURCE_UNKNOWN", { digest, app });
       return EMPTY;
     },
-    putPackage: async ({ params: { app, digest }, req, stamp }) => {
-      assertArchiveFits(req.headers["content-length"]);
-      admitBody(req);
+    putPackage: async (call) => {
+      const { app, digest } = call.params;
+      const { stamp } = call;
       return deps.holds.holding([digest], async () => {
-        const { bytes, files } = await codeStore.putArchive(digest, req);
-        const source = { digest, bytes, files };
+        const source = await takeArchive(deps, call);
         await store.call(storeModule, "keepSource", { stamp: stamp(source), app, source });
         return json(source);
       });
     },
-    planDeployment: async ({ principal: { accountId }, params: { app }, body }) => {
-      const wanted = wantedOf(deps, body.functions);
-      const plan = await store.call(storeModule, "planApp", { accountId, app, wanted });
-      const missing = await missingSources(deps, { accountId, app }, digestsOf(wanted));
-      const functions = plan.functions.map(({ name, change, changes }, i) => {
-        const needsUpload = missing.includes(wanted[i]?.sourceDigest ?? "");
-        return { name, change, changes, needsUpload };
-      });
-      return json({ app, functions });
-    },
+    planDeployment: async (call) => json(await planOf(deps, call)),
     createDeployment: async (call) => {
       const { params, body, principal } = call;
       const owner = { accountId: principal.accountId, app: params.app };
       const wanted = wantedOf(deps, body.functions);
-      assertSourcesThere(owner.app, wanted, await missingSources(deps, owner, digestsOf(wanted)));
+      const retryAfterMs = rate.take(owner.accountId);
+      if (retryAfterMs > 0) {
+        throw fail("DEPLOYMENTS_TOO_FAST", {
+          perSecond: limits.deploymentsPerSecond,
+          retryAfterMs,
+        });
+      }
+      assertSourcesThere(owner.app, wanted, await missingSources(deps, owner, sourcesOf(wanted)));
       const record = await store.call(storeModule, "createDeployment", {
         ...{ stamp: call.stamp(), id: deps.ids.id("dep"), app: owner.app, wanted },
         gatewayUrl: deps.gatewayUrl,
@@ -68,7 +81,35 @@ export function deploymentHandlers(deps: ApiDeps): Pick<OperationHandlers, Handl
       return json(deploymentResourceOf(record, urlsOf));
     },
     getDeployment: async (call) => json(await waitForChange(deps, call)),
+    listDeployments: async ({ principal: { accountId }, params: { app }, query }) => {
+      const { cursor, limit } = query;
+      const before = readCursor(cursor, null);
+      const rows = await store.call(storeModule, "listDeployments", {
+        ...{ accountId, app, before, limit },
+      });
+      const item = (row: DeploymentRecord): DeploymentResource => deploymentResourceOf(row, urlsOf);
+      return json(pageOfRows(rows, limit, { item, key: ({ id }) => id }));
+    },
+    listDeploymentLog: async (call) => {
+      const first = await readDeploymentLog(deps, call, logPosition(call.query.cursor));
+      return { kind: "lines", lines: deploymentLines(deps, call, first) };
+    },
   };
+}
+
+async function planOf(
+  deps: ApiDeps,
+  { principal: { accountId }, params: { app }, body }: OperationCall<"planDeployment">,
+): Promise<DeploymentPlan> {
+  const wanted = wantedOf(deps, body.functions);
+  const plan = await deps.store.call(storeModule, "planApp", { accountId, app, wanted });
+  const missing = await missingSources(deps, { accountId, app }, sourcesOf(wanted));
+  const functions = plan.functions.map(({ name, change, changes }, i) => {
+    const needsUpload = missing.includes(wanted[i]?.sourceDigest ?? "");
+    return { name, change, changes: [...changes], needsUpload };
+  });
+  const layers = new Set(wanted.flatMap(({ config }) => config.layers ?? []));
+  return { app, functions, layersMissing: missing.filter((digest) => layers.has(digest)) };
 }
 
 /**
@@ -124,10 +165,6 @@ async function missingSources(
   return digests.filter((digest, i) => unknown.has(digest) || there[i] !== true);
 }
 
-function digestsOf(wanted: readonly WantedFunction[]): readonly string[] {
-  return [...new Set(wanted.map(({ sourceDigest }) => sourceDigest))];
-}
-
 /** Refuses a name that stands twice: which of the two would win? */
 function wantedOf(
   { connectTargets }: ApiDeps,
@@ -137,6 +174,7 @@ function wantedOf(
   const twice = names.filter((name, i) => names.indexOf(name) !== i);
   if (twice.length > 0) throw invalid("body", [`functions: "${twice[0]}" is given twice`]);
   for (const { config } of functions) assertMayConnect(connectTargets, config.connect);
+  for (const one of functions) assertOneSource(one);
   return functions;
 }
 
@@ -150,6 +188,28 @@ function assertMayConnect(
     if (target !== undefined && isTargetIn(patterns, target)) continue;
     throw failReach("CONNECT_TARGET_FORBIDDEN", { target: text });
   }
+}
+
+/** Throws SECRET_ENV_TWICE. */
+function assertOneSource({ name, config }: WantedFunction): void {
+  const twice = Object.keys(config.secrets ?? {}).filter((key) => Object.hasOwn(config.env, key));
+  if (twice.length > 0) throw fail("SECRET_ENV_TWICE", { function: name, variables: twice });
+}
+
+/** Throws QUOTA_STORAGE_EXCEEDED, and what is wrong with the archive. */
+async function takeArchive(
+  deps: ApiDeps,
+  { params: { digest }, principal: { accountId }, req }: OperationCall<"putPackage">,
+): Promise<{ readonly digest: string; readonly bytes: number; readonly files: number }> {
+  const announced = req.headers["content-length"];
+  assertArchiveFits(announced);
+  const assertMayStore = await storageGuard(deps, accountId);
+  assertMayStore(Number(announced ?? 0));
+  admitBody(req);
+  const { bytes, files } = await deps.codeStore.putArchive(digest, req);
+  // It lies there already; without a row that owns it, it goes with what nobody needs.
+  assertMayStore(bytes);
+  return { digest, bytes, files };
 }
 
 /** What announces itself as too large is not read; what says nothing is cut off when it is. */

@@ -3,7 +3,7 @@
  */
 import { storeModule } from "../store-module.ts";
 import type { ApiDeps } from "./api-deps.ts";
-import { json, type OperationHandlers } from "./call.ts";
+import { json, type OperationHandlers } from "@skerry/api-serving";
 import { keepAnswer } from "./keep-answer.ts";
 
 export function doctorHandlers(deps: ApiDeps): Pick<OperationHandlers, "probeNode"> {

@@ -4,13 +4,12 @@
  * this machine passes on.
  */
 import type { IncomingMessage } from "node:http";
+import type { Answer, OperationHandlers, Route } from "@skerry/api-serving";
 import type { AccountId } from "@skerry/base";
 import { GATEWAY_HEADERS } from "@skerry/contracts";
 import { EXPOSITION_CONTENT_TYPE } from "@skerry/telemetry";
 import { metricsPage } from "../metrics-page.ts";
 import type { ApiDeps } from "./api-deps.ts";
-import type { Answer, OperationHandlers } from "./call.ts";
-import type { Route } from "./routes.ts";
 
 export function metricHandlers(deps: ApiDeps): Pick<OperationHandlers, "getMetrics"> {
   return { getMetrics: ({ principal }) => metricsAnswer(deps, principal.accountId) };

@@ -1,19 +1,17 @@
 /** What the start page asks beside everything else: sign-ins, traffic, calls, saved events. */
+import { EMPTY, json, type OperationHandlers, pageOfAll } from "@skerry/api-serving";
 import { mintTicket, type ConsoleSession } from "@skerry/accounts";
-import {
-  authorize,
-  type ConsoleSessionResource,
-  type FunctionTraffic,
-  type Principal,
-  type SavedEventResource,
-} from "@skerry/contracts";
+import { Bursts } from "@skerry/bursts";
+import type {
+  ConsoleSessionResource,
+  FunctionTraffic,
+  SavedEventResource,
+} from "@skerry/api-schema";
+import { authorize, type Principal } from "@skerry/contracts";
 import type { SavedEvent } from "@skerry/functions";
 import { fail } from "../errors.ts";
-import { Bursts } from "../page/burst.ts";
 import { storeModule } from "../store-module.ts";
 import type { ApiDeps } from "./api-deps.ts";
-import { EMPTY, json, type OperationHandlers } from "./call.ts";
-import { pageOfAll } from "./pages.ts";
 
 type SignIns = "createSignInLink" | "listConsoleSessions" | "deleteConsoleSession";
 type Calls = "getTraffic" | "callFunction" | "burstFunction";

@@ -1,4 +1,5 @@
 /** The platform itself, live instances, and who asks. */
+import { EMPTY, json, type OperationHandlers, pageOfRows, readCursor } from "@skerry/api-serving";
 import type { FunctionId, InstanceId } from "@skerry/base";
 import {
   authorize,
@@ -10,9 +11,7 @@ import {
 import { fail } from "../errors.ts";
 import { storeModule } from "../store-module.ts";
 import type { ApiDeps } from "./api-deps.ts";
-import { EMPTY, json, type OperationHandlers } from "./call.ts";
 import { keepAnswer } from "./keep-answer.ts";
-import { pageOfRows, readCursor } from "./pages.ts";
 import { instanceResourceOf } from "./resources.ts";
 
 type Handled = "getPlatform" | "getPrincipal" | "listInstances" | "stopInstance";

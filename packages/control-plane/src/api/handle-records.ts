@@ -1,14 +1,22 @@
 /** Logs and invocation records of functions, keys, and the audit. */
+import {
+  type Answer,
+  EMPTY,
+  json,
+  type OperationCall,
+  type OperationHandlers,
+  pageOfRows,
+  readCursor,
+} from "@skerry/api-serving";
 import { mintKey, type KeyRecord } from "@skerry/accounts";
 import { isRequestId, type FunctionId } from "@skerry/base";
-import { invalid, readLogFilter } from "@skerry/contracts";
+import { readLogFilter } from "@skerry/api-schema";
+import { invalid } from "@skerry/contracts";
 import { fail } from "../errors.ts";
 import type { LogSelection } from "../ports.ts";
 import { storeModule } from "../store-module.ts";
 import type { ApiDeps } from "./api-deps.ts";
 import { awaitApplied } from "./await-applied.ts";
-import { EMPTY, json, type Answer, type OperationCall, type OperationHandlers } from "./call.ts";
-import { pageOfRows, readCursor } from "./pages.ts";
 import { auditResourceOf, keyResourceOf } from "./resources.ts";
 
 type HandledRecords =

@@ -5,14 +5,22 @@
  */
 import type { IncomingMessage } from "node:http";
 import type { KeyId } from "@skerry/base";
-import { IDEMPOTENCY_HEADERS, type Operation } from "@skerry/contracts";
+import type { Operation } from "@skerry/api-schema";
 import type { ParsedTarget } from "@skerry/http";
-import { fail } from "../errors.ts";
-import { repeatClaim, type AnsweredClaim, type KeptAnswer, type RepeatClaim } from "../repeats.ts";
+import {
+  confidentialDigest,
+  failRepeat,
+  openAnswer,
+  repeatClaim,
+  sealAnswer,
+  type AnsweredClaim,
+  type KeptAnswer,
+  type RepeatClaim,
+  type Seal,
+} from "@skerry/repeats";
 import type { ApiDeps } from "./api-deps.ts";
 import { credentialOf } from "./authenticate.ts";
-import { EMPTY, json, type Answer } from "./call.ts";
-import { openAnswer, sealAnswer, type Seal } from "./sealed-answer.ts";
+import { EMPTY, idempotencyKeyOf, json, type Answer } from "@skerry/api-serving";
 
 export interface Idempotency {
   readonly claim: RepeatClaim;
@@ -31,8 +39,6 @@ interface KeyedRequest {
   readonly sent: unknown;
 }
 
-const IDEMPOTENCY_KEY = /^[\x21-\x7e]+$/;
-
 /**
  * Undefined without a key, and for operations that change nothing. Throws IDEMPOTENCY_KEY_INVALID.
  */
@@ -41,44 +47,47 @@ export function idempotencyOf(
   { req, operation, keyId, target, sent }: KeyedRequest,
 ): Idempotency | undefined {
   const { clock, cookieName, limits, random } = deps;
-  const token = operation.mutates ? tokenOf(req) : undefined;
+  const token = operation.mutates ? idempotencyKeyOf(req) : undefined;
   if (token === undefined) return undefined;
   const { rawPath, rawQuery } = target;
   const condition = req.headers["if-match"] ?? "";
-  const parts = [operation.method, rawPath, rawQuery, condition, JSON.stringify(sent) ?? ""];
+  const seal: Seal = { credential: credentialOf(req, cookieName), token };
+  const asked = JSON.stringify(sent) ?? "";
+  const body = operation.confidential === true ? confidentialDigest(seal, asked) : asked;
+  const parts = [operation.method, rawPath, rawQuery, condition, body];
   const expiresAtMs = clock.wallMs() + limits.repeatTtlMs;
   const claim = repeatClaim({ keyId, token, parts, expiresAtMs });
   if (operation.secret !== true) {
-    const keep = (answer: unknown): AnsweredClaim => ({ ...claim, answer: textOf(answer) });
-    return { claim, keep, restore: ({ answer }) => answerOf(answer) };
+    const echo = echoOf(operation, sent);
+    const keep = (answer: unknown): AnsweredClaim => ({ ...claim, answer: textOf(answer, echo) });
+    return { claim, keep, restore: ({ answer }) => answerOf(answer, echo) };
   }
-  const seal: Seal = { credential: credentialOf(req, cookieName), token };
   return {
     claim,
     keep: (answer) => ({ ...claim, answer: sealAnswer(seal, textOf(answer), random) }),
     restore: ({ answer, subject }) => {
       const text = openAnswer(seal, answer);
-      if (text === undefined) throw fail("IDEMPOTENT_ANSWER_GONE", { subject });
+      if (text === undefined) throw failRepeat("IDEMPOTENT_ANSWER_GONE", { subject });
       return answerOf(text);
     },
   };
 }
 
-function textOf(answer: unknown): string {
-  return answer === undefined ? "" : JSON.stringify(answer);
+type Echo = Readonly<Record<string, unknown>>;
+
+/** What the answer repeats of the body, as the operation says. */
+function echoOf({ echoes }: Operation, sent: unknown): Echo {
+  if (echoes === undefined) return {};
+  return { [echoes]: (sent as Echo)[echoes] ?? null };
 }
 
-function answerOf(text: string): Answer {
-  return text === "" ? EMPTY : json(JSON.parse(text));
+/** What is kept of an answer: all that the next request with the same body does not bring along. */
+function textOf(answer: unknown, echo: Echo = {}): string {
+  if (answer === undefined) return "";
+  const unheard = Object.entries(answer as Echo).filter(([name]) => !Object.hasOwn(echo, name));
+  return JSON.stringify(Object.fromEntries(unheard));
 }
 
-/** Node joins repeated headers with a comma and a blank, which no key has. */
-function tokenOf(req: IncomingMessage): string | undefined {
-  const token = req.headers["idempotency-key"];
-  const charsMax = IDEMPOTENCY_HEADERS.keyCharsMax;
-  if (token === undefined) return undefined;
-  if (typeof token !== "string" || token.length > charsMax || !IDEMPOTENCY_KEY.test(token)) {
-    throw fail("IDEMPOTENCY_KEY_INVALID", { charsMax });
-  }
-  return token;
+function answerOf(text: string, echo: Echo = {}): Answer {
+  return text === "" ? EMPTY : json({ ...(JSON.parse(text) as object), ...echo });
 }

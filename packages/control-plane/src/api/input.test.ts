@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { request } from "node:http";
 import { test } from "node:test";
-import { LIMITS, OPERATIONS } from "@skerry/contracts";
+import { OPERATIONS } from "@skerry/api-schema";
+import { LIMITS } from "@skerry/contracts";
 import { Harness, type Problem, type Request } from "../../test/harness.ts";
 
 const DIGEST = `src_${"a".repeat(64)}`;

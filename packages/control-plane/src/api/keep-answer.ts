@@ -2,7 +2,7 @@
  * Changes that lie outside the store keep their answer once they are done, not with their audit
  * record, which comes first: what was not done must be done by the same request that comes again.
  */
-import type { ChangeStamp } from "../procedures/change.ts";
+import type { ChangeStamp } from "@skerry/api-serving";
 import { storeModule } from "../store-module.ts";
 import type { ApiDeps } from "./api-deps.ts";
 

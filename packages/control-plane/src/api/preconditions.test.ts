@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { FunctionResource } from "@skerry/contracts";
+import type { FunctionResource } from "@skerry/api-schema";
 import { Harness, type Problem } from "../../test/harness.ts";
 
 const PATH = "/v1/apps/shop/functions/hello";

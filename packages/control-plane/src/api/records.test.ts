@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createIdSource, systemClock, systemRandom, type FunctionId } from "@skerry/base";
 import {
-  OPERATIONS,
   type AuditResource,
-  type InstanceView,
   type InvocationResource,
   type LogLineResource,
-} from "@skerry/contracts";
+  OPERATIONS,
+} from "@skerry/api-schema";
+import type { InstanceView } from "@skerry/contracts";
 import { AGENT_ID, Harness, type Problem } from "../../test/harness.ts";
 import { instanceOf, instancesReply } from "../../test/instances.ts";
 import { built } from "../../test/peer-double.ts";
@@ -222,11 +222,12 @@ test("every answer has the shape that the table of operations declares", async (
   await using harness = await openDeployed();
   for (const [name, operation] of Object.entries(OPERATIONS)) {
     if (operation.method !== "GET" || operation.answer === "lines") continue;
-    if (/\{(deployment|request)\}/.test(operation.path)) continue;
     const path = operation.path.replace("{app}", "shop").replace("{fn}", "hello");
+    // Of one that there is none of here.
+    if (path.includes("{")) continue;
     const { status, body } = await harness.send("GET", path);
     assert.equal(status, operation.status, name);
-    if (operation.answer === "text") {
+    if (operation.answer === "text" || operation.answer === "bytes") {
       assert.equal(typeof body, "string", name);
       continue;
     }

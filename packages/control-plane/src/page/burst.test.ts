@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { FunctionId } from "@skerry/base";
-import type { BurstLine } from "@skerry/contracts";
+import { systemClock, type FunctionId } from "@skerry/base";
+import { Bursts } from "@skerry/bursts";
+import type { BurstLine } from "@skerry/api-schema";
 import { AGENT_ID, Harness, type Problem } from "../../test/harness.ts";
 import { instanceOf, instancesReply } from "../../test/instances.ts";
 import { built } from "../../test/peer-double.ts";
+import { CONTROL_LIMITS } from "../limits.ts";
+import type { TrafficQueries } from "../ports.ts";
 
 const BURSTS = "/v1/apps/shop/functions/hello/bursts";
 
@@ -75,6 +78,32 @@ test("one burst at a time; one whose client leaves makes no further calls and gi
     assert.equal(status, 429);
   }
   assert.equal(harness.page.calls.length, 6, "of the burst that was left, only what was under way");
+});
+
+test("a burst whose client leaves before its first line gives its place back", async () => {
+  const deps = {
+    agents: { nodes: () => Promise.resolve([]) },
+    caller: { call: () => Promise.reject(new TypeError("nobody calls")) },
+    traffic: {} as TrafficQueries,
+    clock: systemClock(),
+    limits: CONTROL_LIMITS,
+  };
+  const bursts = new Bursts(deps);
+  const of = (signal: AbortSignal): Parameters<Bursts["start"]>[0] => ({
+    ...{ app: "shop", fn: "hello", functionId: "fn_1" as FunctionId, memoryMb: 128, event: "1" },
+    ...{ callers: 1, callsEach: 1, signal },
+  });
+  const leaving = new AbortController();
+  const lines = bursts.start(of(leaving.signal));
+  assert.throws(() => bursts.start(of(new AbortController().signal)), /Another burst/);
+  leaving.abort();
+  bursts.start(of(AbortSignal.abort()));
+  const next = new AbortController();
+  bursts.start(of(next.signal));
+  // Begun too late, it neither calls nor takes the place of the one that has it now.
+  for await (const line of lines) assert.fail(JSON.stringify(line));
+  assert.throws(() => bursts.start(of(new AbortController().signal)), /Another burst/);
+  next.abort();
 });
 
 test("a burst is bounded, and asks for the right to call", async () => {

@@ -4,13 +4,12 @@
  * page's files come from the composition root; where there are none, a plain page says why.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { failServing, RateLimit, readJsonBody } from "@skerry/api-serving";
 import { mintTicket, parseTicket } from "@skerry/accounts";
 import { createIdSource, PlatformError, type Clock, type Log, type Random } from "@skerry/base";
 import { GATEWAY_HEADERS, parseInput } from "@skerry/contracts";
 import { assertOwnPage, sendBytes, sendError, setCookie, type ParsedTarget } from "@skerry/http";
 import { z } from "zod";
-import { readJsonBody } from "../api/json-body.ts";
-import { RateLimit } from "../api/rate-limit.ts";
 import { fail } from "../errors.ts";
 import type { ControlLimits } from "../limits.ts";
 import { storeModule, type ControlStore } from "../store-module.ts";
@@ -50,7 +49,8 @@ const POLICY = [
 
 const PAGE_HEADERS: readonly string[] = [
   ...["Content-Security-Policy", POLICY, "X-Content-Type-Options", "nosniff"],
-  ...["Referrer-Policy", "no-referrer", "X-Frame-Options", "DENY"],
+  // Nobody else learns addresses of the page; we do, to tell its requests from others.
+  ...["Referrer-Policy", "same-origin", "X-Frame-Options", "DENY"],
   ...["Cross-Origin-Opener-Policy", "same-origin", "Cross-Origin-Resource-Policy", "same-origin"],
 ];
 /** Names of such files change with their content. */
@@ -171,7 +171,7 @@ class SignIns {
   #refusal(req: IncomingMessage): PlatformError {
     const retryAfterMs = this.#refusals.take(req.socket.remoteAddress ?? "local");
     return retryAfterMs > 0
-      ? fail("API_RATE_LIMITED", { source: "address", retryAfterMs })
+      ? failServing("API_RATE_LIMITED", { source: "address", retryAfterMs })
       : fail("SIGN_IN_LINK_INVALID");
   }
 }

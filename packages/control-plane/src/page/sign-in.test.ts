@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
-import type { ConsoleSessionResource } from "@skerry/contracts";
+import type { ConsoleSessionResource } from "@skerry/api-schema";
 import { Harness, type Problem, type Reply } from "../../test/harness.ts";
 
 const OWN_PAGE = { "sec-fetch-site": "same-origin" };
@@ -135,13 +136,45 @@ test("sessions are listed and ended by their own key, and by an admin", async ()
   assert.equal((await withCookie(harness, own.cookie)).status, 401);
 });
 
-test("sessions are bounded: the oldest makes room", async () => {
+test("sessions are bounded by key: the oldest of the same key makes room, no other's", async () => {
   await using harness = await Harness.open();
+  const viewer = await makeKey(harness, "viewer");
+  const { cookie: others } = await harness.signIn(viewer.key);
   const { cookie: oldest } = await harness.signIn();
-  for (let i = 0; i < 50; i += 1) await harness.signIn();
+  for (let i = 0; i < 20; i += 1) await harness.signIn();
   assert.equal((await withCookie(harness, oldest)).status, 401);
+  assert.equal((await withCookie(harness, others)).status, 200, "another key's goes on");
   const { body } = await harness.send<{ items: unknown[] }>("GET", "/v1/console-sessions");
-  assert.equal(body.items.length, 50);
+  assert.equal(body.items.length, 21);
+});
+
+test("links are bounded by key: a key that makes many leaves another's as they are", async () => {
+  await using harness = await Harness.open();
+  const viewer = await makeKey(harness, "viewer");
+  const others = await makeLink(harness, viewer.key);
+  const oldest = await makeLink(harness);
+  for (let i = 0; i < 10; i += 1) await makeLink(harness);
+  assert.equal((await exchange(harness, oldest)).status, 401);
+  assert.equal((await exchange(harness, others)).status, 204);
+});
+
+test("a revoked key leaves neither session nor link", async () => {
+  await using harness = await Harness.open();
+  const viewer = await makeKey(harness, "viewer");
+  await harness.signIn(viewer.key);
+  await makeLink(harness, viewer.key);
+  assert.equal((await harness.send("DELETE", `/v1/keys/${viewer.id}`)).status, 204);
+  const { body } = await harness.send<{ items: unknown[] }>("GET", "/v1/console-sessions");
+  assert.deepEqual(body.items, []);
+  const file = new DatabaseSync(`${harness.directory}/state/state.db`, { readOnly: true });
+  try {
+    for (const table of ["sign_in_links", "console_sessions"]) {
+      const row = file.prepare(`SELECT COUNT(*) AS n FROM ${table}`).get();
+      assert.equal(row?.["n"], 0, table);
+    }
+  } finally {
+    file.close();
+  }
 });
 
 const ELSEWHERE: readonly Readonly<Record<string, string>>[] = [
@@ -180,6 +213,39 @@ test("a browser that does not say who asked is believed when it names our origin
   assert.equal((await withCookie(harness, cookie, { headers: { origin } })).status, 200);
 });
 
+test("a browser that says nothing of it is believed by Referer, for what reads and nothing else", async () => {
+  await using harness = await Harness.open();
+  const { cookie } = await harness.signIn();
+  const { origin, port } = new URL(harness.url);
+  const own = [`${origin}/`, `${origin}/functions?x=1`, origin];
+  for (const referer of own) {
+    const { status } = await withCookie(harness, cookie, { headers: { referer } });
+    assert.equal(status, 200, referer);
+  }
+  const foreign = [
+    ...["http://127.0.0.1:4480/", "http://evil.test/", `http://evil.test/${origin}/`, "nonsense"],
+    ...[`http://${new URL(origin).host}@evil.test/`, `${origin}.evil.test/`, `${origin}0/`],
+    ...[`http://localhost:${port}/`, `ftp://127.0.0.1:${port}/`, "null", "about:blank"],
+  ];
+  for (const referer of foreign) {
+    const { status } = await withCookie(harness, cookie, { headers: { referer } });
+    assert.equal(status, 403, referer);
+  }
+  const referer = `${origin}/`;
+  const disagreeing: readonly Readonly<Record<string, string>>[] = [
+    { referer, origin: "http://evil.test" },
+    { referer, origin: "null" },
+    { referer, "sec-fetch-site": "cross-site" },
+    { referer, "sec-fetch-site": "same-site" },
+  ];
+  for (const headers of disagreeing) {
+    assert.equal((await withCookie(harness, cookie, { headers })).status, 403);
+  }
+  const change = { method: "DELETE", path: FUNCTION, headers: { referer } };
+  assert.equal((await withCookie(harness, cookie, change)).status, 403, "a change needs Origin");
+  assert.equal((await exchange(harness, await makeLink(harness), { referer })).status, 403);
+});
+
 test("other pages can neither read with the cookie nor sign someone in", async () => {
   await using harness = await Harness.open();
   const { cookie } = await harness.signIn();
@@ -199,7 +265,7 @@ test("requests with a key are no browser's doing and need no such header", async
 });
 
 test("guessed links are slowed down by address", async () => {
-  await using harness = await Harness.open({ refusalsBurst: 2 });
+  await using harness = await Harness.open({ refusalsBurst: 2, refusalsPerSecond: 0.01 });
   const statuses = [];
   for (let i = 0; i < 3; i += 1) statuses.push((await exchange(harness, "guess")).status);
   assert.deepEqual(statuses, [401, 401, 429]);
@@ -213,6 +279,7 @@ test("the page's files come with the strict policy; names outside it are the API
   assert.match(policy, /default-src 'none'/);
   assert.doesNotMatch(policy, /unsafe|http|\*|data:/);
   assert.equal(headers.get("x-content-type-options"), "nosniff");
+  assert.equal(headers.get("referrer-policy"), "same-origin");
   assert.equal(headers.get("cache-control"), "no-store");
   const asset = await harness.send("GET", "/assets/page-1.js", { key: null });
   assert.match(asset.headers.get("cache-control") ?? "", /immutable/);

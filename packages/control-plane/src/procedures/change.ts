@@ -2,17 +2,10 @@
  * What belongs to every change and to its transaction: the audit record, and the answer that its
  * idempotency key keeps.
  */
-import { appendAudit, type AuditRecord, type AuditStamp } from "@skerry/accounts";
-import type { KeyId } from "@skerry/base";
+import { appendAudit, type AuditRecord } from "@skerry/accounts";
+import type { ChangeStamp } from "@skerry/api-serving";
 import type { Tx, TxStep } from "@skerry/store";
-import { keepRepeat, type AnsweredClaim } from "../repeats.ts";
-
-/** What the caller of a change knows before it begins. */
-export interface ChangeStamp extends AuditStamp {
-  readonly keyId: KeyId;
-  /** Null when the client sent no idempotency key. */
-  readonly claim: AnsweredClaim | null;
-}
+import { keepRepeat } from "@skerry/repeats";
 
 /**
  * Writes the record of a change and keeps its answer. `answer` is for one that only the transaction

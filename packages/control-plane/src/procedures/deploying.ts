@@ -29,6 +29,7 @@ import {
   putConfig,
   recordSource,
   renewCode,
+  sourcesOf,
   type AdvancedDeployment,
   type DeploymentEvent,
   type DeploymentFunction,
@@ -40,7 +41,10 @@ import {
 import type { Tx, TxStep } from "@skerry/store";
 import { createUrlsOf, deploymentResourceOf } from "../api/resources.ts";
 import { fail } from "../errors.ts";
-import { recordChange, type ChangeStamp } from "./change.ts";
+import type { ChangeStamp } from "@skerry/api-serving";
+import { recordChange } from "./change.ts";
+import { assertSecretsThere } from "./secrets.ts";
+import { tellEvent, tellFailure } from "./told-events.ts";
 
 /** Makes an uploaded source deployable in its app. */
 export function* keepSource(
@@ -95,15 +99,16 @@ export interface AppPlan {
   readonly missing: readonly string[];
 }
 
-/** What deploying this would change now. */
+/** What deploying this would change now. Throws SECRET_MISSING. */
 export function* planApp(tx: Tx, args: WantedApp): TxStep<AppPlan> {
+  yield* assertSecretsThere(tx, args);
   const functions = yield* planFunctions(tx, args);
-  const digests = [...new Set(args.wanted.map((fn) => fn.sourceDigest))];
+  const digests = sourcesOf(args.wanted);
   return { functions, missing: yield* missingSources(tx, { owner: args, digests }) };
 }
 
 /**
- * Accepts a deployment. Throws SOURCE_MISSING, DEPLOYMENT_BACKLOG.
+ * Accepts a deployment. Throws SECRET_MISSING, SOURCE_MISSING, DEPLOYMENT_BACKLOG.
  */
 export function* createDeployment(
   tx: Tx,
@@ -126,7 +131,7 @@ export function* createDeployment(
   const ids = { id: args.id, accountId, keyId, requestId };
   const record: DeploymentRecord = { ...ids, app, state, createdAtMs: atMs, endedAtMs: null };
   yield* insertDeployment(tx, record);
-  yield* renewCode(tx, { names: wanted.map(({ sourceDigest }) => sourceDigest) });
+  yield* renewCode(tx, { names: sourcesOf(wanted) });
   yield* pruneDeployments(tx, { accountId, app, keepMax: args.limits.keptMax });
   yield* recordChange(tx, stamp, {
     action: "functions.deploy",
@@ -148,7 +153,9 @@ export function assertSourcesThere(
   missing: readonly string[],
 ): void {
   if (missing.length === 0) return;
-  const functions = wanted.filter((fn) => missing.includes(fn.sourceDigest)).map((fn) => fn.name);
+  const functions = wanted
+    .filter((fn) => sourcesOf([fn]).some((digest) => missing.includes(digest)))
+    .map((fn) => fn.name);
   throw fail("SOURCE_MISSING", { app, functions, digests: missing });
 }
 
@@ -162,7 +169,9 @@ export function* stepDeployment(
   tx: Tx,
   args: { readonly id: DeploymentId; readonly event: DeploymentEvent; readonly wallMs: number },
 ): TxStep<AdvancedDeployment | undefined> {
-  return yield* advanceDeployment(tx, args);
+  const taken = yield* advanceDeployment(tx, args);
+  if (taken !== undefined) yield* tellFailure(tx, { ...taken, wallMs: args.wallMs });
+  return taken;
 }
 
 /** Plans a deployment anew, as its first step after every start. */
@@ -174,7 +183,9 @@ export function* replanDeployment(
   if (current?.effects.some(({ kind }) => kind === "plan") !== true) return current;
   const { accountId, app, state } = current.record;
   const plan = yield* planFunctions(tx, { accountId, app, wanted: state.functions });
-  return yield* advanceDeployment(tx, { ...args, event: { kind: "planned", plan } });
+  const planned = yield* advanceDeployment(tx, { ...args, event: { kind: "planned", plan } });
+  if (planned !== undefined) yield* tellFailure(tx, { ...planned, wallMs: args.wallMs });
+  return planned;
 }
 
 /** Ids for what an activation may have to make. */
@@ -186,7 +197,10 @@ export interface FreshIds {
   >;
 }
 
-/** Puts all functions of a built deployment in force at once. Does nothing the second time. */
+/**
+ * Puts all functions of a built deployment in force at once. Does nothing the second time. Throws
+ * SECRET_MISSING when one went since it was accepted.
+ */
 export function* activateDeployment(
   tx: Tx,
   args: { readonly id: DeploymentId; readonly fresh: FreshIds; readonly wallMs: number },
@@ -200,15 +214,35 @@ export function* activateDeployment(
   let seq: number | null = null;
   if (changed.length > 0) {
     const { accountId, app: name } = record;
+    yield* assertSecretsThere(tx, { accountId, app: name, wanted: changed });
     const appId = yield* ensureApp(tx, { accountId, name, freshId: fresh.appId, wallMs });
     for (const fn of changed) {
       const activated = yield* activateOne(tx, { record, fn, appId, fresh, wallMs });
       revisions[fn.name] = activated.revisionId;
+      yield* tellDeployed(tx, { record, name: fn.name, revision: activated.revisionId, wallMs });
       seq = activated.seq ?? seq;
     }
     yield* auditActivation(tx, { record, changed, auditId: fresh.auditId, wallMs });
   }
   return yield* advanceDeployment(tx, { id, event: { kind: "activated", seq, revisions }, wallMs });
+}
+
+function* tellDeployed(
+  tx: Tx,
+  args: {
+    readonly record: DeploymentRecord;
+    readonly name: string;
+    readonly revision: RevisionId;
+    readonly wallMs: number;
+  },
+): TxStep<void> {
+  const { record, name, revision, wallMs: timeMs } = args;
+  const { id, accountId, app } = record;
+  yield* tellEvent(tx, {
+    ...{ id: `${id}/${name}`, accountId, app, subject: `${app}/${name}`, timeMs },
+    type: "skerry.function.deployed.v1",
+    data: { app, function: name, deployment: id, revision },
+  });
 }
 
 function* activateOne(

@@ -11,6 +11,7 @@ import {
   keyEntryOf,
   listLocalKeys,
   PLATFORM_ACTOR,
+  removeSignInsOf,
   revokeKey,
   type AuditStamp,
   type KeyRecord,
@@ -19,7 +20,9 @@ import {
 import type { AccountId, KeyId } from "@skerry/base";
 import { keyConfigKey, putConfig, removeConfig } from "@skerry/functions";
 import type { Tx, TxStep } from "@skerry/store";
-import { recordChange, type ChangeStamp } from "./change.ts";
+import { forgetRepeatsOf } from "@skerry/repeats";
+import type { ChangeStamp } from "@skerry/api-serving";
+import { recordChange } from "./change.ts";
 
 /** The default account; made at the platform's first start. */
 export function* ensureAccount(
@@ -50,6 +53,7 @@ export function* ensureLocalKey(
   yield* putConfig(tx, { key: keyConfigKey(fresh.id), value: keyEntryOf(fresh) });
   for (const { id, accountId } of held) {
     yield* revokeKey(tx, { accountId, id });
+    yield* forgetKept(tx, id);
     yield* removeConfig(tx, keyConfigKey(id));
   }
   yield* appendAudit(tx, {
@@ -96,6 +100,7 @@ export function* deleteKey(
 ): TxStep<number> {
   const { stamp, id } = args;
   const revoked = yield* revokeKey(tx, { accountId: stamp.accountId, id });
+  yield* forgetKept(tx, id);
   const seq = yield* removeConfig(tx, keyConfigKey(id));
   yield* recordChange(tx, stamp, {
     action: "keys.write",
@@ -103,4 +108,10 @@ export function* deleteKey(
     details: { operation: "deleteKey", name: revoked.name, role: revoked.role },
   });
   return seq ?? 0;
+}
+
+/** What only the key could ask for: its sessions and links, and answers that were kept for it. */
+function* forgetKept(tx: Tx, id: KeyId): TxStep<void> {
+  yield* removeSignInsOf(tx, id);
+  yield* forgetRepeatsOf(tx, id);
 }

@@ -32,7 +32,8 @@ import {
 } from "@skerry/functions";
 import type { Tx, TxStep } from "@skerry/store";
 import { fail } from "../errors.ts";
-import { recordChange, type ChangeStamp } from "./change.ts";
+import type { ChangeStamp } from "@skerry/api-serving";
+import { recordChange } from "./change.ts";
 
 export function* createSignInLink(
   tx: Tx,

@@ -1,0 +1,1 @@
+export { Bursts, type BurstDeps, type BurstRequest } from "./burst.ts";
