@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { AppResource, FunctionResource, LogLineResource } from "@skerry/contracts";
+import type { AppResource, FunctionResource, LogLineResource } from "@skerry/api-schema";
 import { createClient, everyItem, followLogs, type AnswerOf, type Client } from "./index.ts";
 
 type Equal<A, B> =

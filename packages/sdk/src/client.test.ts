@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PlatformError, type ErrorCode } from "@skerry/base";
-import { OPERATIONS, type OperationName } from "@skerry/contracts";
+import { type OperationName, OPERATIONS } from "@skerry/api-schema";
 import {
   broken,
   json,
@@ -10,11 +10,12 @@ import {
   startApiDouble,
   type ApiDouble,
 } from "../test/api-double.ts";
+import { freePort } from "@skerry/testkit";
 import { createClient, everyItem, type Client } from "./index.ts";
 
 const DIGEST = `src_${"a".repeat(64)}`;
 
-function clientOf({ url }: ApiDouble): Client {
+function clientOf({ url }: Pick<ApiDouble, "url">): Client {
   return createClient({ apiUrl: url, gatewayUrl: url, key: "sk_test" });
 }
 
@@ -243,11 +244,10 @@ test("what is not the platform is told as such", async () => {
 });
 
 test("a platform that is not there is UNAVAILABLE, with its address", async () => {
-  const api = await startApiDouble(json({}));
-  await api[Symbol.asyncDispose]();
-  const error = await failureOf(clientOf(api).getPlatform());
+  const url = `http://127.0.0.1:${await freePort()}`;
+  const error = await failureOf(clientOf({ url }).getPlatform());
   assert.deepEqual([error.reason, error.code], ["PLATFORM_UNREACHABLE", "UNAVAILABLE"]);
-  assert.match(error.message, new RegExp(`${api.url}: .*ECONNREFUSED`));
+  assert.match(error.message, new RegExp(`${url}: .*ECONNREFUSED`));
 });
 
 test("an abort rejects with the signal's own reason, before and during a request", async () => {
@@ -315,6 +315,58 @@ test("a list is read page by page, no further than it is consumed", async () => 
   );
 });
 
+test("what is to run later is accepted by its id, and asked for again only under a key", async () => {
+  const away = refusal(503, { code: "UNAVAILABLE", retryable: true, reason: "AWAY" });
+  await using api = await startApiDouble(away, json({ id: "r-1", repeated: true }, 202));
+  const client = clientOf(api);
+  const target = { app: "shop", fn: "cart" };
+  const how = { delayMs: 5_000, orderingKey: "cart-7", idempotencyKey: "order-1" };
+  assert.deepEqual(await client.invokeAsync(target, { a: 1 }, how), { id: "r-1", repeated: true });
+  const { url, headers, body } = api.asked[1] ?? assert.fail("it was asked once");
+  assert.deepEqual([url, body], ["/-/shop/cart/", '{"a":1}']);
+  assert.deepEqual(
+    ["prefer", "x-skerry-delay-ms", "x-skerry-ordering-key", "idempotency-key"].map(
+      (name) => headers[name],
+    ),
+    ["respond-async", "5000", "cart-7", "order-1"],
+  );
+  api.answers.splice(0, api.answers.length, away);
+  assert.equal((await failureOf(client.invokeAsync(target, null))).reason, "AWAY");
+  assert.equal(api.asked.length, 3);
+});
+
+test("a list of events is accepted by its ids, and asked for again only if each has a key", async () => {
+  const away = refusal(503, { code: "UNAVAILABLE", retryable: true, reason: "AWAY" });
+  const error = { reason: "IDEMPOTENCY_KEY_CONFLICT", message: "used" };
+  const said = { items: [{ id: "r-1", state: "waiting" }, { error }], refused: 1 };
+  await using api = await startApiDouble(away, json(said, 202));
+  const client = clientOf(api);
+  const target = { app: "shop", fn: "cart" };
+  const events = [
+    { event: { a: 1 }, idempotencyKey: "k-1" },
+    { event: 2, delayMs: 5, idempotencyKey: "k-2" },
+  ];
+  const accepted = await client.invokeMany(target, events);
+  assert.deepEqual(accepted, { items: [{ id: "r-1", repeated: false }, { error }], refused: 1 });
+  const { url, headers, body } = api.asked[1] ?? assert.fail("it was asked once");
+  assert.deepEqual([url, headers["x-skerry-invoke"]], ["/-/shop/cart/", "events"]);
+  assert.deepEqual(JSON.parse(body), events);
+  api.answers.splice(0, api.answers.length, away);
+  const unkeyed = client.invokeMany(target, [...events, { event: 3 }]);
+  assert.equal((await failureOf(unkeyed)).reason, "AWAY");
+  assert.equal(api.asked.length, 3);
+  api.answers.splice(0, api.answers.length, json({ items: [], refused: 0 }, 202));
+  assert.equal((await failureOf(client.invokeMany(target, events))).reason, "ANSWER_UNREADABLE");
+});
+
+test("bytes arrive as they were kept", async () => {
+  await using api = await startApiDouble((res) =>
+    res.writeHead(200).end(Buffer.from([0, 255, 10])),
+  );
+  const bytes = await clientOf(api).getAcceptedPayload({ params: { request: "r-1" } });
+  assert.deepEqual([...bytes], [0, 255, 10]);
+});
+
 test("an invocation sends the event and gives back result, request id and timing", async () => {
   const headers = { "x-skerry-request-id": "r-2", "server-timing": "handler;dur=1" };
   await using api = await startApiDouble(json({ sum: 3 }, 200, headers));
@@ -324,10 +376,49 @@ test("an invocation sends the event and gives back result, request id and timing
     status: 200,
     requestId: "r-2",
     serverTiming: "handler;dur=1",
+    replayed: false,
   });
   const [asked] = api.asked;
   assert.deepEqual([asked?.method, asked?.url, asked?.body], ["POST", "/-/shop/cart/", '{"a":1}']);
   assert.equal(asked?.headers["x-skerry-invoke"], "event");
+});
+
+test("a call under a key is asked for again, and says when it was made before", async () => {
+  const away = refusal(503, { code: "UNAVAILABLE", retryable: true, reason: "AWAY" });
+  const replayed = { "idempotent-replayed": "true" };
+  await using api = await startApiDouble(away, json({ sum: 3 }, 200, replayed));
+  const client = clientOf(api);
+  const target = { app: "shop", fn: "cart" };
+  const invoked = await client.invoke(target, {}, { idempotencyKey: "order-1" });
+  assert.deepEqual([invoked.result, invoked.replayed], [{ sum: 3 }, true]);
+  const keys = api.asked.map(({ headers }) => headers["idempotency-key"]);
+  assert.deepEqual(keys, ["order-1", "order-1"]);
+  api.answers.splice(0, api.answers.length, away);
+  assert.equal((await failureOf(client.invoke(target, {}))).reason, "AWAY");
+  assert.equal(api.asked.length, 3, "the control: without a key it is asked once");
+});
+
+test("a status of the function's own is told as that, not as an answer of something else", async () => {
+  const headers = { "content-type": "text/html", "x-skerry-request-id": "r-3" };
+  await using api = await startApiDouble(
+    (res) => res.writeHead(404, headers).end("Cannot POST /invoke"),
+    (res) => res.writeHead(404, headers).end(),
+    (res) => res.writeHead(404).end("nginx"),
+  );
+  const reasons: string[] = [];
+  for (let n = 0; n < 3; n += 1) {
+    const error = await failureOf(clientOf(api).invoke({ app: "shop", fn: "cart" }, {}));
+    reasons.push(error.reason);
+  }
+  assert.deepEqual(reasons, ["FUNCTION_STATUS", "FUNCTION_STATUS", "ANSWER_UNREADABLE"]);
+});
+
+test("what is told beside the event travels as base64 of JSON", async () => {
+  await using api = await startApiDouble(json(null));
+  const options = { clientContext: { user: "größe" } };
+  await clientOf(api).invoke({ app: "shop", fn: "cart" }, {}, options);
+  const sent = String(api.asked[0]?.headers["x-skerry-client-context"]);
+  assert.equal(Buffer.from(sent, "base64").toString(), '{"user":"größe"}');
 });
 
 test("an answer that is text stays text, an empty one is null, and no event is null", async () => {

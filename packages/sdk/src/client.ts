@@ -3,11 +3,21 @@
  * neither can drift from the other, and `invoke` for calling functions through the gateway.
  */
 import { createIdSource, systemClock, systemRandom, type Clock, type Random } from "@skerry/base";
-import { GATEWAY_HEADERS, OPERATIONS, type Operation, type OperationName } from "@skerry/contracts";
+import { type Operation, type OperationName, OPERATIONS } from "@skerry/api-schema";
+import { GATEWAY_HEADERS, parseQualifier, RESPOND_ASYNC } from "@skerry/contracts";
 import { fail } from "./errors.ts";
 import { interruptionOf, send, type Arrival, type HttpDeps, type RequestBody } from "./http.ts";
 import { createIdempotencyKeys, type IdempotencyKeys } from "./idempotency-keys.ts";
-import type { Client, CallOptions, Invoked } from "./types.ts";
+import type {
+  AcceptedAnswer,
+  AcceptedList,
+  CallOptions,
+  Client,
+  Invoked,
+  InvokeAsyncOptions,
+  InvokeOptions,
+  ListedEvent,
+} from "./types.ts";
 
 export interface ClientOptions {
   readonly apiUrl: string;
@@ -58,8 +68,12 @@ export function createClient(options: ClientOptions): Client {
     (args: LooseArgs = {}) => call(context, { name: name as OperationName, operation, args }),
   ]);
   return {
-    ...(Object.fromEntries(methods) as Omit<Client, "invoke">),
+    ...(Object.fromEntries(methods) as Omit<Client, "invoke" | "invokeAsync" | "invokeMany">),
     invoke: (target, payload, callOptions) => invoke(context, { ...target, payload, callOptions }),
+    invokeAsync: (target, payload, callOptions) =>
+      invokeAsync(context, { ...target, payload, callOptions }),
+    invokeMany: (target, events, callOptions) =>
+      invokeMany(context, { ...target, payload: events, callOptions }),
   };
 }
 
@@ -133,6 +147,7 @@ async function read(operation: Operation, arrival: Arrival): Promise<unknown> {
     await arrival.response.body?.cancel();
     return undefined;
   }
+  if (operation.answer === "bytes") return await readBytes(arrival);
   const text = await readText(arrival);
   return operation.answer === "text" ? text : parseJson(text, arrival);
 }
@@ -141,6 +156,14 @@ async function read(operation: Operation, arrival: Arrival): Promise<unknown> {
 async function readText(arrival: Arrival): Promise<string> {
   try {
     return await arrival.response.text();
+  } catch (error) {
+    throw interruptionOf(arrival, error);
+  }
+}
+
+async function readBytes(arrival: Arrival): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await arrival.response.arrayBuffer());
   } catch (error) {
     throw interruptionOf(arrival, error);
   }
@@ -174,37 +197,101 @@ function parseJson(text: string, { url, response: { status } }: Arrival): unknow
   }
 }
 
-async function invoke(
-  context: Context,
-  target: {
-    readonly app: string;
-    readonly fn: string;
-    readonly payload: unknown;
-    readonly callOptions: CallOptions | undefined;
-  },
-): Promise<Invoked> {
-  const { options } = context;
-  const headers: Record<string, string> = {
-    "content-type": "application/json",
+interface Target<Options> {
+  readonly app: string;
+  readonly fn: string;
+  readonly qualifier?: string | undefined;
+  readonly payload: unknown;
+  readonly callOptions: Options | undefined;
+}
+
+async function invoke(context: Context, target: Target<InvokeOptions>): Promise<Invoked> {
+  const { clientContext, signal, idempotencyKey } = target.callOptions ?? {};
+  const headers = {
+    ...eventHeaders(context, clientContext),
     [GATEWAY_HEADERS.invoke]: "event",
+    ...(idempotencyKey === undefined ? {} : { [GATEWAY_HEADERS.idempotencyKey]: idempotencyKey }),
   };
-  if (options.key !== undefined) headers["authorization"] = `Bearer ${options.key}`;
-  const path = `/-/${segmentOf("app", target.app)}/${segmentOf("fn", target.fn)}/`;
-  const arrival = await send(context, {
-    url: new URL(path, options.gatewayUrl).href,
-    method: "POST",
-    headers,
-    body: JSON.stringify(target.payload ?? null),
-    repeatable: false,
-    signal: target.callOptions?.signal,
-  });
+  const repeatable = idempotencyKey !== undefined;
+  const sent = { ...eventOf(context, target), headers, repeatable, signal };
+  const arrival = await send(context, { ...sent, ofFunction: true });
   const { response } = arrival;
   return {
     result: parseResult(await readText(arrival), arrival),
     status: response.status,
     requestId: response.headers.get(GATEWAY_HEADERS.requestId) ?? "",
     serverTiming: response.headers.get("server-timing") ?? "",
+    replayed: response.headers.get(GATEWAY_HEADERS.replayed) === "true",
   };
+}
+
+async function invokeAsync(
+  context: Context,
+  target: Target<InvokeAsyncOptions>,
+): Promise<AcceptedAnswer> {
+  const { clientContext, signal, idempotencyKey, ...how } = target.callOptions ?? {};
+  const headers: Record<string, string> = {
+    ...eventHeaders(context, clientContext),
+    prefer: RESPOND_ASYNC,
+  };
+  const told = [
+    [GATEWAY_HEADERS.delayMs, how.delayMs],
+    [GATEWAY_HEADERS.notBefore, how.notBefore],
+    [GATEWAY_HEADERS.orderingKey, how.orderingKey],
+    [GATEWAY_HEADERS.idempotencyKey, idempotencyKey],
+  ] as const;
+  for (const [name, value] of told) if (value !== undefined) headers[name] = String(value);
+  const repeatable = idempotencyKey !== undefined;
+  const arrival = await send(context, { ...eventOf(context, target), headers, repeatable, signal });
+  const said = parseJson(await readText(arrival), arrival) as Partial<AcceptedAnswer> | null;
+  if (typeof said?.id === "string") return { id: said.id, repeated: said.repeated === true };
+  throw fail("ANSWER_UNREADABLE", { url: arrival.url, status: arrival.response.status });
+}
+
+async function invokeMany(
+  context: Context,
+  target: Target<{ readonly signal?: AbortSignal | undefined }> & {
+    readonly payload: readonly ListedEvent[];
+  },
+): Promise<AcceptedList> {
+  const headers = { ...eventHeaders(context, undefined), [GATEWAY_HEADERS.invoke]: "events" };
+  const repeatable = target.payload.every(({ idempotencyKey }) => idempotencyKey !== undefined);
+  const sent = { ...eventOf(context, target), headers, repeatable };
+  const arrival = await send(context, { ...sent, signal: target.callOptions?.signal });
+  const said = parseJson(await readText(arrival), arrival) as Partial<AcceptedList> | null;
+  const count = target.payload.length;
+  if (said?.items?.length !== count || typeof said.refused !== "number")
+    throw fail("ANSWER_UNREADABLE", { url: arrival.url, status: arrival.response.status });
+  const items = said.items.map((one) =>
+    "error" in one ? one : { id: one.id, repeated: one.repeated === true },
+  );
+  return { items, refused: said.refused };
+}
+
+/** Where an event goes, and itself. */
+function eventOf({ options }: Context, { app, fn, qualifier, payload }: Target<unknown>) {
+  const named = [segmentOf("fn", fn), ...(qualifier === undefined ? [] : [qualifierOf(qualifier)])];
+  const path = `/-/${segmentOf("app", app)}/${named.join(":")}/`;
+  const { href: url } = new URL(path, options.gatewayUrl);
+  return { url, method: "POST", body: JSON.stringify(payload ?? null) };
+}
+
+/** Throws PATH_PARAMETER_INVALID. */
+function qualifierOf(value: string): string {
+  if (parseQualifier(value) !== undefined) return value;
+  throw fail("PATH_PARAMETER_INVALID", { name: "qualifier", value });
+}
+
+function eventHeaders({ options }: Context, clientContext: unknown): Record<string, string> {
+  const headers: Record<string, string> = { "content-type": "application/json" };
+  if (options.key !== undefined) headers["authorization"] = `Bearer ${options.key}`;
+  if (clientContext !== undefined) headers[GATEWAY_HEADERS.clientContext] = base64Of(clientContext);
+  return headers;
+}
+
+function base64Of(value: unknown): string {
+  const bytes = new TextEncoder().encode(JSON.stringify(value));
+  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
 }
 
 function parseResult(text: string, arrival: Arrival): unknown {

@@ -15,6 +15,14 @@ export const fail = defineReasons({
     retryable: false,
     audience: "user",
   },
+  FUNCTION_STATUS: {
+    code: "INTERNAL",
+    message:
+      "The function answered with status {status}, and what it said is no error of the platform.",
+    hint: "Look at its log. A web server is sent events by POST to /invoke.",
+    retryable: false,
+    audience: "user",
+  },
   ANSWER_INTERRUPTED: {
     code: "UNAVAILABLE",
     message: "The answer of {url} broke off: {why}.",

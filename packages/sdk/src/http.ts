@@ -3,6 +3,7 @@
  * is safe.
  */
 import { backoffMs, delay, PlatformError, type Clock, type Random } from "@skerry/base";
+import { GATEWAY_HEADERS } from "@skerry/contracts";
 import { fail } from "./errors.ts";
 
 /** What `fetch` takes as a body. */
@@ -20,6 +21,8 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>;
   /** A function makes it anew for each attempt. */
   readonly body?: RequestBody | (() => RequestBody);
+  /** Answered by a function, which may say anything. */
+  readonly ofFunction?: true;
   /** Sending it twice does no more than sending it once. */
   readonly repeatable: boolean;
   readonly signal?: AbortSignal | undefined;
@@ -103,10 +106,12 @@ function whyOf(error: unknown): string {
 
 /** The error in an answer, with the request id among its details. */
 async function errorOf(response: Response, request: HttpRequest): Promise<PlatformError> {
-  const { url } = request;
+  const { url, ofFunction = false } = request;
   const text = await response.text().catch(() => "");
+  const invocation = ofFunction ? response.headers.get(GATEWAY_HEADERS.requestId) : null;
   // The answer to a HEAD has no room for more.
-  if (text === "" && response.status === 404) return fail("RESOURCE_ABSENT", { url });
+  if (text === "" && response.status === 404 && invocation === null)
+    return fail("RESOURCE_ABSENT", { url });
   try {
     const { error } = JSON.parse(text) as { error: Record<string, unknown> };
     if (typeof error["reason"] !== "string") throw new SyntaxError("no reason");
@@ -118,6 +123,8 @@ async function errorOf(response: Response, request: HttpRequest): Promise<Platfo
     };
     return PlatformError.fromWire({ ...error, details });
   } catch (cause) {
-    return fail("ANSWER_UNREADABLE", { url, status: response.status }, cause);
+    const { status } = response;
+    if (invocation === null) return fail("ANSWER_UNREADABLE", { url, status }, cause);
+    return fail("FUNCTION_STATUS", { status, requestId: invocation }, cause);
   }
 }

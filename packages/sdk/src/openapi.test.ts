@@ -4,8 +4,9 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { openApiDocument, type JsonSchema, type OpenApiOperation } from "@skerry/contracts";
-import { createOpenApiCheck } from "@skerry/testkit";
+import type { JsonSchema } from "@skerry/contracts";
+import { openApiDocument, type OpenApiOperation } from "@skerry/openapi";
+import { createOpenApiCheck } from "@skerry/testkit/openapi-check";
 import { json, jsonLines, startApiDouble, type ApiDouble } from "../test/api-double.ts";
 import { createClient, type Client } from "./index.ts";
 
@@ -17,8 +18,10 @@ const ULID = "01kzzzzzzzzzzzzzzzzzzzzzzz";
 /** Values that fit the patterns of parameters; what has no pattern takes any text. */
 const SAMPLES: readonly string[] = [
   ...["checkout", `src_${"a".repeat(64)}`, "01a1fc77-df64-7f8d-973e-e3a314b4a0b6"],
-  ...["2026-11-21T10:00:00Z", "order=7"],
-  ...["dep", "inst", "key", "node", "ses", "sec", "cfg"].map((prefix) => `${prefix}_${ULID}`),
+  ...["2026-11-21T10:00:00Z", "order=7", "2026-01-31", "day,app", "7"],
+  ...["dep", "inst", "key", "node", "ses", "sec", "cfg", "rdr"].map(
+    (prefix) => `${prefix}_${ULID}`,
+  ),
 ];
 
 function sampleOf(schema: JsonSchema): unknown {
@@ -33,7 +36,7 @@ function sampleOf(schema: JsonSchema): unknown {
   if (type === "boolean") return true;
   if (type === "integer" || type === "number") return schema.minimum ?? 1;
   if (type === "object" || type === undefined) return {};
-  const fits = SAMPLES.find((each) => pattern === undefined || new RegExp(pattern).test(each));
+  const fits = SAMPLES.find((each) => pattern === undefined || new RegExp(pattern, "u").test(each));
   assert.ok(fits !== undefined, `no sample fits ${pattern}`);
   return fits;
 }
@@ -63,10 +66,11 @@ async function sendAll(api: ApiDouble, operation: OpenApiOperation): Promise<voi
   for await (const line of answered) assert.notEqual(line, undefined);
 }
 
-test("the client has a method for every operation of the document, and only `invoke` beside", () => {
+test("the client has a method for every operation of the document, and only calls of functions beside", () => {
   const client: Client = createClient({ apiUrl: "http://a", gatewayUrl: "http://b" });
   const known = OPERATIONS.map(({ operationId }): string => operationId);
-  assert.deepEqual(Object.keys(client).toSorted(), [...known, "invoke"].toSorted());
+  const calls = ["invoke", "invokeAsync", "invokeMany"];
+  assert.deepEqual(Object.keys(client).toSorted(), [...known, ...calls].toSorted());
 });
 
 for (const operation of OPERATIONS) {

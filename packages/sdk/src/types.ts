@@ -1,5 +1,5 @@
 /** The types of the client, read off the operations table. */
-import type { OPERATIONS, OperationName } from "@skerry/contracts";
+import type { OperationName, OPERATIONS } from "@skerry/api-schema";
 import type { z } from "zod";
 import type { RequestBody } from "./http.ts";
 
@@ -9,6 +9,57 @@ export interface CallOptions {
   readonly idempotencyKey?: string;
   /** The `etag` that the resource must still have. */
   readonly ifMatch?: string;
+}
+
+export interface InvokeOptions extends CallOptions {
+  /**
+   * The same key with the same event runs once, and each call with it is given the one answer; a
+   * lost answer is asked for again. None when absent.
+   */
+  readonly idempotencyKey?: string;
+  /** What the handler finds as `context.clientContext`: JSON of at most 4 KiB. */
+  readonly clientContext?: unknown;
+}
+
+/** How an event is accepted that is to run later. */
+export interface InvokeAsyncOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** As with `invoke`. */
+  readonly clientContext?: unknown;
+  /** Not before so many milliseconds from now. */
+  readonly delayMs?: number | undefined;
+  /** Not before this time, ISO 8601; instead of `delayMs`. */
+  readonly notBefore?: string | undefined;
+  /** Those of one key run one after another, in the order of acceptance. */
+  readonly orderingKey?: string | undefined;
+  /** The same key with the same event is accepted once; a lost answer is asked for again. */
+  readonly idempotencyKey?: string | undefined;
+}
+
+/** What was accepted, and is on disk. */
+export interface AcceptedAnswer {
+  readonly id: string;
+  /** Its idempotency key was used before: this is what it named. */
+  readonly repeated: boolean;
+}
+
+/** One event of a list, and how it is accepted. */
+export interface ListedEvent extends Pick<
+  InvokeAsyncOptions,
+  "delayMs" | "notBefore" | "orderingKey" | "idempotencyKey"
+> {
+  readonly event: unknown;
+}
+
+/** What became of one event: what was accepted is on disk, and an error means that it was not. */
+export type ListedAnswer =
+  | AcceptedAnswer
+  | { readonly error: { readonly reason: string; readonly message: string } };
+
+/** One item for each event, in order; so many of them were refused. */
+export interface AcceptedList {
+  readonly items: readonly ListedAnswer[];
+  readonly refused: number;
 }
 
 type Table = typeof OPERATIONS;
@@ -46,9 +97,11 @@ export type AnswerOf<N extends OperationName> = Table[N]["answer"] extends "line
   ? AsyncIterable<LineOf<Table[N]>>
   : Table[N]["answer"] extends "text"
     ? Promise<string>
-    : Table[N]["answer"] extends z.ZodType
-      ? Promise<z.output<Table[N]["answer"]>>
-      : Promise<undefined>;
+    : Table[N]["answer"] extends "bytes"
+      ? Promise<Uint8Array>
+      : Table[N]["answer"] extends z.ZodType
+        ? Promise<z.output<Table[N]["answer"]>>
+        : Promise<undefined>;
 
 /** Operations that need nothing may be called without arguments. */
 type Method<N extends OperationName> =
@@ -61,13 +114,37 @@ export interface Invoked {
   readonly requestId: string;
   /** The cold-start anatomy as a `Server-Timing` value. */
   readonly serverTiming: string;
+  /** Its idempotency key was used before: this is what that call was answered. */
+  readonly replayed: boolean;
+}
+
+/** A function, and which of it: `$LATEST`, the number of a version, or an alias. */
+export interface InvokeTarget {
+  readonly app: string;
+  readonly fn: string;
+  /** Default `$LATEST`. */
+  readonly qualifier?: string | undefined;
 }
 
 export type Client = { readonly [N in OperationName]: Method<N> } & {
-  /** Calls a function with an event. Not repeated by itself: a function may not be idempotent. */
-  invoke(
-    target: { readonly app: string; readonly fn: string },
+  /**
+   * Calls a function with an event. Not repeated by itself unless it has an idempotency key: a
+   * function may not be idempotent.
+   */
+  invoke(target: InvokeTarget, payload: unknown, options?: InvokeOptions): Promise<Invoked>;
+  /** Has an event accepted that is to run later; resolves when it is on disk. */
+  invokeAsync(
+    target: InvokeTarget,
     payload: unknown,
-    options?: CallOptions,
-  ): Promise<Invoked>;
+    options?: InvokeAsyncOptions,
+  ): Promise<AcceptedAnswer>;
+  /**
+   * Has a list of events accepted in one commit. Rejects when none of them was. Asked for again
+   * after a lost answer only when each has an idempotency key.
+   */
+  invokeMany(
+    target: InvokeTarget,
+    events: readonly ListedEvent[],
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): Promise<AcceptedList>;
 };
