@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createIdSource } from "@skerry/base";
+import { namedRunOf } from "@skerry/commands";
 import { createClient, type Client } from "@skerry/sdk";
 import { fail } from "./errors.ts";
 import type { Host } from "./host.ts";
@@ -46,9 +47,9 @@ function addressOf(
 }
 
 /** A fresh one, too, lets an error tell how to run the command again. */
-function runIdOf({ env, clock, random }: Host, flag: FlagOf): string {
-  const named = flag("idempotency-key") ?? nonEmpty(env["SKERRY_IDEMPOTENCY_KEY"]);
-  return named ?? createIdSource({ clock, random }).requestId();
+function runIdOf(host: Host, flag: FlagOf): string {
+  const { clock, random } = host;
+  return namedRunOf(host, flag) ?? createIdSource({ clock, random }).requestId();
 }
 
 function findKey(host: Host, flag: FlagOf): string {

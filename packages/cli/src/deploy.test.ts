@@ -8,15 +8,16 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { exitCodeOf } from "@skerry/base";
-import type { DeploymentPlan, DeploymentRequest, DeploymentResource } from "@skerry/contracts";
+import type { DeploymentPlan, DeploymentRequest, DeploymentResource } from "@skerry/api-schema";
 import {
+  type Answers,
+  deploymentOf,
+  type FakePlatform,
+  functionNamed,
   refusal,
   startFakePlatform,
-  type Answers,
-  type FakePlatform,
-} from "../test/fake-platform.ts";
-import { deploymentOf, functionNamed } from "../test/resources.ts";
-import { runCli } from "../test/run-cli.ts";
+} from "@skerry/testkit";
+import { runCli, runProcess } from "../test/run-cli.ts";
 import { runOnTerminal } from "../test/terminal.ts";
 
 type Files = Readonly<Record<string, string>>;
@@ -39,6 +40,9 @@ const APP: Files = {
   "pay/index.mjs": "export const handler = () => 2;\n",
 };
 
+/** What a plan of an app asks. */
+const PLANNING = ["planDeployment", "listTimers", "listTopicTriggers", "listRules", "listActions"];
+
 /** A platform that keeps sources and says of each function whether it has its source already. */
 class Deployments {
   readonly uploaded: string[] = [];
@@ -51,7 +55,12 @@ class Deployments {
   readonly news: DeploymentResource[] = [];
 
   get answers(): Answers {
+    const none = { items: [], nextCursor: null };
     return {
+      listTimers: () => none,
+      listTopicTriggers: () => none,
+      listRules: () => none,
+      listActions: () => none,
       planDeployment: ({ params, body }) =>
         this.#plan(params["app"] ?? "", body as DeploymentRequest),
       putPackage: ({ params, archive }) => {
@@ -70,8 +79,10 @@ class Deployments {
   }
 
   #plan(app: string, { functions }: DeploymentRequest): DeploymentPlan {
+    const layers = new Set(functions.flatMap(({ config }) => config.layers ?? []));
     return {
       app,
+      layersMissing: [...layers].filter((digest) => !this.uploaded.includes(digest)),
       functions: functions.map(({ name, sourceDigest }) => {
         const before = this.deployed.get(name);
         const change =
@@ -97,9 +108,12 @@ async function deploying(t: TestContext): Promise<{
 
 test("a folder with an index file is one function of the app `default`, named after the folder", async (t) => {
   const { world, platform, url } = await deploying(t);
-  const { exitCode, stdout, stderr } = await runCli(["deploy", join(projectOf(t, CART), "cart")], {
-    url,
-  });
+  const { exitCode, stdout, stderr } = await runProcess(
+    ["deploy", join(projectOf(t, CART), "cart")],
+    {
+      url,
+    },
+  );
   assert.deepEqual([exitCode, stderr], [0, ""]);
   assert.match(stdout, /^default · 1 function\n {2}\+ cart {2}create\n✓ Deployed in /);
   assert.match(stdout, /cart +http:\/\/cart\.shop\.localhost:4480\/\n +http:\/\/127\.0\.0\.1:4480/);
@@ -113,6 +127,42 @@ test("a folder with an index file is one function of the app `default`, named af
     "createDeployment",
     "getDeployment",
   ]);
+});
+
+test("a layer that functions share is uploaded once, and they name it in order", async (t) => {
+  const { world, url } = await deploying(t);
+  const folder = projectOf(t, {
+    "skerry.yaml":
+      "app: shop\nlayers: { fonts: ./fonts, tools: ./tools }\nfunctions:\n" +
+      "  cart: { dir: cart, layers: [fonts, tools] }\n  pay: { dir: pay, layers: [fonts] }\n" +
+      "  bare: { dir: pay }\n",
+    "cart/index.ts": "export const handler = () => 1;\n",
+    "pay/index.mjs": "export const handler = () => 2;\n",
+    "fonts/a.ttf": "a",
+    "tools/bin/t": "t",
+  });
+  const first = await runCli(["deploy", folder], { url });
+  assert.equal(first.stderr, "");
+  const [cart, pay, bare] = world.requests[0]?.functions ?? [];
+  assert.equal(cart?.config.layers?.length, 2);
+  assert.deepEqual(pay?.config.layers, cart?.config.layers?.slice(0, 1));
+  assert.equal(bare?.config.layers, undefined);
+  assert.equal(world.uploaded.length, 4);
+  assert.equal(new Set(world.uploaded).size, 4);
+  writeFileSync(join(folder, "pay/index.mjs"), "export const handler = () => 3;\n");
+  await runCli(["deploy", folder], { url });
+  assert.equal(world.uploaded.length, 5, "only the code that changed");
+});
+
+test("a layer that the manifest does not have is told before anything is asked", async (t) => {
+  const { platform, url } = await deploying(t);
+  const folder = projectOf(t, {
+    "skerry.yaml": "app: shop\nfunctions: { cart: { layers: [fonts] } }\n",
+    "index.mjs": "export const handler = () => 1;\n",
+  });
+  const { stderr } = await runCli(["deploy", folder], { url });
+  assert.match(stderr, /PROJECT_LAYER_UNKNOWN/);
+  assert.deepEqual(platform.asked, []);
 });
 
 test("--app and --name give other names", async (t) => {
@@ -154,7 +204,7 @@ test("the same code again uploads nothing, changes nothing and shows the URLs", 
   );
   assert.match(again.stdout, /pay +http:\/\/pay\.shop\.localhost/);
   const asked = new Set(platform.asked.slice(before));
-  assert.deepEqual(asked, new Set(["planDeployment", "getFunction"]));
+  assert.deepEqual(asked, new Set([...PLANNING, "getFunction"]));
 });
 
 test("--plan shows what differs and asks for nothing else", async (t) => {
@@ -169,9 +219,22 @@ test("--plan shows what differs and asks for nothing else", async (t) => {
     stdout,
     /~ cart {2}change code, memoryMb\n {2}\+ twin {2}create\n {2}\+ pay {3}create\n$/,
   );
-  assert.deepEqual(platform.asked.slice(before), ["planDeployment"]);
+  assert.deepEqual(platform.asked.slice(before), PLANNING);
   assert.equal(world.requests.length, 1, "--name deployed one function only");
   assert.equal(world.requests[0]?.functions.length, 1);
+});
+
+test("--runtime-latest asks for the runtime builds of now, and nothing else does", async (t) => {
+  const { world, url } = await deploying(t);
+  const folder = projectOf(t, APP);
+  await runCli(["deploy", folder], { url });
+  writeFileSync(join(folder, "cart/index.ts"), "export const handler = () => 3;\n");
+  await runCli(["deploy", folder, "--runtime-latest"], { url });
+  const asked = world.requests.map(({ functions }) => functions.map((fn) => fn.runtimeLatest));
+  assert.deepEqual(asked, [
+    [undefined, undefined, undefined],
+    [true, true, true],
+  ]);
 });
 
 test("--json has one shape for a plan, an outcome and nothing to do", async (t) => {

@@ -2,9 +2,9 @@
  * A plan and its outcome as text and as JSON. Both JSON shapes are the same, so that one script
  * reads either.
  */
-import type { DeploymentPlan, DeploymentResource } from "@skerry/contracts";
-import type { Style } from "./style.ts";
-import { countText, durationText, showable } from "./text.ts";
+import type { DeploymentPlan, DeploymentResource } from "@skerry/api-schema";
+import type { DeclaredChange } from "@skerry/sdk";
+import { countText, durationText, showable, type Style } from "@skerry/terminal";
 
 export interface Active {
   readonly urls: readonly string[];
@@ -13,6 +13,7 @@ export interface Active {
 
 export interface Outcome {
   readonly plan: DeploymentPlan;
+  readonly declared: readonly DeclaredChange[];
   /** Undefined when there was nothing to do. */
   readonly deployment: DeploymentResource | undefined;
   /** What is deployed now, by name. */
@@ -20,14 +21,22 @@ export interface Outcome {
   readonly elapsedMs: number;
 }
 
-const MARKS = { create: "+", change: "~", same: "=" } as const;
+const MARKS = { create: "+", change: "~", same: "=", remove: "-" } as const;
 
-export function planLines(plan: DeploymentPlan, style: Style): readonly string[] {
-  const width = Math.max(...plan.functions.map(({ name }) => name.length));
-  const paints = { create: style.green, change: style.yellow, same: style.dim };
+export function planLines(
+  plan: DeploymentPlan,
+  declared: readonly DeclaredChange[],
+  style: Style,
+): readonly string[] {
+  const others = declared.map(({ kind, name, ...rest }) => ({ name: `${kind} ${name}`, ...rest }));
+  const rows = [...plan.functions, ...others];
+  const width = Math.max(...rows.map(({ name }) => name.length));
+  const paints = {
+    ...{ create: style.green, change: style.yellow, same: style.dim, remove: style.red },
+  };
   return [
     `${style.bold(plan.app)} ${style.dim(`· ${countText(plan.functions.length, "function")}`)}`,
-    ...plan.functions.map(({ name, change, changes }) => {
+    ...rows.map(({ name, change, changes }) => {
       const what = change === "change" ? ` ${changes.map(showable).join(", ")}` : "";
       return paints[change](`  ${MARKS[change]} ${name.padEnd(width)}  ${change}${what}`);
     }),
@@ -35,9 +44,9 @@ export function planLines(plan: DeploymentPlan, style: Style): readonly string[]
 }
 
 export function resultLines(outcome: Outcome, style: Style): readonly string[] {
-  const { plan, deployment, active, elapsedMs } = outcome;
+  const { plan, declared, deployment, active, elapsedMs } = outcome;
   const head =
-    deployment === undefined
+    deployment === undefined && isSame(declared)
       ? "Nothing to change."
       : `${style.green("✓")} Deployed in ${durationText(elapsedMs)}.`;
   const width = Math.max(...plan.functions.map(({ name }) => name.length));
@@ -55,19 +64,37 @@ export function resultLines(outcome: Outcome, style: Style): readonly string[] {
 }
 
 /** Of `deploy --plan`: the shape of an outcome in which nothing has happened yet. */
-export function planJson(plan: DeploymentPlan): unknown {
+export function planJson(plan: DeploymentPlan, declared: readonly DeclaredChange[]): unknown {
   const functions = plan.functions.map(({ name, change, changes }) => {
     return { name, change, changes, revisionId: null, urls: [], warnings: [] };
   });
-  return { app: plan.app, state: "planned", deploymentId: null, functions };
+  return {
+    app: plan.app,
+    state: "planned",
+    deploymentId: null,
+    functions,
+    ...declaredJson(declared),
+  };
 }
 
-export function deploymentJson({ plan, deployment, active }: Outcome): unknown {
+function isSame(declared: readonly DeclaredChange[]): boolean {
+  return declared.every(({ change }) => change === "same");
+}
+
+/** Only where a file declares something. */
+function declaredJson(declared: readonly DeclaredChange[]): object {
+  if (declared.length === 0) return {};
+  const told = declared.map(({ kind, name, change, changes }) => ({ kind, name, change, changes }));
+  return { declared: told };
+}
+
+export function deploymentJson({ plan, declared, deployment, active }: Outcome): unknown {
   const functions = plan.functions.map(({ name, change, changes }) => {
     const { urls = [], revisionId = null } = active.get(name) ?? {};
     const done = deployment?.functions.find((one) => one.name === name);
     return { name, change, changes, revisionId, urls, warnings: done?.warnings ?? [] };
   });
-  const state = deployment?.state ?? "unchanged";
-  return { app: plan.app, state, deploymentId: deployment?.id ?? null, functions };
+  const state = deployment?.state ?? (isSame(declared) ? "unchanged" : "succeeded");
+  const deploymentId = deployment?.id ?? null;
+  return { app: plan.app, state, deploymentId, functions, ...declaredJson(declared) };
 }

@@ -3,50 +3,69 @@
  * and follows the deployment to its end.
  */
 import {
+  type DeploymentLogLine,
   deploymentMark,
   type DeploymentPlan,
   type DeploymentRequest,
   type DeploymentResource,
-} from "@skerry/contracts";
+} from "@skerry/api-schema";
+import { buildLineText } from "@skerry/commands";
+import type { FunctionConfigInput } from "@skerry/contracts";
 import { PlatformError } from "@skerry/base";
+import {
+  followDeploymentLog,
+  performDeclared,
+  planDeclared,
+  type DeclaredChange,
+} from "@skerry/sdk";
 import { packFolder, type PackedSource } from "@skerry/sdk/pack";
+import { createProgress, patiently, type Progress } from "@skerry/terminal";
 import type { CommandCall } from "./command.ts";
 import type { Active, Outcome } from "./deployment-view.ts";
-import { createProgress, type Progress } from "./progress.ts";
-import { patiently } from "./patience.ts";
 import type { Project } from "./project.ts";
 
 /** How long one request waits for news of a deployment. */
 const WAIT_MS = 10_000;
+/** Of a build that failed. */
+const LAST_LINES = 15;
 
 /** What would change, and how to make it so. */
 export interface PlannedDeployment {
   readonly plan: DeploymentPlan;
+  /** What becomes of timers and triggers. */
+  readonly declared: readonly DeclaredChange[];
   /** Throws what a failed deployment says. */
   perform(): Promise<Outcome>;
 }
 
-export async function planProject(call: CommandCall, project: Project): Promise<PlannedDeployment> {
+export async function planProject(
+  call: CommandCall,
+  project: Project,
+  options: { readonly runtimeLatest?: boolean } = {},
+): Promise<PlannedDeployment> {
   const sources = await packAll(project);
-  const body = requestOf(project, sources);
+  const body = requestOf(project, sources, options);
   const plan = await call.client().planDeployment({ params: { app: project.app }, body });
+  const declared = await planDeclared(call.client(), project.app, project.declared);
   return {
     plan,
+    declared,
     perform: async () => {
-      const outcome = await perform(call, { project, sources, body, plan });
+      const outcome = await perform(call, { project, sources, body, plan, declared });
       const { deployment } = outcome;
       if (deployment?.error) throw PlatformError.fromWire(withRequestId(deployment));
+      await performDeclared(call.client(), project.app, declared);
       return outcome;
     },
   };
 }
 
-/** By folder: two functions of an app may share one. */
+/** By folder: two functions of an app may share one, and do share layers. */
 type Sources = ReadonlyMap<string, PackedSource>;
 
 async function packAll({ functions }: Project): Promise<Sources> {
   const sources = new Map<string, PackedSource>();
-  for (const { folder } of functions) {
+  for (const folder of functions.flatMap((fn) => [fn.folder, ...fn.layers])) {
     if (!sources.has(folder)) sources.set(folder, await packFolder(folder));
   }
   return sources;
@@ -57,36 +76,47 @@ interface Work {
   readonly sources: Sources;
   readonly body: { readonly functions: DeploymentInput[] };
   readonly plan: DeploymentPlan;
+  readonly declared: readonly DeclaredChange[];
 }
 
-type DeploymentInput = Pick<DeploymentRequest["functions"][number], "name" | "sourceDigest"> & {
-  readonly config: Project["functions"][number]["config"];
+type DeploymentInput = Pick<
+  DeploymentRequest["functions"][number],
+  "name" | "sourceDigest" | "runtimeLatest"
+> & {
+  readonly config: FunctionConfigInput;
 };
 
-function requestOf({ functions }: Project, sources: Sources): Work["body"] {
+function requestOf(
+  { functions }: Project,
+  sources: Sources,
+  { runtimeLatest = false }: { readonly runtimeLatest?: boolean },
+): Work["body"] {
+  const renewing = runtimeLatest ? { runtimeLatest } : {};
   return {
-    functions: functions.map(({ name, folder, config }) => {
-      const sourceDigest = sources.get(folder)?.digest ?? "";
-      return { name, sourceDigest, config };
+    functions: functions.map(({ name, folder, config, layers }) => {
+      const digestOf = (packed: string): string => sources.get(packed)?.digest ?? "";
+      const digests = [...new Set(layers.map(digestOf))];
+      const own = digests.length === 0 ? config : { ...config, layers: digests };
+      return { name, sourceDigest: digestOf(folder), config: own, ...renewing };
     }),
   };
 }
 
 async function perform(call: CommandCall, work: Work): Promise<Outcome> {
   const { client, host } = call;
-  const { plan, body } = work;
+  const { plan, body, declared } = work;
   const startedMs = host.clock.monotonicMs();
   const elapsed = (): number => host.clock.monotonicMs() - startedMs;
   if (plan.functions.every(({ change }) => change === "same")) {
     const active = await activeOf(call, plan);
-    return { plan, deployment: undefined, active, elapsedMs: elapsed() };
+    return { plan, declared, deployment: undefined, active, elapsedMs: elapsed() };
   }
   await upload(call, work);
   const { signal } = host;
   const created = await client().createDeployment({ params: { app: plan.app }, body, signal });
   const deployment = await follow(call, created);
   const active = new Map(deployment.functions.map((fn) => [fn.name, fn]));
-  return { plan, deployment, active, elapsedMs: elapsed() };
+  return { plan, declared, deployment, active, elapsedMs: elapsed() };
 }
 
 async function activeOf(call: CommandCall, plan: DeploymentPlan): Promise<Outcome["active"]> {
@@ -103,7 +133,10 @@ async function upload(call: CommandCall, { project, sources, plan }: Work): Prom
   const { client, host, screen } = call;
   const wanted = new Set(plan.functions.filter((fn) => fn.needsUpload).map((fn) => fn.name));
   const folders = project.functions.filter(({ name }) => wanted.has(name)).map((fn) => fn.folder);
-  const missing = [...new Set(folders)].flatMap((folder) => sources.get(folder) ?? []);
+  const layers = new Set(plan.layersMissing);
+  const missing = [...sources.entries()]
+    .filter(([folder, { digest }]) => folders.includes(folder) || layers.has(digest))
+    .map(([, source]) => source);
   const total = missing.reduce((sum, { bytes }) => sum + bytes, 0);
   const nowMs = (): number => host.clock.monotonicMs();
   const progress = createProgress(screen, { label: "Uploading", nowMs });
@@ -124,33 +157,88 @@ async function upload(call: CommandCall, { project, sources, plan }: Work): Prom
 
 /**
  * Waits until the deployment has ended, over restarts of the platform; it goes on by itself
- * meanwhile.
+ * meanwhile. What its builds print is shown as it comes, to whoever watches or asked for it.
  */
 async function follow(call: CommandCall, created: DeploymentResource): Promise<DeploymentResource> {
   const { client, host, screen } = call;
   const nowMs = (): number => host.clock.monotonicMs();
   const progress = createProgress(screen, { label: "Building ", nowMs });
+  const isVerbose = call.isOn("verbose");
   let deployment = created;
+  const listening = new AbortController();
+  const heard = hear(call, { deployment, signal: listening.signal }, ({ text, ...line }) => {
+    if (isVerbose) screen.note(buildLineText({ ...line, text }, screen));
+    else showSteps(progress, deployment, text);
+  });
   try {
     while (deployment.state !== "succeeded" && deployment.state !== "failed") {
-      showSteps(progress, deployment);
+      if (!isVerbose) showSteps(progress, deployment);
       const params = { app: deployment.app, deployment: deployment.id };
       const query = { waitMs: WAIT_MS, state: deploymentMark(deployment) };
       deployment = await patiently(host, () =>
         client().getDeployment({ params, query, signal: host.signal }),
       );
     }
+    // The lines that led to the end were stored before it.
+    if (isVerbose) await heard;
     return deployment;
   } finally {
+    listening.abort();
+    await heard;
     progress.end();
+    if (!isVerbose && deployment.state === "failed") await showEnd(call, deployment);
   }
 }
 
+/** Resolves when the log ends or cannot be had: a deployment goes on without. */
+async function hear(
+  { client, host, isOn, screen }: CommandCall,
+  wanted: { readonly deployment: DeploymentResource; readonly signal: AbortSignal },
+  show: (line: DeploymentLogLine) => void,
+): Promise<void> {
+  if (!screen.watched && !isOn("verbose")) return;
+  const { app, id: deployment } = wanted.deployment;
+  const signal = AbortSignal.any([host.signal, wanted.signal]);
+  const options = { app, deployment, signal, clock: host.clock };
+  try {
+    for await (const line of followDeploymentLog(client(), options)) show(line);
+  } catch {
+    // What matters of it is in the deployment's error.
+  }
+}
+
+/** The last lines of the build that failed, and where the others are. */
+async function showEnd(
+  { client, host, screen }: CommandCall,
+  { app, id: deployment, functions, error }: DeploymentResource,
+): Promise<void> {
+  if (screen.json) return;
+  const failed = functions.find(({ state }) => state === "failed")?.name;
+  const last: DeploymentLogLine[] = [];
+  const options = { app, deployment, clock: host.clock, signal: host.signal, awayMsMax: 0 };
+  try {
+    for await (const line of followDeploymentLog(client(), options)) {
+      if (line.function === failed) last.push(line);
+      if (last.length > LAST_LINES) last.shift();
+    }
+  } catch {
+    return;
+  }
+  const [end] = last.slice(-1);
+  if (end === undefined) return;
+  // What an installer complains of stands in the error.
+  const isTold = error?.message.includes(end.text) === true;
+  screen.note(
+    ...(isTold ? [] : last.map((line) => buildLineText(line, screen))),
+    `All that its builds printed: skerry deployments logs ${app} ${deployment}`,
+  );
+}
+
 /** Each function has two steps: built, and active. */
-function showSteps(progress: Progress, { functions }: DeploymentResource): void {
+function showSteps(progress: Progress, { functions }: DeploymentResource, remark?: string): void {
   const done = { waiting: 0, building: 0.5, built: 1, active: 2, failed: 2 };
   const sum = functions.reduce((steps, { state }) => steps + done[state], 0);
-  progress.show(sum, functions.length * 2);
+  progress.show(sum, functions.length * 2, remark);
 }
 
 function withRequestId({ error }: DeploymentResource): unknown {

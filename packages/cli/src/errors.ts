@@ -5,51 +5,6 @@ const user = { retryable: false, audience: "user" } as const;
 
 /** The command line's own reasons; all others come over the wire or from the sdk. */
 export const fail = defineReasons({
-  COMMAND_UNKNOWN: {
-    ...usage,
-    message: "There is no command `{command}`.",
-    hint: "{suggestion}`skerry help` lists all commands.",
-  },
-  COMMAND_INCOMPLETE: {
-    ...usage,
-    message: "`skerry {command}` needs one more word: {words}.",
-    hint: "`skerry help {command}` shows each of them.",
-  },
-  COMMAND_FLAG_UNKNOWN: {
-    ...usage,
-    message: "`skerry {command}` has no flag {flag}.",
-    hint: "{suggestion}`skerry help {command}` lists its flags.",
-  },
-  FLAG_VALUE_MISSING: {
-    ...usage,
-    message: "{flag} needs a value: {flag} {value}.",
-    hint: "`skerry help {command}` shows what it means.",
-  },
-  FLAG_VALUE_UNEXPECTED: {
-    ...usage,
-    message: "{flag} takes no value.",
-    hint: "Write {flag} alone.",
-  },
-  FLAG_VALUE_INVALID: {
-    ...usage,
-    message: "{flag} cannot be {value}: {why}.",
-    hint: "`skerry help {command}` shows what it means.",
-  },
-  ARGUMENT_MISSING: {
-    ...usage,
-    message: "`skerry {command}` needs {argument}.",
-    hint: "Usage: {usage}",
-  },
-  ARGUMENT_UNEXPECTED: {
-    ...usage,
-    message: "`skerry {command}` does not know what to do with `{argument}`.",
-    hint: "Usage: {usage}",
-  },
-  ARGUMENT_INVALID: {
-    ...usage,
-    message: "`{value}` is not {expected}.",
-    hint: "{hint}",
-  },
   ADDRESS_INVALID: {
     ...usage,
     message: "{source} is not an address: `{value}`.",
@@ -95,6 +50,11 @@ export const fail = defineReasons({
     message: "{path} has no function {function}.",
     hint: "{suggestion}It has {functions}.",
   },
+  PROJECT_LAYER_UNKNOWN: {
+    ...usage,
+    message: "{path} has no layer {layer}.",
+    hint: "Name its folder under `layers`. It has: {layers}.",
+  },
   PLATFORM_NOT_STARTED: {
     ...user,
     code: "UNAVAILABLE",
@@ -110,21 +70,5 @@ export const fail = defineReasons({
     ...usage,
     message: "{folder} has {files} already.",
     hint: "Name another folder; nothing was written.",
-  },
-  INPUT_FILE_UNREADABLE: {
-    ...usage,
-    message: "{path} cannot be read: {why}.",
-    hint: "Give JSON itself, @FILE, or - for the standard input.",
-  },
-  INPUT_NOT_JSON: {
-    ...usage,
-    message: "{source} is not JSON: {why}.",
-    hint: `Text needs quotes of its own, as in --data '"text"'; the shell takes one pair away.`,
-  },
-  CONFIRMATION_MISSING: {
-    ...user,
-    code: "FAILED_PRECONDITION",
-    message: "{what} was not confirmed, and nothing was removed.",
-    hint: "Repeat with --yes; without a terminal there is nobody to ask.",
   },
 });

@@ -1,12 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ERROR_CODES, exitCodeOf } from "@skerry/base";
+import { createStyle, exitCodes, parseCommandLine, showHelp, widthOf } from "@skerry/terminal";
 import { COMMANDS } from "./commands/index.ts";
-import { GLOBAL_FLAGS } from "./command.ts";
-import { exitCodes, showHelp } from "./help.ts";
-import { parseCommandLine } from "./parse.ts";
-import { createStyle } from "./style.ts";
-import { widthOf } from "./text.ts";
+import { GLOBAL_FLAGS, tableOf } from "./command.ts";
 
 function helpOf(topic: readonly string[], columns: number): string {
   let text = "";
@@ -16,9 +13,13 @@ function helpOf(topic: readonly string[], columns: number): string {
   showHelp(
     {
       ...{ json: false, style, columns, print, ...unused, printJson: print, printJsonLine: print },
-      ...{ printTable: () => undefined, drained: () => Promise.resolve() },
+      ...{
+        printTable: () => undefined,
+        printDone: () => undefined,
+        drained: () => Promise.resolve(),
+      },
     },
-    { commands: COMMANDS, topic },
+    { table: tableOf(COMMANDS), topic },
   );
   return text;
 }
@@ -32,7 +33,7 @@ test("every example of every command is one that the parser takes", () => {
   for (const command of COMMANDS) {
     assert.ok(command.examples.length > 0, command.name);
     for (const { line } of command.examples) {
-      const parsed = parseCommandLine(wordsOf(line), COMMANDS);
+      const parsed = parseCommandLine(wordsOf(line), tableOf(COMMANDS));
       assert.ok(parsed.kind === "run" && parsed.command === command, line);
     }
   }

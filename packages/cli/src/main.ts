@@ -5,15 +5,18 @@ import { readFileSync, watch } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
-import { text } from "node:stream/consumers";
+import { buffer } from "node:stream/consumers";
 import type { WriteStream } from "node:tty";
 import { systemClock, systemRandom } from "@skerry/base";
+import type { OutputStream } from "@skerry/terminal";
 import { startEmbeddedPlatform } from "./embedded-platform.ts";
-import type { Host, OutputStream } from "./host.ts";
+import type { Host } from "./host.ts";
 import { createFetch } from "./node-fetch.ts";
 import { runCommandLine } from "./run.ts";
 
 const EXIT_INTERRUPTED = 130;
+/** Of a terminal that does not say. */
+const ROWS_USUAL = 24;
 
 function outputOf(stream: WriteStream): OutputStream {
   // A reader that has seen enough, like `head`, is no failure.
@@ -28,7 +31,12 @@ function outputOf(stream: WriteStream): OutputStream {
         ? new Promise((resolve) => void stream.once("drain", () => resolve()))
         : Promise.resolve(),
     isTerminal: stream.isTTY === true,
-    columns: stream.isTTY === true && stream.columns > 0 ? stream.columns : Number.MAX_SAFE_INTEGER,
+    get columns() {
+      return stream.isTTY === true && stream.columns > 0 ? stream.columns : Number.MAX_SAFE_INTEGER;
+    },
+    get rows() {
+      return stream.isTTY === true && stream.rows > 0 ? stream.rows : ROWS_USUAL;
+    },
   };
 }
 
@@ -39,6 +47,20 @@ async function ask(question: string): Promise<string> {
   } finally {
     terminal.close();
   }
+}
+
+function readKeys(onKey: (key: string) => void): () => void {
+  const { stdin } = process;
+  if (!stdin.isTTY) return () => undefined;
+  const take = (bytes: Buffer): void => onKey(bytes.toString());
+  stdin.setRawMode(true);
+  stdin.on("data", take);
+  stdin.resume();
+  return () => {
+    stdin.off("data", take);
+    stdin.setRawMode(false);
+    stdin.pause();
+  };
 }
 
 function versionOf(): string {
@@ -67,8 +89,9 @@ const host: Host = {
   stdout: outputOf(process.stdout),
   stderr: outputOf(process.stderr),
   stdinIsTerminal: process.stdin.isTTY === true,
-  readStdin: () => text(process.stdin),
+  readStdin: () => buffer(process.stdin),
   ask,
+  keys: readKeys,
   fetch: createFetch(),
   clock: systemClock(),
   random: systemRandom(),

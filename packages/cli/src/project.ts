@@ -5,14 +5,10 @@
 import { readFileSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { nearestWord } from "@skerry/base";
-import {
-  appManifest,
-  appName,
-  functionName,
-  parseInput,
-  type FunctionConfigInput,
-} from "@skerry/contracts";
+import { projectManifest } from "@skerry/api-schema";
+import { appName, functionName, parseInput, type FunctionConfigInput } from "@skerry/contracts";
 import { parseDocument } from "yaml";
+import { declaredBy, type Declared } from "@skerry/sdk";
 import { fail } from "./errors.ts";
 import { inferConfig, TELLING_FILES } from "./folder-kind.ts";
 
@@ -20,12 +16,17 @@ export interface ProjectFunction {
   readonly name: string;
   /** Absolute. */
   readonly folder: string;
-  readonly config: FunctionConfigInput;
+  /** Without its layers, whose digests nobody knows yet. */
+  readonly config: Omit<FunctionConfigInput, "layers">;
+  /** Absolute folders, in the order in which they are merged. */
+  readonly layers: readonly string[];
 }
 
 export interface Project {
   readonly app: string;
   readonly functions: readonly ProjectFunction[];
+  /** What runs them without a caller; undefined when the folder says nothing of it. */
+  readonly declared: readonly Declared[] | undefined;
 }
 
 export interface ProjectChoice {
@@ -55,7 +56,10 @@ export function readProject(folder: string, choice: ProjectChoice): Project {
   const name = choice.name ?? nameFromFolder(basename(root));
   return {
     app: parseInput(appName, choice.app ?? APP_DEFAULT, "app"),
-    functions: [{ name: parseInput(functionName, name, "function name"), folder: root, config }],
+    functions: [
+      { name: parseInput(functionName, name, "function name"), folder: root, config, layers: [] },
+    ],
+    declared: undefined,
   };
 }
 
@@ -72,7 +76,13 @@ function readManifest(root: string): string | undefined {
 function fromManifest(root: string, text: string, choice: ProjectChoice): Project {
   const path = join(root, MANIFEST);
   const written = parseYaml(text, path);
-  const { app, functions } = parseInput(appManifest, written, MANIFEST);
+  const manifest = parseInput(projectManifest, written, MANIFEST);
+  const { app, functions, layers = {} } = manifest;
+  const layerFolder = (layer: string): string => {
+    const dir = layers[layer];
+    if (dir !== undefined) return resolve(root, dir);
+    throw fail("PROJECT_LAYER_UNKNOWN", { path, layer, layers: Object.keys(layers) });
+  };
   const { name } = choice;
   const names = Object.keys(functions);
   if (name !== undefined && functions[name] === undefined) {
@@ -84,12 +94,14 @@ function fromManifest(root: string, text: string, choice: ProjectChoice): Projec
     app: parseInput(appName, choice.app ?? app, "app"),
     functions: Object.entries(functions)
       .filter(([key]) => name === undefined || key === name)
-      .map(([key, { dir, ...config }]) => {
+      .map(([key, { dir, layers: wanted = [], ...config }]) => {
         const ownFolder = resolve(root, dir);
         // A function that does not say how it runs takes it from its folder.
         const inferred = saysHowItRuns(written, key) ? {} : inferConfig(ownFolder);
-        return { name: key, folder: ownFolder, config: { ...config, ...inferred } };
+        const own = { folder: ownFolder, config: { ...config, ...inferred } };
+        return { name: key, ...own, layers: wanted.map(layerFolder) };
       }),
+    declared: name === undefined ? declaredBy(manifest) : undefined,
   };
 }
 

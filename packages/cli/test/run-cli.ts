@@ -1,14 +1,22 @@
-/** Starts the command line as a user would, as a process of its own with pipes. */
+/**
+ * Runs the command line with pipes. Most of what tests ask needs no process: the same commands run
+ * here, on a host like the one of `main.ts`. What is about the process itself starts one.
+ */
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import { KEY } from "./fake-platform.ts";
+import { FAKE_KEY } from "@skerry/testkit";
+import { createFetch } from "../src/node-fetch.ts";
+import { runOnTerminal } from "./terminal.ts";
 
 const MAIN = fileURLToPath(new URL("../src/main.ts", import.meta.url));
 const BIN = fileURLToPath(new URL("../bin/skerry.mjs", import.meta.url));
+
+/** The discard port, where no platform is. */
+const NOBODY = "http://127.0.0.1:9";
 
 /** Compiled once for all the processes of a test file. */
 const CACHES = mkdtempSync(join(tmpdir(), "skerry-cli-cache-"));
@@ -18,7 +26,7 @@ export interface CliOptions {
   /** Of the fake platform; API and gateway are one. */
   readonly url?: string;
   readonly env?: Readonly<Record<string, string>>;
-  readonly stdin?: string;
+  readonly stdin?: string | Uint8Array;
   readonly cwd?: string;
   /** Through bin/skerry.mjs instead of main.ts. */
   readonly throughBin?: boolean;
@@ -40,7 +48,7 @@ export interface RunningCli {
 }
 
 export function startCli(args: readonly string[], options: CliOptions = {}): RunningCli {
-  const { url = "http://127.0.0.1:9", env, stdin = "", cwd, throughBin = false } = options;
+  const { url = NOBODY, env, stdin = "", cwd, throughBin = false } = options;
   const child = spawn(process.execPath, [throughBin ? BIN : MAIN, ...args], {
     cwd,
     stdio: ["pipe", "pipe", "pipe"],
@@ -48,7 +56,7 @@ export function startCli(args: readonly string[], options: CliOptions = {}): Run
       PATH: process.env["PATH"],
       SKERRY_API: url,
       SKERRY_GATEWAY: url,
-      SKERRY_KEY: KEY,
+      SKERRY_KEY: FAKE_KEY,
       ...(throughBin ? { XDG_CACHE_HOME: CACHES } : { NODE_COMPILE_CACHE: CACHES }),
       ...env,
     },
@@ -65,6 +73,17 @@ export function startCli(args: readonly string[], options: CliOptions = {}): Run
   return { child, ended, exited };
 }
 
-export function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
+/** As a user would, as a process of its own. */
+export function runProcess(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
   return startCli(args, options).ended;
+}
+
+/** In this process; everything but argv, streams and signals is as `runProcess` has it. */
+export async function runCli(
+  args: readonly string[],
+  { url = NOBODY, env = {}, stdin = "", cwd = process.cwd() }: CliOptions = {},
+): Promise<CliResult> {
+  const options = { url, env, stdin, cwd, isTerminal: false, fetch: createFetch() };
+  const { exitCode, stdout, stderr } = await runOnTerminal(args, options);
+  return { exitCode, signal: null, stdout, stderr };
 }

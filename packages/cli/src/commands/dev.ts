@@ -4,14 +4,14 @@
  */
 import { resolve } from "node:path";
 import { PlatformError } from "@skerry/base";
+import { logLineText } from "@skerry/commands";
 import { followLogs } from "@skerry/sdk";
+import { durationText, errorText } from "@skerry/terminal";
 import type { Command, CommandCall } from "../command.ts";
 import { planProject } from "../deployment.ts";
 import { resultLines } from "../deployment-view.ts";
-import { errorText } from "../error-text.ts";
-import { logLineText } from "../log-line.ts";
 import { readProject, type Project, type ProjectChoice } from "../project.ts";
-import { durationText } from "../text.ts";
+import { WatchedFolders } from "../watched-folders.ts";
 
 /** An editor saves in several steps; a change counts once it has been quiet this long. */
 const QUIET_MS = 25;
@@ -72,11 +72,12 @@ interface Folder {
 async function work(call: CommandCall, at: Folder): Promise<void> {
   const { host } = call;
   const changes = new Changes();
-  const stopWatching = host.watch(at.folder, (path) => changes.saw(path));
+  using watched = new WatchedFolders((folder) => host.watch(folder, (path) => changes.saw(path)));
+  watched.set([at.folder]);
   const following = new Map<string, Promise<void>>();
   try {
     while (!host.signal.aborted) {
-      const project = await deployOnce(call, at);
+      const project = await deployOnce(call, { ...at, watched });
       for (const { name } of project?.functions ?? []) {
         const path = { app: project?.app ?? "", fn: name };
         if (!following.has(name)) following.set(name, follow(call, path));
@@ -84,16 +85,19 @@ async function work(call: CommandCall, at: Folder): Promise<void> {
       await changes.next(call);
     }
   } finally {
-    stopWatching();
     await Promise.allSettled(following.values());
   }
 }
 
-async function deployOnce(call: CommandCall, at: Folder): Promise<Project | undefined> {
+async function deployOnce(
+  call: CommandCall,
+  at: Folder & { readonly watched: WatchedFolders },
+): Promise<Project | undefined> {
   const { host, screen } = call;
   const startedMs = host.clock.monotonicMs();
   try {
     const project = readProject(at.folder, at.choice);
+    at.watched.set([at.folder, ...foldersOf(project)]);
     const { perform } = await planProject(call, project);
     const outcome = await perform();
     const elapsedMs = host.clock.monotonicMs() - startedMs;
@@ -108,6 +112,10 @@ async function deployOnce(call: CommandCall, at: Folder): Promise<Project | unde
     }
     return undefined;
   }
+}
+
+function foldersOf({ functions }: Project): readonly string[] {
+  return functions.flatMap(({ folder, layers }) => [folder, ...layers]);
 }
 
 async function follow(

@@ -1,5 +1,5 @@
-import type { Command } from "../command.ts";
-import { showHelp } from "../help.ts";
+import { showHelp } from "@skerry/terminal";
+import { tableOf, type Command } from "../command.ts";
 
 /** Help about the other commands; it needs to know them. */
 export function createHelp(commands: readonly Command[]): Command {
@@ -16,7 +16,7 @@ export function createHelp(commands: readonly Command[]): Command {
       { line: "help exit-codes", says: "What the exit codes mean." },
     ],
     run({ args, screen }) {
-      showHelp(screen, { commands: [...commands, help], topic: args });
+      showHelp(screen, { table: tableOf([...commands, help]), topic: args });
       return Promise.resolve(0);
     },
   };

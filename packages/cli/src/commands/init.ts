@@ -1,10 +1,10 @@
 import { copyFileSync, existsSync, mkdirSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { nearestWord } from "@skerry/base";
+import type { Column } from "@skerry/terminal";
 import type { Command } from "../command.ts";
 import { fail } from "../errors.ts";
-import type { Column } from "../table.ts";
-import { filesOf, templateFolder, TEMPLATES, type Template } from "../templates.ts";
+import { filesOf, TEMPLATES, TYPES, type Template } from "../templates.ts";
 
 export const init: Command = {
   name: "init",
@@ -25,27 +25,32 @@ export const init: Command = {
   examples: [
     { line: "init", says: "The templates." },
     { line: "init python greet", says: "A Python function in ./greet." },
+    { line: "init types greet", says: "TypeScript's types of handlers, into ./greet." },
   ],
   async run({ args, screen, host }) {
     const [name, folder] = args;
     if (name === undefined) {
-      if (screen.json) screen.printJson({ templates: TEMPLATES });
-      else screen.printTable(COLUMNS, TEMPLATES);
+      if (screen.json) screen.printJson({ templates: ALL });
+      else screen.printTable(COLUMNS, ALL);
       return 0;
     }
     const template = findTemplate(name);
     const target = resolve(host.cwd, folder ?? name);
     const files = copyTemplate(template, target);
     const shown = relative(host.cwd, target) || ".";
-    const next = [...template.before.map((line) => `cd ${shown} && ${line}`), deployLine(shown)];
+    const isWhole = template !== TYPES;
+    const before = template.before.map((line) => `(cd ${shown} && ${line})`);
+    const next = isWhole ? [...before, deployLine(shown)] : [];
     if (screen.json) screen.printJson({ template: name, folder: target, files, next });
     else {
       screen.print(`${screen.style.green("✓")} ${shown}: ${files.join(", ")}`);
-      screen.print("", "Next:", "", ...next.map((line) => `  ${line}`));
+      if (isWhole) screen.print("", "Next:", "", ...next.map((line) => `  ${line}`));
     }
     return 0;
   },
 };
+
+const ALL: readonly Template[] = [...TEMPLATES, TYPES];
 
 const COLUMNS: readonly Column<Template>[] = [
   { title: "TEMPLATE", text: ({ name }) => name },
@@ -55,9 +60,9 @@ const COLUMNS: readonly Column<Template>[] = [
 const deployLine = (folder: string): string => `npx skerry deploy ${folder}`;
 
 function findTemplate(name: string): Template {
-  const found = TEMPLATES.find((template) => template.name === name);
+  const found = ALL.find((template) => template.name === name);
   if (found !== undefined) return found;
-  const names = TEMPLATES.map((template) => template.name);
+  const names = ALL.map((template) => template.name);
   const near = nearestWord(name, names);
   const suggestion = near === undefined ? "" : `Did you mean ${near}? `;
   throw fail("TEMPLATE_UNKNOWN", { template: name, suggestion, templates: names });
@@ -66,11 +71,11 @@ function findTemplate(name: string): Template {
 /** All or nothing: looks at every file before it writes the first. */
 function copyTemplate(template: Template, target: string): readonly string[] {
   const files = filesOf(template);
-  const present = files.filter((file) => existsSync(join(target, file)));
+  const present = files.flatMap(({ path }) => (existsSync(join(target, path)) ? path : []));
   if (present.length > 0) throw fail("FILES_PRESENT", { folder: target, files: present });
-  for (const file of files) {
-    mkdirSync(dirname(join(target, file)), { recursive: true });
-    copyFileSync(join(templateFolder(template), file), join(target, file));
+  for (const { path, source } of files) {
+    mkdirSync(dirname(join(target, path)), { recursive: true });
+    copyFileSync(source, join(target, path));
   }
-  return files;
+  return files.map(({ path }) => path);
 }

@@ -1,15 +1,8 @@
-interface Context {
-  readonly requestId: string;
-  remainingMs(): number;
-}
+import type { Context, HttpEvent } from "./skerry.d.ts";
 
-interface HttpEvent {
-  readonly query?: { readonly name?: string };
-}
-
-/** Answers each call of the function's URL, and each `skerry invoke`. */
-export function handler(event: HttpEvent, context: Context): object {
-  const name = event.query?.name ?? "world";
+/** Answers each call of the function's URL, and each `skerry invoke`, whose event is any JSON. */
+export function handler(event: Partial<HttpEvent>, context: Context): object {
+  const name = event.query?.["name"] ?? "world";
   console.log(`greeting ${name}`);
   return { message: `Hello, ${name}!`, requestId: context.requestId };
 }

@@ -6,4 +6,9 @@ app.get("/", (request, response) => {
   response.json({ message: `Hello, ${request.query.name ?? "world"}!` });
 });
 
+// What `skerry invoke` and other functions send.
+app.post("/invoke", express.json(), (request, response) => {
+  response.json({ message: `Hello, ${request.body.name ?? "world"}!` });
+});
+
 app.listen(process.env.PORT ?? 3000);

@@ -1,0 +1,199 @@
+/** Publishing, aliases and rolling back, as a command line says and shows them. */
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { AliasTarget } from "@skerry/contracts";
+import { type Asked, AT, type FakePlatform, startFakePlatform } from "@skerry/testkit";
+import { withPipes, type RunResult } from "../test/run-commands.ts";
+import { RELEASE_COMMANDS } from "./releases.ts";
+
+const runPiped = withPipes(RELEASE_COMMANDS);
+
+const asked: Asked[] = [];
+const page = (...items: readonly unknown[]): object => ({ items, nextCursor: null });
+const REVISION = {
+  ...{ id: "rev_1", sourceDigest: `src_${"0".repeat(64)}`, artefactKey: "art_1" },
+  ...{ handlerKind: "event", runtimeBuild: "node-26", config: {}, createdAt: AT },
+};
+const versionOf = (version: number): object => ({
+  ...{ app: "shop", function: "buy", version, urls: [], description: `the ${version}.` },
+  ...{ revision: REVISION, publishedBy: "key_1", createdAt: AT },
+});
+const aliasOf = (name: string, target: AliasTarget): object => ({
+  ...{ app: "shop", function: "buy", name, urls: [], target, change: 4, etag: '"4"' },
+  ...{ createdAt: AT, updatedAt: AT },
+});
+const LIVE: AliasTarget = {
+  ...{ version: 2, shares: [{ version: 3, perMille: 15 }] },
+  rules: [{ part: { from: "path" }, is: { prefix: "/new" }, version: 3 }],
+  stickyBy: { from: "cookie", name: "id" },
+};
+const PLAIN: AliasTarget = { version: 1, shares: [], rules: [] };
+const led = (number: number, target: AliasTarget, more: object): object => ({
+  ...{ number, target, reason: "", restores: null, changedBy: "key_1", at: AT },
+  ...more,
+});
+
+let platform: FakePlatform;
+before(async () => {
+  const noted =
+    (answer: (call: Asked) => unknown) =>
+    (call: Asked): unknown => {
+      asked.push(call);
+      return answer(call);
+    };
+  platform = await startFakePlatform({
+    publishVersion: noted(() => ({ ...versionOf(3), isNew: asked.length % 2 === 1 })),
+    publishApp: noted(({ body }) => ({
+      app: "shop",
+      alias: (body as { alias?: string }).alias ?? null,
+      functions: [
+        { function: "buy", version: 3, isNew: true },
+        { function: "list", version: 1, isNew: false },
+      ],
+    })),
+    listVersions: () => page(versionOf(3), versionOf(2), versionOf(1)),
+    deleteVersion: noted(() => undefined),
+    listAliases: () => page(aliasOf("live", LIVE), aliasOf("old", PLAIN)),
+    putAlias: noted(({ params, body }) =>
+      aliasOf(params["alias"] ?? "", (body as { target: AliasTarget }).target),
+    ),
+    deleteAlias: noted(() => undefined),
+    listAliasHistory: () =>
+      page(led(4, LIVE, { reason: "orders fail", restores: 2 }), led(3, PLAIN, {})),
+    rollbackAlias: noted(({ params }) => aliasOf(params["alias"] ?? "", PLAIN)),
+    rollbackApp: noted(() => ({
+      app: "shop",
+      alias: "live",
+      functions: [{ function: "buy", target: PLAIN, change: 5 }],
+    })),
+  });
+});
+after(() => platform[Symbol.asyncDispose]());
+
+const run = (...args: readonly string[]): Promise<RunResult> =>
+  runPiped(args, { url: platform.url });
+
+async function shown(...args: readonly string[]): Promise<string> {
+  const { exitCode, stdout, stderr } = await run(...args);
+  assert.equal(exitCode, 0, stderr);
+  return stdout;
+}
+
+async function jsonOf(...args: readonly string[]): Promise<Record<string, unknown>> {
+  return JSON.parse(await shown(...args, "--json")) as Record<string, unknown>;
+}
+
+test("a function is published, and an alias that is named leads to its version", async () => {
+  assert.equal(await shown("publish", "shop/buy"), "Published shop/buy:3.\n");
+  assert.equal(await shown("publish", "shop/buy"), "It is shop/buy:3 already.\n");
+  const more = ["--description", "cheaper", "--alias", "live", "--reason", "spring"];
+  assert.match(await shown("publish", "shop/buy", ...more), /^Published .*\n.*:live leads to it/);
+  const told = asked.splice(0).map(({ params, body }) => ({ ...params, ...(body as object) }));
+  const path = { app: "shop", fn: "buy" };
+  assert.deepEqual(told.slice(2), [
+    { ...path, description: "cheaper" },
+    { ...path, alias: "live", target: { ...PLAIN, version: 3 }, reason: "spring" },
+  ]);
+  const json = await jsonOf("publish", "shop/buy");
+  assert.deepEqual([json["version"], json["isNew"], json["alias"]], [3, true, null]);
+  asked.splice(0);
+});
+
+test("an app is published by one request, and says what is new", async () => {
+  const text = await shown("publish", "shop", "--alias", "live");
+  assert.match(text, /buy +3 +new\nlist +1 +as before\n/);
+  assert.deepEqual(asked.splice(0).at(-1)?.body, { description: "", reason: "", alias: "live" });
+  assert.equal((await jsonOf("publish", "shop"))["alias"], null);
+  asked.splice(0);
+});
+
+test("versions are listed with the aliases that lead to them", async () => {
+  const text = await shown("versions", "shop/buy");
+  assert.match(text, /\n +3 +live +.*the 3\.\n +2 +live +.*\n +1 +old +/);
+  const { items } = await jsonOf("versions", "shop/buy");
+  assert.equal((items as object[]).length, 3);
+});
+
+test("aliases and their history are shown in a line each", async () => {
+  const text = await shown("aliases", "shop/buy");
+  assert.match(text, /live +2, 1\.5 % to 3, 1 rule, sticky by cookie:id +4 /);
+  const history = await shown("aliases", "history", "shop/buy:live");
+  assert.match(history, /\n +4 +2, .*key_1 +back to change 2: orders fail\n +3 +1 +/);
+});
+
+test("an alias is set as the flags say, rules and shares in their order", async () => {
+  const flags = [
+    ...["--share", "3=10", "--share", "4=0.5%", "--sticky-by", "header:x-user"],
+    ...["--rule", "header:x-ring=inner -> 3", "--rule", "path ^= /beta/->4"],
+    ...["--rule", "query:level in -1..20.5 -> 3", "--rule", "cookie:id 5% -> 4"],
+    ...["--rule", "query:next=a -> b% -> 3"],
+  ];
+  const said = await shown("aliases", "set", "shop/buy:live", "2", ...flags);
+  assert.match(said, /shop\/buy:live leads to 2, 10 % to 3, 0\.5 % to 4, 5 rules, .*change 4/);
+  const [call] = asked.splice(0);
+  assert.deepEqual(call?.body, {
+    reason: "",
+    target: {
+      version: 2,
+      shares: [
+        { version: 3, perMille: 100 },
+        { version: 4, perMille: 5 },
+      ],
+      rules: [
+        { part: { from: "header", name: "x-ring" }, is: { exact: "inner" }, version: 3 },
+        { part: { from: "path" }, is: { prefix: "/beta/" }, version: 4 },
+        { part: { from: "query", name: "level" }, is: { from: -1, to: 20.5 }, version: 3 },
+        { part: { from: "cookie", name: "id" }, is: { percent: 5 }, version: 4 },
+        { part: { from: "query", name: "next" }, is: { exact: "a -> b%" }, version: 3 },
+      ],
+      stickyBy: { from: "header", name: "x-user" },
+    },
+  });
+});
+
+test("what is no target is refused before anything is asked, and says what is one", async () => {
+  for (const [why, ...args] of [
+    [/Versions are numbers/, "shop/buy:live", "newest"],
+    [/shop\/buy:live/, "shop/buy", "3"],
+    [/one decimal/, "shop/buy:live", "3", "--share", "4=0.55"],
+    [/one decimal/, "shop/buy:live", "3", "--share", "4=101"],
+    [/a part is/, "shop/buy:live", "3", "--rule", "body=x -> 3"],
+    [/like/, "shop/buy:live", "3", "--rule", "header:x=inner"],
+    [/like/, "shop/buy:live", "3", "--rule", "header:x 120% -> 3"],
+    [/like/, "shop/buy:live", "3", "--rule", "header:x in 3..1 -> 3"],
+    [/a part is/, "shop/buy:live", "3", "--sticky-by", "user"],
+  ] as const) {
+    const { exitCode, stderr } = await run("aliases", "set", ...args);
+    assert.equal(exitCode, 2, args.join(" "));
+    assert.match(stderr, why);
+  }
+  assert.deepEqual(asked, []);
+});
+
+test("a rollback names a change of a function, or undoes the last one of an app", async () => {
+  assert.match(await shown("rollback", "shop/buy:live"), /leads to 1 \(change 4\)/);
+  await shown("rollback", "shop/buy:live", "--to", "3", "--reason", "slow");
+  assert.match(await shown("rollback", "shop:live"), /buy +1\n/);
+  assert.deepEqual(
+    asked.splice(0).map(({ body }) => body),
+    [{ reason: "" }, { reason: "slow", to: 3 }, { reason: "" }],
+  );
+  for (const args of [["shop:live", "--to", "3"], ["shop"], ["shop/buy"]]) {
+    assert.equal((await run("rollback", ...args)).exitCode, 2);
+  }
+  assert.deepEqual(asked, []);
+});
+
+test("what is removed is asked about", async () => {
+  assert.match((await run("versions", "rm", "shop/buy:3")).stderr, /--yes/);
+  assert.match((await run("aliases", "rm", "shop/buy:old")).stderr, /--yes/);
+  assert.deepEqual(asked, []);
+  assert.equal(await shown("versions", "rm", "shop/buy:3", "--yes"), "✓ Removed shop/buy:3.\n");
+  assert.deepEqual(await jsonOf("aliases", "rm", "shop/buy:old", "--yes"), {
+    removed: "shop/buy:old",
+  });
+  assert.deepEqual(
+    asked.splice(0).map(({ params }) => params["version"] ?? params["alias"]),
+    ["3", "old"],
+  );
+});

@@ -1,0 +1,334 @@
+/** Versions and aliases: publish, list, set, roll back, remove. */
+import type { AliasChangeResource, AliasResource, VersionResource } from "@skerry/api-schema";
+import {
+  aliasName,
+  appName,
+  parseInput,
+  parseQualifiedPath,
+  versionsOfAlias,
+} from "@skerry/contracts";
+import { everyItem } from "@skerry/sdk";
+import { ageText, collect, confirm, failCommand, YES_FLAG } from "@skerry/terminal";
+import type { Argument, Column, Flag } from "@skerry/terminal";
+import { readTarget, TARGET_ABOUT, TARGET_FLAGS, targetText } from "./alias-target.ts";
+import type { Command, CommandCall } from "./command.ts";
+import { FUNCTION_ARGUMENT, readAppOrFunction, readFunctionPath } from "./function-path.ts";
+import { printList } from "./print-list.ts";
+import { IF_MATCH_FLAG, ifMatchOf } from "./secrets.ts";
+
+const PAGE = 1_000;
+const ALIAS: Argument = { name: "APP/FN:ALIAS", description: "The alias of a function." };
+const REASON: Flag = { name: "reason", value: "TEXT", description: "Why, for the history." };
+
+const publish: Command = {
+  name: "publish",
+  summary: "Give what is deployed the next version number",
+  about: [
+    "A version never changes. What has not changed since it was published keeps the number that it has. A whole " +
+      "app is published at once, or not at all.",
+  ],
+  args: [{ name: "APP[/FN]", description: "A function, or all of an app." }],
+  flags: [
+    { name: "description", value: "TEXT", description: "What is new, for people." },
+    { name: "alias", value: "NAME", description: "Alias that leads to it from then on." },
+    REASON,
+  ],
+  examples: [
+    { line: "publish shop/buy --description 'Cheaper shipping'", says: "One function." },
+    { line: "publish shop --alias live", says: "All of an app; `live` of each leads to it." },
+  ],
+  async run(call) {
+    const { args, flag } = call;
+    const { app, fn } = readAppOrFunction(args[0]);
+    const description = flag("description") ?? "";
+    const reason = flag("reason") ?? "";
+    if (fn !== undefined) return await publishOne(call, { app, fn }, { description, reason });
+    const { screen, client } = call;
+    const body = { description, reason, alias: flag("alias") };
+    const made = await client().publishApp({ params: { app }, body });
+    if (screen.json) screen.printJson(made);
+    else {
+      screen.printTable(PUBLISHED, made.functions);
+      if (made.alias !== null) screen.note(`The alias ${made.alias} of each leads to it.`);
+    }
+    return 0;
+  },
+};
+
+async function publishOne(
+  { screen, client, flag }: CommandCall,
+  params: { readonly app: string; readonly fn: string },
+  { description, reason }: { readonly description: string; readonly reason: string },
+): Promise<number> {
+  const made = await client().publishVersion({ params, body: { description } });
+  const { version, isNew } = made;
+  const alias = flag("alias");
+  const body = { target: { version }, reason };
+  const set = alias && (await client().putAlias({ params: { ...params, alias }, body }));
+  if (screen.json) screen.printJson({ ...made, alias: set ?? null });
+  else {
+    const what = `${params.app}/${params.fn}`;
+    screen.print(isNew ? `Published ${what}:${version}.` : `It is ${what}:${version} already.`);
+    if (alias !== undefined) screen.print(`${what}:${alias} leads to it.`);
+  }
+  return 0;
+}
+
+interface Published {
+  readonly function: string;
+  readonly version: number;
+  readonly isNew: boolean;
+}
+const PUBLISHED: readonly Column<Published>[] = [
+  { title: "FUNCTION", text: (one) => one.function },
+  { title: "VERSION", text: ({ version }) => String(version), alignRight: true },
+  { title: "", text: ({ isNew }) => (isNew ? "new" : "as before") },
+];
+
+const versions: Command = {
+  name: "versions",
+  summary: "List the versions of a function, newest first",
+  args: [FUNCTION_ARGUMENT],
+  flags: [],
+  examples: [{ line: "versions shop/buy", says: "With the aliases that lead to each." }],
+  async run({ args, screen, client, host }) {
+    const params = readFunctionPath(args[0]);
+    const aliases = await collect(
+      everyItem((cursor) => client().listAliases({ params, query: { limit: PAGE, cursor } })),
+    );
+    return await printList(screen, versionColumns(aliases, host.clock.wallMs()), (cursor) =>
+      client().listVersions({ params, query: { limit: PAGE, cursor } }),
+    );
+  },
+};
+
+function versionColumns(
+  aliases: readonly AliasResource[],
+  nowMs: number,
+): readonly Column<VersionResource>[] {
+  const leading = (version: number): string =>
+    aliases
+      .filter(({ target }) => versionsOfAlias(target).includes(version))
+      .map(({ name }) => name)
+      .join(", ");
+  return [
+    { title: "VERSION", text: ({ version }) => String(version), alignRight: true },
+    { title: "ALIASES", text: ({ version }) => leading(version) },
+    { title: "AGE", text: ({ createdAt }) => ageText(createdAt, nowMs) },
+    { title: "DESCRIPTION", text: ({ description }) => description, flexible: true },
+  ];
+}
+
+const removeVersion: Command = {
+  name: "versions rm",
+  summary: "Remove a version to which no alias leads",
+  about: ["Its number is not given out again."],
+  args: [{ name: "APP/FN:VERSION", description: "The version." }],
+  flags: [YES_FLAG],
+  examples: [{ line: "versions rm shop/buy:3 --yes", says: "Without asking." }],
+  async run(call) {
+    const { args, screen, client } = call;
+    const { app, fn, qualifier } = readQualified(args[0], "APP/FN:VERSION");
+    const what = `${app}/${fn}:${qualifier}`;
+    await confirm(call, { what, question: `Remove the version ${what} for good?` });
+    await client().deleteVersion({ params: { app, fn, version: qualifier } });
+    screen.printDone({ removed: what }, `Removed ${what}.`);
+    return 0;
+  },
+};
+
+const aliases: Command = {
+  name: "aliases",
+  summary: "List the aliases of a function and where they lead",
+  args: [FUNCTION_ARGUMENT],
+  flags: [],
+  examples: [{ line: "aliases shop/buy", says: "Versions, shares and rules." }],
+  async run({ args, screen, client, host }) {
+    const params = readFunctionPath(args[0]);
+    return await printList(screen, aliasColumns(host.clock.wallMs()), (cursor) =>
+      client().listAliases({ params, query: { limit: PAGE, cursor } }),
+    );
+  },
+};
+
+function aliasColumns(nowMs: number): readonly Column<AliasResource>[] {
+  return [
+    { title: "ALIAS", text: ({ name }) => name },
+    { title: "LEADS TO", text: ({ target }) => targetText(target), flexible: true },
+    { title: "CHANGE", text: ({ change }) => String(change), alignRight: true },
+    { title: "CHANGED", text: ({ updatedAt }) => ageText(updatedAt, nowMs) },
+  ];
+}
+
+const setAlias: Command = {
+  name: "aliases set",
+  summary: "Have an alias lead to a version, or to several",
+  about: [
+    "In force everywhere when it is answered. What it had is replaced as a whole.",
+    TARGET_ABOUT,
+  ],
+  args: [ALIAS, { name: "VERSION", description: "Takes what nothing sends elsewhere." }],
+  flags: [...TARGET_FLAGS, REASON, IF_MATCH_FLAG],
+  examples: [
+    { line: "aliases set shop/buy:live 3", says: "All of it." },
+    {
+      line: "aliases set shop/buy:live 3 --share 4=10 --sticky-by cookie:id",
+      says: "A tenth of the users to version 4, always the same ones.",
+    },
+    {
+      line: "aliases set shop/buy:live 3 --rule 'header:x-ring=inner -> 4'",
+      says: "Those who send that header to version 4.",
+    },
+  ],
+  async run(call) {
+    const params = aliasParamsOf(call);
+    const target = readTarget(call.args[1] ?? "", call);
+    const body = { target, reason: call.flag("reason") ?? "" };
+    const set = await call.client().putAlias({ params, body, ...ifMatchOf(call) });
+    show(call, set);
+    return 0;
+  },
+};
+
+const removeAlias: Command = {
+  name: "aliases rm",
+  summary: "Remove an alias with its history",
+  args: [ALIAS],
+  flags: [IF_MATCH_FLAG, YES_FLAG],
+  examples: [{ line: "aliases rm shop/buy:old --yes", says: "Without asking." }],
+  async run(call) {
+    const params = aliasParamsOf(call);
+    const what = nameOf(params);
+    await confirm(call, { what, question: `Remove the alias ${what}? Its URLs stop answering.` });
+    await call.client().deleteAlias({ params, ...ifMatchOf(call) });
+    call.screen.printDone({ removed: what }, `Removed ${what}.`);
+    return 0;
+  },
+};
+
+const history: Command = {
+  name: "aliases history",
+  summary: "Show where an alias led, newest first: who changed it, when and why",
+  args: [ALIAS],
+  flags: [],
+  examples: [{ line: "aliases history shop/buy:live", says: "The first is where it leads." }],
+  async run(call) {
+    const { screen, client, host } = call;
+    const params = aliasParamsOf(call);
+    return await printList(screen, changeColumns(host.clock.wallMs()), (cursor) =>
+      client().listAliasHistory({ params, query: { limit: PAGE, cursor } }),
+    );
+  },
+};
+
+function changeColumns(nowMs: number): readonly Column<AliasChangeResource>[] {
+  return [
+    { title: "CHANGE", text: ({ number }) => String(number), alignRight: true },
+    { title: "LED TO", text: ({ target }) => targetText(target), flexible: true },
+    { title: "AGE", text: ({ at }) => ageText(at, nowMs) },
+    { title: "BY", text: ({ changedBy }) => changedBy, spare: true },
+    { title: "WHY", text: whyOf, flexible: true },
+  ];
+}
+
+function whyOf({ reason, restores }: AliasChangeResource): string {
+  const back = restores === null ? [] : [`back to change ${restores}`];
+  return [...back, ...(reason === "" ? [] : [reason])].join(": ");
+}
+
+const rollback: Command = {
+  name: "rollback",
+  summary: "Have an alias lead where it did before its last change",
+  about: [
+    "A rollback is itself a change: doing it twice leads back to where it began. Of a whole app it " +
+      "undoes the last change of that alias in all functions that were changed together.",
+  ],
+  args: [{ name: "APP[/FN]:ALIAS", description: "The alias of a function, or of a whole app." }],
+  flags: [
+    {
+      name: "to",
+      value: "CHANGE",
+      description: "Of a function: the change whose state is restored, as its history has it.",
+    },
+    REASON,
+    IF_MATCH_FLAG,
+  ],
+  examples: [
+    { line: "rollback shop/buy:live", says: "One function." },
+    { line: "rollback shop/buy:live --to 3", says: "As it was after the change 3." },
+    { line: "rollback shop:live --reason 'orders fail'", says: "What was released together." },
+  ],
+  async run(call) {
+    const { args, client, count, flag } = call;
+    const reason = flag("reason") ?? "";
+    if (!(args[0] ?? "").includes("/")) return await rollbackApp(call, reason);
+    const params = aliasParamsOf(call);
+    const to = count("to", { min: 1, max: 999_999_999, otherwise: 0 });
+    const body = { reason, ...(to === 0 ? {} : { to }) };
+    show(call, await client().rollbackAlias({ params, body, ...ifMatchOf(call) }));
+    return 0;
+  },
+};
+
+async function rollbackApp(call: CommandCall, reason: string): Promise<number> {
+  const { args, screen, client, flag } = call;
+  const only = ["to", "if-match"].find((name) => flag(name) !== undefined);
+  if (only !== undefined) {
+    const told = { command: "rollback", flag: `--${only}`, value: flag(only) ?? "" };
+    throw failCommand("FLAG_VALUE_INVALID", { ...told, why: "name a function: APP/FN:ALIAS" });
+  }
+  const [appText, aliasText] = (args[0] ?? "").split(":");
+  if (aliasText === undefined) throw notQualified(args[0] ?? "", "APP[/FN]:ALIAS");
+  const app = parseInput(appName, appText, "app");
+  const alias = parseInput(aliasName, aliasText, "alias");
+  const done = await client().rollbackApp({ params: { app, alias }, body: { reason } });
+  if (screen.json) screen.printJson(done);
+  else screen.printTable(ROLLED_BACK, done.functions);
+  return 0;
+}
+
+const ROLLED_BACK: readonly Column<
+  Pick<AliasResource, "target"> & { readonly function: string }
+>[] = [
+  { title: "FUNCTION", text: (one) => one.function },
+  { title: "LEADS TO", text: ({ target }) => targetText(target), flexible: true },
+];
+
+/** Throws ARGUMENT_INVALID. */
+function aliasParamsOf({ args }: CommandCall) {
+  const { app, fn, qualifier: alias } = readQualified(args[0], "APP/FN:ALIAS");
+  return { app, fn, alias };
+}
+
+function nameOf(alias: { readonly app: string; readonly fn: string; readonly alias: string }) {
+  return `${alias.app}/${alias.fn}:${alias.alias}`;
+}
+
+/** Throws ARGUMENT_INVALID. */
+function readQualified(text: string | undefined, expected: string) {
+  const path = parseQualifiedPath(text ?? "");
+  if (path?.qualifier === undefined) throw notQualified(text ?? "", expected);
+  return { ...path, qualifier: path.qualifier };
+}
+
+function notQualified(value: string, expected: string): Error {
+  const hint = "Write the app, a slash, the function, a colon and the name, as in shop/buy:live.";
+  return failCommand("ARGUMENT_INVALID", { value, expected, hint });
+}
+
+function show({ screen }: CommandCall, alias: AliasResource): void {
+  const { app, function: fn, name, target, change } = alias;
+  const what = nameOf({ app, fn, alias: name });
+  screen.printDone(alias, `${what} leads to ${targetText(target)} (change ${change}).`);
+}
+
+export const RELEASE_COMMANDS: readonly Command[] = [
+  publish,
+  versions,
+  removeVersion,
+  aliases,
+  setAlias,
+  removeAlias,
+  history,
+  rollback,
+];
