@@ -1,5 +1,6 @@
 /** Two hundred callers at once: instances rise and rest, and what that cost. */
-import { priceOfAlwaysOnHour, priceOfCalls, type BurstLine, type Prices } from "@skerry/contracts";
+import type { BurstLine } from "@skerry/api-schema";
+import { priceOfAlwaysOnHour, priceOfCalls, type Prices } from "@skerry/contracts";
 import { useEffect, useRef, useState, type ReactNode } from "react";
 import { Button } from "react-aria-components";
 import { BurstChart } from "./burst-chart.tsx";

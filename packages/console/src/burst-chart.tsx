@@ -1,5 +1,5 @@
 /** Instances over the time of a burst: those that work, and those that rest. */
-import type { BurstLine } from "@skerry/contracts";
+import type { BurstLine } from "@skerry/api-schema";
 import type { ReactNode } from "react";
 
 const WIDTH = 720;

@@ -1,5 +1,5 @@
 /** The newest calls of the function, each with where its time went. */
-import type { InvocationResource } from "@skerry/contracts";
+import type { InvocationResource } from "@skerry/api-schema";
 import { useState, type ReactNode } from "react";
 import { clockText, msText } from "./format.ts";
 import type { ShownFunction } from "./function-view.tsx";

@@ -1,12 +1,12 @@
 /** The page of someone who is signed in: what there is on one side, one function on the other. */
-import type { FunctionResource, InstanceResource, TrafficResource } from "@skerry/contracts";
+import type { FunctionResource, InstanceResource, TrafficResource } from "@skerry/api-schema";
 import { everyItem, type Client } from "@skerry/sdk";
 import { useEffect, useState, type ReactNode } from "react";
 import { Button } from "react-aria-components";
 import { FunctionList } from "./function-list.tsx";
 import { FunctionView } from "./function-view.tsx";
 import { Mark } from "./mark.tsx";
-import { SameThingChoice } from "./same-thing.tsx";
+import { SameThing, SameThingChoice } from "./same-thing.tsx";
 import { ThemeButton } from "./theme.tsx";
 import { usePoll } from "./use-poll.ts";
 
@@ -90,7 +90,27 @@ export function Console(props: { readonly client: Client; onSignedOut(): void })
           )}
         </main>
       </div>
+      <Foot client={client} />
     </SameThingChoice>
+  );
+}
+
+/** What the button at the top does. */
+function Foot({ client }: { readonly client: Client }): ReactNode {
+  const { value } = usePoll(() => client.getPrincipal(), {
+    everyMs: PLATFORM_EVERY_MS,
+    subject: client,
+  });
+  const id = value?.consoleSessionId;
+  if (id === undefined) return null;
+  return (
+    <footer className="foot">
+      <SameThing
+        what="Sign out"
+        cli={`npx skerry sign-ins rm ${id}`}
+        api={`DELETE /v1/console-sessions/${id}`}
+      />
+    </footer>
   );
 }
 

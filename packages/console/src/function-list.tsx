@@ -4,7 +4,7 @@ import type {
   FunctionTraffic,
   InstanceResource,
   TrafficResource,
-} from "@skerry/contracts";
+} from "@skerry/api-schema";
 import type { ReactNode } from "react";
 import { Header, ListBox, ListBoxItem, ListBoxSection } from "react-aria-components";
 import { countText, msText, rateText } from "./format.ts";

@@ -1,7 +1,8 @@
 /** One function: what it is, running it, bursting it, its calls and its log. */
-import type { FunctionResource, InstanceResource, TrafficResource } from "@skerry/contracts";
+import type { FunctionResource, InstanceResource, TrafficResource } from "@skerry/api-schema";
 import type { Client } from "@skerry/sdk";
 import { useState, type ReactNode } from "react";
+import { ActionsCard } from "./actions-card.tsx";
 import { BurstCard } from "./burst-card.tsx";
 import { Calls } from "./calls.tsx";
 import { countText, msText } from "./format.ts";
@@ -60,6 +61,7 @@ export function FunctionView(
         </p>
       </section>
       <RunBox client={client} shown={shown} event={event} onEvent={setEvent} />
+      <ActionsCard client={client} shown={shown} event={event} />
       <BurstCard client={client} shown={shown} event={event} prices={traffic?.prices} />
       <Calls client={client} shown={shown} />
       <LiveLog client={client} shown={shown} />

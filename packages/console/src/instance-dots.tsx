@@ -1,4 +1,4 @@
-import type { InstanceResource } from "@skerry/contracts";
+import type { InstanceResource } from "@skerry/api-schema";
 import type { ReactNode } from "react";
 
 const SHOWN_MAX = 24;

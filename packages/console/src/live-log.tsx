@@ -1,5 +1,5 @@
 /** The function's log as it is written. Lines are text, whatever stands in them. */
-import type { LogLineResource } from "@skerry/contracts";
+import type { LogLineResource } from "@skerry/api-schema";
 import { followLogs, type Client } from "@skerry/sdk";
 import { useEffect, useRef, useState, type ReactNode } from "react";
 import { ToggleButton } from "react-aria-components";

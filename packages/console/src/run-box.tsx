@@ -1,13 +1,14 @@
 /** Calls the function with an event that one writes or has saved, and shows what came of it. */
-import type { CallResource, InvocationResource } from "@skerry/contracts";
-import { delay, systemClock } from "@skerry/base";
-import { useState, type KeyboardEvent, type ReactNode } from "react";
+import type { CallResource, InvocationResource } from "@skerry/api-schema";
+import { systemClock } from "@skerry/base";
+import { useEffect, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
 import { Button, Label, TextArea, TextField } from "react-aria-components";
 import { quoted } from "./format.ts";
 import type { ShownFunction } from "./function-view.tsx";
 import { SameThing } from "./same-thing.tsx";
 import { SavedEvents } from "./saved-events.tsx";
 import { Anatomy } from "./stage-bar.tsx";
+import { untilRecorded } from "./until-recorded.ts";
 
 export interface EventProps extends ShownFunction {
   /** JSON text, as it stands in the box. */
@@ -26,8 +27,6 @@ type Run =
   | { readonly kind: "ran"; readonly ran: Ran }
   | { readonly kind: "failed"; readonly why: string };
 
-const RECORD_LOOKS = 12;
-const RECORD_LOOK_MS = 250;
 const clock = systemClock();
 
 /** What is wrong with the text as JSON; undefined when nothing is. */
@@ -83,26 +82,26 @@ function useRun({ client, shown, event }: EventProps): {
   readonly start: () => void;
 } {
   const [run, setRun] = useState<Run>({ kind: "none" });
+  const stop = useRef(new AbortController());
+  useEffect(() => () => stop.current.abort(), []);
   const params = { app: shown.app, fn: shown.name };
-  const record = async (request: string): Promise<InvocationResource | undefined> => {
-    for (let look = 0; look < RECORD_LOOKS; look += 1) {
-      try {
-        return await client.getInvocation({ params: { ...params, request } });
-      } catch {
-        await delay(clock, RECORD_LOOK_MS);
-      }
-    }
-    return undefined;
-  };
   const perform = async (): Promise<void> => {
+    stop.current.abort();
+    stop.current = new AbortController();
+    const { signal } = stop.current;
     setRun({ kind: "running" });
     try {
       const body = { event: JSON.parse(event) as unknown };
       const answer = await client.callFunction({ params, body });
+      if (signal.aborted) return;
       setRun({ kind: "ran", ran: { answer, record: undefined } });
-      setRun({ kind: "ran", ran: { answer, record: await record(answer.requestId) } });
+      // For as long as the answer is shown, which says that it comes.
+      const ask = { params: { ...params, request: answer.requestId }, signal };
+      const record = await untilRecorded(() => client.getInvocation(ask), { clock, signal });
+      if (!signal.aborted) setRun({ kind: "ran", ran: { answer, record } });
     } catch (error) {
-      setRun({ kind: "failed", why: error instanceof Error ? error.message : String(error) });
+      const why = error instanceof Error ? error.message : String(error);
+      if (!signal.aborted) setRun({ kind: "failed", why });
     }
   };
   return { run, start: () => void perform() };
@@ -128,14 +127,22 @@ function Answer({ answer, record }: Ran): ReactNode {
         <span className={isGood ? "tag warm" : "tag bad"}>{errorReason ?? `status ${status}`}</span>
         <code className="quiet-text">{answer.requestId}</code>
       </p>
-      <pre className="result" tabIndex={0} aria-label="Result" role="region">
-        {typeof result === "string" ? result : JSON.stringify(result, undefined, 2)}
-      </pre>
+      <Result label="Result" value={result} />
       {record === undefined ? (
         <p className="quiet-text">Its record is on the way …</p>
       ) : (
         <Anatomy call={record} />
       )}
     </>
+  );
+}
+
+/** What a function answered, as text. */
+export function Result(props: { readonly label: string; readonly value: unknown }): ReactNode {
+  const { label, value } = props;
+  return (
+    <pre className="result" tabIndex={0} aria-label={label} role="region">
+      {typeof value === "string" ? value : JSON.stringify(value, undefined, 2)}
+    </pre>
   );
 }

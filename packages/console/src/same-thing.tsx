@@ -61,8 +61,11 @@ export function CopyButton({
   readonly what: string;
 }): ReactNode {
   const [copied, setCopied] = useState("");
+  const { clipboard } = globalThis.navigator as { readonly clipboard?: Clipboard };
+  // Over plain HTTP from another machine browsers lend it to nobody; the text can be selected.
+  if (clipboard === undefined) return null;
   const copy = (): void => {
-    void globalThis.navigator.clipboard.writeText(text).then(
+    void clipboard.writeText(text).then(
       () => setCopied(text),
       () => setCopied(""),
     );

@@ -1,5 +1,5 @@
 /** Events kept with the function: taken into the box by one press, kept by name. */
-import type { SavedEventResource } from "@skerry/contracts";
+import type { SavedEventResource } from "@skerry/api-schema";
 import { useState, type ReactNode } from "react";
 import { Button, Input, Label, Tag, TagGroup, TagList, TextField } from "react-aria-components";
 import { quoted } from "./format.ts";
@@ -20,8 +20,11 @@ export function SavedEvents(
     subject: shown.id,
   });
   const [name, setName] = useState("");
+  const [pointed, setPointed] = useState<string>();
   const [problem, setProblem] = useState<string>();
   const items = saved.value?.items ?? [];
+  const forgettable = items.find((one) => one.name === pointed) ?? items[0];
+  const path = `${shown.app}/${shown.name}`;
   const change = (work: Promise<unknown>): void => {
     work.then(
       () => {
@@ -42,6 +45,7 @@ export function SavedEvents(
       <Tags
         items={items}
         onTake={({ event: kept }) => onEvent(JSON.stringify(kept, undefined, 2))}
+        onPoint={setPointed}
         onRemove={(one) => change(client.deleteSavedEvent({ params: { ...params, event: one } }))}
       />
       <div className="saved-new">
@@ -54,10 +58,17 @@ export function SavedEvents(
         </Button>
       </div>
       {problem === undefined ? null : <p className="problem">{problem}</p>}
+      {forgettable === undefined ? null : (
+        <SameThing
+          what={`Forget ${forgettable.name}`}
+          cli={`npx skerry events rm ${path} ${forgettable.name}`}
+          api={`DELETE /v1/apps/${shown.app}/functions/${shown.name}/events/${forgettable.name}`}
+        />
+      )}
       {name === "" ? null : (
         <SameThing
           what="Save the event"
-          cli={`npx skerry events save ${shown.app}/${shown.name} ${name} --data ${quoted(event)}`}
+          cli={`npx skerry events save ${path} ${name} --data ${quoted(event)}`}
           api={`PUT /v1/apps/${shown.app}/functions/${shown.name}/events/${name} {"event":${event}}`}
         />
       )}
@@ -68,9 +79,11 @@ export function SavedEvents(
 function Tags(props: {
   readonly items: readonly SavedEventResource[];
   onTake(saved: SavedEventResource): void;
+  /** The pointer is on one. */
+  onPoint(name: string): void;
   onRemove(name: string): void;
 }): ReactNode {
-  const { items, onTake, onRemove } = props;
+  const { items, onTake, onPoint, onRemove } = props;
   if (items.length === 0) return null;
   return (
     <TagGroup
@@ -87,7 +100,13 @@ function Tags(props: {
       <Label>Saved events</Label>
       <TagList className="tag-list">
         {items.map(({ name }) => (
-          <Tag key={name} id={name} textValue={name} className="event-tag">
+          <Tag
+            key={name}
+            id={name}
+            textValue={name}
+            className="event-tag"
+            onHoverStart={() => onPoint(name)}
+          >
             {name}
             <Button slot="remove" className="remove" aria-label={`Forget ${name}`}>
               <span aria-hidden="true">×</span>

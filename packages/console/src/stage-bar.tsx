@@ -1,5 +1,5 @@
 /** Where the time of one call went, and why it was cold. */
-import type { InvocationResource } from "@skerry/contracts";
+import type { InvocationResource } from "@skerry/api-schema";
 import type { ReactNode } from "react";
 import { msText } from "./format.ts";
 
@@ -26,6 +26,7 @@ const STARTS: Readonly<Record<InvocationResource["startKind"], string>> = {
   resumed: "an instance was resting and was resumed",
   blank: "a blank sandbox was ready",
   fresh: "a sandbox was started afresh",
+  background: "work that went on after an answer",
   none: "no instance came of it",
 };
 
