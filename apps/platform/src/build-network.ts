@@ -1,6 +1,8 @@
 /**
  * The network of the build step: package managers reach public addresses, and the hosts that the
- * operator names, such as a mirror of his own. Everything is logged; nothing else can be reached.
+ * operator names, such as a mirror of his own; he can also switch off the one or both. Link-local
+ * and metadata addresses are never reached, whatever name leads there, nor are the platform's own
+ * ports. Each build has its share of the connections. Everything is logged.
  */
 import { isIP, type Socket } from "node:net";
 import { PlatformError, type Clock, type Log } from "@skerry/base";
@@ -11,38 +13,70 @@ import {
   type NetworkTarget,
   type ReachHead,
 } from "@skerry/contracts";
-import { Tunnel, type Network } from "@skerry/gateway";
 import type { OpenedStream, StreamHandler } from "@skerry/link";
 import type { BuildNetwork } from "@skerry/node-agent";
+import { isOddAddress, Tunnel, type Network } from "@skerry/reach";
 
 export interface BuildNetworkDeps {
   readonly clock: Clock;
   readonly log: Log;
-  readonly network: Network;
+  readonly network: Pick<
+    Network,
+    "dial" | "isGuarded" | "isOwn" | "isPublic" | "resolveLocal" | "resolvePublic"
+  >;
   /** Patterns of what builds may reach besides public addresses. */
   readonly hosts: readonly string[];
+  /** Whether public addresses are reached, only `hosts`, or nothing. */
+  readonly egress: "public" | "hosts" | "none";
+  /** Ports at which the platform listens: at an address of this machine never a target. */
+  readonly ownPorts: readonly number[];
 }
 
 const DIAL_TIMEOUT_MS = 15_000;
+/** Connections of one build at once; npm opens some fifteen. As many builds run as have room. */
+const OPEN_PER_BUILD_MAX = 64;
 
-export function createBuildNetwork(deps: BuildNetworkDeps): BuildNetwork {
-  return (opened) => {
-    const head = JSON.parse(opened.head) as ReachHead;
-    const target = head.op === "web" ? parseTarget(head.a) : undefined;
-    if (target === undefined || isOddPort(target))
-      throw failReach("EGRESS_TARGET_INVALID", { target: opened.head });
-    return open(deps, opened, target);
+/** A network for each build. */
+export function createBuildNetwork(deps: BuildNetworkDeps): () => BuildNetwork {
+  return () => {
+    let open = 0;
+    return (opened) => {
+      const target = targetOf(opened);
+      if (open >= OPEN_PER_BUILD_MAX) {
+        throw failReach("TUNNELS_EXHAUSTED", { why: `the build has ${OPEN_PER_BUILD_MAX} open` });
+      }
+      open += 1;
+      return begin(deps, opened, { target, ended: () => (open -= 1) });
+    };
   };
 }
 
+function targetOf(opened: OpenedStream): NetworkTarget {
+  const head = JSON.parse(opened.head) as ReachHead;
+  const target = head.op === "web" ? parseTarget(head.a) : undefined;
+  if (target === undefined || isOddAddress(target.host)) {
+    throw failReach("EGRESS_TARGET_INVALID", { target: opened.head });
+  }
+  if (isOddPort(target)) throw failReach("EGRESS_PORT_FORBIDDEN", { target: textOf(target) });
+  return target;
+}
+
 /** As for functions: HTTP, HTTPS and what programs of users listen on. */
-function isOddPort({ port }: NetworkTarget): boolean {
+export function isOddPort({ port }: NetworkTarget): boolean {
   return port !== 80 && port !== 443 && port < 1_024;
 }
 
-function open(deps: BuildNetworkDeps, opened: OpenedStream, target: NetworkTarget): StreamHandler {
-  const words = { target: `${target.host}:${target.port}` };
-  const tunnel = new Tunnel(opened.stream, () => undefined);
+function textOf({ host, port }: NetworkTarget): string {
+  return `${host}:${port}`;
+}
+
+function begin(
+  deps: BuildNetworkDeps,
+  opened: OpenedStream,
+  { target, ended }: { readonly target: NetworkTarget; readonly ended: () => void },
+): StreamHandler {
+  const words = { target: textOf(target) };
+  const tunnel = new Tunnel(opened.stream, ended);
   tunnel.onBody(opened.body, opened.end);
   connectTo(deps, target)
     .then((socket) => {
@@ -60,11 +94,14 @@ function open(deps: BuildNetworkDeps, opened: OpenedStream, target: NetworkTarge
   return tunnel;
 }
 
-/** Resolves once; goes to an address that was judged. */
-async function connectTo(deps: BuildNetworkDeps, target: NetworkTarget): Promise<Socket> {
-  const { network, hosts } = deps;
+/** Resolves once; goes to an address that was judged. Rejects with why it does not. */
+export async function connectTo(deps: BuildNetworkDeps, target: NetworkTarget): Promise<Socket> {
+  const { network, hosts, egress } = deps;
   const { host, port } = target;
   const isNamed = isTargetIn(hosts, target);
+  if (egress === "none" || (egress === "hosts" && !isNamed)) {
+    throw failReach("BUILD_EGRESS_OFF", { target: textOf(target) });
+  }
   const resolve = isNamed ? network.resolveLocal : network.resolvePublic;
   const addresses = isIP(host) === 0 ? await resolve(host).catch(() => []) : [host];
   const [address] = addresses;
@@ -72,7 +109,19 @@ async function connectTo(deps: BuildNetworkDeps, target: NetworkTarget): Promise
   if (!isNamed && !addresses.every((one) => network.isPublic(one))) {
     throw failReach("EGRESS_ADDRESS_FORBIDDEN", { target: host });
   }
-  return await dial(deps, address, port);
+  if (addresses.some((one) => network.isGuarded(one))) {
+    throw failReach("EGRESS_ADDRESS_FORBIDDEN", { target: host });
+  }
+  const isPlatform = deps.ownPorts.includes(port);
+  const own = failReach("CONNECT_TARGET_OWN", { target: textOf(target) });
+  if (isPlatform && addresses.some((one) => network.isOwn(one))) throw own;
+  const socket = await dial(deps, address, port);
+  // Of an address that only the kernel's routes know as this machine's, both ends are the same.
+  if (isPlatform && socket.localAddress === socket.remoteAddress) {
+    socket.destroy();
+    throw own;
+  }
+  return socket;
 }
 
 function dial(

@@ -1,20 +1,24 @@
 import assert from "node:assert/strict";
-import { createServer, type AddressInfo } from "node:net";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { createLog } from "@skerry/base";
 import { platformConfig } from "@skerry/contracts";
-import { banner, deployExample } from "./first-run.ts";
-import { layoutOf } from "./layout.ts";
+import { freePort } from "@skerry/testkit";
+import { banner, deployExample, EXAMPLE } from "./first-run.ts";
+import { defaultHome, layoutOf } from "./layout.ts";
 
+const CURL = /curl 'http[^']+\/-\/examples\/hello\/\?name=you'/;
 const config = platformConfig.parse({ home: "/tmp/skerry-nowhere" });
 const layout = layoutOf(config.home);
-const CURL = /curl 'http[^']+\/-\/examples\/hello\/\?name=you'/;
 
-function bannerOf(hasExample: boolean): string {
+function bannerOf(
+  hasExample: boolean,
+  { home = config.home, apiPort = 4481, gatewayPort = 4480 } = {},
+): string {
   const facts = { sandbox: "walls", raise: "memory: do this" };
   return banner({
-    ...{ config, layout, facts, hasExample, signIn: undefined },
-    ...{ apiPort: 4481, gatewayPort: 4480, readyMs: 1_234 },
+    ...{ config, layout: layoutOf(home), facts, hasExample, signIn: "http://once" },
+    ...{ apiPort, gatewayPort, readyMs: 1_234 },
   });
 }
 
@@ -22,6 +26,28 @@ test("the banner names a call of the example only when the example answers", () 
   assert.match(bannerOf(true), CURL);
   assert.doesNotMatch(bannerOf(false), CURL);
   assert.match(bannerOf(false), /npx skerry deploy DIR/);
+});
+
+test("commands in the banner name what the command line does not find by itself", () => {
+  const commandsOf = (...args: Parameters<typeof bannerOf>): readonly string[] =>
+    [...bannerOf(...args).matchAll(/(?:`| {2})((?:SKERRY_.*)?npx skerry [^`\n]+)/g)].map(
+      ([, command]) => command ?? "",
+    );
+  const usual = { home: defaultHome(), apiPort: 4400 };
+  assert.deepEqual(commandsOf(false, usual), ["npx skerry console", "npx skerry deploy DIR"]);
+  const [console = ""] = commandsOf(true, { home: "/tmp/it's mine", gatewayPort: 5 });
+  assert.equal(
+    console,
+    "SKERRY_HOME='/tmp/it'\\''s mine' SKERRY_API=http://127.0.0.1:4481 " +
+      "SKERRY_GATEWAY=http://127.0.0.1:5 npx skerry console",
+  );
+});
+
+test("the example is what its skerry.yaml says, so that deploying its folder again changes nothing", () => {
+  const file = new URL(`${EXAMPLE.folder.href}/skerry.yaml`);
+  const { app, fn } = EXAMPLE.params;
+  const said = `app: ${app}\nfunctions:\n  ${fn}:\n    auth: ${EXAMPLE.config.auth}\n`;
+  assert.equal(readFileSync(file, "utf8"), said);
 });
 
 test("an example that could not be deployed is told and is not there", async () => {
@@ -32,12 +58,3 @@ test("an example that could not be deployed is told and is not there", async () 
   assert.equal(there, false);
   assert.deepEqual(told, ["error: the example was not deployed"]);
 });
-
-/** One on which nobody listens any more. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}

@@ -2,9 +2,11 @@
  * Calls of functions that control makes for someone who may: through the gateway, like any client,
  * with the platform's own key. Control has checked the caller's permission before.
  */
-import { Agent, request, type IncomingMessage } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { Clock } from "@skerry/base";
-import { GATEWAY_HEADERS, LIMITS, PATH_PREFIX, type CallResource } from "@skerry/contracts";
+import type { CallResource } from "@skerry/api-schema";
+import { GATEWAY_HEADERS, LIMITS, PATH_PREFIX } from "@skerry/contracts";
+import { nodeHttp } from "@skerry/http";
 import { fail } from "./errors.ts";
 
 export interface GatewayCallsOptions {
@@ -21,7 +23,11 @@ const SILENCE_MS_MAX = 1_020_000;
 export class GatewayCalls {
   readonly #clock: Clock;
   readonly #options: GatewayCallsOptions;
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: SOCKETS_MAX, maxFreeSockets: 32 });
+  readonly #agent = new nodeHttp.Agent({
+    keepAlive: true,
+    maxSockets: SOCKETS_MAX,
+    maxFreeSockets: 32,
+  });
 
   constructor(clock: Clock, options: GatewayCallsOptions) {
     this.#clock = clock;
@@ -84,7 +90,7 @@ export class GatewayCalls {
         signal,
         timeout: SILENCE_MS_MAX,
       };
-      const req = request(url, options, resolve);
+      const req = nodeHttp.request(url, options, resolve);
       req.once("timeout", () => req.destroy(new RangeError(`no answer for ${SILENCE_MS_MAX} ms`)));
       req.once("error", reject);
       req.end(event);

@@ -85,8 +85,9 @@ const hasProc = { skip: process.platform !== "linux" && "there is no /proc" };
 
 test("a process that has ended and was not collected holds no lock", hasProc, async (t) => {
   const place = openPlace(t);
-  // The shell's child ends at once; the shell, which sleeps on, does not collect it.
-  const shell = spawn("sh", ["-c", "sleep 0 & echo $!; exec sleep 60"], {
+  // The child ends when the shell has become a program that collects nobody; a shell would.
+  const child = 'while read -r name </proc/$$/comm && [ "$name" = sh ]; do :; done';
+  const shell = spawn("sh", ["-c", `{ ${child}; } & echo $!; exec sleep 60`], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   t.after(() => shell.kill("SIGKILL"));

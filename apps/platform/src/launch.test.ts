@@ -48,7 +48,7 @@ test("one on standby waits for its turn as long as that takes", async (t) => {
   assert.equal(launch.process.child.killed, false);
 });
 
-test("one on standby is told when its turn has come", { timeout: 20_000 }, async (t) => {
+test("one on standby is told when its turn has come", { timeout: 120_000 }, async (t) => {
   const told = Promise.withResolvers<string>();
   const { launch } = launchOne(t, obedient, told.resolve);
   launch.sawLoaded();
@@ -75,6 +75,28 @@ test("one that is not ready in time after its turn has come is killed", async (t
   await assert.rejects(launch.ready, LATE);
   await launch.process.exited;
   assert.equal(launch.process.child.signalCode, "SIGKILL");
+});
+
+test("one that says that it works is waited for, until it falls silent", async (t) => {
+  const { clock, launch } = launchOne(t);
+  for (let second = 0; second < 600; second += 5) {
+    clock.advance(5_000);
+    launch.sawWorking();
+  }
+  assert.equal(launch.process.child.killed, false);
+  clock.advance(30_000);
+  await assert.rejects(launch.ready, LATE);
+  await launch.process.exited;
+});
+
+test("one that only ever works is late in the end", async (t) => {
+  const { clock, launch } = launchOne(t);
+  for (let minute = 0; minute < 13 * 60 * 4; minute += 1) {
+    clock.advance(15_000);
+    launch.sawWorking();
+  }
+  await assert.rejects(launch.ready, LATE);
+  await launch.process.exited;
 });
 
 test("the turn of one that has failed starts no deadline", async (t) => {

@@ -2,7 +2,8 @@
  * A role's process on its way from its start to serving. Each stretch that depends on the process
  * alone has a deadline, after which it is killed: until its program is loaded, for one on standby,
  * and until it is ready, from its turn on. While one on standby waits for its turn no deadline
- * runs: how long its predecessor takes is not its fault.
+ * runs: how long its predecessor takes is not its fault. One that works, as on its store's tables,
+ * says so again and again and is waited for.
  */
 import type { Cancel, Clock } from "@skerry/base";
 import type { RoleProcess } from "./role-process.ts";
@@ -13,8 +14,10 @@ export interface LaunchDeps {
   readonly failed: (why: string) => Error;
 }
 
-/** For each stretch; the same for all roles. */
+/** For each stretch; the same for all roles. A role that says that it works begins it anew. */
 const DEADLINE_MS = 30_000;
+/** After this long a role that still only works counts as late. */
+const WORKING_MS_MAX = 12 * 3_600_000;
 
 export class Launch {
   readonly process: RoleProcess;
@@ -25,6 +28,7 @@ export class Launch {
   readonly #deps: LaunchDeps;
   readonly #loaded = Promise.withResolvers<void>();
   readonly #ready = Promise.withResolvers<void>();
+  readonly #startedMs: number;
   #cancel: Cancel;
   #hasFailed = false;
 
@@ -36,6 +40,7 @@ export class Launch {
     // Whoever waits for one of them need not wait for the other.
     this.loaded.catch(() => undefined);
     this.ready.catch(() => undefined);
+    this.#startedMs = deps.clock.monotonicMs();
     this.#cancel = this.#schedule("ready");
   }
 
@@ -43,6 +48,14 @@ export class Launch {
   sawLoaded(): void {
     this.#cancel();
     this.#loaded.resolve();
+  }
+
+  /** It said that it works on what takes long. */
+  sawWorking(): void {
+    const isLate = this.#deps.clock.monotonicMs() - this.#startedMs > WORKING_MS_MAX;
+    if (this.#hasFailed || isLate) return;
+    this.#cancel();
+    this.#cancel = this.#schedule("ready, and did not say that it works,");
   }
 
   /** Its turn has come; one that has failed stays failed. */

@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -34,6 +43,22 @@ test("what sandboxes mount is open to other uids, what holds state or secrets is
   for (const name of MOUNTED) assert.equal(modeOf(layout[name]), "755", name);
   for (const name of PRIVATE) assert.equal(modeOf(layout[name]), "700", name);
   for (const name of ["log", "spool"]) assert.equal(modeOf(join(layout.home, name)), "700", name);
+});
+
+test("a home that sandboxes of programs would see is refused before anything is made", (t) => {
+  const root = mkdtempSync(join(tmpdir(), "skerry-layout-"));
+  const [inside, linked] = ["/usr/share/skerry-layout-test", join(root, "link")];
+  t.after(() => {
+    for (const path of [inside, root]) rmSync(path, { recursive: true, force: true });
+  });
+  symlinkSync("/usr/share", linked);
+  const homes = [inside, join(linked, "skerry-layout-test"), "/bin/skerry", "/usr"];
+  for (const home of [...homes, "/lib/skerry/deep/er"]) {
+    assert.throws(() => prepareHome(layoutOf(home)), /HOME_UNUSABLE|are shown all of/, home);
+  }
+  assert.equal(existsSync(inside), false);
+  mkdirSync(join(root, "usr"));
+  prepareHome(layoutOf(join(root, "usr", "home")));
 });
 
 test("modes are what they must be under any umask, and are put right again", (t) => {

@@ -3,9 +3,9 @@
  * uids (0755), because an instance has a uid of its own; everything with secrets or state is closed
  * (0700).
  */
-import { chmodSync, mkdirSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { dirname, join, sep } from "node:path";
 import { fail } from "./errors.ts";
 
 export interface Layout {
@@ -26,6 +26,8 @@ export interface Layout {
   readonly logFile: string;
   readonly adminKeyFile: string;
   readonly nodeFile: string;
+  /** Master keys of secrets. */
+  readonly secretsKeyFile: string;
   readonly configFile: string;
   readonly controlSocket: string;
   readonly supervisorSocket: string;
@@ -62,12 +64,16 @@ export function layoutOf(home: string): Layout {
     logFile: at("log", "platform.jsonl"),
     adminKeyFile: at("admin.key"),
     nodeFile: at("node.json"),
+    secretsKeyFile: at("secrets.key"),
     configFile: at("config.json"),
     controlSocket: at("run", "control.sock"),
     supervisorSocket: at("run", "supervisor.sock"),
     lockFile: at("run", "supervisor.json"),
   };
 }
+
+/** Programs of users are shown the machine's own: with these, whoever may read them. */
+const SEEN_INSIDE = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 
 /** Makes what is missing. Throws HOME_UNUSABLE. */
 export function prepareHome(layout: Layout): void {
@@ -95,6 +101,11 @@ export function prepareHome(layout: Layout): void {
     const why = `its path is longer than the ${bytesMax} bytes that sockets below it leave`;
     throw fail("HOME_UNUSABLE", { home: layout.home, why });
   }
+  const seen = SEEN_INSIDE.find((directory) => isBelow(layout.home, directory));
+  if (seen !== undefined) {
+    const why = `sandboxes of programs are shown all of ${seen}, and it would lie there`;
+    throw fail("HOME_UNUSABLE", { home: layout.home, why });
+  }
   try {
     for (const directory of open) makeDirectory(directory, 0o755);
     for (const directory of closed) makeDirectory(directory, 0o700);
@@ -102,6 +113,15 @@ export function prepareHome(layout: Layout): void {
     const why = error instanceof Error ? error.message : String(error);
     throw fail("HOME_UNUSABLE", { home: layout.home, why }, error);
   }
+}
+
+/** By where the two really lie, whatever links lead there. */
+function isBelow(path: string, directory: string): boolean {
+  let existing = path;
+  while (!existsSync(existing)) existing = dirname(existing);
+  const real = join(realpathSync(existing), path.slice(existing.length));
+  const root = existsSync(directory) ? realpathSync(directory) : directory;
+  return real === root || real.startsWith(`${root}${sep}`);
 }
 
 function makeDirectory(directory: string, mode: number): void {

@@ -5,19 +5,24 @@
 import { connect } from "node:net";
 import { fileURLToPath } from "node:url";
 import { exitCodeOf, PlatformError, systemClock } from "@skerry/base";
-import { banner, deployExample, signInUrl } from "./first-run.ts";
 import { lockHome, type HomeLock } from "./home-lock.ts";
 import { layoutOf, prepareHome } from "./layout.ts";
-import { isRoleName } from "./messages.ts";
+import { isRoleName, type RoleName } from "./messages.ts";
 import { openPlatformLog } from "./platform-log.ts";
-import { startAgentRole } from "./roles/agent.ts";
-import { startControlRole } from "./roles/control.ts";
-import { startGatewayRole } from "./roles/gateway.ts";
-import { runRole } from "./roles/role-context.ts";
+import { runRole, type LoadRole } from "./roles/role-context.ts";
 import { helpText, readSettings, type Invocation } from "./settings.ts";
 import { DONE, Supervisor, type SupervisorOptions } from "./supervisor.ts";
 
-const ROLES = { control: startControlRole, gateway: startGatewayRole, agent: startAgentRole };
+/** A process loads the role that it is, and nothing of the others. */
+const ROLES: Readonly<Record<RoleName, LoadRole>> = {
+  control: async (context) => {
+    const store = (await import("./roles/control-store.ts")).prepareStore(context);
+    const { startControlRole } = await import("./roles/control.ts");
+    return () => startControlRole(context, store);
+  },
+  gateway: async () => (await import("./roles/gateway.ts")).startGatewayRole,
+  agent: async () => (await import("./roles/agent.ts")).startAgentRole,
+};
 const PORTS_FREE_WITHIN_MS = 10_000;
 const PORT_LOOK_MS = 50;
 
@@ -45,6 +50,8 @@ async function supervise({ config }: Invocation): Promise<void> {
     lock,
   );
   const stop = stopOnSignals(supervisor, config.drainDeadlineMs, lock);
+  // Loaded while the roles start.
+  const firstRun = import("./first-run.ts");
   try {
     await supervisor.start();
   } catch (error) {
@@ -55,8 +62,11 @@ async function supervise({ config }: Invocation): Promise<void> {
   if (supervisor.stopping) return;
   const facts = { ...supervisor.factsOf("control"), ...supervisor.factsOf("agent") };
   const ports = { apiPort: supervisor.apiPort, gatewayPort: supervisor.gatewayPort };
-  const hasExample = config.example && (await deployExample({ config, layout, log, ...ports }));
-  const signIn = await signInUrl({ config, layout, log, ...ports });
+  const { banner, deployExample, signInUrl } = await firstRun;
+  const [hasExample, signIn] = await Promise.all([
+    config.example && deployExample({ config, layout, log, ...ports }),
+    signInUrl({ config, layout, log, ...ports }),
+  ]);
   // Since this process began.
   const readyMs = performance.now();
   process.stdout.write(banner({ config, layout, facts, hasExample, signIn, readyMs, ...ports }));

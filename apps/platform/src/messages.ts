@@ -21,6 +21,8 @@ export interface AgentAddress {
 export type ToSupervisor =
   /** A role on standby has its program in memory and waits for `begin`. */
   | { readonly op: "loaded" }
+  /** A start that takes long goes on; see `roles/working.ts`. */
+  | { readonly op: "working" }
   | { readonly op: "ready"; readonly facts: Readonly<Record<string, string>> }
   | { readonly op: "failed"; readonly message: string; readonly hint: string }
   /** Agent → gateway, with the instance's link. */
@@ -28,10 +30,14 @@ export type ToSupervisor =
   /** A leaving gateway → the next one, with the instance's link. */
   | { readonly op: "hand-over"; readonly grant: InstanceGrant }
   /** The agent has done what `sweep` asked. */
-  | { readonly op: "swept" };
+  | { readonly op: "swept" }
+  /** Answer to `ask`. */
+  | { readonly op: "here" };
 
 export type ToRole =
   | { readonly op: "begin" }
+  /** Is your event loop there? */
+  | { readonly op: "ask" }
   | { readonly op: "agents"; readonly agents: readonly AgentAddress[] }
   | { readonly op: "instance"; readonly grant: InstanceGrant; readonly handedOver: boolean }
   /** To the only agent: end whatever another agent left behind. */

@@ -22,9 +22,13 @@ export interface RoleListener {
   ended(process: RoleProcess, effects: readonly ChildEffect[]): void;
 }
 
-/** A gateway makes much short-lived garbage: a larger young generation collects it more cheaply. */
+/**
+ * A gateway makes much short-lived garbage: a larger young generation collects it more cheaply, and
+ * buffers that bodies are read into do not bring a full collection with every few megabytes
+ * (docs/adr/0038).
+ */
 const NODE_FLAGS: Readonly<Record<RoleName, readonly string[]>> = {
-  gateway: ["--max-semi-space-size=32"],
+  gateway: ["--max-semi-space-size=32", "--heap-growing-percent=400"],
   control: [],
   agent: [],
 };

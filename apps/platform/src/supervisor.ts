@@ -19,6 +19,7 @@ import { stopReading } from "@skerry/link";
 import { AgentSweeps } from "./agent-sweeps.ts";
 import type { ChildEffect } from "./child-life.ts";
 import { fail } from "./errors.ts";
+import { HealthWatch } from "./health-watch.ts";
 import type { Layout } from "./layout.ts";
 import { Launch } from "./launch.ts";
 import { bindPort, type BoundPort } from "./listeners.ts";
@@ -70,6 +71,7 @@ export class Supervisor implements RoleListener {
   /** An ended role without a successor is always among them, or launched already. */
   readonly #relaunches = new Set<Relaunch>();
   readonly #sweeps: AgentSweeps;
+  readonly #health: HealthWatch;
   readonly #restarts = new Map<RoleName, Promise<void>>();
   readonly #ports: { readonly api: BoundPort; readonly gateway: BoundPort };
   #admin: Server | undefined;
@@ -81,7 +83,7 @@ export class Supervisor implements RoleListener {
     this.#clock = options.clock;
     this.#ids = createIdSource({ clock: this.#clock, random: systemRandom() });
     this.#sweeps = new AgentSweeps(this.#clock, () => this.#of("agent"));
-    const { host, apiPort, gatewayPort } = options.config;
+    const { host, apiPort, gatewayPort, roleSilenceMs } = options.config;
     const api = bindPort({ what: "control API", host, port: apiPort, flag: "--api-port" });
     try {
       const gateway = bindPort({
@@ -95,6 +97,10 @@ export class Supervisor implements RoleListener {
       api.close();
       throw error;
     }
+    this.#health = new HealthWatch(
+      { clock: this.#clock, log: options.log, processes: () => this.#processes },
+      roleSilenceMs,
+    );
   }
 
   get apiPort(): number {
@@ -195,6 +201,7 @@ export class Supervisor implements RoleListener {
   async stop(deadlineMs: number): Promise<void> {
     this.#stopping = true;
     this.#admin?.close();
+    this.#health.close();
     for (const { process } of this.#successors.values()) process.child.kill("SIGKILL");
     for (const role of ["gateway", "agent", "control"] as const) {
       await Promise.all(this.#of(role).map((process) => process.drain(deadlineMs)));
@@ -214,6 +221,12 @@ export class Supervisor implements RoleListener {
     switch (message.op) {
       case "loaded":
         this.#launches.get(from)?.sawLoaded();
+        return;
+      case "working":
+        this.#launches.get(from)?.sawWorking();
+        return;
+      case "here":
+        this.#health.answered(from);
         return;
       case "ready":
         from.facts = message.facts;

@@ -1,28 +1,46 @@
 /** The agent role: sandboxes, instances and builds of this machine. */
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { isId, type NodeId } from "@skerry/base";
-import { openCodeStore } from "@skerry/code-store";
+import { isId, type Cancel, type NodeId } from "@skerry/base";
+import { openCodeStore, type CodeStore } from "@skerry/code-store";
 import { ConfigFollower } from "@skerry/config-follower";
 import { LOCAL_PLACEMENT, splitPatterns } from "@skerry/contracts";
-import { systemNetwork } from "@skerry/gateway";
+import { systemNetwork } from "@skerry/reach";
 import { IGNORING_STREAM, type OpenedStream, type StreamHandler } from "@skerry/link";
 import {
+  BUILD_TREE_LIMITS,
+  BuildDisk,
   findNpmTool,
+  freeSpaceOf,
   prepareBuildTool,
   prepareRuntimes,
   removeTree,
   startAgent,
+  sweepRuntimes,
   type Agent,
+  type BuildTool,
+  type Runtimes,
 } from "@skerry/node-agent";
 import { openSandboxDriver, type SandboxDriver } from "@skerry/sandbox";
 import { openSpoolWriter, type SpoolWriter } from "@skerry/telemetry";
 import { createBuildNetwork } from "../build-network.ts";
+import { sweepLeftovers } from "./leftovers.ts";
+import { sweepDaily } from "./runtime-sweeps.ts";
 import { spoolValues, watchProcess, type ProcessFigures } from "./process-figures.ts";
-import { configWaitMs, RELEASE, type RoleContext, type RunningRole } from "./role-context.ts";
+import {
+  configWaitMs,
+  RELEASE,
+  secretKeysOf,
+  type RoleContext,
+  type RunningRole,
+} from "./role-context.ts";
 
 export async function startAgentRole(context: RoleContext): Promise<RunningRole> {
   const { clock, config, layout, log } = context;
+  // Takes as long as the sandboxes do, and needs nothing of them.
+  const tools = prepareTools(context);
+  // Who waits for it below learns of its failure.
+  tools.catch(() => undefined);
   const sandboxes = await openSandboxDriver(
     { clock, log },
     {
@@ -39,9 +57,10 @@ export async function startAgentRole(context: RoleContext): Promise<RunningRole>
   }
   const nodeId = await readNodeId(context);
   const socketPath = join(layout.run, `agent-${context.id}.sock`);
-  const parts = await openParts(context, { sandboxes, nodeId, socketPath });
-  const { agent, figures, follower, logSpool } = parts;
+  const parts = await openParts(context, { sandboxes, nodeId, socketPath, tools: await tools });
+  const { agent, cancelSweeps, figures, follower, logSpool } = parts;
   const end = async (): Promise<void> => {
+    cancelSweeps();
     await agent.close();
     await sandboxes.close();
     await follower.close();
@@ -68,23 +87,22 @@ export async function startAgentRole(context: RoleContext): Promise<RunningRole>
 
 interface Parts {
   readonly agent: Agent;
+  readonly cancelSweeps: Cancel;
   readonly follower: ConfigFollower;
   readonly logSpool: SpoolWriter;
   readonly figures: ProcessFigures;
 }
 
-async function openParts(
-  context: RoleContext,
-  node: {
-    readonly sandboxes: SandboxDriver;
-    readonly nodeId: NodeId;
-    readonly socketPath: string;
-  },
-): Promise<Parts> {
-  const { clock, config, ids, layout, log, random } = context;
-  const { sandboxes, nodeId, socketPath } = node;
+interface Tools {
+  readonly runtimes: Runtimes;
+  readonly buildTool: BuildTool;
+  readonly code: CodeStore;
+}
+
+async function prepareTools({ clock, layout, log, random }: RoleContext): Promise<Tools> {
   const [runtimes, buildTool, code] = await Promise.all([
     prepareRuntimes({
+      log,
       runtimesDirectory: layout.runtimes,
       toolsDirectory: layout.tools,
       env: process.env,
@@ -94,6 +112,21 @@ async function openParts(
     prepareBuildTool(layout.tools),
     openCodeStore({ clock, log, random }, { directory: layout.code }),
   ]);
+  return { runtimes, buildTool, code };
+}
+
+async function openParts(
+  context: RoleContext,
+  node: {
+    readonly sandboxes: SandboxDriver;
+    readonly nodeId: NodeId;
+    readonly socketPath: string;
+    readonly tools: Tools;
+  },
+): Promise<Parts> {
+  const { clock, config, ids, layout, log, random } = context;
+  const { sandboxes, nodeId, socketPath } = node;
+  const { runtimes, buildTool, code } = node.tools;
   const logSpool = openSpoolWriter(
     { clock, log },
     { directory: join(layout.logSpool, context.id), pid: process.pid },
@@ -109,32 +142,57 @@ async function openParts(
       snapshotPath,
       hello: { role: "agent", id: context.id, nodeId, build: RELEASE },
       onChange: () => serving.agent?.configChanged(),
-      figures: () => figures.read(spoolValues(logSpool)),
+      figures: () => figures.read([...spoolValues(logSpool), ...(serving.agent?.values() ?? [])]),
       accept: (opened) => acceptWhenServing(serving, opened),
     },
   );
-  await follower.untilCurrent(waitMs);
+  const isCurrent = await follower.untilCurrent(waitMs);
   const agent = await startAgent(
     {
       ...{ clock, log, ids, sandboxes, code, runtimes, logSpool, buildTool },
       config: follower.fold,
+      secretKeys: secretKeysOf(context),
       buildsDirectory: ownDirectories(context).builds,
       dependenciesDirectory: layout.dependencies,
       npm: findNpmTool(layout.tools),
-      network: createBuildNetwork({
+      networkOfBuild: createBuildNetwork({
         ...{ clock, log, network: systemNetwork() },
         hosts: splitPatterns(config.buildHosts),
+        egress: config.buildEgress,
+        ownPorts: [config.apiPort, config.gatewayPort],
       }),
+      isOffline: () => config.buildEgress === "none",
+      disk: new BuildDisk(
+        { clock, freeSpace: () => freeSpaceOf(layout.builds) },
+        { ...BUILD_TREE_LIMITS, freeBytesMin: config.buildFreeMbMin * 2 ** 20 },
+      ),
       handOff: (to, grant, socket) => context.send({ op: "instance", to, grant }, socket),
     },
     {
-      ...{ nodeId, socketPath, placement: LOCAL_PLACEMENT },
+      ...{ nodeId, agentId: context.id, socketPath, placement: LOCAL_PLACEMENT },
       instancesDirectory: ownDirectories(context).instances,
       blanks: config.blanks,
     },
   );
   serving.agent = agent;
-  return { agent, figures, follower, logSpool };
+  const cancelSweeps = sweepDaily(clock, {
+    // Who has not heard of all revisions does not know what they name.
+    alone: context.alone && isCurrent,
+    sweep: () => void sweepOldRuntimes(context, { agent, runtimes, follower }),
+  });
+  return { agent, cancelSweeps, figures, follower, logSpool };
+}
+
+async function sweepOldRuntimes(
+  { clock, layout, log }: RoleContext,
+  { agent, runtimes, follower }: Pick<Parts, "agent" | "follower"> & Pick<Tools, "runtimes">,
+): Promise<void> {
+  if (!follower.connected) return;
+  const recorded = [...follower.fold.revisions()].map(({ runtimeBuild }) => runtimeBuild);
+  const used = [...agent.runtimesUsed(), ...(await runtimes.current())];
+  const named = new Set([...recorded, ...used]);
+  const deps = { log, wallMs: () => clock.wallMs() };
+  await sweepRuntimes(deps, { directory: layout.runtimes, named });
 }
 
 /** Control may ask before this agent is up; it asks again when the stream is cancelled. */
@@ -150,30 +208,6 @@ function acceptWhenServing(
 /** Each agent has its own, so that what another one left can be told from what is in use. */
 function ownDirectories({ id, layout }: RoleContext): { instances: string; builds: string } {
   return { instances: join(layout.instances, id), builds: join(layout.builds, id) };
-}
-
-/** Ends everything that is not this agent's own; no other agent may be there. */
-async function sweepLeftovers(context: RoleContext, sandboxes: SandboxDriver): Promise<void> {
-  const { id, layout, log } = context;
-  const swept = await sandboxes.sweep();
-  if (swept.processes > 0) log.warn("ended what an earlier run left", { ...swept });
-  const removeAll = async (directory: string, isLeft: (name: string) => boolean): Promise<void> => {
-    for (const name of (await readdir(directory)).filter(isLeft)) {
-      const path = join(directory, name);
-      // It must keep nobody from starting.
-      if (!(await removeTree(path))) log.error("a leftover was not removed", { path });
-    }
-  };
-  await removeAll(layout.run, (name) => /^agent-.*\.sock$/.test(name) && !name.includes(id));
-  await removeAll(layout.instances, (name) => name !== id);
-  await removeAll(layout.builds, (name) => name !== id);
-  const isInTheMaking = (name: string): boolean => /\.new-\d+$/.test(name);
-  await removeAll(layout.runtimes, isInTheMaking);
-  await removeAll(layout.tools, isInTheMaking);
-  await removeAll(layout.dependencies, (name) => name.includes(".new-"));
-  for (const tool of await readdir(layout.tools)) {
-    await removeAll(join(layout.tools, tool), isInTheMaking);
-  }
 }
 
 async function sweepWhileServing(context: RoleContext, sandboxes: SandboxDriver): Promise<void> {

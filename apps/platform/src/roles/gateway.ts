@@ -2,23 +2,33 @@
 import { join } from "node:path";
 import type { GatewayId, NodeId } from "@skerry/base";
 import { splitPatterns } from "@skerry/contracts";
-import { startGateway, systemNetwork, type AgentAddress, type Network } from "@skerry/gateway";
+import { startGateway } from "@skerry/gateway";
+import type { AgentAddress } from "@skerry/instance-links";
+import { systemNetwork, type Network } from "@skerry/reach";
+import { openValue } from "@skerry/secrets";
 import { openSpoolWriter } from "@skerry/telemetry";
 import type { ToRole } from "../messages.ts";
 import { LISTEN_FD } from "../role-process.ts";
 import { spoolValues, watchProcess } from "./process-figures.ts";
-import { configWaitMs, RELEASE, type RoleContext, type RunningRole } from "./role-context.ts";
+import {
+  configWaitMs,
+  RELEASE,
+  secretKeysOf,
+  type RoleContext,
+  type RunningRole,
+} from "./role-context.ts";
 
 export async function startGatewayRole(
   context: RoleContext,
   network: Network = systemNetwork(),
 ): Promise<RunningRole> {
-  const { clock, layout, log, random } = context;
+  const { clock, config, layout, log, random } = context;
   const meter = openSpoolWriter(
     { clock, log },
     { directory: join(layout.meterSpool, context.id), pid: process.pid },
   );
   const figures = watchProcess(clock);
+  const secretKeys = secretKeysOf(context);
   const snapshotPath = join(layout.snapshots, "gateway.json");
   const gateway = await startGateway(
     {
@@ -27,6 +37,7 @@ export async function startGatewayRole(
       log,
       meter,
       network,
+      openServerKey: (entry) => openValue(secretKeys, entry, entry.sealed),
       figures: () => figures.read(spoolValues(meter)),
       handOver: (grant, socket) => {
         context.send({ op: "hand-over", grant }, socket).catch((error: unknown) => {
@@ -41,7 +52,10 @@ export async function startGatewayRole(
       snapshotPath,
       configWaitMs: configWaitMs(snapshotPath),
       agents: [],
-      connectTargets: splitPatterns(context.config.connectTargets),
+      gateways: config.gateways,
+      connectTargets: splitPatterns(config.connectTargets),
+      connectMetadata: splitPatterns(config.connectMetadata),
+      ownPorts: [config.apiPort, config.gatewayPort],
       build: RELEASE,
     },
   );

@@ -38,6 +38,7 @@ export function watchProcess(clock: Clock): ProcessFigures {
       return {
         loopLag: { counts: [...counts], sumMs },
         ...{ residentBytes: rss, heapUsedBytes: heapUsed, cpuMs: (user + system) / 1_000 },
+        upMs: process.uptime() * 1_000,
         values: [...values],
       };
     },

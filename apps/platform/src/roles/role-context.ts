@@ -2,7 +2,8 @@
  * What every role process has: its configuration, clock, log, ids and the channel to the
  * supervisor.
  */
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
+import { flushCompileCache } from "node:module";
 import type { Socket } from "node:net";
 import {
   createIdSource,
@@ -15,6 +16,7 @@ import {
   type Random,
 } from "@skerry/base";
 import { parseInput, platformConfig, type PlatformConfig } from "@skerry/contracts";
+import { MasterKeys } from "@skerry/secrets";
 import { fail } from "../errors.ts";
 import { layoutOf, type Layout } from "../layout.ts";
 import type { RoleName, ToRole, ToSupervisor } from "../messages.ts";
@@ -45,9 +47,20 @@ export interface RunningRole {
   abandon?(): Promise<void>;
 }
 
+/** What a role does from its beginning until it serves. */
+export type StartRole = (context: RoleContext) => Promise<RunningRole>;
+
+/** Brings a role's program into memory; what may be done ahead of its beginning, it begins. */
+export type LoadRole = (context: RoleContext) => Promise<StartRole>;
+
 /** For a role whose supervisor is gone to put its things away. */
 const ABANDON_WITHIN_MS = 5_000;
 const WATCH_EVERY_MS = 500;
+/**
+ * What a role has compiled is kept for its successors soon after it serves: one that is killed
+ * keeps nothing, and the next would take twice as long to start.
+ */
+const KEEP_COMPILED_AFTER_MS = 1_000;
 
 export const RELEASE = "0.1.0";
 
@@ -60,20 +73,46 @@ export function configWaitMs(snapshotPath: string): number {
   return existsSync(snapshotPath) ? 2_000 : 15_000;
 }
 
-/** Runs `start` as the role of this process until it is drained or the supervisor is gone. */
+/**
+ * A role that dies leaves no secrets on the disk: core files hold none of its memory, nor of what
+ * it starts. core(5); where there is no such file, there is nothing to set.
+ */
+function leaveMemoryOutOfCores(): void {
+  try {
+    writeFileSync("/proc/self/coredump_filter", "0");
+  } catch {
+    // Another system than Linux, or a container that hides it.
+  }
+}
+
+/** The master keys of secrets, for the roles that seal or open them. */
+export function secretKeysOf({ clock, config, layout, random }: RoleContext): MasterKeys {
+  const options = { path: layout.secretsKeyFile, command: config.secretsKeyCommand };
+  return new MasterKeys({ clock, random }, options);
+}
+
+/**
+ * Runs the role of this process, which `load` gets, until it is drained or the supervisor is gone.
+ */
 export async function runRole(
   names: { readonly role: RoleName; readonly id: string },
-  start: (context: RoleContext) => Promise<RunningRole>,
+  load: LoadRole,
 ): Promise<void> {
+  leaveMemoryOutOfCores();
   const context = openContext(names);
+  const loading = load(context);
+  // Who waits for it below learns of its failure.
+  loading.catch(() => undefined);
   const early: { message: ToRole; socket: Socket | undefined }[] = [];
   let running: RunningRole | undefined;
   process.on("message", (message: ToRole, handle) => {
     const socket = handle as Socket | undefined;
+    // Of a supervisor that is gone the channel tells.
+    if (message.op === "ask") return void context.send({ op: "here" }).catch(() => undefined);
     if (running === undefined) early.push({ message, socket });
     else receive(context, running, { message, socket });
   });
-  const begun = standby(context);
+  const begun = standby(context, loading);
   const leave = (): void => {
     // What is still there after a while ends with this process.
     setTimeout(() => process.exit(1), ABANDON_WITHIN_MS);
@@ -97,9 +136,11 @@ export async function runRole(
   });
   try {
     await begun;
+    const start = await loading;
     running = await start(context);
     await context.send({ op: "ready", facts: running.facts });
     for (const one of early) receive(context, running, one);
+    setTimeout(flushCompileCache, KEEP_COMPILED_AFTER_MS);
   } catch (error) {
     const { reason, message, hint, cause } = whyNotStarted(error, context.layout.home);
     context.log.error("the role cannot start", {
@@ -126,7 +167,7 @@ export function whyNotStarted(error: unknown, home: string): PlatformError {
  * A role that cannot run beside its predecessor is loaded while that one still serves, so that only
  * draining and starting lie between the two.
  */
-async function standby(context: RoleContext): Promise<void> {
+async function standby(context: RoleContext, loading: Promise<StartRole>): Promise<void> {
   if (process.env["SKERRY_ROLE_STANDBY"] !== "true") return;
   const begun = new Promise<void>((resolve) => {
     const onMessage = (message: ToRole): void => {
@@ -136,6 +177,7 @@ async function standby(context: RoleContext): Promise<void> {
     };
     process.on("message", onMessage);
   });
+  await loading;
   await context.send({ op: "loaded" });
   await begun;
 }

@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { test } from "node:test";
+import { promisify } from "node:util";
+import { storeModuleUrls } from "./control-store.ts";
+import { MODULES } from "./control.ts";
+
+const FETCH = /\/undici\//;
+
+/** What a process says that runs these lines. */
+async function saidBy(...lines: readonly string[]): Promise<readonly string[]> {
+  const args = ["--input-type=module", "--eval", lines.join("\n")];
+  const { stdout } = await promisify(execFile)(process.execPath, args);
+  return stdout.split("\n");
+}
+
+/** The modules of Node's own that these lines load. */
+async function loadedBy(...lines: readonly string[]): Promise<readonly string[]> {
+  return await saidBy(...lines, 'console.log(process.moduleLoadList.join("\\n"));process.exit();');
+}
+
+/** Every module that these and theirs import. */
+async function modulesOf(urls: readonly string[]): Promise<readonly string[]> {
+  return await saidBy(
+    'import { registerHooks } from "node:module";',
+    "registerHooks({ load(url, at, next) { console.log(url); return next(url, at); } });",
+    ...urls.map((url) => `await import(${JSON.stringify(url)});`),
+  );
+}
+
+function importOf(role: string): string {
+  return `await import(${JSON.stringify(new URL(role, import.meta.url).href)});`;
+}
+
+test("no role loads Node's fetch to start", async () => {
+  const roles = ["control.ts", "gateway.ts", "agent.ts"].map(importOf);
+  const loaded = await loadedBy(...roles);
+  assert.ok(loaded.includes("NativeModule http"), "the roles were loaded");
+  assert.deepEqual(
+    loaded.filter((name) => FETCH.test(name)),
+    [],
+  );
+  const byImport = await loadedBy('await import("node:http");');
+  assert.ok(
+    byImport.some((name) => FETCH.test(name)),
+    "importing node:http does load it",
+  );
+});
+
+test("the store's thread loads ahead what control opens its store with", () => {
+  assert.deepEqual(
+    storeModuleUrls(),
+    MODULES.map(({ url }) => url),
+  );
+});
+
+test("of the sources' rooms the store's thread loads no API and no HTTP", async () => {
+  const names = await modulesOf(storeModuleUrls());
+  const rooms = new Set(names.map((name) => /\/packages\/([^/]+)\//.exec(name)?.[1]));
+  assert.ok(rooms.has("event-sources"), "the thread's modules were loaded");
+  for (const room of ["api-serving", "api-reference", "http"]) assert.ok(!rooms.has(room), room);
+});
