@@ -2,7 +2,8 @@
  * One HTTP request by node:http, for tests that need the connection, the Host header or the raw
  * answer in hand.
  */
-import { request, type Agent, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
+import type { Agent, IncomingHttpHeaders, IncomingMessage } from "node:http";
+import { getBuiltinModule } from "node:process";
 import { systemClock } from "@skerry/base";
 
 export interface HttpCall {
@@ -13,7 +14,7 @@ export interface HttpCall {
   readonly body?: string | Uint8Array;
   /** Connections to keep; without one, each call has a connection of its own that ends with it. */
   readonly agent?: Agent;
-  /** The whole exchange; default 60 s. */
+  /** The whole exchange; default 120 s. */
   readonly deadlineMs?: number;
 }
 
@@ -23,7 +24,7 @@ export interface HttpAnswer {
   readonly text: string;
 }
 
-const DEADLINE_MS = 60_000;
+const DEADLINE_MS = 120_000;
 
 /**
  * Sends the request to 127.0.0.1 and reads the whole answer. Rejects when the connection fails or
@@ -42,7 +43,7 @@ export async function callHttp(call: HttpCall): Promise<HttpAnswer> {
 export function openHttp(call: HttpCall): Promise<IncomingMessage> {
   const { port, path = "/", method = "GET", headers = {}, body, agent } = call;
   return new Promise((resolve, reject) => {
-    const outgoing = request(
+    const outgoing = getBuiltinModule("node:http").request(
       {
         ...{ port, path, method, host: "127.0.0.1" },
         agent: agent ?? false,

@@ -1,30 +1,52 @@
+export {
+  ACCEPTED,
+  ACCEPTED_DETAILS,
+  appNamed,
+  AT,
+  AUDIT,
+  buildLine,
+  deploymentOf,
+  DIGEST,
+  functionNamed,
+  functionWith,
+  INSTANCE,
+  INSTANCE_ID,
+  INVOCATION,
+  KEY_RESOURCE,
+  LANE,
+  logLine,
+  momentsOf,
+  PLATFORM,
+} from "./api-resources.ts";
+export { casesOnBothStores, type BothStores } from "./both-stores.ts";
+export {
+  FAKE_KEY,
+  refusal,
+  startFakePlatform,
+  type Answers,
+  type Asked,
+  type FakePlatform,
+  type Invoke,
+} from "./fake-platform.ts";
 export { freePort } from "./free-port.ts";
 export { HandClock } from "./hand-clock.ts";
 export { callHttp, openHttp, type HttpAnswer, type HttpCall } from "./http-call.ts";
+export { LeapClock } from "./leap-clock.ts";
 export {
-  findLeftovers,
-  killLeftovers,
-  NOTHING_LEFT,
-  TEST_MOUNT,
-  type Leftovers,
-} from "./leftovers.ts";
+  answerLedger,
+  LedgerControl,
+  type LedgerOpened,
+  type LedgerTold,
+} from "./ledger-control.ts";
 export { startLoad, type Load, type LoadOptions, type LoadResult } from "./load.ts";
+export type { Deployment, Platform, PlatformOptions, RoleName, SourceFiles } from "./platform.ts";
 export {
-  createOpenApiCheck,
-  findOpenApiProblems,
-  type CheckedAnswer,
-  type CheckedRequest,
-  type OpenApiCheck,
-} from "./openapi-check.ts";
-export {
-  startPlatform,
-  type Deployment,
-  type Platform,
-  type PlatformOptions,
-  type RoleName,
-  type SourceFiles,
-} from "./platform.ts";
+  openMemoryTerminal,
+  type MemoryTerminal,
+  type MemoryTerminalOptions,
+} from "./memory-terminal.ts";
 export { findPostgres, hasPostgres, startPostgres, type PostgresServer } from "./postgres.ts";
 export { openRaw, type RawConnection } from "./raw-connection.ts";
 export { hasRedis, startRedis, type RedisServer } from "./redis.ts";
+export { startPlatform } from "./start-platform.ts";
 export { until, type UntilOptions } from "./until.ts";

@@ -3,7 +3,7 @@
  * and asks again as soon as it has its answer, after a pause of a few milliseconds. Nothing is
  * tried again, so every failure is seen.
  */
-import { Agent } from "node:http";
+import { getBuiltinModule } from "node:process";
 import { systemClock } from "@skerry/base";
 import { callHttp, type HttpAnswer, type HttpCall } from "./http-call.ts";
 
@@ -33,6 +33,7 @@ export interface LoadResult {
 
 export interface Load {
   readonly answered: number;
+  readonly failed: number;
   /** Lets every request under way end and resolves with what was seen. */
   stop(): Promise<LoadResult>;
 }
@@ -46,6 +47,7 @@ export function startLoad(options: LoadOptions): Load {
   const failures: string[] = [];
   let isOver = false;
   const client = async (index: number): Promise<void> => {
+    const { Agent } = getBuiltinModule("node:http");
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     for (let turn = 0; !isOver; turn += 1) {
       const askedMs = clock.monotonicMs();
@@ -70,6 +72,9 @@ export function startLoad(options: LoadOptions): Load {
   return {
     get answered() {
       return seen.answered;
+    },
+    get failed() {
+      return seen.failed;
     },
     async stop() {
       isOver = true;

@@ -69,7 +69,8 @@ interface Found {
 
 /** Creates a check of one document. Throws when a schema of it cannot be compiled. */
 export function createOpenApiCheck(document: DocumentLike): OpenApiCheck {
-  const ajv = new Ajv2020({ strict: false, allErrors: true });
+  const formats = { "date-time": true } as const;
+  const ajv = new Ajv2020({ strict: false, allErrors: true, formats });
   ajv.addSchema(closed(document) as object, DOCUMENT);
   const validate = (pointer: string, value: unknown): readonly string[] => {
     const schema = `${DOCUMENT}#${pointer}`;

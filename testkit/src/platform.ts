@@ -21,12 +21,8 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import {
-  deploymentMark,
-  flagOf,
-  type DeploymentResource,
-  type FunctionConfigInput,
-} from "@skerry/contracts";
+import { deploymentMark, type DeploymentResource } from "@skerry/api-schema";
+import { flagOf, type FunctionConfigInput } from "@skerry/contracts";
 import { PlatformError } from "@skerry/base";
 import { createClient, type Client } from "@skerry/sdk";
 import { packFolder } from "@skerry/sdk/pack";
@@ -56,14 +52,14 @@ export interface Deployment {
 }
 
 const MAIN = fileURLToPath(new URL("../../apps/platform/src/main.ts", import.meta.url));
-const READY_WITHIN_MS = 60_000;
-const STOP_WITHIN_MS = 60_000;
-const RESTART_WITHIN_MS = 90_000;
-const GONE_WITHIN_MS = 20_000;
+const READY_WITHIN_MS = 120_000;
+const STOP_WITHIN_MS = 120_000;
+const RESTART_WITHIN_MS = 180_000;
+const GONE_WITHIN_MS = 60_000;
 const ROLES: readonly RoleName[] = ["control", "gateway", "agent"];
 
-/** Starts a platform and resolves when it says that it is ready. */
-export async function startPlatform(options: PlatformOptions = {}): Promise<Platform> {
+/** As `startPlatform`. */
+export async function start(options: PlatformOptions): Promise<Platform> {
   const home = options.home ?? makeHome(options);
   const platform = new Platform(home, options);
   try {
@@ -251,7 +247,7 @@ export class Platform {
       "all roles serve",
       async () => {
         if (ROLES.some((role) => this.pids(role).length === 0)) return false;
-        const signal = AbortSignal.timeout(5_000);
+        const signal = AbortSignal.timeout(20_000);
         const { consumers, configSeq, nodes } = await this.client.getPlatform({ signal });
         const upToDate = consumers.filter(({ appliedSeq }) => appliedSeq >= configSeq);
         const roles = new Set(upToDate.map(({ role }) => role));
@@ -281,12 +277,35 @@ export class Platform {
   async deployFolder(
     wanted: Pick<Deployment, "app" | "fn" | "config"> & { readonly folder: string },
   ): Promise<DeploymentResource> {
-    const { client } = this;
     const { app, fn, config = {}, folder } = wanted;
-    const source = await packFolder(folder);
-    const body = { functions: [{ name: fn, sourceDigest: source.digest, config }] };
+    return await this.deployFolders(app, [{ fn, config, folder }]);
+  }
+
+  /** Several functions of an app in one deployment; equal folders travel once. */
+  async deployFolders(
+    app: string,
+    wanted: readonly {
+      readonly fn: string;
+      readonly folder: string;
+      readonly config: FunctionConfigInput;
+    }[],
+  ): Promise<DeploymentResource> {
+    const { client } = this;
+    const sources = new Map<string, Awaited<ReturnType<typeof packFolder>>>();
+    for (const { folder } of wanted) {
+      if (!sources.has(folder)) sources.set(folder, await packFolder(folder));
+    }
+    const digestOf = (folder: string): string => sources.get(folder)?.digest ?? "";
+    const functions = wanted.map(({ fn, folder, config }) => ({
+      ...{ name: fn, sourceDigest: digestOf(folder), config },
+    }));
+    const body = { functions };
     const plan = await client.planDeployment({ params: { app }, body });
-    if (plan.functions[0]?.needsUpload === true) {
+    const missing = new Set(
+      plan.functions.flatMap(({ needsUpload, name }) => (needsUpload ? name : [])),
+    );
+    for (const [folder, source] of sources) {
+      if (!wanted.some((one) => one.folder === folder && missing.has(one.fn))) continue;
       await client.putPackage({
         params: { app, digest: source.digest },
         archive: () => source.archive(),

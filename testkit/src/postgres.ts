@@ -10,7 +10,7 @@ import { delimiter, join } from "node:path";
 
 const DEBIAN_ROOT = "/usr/lib/postgresql";
 const READY_LINE = "database system is ready to accept connections";
-const READY_WITHIN_MS = 60_000;
+const READY_WITHIN_MS = 120_000;
 
 /** A running cluster. `stop` removes everything; call it in the suite's `after`. */
 export interface PostgresServer {

@@ -5,7 +5,7 @@ import { connect, type Socket } from "node:net";
 
 import { systemClock } from "@skerry/base";
 
-const DEADLINE_MS = 20_000;
+const DEADLINE_MS = 60_000;
 
 export interface RawConnection extends Disposable {
   readonly socket: Socket;
@@ -23,7 +23,7 @@ export interface RawConnection extends Disposable {
   ended(): Promise<string>;
 }
 
-/** Connects to a port of 127.0.0.1. Waits of the connection reject after 20 s. */
+/** Connects to a port of 127.0.0.1. Waits of the connection reject after 60 s. */
 export async function openRaw(port: number): Promise<RawConnection> {
   const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: false });
   const seen = { text: "", isOver: false, wasReset: false };

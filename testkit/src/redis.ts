@@ -8,7 +8,7 @@ import { delimiter, join } from "node:path";
 import { freePort } from "./free-port.ts";
 
 const READY_LINE = "Ready to accept connections";
-const READY_WITHIN_MS = 30_000;
+const READY_WITHIN_MS = 120_000;
 
 /** A running server. `stop` removes everything; call it in the suite's `after`. */
 export interface RedisServer {

@@ -4,6 +4,7 @@
 import { systemClock } from "@skerry/base";
 
 export interface UntilOptions {
+  /** Default 60 s. */
   readonly deadlineMs?: number;
   /** Pause between looks. Default 20 ms. */
   readonly everyMs?: number;
@@ -11,7 +12,8 @@ export interface UntilOptions {
   readonly giveUp?: () => boolean;
 }
 
-const DEADLINE_MS = 20_000;
+/** Far longer than anything takes, on a machine that is several times slower and busy too. */
+const DEADLINE_MS = 60_000;
 const EVERY_MS = 20;
 
 /**
