@@ -17,8 +17,16 @@ export default {
   rules: { binaries: "off" },
   workspaces: {
     ".": {
-      entry: ["tools/run/*.mjs", "tools/{tidy,reference}/main.ts", "{tools,tests}/**/*.test.ts", "tests/**/*.ts"],
-      project: ["{tools,tests}/**/*.{ts,mjs}"],
+      entry: [
+        "tools/run/*.mjs",
+        "tools/{tidy,reference}/main.ts",
+        "{tools,tests}/**/*.test.ts",
+        "tests/**/*.ts",
+        // Started by path; what the platform loads is named in the app's skerry.yaml.
+        "solutions/*/run.ts",
+        "solutions/*/*/index.ts",
+      ],
+      project: ["{tools,tests,solutions}/**/*.{ts,mjs}"],
       // The tools are started by path, and tests/ may look into every room.
       ignoreDependencies: ["oxlint", "oxlint-tsgolint", "axe-core", "@skerry/.*"],
     },
@@ -33,12 +41,18 @@ export default {
       entry: ["build.mjs", "src/main.tsx", "src/index.ts", tests],
       project: ["src/**/*.{ts,tsx}", "*.mjs"],
     },
+    // `skerry init` lays skerry.d.ts beside what it copies.
+    "packages/cli": {
+      entry: ["src/index.ts", ...programs, tests],
+      project,
+      ignoreUnresolved: ["./skerry.d.ts"],
+    },
     "packages/sdk": {
       entry: ["src/index.ts", "src/pack.ts", tests],
       project,
     },
     "apps/*": { entry: [...programs, tests], project },
     testkit: { entry: ["src/index.ts", tests], project },
-    bench: { entry: ["src/main.ts", "src/bare-server.ts", "src/functions/*"], project },
+    bench: { entry: ["src/main.ts", "src/bare-server.ts", "src/functions/*", tests], project },
   },
 };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { OPERATIONS } from "@skerry/contracts";
+import { OPERATIONS } from "@skerry/api-schema";
 import {
   API_REFERENCE,
   OPENAPI_REFERENCE,

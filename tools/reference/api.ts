@@ -3,7 +3,7 @@
  * those who read the repository.
  */
 import { readFileSync } from "node:fs";
-import { openApiDocument, OPENAPI_PATH, REFERENCE_PATH } from "@skerry/contracts";
+import { openApiDocument, OPENAPI_PATH, REFERENCE_PATH } from "@skerry/openapi";
 
 export const API_REFERENCE = new URL("../../docs/reference/api.md", import.meta.url);
 export const OPENAPI_REFERENCE = new URL("../../docs/reference/openapi.json", import.meta.url);
@@ -42,7 +42,7 @@ function operationsTable(): string {
 export function renderApiReference(): string {
   return `# The control API
 
-Generated from the table of operations in \`packages/contracts\` by \`npm run docs\`; do not edit.
+Generated from the table of operations in \`packages/api-schema\` by \`npm run docs\`; do not edit.
 
 A running platform serves this as a page with every parameter and schema at \`${REFERENCE_PATH}\`, and as OpenAPI 3.1 at
 \`${OPENAPI_PATH}\` (the same document: [openapi.json](openapi.json)). Neither needs a key. \`@skerry/sdk\` has a method for

@@ -3,8 +3,8 @@
  * page cannot say anything else than the platform does.
  */
 import { readFileSync } from "node:fs";
+import { projectManifest } from "@skerry/api-schema";
 import {
-  appManifest,
   envNameOf,
   flagOf,
   functionConfig,
@@ -26,9 +26,15 @@ function cell(text: string): string {
 function valuesOf(property: JsonSchema): string {
   if (property.enum !== undefined)
     return property.enum.map((value) => `\`${String(value)}\``).join(", ");
-  if (property.type === "integer") return `${property.minimum} – ${property.maximum}`;
+  if (property.type === "integer" || property.type === "number")
+    return `${property.minimum} – ${property.maximum}`;
   if (property.type === "boolean") return "`true`, `false`";
-  if (property.type === "object") return "names and texts";
+  if (property.type === "array") return `a list of: ${valuesOf(property.items ?? {})}`;
+  if (property.type === "object") {
+    const keys = Object.entries(propertiesOf(property));
+    if (keys.length === 0) return "names and texts";
+    return keys.map(([key, one]) => `\`${key}\` ${valuesOf(one)}`).join(", ");
+  }
   return property.maxLength === undefined ? "text" : `text, at most ${property.maxLength}`;
 }
 
@@ -68,15 +74,20 @@ function platformTable(): string {
 }
 
 function manifestTable(): string {
-  const properties = propertiesOf(jsonSchemaOf(appManifest));
+  const properties = propertiesOf(jsonSchemaOf(projectManifest));
   const { additionalProperties: one } = properties["functions"] ?? {};
   const dir = typeof one === "object" ? (propertiesOf(one)["dir"] ?? {}) : {};
   return tableOf(
     ["Key", "What it says"],
     [
       ["`app`", properties["app"]?.description ?? ""],
+      ["`layers`", properties["layers"]?.description ?? ""],
       ["`functions.<name>.dir`", `${dir.description} Default ${defaultOf(dir)}.`],
       ["`functions.<name>.…`", "Every key of a function, as below."],
+      ["`timers.<name>`", properties["timers"]?.description ?? ""],
+      ["`actions.<name>`", properties["actions"]?.description ?? ""],
+      ["`rules.<name>`", properties["rules"]?.description ?? ""],
+      ["`triggers.<name>`", properties["triggers"]?.description ?? ""],
     ],
   );
 }

@@ -27,10 +27,10 @@ const PAGE = join(ROOT, "packages", "console");
 /** What the bundle is made of; the lock file stands for what npm installed. */
 const SOURCES = [
   ...["build.mjs", "index.html", "public", "src"].map((name) => join(PAGE, name)),
-  ...["base", "contracts", "sdk"].map((name) => join(ROOT, "packages", name, "src")),
+  ...["base", "contracts", "api-schema", "sdk"].map((name) => join(ROOT, "packages", name, "src")),
   join(ROOT, "package-lock.json"),
 ];
-const BUILD_MS_MAX = 120_000;
+const BUILD_MS_MAX = 300_000;
 
 function filesUnder(path) {
   if (!existsSync(path)) return [];

@@ -3,7 +3,7 @@
  * an npm and an apt-get that only write down how they were called.
  */
 import assert from "node:assert/strict";
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import {
   chmodSync,
@@ -299,7 +299,7 @@ test("both phases report into one summary, and one failure fails the run", async
   assert.equal((await none.end).code, 1, "a path without tests is a mistake, not a success");
 });
 
-test("suites under tests/ come after the others, and paths narrow the run", (t) => {
+test("suites under tests/ come after the others, those that measure last, and paths narrow the run", (t) => {
   const root = repository(t);
   write(root, {
     "packages/one/src/b.test.ts": "",
@@ -307,12 +307,14 @@ test("suites under tests/ come after the others, and paths narrow the run", (t) 
     "packages/one/src/a.ts": "",
     "packages/one/node_modules/x/x.test.ts": "",
     "packages/one/testdata/x.test.ts": "",
+    "tests/busy-agent.test.ts": "",
     "tests/slow.test.ts": "",
   });
   rmSync(join(root, "tools"), { recursive: true });
   const units = ["packages/one/src/a.test.ts", "packages/one/src/b.test.ts"];
   const whole = planRun([], root);
   assert.deepEqual([whole.unit, whole.heavy], [units, ["tests/slow.test.ts"]]);
+  assert.deepEqual(whole.lone, ["tests/busy-agent.test.ts"]);
   const narrow = planRun(["packages/one/src/b.test.ts", "--test-name-pattern=x"], root);
   assert.deepEqual(narrow.unit, [units[1]]);
   assert.deepEqual(narrow.options, ["--test-name-pattern=x"]);
@@ -337,4 +339,31 @@ test("a system package is there when one probe finds it in a version that is new
   assert.ok(isAbsent({ probes: database, versionMin: 15 }));
   assert.ok(!isAbsent({ probes: ["other"], platforms: ["darwin"] }));
   assert.ok(!isAbsent({ probes: ["other"], neededBy: ["bench"] }));
+});
+
+const LEAVES_OPEN = `
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { createServer } from "node:http";
+import { test } from "node:test";
+test("fails", () => {
+  createServer().listen(0);
+  spawn("sleep", ["600"], { stdio: "inherit" });
+  assert.equal(1, 2);
+});
+`;
+
+test("a test file that leaves something open when it fails is ended, and named", (t) => {
+  const root = repository(t);
+  write(root, { "open.test.ts": LEAVES_OPEN, "fine.test.ts": 'import "node:test";' });
+  const bound = join(import.meta.dirname, "file-bound.mjs");
+  const env = { ...process.env, SKERRY_TEST_ENDS_WITHIN_MS: "200", NODE_TEST_CONTEXT: undefined };
+  const args = ["--test", `--import=${bound}`, "open.test.ts", "fine.test.ts"];
+  const ran = spawnSync(process.execPath, args, {
+    ...{ cwd: root, env, encoding: "utf8", timeout: 60_000 },
+  });
+  assert.equal(ran.status, 1, ran.stderr);
+  assert.match(ran.stdout, /open\.test\.ts did not end after its last test.*TCPServerWrap/);
+  assert.match(ran.stdout, /AssertionError/);
+  assert.doesNotMatch(ran.stdout, /fine\.test\.ts did not end/);
 });

@@ -8,8 +8,9 @@ import { run, setUp } from "./setup.mjs";
 import { runSuites } from "./suites.mjs";
 import { provideSystemPackages } from "./system.mjs";
 
-const SOURCE = ["packages", "apps", "testkit", "tools", "bench", "tests", "examples"].filter(
-  (path) => existsSync(new URL(`../../${path}`, import.meta.url)),
+const FOLDERS = "packages apps testkit tools bench tests examples solutions";
+const SOURCE = FOLDERS.split(" ").filter((path) =>
+  existsSync(new URL(`../../${path}`, import.meta.url)),
 );
 
 const node = setUp();

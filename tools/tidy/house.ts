@@ -26,7 +26,7 @@ export interface House {
 
 /** Where a file lies. `tests` and `bench` stand beside the rooms and may look into all of them. */
 export interface Place {
-  readonly kind: "package" | "app" | "testkit" | "bench" | "tests" | "tools" | "examples" | "other";
+  readonly kind: "package" | "app" | TopLevel | "other";
   /** The package's folder name; empty outside packages and apps. */
   readonly name: string;
   /** The folder with the package.json that governs the file; empty is the root. */
@@ -34,12 +34,11 @@ export interface Place {
   readonly isTest: boolean;
 }
 
-const TOP_LEVEL = new Set(["testkit", "bench", "tests", "tools", "examples"] as const);
+const TOP_LEVEL = ["testkit", "bench", "tests", "tools", "examples", "solutions"] as const;
+type TopLevel = (typeof TOP_LEVEL)[number];
 
-function isTopLevel(
-  name: string,
-): name is typeof TOP_LEVEL extends Set<infer T> ? T & string : never {
-  return (TOP_LEVEL as ReadonlySet<string>).has(name);
+function isTopLevel(name: string): name is TopLevel {
+  return (TOP_LEVEL as readonly string[]).includes(name);
 }
 
 export function placeOf(path: string): Place {

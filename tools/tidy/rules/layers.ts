@@ -19,9 +19,9 @@ interface Context {
 function refusal(place: Place, target: string, context: Context): string | undefined {
   const { packages } = context.house;
   if (target === "testkit")
-    return place.isTest || ["testkit", "bench"].includes(place.kind)
+    return place.isTest || ["testkit", "bench", "solutions"].includes(place.kind)
       ? undefined
-      : "testkit is for tests, tests/ and bench/ only";
+      : "testkit is for tests, tests/, bench/ and solutions/ only";
   const room = packages[target];
   if (room === undefined)
     return `nothing imports ${target}: it is no package of tools/tidy/layers.json`;
@@ -49,7 +49,8 @@ function checkWorkspaceImport(source: Source, entry: Import, context: Context): 
   const found: Violation[] = [];
   const why = refusal(place, target, context);
   if (why !== undefined) found.push(violation("layer", at, `imports ${entry.specifier}: ${why}`));
-  const doors = context.manifests.get(`packages/${target}`)?.subpaths ?? [];
+  const { manifests } = context;
+  const doors = (manifests.get(`packages/${target}`) ?? manifests.get(target))?.subpaths ?? [];
   if (deep.length > 0 && !doors.includes(`./${deep.join("/")}`))
     found.push(
       violation("deep-import", at, `${entry.specifier}: import ${SCOPE}${target} by its name`),
@@ -67,12 +68,16 @@ function checkWorkspaceImport(source: Source, entry: Import, context: Context): 
   return found;
 }
 
-/** A relative import stays in its package; `tests/`, `tools/` and `bench/` do too. */
+/**
+ * A relative import stays in its package; `tests/`, `tools/` and `bench/` do too. Solutions have no
+ * door: they are programs, whose parts `tests/` puts to work.
+ */
 function checkRelativeImport(source: Source, entry: Import): Violation[] {
   const target = posix.join(posix.dirname(source.path), entry.specifier);
   const [from, to] = [placeOf(source.path), placeOf(target)];
   const same = from.kind === to.kind && from.name === to.name;
-  if (same || from.kind === "other") return [];
+  const isProved = from.kind === "tests" && to.kind === "solutions";
+  if (same || isProved || from.kind === "other") return [];
   const at = { path: source.path, line: source.lineAt(entry.start) };
   return [violation("deep-import", at, `${entry.specifier} reaches into another package's files`)];
 }

@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { readReadme, readResults, renderFigures } from "./figures.ts";
+
+const MARKS = "before\n<!-- figures -->\nold\n<!-- end -->\nafter\n";
+
+test("the README's figures are those of the committed results; `npm run docs` brings them up to date", () => {
+  const readme = readReadme();
+  assert.match(readme, /<!-- figures -->/);
+  assert.equal(readme, renderFigures(readme, readResults()));
+});
+
+test("each row is of the newest results that have it, and what was not measured is not shown", () => {
+  const row = { connections: 64, requestsPerSecond: 12_345, addedP50Us: 7 };
+  const older = {
+    machine: { date: "2026-01-01" },
+    warm: [{ ...row, name: "Express", ratio: 0.1 }],
+    density: { perGb: 90 },
+  };
+  const newer = {
+    machine: { date: "2026-02-01" },
+    warm: [{ ...row, name: "Express", ratio: 0.2 }],
+  };
+  const text = renderFigures(MARKS, [older, newer]);
+  assert.match(text, /Express \| 0\.20 \(12,345 a second\) \|/);
+  assert.match(text, /idle instances in a GB \| 90 \| 80 \|/);
+  assert.doesNotMatch(text, /old|0\.10|cold start|undefined/);
+  assert.match(text, /^before\n[^]*\nafter\n$/);
+});
+
+test("of the ledger both stores are shown, and PostgreSQL only where it was measured", () => {
+  const accepts = {
+    ...{ laterPerSecond: 15_000, acceptsPerSecond: 9_000, laterP50Us: 400 },
+    ...{ listedPerSecond: 60_000, startP50Ms: 2, startP99Ms: 9, drainedPerSecond: 3_000 },
+  };
+  const ledger = {
+    ...{ flushesPerSecond: 5_000, loadAverage: [1.25, 1, 1], sqlite: accepts },
+    postgres: { skipped: "absent" },
+    events: {
+      ...{ timers: 1_000, timerP50Ms: 5, timerP99Ms: 40, publishedPerSecond: 70_000 },
+      consumedPerSecond: 20_000,
+    },
+    idleTimers: {
+      ...{ timers: 10_000, cpuMsBefore: 4.1, cpuMsWith: 4.2 },
+      ...{ memoryMbBefore: 100, memoryMbWith: 109 },
+    },
+    inFlight: { inFlight: 100_000, idleMb: 100, inFlightMb: 180, afterMb: 170 },
+    waiting: { waiting: 1_000_000, oneFunction: { openMs: 512.4, memoryMb: 9 } },
+  };
+  const machine = { date: "2026-01-01" };
+  const alone = renderFigures(MARKS, [{ machine, ledger }]);
+  assert.match(alone, /flushes of this disk[^|]*load 1\.3[^|]*\| 5,000 a second \|/);
+  assert.match(alone, /durable accepts at 64 connections \| 15,000 a second \| 15,000 \|/);
+  assert.match(
+    alone,
+    /with 10,000 timers[^|]*\| 4\.1 and 4\.2 ms of CPU a second, 100 and 109 MB \|/,
+  );
+  assert.match(alone, /1,000,000 waiting[^|]*\| 512 ms, 9 MB \|/);
+  assert.doesNotMatch(alone, /PostgreSQL|undefined|NaN/);
+  const both = renderFigures(MARKS, [{ machine, ledger: { ...ledger, postgres: accepts } }]);
+  assert.match(both, /durable accepts at 64 connections, on PostgreSQL \| 15,000 a second \|/);
+});
