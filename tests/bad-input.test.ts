@@ -18,12 +18,12 @@ import {
 import { GOOD_ARCHIVE, HOSTILE_ARCHIVES } from "./hostile-archives.ts";
 import { ECHO } from "./sources.ts";
 
-const TIMEOUT = { timeout: 180_000 };
+const TIMEOUT = { timeout: 600_000 };
 const DIGEST = `src_${"0".repeat(64)}`;
 const MEBIBYTE = 1 << 20;
 /** What control may grow by, however much is thrown at it. */
 const GROWTH_MAX = 160 * MEBIBYTE;
-const SLOW_DEADLINE_MS = 45_000;
+const SLOW_DEADLINE_MS = 120_000;
 
 interface Refusal {
   readonly reason: string;

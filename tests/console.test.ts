@@ -8,11 +8,11 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { startPlatform, until, type Platform, type SourceFiles } from "@skerry/testkit";
 import type { Browser } from "playwright-core";
-import { findChromium, Person, startBrowser } from "./console/browser.ts";
+import { findChromium, Person, startBrowser, UNTRUSTED_HOST } from "./console/browser.ts";
 import { ECHO } from "./sources.ts";
 
 const SKIP = findChromium() === undefined ? "Chromium is absent" : false;
-const TIMEOUT = { timeout: 120_000 };
+const TIMEOUT = { timeout: 600_000 };
 const LINK = /^ +(http:\/\/127\.0\.0\.1:\d+\/#sign-in=\S+)$/m;
 const MARKUP = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`;
 
@@ -44,6 +44,10 @@ describe("the start page", { ...TIMEOUT, skip: SKIP }, () => {
     await platform.deploy({ app: "shop", fn: "hostile", files: HOSTILE });
     const config = { auth: "none" } as const;
     await platform.deploy({ app: "shop", fn: "neighbour", files: NEIGHBOUR, config });
+    await platform.client.putAction({
+      params: { app: "shop", action: "greet" },
+      body: { function: "echo", description: "Says a word.", drives: { manual: true } },
+    });
     browser = await startBrowser();
   });
 
@@ -116,6 +120,27 @@ describe("the start page", { ...TIMEOUT, skip: SKIP }, () => {
     await person.leave();
   });
 
+  it("runs an action with the event of the box, follows it to its end, and says the same as a command", async () => {
+    const person = await signedIn();
+    const { page } = person;
+    await page.getByLabel("Event, as JSON").fill('{ "word": "grebe" }');
+    await page.getByRole("button", { name: "Run greet", exact: true }).click();
+    const outcome = page.getByRole("region", { name: "Run of greet", exact: true });
+    await outcome.filter({ hasText: "succeeded" }).waitFor();
+    await outcome.getByRole("region", { name: "Result" }).filter({ hasText: "grebe" }).waitFor();
+    const same = page.getByRole("region", { name: /^Run greet as/ });
+    const command = `npx skerry actions run greet --app shop -d '{ "word": "grebe" }' --wait`;
+    assert.equal(await same.innerText(), command);
+    await page.locator(".actions").getByRole("radio", { name: "API" }).click();
+    assert.match(await same.innerText(), /^POST \/v1\/apps\/shop\/actions\/greet\/runs \{/);
+    const runs = await platform.client.listAcceptedInvocations({ query: { app: "shop" } });
+    const sources = runs.items.map(({ sourceId, state }) => [sourceId, state]);
+    assert.deepEqual(sources, [["shop/greet:manual", "succeeded"]]);
+    assert.deepEqual(await person.violations(), []);
+    assert.deepEqual(person.complaints, []);
+    await person.leave();
+  });
+
   it("keeps events with the function, and gives them back", async () => {
     const person = await signedIn();
     const { page } = person;
@@ -129,7 +154,9 @@ describe("the start page", { ...TIMEOUT, skip: SKIP }, () => {
     await page.getByLabel("Event, as JSON").fill("{}");
     await tag.click({ position: { x: 12, y: 12 } });
     assert.match(await page.getByLabel("Event, as JSON").inputValue(), /"word": "kept"/);
-    await page.getByRole("button", { name: "Forget a-kept-one" }).click();
+    const forget = page.getByRole("region", { name: /^Forget a-kept-one as/ });
+    assert.equal(await forget.innerText(), "npx skerry events rm shop/echo a-kept-one");
+    await tag.getByRole("button", { name: "Forget a-kept-one" }).click();
     await tag.waitFor({ state: "detached" });
     await person.leave();
   });
@@ -191,12 +218,42 @@ describe("the start page", { ...TIMEOUT, skip: SKIP }, () => {
     await person.leave();
   });
 
+  it("works over plain HTTP by a machine's name, where browsers say less, and only for itself", async () => {
+    const named = (url: string): string => url.replace("127.0.0.1", UNTRUSTED_HOST);
+    const { url } = await platform.client.createSignInLink({ body: {} });
+    const person = await Person.arrive(browser);
+    const { page } = person;
+    const sent = page.waitForRequest((one) => one.url().includes("/v1/traffic"));
+    await page.goto(named(url));
+    assert.equal(await page.evaluate("isSecureContext"), false);
+    assert.equal((await (await sent).allHeaders())["sec-fetch-site"], undefined, "the control");
+    await page.getByRole("option", { name: /^echo / }).click();
+    await page.getByRole("heading", { name: "shop/echo" }).waitFor();
+    await page.getByLabel("Event, as JSON").fill('{ "word": "lapwing" }');
+    await page.getByRole("button", { name: "Run", exact: true }).click();
+    await page.getByRole("region", { name: "Result" }).filter({ hasText: "lapwing" }).waitFor();
+    const others = person.complaints.filter((text) => !text.includes("Opener-Policy header"));
+    assert.deepEqual(others, [], "the one is that this address is not trusted");
+    await page.goto(named(`${platform.gatewayUrl}/-/shop/neighbour/`));
+    const target = named(`${platform.apiUrl}/v1/apps`);
+    for (const method of ["GET", "POST"]) {
+      for (const referrerPolicy of ["unsafe-url", "no-referrer"]) {
+        const options = { method, referrerPolicy, mode: "no-cors", credentials: "include" };
+        const answered = page.waitForResponse((one) => one.url() === target);
+        await page.evaluate(`fetch("${target}", ${JSON.stringify(options)}).then(() => "sent")`);
+        // Without the cookie it would be 401, and a POST there is nothing for anybody.
+        assert.equal((await answered).status(), method === "GET" ? 403 : 405, referrerPolicy);
+      }
+    }
+    await person.leave();
+  });
+
   it("bursts: instances rise and rest, and the price stands beside one that is always on", async () => {
     const person = await signedIn();
     const { page } = person;
     await page.getByRole("button", { name: "Burst", exact: true }).click();
     await page.getByRole("status").filter({ hasText: "has settled: 1,000 calls" }).waitFor({
-      timeout: 60_000,
+      timeout: 300_000,
     });
     const card = page.locator(".burst");
     await card.getByRole("img", { name: /At most \d+ instances/ }).waitFor();
@@ -263,7 +320,9 @@ describe("the start page", { ...TIMEOUT, skip: SKIP }, () => {
     const asked = { cookie: `${cookie?.name}=${cookie?.value}`, "sec-fetch-site": "same-origin" };
     const look = (): Promise<Response> => fetch(`${platform.apiUrl}/v1/apps`, { headers: asked });
     assert.equal((await look()).status, 200);
-    await person.page.getByRole("button", { name: "Sign out" }).click();
+    const same = person.page.getByRole("region", { name: /^Sign out as/ });
+    assert.match(await same.innerText(), /^npx skerry sign-ins rm [a-z]+_\w+$/);
+    await person.page.getByRole("button", { name: "Sign out", exact: true }).click();
     await person.page.getByText("You are signed out").waitFor();
     assert.equal((await look()).status, 401);
     await person.page.reload();

@@ -6,22 +6,15 @@ import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import {
-  callHttp,
-  findLeftovers,
-  killLeftovers,
-  NOTHING_LEFT,
-  startPlatform,
-  until,
-} from "@skerry/testkit";
+import { callHttp, freePort, startPlatform, until } from "@skerry/testkit";
+import { findLeftovers, killLeftovers, NOTHING_LEFT } from "@skerry/testkit/leftovers";
 
 const CLI = fileURLToPath(new URL("../packages/cli/bin/skerry.mjs", import.meta.url));
-const TIMEOUT = { timeout: 120_000 };
+const TIMEOUT = { timeout: 600_000 };
 const answering = (word: string): string =>
   `export const handler = () => { console.log("said ${word}"); return "${word}"; };\n`;
 
@@ -39,9 +32,12 @@ interface Dev {
 }
 
 /** `skerry dev` on a folder with one function that anyone may call. */
-function startDev(t: TestContext, env: Readonly<Record<string, string>>): Dev {
+function startDev(
+  t: TestContext,
+  env: Readonly<Record<string, string>>,
+  manifest = "app: dev\nfunctions:\n  word: { auth: none }\n",
+): Dev {
   const folder = folderOf(t, "dev");
-  const manifest = "app: dev\nfunctions:\n  word: { auth: none }\n";
   writeFileSync(join(folder, "skerry.yaml"), manifest);
   const write = (code: string): void => writeFileSync(join(folder, "index.ts"), code);
   write(answering("one"));
@@ -60,7 +56,7 @@ function startDev(t: TestContext, env: Readonly<Record<string, string>>): Dev {
 async function untilAnswers(port: number, word: string): Promise<void> {
   const answers = async (): Promise<boolean> =>
     (await callHttp({ port, path: "/-/dev/word/" })).text === word;
-  await until(`the answer ${word}`, answers, { deadlineMs: 60_000 });
+  await until(`the answer ${word}`, answers, { deadlineMs: 120_000 });
 }
 
 async function interrupt({ child }: Dev): Promise<void> {
@@ -70,13 +66,14 @@ async function interrupt({ child }: Dev): Promise<void> {
 }
 
 test(
-  "every change is live, broken code leaves what was, and the log is shown",
+  "every change is live, broken code leaves what was, the log is shown, and folders elsewhere count",
   TIMEOUT,
   async (t) => {
     const platform = await startPlatform();
     t.after(() => platform.abandon());
     const { apiUrl, gatewayUrl, gatewayPort, key } = platform;
-    const dev = startDev(t, { SKERRY_API: apiUrl, SKERRY_GATEWAY: gatewayUrl, SKERRY_KEY: key });
+    const env = { SKERRY_API: apiUrl, SKERRY_GATEWAY: gatewayUrl, SKERRY_KEY: key };
+    const dev = startDev(t, env);
     await untilAnswers(gatewayPort, "one");
     dev.write(answering("two"));
     await untilAnswers(gatewayPort, "two");
@@ -87,9 +84,34 @@ test(
     await untilAnswers(gatewayPort, "three");
     await until("the log", () => dev.output().includes("said three"));
     await interrupt(dev);
+    await assertElsewhereWatched(t, env, gatewayPort);
     await platform.stop();
   },
 );
+
+/** `skerry dev` on a folder whose function lies elsewhere, with a layer that does, too. */
+async function assertElsewhereWatched(
+  t: TestContext,
+  env: Readonly<Record<string, string>>,
+  port: number,
+): Promise<void> {
+  const [code, layer] = [folderOf(t, "dev-code"), folderOf(t, "dev-layer")];
+  const functions = { word: { dir: code, auth: "none", layers: ["words"] } };
+  const manifest = JSON.stringify({ app: "dev", layers: { words: layer }, functions });
+  const read = 'import { readFileSync } from "node:fs";\n';
+  const answer = (sign: string): string =>
+    `${read}export const handler = () =>
+      readFileSync(process.env.SKERRY_LAYERS + "/word", "utf8") + "${sign}";\n`;
+  writeFileSync(join(code, "index.ts"), answer("."));
+  writeFileSync(join(layer, "word"), "first");
+  const dev = startDev(t, env, manifest);
+  await untilAnswers(port, "first.");
+  writeFileSync(join(layer, "word"), "second");
+  await untilAnswers(port, "second.");
+  writeFileSync(join(code, "index.ts"), answer("!"));
+  await untilAnswers(port, "second!");
+  await interrupt(dev);
+}
 
 test("without a platform one is started, and stopped at the end", TIMEOUT, async (t) => {
   const home = folderOf(t, "dev-home");
@@ -106,14 +128,8 @@ test("without a platform one is started, and stopped at the end", TIMEOUT, async
     throw new TypeError(dev.output(), { cause: error });
   });
   await interrupt(dev);
+  // The kernel takes a moment to end what was killed.
+  const isClean = (): boolean => Object.values(findLeftovers(home)).flat().length === 0;
+  await until("nothing left", isClean).catch(() => undefined);
   assert.deepEqual(findLeftovers(home), NOTHING_LEFT);
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}

@@ -24,14 +24,14 @@ import {
   callHttp,
   startLoad,
   startPlatform,
-  TEST_MOUNT,
   until,
   type Load,
   type Platform,
 } from "@skerry/testkit";
+import { TEST_MOUNT } from "@skerry/testkit/leftovers";
 import { MIRROR } from "./sources.ts";
 
-const TIMEOUT = { timeout: 240_000 };
+const TIMEOUT = { timeout: 600_000 };
 const SKIP = process.getuid?.() === 0 ? false : "mounting a small file system takes root";
 const MEBIBYTE = 1 << 20;
 const BALLAST = "ballast";
@@ -140,7 +140,7 @@ async function startOnSmall(
   const home = join(root, "home");
   mkdirSync(home);
   const disk = mountSmall(stack, join(home, where), mebibytes);
-  const platform = await startPlatform({ home });
+  const platform = await startPlatform({ home, settings: { roleSilenceMs: 0 } });
   stack.defer(() => platform.abandon());
   await platform.deploy({ app: "full", fn: "mirror", files: MIRROR, config: open });
   return { platform, disk };

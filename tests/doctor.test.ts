@@ -11,7 +11,7 @@ import type { ProbeReport } from "@skerry/contracts";
 import { createClient } from "@skerry/sdk";
 import { startPlatform, type Platform } from "@skerry/testkit";
 
-const TIMEOUT = { timeout: 120_000 };
+const TIMEOUT = { timeout: 600_000 };
 const CLI = fileURLToPath(new URL("../packages/cli/bin/skerry.mjs", import.meta.url));
 const PROBES_MIN = 40;
 const IS_ROOT = process.getuid?.() === 0;

@@ -2,12 +2,12 @@
 import { execFile } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 const CLI = fileURLToPath(new URL("../packages/cli/bin/skerry.mjs", import.meta.url));
-const TIMEOUT_MS = 180_000;
+const TIMEOUT_MS = 600_000;
 
 /** The texts of the code fences with this info string. */
 export function fencesOf(document: string, info: string): readonly string[] {
@@ -26,12 +26,13 @@ export async function paste(
 ): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "skerry-paste-"));
   try {
+    const node = dirname(process.execPath);
     const npx = join(folder, "npx");
     writeFileSync(npx, `#!/bin/sh\nshift\nexec '${process.execPath}' '${CLI}' "$@"\n`);
     chmodSync(npx, 0o755);
     const { stdout } = await promisify(execFile)("bash", ["-euc", script], {
       cwd: cwd ?? folder,
-      env: { ...env, PATH: `${folder}:${process.env["PATH"]}`, HOME: folder },
+      env: { ...env, PATH: `${folder}:${node}:${process.env["PATH"]}`, HOME: folder },
       timeout: TIMEOUT_MS,
     });
     return stdout;

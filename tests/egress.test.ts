@@ -18,7 +18,7 @@ import {
   type PlatformOptions,
 } from "@skerry/testkit";
 
-const TIMEOUT = { timeout: 120_000 };
+const TIMEOUT = { timeout: 600_000 };
 /** The handshake needs no certificate, which the functions of the test would have to trust. */
 const SHARED = { ciphers: "PSK", maxVersion: "TLSv1.2" } as const;
 const KEY = Buffer.from("0123456789abcdef");
@@ -53,6 +53,8 @@ const ways = {
   }),
 };
 exports.handler = async ({ way, url }) => {
+  const { PLATFORM_HOST, PLATFORM_PORT } = process.env;
+  url = url.replace("connected", PLATFORM_HOST + ":" + PLATFORM_PORT);
   try { return await ways[way](url); } catch (error) {
     return { error: String(error.cause?.code ?? error.code ?? error.message) };
   }
@@ -195,6 +197,33 @@ describe("egress: web", TIMEOUT, () => {
       await until("a line in the log", () => asking.connectionsOf(said.requestId).length > 0);
       const [line] = asking.connectionsOf(said.requestId);
       assert.equal(line?.["error"], "EGRESS_ADDRESS_FORBIDDEN");
+    });
+
+    it("connect does not lead to the platform's own ports, at any address of the machine", async () => {
+      const { apiPort, gatewayPort } = asking.platform;
+      const targets = [
+        `127.0.0.1:${apiPort}`,
+        `[::ffff:7f00:1]:${apiPort}`,
+        `0.0.0.0:${gatewayPort}`,
+      ];
+      for (const [at, platform] of [...targets, `127.0.0.1:${origins.plainPort}`].entries()) {
+        const fn = `own-${at}`;
+        await asking.platform.deploy({
+          ...{ app: "web", fn, files: ASKER, config: { connect: { platform } } },
+        });
+        const said = await asking.ask("http", "http://connected/metrics", fn);
+        if (at === targets.length) {
+          assert.equal(said.text, "plain GET /metrics", "the control: another server is reached");
+          continue;
+        }
+        assert.equal(said.status, undefined, JSON.stringify(said));
+        const told = (): string | undefined =>
+          asking
+            .connectionsOf(fn)
+            .map(({ error }) => String(error))
+            .find((error) => error === "CONNECT_TARGET_OWN");
+        await until("the refusal in the log", told);
+      }
     });
 
     it("open is refused at deploy with what it needs", async () => {

@@ -24,16 +24,17 @@ import {
 import { instanceDirectories, untilOnlyListedAreLeft } from "./living.ts";
 import { FAULTY, MIRROR, SLOW } from "./sources.ts";
 
-const TIMEOUT = { timeout: 120_000 };
+const TIMEOUT = { timeout: 600_000 };
 const MAIN = fileURLToPath(new URL("../apps/platform/src/main.ts", import.meta.url));
 const open = { auth: "none" } as const;
+const LONG = { ...open, timeoutMs: 60_000 };
 
 describe("restarts that go wrong", TIMEOUT, () => {
   let platform: Platform;
   before(async () => {
     platform = await startPlatform();
     await platform.deploy({ app: "stays", fn: "mirror", files: MIRROR, config: open });
-    await platform.deploy({ app: "stays", fn: "slow", files: SLOW, config: open });
+    await platform.deploy({ app: "stays", fn: "slow", files: SLOW, config: LONG });
   }, TIMEOUT);
   after(() => platform.stop(), TIMEOUT);
 
@@ -104,14 +105,15 @@ describe("restarts that go wrong", TIMEOUT, () => {
     await assert.rejects(order("restart", "moon"), { stderr: /`restart moon`/ });
   });
 
-  for (const { which, answers } of [
-    { which: "new", answers: true },
-    { which: "old", answers: false },
+  // Longer than another agent takes to begin, on a slow machine too; the killed one's is cut off.
+  for (const { which, answers, ms } of [
+    { which: "new", answers: true, ms: 5_000 },
+    { which: "old", answers: false, ms: 60_000 },
   ]) {
     it(`what the ${which} agent leaves that is killed in a restart is ended`, TIMEOUT, async () => {
       const [old] = platform.pids("agent");
       assert.ok(old !== undefined);
-      const path = "/-/stays/slow/?ms=1500";
+      const path = `/-/stays/slow/?ms=${ms}`;
       const slow = callHttp({ port: platform.gatewayPort, path });
       await until("the slow call is on", async () => {
         const { items } = await platform.client.listInstances();
@@ -134,7 +136,9 @@ describe("restarts that go wrong", TIMEOUT, () => {
       assert.equal(status === 200, answers);
       await restarted;
       await until("one agent", () => platform.pids("agent").length === 1);
-      const below = (name: string): readonly string[] => readdirSync(join(platform.home, name));
+      // A note beside a runtime's folder tells what it was made from.
+      const below = (name: string): readonly string[] =>
+        readdirSync(join(platform.home, name)).filter((entry) => !entry.endsWith(".inputs.json"));
       const sockets = (): readonly string[] => below("run").filter((n) => n.startsWith("agent-"));
       await until("one agent's things", () =>
         ["instances", "builds", "runtimes"].every((name) => below(name).length === 1),
@@ -154,7 +158,7 @@ describe("restarts that go wrong", TIMEOUT, () => {
 describe("restarts that something crosses", TIMEOUT, () => {
   let platform: Platform;
   before(async () => {
-    platform = await startPlatform({ settings: { drainDeadlineMs: 2_000 } });
+    platform = await startPlatform({ settings: { drainDeadlineMs: 8_000 } });
     await platform.deploy({ app: "cold", fn: "faulty", files: FAULTY, config: open });
   }, TIMEOUT);
   after(() => platform.stop(), TIMEOUT);
@@ -175,10 +179,11 @@ describe("restarts that something crosses", TIMEOUT, () => {
     return upload;
   };
 
-  /** Control takes no new request. */
+  /** There is a next control, and none takes a new request. */
   const untilDraining = (): Promise<unknown> =>
     until("control drains", async () => {
-      const asked = callHttp({ port: platform.apiPort, path: "/", deadlineMs: 300 });
+      if (platform.pids("control").length < 2) return false;
+      const asked = callHttp({ port: platform.apiPort, path: "/", deadlineMs: 1_000 });
       return await asked.then(
         () => false,
         () => true,
@@ -202,17 +207,24 @@ describe("restarts that something crosses", TIMEOUT, () => {
 
   it("control serves again when the next one ends while the old one drains", TIMEOUT, async (t) => {
     const [old] = platform.pids("control");
-    const upload = await holdControl();
-    t.after(() => upload.destroy());
-    const told = assert.rejects(platform.restart("control"), { reason: "ROLE_FAILED" });
-    await untilDraining();
-    const [next, none] = platform.pids("control").filter((pid) => pid !== old);
-    assert.ok(next !== undefined && none === undefined);
-    process.kill(next, "SIGKILL");
-    await told;
-    await platform.untilWhole();
+    assert.ok(old !== undefined);
+    // A busy one that did not answer in time was not draining, and stays: then there is another.
+    for (let turn = 0; turn < 10 && platform.pids("control").includes(old); turn += 1) {
+      const upload = await holdControl();
+      t.after(() => upload.destroy());
+      const told = assert.rejects(platform.restart("control"), { reason: "ROLE_FAILED" });
+      await untilDraining();
+      const others: readonly number[] = platform.pids("control").filter((pid) => pid !== old);
+      const [next, none] = others;
+      assert.ok(next !== undefined && none === undefined);
+      process.kill(next, "SIGKILL");
+      upload.destroy();
+      await told;
+      await platform.untilWhole();
+      assert.ok(!platform.pids("control").includes(next));
+    }
     const [now, other] = platform.pids("control");
-    assert.ok(now !== undefined && other === undefined && now !== old && now !== next);
+    assert.ok(now !== undefined && other === undefined && now !== old);
   });
 
   it("the next control takes the place of one that is killed as it loads", TIMEOUT, async () => {
@@ -257,7 +269,7 @@ it("an order that comes while the platform stops starts nothing", TIMEOUT, async
   const agents = platform.pids("agent");
   const order = connect(join(platform.home, "run", "supervisor.sock")).setEncoding("utf8");
   await once(order, "connect");
-  const slow = callHttp({ port: platform.gatewayPort, path: "/-/stops/slow/?ms=3000" });
+  const slow = callHttp({ port: platform.gatewayPort, path: "/-/stops/slow/?ms=6000" });
   await until("the slow call is on", async () => {
     const { items } = await platform.client.listInstances();
     return items.some(({ function: fn, state }) => fn === "slow" && state === "ready");

@@ -11,14 +11,9 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { flagOf } from "@skerry/contracts";
-import {
-  findLeftovers,
-  killLeftovers,
-  NOTHING_LEFT,
-  startPlatform,
-  until,
-  type PlatformOptions,
-} from "@skerry/testkit";
+import { startPlatform, until, type PlatformOptions } from "@skerry/testkit";
+import { findLeftovers, killLeftovers, NOTHING_LEFT } from "@skerry/testkit/leftovers";
+import { paste as pasteExample } from "./documents.ts";
 import { ECHO } from "./sources.ts";
 
 type User = NonNullable<PlatformOptions["user"]>;
@@ -26,10 +21,10 @@ type User = NonNullable<PlatformOptions["user"]>;
 const IS_ROOT = process.getuid?.() === 0;
 const NOBODY: User = { uid: 65_534, gid: 65_534 };
 const START = fileURLToPath(new URL("../tools/run/start.mjs", import.meta.url));
-const TIMEOUT = { timeout: 120_000 };
+const TIMEOUT = { timeout: 600_000 };
 /** The aim is two seconds; this only tells a start from one that hangs. */
-const READY_WITHIN_MS = 30_000;
-const GONE_WITHIN_MS = 20_000;
+const READY_WITHIN_MS = 120_000;
+const GONE_WITHIN_MS = 60_000;
 const CURL = /^ +(curl '(http[^']+)')$/m;
 
 function emptyHome(user?: User): string {
@@ -103,6 +98,8 @@ async function firstMinute(user?: User): Promise<void> {
     assert.ok(line !== undefined && url !== undefined, output());
     const { message } = JSON.parse(await paste(line, url)) as { message: string };
     assert.equal(message, "Hello, you!");
+    const [, command = ""] = /`(.*npx skerry console)`/.exec(output()) ?? [];
+    assert.match(await pasteExample(command, { env: {} }), /#sign-in=sil_/, command);
     child.kill("SIGINT");
     await until("it has stopped", () => hasEnded(child), { deadlineMs: GONE_WITHIN_MS });
     assert.equal(child.exitCode, 0, output());

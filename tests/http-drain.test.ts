@@ -95,7 +95,7 @@ async function restartUnderLoad(mode: "drain" | "close", restarts: number): Prom
 }
 
 describe("restarting a server on a shared listening socket under load", () => {
-  it("fails no request in twenty restarts", { timeout: 180_000 }, async () => {
+  it("fails no request in twenty restarts", { timeout: 600_000 }, async () => {
     const load = await restartUnderLoad("drain", 20);
     assert.deepEqual(load.failures, []);
     assert.ok(load.answered > 1_000, `only ${load.answered} requests`);
@@ -103,7 +103,7 @@ describe("restarting a server on a shared listening socket under load", () => {
 
   it(
     "does fail requests when the server stops by http.Server.close",
-    { timeout: 180_000 },
+    { timeout: 600_000 },
     async () => {
       const load = await restartUnderLoad("close", 20);
       assert.ok(load.failures.length > 0, `${load.answered} requests, none failed`);

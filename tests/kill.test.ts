@@ -1,5 +1,5 @@
 /**
- * Thirty kills; `node tests/kill/long-run.ts` makes a hundred. SKERRY_TEST_KILLS and
+ * Sixty kills; `node tests/kill/long-run.ts` makes a thousand. SKERRY_TEST_KILLS and
  * SKERRY_TEST_SEED make other runs.
  */
 import assert from "node:assert/strict";
@@ -11,7 +11,7 @@ import { startPlatform, type Platform } from "@skerry/testkit";
 import { deployKilled, killUnderLoad } from "./kill/killing.ts";
 import { damagedPackages } from "./kill/packages.ts";
 
-const KILLS = Number(process.env["SKERRY_TEST_KILLS"] ?? 30);
+const KILLS = Number(process.env["SKERRY_TEST_KILLS"] ?? 60);
 const SEED = Number(process.env["SKERRY_TEST_SEED"] ?? 1);
 const TIMEOUT = { timeout: 60_000 + KILLS * 15_000 };
 
@@ -34,7 +34,8 @@ describe("kill -9 under load and deploys", TIMEOUT, () => {
     TIMEOUT,
     async (t) => {
       t.diagnostic(`seed ${SEED}`);
-      const { kills } = await killUnderLoad(platform, { kills: KILLS, seed: SEED });
+      const { kills, later } = await killUnderLoad(platform, { kills: KILLS, seed: SEED });
+      t.diagnostic(JSON.stringify(later));
       const total = Object.values(kills).reduce((sum, count) => sum + count, 0);
       assert.equal(total, KILLS);
     },

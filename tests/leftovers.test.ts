@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
-import { callHttp, startPlatform, type Platform } from "@skerry/testkit";
+import { callHttp, startPlatform, until, type Platform } from "@skerry/testkit";
 import { untilOnlyListedAreLeft } from "./living.ts";
 import { FAULTY } from "./sources.ts";
 
@@ -66,8 +66,10 @@ describe("what instances leave behind", TIMEOUT, () => {
     const live = await untilOnlyListedAreLeft(platform);
     assert.ok(live.length > 0, "control: what lives is seen");
     for (const role of ["agent", "gateway"] as const) {
-      const grown = descriptors(role) - first[role];
-      assert.ok(grown <= DESCRIPTORS_SLACK, `${role} holds ${grown} descriptors more`);
+      const grown = (): number => descriptors(role) - first[role];
+      const isBack = (): boolean => grown() <= DESCRIPTORS_SLACK;
+      await until(`${role}'s descriptors to be closed`, isBack).catch(() => undefined);
+      assert.ok(isBack(), `${role} holds ${grown()} descriptors more`);
     }
   });
 });

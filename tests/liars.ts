@@ -9,6 +9,7 @@ import type { SourceFiles } from "@skerry/testkit";
 /** Finds the link, makes frames, and knows the lies that are the same whoever listens. */
 const LINK = `
 import { readdirSync, readlinkSync, writeSync } from "node:fs";
+import { Socket } from "node:net";
 
 function linkOf(path: string): boolean {
   try {
@@ -43,7 +44,7 @@ export function say(bytes: Buffer): void {
 
 export const type = { HELLO: 1, OPEN: 2, REPLY: 3, DATA: 4, CREDIT: 5, PING: 7, PONG: 8, NOTE: 9, PARKED: 11 };
 
-/** A peer opens streams 1, 3, 5: the order to load the code, or one request after the other. */
+/** A gateway opens streams 1, 3, 5: what became of loading, then one request after the other. */
 let stream = 1;
 export function nextStream(): void {
   stream += 2;
@@ -62,6 +63,25 @@ export function reply(head: string, flags = 1): Buffer {
   const length = Buffer.alloc(4);
   length.writeUInt32LE(Buffer.byteLength(head));
   return frame(type.REPLY, Buffer.concat([length, Buffer.from(head)]), stream, flags);
+}
+
+/** Resolves once a gateway has greeted the parked link and asked what became of loading. */
+export function asked(): Promise<void> {
+  const { push } = Socket.prototype;
+  let seen = Buffer.alloc(0);
+  const isAsked = (): boolean => {
+    for (let at = 0; at + 12 <= seen.length; at += 12 + seen.readUInt32LE(at))
+      if (seen.readUInt8(at + 4) === type.OPEN) return true;
+    return false;
+  };
+  return new Promise((resolve) => {
+    Socket.prototype.push = function (chunk: unknown, encoding?: BufferEncoding): boolean {
+      if (Buffer.isBuffer(chunk)) seen = Buffer.concat([seen, chunk]);
+      // A moment later, so that the runtime has greeted the gateway, too.
+      if (isAsked()) setTimeout(resolve, 5);
+      return push.call(this, chunk, encoding);
+    };
+  });
 }
 
 export function many(times: number, one: Buffer): Buffer {
@@ -120,6 +140,8 @@ const ANSWERS: Record<string, string> = {
   kind: '{"e":{"kind":' + POISON + ',"name":1,"message":{}}}',
 };
 
+nextStream();
+
 export async function handler(event: { query?: { lie?: string } }): Promise<string> {
   const lie = event.query?.lie ?? "";
   // The runtime has to greet the gateway first: what comes before that is refused in any case.
@@ -133,11 +155,14 @@ export async function handler(event: { query?: { lie?: string } }): Promise<stri
 `,
 };
 
-/** Tells the lie that its environment names while an instance loads it; honest in builds. */
+/**
+ * Tells the lie that its environment names while an instance loads it; honest in builds. At first
+ * its link is parked; told to wait, it lies to the gateway that asks what became of loading.
+ */
 export const LYING_LOAD: SourceFiles = {
   "link.ts": LINK,
   "index.ts": `
-import { frame, LIES, many, POISON, reply, say, type } from "./link.ts";
+import { asked, frame, LIES, many, POISON, reply, say, type } from "./link.ts";
 
 const LOADED = '{"ok":true,"handlerKind":"event","codeUs":1,"initUs":1}';
 
@@ -149,9 +174,10 @@ const ANSWERS: Record<string, () => Buffer> = {
 };
 
 if (process.env["SKERRY_APP"] !== "build") {
-  const lie = process.env["LIE"] ?? "";
+  const { LIE: lie = "", WAITS } = process.env;
+  if (WAITS === "true") await asked();
   if (lie === "late") {
-    // The rest arrives while the link changes hands.
+    // The rest arrives in the middle of requests.
     say(reply(LOADED));
     setInterval(() => say(many(50, reply('{"s":200,"h":[]}'))), 1);
   } else say((ANSWERS[lie] ?? LIES[lie])!());

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { findLeftovers, until, type Platform } from "@skerry/testkit";
+import { until, type Platform } from "@skerry/testkit";
+import { findLeftovers } from "@skerry/testkit/leftovers";
 
 /**
  * Waits until every sandbox that the machine shows is one that the platform lists or keeps as a

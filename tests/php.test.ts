@@ -12,7 +12,7 @@ import { callHttp, startPlatform, type Platform } from "@skerry/testkit";
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const DOCUMENT = readFileSync(join(ROOT, "packages/instance-runtime/PHP.md"), "utf8");
 const CLI = join(ROOT, "packages/cli/bin/skerry.mjs");
-const TIMEOUT = { timeout: 120_000 };
+const TIMEOUT = { timeout: 600_000 };
 const MISSING =
   !existsSync("/usr/bin/php") && process.env["CI"] === undefined && "PHP is not installed";
 

@@ -17,7 +17,7 @@ import { callHttp, startPlatform, type Platform } from "@skerry/testkit";
 
 const run = promisify(execFile);
 const FIXTURES = fileURLToPath(new URL("./programs/fixtures/", import.meta.url));
-const TIMEOUT = { timeout: 180_000 };
+const TIMEOUT = { timeout: 600_000 };
 const CUSTOM = { runtime: "custom", memoryMb: 256 } as const;
 const PIP = ["install", "--quiet", "--only-binary", ":all:", "--no-compile", "--target", "."];
 

@@ -12,7 +12,7 @@ import { callHttp, startPlatform, type Platform } from "@skerry/testkit";
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const DOCUMENT = readFileSync(join(ROOT, "packages/instance-runtime/PYTHON.md"), "utf8");
 const CLI = join(ROOT, "packages/cli/bin/skerry.mjs");
-const TIMEOUT = { timeout: 120_000 };
+const TIMEOUT = { timeout: 600_000 };
 const MISSING =
   !existsSync("/usr/bin/python3") && process.env["CI"] === undefined && "Python is not installed";
 
@@ -24,10 +24,10 @@ def handler(event, context):
     return "served"
 `;
 
-/** The commands of the document's example. */
-function exampleCommands(): string {
-  const [, text] = /^```sh example\n([\s\S]*?)^```/m.exec(DOCUMENT) ?? [];
-  assert.ok(text !== undefined, "PYTHON.md has an example");
+/** The code fence with this info string. */
+function fence(info: string): string {
+  const [, text] = new RegExp(`^\`\`\`${info}\\n([\\s\\S]*?)^\`\`\``, "m").exec(DOCUMENT) ?? [];
+  assert.ok(text !== undefined, `PYTHON.md has a fence ${info}`);
   return text;
 }
 
@@ -47,13 +47,23 @@ describe("Python", { ...TIMEOUT, skip: MISSING }, () => {
     const env = { ...platform.cliEnvironment, PATH, HOME: folder };
     try {
       const run = promisify(execFile);
-      const { stdout } = await run("bash", ["-euc", exampleCommands()], { cwd: ROOT, env });
+      const { stdout } = await run("bash", ["-euc", fence("sh example")], { cwd: ROOT, env });
       assert.match(stdout, /Hello, Ada!/);
       assert.match(stdout, /<h1>Hello, world!<\/h1>/);
       assert.match(stdout, /greeting Ada/);
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
+  });
+
+  it("streams what a handler yields, as its document shows", async () => {
+    const config = { runtime: "python3", auth: "none" } as const;
+    const files = { "index.py": fence("python stream") };
+    await platform.deploy({ app: "python", fn: "stream", files, config });
+    const target = { port: platform.gatewayPort, path: "/-/python/stream/" };
+    const streamed = await callHttp(target);
+    assert.equal(streamed.headers["content-type"], "text/event-stream");
+    assert.equal(streamed.text, "data: 1\n\ndata: 2\n\ndata: 3\n\n");
   });
 
   it("that fills its memory is told so, and the next call is served", async () => {

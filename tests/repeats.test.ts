@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { startPlatform } from "@skerry/testkit";
 
 const CLI = fileURLToPath(new URL("../packages/cli/src/main.ts", import.meta.url));
-const TIMEOUT = { timeout: 120_000 };
+const TIMEOUT = { timeout: 600_000 };
 
 /** Passes bytes on to the API, and cuts the first `cuts` answers off before their first byte. */
 async function startCuttingProxy(port: number, cuts: number) {

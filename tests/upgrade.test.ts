@@ -1,6 +1,14 @@
 /** A home that an earlier release wrote is opened by this one: nothing is lost, and it goes on. */
 import assert from "node:assert/strict";
-import { chmodSync, cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -8,13 +16,16 @@ import { fileURLToPath } from "node:url";
 import { startPlatform, until, type Platform } from "@skerry/testkit";
 
 const FIXTURES = fileURLToPath(new URL("fixtures", import.meta.url));
-const TIMEOUT = { timeout: 120_000 };
+const TIMEOUT = { timeout: 600_000 };
 
 /** A copy of a kept home that this run may change. */
 function copyOf(name: string): string {
   const home = mkdtempSync(join(tmpdir(), "skerry-upgrade-"));
   cpSync(join(FIXTURES, name), home, { recursive: true });
   chmodSync(home, 0o755);
+  const key = join(home, "secrets.key");
+  // Version control keeps no such modes.
+  if (existsSync(key)) chmodSync(key, 0o600);
   return home;
 }
 
@@ -23,6 +34,8 @@ interface Contents {
   readonly records: Readonly<Record<string, readonly string[]>>;
   /** Lines that its functions printed. */
   readonly printed: readonly string[];
+  /** Whether there is one that needs a secret, a config object and a layer. */
+  readonly lends?: true;
 }
 
 const CONTENTS: Readonly<Record<string, Contents>> = {
@@ -34,6 +47,15 @@ const CONTENTS: Readonly<Record<string, Contents>> = {
       picky: ["none init_failed", "none init_failed"],
     },
     printed: ["asked by Ada", "asked by Grace"],
+  },
+  "home-3": {
+    records: {
+      greeter: ["blank ok", "warm ok"],
+      picky: ["none init_failed", "none init_failed"],
+      lent: ["fresh ok"],
+    },
+    printed: ["asked by Ada", "asked by Grace"],
+    lends: true,
   },
 };
 
@@ -65,6 +87,24 @@ async function linesOf(platform: Platform): Promise<readonly string[]> {
   return lines;
 }
 
+/** What the earlier release lent to a function is lent by this one, and can be changed. */
+async function assertLent({ client, gatewayUrl }: Platform): Promise<void> {
+  const call = async (): Promise<unknown> => (await fetch(`${gatewayUrl}/-/kept/lent/`)).json();
+  const lent = { secretChars: 12, config: "from a file", layer: "from a layer" };
+  assert.deepEqual(await call(), lent);
+  const { latest } = await client.getFunction({ params: { app: "kept", fn: "lent" } });
+  assert.deepEqual(latest.config.provisionedSchedules, [
+    { instances: 1, cron: "0 3 1 1 *", timezone: "UTC", durationMinutes: 1 },
+  ]);
+  assert.equal((await client.getQuotas()).quotas.concurrency, 50);
+  const rotated = await client.rotateSecretsKey({ body: {} });
+  assert.deepEqual([rotated.rewrapped, rotated.complete], [1, true]);
+  await client.putAppSecret({ params: { app: "kept", secret: "token" }, body: { value: "new" } });
+  await until("the new value", async () => {
+    return JSON.stringify(await call()) === JSON.stringify({ ...lent, secretChars: 3 });
+  });
+}
+
 test("every kept home is looked into", () => {
   assert.deepEqual(Object.keys(CONTENTS), readdirSync(FIXTURES).toSorted());
 });
@@ -80,10 +120,18 @@ for (const [name, contents] of Object.entries(CONTENTS)) {
       assert.deepEqual(found.latest.config.env, { COLOUR: "blue" });
       const answer = await fetch(`${platform.gatewayUrl}/-/kept/greeter/`);
       assert.deepEqual(await answer.json(), { greeting: "from an earlier release" });
+      if (contents.lends === true) await assertLent(platform);
+      // The fixture is without that release's runtimes.
+      const told = (): number =>
+        platform.logTail(2_000).split("a recorded runtime is not kept here").length - 1;
+      await until("the log says so", () => told() > 0);
+      assert.equal(told(), 1);
       const files = { "index.ts": "export const handler = () => ({ greeting: 'from this one' });" };
       await platform.deploy({ app: "kept", fn: "greeter", files, config: { auth: "none" } });
       const after = await fetch(`${platform.gatewayUrl}/-/kept/greeter/`);
       assert.deepEqual(await after.json(), { greeting: "from this one" });
+      const { latest } = await platform.client.getFunction({ params });
+      assert.notEqual(latest.runtimeBuild, found.latest.runtimeBuild);
     } finally {
       await platform.stop();
       rmSync(home, { recursive: true, force: true });

@@ -14,7 +14,7 @@ const MINUTES_DEFAULT = 10;
 const clock = systemClock();
 const minutes = Number(process.argv[2] ?? MINUTES_DEFAULT);
 
-await using platform = await startPlatform();
+await using platform = await startPlatform({ settings: { roleSilenceMs: 0 } });
 await deployServed(platform);
 const { version } = await platform.client.getPlatform();
 await platform.kill("control", "SIGSTOP");

@@ -1,28 +1,32 @@
 /**
- * `kill -9` of each role, of the supervisor and of everything at once under load and deploys, in an
- * order drawn from a seed. Throws when something acknowledged is not served after a kill, when a
- * process or group of the dead is left, or when the records do not add up.
+ * `kill -9` of each role, of instances, of the supervisor and of everything at once under load,
+ * accepted invocations and deploys, in an order drawn from a seed. Throws when something
+ * acknowledged is not served after a kill or did not run, when a process or group of the dead is
+ * left, or when the records do not add up.
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { seededRandom, type Random } from "@skerry/base";
+import { seededRandom, systemClock, type Random } from "@skerry/base";
 import { everyItem } from "@skerry/sdk";
 import {
   callHttp,
-  findLeftovers,
   startLoad,
   until,
   type HttpAnswer,
   type Platform,
   type SourceFiles,
 } from "@skerry/testkit";
+import { findLeftovers } from "@skerry/testkit/leftovers";
 import { ECHO, MIRROR } from "../sources.ts";
+import { LATER, LaterLoad, type AcceptedAccount, type Kill } from "./accepted.ts";
+import { killInstance } from "./instances.ts";
 
-/** Of every twenty kills. */
+/** Of every forty kills. */
 const SHARES = {
-  gateway: 8,
-  control: 6,
+  gateway: 9,
+  control: 7,
   agent: 4,
+  instance: 18,
   supervisor: 1,
   all: 1,
 } as const;
@@ -36,6 +40,8 @@ export interface KillAccount {
   readonly cutOff: number;
   /** Deployments acknowledged as succeeded. */
   readonly deployed: number;
+  /** What was accepted to run later. */
+  readonly later: AcceptedAccount;
 }
 
 interface Answered {
@@ -53,6 +59,8 @@ export async function deployKilled(platform: Platform): Promise<void> {
   await platform.deploy({ app: "load", fn: "mirror", files: MIRROR, config: open });
   await platform.deploy({ app: "load", fn: "echo", files: ECHO, config: open });
   await platform.deploy({ app: "load", fn: "churn", files: versionSource(0), config: open });
+  const config = { ...open, async: { attempts: 5, retryDelayMs: 20 } };
+  await platform.deploy({ app: "load", fn: "later", files: LATER, config });
 }
 
 export async function killUnderLoad(
@@ -67,31 +75,38 @@ export async function killUnderLoad(
     call: (client) => ({ port: platform.gatewayPort, path: PATHS[client % 3] ?? "/" }),
     onAnswer: (answer) => note(answered, answer),
   });
+  const later = new LaterLoad(platform);
   const deploys = startDeploys(platform);
   const order = targets(kills, random);
+  const made: Kill[] = [];
   try {
     for (const target of order) {
       const goal = load.answered + below(random, 60);
       await until("some more answers", () => load.answered >= goal, { deadlineMs: 60_000 });
-      await platform.kill(target);
+      made.push({ target, atMs: systemClock().wallMs() });
+      if (target === "instance") await killInstance(platform, random);
+      else await platform.kill(target);
       if (target === "supervisor" || target === "all") await platform.start();
-      await platform.untilWhole();
+      if (target !== "instance") await platform.untilWhole();
       await assertServes(platform, deploys);
     }
   } finally {
     await deploys.stop();
     await load.stop();
+    await later.stop();
   }
   const { failed } = await load.stop();
   assert.ok(failed > 0, "control: kills were noticed by callers");
   await assertNoOrphans(platform);
   await assertRecordsAddUp(platform, answered);
+  const accepted = await later.account(made);
   const counts = Object.keys(SHARES).map((name) => [name, order.filter((t) => t === name).length]);
   return {
     kills: Object.fromEntries(counts) as KillAccount["kills"],
     answered: answered.size,
     cutOff: failed,
     deployed: deploys.succeeded,
+    later: accepted,
   };
 }
 
@@ -106,16 +121,17 @@ function below(random: Random, limit: number): number {
   return Math.floor(random.float() * limit);
 }
 
+/** As many of each as its share says, also of few kills. */
 function targets(kills: number, random: Random): readonly Target[] {
-  const cycle = Object.entries(SHARES).flatMap(([target, share]) =>
-    Array.from({ length: share }, () => target as Target),
+  const whole = Object.values(SHARES).reduce((sum, share) => sum + share, 0);
+  const all = Object.entries(SHARES).flatMap(([target, share]) =>
+    Array.from({ length: Math.ceil((kills * share) / whole) }, () => target as Target),
   );
-  const all = Array.from({ length: kills }, (_, index) => cycle[index % cycle.length] ?? "all");
   for (let i = all.length - 1; i > 0; i -= 1) {
     const j = below(random, i + 1);
     [all[i], all[j]] = [all[j] as Target, all[i] as Target];
   }
-  return all;
+  return all.slice(0, kills);
 }
 
 interface Deploys {

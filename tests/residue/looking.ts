@@ -15,6 +15,8 @@ export interface LookOptions {
   readonly mark: string;
   /** A new revision of some function after so many looks. */
   readonly looksPerRevision: number;
+  /** Ends the looking early, once it is true of what instances of others left. */
+  readonly enough?: (foreign: Readonly<Record<Place, number>>) => boolean;
 }
 
 export interface ResidueAccount {
@@ -40,7 +42,7 @@ const MISSED_SHARE_MAX = 0.5;
 
 export async function lookForResidue(
   platform: Platform,
-  { looks, seed, mark, looksPerRevision }: LookOptions,
+  { looks, seed, mark, looksPerRevision, enough = () => false }: LookOptions,
 ): Promise<ResidueAccount> {
   const random = seededRandom(seed);
   const found: Look[] = [];
@@ -57,7 +59,7 @@ export async function lookForResidue(
   let nextRevisionAt = looksPerRevision;
   const client = async (): Promise<void> => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    while (found.length < looks) {
+    while (found.length < looks && !enough(accountOf(found, 0).foreign)) {
       const { app, fn } = pick(random, TARGETS);
       const end = random.float() * 10 < ENDS_OF_TEN ? "1" : "0";
       const path = `/-/${app}/${fn}/?end=${end}`;

@@ -1,11 +1,13 @@
 /** What a runtime owes around a handler: errors, log, context, deadlines, cancel, company. */
 import assert from "node:assert/strict";
-import type { LogLineResource } from "@skerry/contracts";
+import type { LogLineResource } from "@skerry/api-schema";
 import type { Cases } from "./case.ts";
-import type { FunctionName, Target } from "./target.ts";
+import type { FunctionName, JobMoment, Target } from "./target.ts";
 
 interface SeenContext {
   readonly requestId: string;
+  readonly invocationId: string;
+  readonly attempt: number;
   readonly app: string;
   readonly function: string;
   readonly revision: string;
@@ -87,10 +89,16 @@ export const LIFE_CASES: Cases = {
       assert.match(seen.instanceId, /^inst_/);
       assert.ok(seen.deadlineMs > beforeMs && seen.deadlineMs <= Date.now() + 10_000);
       assert.ok(seen.remainingMs > 0 && seen.remainingMs <= 10_000, String(seen.remainingMs));
-      assert.deepEqual(seen.env, { GREETING: "grüezi" });
+      const own = Object.entries(seen.env).filter(([name]) => !name.startsWith("SKERRY_"));
+      assert.deepEqual(own, [["GREETING", "grüezi"]]);
       assert.equal(seen.processEnv["GREETING"], "grüezi");
       assert.equal(seen.processEnv["SKERRY_INSTANCE_ID"], seen.instanceId);
     },
+  "a synchronous call is the first attempt of itself": async (target) => {
+    const answer = await target.invoke("event", { do: "context" });
+    const { invocationId, attempt } = JSON.parse(answer.text) as SeenContext;
+    assert.deepEqual([invocationId, attempt], [answer.requestId, 1]);
+  },
   "a handler past its timeout is ended, waiting or spinning, and the next call is served": async (
     target,
   ) => {
@@ -98,7 +106,11 @@ export const LIFE_CASES: Cases = {
       const { status, reason, text } = await target.call("late", `/?do=${action}&ms=60000`);
       assert.deepEqual([status, reason], [504, "FUNCTION_TIMEOUT"], `${action}: ${text}`);
     }
-    assert.equal(await target.resultOf("late", { do: "echo", value: 1 }), 1);
+    let next = await target.invoke("late", { do: "echo", value: 1 });
+    // On a busy machine it is late, too; nothing else may become of it.
+    for (let left = 10; left > 0 && next.reason === "FUNCTION_TIMEOUT"; left -= 1)
+      next = await target.invoke("late", { do: "echo", value: 1 });
+    assert.deepEqual([next.status, next.text], [200, "1"], next.text);
   },
   "a process that ends is told with its exit code, and the next call is served": async (target) => {
     const { status, reason, message } = await target.invoke("event", { do: "exit" });
@@ -116,6 +128,27 @@ export const LIFE_CASES: Cases = {
     const later = new RegExp(`^later ${token}`);
     const line = lineOf(await target.log("busy", later), later);
     assert.equal(line.requestId, answer.requestId);
+    await target.backgroundRecord("busy");
+  },
+  "init runs before the first request, preStop before the instance is stopped": async (target) => {
+    assert.deepEqual(await target.resultOf("brief", { do: "started" }), ["brief"]);
+    await target.log("brief", /^parted from brief$/);
+  },
+  "what the caller tells beside the event is in the context": async (target) => {
+    const told = { user: "größe", list: [1] };
+    const sent = Buffer.from(JSON.stringify(told)).toString("base64");
+    const headers = { "x-skerry-client-context": sent };
+    const { text } = await target.invoke("event", { do: "client" }, headers);
+    assert.deepEqual(JSON.parse(text), told);
+    assert.equal(await target.resultOf("event", { do: "client" }), null);
+  },
+  "an event handler's answer leaves in parts": async (target) => {
+    await target.inPieces("event", "/?do=stream", ["part 0\n", "part 1\n"]);
+  },
+  "the web proxy serves code that waits for it, and refuses what is not public": async (target) => {
+    const text = "CONNECT 127.0.0.1:8080 HTTP/1.1\r\n\r\n";
+    const first = await target.resultOf("event", { do: "proxy", text });
+    assert.equal(first, "HTTP/1.1 403 Forbidden");
   },
   "a handler calls another function, and gets its result or its error": async (target) => {
     const call = (fn: FunctionName, payload: object): Promise<unknown> =>
@@ -125,6 +158,53 @@ export const LIFE_CASES: Cases = {
     assert.equal(await call("busy", { do: "nothing" }), null);
     assert.equal(await call("busy", { do: "throw" }), "FUNCTION_FAILED");
     assert.equal(await call("late", { do: "spin" }), "FUNCTION_TIMEOUT");
+  },
+  "a handler publishes one message or many, and hears where they lie or why not": async (
+    target,
+  ) => {
+    const topic = await target.topic();
+    const publish = (content: unknown, to = topic): Promise<unknown> =>
+      target.resultOf("event", { do: "publish", topic: to, content, key: "größe" });
+    const content = { text: "größe 😀", list: [1.5, null] };
+    const place = await publish(content);
+    const [own, other] = [{ key: "own", data: 1 }, { data: [2] }];
+    const places = (await publish([own, other])) as readonly unknown[];
+    const items = await target.messages(topic);
+    const seen = items.map(({ partition, offset, key, data }) => ({
+      ...{ place: { partition, offset }, key, data },
+    }));
+    assert.deepEqual(seen, [
+      { place, key: "größe", data: content },
+      { place: places[0], key: "own", data: 1 },
+      { place: places[1], key: "größe", data: [2] },
+    ]);
+    const refused = async (bad: unknown, to = topic): Promise<string> => {
+      const { reason, hint } = (await publish(bad, to)) as { reason: string; hint: string };
+      assert.ok(hint.length > 10, `${JSON.stringify(bad)}: it says what to do`);
+      return reason;
+    };
+    assert.equal(await refused(content, "nowhere"), "TOPIC_NOT_FOUND");
+    // "no JSON" is something that JSON does not have, behind a message that is good.
+    for (const bad of [[], [7], ["text", null], [{ data: 1, dat: 2 }], "no JSON"])
+      assert.equal(await refused(bad), "INPUT_INVALID", JSON.stringify(bad));
+    assert.equal(
+      (await target.messages(topic)).length,
+      items.length,
+      "nothing of them was written",
+    );
+  },
+  "a job says how far it is, and ends by itself when it is cancelled": async (target) => {
+    const message = target.token();
+    let last: JobMoment | undefined;
+    for await (const moment of target.job("event", { do: "job", token: message })) {
+      // The first moment that is seen may have it already.
+      const isHalf = moment.progress !== null && (last?.progress ?? null) === null;
+      if (isHalf) assert.deepEqual(moment.progress?.value, { done: 1, total: 2, message });
+      if (isHalf) await moment.cancel();
+      last = moment;
+    }
+    assert.equal(last?.state, "cancelled");
+    assert.equal(await last.result(), `half ${message}`);
   },
   "one instance runs as many requests at once as it is allowed": async (target) => {
     await meet(async (count) => (await target.invoke("busy", { do: "meet", count })).text);

@@ -4,7 +4,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import type { IncomingMessage } from "node:http";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { GATEWAY_HEADERS, type FunctionConfigInput, type LogLineResource } from "@skerry/contracts";
+import type { InvocationMoment, LogLineResource, TopicMessageResource } from "@skerry/api-schema";
+import { type FunctionConfigInput, GATEWAY_HEADERS } from "@skerry/contracts";
 import { openHttp, until, type HttpCall, type Platform } from "@skerry/testkit";
 
 const FIXTURES = fileURLToPath(new URL("./fixtures/", import.meta.url));
@@ -50,10 +51,11 @@ const FUNCTIONS: Readonly<Record<string, readonly [folder: string, config: Funct
   {
     event: ["event", { env: { GREETING: "grüezi" } }],
     busy: ["event", { concurrency: 8, maxInstances: 1, rest: "run" }],
-    late: ["event", { timeoutMs: 500, maxInstances: 1 }],
+    late: ["event", { timeoutMs: 1_000, maxInstances: 1 }],
+    brief: ["event", { idleTimeoutMs: 200, maxInstances: 1 }],
     web: ["web", { maxInstances: 1 }],
   };
-export type FunctionName = "event" | "busy" | "late" | "web";
+export type FunctionName = "event" | "busy" | "late" | "brief" | "web";
 
 export interface TargetOptions {
   readonly platform: Platform;
@@ -89,12 +91,11 @@ export class Target {
   }
 
   async deploy(): Promise<void> {
-    for (const [fn, [folder, config]] of Object.entries(FUNCTIONS)) {
-      await this.#platform.deployFolder({
-        ...{ app: this.#app, fn, folder: join(this.fixture.directory, folder) },
-        config: { runtime: this.fixture.runtime, auth: "none", memoryMb: 128, ...config },
-      });
-    }
+    const shared = { runtime: this.fixture.runtime, auth: "none", memoryMb: 128 } as const;
+    const wanted = Object.entries(FUNCTIONS).map(([fn, [folder, config]]) => ({
+      ...{ fn, folder: join(this.fixture.directory, folder), config: { ...shared, ...config } },
+    }));
+    await this.#platform.deployFolders(this.#app, wanted);
   }
 
   /** A word that no other request of the suite has. */
@@ -104,8 +105,9 @@ export class Target {
   }
 
   /** Invokes with an event; the answer's text is the result as JSON. */
-  invoke(fn: FunctionName, event: unknown): Promise<Answer> {
+  invoke(fn: FunctionName, event: unknown, more: HttpCall["headers"] = {}): Promise<Answer> {
     const headers = {
+      ...more,
       [GATEWAY_HEADERS.invoke]: "event",
       [GATEWAY_HEADERS.key]: this.key,
       "content-type": "application/json",
@@ -147,12 +149,70 @@ export class Target {
     });
   }
 
+  /**
+   * Calls the URL until its answer arrives in more than one piece; each time all of it has to be
+   * `parts`. Those that lie here when they are looked for come as one.
+   */
+  async inPieces(fn: FunctionName, path: string, parts: readonly string[]): Promise<void> {
+    const come = async (): Promise<boolean> => {
+      const pieces: string[] = [];
+      for await (const piece of await this.open(fn, path)) pieces.push(String(piece));
+      assert.equal(pieces.join(""), parts.join(""));
+      return pieces.length > 1;
+    };
+    await until("an answer in pieces", come, { deadlineMs: this.#deadlineMs });
+  }
+
   /** Calls the URL and leaves when the signal says so; never rejects. */
   async abandoned(fn: FunctionName, path: string, signal: AbortSignal): Promise<void> {
     const url = `http://127.0.0.1:${this.gatewayPort}/-/${this.#app}/${fn}${path}`;
     await fetch(url, { signal })
       .then((response) => response.arrayBuffer())
       .catch(() => undefined);
+  }
+
+  /** A topic of one partition that is this fixture's own. */
+  async topic(): Promise<string> {
+    const topic = this.#app;
+    const body = { partitions: 1, retentionMs: 3_600_000 };
+    await this.#platform.client.putTopic({ params: { topic }, body });
+    return topic;
+  }
+
+  /** All that a topic keeps. */
+  async messages(topic: string): Promise<readonly TopicMessageResource[]> {
+    return (await this.#platform.client.listTopicMessages({ params: { topic } })).items;
+  }
+
+  /** Has an event accepted to run later, and says how it goes from then on, to its end. */
+  async *job(fn: FunctionName, event: object): AsyncGenerator<JobMoment, void, void> {
+    const { client } = this.#platform;
+    const params = { app: this.#app, fn };
+    const { id: request } = await client.acceptInvocation({ params, body: { event } });
+    const signal = AbortSignal.timeout(this.#deadlineMs);
+    const cancel = async (): Promise<void> => {
+      await client.cancelInvocation({ params: { request }, body: {} });
+    };
+    const result = async (): Promise<string> => {
+      const bytes = await client.getAcceptedResult({ params: { request } });
+      return String(JSON.parse(Buffer.from(bytes).toString()));
+    };
+    for await (const moment of client.followInvocation({ params: { request }, signal })) {
+      yield { ...moment, cancel, result };
+    }
+  }
+
+  /** Resolves once work that a request of the function left has a record of its own. */
+  async backgroundRecord(fn: FunctionName): Promise<void> {
+    const params = { app: this.#app, fn };
+    await until(
+      `a record of work that ${fn} left`,
+      async () => {
+        const { items } = await this.#platform.client.listInvocations({ params });
+        return items.some(({ startKind }) => startKind === "background");
+      },
+      { deadlineMs: this.#deadlineMs },
+    );
   }
 
   /** Resolves with the function's log once it has lines that match all of `patterns`. */
@@ -171,6 +231,12 @@ export class Target {
       { deadlineMs: this.#deadlineMs },
     );
   }
+}
+
+/** How an accepted invocation stands. */
+export interface JobMoment extends Pick<InvocationMoment, "state" | "stopping" | "progress"> {
+  readonly cancel: () => Promise<void>;
+  readonly result: () => Promise<string>;
 }
 
 interface WireError {

@@ -39,14 +39,8 @@ export const WEB_CASES: Cases = {
     }
   },
   "an answer leaves in parts as they are made": async (target) => {
-    const response = await target.open("web", "/stream?parts=12");
-    let [text, chunks] = ["", 0];
-    for await (const chunk of response) {
-      text += String(chunk);
-      chunks += 1;
-    }
-    assert.equal(text, Array.from({ length: 12 }, (_, part) => `part ${part}\n`).join(""));
-    assert.ok(chunks > 1, "it arrived in pieces");
+    const parts = Array.from({ length: 6 }, (_, part) => `part ${part}\n`);
+    await target.inPieces("web", "/stream?parts=6", parts);
   },
   "an answer that fails in the middle never looks whole": async (target) => {
     await assert.rejects(target.call("web", "/break"), /ended early|ECONNRESET|aborted|hang up/);
@@ -80,6 +74,24 @@ export const WEB_CASES: Cases = {
       ...{ method: "DELETE", path: "/where/a b/é", query: "x=1&y=%20&x=2" },
       host: `127.0.0.1:${target.gatewayPort}`,
     });
+  },
+  "a request becomes a WebSocket, and messages pass both ways until either closes": async (
+    target,
+  ) => {
+    const url = `ws://127.0.0.1:${target.gatewayPort}/-/${target.app}/web/socket`;
+    const socket = new WebSocket(url, ["own"]);
+    const heard: unknown[] = [];
+    const closed = new Promise<CloseEvent>((resolve) => {
+      socket.addEventListener("close", resolve);
+    });
+    socket.addEventListener("open", () => socket.send("grüezi"));
+    socket.addEventListener("message", ({ data }) => {
+      heard.push(data);
+      socket.send("bye");
+    });
+    const { code, reason } = await closed;
+    assert.deepEqual([heard, code, reason], [["grüezi"], 4_000, "bye"]);
+    assert.equal(socket.protocol, "own");
   },
   "nothing to say is 204 without a body": async (target) => {
     const { status, body } = await target.call("web", "/empty");

@@ -1,0 +1,146 @@
+/**
+ * Versions and aliases at work: while an alias is moved, shared, rolled back, and versions come and
+ * go beside it, no request fails, and once a move is acknowledged nothing of before answers.
+ */
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { startLoad, startPlatform, until, type Load, type Platform } from "@skerry/testkit";
+
+const CHANGES = Number(process.env["SKERRY_TEST_ALIAS_CHANGES"] ?? 24);
+const CLIENTS = 8;
+const TIMEOUT = { timeout: 1_800_000 };
+const PAGES = { app: "course", fn: "pages" };
+const RELEASE = { params: { ...PAGES, alias: "release" } };
+
+describe("versions and aliases", TIMEOUT, () => {
+  let platform: Platform;
+  /** Which versions may answer: after each change, and before it is acknowledged. */
+  const allowed: (readonly number[])[] = [];
+  const published: number[] = [];
+
+  const publish = async (): Promise<number> => {
+    const source = `export default { fetch: () => new Response(process.env.SKERRY_VERSION) };
+      // ${published.length}`;
+    const config = { auth: "none", concurrency: 8 } as const;
+    await platform.deploy({ ...PAGES, files: { "index.ts": source }, config });
+    const { version } = await platform.client.publishVersion({ params: PAGES, body: {} });
+    published.push(version);
+    return version;
+  };
+
+  /** Changes the alias; `to` is where it leads afterwards. */
+  const change = async (to: readonly number[], make: () => Promise<unknown>): Promise<void> => {
+    allowed.push([...(allowed.at(-1) ?? []), ...to]);
+    await make();
+    allowed.push(to);
+  };
+  const moveTo = (version: number, other?: number): Promise<void> => {
+    const shares = other === undefined ? [] : [{ version: other, perMille: 500 }];
+    const body = { target: { version, shares } };
+    const to = other === undefined ? [version] : [version, other];
+    return change(to, () => platform.client.putAlias({ ...RELEASE, body }));
+  };
+
+  const moveAndBack = async (version: number): Promise<void> => {
+    const back = allowed.at(-1) ?? [];
+    await moveTo(version);
+    await change(back, () => platform.client.rollbackAlias({ ...RELEASE, body: {} }));
+  };
+
+  before(async () => {
+    platform = await startPlatform();
+    await publish();
+    await publish();
+    await moveTo(1);
+  }, TIMEOUT);
+  after(() => platform.stop(), TIMEOUT);
+
+  const callRelease = (): Load => {
+    const askedAt: number[] = [];
+    return startLoad({
+      connections: CLIENTS,
+      pauseMsMax: 20,
+      call: (client) => {
+        askedAt[client] = allowed.length - 1;
+        return { port: platform.gatewayPort, path: "/-/course/pages:release/" };
+      },
+      check: ({ status, text }, client) => {
+        assert.equal(status, 200, text.slice(0, 400));
+        const may = new Set(allowed.slice(askedAt[client]).flat());
+        assert.ok(may.has(Number(text)), `${text} answered where ${[...may].join(", ")} may`);
+      },
+    });
+  };
+  const answeredMore = async (load: Load): Promise<void> => {
+    const enough = load.answered + 2 * CLIENTS;
+    await until("more answers", () => load.answered > enough);
+  };
+
+  /** Versions that have an instance; null is `$LATEST`. */
+  const running = async (): Promise<ReadonlySet<number | null>> => {
+    const { items } = await platform.client.listInstances({});
+    return new Set(items.filter(({ app }) => app === PAGES.app).map(({ version }) => version));
+  };
+
+  it("no request fails, and none is answered by what an acknowledged move left", async (t) => {
+    const load = callRelease();
+    t.after(() => load.stop());
+    await answeredMore(load);
+    for (let i = 0; i < CHANGES; i += 1) {
+      const [first = 0] = allowed.at(-1) ?? [];
+      const others = published.filter((one) => one !== first);
+      const other = others[i % others.length] ?? 0;
+      if (i % 8 === 7) await moveTo(await publish(), first);
+      else if (i % 4 === 3) await moveAndBack(other);
+      else await moveTo(other, i % 4 === 1 ? first : undefined);
+      await answeredMore(load);
+    }
+    const { answered, failures } = await load.stop();
+    assert.deepEqual(failures, [], `${failures.length} of ${answered} requests failed`);
+  });
+
+  it("a version that no alias leads to goes without a failed request, one in use stays", async (t) => {
+    await moveTo(1);
+    const load = callRelease();
+    t.after(() => load.stop());
+    await answeredMore(load);
+    const params = (version: number) => ({ params: { ...PAGES, version: String(version) } });
+    await platform.client.deleteVersion(params(2));
+    await assert.rejects(platform.client.deleteVersion(params(1)), { reason: "VERSION_IN_USE" });
+    await answeredMore(load);
+    await until("its instances to be gone", async () => !(await running()).has(2));
+    assert.ok((await running()).has(1));
+    const { failures } = await load.stop();
+    assert.deepEqual(failures, []);
+  });
+
+  it("control: an alias that is taken away for a moment is missed", async (t) => {
+    const load = callRelease();
+    t.after(() => load.stop());
+    await answeredMore(load);
+    await platform.client.deleteAlias(RELEASE);
+    await until("a request to be refused", () => load.failed > 0);
+    await moveTo(1);
+    const { failures } = await load.stop();
+    const others = failures.filter((one) => !one.includes("QUALIFIER_NOT_FOUND"));
+    assert.deepEqual(others, []);
+  });
+
+  it("a move during which control is killed happens whole or not at all", async () => {
+    for (let round = 0; round < 3; round += 1) {
+      const from = (await platform.client.getAlias(RELEASE)).target.version;
+      const to = from === 1 ? (published.at(-1) ?? 1) : 1;
+      const body = { target: { version: to } };
+      const moving = platform.client.putAlias({ ...RELEASE, body }).catch(() => undefined);
+      await platform.kill("control");
+      const told = await moving;
+      const { target } = await platform.client.getAlias(RELEASE);
+      assert.ok([from, to].includes(target.version));
+      if (told !== undefined) assert.equal(target.version, to, "what was acknowledged stays");
+      await until("the gateway to have it", async () => {
+        const answer = await fetch(`${platform.gatewayUrl}/-/course/pages:release/`);
+        return (await answer.text()) === String(target.version);
+      });
+    }
+  });
+});
