@@ -4,12 +4,15 @@
  */
 import { writeFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
+import { benchBodies } from "./bodies.ts";
 import { benchCalls } from "./calls.ts";
 import { benchCold, coldTable } from "./cold.ts";
+import { contestTable } from "./contest.ts";
 import { benchDensity } from "./density.ts";
 import { benchDeploy } from "./deploy.ts";
+import { benchLedger, sayLedger } from "./ledger-part.ts";
 import { readRunOptions, type RunOptions } from "./run-options.ts";
-import { benchWarm, warmTable } from "./warm.ts";
+import { benchWarm } from "./warm.ts";
 
 async function run(options: RunOptions): Promise<void> {
   const results: Record<string, unknown> = { machine: machine(), options };
@@ -19,7 +22,13 @@ async function run(options: RunOptions): Promise<void> {
     const warm = await benchWarm(options);
     results["warm"] = warm;
     say(`\nWarm requests, ${options.rounds} alternating rounds of ${options.seconds} s, medians\n`);
-    say(warmTable(warm));
+    say(contestTable(warm));
+  }
+  if (wanted.has("bodies")) {
+    const bodies = await benchBodies(options);
+    results["bodies"] = bodies;
+    say(`\nLarge bodies, answered as they came, medians of ${options.rounds} rounds\n`);
+    say(contestTable(bodies));
   }
   if (wanted.has("cold")) {
     const cold = await benchCold(options);
@@ -38,6 +47,11 @@ async function run(options: RunOptions): Promise<void> {
     const { p50Us, p95Us, httpP50Us } = calls;
     say(`\nFunction to function: p50 ${p50Us} µs, p95 ${p95Us} µs (over HTTP ${httpP50Us} µs)`);
   }
+  if (wanted.has("ledger")) {
+    const ledger = await benchLedger(options);
+    results["ledger"] = ledger;
+    sayLedger(ledger, say);
+  }
   if (wanted.has("density")) {
     const density = await benchDensity();
     results["density"] = density;
@@ -49,7 +63,7 @@ async function run(options: RunOptions): Promise<void> {
 
 function machine(): object {
   return {
-    date: new Date().toISOString().slice(0, 10),
+    date: new Date().toISOString(),
     cores: cpus().length,
     cpu: cpus()[0]?.model,
     memoryGb: Math.round(totalmem() / 2 ** 30),

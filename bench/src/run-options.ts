@@ -3,23 +3,35 @@ export interface RunOptions {
   readonly rounds: number;
   readonly seconds: number;
   readonly coldStarts: number;
+  /** Load on each contestant before the first round. */
+  readonly warmUpSeconds: number;
+  /** Other systems stand beside; they are installed when they are not there. */
+  readonly peers: boolean;
   readonly only: readonly string[];
   /** File for the result as JSON; none when absent. */
   readonly out: string | undefined;
 }
 
-const USAGE = `npm run bench -- [--rounds 5] [--seconds 3] [--cold 40] [--only warm,cold,deploy,calls,density] [--out FILE]`;
+export const PARTS = ["warm", "bodies", "cold", "deploy", "calls", "ledger", "density"] as const;
+
+const USAGE = `npm run bench -- [--rounds 5] [--seconds 3] [--warm-up 6] [--cold 40] [--peers] [--only ${PARTS.join(",")}] [--out FILE]`;
+const KNOWN = ["--rounds", "--seconds", "--warm-up", "--cold", "--only", "--out"];
 
 export function readRunOptions(argv: readonly string[]): RunOptions | string {
+  const peers = argv.includes("--peers");
+  const valued = argv.filter((arg) => arg !== "--peers");
   const given = new Map<string, string>();
-  for (let i = 0; i < argv.length; i += 2) given.set(argv[i] ?? "", argv[i + 1] ?? "");
-  const known = ["--rounds", "--seconds", "--cold", "--only", "--out"];
-  if ([...given.keys()].some((name) => !known.includes(name))) return USAGE;
+  for (let i = 0; i < valued.length; i += 2) given.set(valued[i] ?? "", valued[i + 1] ?? "");
+  const only = (given.get("--only") ?? PARTS.join(",")).split(",");
+  if ([...given.keys()].some((name) => !KNOWN.includes(name))) return USAGE;
+  if (only.some((part) => !(PARTS as readonly string[]).includes(part))) return USAGE;
   return {
     rounds: Number(given.get("--rounds") ?? 5),
     seconds: Number(given.get("--seconds") ?? 3),
     coldStarts: Number(given.get("--cold") ?? 40),
-    only: (given.get("--only") ?? "warm,cold,deploy,calls,density").split(","),
+    warmUpSeconds: Number(given.get("--warm-up") ?? 6),
+    peers,
+    only,
     out: given.get("--out"),
   };
 }

@@ -1,0 +1,6 @@
+<?php
+
+function handler(array $event): array
+{
+    return ['ok' => true, 'you' => json_decode($event['body'], true)];
+}

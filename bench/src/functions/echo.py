@@ -1,0 +1,5 @@
+import json
+
+
+def handler(event, context):
+    return {"ok": True, "you": json.loads(event["body"])}
