@@ -35,7 +35,7 @@ export const TARGET_FLAGS: readonly Flag[] = [
 /** What help says of these flags. */
 export const TARGET_ABOUT =
   "A rule is a part, what it must be, an arrow and a version: `header:x-ring=inner -> 3`, " +
-  "`path^=/beta/ -> 3` for a prefix, `query:level in 10..20 -> 3` for numbers, " +
+  "`path^=/beta/ -> 3` for a prefix, `path~=^/v[23]/ -> 3` for a regular expression, `query:level in 10..20 -> 3` for numbers, " +
   "`cookie:id 5% -> 3` for so many of a hundred values, always the same ones.";
 
 /** Reads the flags around a main version. Throws ARGUMENT_INVALID, FLAG_VALUE_INVALID. */
@@ -68,7 +68,7 @@ function readShare(value: string): Share {
   throw failCommand("FLAG_VALUE_INVALID", { command: COMMAND, flag: "--share", value, why });
 }
 
-const RULE = /^(.*?)\s*(\^=|=|\sin\s|\s(?=[\d.]+%\s*->))\s*(.*)->\s*(\d+)$/s;
+const RULE = /^(.*?)\s*(\^=|~=|=|\sin\s|\s(?=[\d.]+%\s*->))\s*(.*)->\s*(\d+)$/s;
 
 function readRule(value: string): Rule {
   const [, part = "", sign = "", is = "", number = ""] = RULE.exec(value.trim()) ?? [];
@@ -83,6 +83,7 @@ function readRule(value: string): Rule {
 function matcherOf(sign: string, text: string): AliasMatcher | undefined {
   if (sign === "=") return { exact: text };
   if (sign === "^=") return { prefix: text };
+  if (sign === "~=") return text === "" ? undefined : { pattern: text };
   if (sign === "in") {
     const [, from, to] = /^(-?[\d.]+)\.\.(-?[\d.]+)$/.exec(text) ?? [];
     const range = { from: Number(from), to: Number(to) };

@@ -126,10 +126,10 @@ test("an alias is set as the flags say, rules and shares in their order", async 
     ...["--share", "3=10", "--share", "4=0.5%", "--sticky-by", "header:x-user"],
     ...["--rule", "header:x-ring=inner -> 3", "--rule", "path ^= /beta/->4"],
     ...["--rule", "query:level in -1..20.5 -> 3", "--rule", "cookie:id 5% -> 4"],
-    ...["--rule", "query:next=a -> b% -> 3"],
+    ...["--rule", "query:next=a -> b% -> 3", "--rule", "path ~= ^/v2/(a|b)=->c$ -> 4"],
   ];
   const said = await shown("aliases", "set", "shop/buy:live", "2", ...flags);
-  assert.match(said, /shop\/buy:live leads to 2, 10 % to 3, 0\.5 % to 4, 5 rules, .*change 4/);
+  assert.match(said, /shop\/buy:live leads to 2, 10 % to 3, 0\.5 % to 4, 6 rules, .*change 4/);
   const [call] = asked.splice(0);
   assert.deepEqual(call?.body, {
     reason: "",
@@ -145,6 +145,7 @@ test("an alias is set as the flags say, rules and shares in their order", async 
         { part: { from: "query", name: "level" }, is: { from: -1, to: 20.5 }, version: 3 },
         { part: { from: "cookie", name: "id" }, is: { percent: 5 }, version: 4 },
         { part: { from: "query", name: "next" }, is: { exact: "a -> b%" }, version: 3 },
+        { part: { from: "path" }, is: { pattern: "^/v2/(a|b)=->c$" }, version: 4 },
       ],
       stickyBy: { from: "header", name: "x-user" },
     },
@@ -159,6 +160,7 @@ test("what is no target is refused before anything is asked, and says what is on
     [/one decimal/, "shop/buy:live", "3", "--share", "4=101"],
     [/a part is/, "shop/buy:live", "3", "--rule", "body=x -> 3"],
     [/like/, "shop/buy:live", "3", "--rule", "header:x=inner"],
+    [/like/, "shop/buy:live", "3", "--rule", "path~= -> 3"],
     [/like/, "shop/buy:live", "3", "--rule", "header:x 120% -> 3"],
     [/like/, "shop/buy:live", "3", "--rule", "header:x in 3..1 -> 3"],
     [/a part is/, "shop/buy:live", "3", "--sticky-by", "user"],

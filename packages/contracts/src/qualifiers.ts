@@ -35,6 +35,9 @@ const matcher = z.union([
   z.strictObject({ exact: text }),
   z.strictObject({ prefix: text }),
   z
+    .strictObject({ pattern: text.min(1) })
+    .describe("A regular expression in the syntax of RE2, found anywhere in the value."),
+  z
     .strictObject({ from: z.number(), to: z.number() })
     .refine(({ from, to }) => from <= to, { error: "from must not be above to.", path: ["to"] })
     .describe("A number between these, both inclusive."),

@@ -37,6 +37,7 @@ export {
   type VersionRecord,
 } from "./catalogue/versions.ts";
 export { decideAlias, type AliasAsk } from "./qualifying/alias.ts";
+export { AliasPatterns, patternProblems } from "./qualifying/patterns.ts";
 export { decideRoute } from "./routing/router.ts";
 export {
   countRoute,

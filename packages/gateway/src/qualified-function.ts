@@ -8,6 +8,7 @@
 import { failFunction, type FunctionEntry, LATEST, parseQualifier } from "@skerry/contracts";
 import type { ConfigFold } from "@skerry/config-follower";
 import {
+  AliasPatterns,
   CallLimits,
   decideAlias,
   type AliasAsk,
@@ -18,7 +19,7 @@ import { FunctionShell, type ShellDeps } from "./function-shell.ts";
 
 export interface QualifiedDeps
   extends Omit<ShellDeps, "limits" | "onEmpty" | "onLimit">, LimitsDeps {
-  readonly fold: Pick<ConfigFold, "versionOf" | "aliasOf">;
+  readonly fold: Pick<ConfigFold, "versionOf" | "aliasOf" | "aliasesOf">;
   /** It was removed, and nothing of it is left; may be told more than once. */
   readonly onGone: (id: FunctionEntry["id"]) => void;
 }
@@ -29,6 +30,7 @@ export class QualifiedFunction {
   readonly #shellDeps: ShellDeps;
   readonly #limits: CallLimits;
   readonly #versions = new Map<number, FunctionShell>();
+  readonly #patterns = new AliasPatterns();
   #isRemoved = false;
 
   constructor(deps: QualifiedDeps, entry: FunctionEntry) {
@@ -61,6 +63,7 @@ export class QualifiedFunction {
     this.#isRemoved = false;
     this.#limits.update(entry);
     this.latest.update(entry);
+    for (const { target } of this.#deps.fold.aliasesOf(entry.id)) this.#patterns.take(target);
     for (const [number, shell] of this.#versions) {
       const pinned = this.#pinned(number);
       if (pinned === undefined) shell.remove("versionRemoved");
@@ -94,11 +97,11 @@ export class QualifiedFunction {
     const alias =
       qualifier?.kind === "alias" ? this.#deps.fold.aliasOf(id, qualifier.name) : undefined;
     // Functions of one app send the same users ahead.
-    const salt = `${appId} ${alias?.name}`;
+    const ground = { salt: `${appId} ${alias?.name}`, patterns: this.#patterns };
     const number =
       qualifier?.kind === "version"
         ? qualifier.number
-        : alias && decideAlias(alias.target, ask, salt);
+        : alias && decideAlias({ ...ground, target: alias.target }, ask);
     const shell = number === undefined ? undefined : this.versionOf(number);
     if (shell !== undefined) return shell;
     throw failFunction("QUALIFIER_NOT_FOUND", { function: `${app}/${name}`, qualifier: said });

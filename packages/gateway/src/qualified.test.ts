@@ -253,3 +253,16 @@ test("a version that is removed is gone for callers, and ends what it has", asyn
   assert.equal(await bodyOf("/-/shop/hello/"), "latest");
   await control.close();
 });
+
+test("a rule by an expression sends what it finds, from the alias's first request on", async () => {
+  const fn = world.fn();
+  const rules = [{ part: { from: "path" }, is: { pattern: "^/v[23]/(a|b)$" }, version: 2 }];
+  world.entries.push(
+    versionOf(fn, 1),
+    versionOf(fn, 2),
+    aliasOf(fn, "live", { version: 1, rules }),
+  );
+  await world.start();
+  assert.equal(await bodyOf("/-/shop/hello:live/v2/a"), "2");
+  assert.equal(await bodyOf("/-/shop/hello:live/v2/ab"), "1");
+});

@@ -14,6 +14,7 @@ import {
   type OperationHandlers,
 } from "@skerry/api-serving";
 import { invalid } from "@skerry/contracts";
+import { patternProblems } from "@skerry/functions";
 import type { ReleaseApiDeps } from "./ports.ts";
 import type { Done } from "./procedures.ts";
 
@@ -104,6 +105,8 @@ function aliasHandlers(
   const { store, module } = deps;
   return {
     putAlias: async (call) => {
+      const problems = patternProblems(call.body.target);
+      if (problems.length > 0) throw invalid("body", problems);
       const args = { ...aliasChangeOf(deps, call), ...call.body };
       return await answered(deps, call, await store.call(module, "putAlias", args));
     },

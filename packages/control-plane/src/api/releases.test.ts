@@ -185,3 +185,19 @@ test("a secret that a version is given stays, although its function no longer as
   await harness.send("DELETE", `${VERSIONS}/1`);
   assert.equal((await harness.send("DELETE", secret)).status, 204);
 });
+
+test("a rule whose expression cannot be read is refused with its place, and nothing is changed", async () => {
+  await using harness = await openDeployed();
+  await publish(harness);
+  const put = (pattern: string) => {
+    const rules = [{ part: { from: "path" }, is: { pattern }, version: 1 }];
+    const body = { target: { version: 1, rules } };
+    return harness.send<AliasResource & Problem>("PUT", LIVE, { body });
+  };
+  const bad = await put("^/v(2");
+  assert.deepEqual([bad.status, bad.body.error.reason], [400, "INPUT_INVALID"]);
+  assert.match(bad.body.error.message, /rules\[0\]\.is\.pattern: missing closing \)/);
+  assert.equal((await harness.send("GET", LIVE)).status, 404);
+  const good = await put("^/v(2)");
+  assert.deepEqual([good.status, good.body.change], [200, 1], "the control");
+});

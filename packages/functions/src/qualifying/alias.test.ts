@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { seededRandom } from "@skerry/base";
 import { aliasTarget, type AliasTarget, type RequestPart } from "@skerry/contracts";
 import { decideAlias } from "./alias.ts";
+import { AliasPatterns } from "./patterns.ts";
 
 const random = seededRandom(5);
 const chance = (): number => random.float();
@@ -15,7 +16,7 @@ function goesTo(
   const target: AliasTarget = aliasTarget.parse(said);
   const part = ({ from, name }: RequestPart): string | undefined =>
     parts[name === undefined ? from : `${from}.${name}`];
-  return decideAlias(target, { part, chance }, salt);
+  return decideAlias({ target, salt, patterns: new AliasPatterns() }, { part, chance });
 }
 
 /** How many of so many went where. */

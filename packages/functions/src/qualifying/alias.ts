@@ -10,6 +10,7 @@ import {
   type AliasTarget,
   type RequestPart,
 } from "@skerry/contracts";
+import type { AliasPatterns } from "./patterns.ts";
 
 /** What a request is asked; each only when a rule or a share needs it. */
 export interface AliasAsk {
@@ -19,16 +20,25 @@ export interface AliasAsk {
   chance(): number;
 }
 
+/** What an alias decides with. */
+export interface AliasGround {
+  readonly target: AliasTarget;
+  /** Keeps the shares of different aliases apart. */
+  readonly salt: string;
+  readonly patterns: Pick<AliasPatterns, "holds">;
+}
+
 const HASHES = 2 ** 32;
 
 /**
- * The version that takes the request. `salt` keeps the shares of different aliases apart; those of
- * rules are drawn by themselves, or a share would have lost just those whom a rule took before.
+ * The version that takes the request. Shares of rules are drawn by themselves, or a share would
+ * have lost just those whom a rule took before.
  */
-export function decideAlias(target: AliasTarget, ask: AliasAsk, salt: string): number {
+export function decideAlias(ground: AliasGround, ask: AliasAsk): number {
+  const { target, salt } = ground;
   for (const { part, is, version } of target.rules) {
     const value = ask.part(part);
-    if (value !== undefined && holds(is, value, `${salt} rule`)) return version;
+    if (value !== undefined && holds(is, value, ground)) return version;
   }
   if (target.shares.length === 0) return target.version;
   const { stickyBy } = target;
@@ -42,10 +52,11 @@ export function decideAlias(target: AliasTarget, ask: AliasAsk, salt: string): n
   return target.version;
 }
 
-function holds(is: AliasMatcher, value: string, salt: string): boolean {
+function holds(is: AliasMatcher, value: string, { salt, patterns }: AliasGround): boolean {
   if ("exact" in is) return value === is.exact;
   if ("prefix" in is) return value.startsWith(is.prefix);
-  if ("percent" in is) return placeOf(value, salt) * 100 < is.percent;
+  if ("pattern" in is) return patterns.holds(is, value);
+  if ("percent" in is) return placeOf(value, `${salt} rule`) * 100 < is.percent;
   const number = value.trim() === "" ? Number.NaN : Number(value);
   return number >= is.from && number <= is.to;
 }
