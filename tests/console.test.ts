@@ -6,7 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { startPlatform, until, type Platform, type SourceFiles } from "@skerry/testkit";
+import { fetchOnce, startPlatform, until, type Platform, type SourceFiles } from "@skerry/testkit";
 import type { Browser } from "playwright-core";
 import { findChromium, Person, startBrowser, UNTRUSTED_HOST } from "./console/browser.ts";
 import { ECHO } from "./sources.ts";
@@ -318,7 +318,8 @@ describe("the start page", { ...TIMEOUT, skip: SKIP }, () => {
     const person = await signedIn();
     const [cookie] = await person.context.cookies(`${platform.apiUrl}/v1/apps`);
     const asked = { cookie: `${cookie?.name}=${cookie?.value}`, "sec-fetch-site": "same-origin" };
-    const look = (): Promise<Response> => fetch(`${platform.apiUrl}/v1/apps`, { headers: asked });
+    const look = (): Promise<Response> =>
+      fetchOnce(`${platform.apiUrl}/v1/apps`, { headers: asked });
     assert.equal((await look()).status, 200);
     const same = person.page.getByRole("region", { name: /^Sign out as/ });
     assert.match(await same.innerText(), /^npx skerry sign-ins rm [a-z]+_\w+$/);

@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { ProbeReport } from "@skerry/contracts";
 import { createClient } from "@skerry/sdk";
-import { startPlatform, type Platform } from "@skerry/testkit";
+import { fetchOnce, startPlatform, type Platform } from "@skerry/testkit";
 
 const TIMEOUT = { timeout: 600_000 };
 const CLI = fileURLToPath(new URL("../packages/cli/bin/skerry.mjs", import.meta.url));
@@ -66,7 +66,7 @@ describe("skerry doctor", TIMEOUT, () => {
     const params = { node: nodes[0]?.id ?? "" };
     const as = async (role: "developer" | "operator"): Promise<ReturnType<typeof createClient>> => {
       const { key } = await client.createKey({ body: { name: role, role } });
-      return createClient({ apiUrl, gatewayUrl, key });
+      return createClient({ apiUrl, gatewayUrl, key, fetch: fetchOnce });
     };
     await assert.rejects((await as("developer")).probeNode({ params }), {
       reason: "ACTION_DENIED",

@@ -4,14 +4,14 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { startPlatform, until, type Platform } from "@skerry/testkit";
+import { fetchOnce, startPlatform, until, type Platform } from "@skerry/testkit";
 import { ECHO } from "./sources.ts";
 
 const TIMEOUT = { timeout: 600_000 };
 const CALLS = 25;
 
 async function metrics(platform: Platform): Promise<string> {
-  const answer = await fetch(`${platform.apiUrl}/metrics`);
+  const answer = await fetchOnce(`${platform.apiUrl}/metrics`);
   assert.equal(answer.status, 200);
   return await answer.text();
 }
@@ -32,12 +32,12 @@ test(
     await using platform = await startPlatform({ settings: { metricsOpen: "true" } });
     await platform.deploy({ app: "insight", fn: "echo", files: ECHO, config: { auth: "none" } });
     const call = async (): Promise<void> => {
-      const answer = await fetch(`${platform.gatewayUrl}/-/insight/echo/?word=hello`);
+      const answer = await fetchOnce(`${platform.gatewayUrl}/-/insight/echo/?word=hello`);
       assert.equal(answer.status, 200);
       await answer.text();
     };
     for (let n = 0; n < CALLS; n += 1) await call();
-    assert.equal((await fetch(`${platform.gatewayUrl}/-/insight/absent/`)).status, 404);
+    assert.equal((await fetchOnce(`${platform.gatewayUrl}/-/insight/absent/`)).status, 404);
     // Each role tells of itself when it comes to it.
     await until("all of it on the page", async () => {
       assertTold(await metrics(platform));
@@ -95,7 +95,7 @@ test(
     });
     const url = `${platform.gatewayUrl}/-/insight/traced/`;
     const traceparent = `00-${TRACE_ID}-${PARENT_ID}-01`;
-    const answer = await fetch(url, { headers: { traceparent, tracestate: "vendor=1" } });
+    const answer = await fetchOnce(url, { headers: { traceparent, tracestate: "vendor=1" } });
     const request = answer.headers.get("x-skerry-request-id") ?? "";
     const [, answeredTrace, answeredSpan] = (answer.headers.get("traceparent") ?? "").split("-");
     const { trace, header } = (await answer.json()) as Told;
@@ -116,7 +116,7 @@ test(
     const sumMs = stages.reduce((sum, { durationMs }) => sum + durationMs, 0);
     assert.ok(Math.abs(sumMs - (whole?.durationMs ?? 0)) < 0.05, "stages make up the whole");
 
-    const untold = (await (await fetch(url)).json()) as Told;
+    const untold = (await (await fetchOnce(url)).json()) as Told;
     assert.equal(untold.trace.sampled, false);
     assert.equal(untold.header, undefined);
   },
@@ -153,7 +153,7 @@ test(
     await platform.deploy({ app: "insight", fn: "echo", files: ECHO, config: { auth: "none" } });
     const ids: string[] = [];
     for (const word of ["one", "Two", "three"]) {
-      const answer = await fetch(`${platform.gatewayUrl}/-/insight/echo/?word=${word}`);
+      const answer = await fetchOnce(`${platform.gatewayUrl}/-/insight/echo/?word=${word}`);
       ids.push(answer.headers.get("x-skerry-request-id") ?? "");
       await answer.text();
       if (word === "Two") await platform.restart("control");

@@ -8,7 +8,7 @@ import { after, before, describe, it } from "node:test";
 import type { TopItem, UsageResource } from "@skerry/api-schema";
 import type { FunctionConfigInput, QuotasRequest } from "@skerry/contracts";
 import { everyItem } from "@skerry/sdk";
-import { startPlatform, until, type Platform, type SourceFiles } from "@skerry/testkit";
+import { fetchOnce, startPlatform, until, type Platform, type SourceFiles } from "@skerry/testkit";
 
 const TIMEOUT = { timeout: 600_000 };
 const APP = "limits";
@@ -70,7 +70,7 @@ describe("limits and quotas", TIMEOUT, () => {
   }
 
   const call = async (fn: string, query = ""): Promise<Said> => {
-    const answer = await fetch(`${platform.gatewayUrl}/-/${APP}/${fn}/?${query}`);
+    const answer = await fetchOnce(`${platform.gatewayUrl}/-/${APP}/${fn}/?${query}`);
     const { headers, status } = answer;
     const text = await answer.text();
     const reason =
@@ -191,7 +191,7 @@ describe("limits and quotas", TIMEOUT, () => {
     const own = `app="${APP}",function="narrow"`;
     // Gateway and agent tell of it every few moments.
     await until("all of it on the page", async () => {
-      const page = await (await fetch(`${platform.apiUrl}/metrics`)).text();
+      const page = await (await fetchOnce(`${platform.apiUrl}/metrics`)).text();
       assert.match(
         page,
         new RegExp(`^skerry_throttled_total\\{${own},reason="RATE_LIMITED",`, "m"),

@@ -4,7 +4,7 @@ import { execFile } from "node:child_process";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { startPlatform } from "@skerry/testkit";
+import { fetchOnce, startPlatform } from "@skerry/testkit";
 
 const CLI = fileURLToPath(new URL("../packages/cli/src/main.ts", import.meta.url));
 const TIMEOUT = { timeout: 600_000 };
@@ -72,7 +72,7 @@ test(
     const first = await cutRun(platform, command, 2);
     assert.equal(first.code, 0, first.stderr);
     assert.equal((await keysNamed("ci")).length, 1, "the command itself repeated it");
-    const fetched = await fetch(`${platform.apiUrl}/v1/principal`, {
+    const fetched = await fetchOnce(`${platform.apiUrl}/v1/principal`, {
       headers: { authorization: `Bearer ${first.stdout.trim()}` },
     });
     assert.equal(fetched.status, 200, "what it printed is the key that was made");

@@ -13,7 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { startPlatform, until, type Platform } from "@skerry/testkit";
+import { fetchOnce, startPlatform, until, type Platform } from "@skerry/testkit";
 
 const FIXTURES = fileURLToPath(new URL("fixtures", import.meta.url));
 const TIMEOUT = { timeout: 600_000 };
@@ -89,7 +89,7 @@ async function linesOf(platform: Platform): Promise<readonly string[]> {
 
 /** What the earlier release lent to a function is lent by this one, and can be changed. */
 async function assertLent({ client, gatewayUrl }: Platform): Promise<void> {
-  const call = async (): Promise<unknown> => (await fetch(`${gatewayUrl}/-/kept/lent/`)).json();
+  const call = async (): Promise<unknown> => (await fetchOnce(`${gatewayUrl}/-/kept/lent/`)).json();
   const lent = { secretChars: 12, config: "from a file", layer: "from a layer" };
   assert.deepEqual(await call(), lent);
   const { latest } = await client.getFunction({ params: { app: "kept", fn: "lent" } });
@@ -118,7 +118,7 @@ for (const [name, contents] of Object.entries(CONTENTS)) {
       const params = { app: "kept", fn: "greeter" };
       const found = await platform.client.getFunction({ params });
       assert.deepEqual(found.latest.config.env, { COLOUR: "blue" });
-      const answer = await fetch(`${platform.gatewayUrl}/-/kept/greeter/`);
+      const answer = await fetchOnce(`${platform.gatewayUrl}/-/kept/greeter/`);
       assert.deepEqual(await answer.json(), { greeting: "from an earlier release" });
       if (contents.lends === true) await assertLent(platform);
       // The fixture is without that release's runtimes.
@@ -128,7 +128,7 @@ for (const [name, contents] of Object.entries(CONTENTS)) {
       assert.equal(told(), 1);
       const files = { "index.ts": "export const handler = () => ({ greeting: 'from this one' });" };
       await platform.deploy({ app: "kept", fn: "greeter", files, config: { auth: "none" } });
-      const after = await fetch(`${platform.gatewayUrl}/-/kept/greeter/`);
+      const after = await fetchOnce(`${platform.gatewayUrl}/-/kept/greeter/`);
       assert.deepEqual(await after.json(), { greeting: "from this one" });
       const { latest } = await platform.client.getFunction({ params });
       assert.notEqual(latest.runtimeBuild, found.latest.runtimeBuild);

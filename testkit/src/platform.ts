@@ -26,6 +26,7 @@ import { flagOf, type FunctionConfigInput } from "@skerry/contracts";
 import { PlatformError } from "@skerry/base";
 import { createClient, type Client } from "@skerry/sdk";
 import { packFolder } from "@skerry/sdk/pack";
+import { fetchOnce } from "./fetch-once.ts";
 import { findLeftovers, killLeftovers, NOTHING_LEFT } from "./leftovers.ts";
 import { until } from "./until.ts";
 
@@ -368,13 +369,6 @@ export class Platform {
     if (this.#options.home === undefined) rmSync(this.home, { recursive: true, force: true });
   }
 }
-
-/** Keeps no connection, for which a platform that stops would wait. */
-const fetchOnce: typeof fetch = (input, init) => {
-  const headers = new Headers(init?.headers);
-  headers.set("connection", "close");
-  return fetch(input, { ...init, headers });
-};
 
 function hasEnded(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null;

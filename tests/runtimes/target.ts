@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { InvocationMoment, LogLineResource, TopicMessageResource } from "@skerry/api-schema";
 import { type FunctionConfigInput, GATEWAY_HEADERS } from "@skerry/contracts";
-import { openHttp, until, type HttpCall, type Platform } from "@skerry/testkit";
+import { fetchOnce, openHttp, until, type HttpCall, type Platform } from "@skerry/testkit";
 
 const FIXTURES = fileURLToPath(new URL("./fixtures/", import.meta.url));
 
@@ -166,7 +166,7 @@ export class Target {
   /** Calls the URL and leaves when the signal says so; never rejects. */
   async abandoned(fn: FunctionName, path: string, signal: AbortSignal): Promise<void> {
     const url = `http://127.0.0.1:${this.gatewayPort}/-/${this.#app}/${fn}${path}`;
-    await fetch(url, { signal })
+    await fetchOnce(url, { signal })
       .then((response) => response.arrayBuffer())
       .catch(() => undefined);
   }

@@ -7,7 +7,7 @@ import { execFile, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { promisify } from "node:util";
-import type { Platform, SourceFiles } from "@skerry/testkit";
+import { fetchOnce, type Platform, type SourceFiles } from "@skerry/testkit";
 
 /** The forms in which a value would be recognised. */
 export function formsOf(value: string): readonly string[] {
@@ -60,7 +60,7 @@ export async function answersOf(platform: Platform, app: string): Promise<string
   const { apiUrl, key } = platform;
   const ask = async (path: string): Promise<string> => {
     const headers = { authorization: `Bearer ${key}` };
-    const response = await fetch(`${apiUrl}${path}`, { headers });
+    const response = await fetchOnce(`${apiUrl}${path}`, { headers });
     return `${path}\n${JSON.stringify([...response.headers])}\n${await response.text()}`;
   };
   const { items } = await platform.client.listFunctions({ params: { app } });
