@@ -1,4 +1,5 @@
 /** Documents as a person follows them: their examples, pasted into a shell. */
+import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,6 +9,8 @@ import { promisify } from "node:util";
 
 const CLI = fileURLToPath(new URL("../packages/cli/bin/skerry.mjs", import.meta.url));
 const TIMEOUT_MS = 600_000;
+/** Of one script, in a row. */
+const LATE_LOGS_MAX = 10;
 
 /** The texts of the code fences with this info string. */
 export function fencesOf(document: string, info: string): readonly string[] {
@@ -39,4 +42,21 @@ export async function paste(
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/**
+ * The same for a script that shows a log right behind a call. What an instance prints comes by way
+ * of its agent, and a busy one reads it late: then the script runs again. A command that fails ends
+ * it all the same.
+ */
+export async function pasteWithLog(
+  script: string,
+  line: RegExp,
+  options: Parameters<typeof paste>[1],
+): Promise<string> {
+  let printed = "";
+  for (let turn = 0; turn < LATE_LOGS_MAX && !line.test(printed); turn += 1)
+    printed = await paste(script, options);
+  assert.match(printed, line);
+  return printed;
 }

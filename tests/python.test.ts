@@ -1,17 +1,14 @@
 /** Python on the whole platform: the example as the package's document has it, and memory. */
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { callHttp, startPlatform, type Platform } from "@skerry/testkit";
+import { fencesOf, pasteWithLog } from "./documents.ts";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const DOCUMENT = readFileSync(join(ROOT, "packages/instance-runtime/PYTHON.md"), "utf8");
-const CLI = join(ROOT, "packages/cli/bin/skerry.mjs");
 const TIMEOUT = { timeout: 600_000 };
 const MISSING =
   !existsSync("/usr/bin/python3") && process.env["CI"] === undefined && "Python is not installed";
@@ -26,7 +23,7 @@ def handler(event, context):
 
 /** The code fence with this info string. */
 function fence(info: string): string {
-  const [, text] = new RegExp(`^\`\`\`${info}\\n([\\s\\S]*?)^\`\`\``, "m").exec(DOCUMENT) ?? [];
+  const [text] = fencesOf(DOCUMENT, info);
   assert.ok(text !== undefined, `PYTHON.md has a fence ${info}`);
   return text;
 }
@@ -39,21 +36,10 @@ describe("Python", { ...TIMEOUT, skip: MISSING }, () => {
   after(async () => await platform[Symbol.asyncDispose](), TIMEOUT);
 
   it("has an example that runs as its document prints it", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "skerry-python-"));
-    const npx = `#!/bin/sh\nshift\nexec '${process.execPath}' '${CLI}' "$@"\n`;
-    writeFileSync(join(folder, "npx"), npx);
-    chmodSync(join(folder, "npx"), 0o755);
-    const PATH = `${folder}:${process.env["PATH"]}`;
-    const env = { ...platform.cliEnvironment, PATH, HOME: folder };
-    try {
-      const run = promisify(execFile);
-      const { stdout } = await run("bash", ["-euc", fence("sh example")], { cwd: ROOT, env });
-      assert.match(stdout, /Hello, Ada!/);
-      assert.match(stdout, /<h1>Hello, world!<\/h1>/);
-      assert.match(stdout, /greeting Ada/);
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
+    const where = { env: platform.cliEnvironment, cwd: ROOT };
+    const printed = await pasteWithLog(fence("sh example"), /greeting Ada/, where);
+    assert.match(printed, /Hello, Ada!/);
+    assert.match(printed, /<h1>Hello, world!<\/h1>/);
   });
 
   it("streams what a handler yields, as its document shows", async () => {

@@ -6,7 +6,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { startPlatform } from "@skerry/testkit";
-import { fencesOf, paste } from "./documents.ts";
+import { fencesOf, paste, pasteWithLog } from "./documents.ts";
 
 const README = readFileSync(new URL("../README.md", import.meta.url), "utf8");
 /** Go compiles its library once for this user, not once for each run. */
@@ -19,11 +19,10 @@ test("the README's tour runs as it is printed, in each language", TIMEOUT, async
   const platform = await startPlatform();
   try {
     const env = platform.cliEnvironment;
-    const printed = await paste(tour, { env });
+    const printed = await pasteWithLog(tour, /asked by Ada/, { env });
     assert.match(printed, /Good morning, Ada\./);
     // A line that a busy agent reads late stands behind its request's; first-use has the order.
     assert.match(printed, /START .*\n[^]*REPORT /);
-    assert.match(printed, /asked by Ada/);
     assert.match(printed, /Nothing to change/);
     assert.match(printed, /tour\/greeter/);
     await t.test("and in Python", () => expectTour("python", env));
