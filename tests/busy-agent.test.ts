@@ -3,8 +3,6 @@
  * nothing at all, a gateway goes on answering from the instances that are there.
  */
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { request, type IncomingMessage } from "node:http";
 import { after, before, describe, it } from "node:test";
 import {
   callHttp,
@@ -14,6 +12,7 @@ import {
   type Load,
   type Platform,
 } from "@skerry/testkit";
+import { holdCall, type HeldCall } from "./held-call.ts";
 import { MIRROR } from "./sources.ts";
 
 const TIMEOUT = { timeout: 600_000 };
@@ -40,20 +39,8 @@ describe("an agent that is busy, or stopped", TIMEOUT, () => {
     callHttp({ port: platform.gatewayPort, path: "/-/busy/warm/", method: "POST", deadlineMs });
   const coldCall = (): ReturnType<typeof callHttp> =>
     callHttp({ port: platform.gatewayPort, path: "/-/busy/later/", method: "POST" });
-  /** Keeps an instance of its own until its body is ended, which resolves with the status. */
-  const holdCall = (): (() => Promise<number | undefined>) => {
-    const path = "/-/busy/cold/";
-    const held = request({ host: "127.0.0.1", port: platform.gatewayPort, path, method: "POST" });
-    held.write("held");
-    const answered = once(held, "response") as Promise<[IncomingMessage]>;
-    answered.catch(() => undefined);
-    return async () => {
-      held.end();
-      const [answer] = await answered;
-      answer.resume();
-      return answer.statusCode;
-    };
-  };
+  /** Keeps an instance of its own. */
+  const holdCold = (): HeldCall => holdCall(platform.gatewayPort, "/-/busy/cold/");
   const coldInstances = async (): Promise<number> => {
     const { items } = await platform.client.listInstances();
     return items.filter(({ function: fn, state }) => fn === "cold" && state === "ready").length;
@@ -69,12 +56,17 @@ describe("an agent that is busy, or stopped", TIMEOUT, () => {
     const load = loadWarm();
     t.after(() => load.stop());
     const answered = load.answered;
-    const burst = Array.from({ length: COLD_STARTS }, () => holdCall());
+    const burst = Array.from({ length: COLD_STARTS }, () => holdCold());
     await until("an instance for each", async () => (await coldInstances()) === COLD_STARTS, {
       ...{ deadlineMs: 180_000, everyMs: 100 },
     });
     const during = load.answered - answered;
-    const statuses = await Promise.all(burst.map((end) => end()));
+    const statuses = await Promise.all(
+      burst.map((held) => {
+        held.end();
+        return held.status;
+      }),
+    );
     const { failures, slowestMs } = await load.stop();
     t.diagnostic(`${during} warm calls, the slowest took ${slowestMs.toFixed(0)} ms`);
     assert.deepEqual(new Set(statuses), new Set([200]));

@@ -13,6 +13,7 @@ import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { PlatformError } from "@skerry/base";
 import {
   callHttp,
   startLoad,
@@ -21,8 +22,9 @@ import {
   type Load,
   type Platform,
 } from "@skerry/testkit";
+import { holdCall } from "./held-call.ts";
 import { instanceDirectories, untilOnlyListedAreLeft } from "./living.ts";
-import { FAULTY, MIRROR, SLOW } from "./sources.ts";
+import { FAULTY, MIRROR } from "./sources.ts";
 
 const TIMEOUT = { timeout: 600_000 };
 const MAIN = fileURLToPath(new URL("../apps/platform/src/main.ts", import.meta.url));
@@ -34,7 +36,7 @@ describe("restarts that go wrong", TIMEOUT, () => {
   before(async () => {
     platform = await startPlatform();
     await platform.deploy({ app: "stays", fn: "mirror", files: MIRROR, config: open });
-    await platform.deploy({ app: "stays", fn: "slow", files: SLOW, config: LONG });
+    await platform.deploy({ app: "stays", fn: "held", files: MIRROR, config: LONG });
   }, TIMEOUT);
   after(() => platform.stop(), TIMEOUT);
 
@@ -82,17 +84,22 @@ describe("restarts that go wrong", TIMEOUT, () => {
     });
   }
 
-  it("a control whose successor ends before its turn goes on serving", TIMEOUT, async () => {
-    const [old, startsBefore] = [platform.pids("control"), starts()];
-    const restarted = platform.restart("control");
-    const told = assert.rejects(restarted, { code: "UNAVAILABLE", reason: "ROLE_FAILED" });
-    await until("a successor", () => platform.pids("control").length === 2, { everyMs: 1 });
-    process.kill(oneBeside(platform, "control", old[0]), "SIGKILL");
-    await told;
-    assert.deepEqual(platform.pids("control"), old);
-    await platform.untilWhole();
-    assert.equal(starts(), startsBefore, "nobody missed the successor");
-  });
+  it("a control whose successor ends before its turn goes on serving", TIMEOUT, () =>
+    untilInTime(async () => {
+      const [[old], startsBefore] = [platform.pids("control"), starts()];
+      const restarted = platform.restart("control");
+      const successor = await untilBeside(platform, "control", old);
+      const isInTime = successor !== undefined && killIfThere(successor);
+      const failure = await restarted.catch((error: unknown) => error);
+      await platform.untilWhole();
+      if (!isInTime || !platform.pids("control").includes(old ?? 0)) return false;
+      assert.ok(PlatformError.is(failure), String(failure));
+      assert.deepEqual([failure.code, failure.reason], ["UNAVAILABLE", "ROLE_FAILED"]);
+      assert.deepEqual(platform.pids("control"), [old]);
+      assert.equal(starts(), startsBefore, "nobody missed the successor");
+      return true;
+    }),
+  );
 
   it("who gives the order is told why it failed", TIMEOUT, async () => {
     const env = { ...process.env, SKERRY_HOME: platform.home };
@@ -105,19 +112,18 @@ describe("restarts that go wrong", TIMEOUT, () => {
     await assert.rejects(order("restart", "moon"), { stderr: /`restart moon`/ });
   });
 
-  // Longer than another agent takes to begin, on a slow machine too; the killed one's is cut off.
-  for (const { which, answers, ms } of [
-    { which: "new", answers: true, ms: 5_000 },
-    { which: "old", answers: false, ms: 60_000 },
+  for (const { which, answers } of [
+    { which: "new", answers: true },
+    { which: "old", answers: false },
   ]) {
     it(`what the ${which} agent leaves that is killed in a restart is ended`, TIMEOUT, async () => {
       const [old] = platform.pids("agent");
       assert.ok(old !== undefined);
-      const path = `/-/stays/slow/?ms=${ms}`;
-      const slow = callHttp({ port: platform.gatewayPort, path });
-      await until("the slow call is on", async () => {
+      // The old agent stays for it.
+      const held = holdCall(platform.gatewayPort, "/-/stays/held/");
+      await until("the held call is on", async () => {
         const { items } = await platform.client.listInstances();
-        return items.some(({ function: fn, state }) => fn === "slow" && state === "ready");
+        return items.some(({ function: fn, state }) => fn === "held" && state === "ready");
       });
       mkdirSync(join(platform.home, "runtimes", "half-copied.new-1"));
       const atFirst = instanceDirectories(platform);
@@ -132,7 +138,8 @@ describe("restarts that go wrong", TIMEOUT, () => {
         return platform.pids("agent").length === 2 && fresh.length > 0 && fresh;
       });
       process.kill(which === "old" ? old : oneBeside(platform, "agent", old), "SIGKILL");
-      const { status } = await slow;
+      if (answers) held.end();
+      const status = await held.status.catch(() => "cut off");
       assert.equal(status === 200, answers);
       await restarted;
       await until("one agent", () => platform.pids("agent").length === 1);
@@ -227,52 +234,60 @@ describe("restarts that something crosses", TIMEOUT, () => {
     assert.ok(now !== undefined && other === undefined && now !== old);
   });
 
-  it("the next control takes the place of one that is killed as it loads", TIMEOUT, async () => {
-    const [old] = platform.pids("control");
-    assert.ok(old !== undefined);
-    const restarted = platform.restart("control");
-    await until("a successor", () => platform.pids("control").length === 2, { everyMs: 1 });
-    const next = oneBeside(platform, "control", old);
-    process.kill(old, "SIGKILL");
-    await restarted;
-    await platform.untilWhole();
-    assert.deepEqual(platform.pids("control"), [next]);
-  });
+  it("the next control takes the place of one that is killed as it loads", TIMEOUT, () =>
+    untilInTime(async () => {
+      const [old] = platform.pids("control");
+      assert.ok(old !== undefined);
+      const restarted = platform.restart("control");
+      const next = await untilBeside(platform, "control", old);
+      const isInTime = next !== undefined && killIfThere(old);
+      await restarted;
+      await platform.untilWhole();
+      if (isInTime) assert.deepEqual(platform.pids("control"), [next]);
+      return isInTime;
+    }),
+  );
 
   for (const afterMs of [0, 5, 15, 30, 50]) {
     const title = `a node starts instances when a restart is ordered ${afterMs} ms after a crash`;
-    it(title, TIMEOUT, async () => {
-      const [old] = platform.pids("agent");
-      assert.ok(old !== undefined);
-      process.kill(old, "SIGKILL");
-      const isThere = (): boolean => platform.pids("agent").some((pid) => pid !== old);
-      await until("its replacement", isThere, { everyMs: 1 });
-      const replacements = platform.pids("agent").filter((pid) => pid !== old);
-      const orderAtMs = performance.now() + afterMs;
-      const isDue = (): boolean => performance.now() >= orderAtMs;
-      await until("the moment of the order", isDue, { everyMs: 1 });
-      await platform.restart("agent");
-      assert.deepEqual(platform.pids("agent"), replacements, "none beside one that starts");
-      await platform.untilWhole();
-      for (const query of ["?do=exit", ""]) {
-        const path = `/-/cold/faulty/${query}`;
-        const { status, text } = await callHttp({ port: platform.gatewayPort, path });
-        assert.equal(status, query === "" ? 200 : 502, text);
-      }
-    });
+    it(title, TIMEOUT, () =>
+      untilInTime(async () => {
+        const [old] = platform.pids("agent");
+        assert.ok(old !== undefined);
+        process.kill(old, "SIGKILL");
+        const isThere = (): boolean => platform.pids("agent").some((pid) => pid !== old);
+        await until("its replacement", isThere, { everyMs: 1 });
+        const [replacement, none] = platform.pids("agent").filter((pid) => pid !== old);
+        assert.ok(replacement !== undefined && none === undefined);
+        const orderAtMs = performance.now() + afterMs;
+        const isDue = (): boolean => performance.now() >= orderAtMs;
+        await until("the moment of the order", isDue, { everyMs: 1 });
+        await platform.restart("agent");
+        const [now, other] = platform.pids("agent");
+        assert.equal(other, undefined, "none beside it");
+        await platform.untilWhole();
+        for (const query of ["?do=exit", ""]) {
+          const path = `/-/cold/faulty/${query}`;
+          const { status, text } = await callHttp({ port: platform.gatewayPort, path });
+          assert.equal(status, query === "" ? 200 : 502, text);
+        }
+        // One that starts is not replaced; by a late order it is.
+        return now === replacement;
+      }),
+    );
   }
 });
 
 it("an order that comes while the platform stops starts nothing", TIMEOUT, async () => {
   const platform = await startPlatform();
-  await platform.deploy({ app: "stops", fn: "slow", files: SLOW, config: open });
+  await platform.deploy({ app: "stops", fn: "held", files: MIRROR, config: LONG });
   const agents = platform.pids("agent");
   const order = connect(join(platform.home, "run", "supervisor.sock")).setEncoding("utf8");
   await once(order, "connect");
-  const slow = callHttp({ port: platform.gatewayPort, path: "/-/stops/slow/?ms=6000" });
-  await until("the slow call is on", async () => {
+  const held = holdCall(platform.gatewayPort, "/-/stops/held/");
+  await until("the held call is on", async () => {
     const { items } = await platform.client.listInstances();
-    return items.some(({ function: fn, state }) => fn === "slow" && state === "ready");
+    return items.some(({ function: fn, state }) => fn === "held" && state === "ready");
   });
   const stopped = platform.stop();
   await until("it stops", () => platform.output.includes("Stopping"));
@@ -280,9 +295,45 @@ it("an order that comes while the platform stops starts nothing", TIMEOUT, async
   const [answer] = (await once(order, "data")) as [string];
   assert.match(answer, /ROLE_FAILED.*the platform is stopping/);
   assert.deepEqual(platform.pids("agent"), agents);
-  assert.equal((await slow).status, 200, "control: the gateway drained meanwhile");
+  held.end();
+  assert.equal(await held.status, 200, "control: the gateway drained meanwhile");
   await stopped;
 });
+
+/**
+ * Some moments are short, and a busy machine may look away in them: then there is another. `meet`
+ * says whether it met the moment.
+ */
+async function untilInTime(meet: () => Promise<boolean>): Promise<void> {
+  for (let turn = 0; turn < 20; turn += 1) if (await meet()) return;
+  assert.fail("no turn met the moment");
+}
+
+/** The one that is started beside `old`; undefined when the other has left by then. */
+async function untilBeside(
+  platform: Platform,
+  role: "control" | "agent",
+  old: number | undefined,
+): Promise<number | undefined> {
+  return await until(
+    "a successor",
+    () => {
+      const pids = platform.pids(role);
+      const [other] = pids.filter((pid) => pid !== old);
+      return other !== undefined && { beside: pids.length === 2 ? other : undefined };
+    },
+    { everyMs: 1 },
+  ).then(({ beside }) => beside);
+}
+
+/** False when it has ended already. */
+function killIfThere(pid: number): boolean {
+  try {
+    return process.kill(pid, "SIGKILL");
+  } catch {
+    return false;
+  }
+}
 
 /** Process id of the one that was started beside another; ids may have begun anew in between. */
 function oneBeside(
