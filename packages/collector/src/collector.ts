@@ -268,10 +268,11 @@ export class Collector {
     const nowMs = clock.monotonicMs();
     if (nowMs < this.#expireAtMs) return;
     const { keepMs, lineBytesMax = NO_BOUND, recordBytesMax = NO_BOUND } = this.#options;
-    const beforeMs = Math.round(clock.wallMs() - keepMs);
-    const usageBeforeMs = Math.round(clock.wallMs() - USAGE_MS);
+    const wallMs = Math.round(clock.wallMs());
+    const beforeMs = Math.round(wallMs - keepMs);
+    const usageBeforeMs = wallMs - USAGE_MS;
     const sizes = { lineBytesMax, recordBytesMax };
-    const retention = { beforeMs, usageBeforeMs, ...sizes, limit: EXPIRE_ROWS_MAX };
+    const retention = { wallMs, beforeMs, usageBeforeMs, ...sizes, limit: EXPIRE_ROWS_MAX };
     const isMore = await store.call(storeModule, "sweepTelemetry", retention);
     if (!isMore) this.#expireAtMs = nowMs + EXPIRE_EVERY_MS;
   }

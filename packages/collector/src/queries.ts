@@ -1,13 +1,18 @@
 /** Reads logs and records back in the words of the API. */
-import type { FunctionId, RequestId } from "@skerry/base";
+import type { FunctionId, RequestId, RevisionId } from "@skerry/base";
 import type {
   InvocationResource,
   LogFilter,
   LogLineResource,
   TraceResource,
 } from "@skerry/api-schema";
-import { type FunctionTally, invalid } from "@skerry/contracts";
-import { renderTrace, type RecordRow, type UsageSum } from "@skerry/invocations";
+import { type FunctionTally, invalid, type RevisionFigures } from "@skerry/contracts";
+import {
+  type FiguresWindow,
+  renderTrace,
+  type RecordRow,
+  type UsageSum,
+} from "@skerry/invocations";
 import type { Store } from "@skerry/store";
 import { lineFromRow, linesFromRecord, type LogFound, type LogSearch } from "./log-search.ts";
 import { storeModule } from "./store-module.ts";
@@ -200,6 +205,24 @@ export class TelemetryQueries {
   /** Sums over everything that was taken in, by function. */
   tallies(): Promise<readonly FunctionTally[]> {
     return this.#store.call(storeModule, "tallies", null);
+  }
+
+  /**
+   * How each of the revisions did: over what ended in the seconds that begin in `[sinceMs,
+   * untilMs)`, up to what was recorded by now. Nothing is known of what ended more than a week ago,
+   * and of what ended more than an hour ago only by whole minutes.
+   */
+  async versionFigures(
+    args: FiguresWindow & { readonly revisionIds: readonly RevisionId[] },
+  ): Promise<readonly RevisionFigures[]> {
+    const { revisionIds, ...window } = args;
+    await this.#catchUp();
+    const found: RevisionFigures[] = [];
+    // Each by a read of its own, so that others get their turn.
+    for (const revisionId of revisionIds) {
+      found.push(await this.#store.call(storeModule, "revisionFigures", { revisionId, ...window }));
+    }
+    return found;
   }
 
   /** Sums of days, up to what was recorded by now. */

@@ -69,6 +69,7 @@ test("a step removes no more rows than it may, and says that there is more", asy
   await fill(world);
   const sweep = async (over: { beforeMs?: number; lineBytesMax?: number }): Promise<boolean> =>
     await world.store.call(storeModule, "sweepTelemetry", {
+      wallMs: 0,
       ...{ beforeMs: 0, lineBytesMax: ALL, recordBytesMax: ALL, limit: 8, ...over },
     });
   assert.equal(await sweep({ lineBytesMax: 1 }), true);

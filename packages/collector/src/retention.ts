@@ -5,7 +5,7 @@
  * oldest first. A database's file does not shrink: what goes makes room for what comes.
  */
 import type { MeterRecord, SpooledLogLine } from "@skerry/contracts";
-import { expireTallies, expireTraces, expireUsage } from "@skerry/invocations";
+import { expireRevisionSums, expireTallies, expireTraces, expireUsage } from "@skerry/invocations";
 import type { Tx, TxStep } from "@skerry/store";
 
 /** Of a line beside its text, and of a whole record, with their indexes. */
@@ -24,6 +24,7 @@ export const SIZE_TABLES: readonly string[] = [
 type Kind = "lines" | "records";
 
 export interface Retention {
+  readonly wallMs: number;
   /** Lines and records from before then go. */
   readonly beforeMs: number;
   /** Days of usage from before then go; as the records when absent. */
@@ -47,14 +48,15 @@ export function* growSizes(
 
 /** One step of a sweep; true when there may be more to remove. */
 export function* sweepTelemetry(tx: Tx, retention: Retention): TxStep<boolean> {
-  const { limit, beforeMs } = retention;
+  const { limit, beforeMs, wallMs } = retention;
   const oldLines = yield* removeLines(tx, yield* oldestLines(tx, retention));
   const oldRecords = yield* removeOldRecords(tx, retention);
   const isOver = yield* trimToSize(tx, retention);
   yield* expireTallies(tx, { beforeMs, limit });
   yield* expireTraces(tx, { beforeMs, limit });
   yield* expireUsage(tx, { beforeMs: retention.usageBeforeMs ?? beforeMs, limit });
-  return oldLines >= limit || oldRecords >= limit || isOver;
+  const areOldSums = yield* expireRevisionSums(tx, { wallMs, beforeMs, limit });
+  return areOldSums || oldLines >= limit || oldRecords >= limit || isOver;
 }
 
 /** How many bytes are there. */

@@ -4,8 +4,9 @@
  * Imported again by the store's worker.
  */
 import type { FunctionId } from "@skerry/base";
-import type { FunctionTally, Placement } from "@skerry/contracts";
+import type { FunctionTally, Placement, RevisionFigures } from "@skerry/contracts";
 import {
+  addToRevisionSums,
   addToTallies,
   addToUsage,
   parseMeterSpool,
@@ -13,10 +14,12 @@ import {
   RECORD_COLUMNS,
   RECORD_INDEXES,
   RECORD_TABLES,
+  REVISION_SUM_TABLES,
   recordValues,
   selectRecord,
   selectRecords,
   selectRecordsAfter,
+  selectRevisionFigures,
   selectTraffic,
   selectUseSince,
   selectTallies,
@@ -152,6 +155,7 @@ function* take(tx: Tx, collected: Collected): TxStep<Taken> {
   });
   yield* addToTallies(tx, { records: found.records, wallMs: collected.wallMs });
   yield* addToUsage(tx, found.records);
+  yield* addToRevisionSums(tx, found.records);
   yield* tx.run("UPDATE collector_seq SET next = ? WHERE id = 1", [numbered.next]);
   for (const { kind, to } of collected.steps) {
     yield* tx.run(
@@ -233,6 +237,14 @@ function* tallies(tx: Tx, _args: null): TxStep<readonly FunctionTally[]> {
   return yield* selectTallies(tx);
 }
 
+/** What ended of one revision within a window. */
+function* revisionFigures(
+  tx: Tx,
+  args: Parameters<typeof selectRevisionFigures>[1],
+): TxStep<RevisionFigures> {
+  return yield* selectRevisionFigures(tx, args);
+}
+
 export const storeModule = defineStoreModule({
   name: "collector",
   database: "telemetry",
@@ -245,16 +257,17 @@ export const storeModule = defineStoreModule({
     { version: 6, sql: SIZE_TABLES },
     { version: 7, sql: USAGE_TABLES },
     { version: 8, sql: RECORD_ACTION_COLUMNS },
+    { version: 9, sql: REVISION_SUM_TABLES },
   ],
   procedures: {
     ...{ positions, take, forgetSpool, readLog, readRecords, readRecord, readTrace },
     ...{ totals, tallies, sweepTelemetry, readSizes, traffic, useSince },
-    ...{ openDelivery, readDelivery, moveDelivery, searchLog, readUsage },
+    ...{ openDelivery, readDelivery, moveDelivery, searchLog, readUsage, revisionFigures },
   },
   reads: [
     ...(["positions", "readLog", "readRecords", "readRecord", "readTrace", "totals"] as const),
     ...(["tallies", "traffic", "useSince", "readDelivery", "searchLog", "readSizes"] as const),
-    "readUsage",
+    ...(["readUsage", "revisionFigures"] as const),
   ],
 });
 

@@ -3,7 +3,7 @@
  * tells of itself when control asks. Every label comes from a closed set or from the catalogue, so
  * that a page of metrics stays bounded whatever callers send.
  */
-import type { FunctionId } from "@skerry/base";
+import type { FunctionId, RevisionId } from "@skerry/base";
 import { COLD_REASONS, START_KINDS } from "./metering.ts";
 import { THROTTLE_REASONS } from "./limit-errors.ts";
 import type { ColdReason, Outcome, StartKind } from "./metering.ts";
@@ -52,6 +52,15 @@ export type StartStage = (typeof START_STAGES)[number];
 export interface FunctionTally {
   readonly functionId: FunctionId;
   readonly tally: InvocationTally;
+}
+
+/** How invocations of one revision ended within a window of time, and what they took. */
+export interface RevisionFigures {
+  readonly revisionId: RevisionId;
+  /** Outcomes that never came are absent. */
+  readonly outcomes: Readonly<Partial<Record<Outcome, number>>>;
+  /** From the request's arrival to its answer. */
+  readonly duration: Histogram;
 }
 
 /** Control → gateway or agent. The reply's body is RoleFigures. */

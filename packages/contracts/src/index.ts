@@ -45,6 +45,7 @@ export {
   type Histogram,
   HISTOGRAM_BOUNDS_MS,
   type InvocationTally,
+  type RevisionFigures,
   ROLE_VALUES,
   type RoleFigures,
   roleFigures,

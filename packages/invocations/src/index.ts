@@ -123,6 +123,14 @@ export {
 } from "./records.ts";
 export { endOf, reportLines, startText, type ReportLine } from "./report-lines.ts";
 export {
+  addToRevisionSums,
+  expireRevisionSums,
+  FIGURES_KEPT_MS,
+  type FiguresWindow,
+  REVISION_SUM_TABLES,
+  selectRevisionFigures,
+} from "./revision-sums.ts";
+export {
   addRecords,
   addTallies,
   addToTallies,

@@ -1,0 +1,224 @@
+/**
+ * Sums over invocation records by revision, outcome and time of their end, added to in the commit
+ * that takes the records in. They answer "how has this revision done since then?" from a few rows,
+ * however many records there were: seconds are kept for an hour, minutes for a week.
+ */
+import type { RevisionId } from "@skerry/base";
+import {
+  bucketOf,
+  emptyHistogram,
+  type Histogram,
+  type MeterRecord,
+  type Outcome,
+  type RevisionFigures,
+} from "@skerry/contracts";
+import type { SqlValue, Tx, TxStep } from "@skerry/store";
+
+const SECOND_MS = 1_000;
+const MINUTE_MS = 60_000;
+const SECONDS_KEPT_MS = 3_600_000;
+/** For how long minutes are kept; nothing is known of what ended earlier. */
+export const FIGURES_KEPT_MS = 7 * 24 * 3_600_000;
+
+/** One for each bucket of HISTOGRAM_BOUNDS_MS; another bound needs a migration. */
+const BUCKETS = emptyHistogram().counts.map((_, at) => `bucket_${at}`);
+const KEYS = ["revision_id", "span_ms", "at_ms", "outcome"];
+const SUMS = [...BUCKETS, "sum_us"];
+const COLUMNS = [...KEYS, ...SUMS].join(", ");
+
+/** SQL of a migration of the composing module. What ended before it is not in the sums. */
+export const REVISION_SUM_TABLES: readonly string[] = [
+  `CREATE TABLE revision_sums (
+    revision_id @text NOT NULL,
+    span_ms @integer NOT NULL,
+    at_ms @integer NOT NULL,
+    outcome @text NOT NULL,
+    ${SUMS.map((name) => `${name} @integer NOT NULL`).join(", ")},
+    PRIMARY KEY (${KEYS.join(", ")})
+  )`,
+  "CREATE INDEX revision_sums_by_age ON revision_sums (span_ms, at_ms)",
+];
+
+/** What one row holds: invocations of a revision that ended alike within one span of time. */
+interface Sum {
+  readonly revisionId: string;
+  readonly spanMs: number;
+  readonly atMs: number;
+  readonly outcome: string;
+  readonly counts: number[];
+  sumUs: number;
+}
+
+/** Adds the records to the sums of the second and of the minute in which they ended. */
+export function* addToRevisionSums(tx: Tx, records: readonly MeterRecord[]): TxStep<void> {
+  const seconds = secondsOf(records);
+  yield* addSums(tx, [...seconds, ...minutesOf(seconds)]);
+}
+
+function secondsOf(records: readonly MeterRecord[]): readonly Sum[] {
+  const sums = new Sums(SECOND_MS);
+  for (const { revisionId, outcome, startWallMs, ...record } of records) {
+    const { queueUs, placeUs, bootUs, codeUs, initUs, handlerUs } = record;
+    const tookUs = queueUs + placeUs + bootUs + codeUs + initUs + handlerUs;
+    const sum = sums.at({ revisionId, outcome, atMs: startWallMs + tookUs / 1_000 });
+    const bucket = bucketOf(tookUs / 1_000);
+    sum.counts[bucket] = (sum.counts[bucket] ?? 0) + 1;
+    sum.sumUs += tookUs;
+  }
+  return sums.all();
+}
+
+function minutesOf(seconds: readonly Sum[]): readonly Sum[] {
+  const sums = new Sums(MINUTE_MS);
+  for (const second of seconds) {
+    const sum = sums.at(second);
+    for (const [bucket, count] of second.counts.entries()) {
+      sum.counts[bucket] = (sum.counts[bucket] ?? 0) + count;
+    }
+    sum.sumUs += second.sumUs;
+  }
+  return sums.all();
+}
+
+/** The sums of one round, each under its key. */
+class Sums {
+  readonly #spanMs: number;
+  readonly #byKey = new Map<string, Sum>();
+
+  constructor(spanMs: number) {
+    this.#spanMs = spanMs;
+  }
+
+  at({ revisionId, outcome, atMs }: Pick<Sum, "revisionId" | "outcome" | "atMs">): Sum {
+    const spanMs = this.#spanMs;
+    const beginMs = Math.floor(atMs / spanMs) * spanMs;
+    const key = `${revisionId}/${outcome}/${beginMs}`;
+    let sum = this.#byKey.get(key);
+    if (sum === undefined) {
+      const counts = [...emptyHistogram().counts];
+      sum = { revisionId, spanMs, atMs: beginMs, outcome, counts, sumUs: 0 };
+      this.#byKey.set(key, sum);
+    }
+    return sum;
+  }
+
+  all(): readonly Sum[] {
+    return [...this.#byKey.values()];
+  }
+}
+
+/** Statements of either size always have the same text, so the store prepares them once. */
+const ROWS_PER_STATEMENT = 20;
+const ADD = SUMS.map((name) => `${name} = revision_sums.${name} + excluded.${name}`).join(", ");
+
+function addingOf(rows: number): string {
+  const marks = `(${[...KEYS, ...SUMS].map(() => "?").join(", ")})`;
+  const values = Array.from({ length: rows }, () => marks).join(", ");
+  return `INSERT INTO revision_sums (${COLUMNS}) VALUES ${values}
+    ON CONFLICT (${KEYS.join(", ")}) DO UPDATE SET ${ADD}`;
+}
+
+const ADD_ONE = addingOf(1);
+const ADD_MANY = addingOf(ROWS_PER_STATEMENT);
+
+function* addSums(tx: Tx, sums: readonly Sum[]): TxStep<void> {
+  for (let at = 0; at < sums.length;) {
+    const isMany = sums.length - at >= ROWS_PER_STATEMENT;
+    const count = isMany ? ROWS_PER_STATEMENT : 1;
+    const values = sums.slice(at, at + count).flatMap(valuesOf);
+    yield* tx.run(isMany ? ADD_MANY : ADD_ONE, values);
+    at += count;
+  }
+}
+
+function valuesOf({ revisionId, spanMs, atMs, outcome, counts, sumUs }: Sum): readonly SqlValue[] {
+  return [revisionId, spanMs, atMs, outcome, ...counts, sumUs];
+}
+
+/** What ended in the seconds that begin in `[sinceMs, untilMs)`. */
+export interface FiguresWindow {
+  readonly sinceMs: number;
+  readonly untilMs: number;
+}
+
+/**
+ * Sums of one revision. Windows side by side share no invocation and miss none, as long as seconds
+ * are kept; of one that begins or ends earlier, what lies outside of whole minutes is missing.
+ * Reads as many rows as the window has minutes, and twice sixty more, times the outcomes.
+ */
+export function* selectRevisionFigures(
+  tx: Tx,
+  { revisionId, ...window }: FiguresWindow & { readonly revisionId: RevisionId },
+): TxStep<RevisionFigures> {
+  const outcomes: Partial<Record<Outcome, number>> = {};
+  const counts = [...emptyHistogram().counts];
+  let sumUs = 0;
+  for (const { spanMs, sinceMs, untilMs } of partsOf(window)) {
+    const rows = yield* tx.all<Readonly<Record<string, number>> & { readonly outcome: Outcome }>(
+      SELECT,
+      [revisionId, spanMs, sinceMs, untilMs],
+    );
+    for (const row of rows) {
+      const added = BUCKETS.map((name) => row[name] ?? 0);
+      for (const [at, count] of added.entries()) counts[at] = (counts[at] ?? 0) + count;
+      const ended = added.reduce((sum, count) => sum + count, 0);
+      outcomes[row.outcome] = (outcomes[row.outcome] ?? 0) + ended;
+      sumUs += row["sum_us"] ?? 0;
+    }
+  }
+  const duration: Histogram = { counts, sumMs: sumUs / 1_000 };
+  return { revisionId, outcomes, duration };
+}
+
+const SELECT = `SELECT outcome,
+    ${SUMS.map((name) => `CAST(SUM(${name}) AS @integer) AS ${name}`).join(", ")}
+  FROM revision_sums WHERE revision_id = ? AND span_ms = ? AND at_ms >= ? AND at_ms < ?
+  GROUP BY outcome`;
+
+/** Whole minutes, and the seconds on either side of them. */
+function partsOf({
+  sinceMs,
+  untilMs,
+}: FiguresWindow): readonly (FiguresWindow & { readonly spanMs: number })[] {
+  const firstMs = Math.ceil(sinceMs / MINUTE_MS) * MINUTE_MS;
+  const lastMs = Math.floor(untilMs / MINUTE_MS) * MINUTE_MS;
+  const parts =
+    firstMs >= lastMs
+      ? [{ spanMs: SECOND_MS, sinceMs, untilMs }]
+      : [
+          { spanMs: SECOND_MS, sinceMs, untilMs: firstMs },
+          { spanMs: MINUTE_MS, sinceMs: firstMs, untilMs: lastMs },
+          { spanMs: SECOND_MS, sinceMs: lastMs, untilMs },
+        ];
+  // Begins of spans are whole milliseconds, and the store compares whole numbers.
+  return parts.map((part) => ({
+    spanMs: part.spanMs,
+    sinceMs: Math.ceil(part.sinceMs),
+    untilMs: Math.ceil(part.untilMs),
+  }));
+}
+
+/**
+ * Forgets seconds after an hour and minutes after a week, or those from before `beforeMs` when that
+ * is less; at most `limit` of each, and those that began with the last of them. True when there may
+ * be more.
+ */
+export function* expireRevisionSums(
+  tx: Tx,
+  args: { readonly wallMs: number; readonly beforeMs: number; readonly limit: number },
+): TxStep<boolean> {
+  let isMore = false;
+  for (const [spanMs, keptMs] of [
+    [SECOND_MS, SECONDS_KEPT_MS],
+    [MINUTE_MS, FIGURES_KEPT_MS],
+  ] as const) {
+    const beforeMs = Math.floor(Math.max(args.beforeMs, args.wallMs - keptMs));
+    const gone = yield* tx.run(
+      `DELETE FROM revision_sums WHERE span_ms = ? AND at_ms < ? AND at_ms IN
+         (SELECT at_ms FROM revision_sums WHERE span_ms = ? ORDER BY at_ms LIMIT ?)`,
+      [spanMs, beforeMs, spanMs, args.limit],
+    );
+    isMore ||= gone >= args.limit;
+  }
+  return isMore;
+}
