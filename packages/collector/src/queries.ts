@@ -225,6 +225,11 @@ export class TelemetryQueries {
     return found;
   }
 
+  /** What was taken in of each of the revisions that ever had an invocation. */
+  revisionTotals(revisionIds: readonly RevisionId[]): Promise<readonly RevisionFigures[]> {
+    return this.#store.call(storeModule, "revisionTotals", revisionIds);
+  }
+
   /** Sums of days, up to what was recorded by now. */
   async usage(args: {
     readonly fromDay: number;

@@ -106,9 +106,11 @@ async function assertFiguresAreThoseOfRecords(
     const wanted = revisionIds.map((revisionId) => figuresOf(records, { revisionId, ...window }));
     assert.deepEqual(found, wanted, JSON.stringify(window));
   }
-  const [whole] = windows;
-  assert.ok(whole);
-  const all = await world.queries().versionFigures({ revisionIds, ...whole });
+  const asked = [...revisionIds, world.ids.id("rev")];
+  const all = await world.queries().revisionTotals(asked);
+  const ever = { sinceMs: 0, untilMs: Number.MAX_SAFE_INTEGER };
+  const wanted = revisionIds.map((revisionId) => figuresOf(records, { revisionId, ...ever }));
+  assert.deepEqual(new Set(all), new Set(wanted), "counters; a revision without any is left out");
   const ended = all.flatMap(({ outcomes }) => Object.values(outcomes));
   assert.equal(
     ended.reduce((sum, count) => sum + count, 0),
@@ -157,4 +159,10 @@ test("of what ended more than an hour ago whole minutes are known, then nothing"
   world.aheadMs += FIGURES_KEPT_MS;
   await world.collector().collect();
   assert.deepEqual([await countOf(second), await countOf(minute)], [0, 0]);
+  const totals = async (): Promise<number> =>
+    (await world.queries().revisionTotals([world.revisionId])).length;
+  assert.equal(await totals(), 1, "counters stay as long as records do");
+  world.aheadMs += 2 * FIGURES_KEPT_MS;
+  await world.collector().collect();
+  assert.equal(await totals(), 0);
 });

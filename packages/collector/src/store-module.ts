@@ -3,7 +3,7 @@
  * taken in. Rows and position are one commit, so a crash counts nothing twice and loses nothing.
  * Imported again by the store's worker.
  */
-import type { FunctionId } from "@skerry/base";
+import type { FunctionId, RevisionId } from "@skerry/base";
 import type { FunctionTally, Placement, RevisionFigures } from "@skerry/contracts";
 import {
   addToRevisionSums,
@@ -15,11 +15,13 @@ import {
   RECORD_INDEXES,
   RECORD_TABLES,
   REVISION_SUM_TABLES,
+  REVISION_TOTAL_TABLES,
   recordValues,
   selectRecord,
   selectRecords,
   selectRecordsAfter,
   selectRevisionFigures,
+  selectRevisionTotals,
   selectTraffic,
   selectUseSince,
   selectTallies,
@@ -155,7 +157,7 @@ function* take(tx: Tx, collected: Collected): TxStep<Taken> {
   });
   yield* addToTallies(tx, { records: found.records, wallMs: collected.wallMs });
   yield* addToUsage(tx, found.records);
-  yield* addToRevisionSums(tx, found.records);
+  yield* addToRevisionSums(tx, { records: found.records, wallMs: collected.wallMs });
   yield* tx.run("UPDATE collector_seq SET next = ? WHERE id = 1", [numbered.next]);
   for (const { kind, to } of collected.steps) {
     yield* tx.run(
@@ -245,6 +247,14 @@ function* revisionFigures(
   return yield* selectRevisionFigures(tx, args);
 }
 
+/** Counters of revisions. */
+function* revisionTotals(
+  tx: Tx,
+  revisionIds: readonly RevisionId[],
+): TxStep<readonly RevisionFigures[]> {
+  return yield* selectRevisionTotals(tx, revisionIds);
+}
+
 export const storeModule = defineStoreModule({
   name: "collector",
   database: "telemetry",
@@ -258,16 +268,18 @@ export const storeModule = defineStoreModule({
     { version: 7, sql: USAGE_TABLES },
     { version: 8, sql: RECORD_ACTION_COLUMNS },
     { version: 9, sql: REVISION_SUM_TABLES },
+    { version: 10, sql: REVISION_TOTAL_TABLES },
   ],
   procedures: {
     ...{ positions, take, forgetSpool, readLog, readRecords, readRecord, readTrace },
     ...{ totals, tallies, sweepTelemetry, readSizes, traffic, useSince },
-    ...{ openDelivery, readDelivery, moveDelivery, searchLog, readUsage, revisionFigures },
+    ...{ openDelivery, readDelivery, moveDelivery, searchLog, readUsage },
+    ...{ revisionFigures, revisionTotals },
   },
   reads: [
     ...(["positions", "readLog", "readRecords", "readRecord", "readTrace", "totals"] as const),
     ...(["tallies", "traffic", "useSince", "readDelivery", "searchLog", "readSizes"] as const),
-    ...(["readUsage", "revisionFigures"] as const),
+    ...(["readUsage", "revisionFigures", "revisionTotals"] as const),
   ],
 });
 

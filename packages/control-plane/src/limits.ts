@@ -62,7 +62,10 @@ export const CONTROL_LIMITS = {
   /** For a role's figures, when metrics are asked for, and how large they may be. */
   figuresAnswerMs: 1_000,
   figuresBytesMax: 256 << 10,
-  /** Functions whose metrics are shown one by one; those of the others are summed up. */
+  /**
+   * Functions whose metrics are shown one by one; those of the others are summed up. As many
+   * versions are shown.
+   */
   metricFunctionsMax: 500,
   /** Body of one answer on a link. */
   linkAnswerBytesMax: 16 << 20,

@@ -1,9 +1,20 @@
 import assert from "node:assert/strict";
 import { request } from "node:http";
 import { test } from "node:test";
-import { createIdSource, systemClock, systemRandom, type FunctionId } from "@skerry/base";
+import {
+  createIdSource,
+  systemClock,
+  systemRandom,
+  type FunctionId,
+  type RevisionId,
+} from "@skerry/base";
 import type { FunctionResource } from "@skerry/api-schema";
-import type { InvocationTally, MeterRecord } from "@skerry/contracts";
+import {
+  emptyHistogram,
+  type InvocationTally,
+  type MeterRecord,
+  type RevisionFigures,
+} from "@skerry/contracts";
 import { addRecords, emptyTally } from "@skerry/invocations";
 import { AGENT_ID, Harness, type Problem } from "../test/harness.ts";
 import { instanceOf, instancesReply } from "../test/instances.ts";
@@ -104,6 +115,53 @@ test("functions that are not there any more have no labels, and many share one",
   assert.ok(
     totals.includes('skerry_invocations_total{app="_other",function="_other",outcome="ok"} 10'),
   );
+});
+
+function figuresOf(revisionId: string, ok: number): RevisionFigures {
+  const duration = { counts: [ok, ...emptyHistogram().counts.slice(1)], sumMs: ok / 5 };
+  return { revisionId: revisionId as RevisionId, outcomes: { ok }, duration };
+}
+
+async function latestOf(harness: Harness, name: string): Promise<string> {
+  const path = `/v1/apps/shop/functions/${name}`;
+  return (await harness.send<FunctionResource>("GET", path)).body.latest.id;
+}
+
+test("versions are labelled by number and what else is deployed as $LATEST, as many as fit", async () => {
+  await using harness = await Harness.open({ metricFunctionsMax: 2 });
+  harness.agent();
+  await deployAll(harness, ["one", "two"]);
+  const deploy = async (text: string): Promise<void> => {
+    await harness.ended(await harness.deploy("shop", { one: text, two: "two" }));
+  };
+  const publish = async (): Promise<void> => {
+    const path = "/v1/apps/shop/functions/one/versions";
+    assert.equal((await harness.send("POST", path, { body: {} })).status, 201);
+  };
+  const count = async (name: string, ok: number): Promise<void> => {
+    harness.metrics.countedByRevision.push(figuresOf(await latestOf(harness, name), ok));
+  };
+  const shown = async (): Promise<readonly string[]> => {
+    const counts =
+      /^skerry_version_invocations_total\{app="shop",function="one",version="(.*)",outcome="ok"\} (\d+)$/gm;
+    return [...(await page(harness)).matchAll(counts)].map(([, name, n]) => `${name}: ${n}`);
+  };
+  await count("one", 7);
+  await count("two", 9);
+  assert.deepEqual(await shown(), [], "no function has a version");
+  await publish();
+  assert.deepEqual(await shown(), ["1: 7"]);
+  const text = await page(harness);
+  assert.doesNotMatch(text, /version_.*function="two"/, "which has no version");
+  assert.match(text, /^skerry_version_invocation_duration_seconds_count\{.*version="1"\} 7$/m);
+  await deploy("another");
+  await count("one", 1);
+  assert.deepEqual((await shown()).toSorted(), ["$LATEST: 1", "1: 7"]);
+  await publish();
+  assert.deepEqual((await shown()).toSorted(), ["1: 7", "2: 1"]);
+  await deploy("a third");
+  await count("one", 2);
+  assert.deepEqual((await shown()).toSorted(), ["$LATEST: 2", "2: 1"], "the oldest went");
 });
 
 test("a key is asked for unless metrics are open, and then only of others than this machine's", async () => {

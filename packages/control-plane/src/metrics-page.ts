@@ -18,6 +18,7 @@ import {
   type RoleValueName,
 } from "@skerry/contracts";
 import { addTallies } from "@skerry/invocations";
+import { versionFamilies } from "@skerry/release-api";
 import { requestsUnderWay } from "./account-use.ts";
 import { renderExposition, type Labels, type MetricFamily, type Sample } from "@skerry/telemetry";
 import type { ControlLimits } from "./limits.ts";
@@ -48,12 +49,15 @@ interface Row {
 /** The page for one account. */
 export async function metricsPage(deps: MetricsDeps, accountId: AccountId): Promise<string> {
   const { agents, metrics, build } = deps;
-  const [tallies, nodes, peers, set] = await Promise.all([
+  const limit = deps.limits.metricFunctionsMax;
+  const [tallies, nodes, peers, set, versions] = await Promise.all([
     metrics.tallies(),
     agents.nodes(),
     askFigures(deps),
     deps.store.call(storeModule, "getQuotas", { accountId }),
+    deps.store.call(storeModule, "shownVersions", { accountId, limit }),
   ]);
+  const totals = await metrics.revisionTotals(versions.map(({ revisionId }) => revisionId));
   const quotas = quotasOf(set);
   const instances = nodes.flatMap((node) => node.instances);
   const told = peers.flatMap(({ figures }) => figures?.functions ?? []);
@@ -71,6 +75,7 @@ export async function metricsPage(deps: MetricsDeps, accountId: AccountId): Prom
       samples: [{ labels: { version: build }, value: 1 }],
     },
     ...invocationFamilies(rowsOf(tallies, labels)),
+    ...versionFamilies(versions, totals),
     ...instanceFamilies(instances, labels),
     ...limitFamilies({ roles, labels, instances, quotas }),
     ...roleFamilies(roles),

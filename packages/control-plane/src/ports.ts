@@ -2,7 +2,7 @@
  * What the control plane needs from rooms that it does not name. The composition root supplies all
  * of it.
  */
-import type { FunctionId, RequestId } from "@skerry/base";
+import type { FunctionId, RequestId, RevisionId } from "@skerry/base";
 import type {
   CallResource,
   FunctionTraffic,
@@ -11,7 +11,7 @@ import type {
   LogLineResource,
   TraceResource,
 } from "@skerry/api-schema";
-import type { FunctionTally, Prices, RoleFigures } from "@skerry/contracts";
+import type { FunctionTally, Prices, RevisionFigures, RoleFigures } from "@skerry/contracts";
 import type { UsageSum } from "@skerry/invocations";
 import type { KeyWrapper, MasterKeys } from "@skerry/secrets";
 
@@ -75,6 +75,8 @@ export interface InvocationQueries {
 export interface MetricQueries {
   /** Sums over the invocation records that were taken in. */
   tallies(): Promise<readonly FunctionTally[]>;
+  /** The same of revisions; those that never had an invocation are left out. */
+  revisionTotals(revisionIds: readonly RevisionId[]): Promise<readonly RevisionFigures[]>;
   /**
    * What was used on the days from `fromDay` to `toDay`, counted since 1970, at most `limit` rows;
    * with `isFresh` up to what was recorded by now.

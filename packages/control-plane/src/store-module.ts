@@ -232,6 +232,7 @@ export const storeModule = defineStoreModule({
     "aliasPage",
     "oneAlias",
     "aliasChangePage",
+    "shownVersions",
   ],
 });
 

@@ -5,7 +5,13 @@ import {
   matchesLog,
   type TraceResource,
 } from "@skerry/api-schema";
-import { emptyHistogram, type FunctionTally, type RoleFigures } from "@skerry/contracts";
+import type { RevisionId } from "@skerry/base";
+import {
+  emptyHistogram,
+  type FunctionTally,
+  type RevisionFigures,
+  type RoleFigures,
+} from "@skerry/contracts";
 import type { UsageSum } from "@skerry/invocations";
 import type { InvocationQueries, LogQueries, LogSelection, MetricQueries } from "../src/ports.ts";
 
@@ -114,6 +120,13 @@ export class MetricsDouble implements MetricQueries {
 
   tallies(): Promise<readonly FunctionTally[]> {
     return Promise.resolve(this.counted);
+  }
+
+  readonly countedByRevision: RevisionFigures[] = [];
+
+  revisionTotals(revisionIds: readonly RevisionId[]): Promise<readonly RevisionFigures[]> {
+    const isAsked = ({ revisionId }: RevisionFigures): boolean => revisionIds.includes(revisionId);
+    return Promise.resolve(this.countedByRevision.filter(isAsked));
   }
 
   readonly used: UsageSum[] = [];

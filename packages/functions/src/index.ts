@@ -36,6 +36,7 @@ export {
   type QualifiedFunction,
   type VersionRecord,
 } from "./catalogue/versions.ts";
+export { shownVersions, type ShownVersion } from "./catalogue/shown-versions.ts";
 export { decideAlias, type AliasAsk } from "./qualifying/alias.ts";
 export { AliasPatterns, patternProblems } from "./qualifying/patterns.ts";
 export { decideRoute } from "./routing/router.ts";

@@ -128,7 +128,9 @@ export {
   FIGURES_KEPT_MS,
   type FiguresWindow,
   REVISION_SUM_TABLES,
+  REVISION_TOTAL_TABLES,
   selectRevisionFigures,
+  selectRevisionTotals,
 } from "./revision-sums.ts";
 export {
   addRecords,

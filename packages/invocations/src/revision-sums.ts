@@ -1,7 +1,8 @@
 /**
  * Sums over invocation records by revision, outcome and time of their end, added to in the commit
  * that takes the records in. They answer "how has this revision done since then?" from a few rows,
- * however many records there were: seconds are kept for an hour, minutes for a week.
+ * however many records there were: seconds are kept for an hour, minutes for a week, and totals,
+ * which are counters, as long as records come.
  */
 import type { RevisionId } from "@skerry/base";
 import {
@@ -24,7 +25,8 @@ export const FIGURES_KEPT_MS = 7 * 24 * 3_600_000;
 const BUCKETS = emptyHistogram().counts.map((_, at) => `bucket_${at}`);
 const KEYS = ["revision_id", "span_ms", "at_ms", "outcome"];
 const SUMS = [...BUCKETS, "sum_us"];
-const COLUMNS = [...KEYS, ...SUMS].join(", ");
+const TOTAL_KEYS = ["revision_id", "outcome"];
+const DAY_MS = 24 * 3_600_000;
 
 /** SQL of a migration of the composing module. What ended before it is not in the sums. */
 export const REVISION_SUM_TABLES: readonly string[] = [
@@ -39,6 +41,18 @@ export const REVISION_SUM_TABLES: readonly string[] = [
   "CREATE INDEX revision_sums_by_age ON revision_sums (span_ms, at_ms)",
 ];
 
+/** SQL of the migration after that one. */
+export const REVISION_TOTAL_TABLES: readonly string[] = [
+  `CREATE TABLE revision_totals (
+    revision_id @text NOT NULL,
+    outcome @text NOT NULL,
+    ${SUMS.map((name) => `${name} @integer NOT NULL`).join(", ")},
+    last_day @integer NOT NULL,
+    PRIMARY KEY (${TOTAL_KEYS.join(", ")})
+  )`,
+  "CREATE INDEX revision_totals_by_age ON revision_totals (last_day)",
+];
+
 /** What one row holds: invocations of a revision that ended alike within one span of time. */
 interface Sum {
   readonly revisionId: string;
@@ -49,10 +63,23 @@ interface Sum {
   sumUs: number;
 }
 
-/** Adds the records to the sums of the second and of the minute in which they ended. */
-export function* addToRevisionSums(tx: Tx, records: readonly MeterRecord[]): TxStep<void> {
+/**
+ * Adds the records to the sums of the second and of the minute in which they ended, and to totals.
+ */
+export function* addToRevisionSums(
+  tx: Tx,
+  { records, wallMs }: { readonly records: readonly MeterRecord[]; readonly wallMs: number },
+): TxStep<void> {
   const seconds = secondsOf(records);
-  yield* addSums(tx, [...seconds, ...minutesOf(seconds)]);
+  const minutes = sumsBy(MINUTE_MS, seconds);
+  yield* addRows(tx, ADDING_SPANS, [...seconds, ...minutes].map(spanValues));
+  const day = Math.floor(wallMs / DAY_MS);
+  const totals = sumsBy(Number.POSITIVE_INFINITY, minutes);
+  yield* addRows(
+    tx,
+    ADDING_TOTALS,
+    totals.map((sum) => totalValues(sum, day)),
+  );
 }
 
 function secondsOf(records: readonly MeterRecord[]): readonly Sum[] {
@@ -68,14 +95,14 @@ function secondsOf(records: readonly MeterRecord[]): readonly Sum[] {
   return sums.all();
 }
 
-function minutesOf(seconds: readonly Sum[]): readonly Sum[] {
-  const sums = new Sums(MINUTE_MS);
-  for (const second of seconds) {
-    const sum = sums.at(second);
-    for (const [bucket, count] of second.counts.entries()) {
+function sumsBy(spanMs: number, parts: readonly Sum[]): readonly Sum[] {
+  const sums = new Sums(spanMs);
+  for (const part of parts) {
+    const sum = sums.at(part);
+    for (const [bucket, count] of part.counts.entries()) {
       sum.counts[bucket] = (sum.counts[bucket] ?? 0) + count;
     }
-    sum.sumUs += second.sumUs;
+    sum.sumUs += part.sumUs;
   }
   return sums.all();
 }
@@ -91,7 +118,7 @@ class Sums {
 
   at({ revisionId, outcome, atMs }: Pick<Sum, "revisionId" | "outcome" | "atMs">): Sum {
     const spanMs = this.#spanMs;
-    const beginMs = Math.floor(atMs / spanMs) * spanMs;
+    const beginMs = Number.isFinite(spanMs) ? Math.floor(atMs / spanMs) * spanMs : 0;
     const key = `${revisionId}/${outcome}/${beginMs}`;
     let sum = this.#byKey.get(key);
     if (sum === undefined) {
@@ -109,30 +136,53 @@ class Sums {
 
 /** Statements of either size always have the same text, so the store prepares them once. */
 const ROWS_PER_STATEMENT = 20;
-const ADD = SUMS.map((name) => `${name} = revision_sums.${name} + excluded.${name}`).join(", ");
 
-function addingOf(rows: number): string {
-  const marks = `(${[...KEYS, ...SUMS].map(() => "?").join(", ")})`;
-  const values = Array.from({ length: rows }, () => marks).join(", ");
-  return `INSERT INTO revision_sums (${COLUMNS}) VALUES ${values}
-    ON CONFLICT (${KEYS.join(", ")}) DO UPDATE SET ${ADD}`;
+interface Adding {
+  readonly one: string;
+  readonly many: string;
 }
 
-const ADD_ONE = addingOf(1);
-const ADD_MANY = addingOf(ROWS_PER_STATEMENT);
+const ADDING_SPANS = addingTo("revision_sums", KEYS, []);
+const ADDING_TOTALS = addingTo("revision_totals", TOTAL_KEYS, ["last_day"]);
 
-function* addSums(tx: Tx, sums: readonly Sum[]): TxStep<void> {
-  for (let at = 0; at < sums.length;) {
-    const isMany = sums.length - at >= ROWS_PER_STATEMENT;
+/** Statements that add sums to the rows of these keys, and set what else rows have. */
+function addingTo(table: string, keys: readonly string[], others: readonly string[]): Adding {
+  const columns = [...keys, ...SUMS, ...others];
+  const marks = `(${columns.map(() => "?").join(", ")})`;
+  const changes = [
+    ...SUMS.map((name) => `${name} = ${table}.${name} + excluded.${name}`),
+    ...others.map((name) => `${name} = excluded.${name}`),
+  ];
+  const adding = (rows: number): string =>
+    `INSERT INTO ${table} (${columns.join(", ")})
+     VALUES ${Array.from({ length: rows }, () => marks).join(", ")}
+     ON CONFLICT (${keys.join(", ")}) DO UPDATE SET ${changes.join(", ")}`;
+  return { one: adding(1), many: adding(ROWS_PER_STATEMENT) };
+}
+
+function* addRows(
+  tx: Tx,
+  { one, many }: Adding,
+  rows: readonly (readonly SqlValue[])[],
+): TxStep<void> {
+  for (let at = 0; at < rows.length;) {
+    const isMany = rows.length - at >= ROWS_PER_STATEMENT;
     const count = isMany ? ROWS_PER_STATEMENT : 1;
-    const values = sums.slice(at, at + count).flatMap(valuesOf);
-    yield* tx.run(isMany ? ADD_MANY : ADD_ONE, values);
+    yield* tx.run(isMany ? many : one, rows.slice(at, at + count).flat());
     at += count;
   }
 }
 
-function valuesOf({ revisionId, spanMs, atMs, outcome, counts, sumUs }: Sum): readonly SqlValue[] {
+function spanValues(sum: Sum): readonly SqlValue[] {
+  const { revisionId, spanMs, atMs, outcome, counts, sumUs } = sum;
   return [revisionId, spanMs, atMs, outcome, ...counts, sumUs];
+}
+
+function totalValues(
+  { revisionId, outcome, counts, sumUs }: Sum,
+  day: number,
+): readonly SqlValue[] {
+  return [revisionId, outcome, ...counts, sumUs, day];
 }
 
 /** What ended in the seconds that begin in `[sinceMs, untilMs)`. */
@@ -150,21 +200,46 @@ export function* selectRevisionFigures(
   tx: Tx,
   { revisionId, ...window }: FiguresWindow & { readonly revisionId: RevisionId },
 ): TxStep<RevisionFigures> {
+  const rows: SumRow[] = [];
+  for (const { spanMs, sinceMs, untilMs } of partsOf(window)) {
+    rows.push(...(yield* tx.all<SumRow>(SELECT, [revisionId, spanMs, sinceMs, untilMs])));
+  }
+  return figuresOf(revisionId, rows);
+}
+
+/** Counters of those revisions that ever had an invocation. */
+export function* selectRevisionTotals(
+  tx: Tx,
+  revisionIds: readonly RevisionId[],
+): TxStep<readonly RevisionFigures[]> {
+  const found: RevisionFigures[] = [];
+  for (let at = 0; at < revisionIds.length; at += IDS_PER_STATEMENT) {
+    const some = revisionIds.slice(at, at + IDS_PER_STATEMENT);
+    const rows = yield* tx.all<SumRow & { readonly revision_id: RevisionId }>(
+      `SELECT revision_id, outcome, ${SUMS.join(", ")} FROM revision_totals
+       WHERE revision_id IN (${some.map(() => "?").join(", ")})`,
+      some,
+    );
+    const byRevision = Map.groupBy(rows, ({ revision_id: id }) => id);
+    for (const [id, own] of byRevision) found.push(figuresOf(id, own));
+  }
+  return found;
+}
+
+const IDS_PER_STATEMENT = 100;
+
+type SumRow = Readonly<Record<string, number | string>> & { readonly outcome: Outcome };
+
+function figuresOf(revisionId: RevisionId, rows: readonly SumRow[]): RevisionFigures {
   const outcomes: Partial<Record<Outcome, number>> = {};
   const counts = [...emptyHistogram().counts];
   let sumUs = 0;
-  for (const { spanMs, sinceMs, untilMs } of partsOf(window)) {
-    const rows = yield* tx.all<Readonly<Record<string, number>> & { readonly outcome: Outcome }>(
-      SELECT,
-      [revisionId, spanMs, sinceMs, untilMs],
-    );
-    for (const row of rows) {
-      const added = BUCKETS.map((name) => row[name] ?? 0);
-      for (const [at, count] of added.entries()) counts[at] = (counts[at] ?? 0) + count;
-      const ended = added.reduce((sum, count) => sum + count, 0);
-      outcomes[row.outcome] = (outcomes[row.outcome] ?? 0) + ended;
-      sumUs += row["sum_us"] ?? 0;
-    }
+  for (const row of rows) {
+    const added = BUCKETS.map((name) => Number(row[name]));
+    for (const [at, count] of added.entries()) counts[at] = (counts[at] ?? 0) + count;
+    const ended = added.reduce((sum, count) => sum + count, 0);
+    outcomes[row.outcome] = (outcomes[row.outcome] ?? 0) + ended;
+    sumUs += Number(row["sum_us"]);
   }
   const duration: Histogram = { counts, sumMs: sumUs / 1_000 };
   return { revisionId, outcomes, duration };
@@ -200,8 +275,8 @@ function partsOf({
 
 /**
  * Forgets seconds after an hour and minutes after a week, or those from before `beforeMs` when that
- * is less; at most `limit` of each, and those that began with the last of them. True when there may
- * be more.
+ * is less, and totals to which nothing came since then; at most `limit` of each, and those that
+ * began with the last of them. True when there may be more.
  */
 export function* expireRevisionSums(
   tx: Tx,
@@ -220,5 +295,10 @@ export function* expireRevisionSums(
     );
     isMore ||= gone >= args.limit;
   }
+  yield* tx.run(
+    `DELETE FROM revision_totals WHERE last_day < ? AND last_day IN
+       (SELECT last_day FROM revision_totals ORDER BY last_day LIMIT ?)`,
+    [Math.floor(args.beforeMs / DAY_MS), args.limit],
+  );
   return isMore;
 }

@@ -1,2 +1,3 @@
 export type { ReleaseApiDeps } from "./ports.ts";
+export { versionFamilies } from "./version-metrics.ts";
 export { releaseHandlers, type ReleaseHandlers } from "./release-api.ts";

@@ -7,6 +7,7 @@ import {
   listAliasChanges,
   listAliases,
   listVersions,
+  shownVersions,
   type FunctionName,
 } from "@skerry/functions";
 import type { Tx, TxStep } from "@skerry/store";
@@ -69,5 +70,6 @@ export const RELEASE_READS = {
   aliasPage,
   oneAlias,
   aliasChangePage,
+  shownVersions,
 } as const;
 export type ReleaseReads = typeof RELEASE_READS;

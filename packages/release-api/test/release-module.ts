@@ -123,7 +123,15 @@ export const storeModule = defineStoreModule({
     ...RELEASE_READS,
     ...releaseChanges(record),
   },
-  reads: ["readKept", "versionPage", "oneVersion", "aliasPage", "oneAlias", "aliasChangePage"],
+  reads: [
+    "readKept",
+    "versionPage",
+    "oneVersion",
+    "aliasPage",
+    "oneAlias",
+    "aliasChangePage",
+    "shownVersions",
+  ],
 });
 
 export const releaseSource: ModuleSource = { module: storeModule, url: import.meta.url };

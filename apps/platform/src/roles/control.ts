@@ -79,6 +79,7 @@ export async function startControlRole(
       secretKeys,
       metrics: {
         tallies: () => queries.tallies(),
+        revisionTotals: (revisionIds) => queries.revisionTotals(revisionIds),
         usage: (args) => queries.usage(args),
         sizes: () => queries.sizes(),
         figures: () => figures.read([...telemetry.values(), ...dispatch.values()]),
