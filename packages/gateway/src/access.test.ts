@@ -11,7 +11,7 @@ let open: FunctionEntry;
 let guarded: FunctionEntry;
 beforeEach(async () => {
   world = new World();
-  open = world.fn({ name: "open" });
+  open = world.fn({ name: "open", config: { rest: "run" } });
   guarded = world.fn({ name: "guarded", config: { auth: "key" } });
   world.fn({ app: "other", name: "guarded", config: { auth: "key" } });
   agent = await world.agent();

@@ -9,7 +9,7 @@ beforeEach(() => {
 afterEach(async () => await world.close());
 
 test("a URL starts an instance, is answered by it and leaves one record", async () => {
-  const fn = world.fn();
+  const fn = world.fn({ config: { rest: "run" } });
   const agent = await world.agent();
   await world.start();
   const first = await world.call(fn, { path: "/a/b?c=d", body: "{}" });

@@ -27,6 +27,9 @@ function only(of: AgentDouble): InstanceDouble {
   return instance;
 }
 
+/** Is not put to rest, and a resting one is not replaced, when something is held up meanwhile. */
+const AWAKE = { config: { rest: "run" } } as const;
+
 function entryOf(fn: FunctionEntry, seq: number) {
   return { seq, key: `function/${fn.id}`, value: fn };
 }
@@ -80,7 +83,7 @@ test("a provisioned instance comes unasked, serves warm and is not stopped for i
 });
 
 test("an agent that leaves has its instances replaced by another before they are stopped", async () => {
-  const fn = world.fn();
+  const fn = world.fn(AWAKE);
   await world.start();
   await world.call(fn);
   const second = await world.agent();
@@ -136,7 +139,7 @@ for (const [what, more] of [
 
 for (const order of ["before", "after"] as const) {
   test(`an instance that an agent starts while it leaves is replaced; its link comes ${order} the reply`, async () => {
-    const fn = world.fn();
+    const fn = world.fn(AWAKE);
     const gate = Promise.withResolvers<void>();
     agent.onStart = async (head) => {
       await gate.promise;
@@ -360,7 +363,7 @@ test("an instance that came loading serves when it says that it is loaded, and i
 });
 
 test("an instance kept ready that still loads when its agent leaves is replaced, too", async () => {
-  const [fn, other] = [world.fn(), world.fn({ name: "other" })];
+  const [fn, other] = [world.fn(AWAKE), world.fn({ ...AWAKE, name: "other" })];
   await world.start();
   await world.call(other);
   const served = only(agent);
