@@ -9,6 +9,8 @@ import type { TopItem, UsageResource } from "@skerry/api-schema";
 import type { FunctionConfigInput, QuotasRequest } from "@skerry/contracts";
 import { everyItem } from "@skerry/sdk";
 import { fetchOnce, startPlatform, until, type Platform, type SourceFiles } from "@skerry/testkit";
+import { holdCall, type HeldCall } from "./held-call.ts";
+import { MIRROR } from "./sources.ts";
 
 const TIMEOUT = { timeout: 600_000 };
 const APP = "limits";
@@ -42,7 +44,7 @@ describe("limits and quotas", TIMEOUT, () => {
   let platform: Platform;
   before(async () => {
     platform = await startPlatform({ settings: { metricsOpen: "true" } });
-    const limits = { concurrency: 2, ratePerSecond: 0.5, burst: 4, logKbPerMinute: 4 };
+    const limits = { ratePerSecond: 0.5, burst: 4, logKbPerMinute: 4 };
     const schedule = { instances: 2, cron: "* * * * *", durationMinutes: 10 };
     await deployAll({
       narrow: { limits },
@@ -50,6 +52,10 @@ describe("limits and quotas", TIMEOUT, () => {
       other: { queueTimeoutMs: 300 },
       timed: { provisionedSchedules: [{ ...schedule, timezone: "Asia/Tokyo" }] },
     });
+    const held = { auth: "none", timeoutMs: 60_000 } as const;
+    const two = { ...held, limits: { concurrency: 2 } };
+    await platform.deploy({ app: APP, fn: "two", files: MIRROR, config: two });
+    await platform.deploy({ app: APP, fn: "held", files: MIRROR, config: held });
   }, TIMEOUT);
   after(() => platform.stop(), TIMEOUT);
 
@@ -77,16 +83,22 @@ describe("limits and quotas", TIMEOUT, () => {
       status === 200 ? undefined : (JSON.parse(text) as { error: { reason: string } }).error.reason;
     return { status, reason, retryAfter: headers.get("retry-after") };
   };
+  const hold = (fn: string, count: number): readonly HeldCall[] =>
+    Array.from({ length: count }, () => holdCall(platform.gatewayPort, `/-/${APP}/${fn}/`));
+  const endAll = async (running: readonly HeldCall[]): Promise<void> => {
+    for (const one of running) one.end();
+    for (const one of running) assert.equal(await one.status, 200);
+  };
   const quotas = (body: QuotasRequest): Promise<unknown> => platform.client.putQuotas({ body });
   const topOf = async (fn: string): Promise<TopItem | undefined> =>
     (await platform.client.getTop({})).functions.find((item) => item.function === fn);
 
   it("a function's limits are answered with 429, which limit it was and when to come again", async () => {
-    const running = [call("narrow", "ms=5000"), call("narrow", "ms=5000")];
-    await until("both run", async () => (await topOf("narrow"))?.live === 2);
-    const full = await call("narrow");
+    const running = hold("two", 2);
+    await until("both run", async () => (await topOf("two"))?.live === 2);
+    const full = await call("two");
     assert.deepEqual(full, { status: 429, reason: "CONCURRENCY_LIMITED", retryAfter: "1" });
-    for (const one of running) assert.equal((await one).status, 200);
+    await endAll(running);
     let limited: Said | undefined;
     await until("the burst is used up", async () => {
       const said = await call("narrow");
@@ -105,10 +117,10 @@ describe("limits and quotas", TIMEOUT, () => {
 
   it("quotas bound what functions do together, from the answer of the change on", async () => {
     await quotas({ concurrency: 3 });
-    const running = [call("wide", "ms=5000"), call("wide", "ms=5000"), call("wide", "ms=5000")];
-    await until("all run", async () => (await topOf("wide"))?.live === 3);
+    const running = hold("held", 3);
+    await until("all run", async () => (await topOf("held"))?.live === 3);
     assert.equal((await call("other")).reason, "QUOTA_CONCURRENCY_EXCEEDED");
-    for (const one of running) assert.equal((await one).status, 200);
+    await endAll(running);
     await quotas({ concurrency: "default", ratePerSecond: 0.1, burst: 1 });
     assert.deepEqual((await call("wide")).status, 200);
     assert.equal((await call("wide")).reason, "QUOTA_RATE_EXCEEDED");
