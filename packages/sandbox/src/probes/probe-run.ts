@@ -55,7 +55,8 @@ export interface ProbeRun {
 
 const LISTS = { routes: ROUTES, kernelFiles: KERNEL_FILES, namespaces: NAMESPACES };
 type Forks = NonNullable<Report["forks"]>;
-const MEMORY_HOLD_MS = 2_000;
+/** Where memory is looked at now and then, a busy agent looks late; an end cuts it short. */
+const MEMORY_HOLD_MS = 6_000;
 
 /**
  * Resolves to what was seen; the subject has ended then unless memory was left out. Rejects when
