@@ -99,6 +99,7 @@ export type {
   AliasChangeResource,
   AliasRequest,
   AliasResource,
+  ChangedAlias,
   PublishedApp,
   PublishedVersion,
   RolledBackApp,

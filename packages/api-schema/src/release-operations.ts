@@ -4,6 +4,7 @@ import {
   aliasChangeResource,
   aliasRequest,
   aliasResource,
+  changedAlias,
   publishAppRequest,
   publishedApp,
   publishedVersion,
@@ -101,10 +102,10 @@ export const RELEASE_OPERATIONS = {
     action: "functions.deploy",
     summary: "Have an alias lead to versions",
     about:
-      "In force everywhere when it is answered. One that leads there already is left as it is, with " +
-      "its tag.",
+      "In force everywhere when it is answered, but for those that `behind` names. One that leads " +
+      "there already is left as it is, with its tag.",
     body: aliasRequest,
-    answer: aliasResource,
+    answer: changedAlias,
     status: 200,
     mutates: true,
     conditional: true,
@@ -136,7 +137,7 @@ export const RELEASE_OPERATIONS = {
     summary: "Have an alias lead where it did before",
     about: "Itself a change of the history: doing it twice leads back to where it began.",
     body: rollbackAliasRequest,
-    answer: aliasResource,
+    answer: changedAlias,
     status: 200,
     mutates: true,
     conditional: true,

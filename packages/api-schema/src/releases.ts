@@ -30,14 +30,21 @@ export const versionResource = z.object({
 });
 export type VersionResource = z.infer<typeof versionResource>;
 
+const behind = z
+  .array(z.string())
+  .describe(
+    "Gateways and agents that did not confirm the change in time: they may go on as before until " +
+      "they do. Empty when it is in force everywhere.",
+  );
 const isNew = z.boolean().describe("False: the revision had this number already.");
-export const publishedVersion = versionResource.extend({ isNew });
+export const publishedVersion = versionResource.extend({ isNew, behind });
 export type PublishedVersion = z.infer<typeof publishedVersion>;
 
 export const publishedApp = z.object({
   app: z.string(),
   alias: z.string().nullable(),
   functions: z.array(z.object({ function: z.string(), version: versionNumber, isNew })),
+  behind,
 });
 export type PublishedApp = z.infer<typeof publishedApp>;
 
@@ -58,6 +65,8 @@ export const aliasResource = z.object({
   etag: z.string(),
 });
 export type AliasResource = z.infer<typeof aliasResource>;
+export const changedAlias = aliasResource.extend({ behind });
+export type ChangedAlias = z.infer<typeof changedAlias>;
 
 export const aliasChangeResource = z.object({
   number: changeNumber,
@@ -83,5 +92,6 @@ export const rolledBackApp = z.object({
   app: z.string(),
   alias: z.string(),
   functions: z.array(z.object({ function: z.string(), target: aliasTarget, change: changeNumber })),
+  behind,
 });
 export type RolledBackApp = z.infer<typeof rolledBackApp>;

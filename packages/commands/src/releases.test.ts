@@ -34,6 +34,7 @@ const led = (number: number, target: AliasTarget, more: object): object => ({
 });
 
 let platform: FakePlatform;
+let behind: readonly string[] = [];
 before(async () => {
   const noted =
     (answer: (call: Asked) => unknown) =>
@@ -42,7 +43,7 @@ before(async () => {
       return answer(call);
     };
   platform = await startFakePlatform({
-    publishVersion: noted(() => ({ ...versionOf(3), isNew: asked.length % 2 === 1 })),
+    publishVersion: noted(() => ({ ...versionOf(3), isNew: asked.length % 2 === 1, behind })),
     publishApp: noted(({ body }) => ({
       app: "shop",
       alias: (body as { alias?: string }).alias ?? null,
@@ -50,21 +51,24 @@ before(async () => {
         { function: "buy", version: 3, isNew: true },
         { function: "list", version: 1, isNew: false },
       ],
+      behind,
     })),
     listVersions: () => page(versionOf(3), versionOf(2), versionOf(1)),
     deleteVersion: noted(() => undefined),
     listAliases: () => page(aliasOf("live", LIVE), aliasOf("old", PLAIN)),
-    putAlias: noted(({ params, body }) =>
-      aliasOf(params["alias"] ?? "", (body as { target: AliasTarget }).target),
-    ),
+    putAlias: noted(({ params, body }) => ({
+      ...aliasOf(params["alias"] ?? "", (body as { target: AliasTarget }).target),
+      behind,
+    })),
     deleteAlias: noted(() => undefined),
     listAliasHistory: () =>
       page(led(4, LIVE, { reason: "orders fail", restores: 2 }), led(3, PLAIN, {})),
-    rollbackAlias: noted(({ params }) => aliasOf(params["alias"] ?? "", PLAIN)),
+    rollbackAlias: noted(({ params }) => ({ ...aliasOf(params["alias"] ?? "", PLAIN), behind })),
     rollbackApp: noted(() => ({
       app: "shop",
       alias: "live",
       functions: [{ function: "buy", target: PLAIN, change: 5 }],
+      behind,
     })),
   });
 });
@@ -198,4 +202,22 @@ test("what is removed is asked about", async () => {
     asked.splice(0).map(({ params }) => params["version"] ?? params["alias"]),
     ["3", "old"],
   );
+});
+
+test("who has not confirmed a change is named, and nobody is when all have", async () => {
+  const changes = [
+    ["publish", "shop"],
+    ["publish", "shop/buy"],
+    ["aliases", "set", "shop/buy:live", "2"],
+    ["rollback", "shop/buy:live"],
+    ["rollback", "shop:live"],
+  ] as const;
+  behind = ["gw_1", "agent_2"];
+  for (const args of changes) {
+    assert.match((await run(...args)).stderr, /Not yet confirmed by gw_1, agent_2,/);
+  }
+  assert.deepEqual((await jsonOf("aliases", "set", "shop/buy:live", "2"))["behind"], behind);
+  behind = [];
+  for (const args of changes) assert.doesNotMatch((await run(...args)).stderr, /confirmed/);
+  asked.splice(0);
 });

@@ -1,5 +1,10 @@
 /** Versions and aliases: publish, list, set, roll back, remove. */
-import type { AliasChangeResource, AliasResource, VersionResource } from "@skerry/api-schema";
+import type {
+  AliasChangeResource,
+  AliasResource,
+  ChangedAlias,
+  VersionResource,
+} from "@skerry/api-schema";
 import {
   aliasName,
   appName,
@@ -51,6 +56,7 @@ const publish: Command = {
       screen.printTable(PUBLISHED, made.functions);
       if (made.alias !== null) screen.note(`The alias ${made.alias} of each leads to it.`);
     }
+    noteBehind(screen, made);
     return 0;
   },
 };
@@ -71,6 +77,7 @@ async function publishOne(
     screen.print(isNew ? `Published ${what}:${version}.` : `It is ${what}:${version} already.`);
     if (alias !== undefined) screen.print(`${what}:${alias} leads to it.`);
   }
+  noteBehind(screen, set === undefined || set === "" ? made : set);
   return 0;
 }
 
@@ -284,6 +291,7 @@ async function rollbackApp(call: CommandCall, reason: string): Promise<number> {
   const done = await client().rollbackApp({ params: { app, alias }, body: { reason } });
   if (screen.json) screen.printJson(done);
   else screen.printTable(ROLLED_BACK, done.functions);
+  noteBehind(screen, done);
   return 0;
 }
 
@@ -316,10 +324,19 @@ function notQualified(value: string, expected: string): Error {
   return failCommand("ARGUMENT_INVALID", { value, expected, hint });
 }
 
-function show({ screen }: CommandCall, alias: AliasResource): void {
+function show({ screen }: CommandCall, alias: ChangedAlias): void {
   const { app, function: fn, name, target, change } = alias;
   const what = nameOf({ app, fn, alias: name });
   screen.printDone(alias, `${what} leads to ${targetText(target)} (change ${change}).`);
+  noteBehind(screen, alias);
+}
+
+function noteBehind(screen: CommandCall["screen"], { behind }: Pick<ChangedAlias, "behind">): void {
+  if (behind.length === 0) return;
+  screen.note(
+    `Not yet confirmed by ${behind.join(", ")}, where it may still be as before: ` +
+      "`skerry status` shows who is behind.",
+  );
 }
 
 export const RELEASE_COMMANDS: readonly Command[] = [

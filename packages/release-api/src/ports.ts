@@ -8,6 +8,9 @@ export interface ReleaseApiDeps {
   /** The module that has this room's transactions. */
   readonly module: StoreModule & { readonly procedures: ReleaseReads & ReleaseChanges };
   readonly gatewayUrl: string;
-  /** Resolves, within a bound, when the write with that number of the config log is in force. */
-  applied(seq: number, signal: AbortSignal): Promise<void>;
+  /**
+   * Resolves, within a bound, when the write with that number of the config log is in force, to the
+   * ids of gateways and agents that did not confirm it.
+   */
+  applied(seq: number, signal: AbortSignal): Promise<readonly string[]>;
 }

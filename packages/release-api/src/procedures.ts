@@ -64,12 +64,15 @@ export interface Done {
 }
 type Made = Done & Told;
 
+/** Who is behind is known once the commit was told. */
+const UNTOLD: { readonly behind: string[] } = { behind: [] };
+
 /** Throws FUNCTION_NOT_FOUND, VERSIONS_LIMIT. */
 function* publishVersion(tx: Tx, args: ChangeOf & { readonly description: string }): TxStep<Made> {
   const fn = yield* functionOf(tx, args);
   const { record, isNew } = yield* numberLatest(tx, fn, args);
   return {
-    answer: { ...versionResourceOf(fn, record, args.gatewayUrl), isNew },
+    answer: { ...versionResourceOf(fn, record, args.gatewayUrl), isNew, ...UNTOLD },
     seq: yield* readConfigSeq(tx),
     ...{ action: "functions.deploy", resource: `function/${pathOf(fn)}` },
     details: { operation: "publishVersion", version: record.number, isNew },
@@ -93,7 +96,7 @@ function* publishApp(
     yield* setAlias(tx, { fn, alias, target, ifChange: null, note: noteOf(args) });
   }
   return {
-    answer: { app, alias, functions } satisfies PublishedApp,
+    answer: { app, alias, functions, ...UNTOLD } satisfies PublishedApp,
     seq: yield* readConfigSeq(tx),
     ...{ action: "functions.deploy", resource: `app/${app}` },
     details: { operation: "publishApp", alias, functions },
@@ -172,7 +175,7 @@ function* rollbackApp(
     throw failCatalogue("ALIAS_STATE_NOT_FOUND", { alias: `${app}:${alias}`, what });
   }
   return {
-    answer: { app, alias, functions } satisfies RolledBackApp,
+    answer: { app, alias, functions, ...UNTOLD } satisfies RolledBackApp,
     seq: yield* readConfigSeq(tx),
     ...{ action: "functions.deploy", resource: `app/${app}/alias/${alias}` },
     details: { operation: "rollbackApp", functions },
@@ -241,7 +244,7 @@ function madeOf(
   const { operation, fn, set } = done;
   const { name, target, change } = set.record;
   return {
-    answer: aliasResourceOf(fn, set.record, gatewayUrl),
+    answer: { ...aliasResourceOf(fn, set.record, gatewayUrl), ...UNTOLD },
     seq: set.seq,
     ...{ action: "functions.deploy", resource: `function/${pathOf(fn)}/alias/${name}` },
     details: { operation, target, change, isChanged: set.isChanged },

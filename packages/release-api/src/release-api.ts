@@ -1,6 +1,7 @@
 /**
  * The API's part about versions and aliases. That a caller may, and what it sends, is checked
- * before; what changes is answered once it is in force at every gateway and agent that is there.
+ * before; what changes is answered once it is in force at every gateway and agent that is there, or
+ * with the names of those that did not confirm it in time.
  */
 import {
   EMPTY,
@@ -147,8 +148,8 @@ async function answered(
   { signal }: { readonly signal: AbortSignal },
   { answer, seq }: Done,
 ): Promise<Answer> {
-  await applied(seq, signal);
-  return answer === null ? EMPTY : json(answer);
+  const behind = await applied(seq, signal);
+  return answer === null ? EMPTY : json({ ...answer, behind });
 }
 
 function same<T>(row: T): T {

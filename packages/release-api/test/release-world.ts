@@ -14,6 +14,7 @@ import {
 import type {
   AliasChangeResource,
   AliasResource,
+  ChangedAlias,
   PublishedApp,
   PublishedVersion,
   RolledBackApp,
@@ -90,22 +91,22 @@ export class ReleaseWorld {
     of: string,
     to: TargetLike,
     more: { readonly ifChange?: number; readonly reason?: string } = {},
-  ): Promise<AliasResource> {
+  ): Promise<ChangedAlias> {
     const [fn = "", alias = ""] = of.split(":");
     const target = targetOf(to);
     const { ifChange = null, reason = "" } = more;
     const args = { ...this.#change(), fn, alias, target, ifChange, reason };
-    return (await this.store.call(storeModule, "putAlias", args)).answer as AliasResource;
+    return (await this.store.call(storeModule, "putAlias", args)).answer as ChangedAlias;
   }
 
   async rollback(
     fn: string,
     alias: string,
     more: { readonly to?: number; readonly ifChange?: number } = {},
-  ): Promise<AliasResource> {
+  ): Promise<ChangedAlias> {
     const { to = null, ifChange = null } = more;
     const args = { ...this.#change(), fn, alias, to, ifChange, reason: "it failed" };
-    return (await this.store.call(storeModule, "rollbackAlias", args)).answer as AliasResource;
+    return (await this.store.call(storeModule, "rollbackAlias", args)).answer as ChangedAlias;
   }
 
   async rollbackApp(alias: string): Promise<RolledBackApp> {

@@ -36,7 +36,7 @@ import { fail } from "../errors.ts";
 import { encodeAnswer, withLastEventId } from "./line-answers.ts";
 import type { ApiDeps } from "./api-deps.ts";
 import { createAuthenticator } from "./authenticate.ts";
-import { awaitApplied } from "./await-applied.ts";
+import { awaitApplied, withBehind } from "./await-applied.ts";
 import { configHandlers } from "./handle-configs.ts";
 import { deploymentHandlers } from "./handle-deployments.ts";
 import { functionHandlers } from "./handle-functions.ts";
@@ -195,8 +195,9 @@ class Api {
       },
       restore: (kept) => idempotency.restore(kept),
     });
-    if (answered.isReplay) await awaitApplied(this.#deps, this.#deps.feed.seq, signal);
-    return answered;
+    if (!answered.isReplay) return answered;
+    const behind = await awaitApplied(this.#deps, this.#deps.feed.seq, signal);
+    return { ...answered, answer: withBehind(answered.answer, behind) };
   }
 
   async #callOf(

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { AliasResource, PublishedVersion, VersionResource } from "@skerry/api-schema";
+import type {
+  AliasResource,
+  ChangedAlias,
+  PublishedVersion,
+  VersionResource,
+} from "@skerry/api-schema";
 import type { ConfigEntry } from "@skerry/contracts";
 import { Harness, type Problem } from "../../test/harness.ts";
 import type { PeerDouble } from "../../test/peer-double.ts";
@@ -84,6 +89,29 @@ test("a move of an alias is answered once every gateway has it in force", async 
   assert.equal(answered, false);
   gateway.acknowledge(gateway.seq);
   assert.equal((await moved).status, 200);
+});
+
+test("a move that a gateway does not confirm is answered in time, and names that gateway", async () => {
+  const appliedDeadlineMs = 7_000;
+  // As long as it is not cut off for its silence, over which the clock leaps, too.
+  await using harness = await openDeployed({ appliedDeadlineMs, silenceMsMax: 600_000 });
+  await publish(harness);
+  const gateway = harness.peer({ role: "gateway", id: "gw_1", acknowledges: false }).watch(0);
+  await gateway.until(() => gateway.batches.length > 0);
+  gateway.acknowledge(gateway.seq);
+  const headers = { "idempotency-key": "move" };
+  const move = () =>
+    harness.send<ChangedAlias>("PUT", LIVE, { headers, body: { target: { version: 1 } } });
+  const moved = move();
+  await gateway.until(() => foldOf(gateway).some(([key]) => key.startsWith("alias/")));
+  harness.clock.leap(appliedDeadlineMs);
+  const late = await moved;
+  assert.equal(late.status, 200);
+  assert.ok(late.body.behind.includes("gw_1"), JSON.stringify(late.body.behind));
+  gateway.acknowledge(gateway.seq);
+  const again = await move();
+  assert.deepEqual([again.headers.get("idempotent-replayed"), again.body.behind], ["true", []]);
+  assert.equal(again.body.change, late.body.change);
 });
 
 test("If-Match, If-None-Match and pages are as everywhere", async () => {
