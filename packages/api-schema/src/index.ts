@@ -102,6 +102,7 @@ export type {
   ChangedAlias,
   PublishedApp,
   PublishedVersion,
+  PublishVersionRequest,
   RolledBackApp,
   VersionResource,
 } from "./releases.ts";

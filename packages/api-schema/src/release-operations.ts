@@ -29,12 +29,15 @@ export const RELEASE_OPERATIONS = {
     path: VERSIONS,
     action: "functions.deploy",
     summary: "Give what `$LATEST` runs the next number",
-    about: "A revision has one number at most: publishing it again answers the one that it has.",
+    about:
+      "A revision has one number at most: publishing it again answers the one that it has. " +
+      "`If-Match` is the function's tag: what is published is what was looked at.",
     body: publishVersionRequest,
     answer: publishedVersion,
     status: 201,
     knownStatus: 200,
     mutates: true,
+    conditional: true,
   },
   publishApp: {
     method: "POST",

@@ -8,7 +8,15 @@ const textMax = 500;
 const description = z.string().max(textMax).default("").describe("What is new, for people.");
 const reason = z.string().max(textMax).default("").describe("Why, for the history.");
 
-export const publishVersionRequest = z.strictObject({ description });
+export const publishVersionRequest = z.strictObject({
+  description,
+  alias: aliasName
+    .optional()
+    .describe("Alias that leads to the version, and to it alone, from the same moment on."),
+  reason,
+});
+
+export type PublishVersionRequest = z.input<typeof publishVersionRequest>;
 
 export const publishAppRequest = z.strictObject({
   description,
@@ -37,7 +45,11 @@ const behind = z
       "they do. Empty when it is in force everywhere.",
   );
 const isNew = z.boolean().describe("False: the revision had this number already.");
-export const publishedVersion = versionResource.extend({ isNew, behind });
+export const publishedVersion = versionResource.extend({
+  alias: z.string().nullable(),
+  isNew,
+  behind,
+});
 export type PublishedVersion = z.infer<typeof publishedVersion>;
 
 export const publishedApp = z.object({

@@ -43,7 +43,10 @@ before(async () => {
       return answer(call);
     };
   platform = await startFakePlatform({
-    publishVersion: noted(() => ({ ...versionOf(3), isNew: asked.length % 2 === 1, behind })),
+    publishVersion: noted(({ body }) => ({
+      ...{ ...versionOf(3), isNew: asked.length % 2 === 1, behind },
+      alias: (body as { alias?: string }).alias ?? null,
+    })),
     publishApp: noted(({ body }) => ({
       app: "shop",
       alias: (body as { alias?: string }).alias ?? null,
@@ -87,16 +90,19 @@ async function jsonOf(...args: readonly string[]): Promise<Record<string, unknow
   return JSON.parse(await shown(...args, "--json")) as Record<string, unknown>;
 }
 
-test("a function is published, and an alias that is named leads to its version", async () => {
+test("a function is published with the alias that is to lead to it, by one request", async () => {
   assert.equal(await shown("publish", "shop/buy"), "Published shop/buy:3.\n");
   assert.equal(await shown("publish", "shop/buy"), "It is shop/buy:3 already.\n");
   const more = ["--description", "cheaper", "--alias", "live", "--reason", "spring"];
-  assert.match(await shown("publish", "shop/buy", ...more), /^Published .*\n.*:live leads to it/);
+  const tag = ["--if-match", '"7"'];
+  assert.match(
+    await shown("publish", "shop/buy", ...more, ...tag),
+    /^Published .*\n.*:live leads to it/,
+  );
   const told = asked.splice(0).map(({ params, body }) => ({ ...params, ...(body as object) }));
   const path = { app: "shop", fn: "buy" };
   assert.deepEqual(told.slice(2), [
-    { ...path, description: "cheaper" },
-    { ...path, alias: "live", target: { ...PLAIN, version: 3 }, reason: "spring" },
+    { ...path, description: "cheaper", alias: "live", reason: "spring" },
   ]);
   const json = await jsonOf("publish", "shop/buy");
   assert.deepEqual([json["version"], json["isNew"], json["alias"]], [3, true, null]);
@@ -108,6 +114,9 @@ test("an app is published by one request, and says what is new", async () => {
   assert.match(text, /buy +3 +new\nlist +1 +as before\n/);
   assert.deepEqual(asked.splice(0).at(-1)?.body, { description: "", reason: "", alias: "live" });
   assert.equal((await jsonOf("publish", "shop"))["alias"], null);
+  const tagged = await run("publish", "shop", "--if-match", '"7"');
+  assert.deepEqual([tagged.exitCode, asked.length], [2, 1]);
+  assert.match(tagged.stderr, /name a function: APP\/FN/);
   asked.splice(0);
 });
 

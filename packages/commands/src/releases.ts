@@ -3,6 +3,7 @@ import type {
   AliasChangeResource,
   AliasResource,
   ChangedAlias,
+  PublishVersionRequest,
   VersionResource,
 } from "@skerry/api-schema";
 import {
@@ -37,6 +38,7 @@ const publish: Command = {
     { name: "description", value: "TEXT", description: "What is new, for people." },
     { name: "alias", value: "NAME", description: "Alias that leads to it from then on." },
     REASON,
+    { ...IF_MATCH_FLAG, description: "Of a function: only if its tag is still this one." },
   ],
   examples: [
     { line: "publish shop/buy --description 'Cheaper shipping'", says: "One function." },
@@ -45,11 +47,11 @@ const publish: Command = {
   async run(call) {
     const { args, flag } = call;
     const { app, fn } = readAppOrFunction(args[0]);
-    const description = flag("description") ?? "";
-    const reason = flag("reason") ?? "";
-    if (fn !== undefined) return await publishOne(call, { app, fn }, { description, reason });
-    const { screen, client } = call;
+    const [description, reason] = [flag("description") ?? "", flag("reason") ?? ""];
     const body = { description, reason, alias: flag("alias") };
+    if (fn !== undefined) return await publishOne(call, { app, fn }, body);
+    refuseFlag(call, "publish", { flags: ["if-match"], form: "APP/FN" });
+    const { screen, client } = call;
     const made = await client().publishApp({ params: { app }, body });
     if (screen.json) screen.printJson(made);
     else {
@@ -62,23 +64,33 @@ const publish: Command = {
 };
 
 async function publishOne(
-  { screen, client, flag }: CommandCall,
+  call: CommandCall,
   params: { readonly app: string; readonly fn: string },
-  { description, reason }: { readonly description: string; readonly reason: string },
+  body: PublishVersionRequest,
 ): Promise<number> {
-  const made = await client().publishVersion({ params, body: { description } });
-  const { version, isNew } = made;
-  const alias = flag("alias");
-  const body = { target: { version }, reason };
-  const set = alias && (await client().putAlias({ params: { ...params, alias }, body }));
-  if (screen.json) screen.printJson({ ...made, alias: set ?? null });
+  const { screen, client } = call;
+  const made = await client().publishVersion({ params, body, ...ifMatchOf(call) });
+  const { version, isNew, alias } = made;
+  if (screen.json) screen.printJson(made);
   else {
     const what = `${params.app}/${params.fn}`;
     screen.print(isNew ? `Published ${what}:${version}.` : `It is ${what}:${version} already.`);
-    if (alias !== undefined) screen.print(`${what}:${alias} leads to it.`);
+    if (alias !== null) screen.print(`${what}:${alias} leads to it.`);
   }
-  noteBehind(screen, set === undefined || set === "" ? made : set);
+  noteBehind(screen, made);
   return 0;
+}
+
+/** Throws FLAG_VALUE_INVALID for flags that are of one function alone. */
+function refuseFlag(
+  { flag }: CommandCall,
+  command: string,
+  { flags, form }: { readonly flags: readonly string[]; readonly form: string },
+): void {
+  const only = flags.find((name) => flag(name) !== undefined);
+  if (only === undefined) return;
+  const told = { command, flag: `--${only}`, value: flag(only) ?? "" };
+  throw failCommand("FLAG_VALUE_INVALID", { ...told, why: `name a function: ${form}` });
 }
 
 interface Published {
@@ -278,12 +290,8 @@ const rollback: Command = {
 };
 
 async function rollbackApp(call: CommandCall, reason: string): Promise<number> {
-  const { args, screen, client, flag } = call;
-  const only = ["to", "if-match"].find((name) => flag(name) !== undefined);
-  if (only !== undefined) {
-    const told = { command: "rollback", flag: `--${only}`, value: flag(only) ?? "" };
-    throw failCommand("FLAG_VALUE_INVALID", { ...told, why: "name a function: APP/FN:ALIAS" });
-  }
+  const { args, screen, client } = call;
+  refuseFlag(call, "rollback", { flags: ["to", "if-match"], form: "APP/FN:ALIAS" });
   const [appText, aliasText] = (args[0] ?? "").split(":");
   if (aliasText === undefined) throw notQualified(args[0] ?? "", "APP[/FN]:ALIAS");
   const app = parseInput(appName, appText, "app");

@@ -148,6 +148,7 @@ export {
   type SavedEvent,
 } from "./catalogue/saved-events.ts";
 export {
+  assertFunctionVersion,
   activateRevision,
   deleteFunctionRows,
   functionsWithSecret,

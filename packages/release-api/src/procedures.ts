@@ -10,6 +10,7 @@ import type { ChangeStamp } from "@skerry/api-serving";
 import { LIMITS, type AliasTarget } from "@skerry/contracts";
 import {
   aliasesOfVersion,
+  assertFunctionVersion,
   failCatalogue,
   findAppId,
   getFunction,
@@ -56,6 +57,11 @@ interface AliasChangeOf extends ChangeOf {
 interface Reasoned {
   readonly reason: string;
 }
+interface Publishing extends Reasoned {
+  readonly description: string;
+  /** Leads to the version from then on; null: none does. */
+  readonly alias: string | null;
+}
 
 /** What a change is answered, and the number of the config log from which on it is in force. */
 export interface Done {
@@ -67,23 +73,25 @@ type Made = Done & Told;
 /** Who is behind is known once the commit was told. */
 const UNTOLD: { readonly behind: string[] } = { behind: [] };
 
-/** Throws FUNCTION_NOT_FOUND, VERSIONS_LIMIT. */
-function* publishVersion(tx: Tx, args: ChangeOf & { readonly description: string }): TxStep<Made> {
+/** Throws FUNCTION_NOT_FOUND, FUNCTION_CHANGED, VERSIONS_LIMIT, ALIASES_LIMIT. */
+function* publishVersion(
+  tx: Tx,
+  args: ChangeOf & Publishing & { readonly ifVersion: number | null },
+): TxStep<Made> {
+  const { alias } = args;
   const fn = yield* functionOf(tx, args);
+  assertFunctionVersion(fn, args.ifVersion);
   const { record, isNew } = yield* numberLatest(tx, fn, args);
   return {
-    answer: { ...versionResourceOf(fn, record, args.gatewayUrl), isNew, ...UNTOLD },
+    answer: { ...versionResourceOf(fn, record, args.gatewayUrl), alias, isNew, ...UNTOLD },
     seq: yield* readConfigSeq(tx),
     ...{ action: "functions.deploy", resource: `function/${pathOf(fn)}` },
-    details: { operation: "publishVersion", version: record.number, isNew },
+    details: { operation: "publishVersion", alias, version: record.number, isNew },
   };
 }
 
 /** Throws APP_NOT_FOUND, VERSIONS_LIMIT, ALIASES_LIMIT. */
-function* publishApp(
-  tx: Tx,
-  args: ChangeIn & Reasoned & { readonly description: string; readonly alias: string | null },
-): TxStep<Made> {
+function* publishApp(tx: Tx, args: ChangeIn & Publishing): TxStep<Made> {
   const { stamp, app, alias } = args;
   const functions: PublishedApp["functions"] = [];
   const limit = LIMITS.functionsPerAppMax;
@@ -91,9 +99,6 @@ function* publishApp(
   for (const fn of all) {
     const { record, isNew } = yield* numberLatest(tx, fn, args);
     functions.push({ function: fn.name, version: record.number, isNew });
-    if (alias === null) continue;
-    const target = { version: record.number, shares: [], rules: [] };
-    yield* setAlias(tx, { fn, alias, target, ifChange: null, note: noteOf(args) });
   }
   return {
     answer: { app, alias, functions, ...UNTOLD } satisfies PublishedApp,
@@ -223,13 +228,19 @@ function functionOf(tx: Tx, { stamp, app, fn: name }: ChangeOf): TxStep<Function
   return getFunction(tx, { accountId: stamp.accountId, app, name });
 }
 
-function numberLatest(
+function* numberLatest(
   tx: Tx,
   fn: FunctionRecord,
-  { stamp, description }: { readonly stamp: ChangeStamp; readonly description: string },
+  args: Publishing & { readonly stamp: ChangeStamp },
 ): TxStep<{ readonly record: VersionRecord; readonly isNew: boolean }> {
+  const { alias, description, stamp } = args;
   const { keyId, atMs: wallMs } = stamp;
-  return numberRevision(tx, { fn, revisionId: fn.latest.id, description, keyId, wallMs });
+  const numbered = { fn, revisionId: fn.latest.id, description, keyId, wallMs };
+  const done = yield* numberRevision(tx, numbered);
+  if (alias === null) return done;
+  const target = { version: done.record.number, shares: [], rules: [] };
+  yield* setAlias(tx, { fn, alias, target, ifChange: null, note: noteOf(args) });
+  return done;
 }
 
 function noteOf({ stamp, reason }: Reasoned & { readonly stamp: ChangeStamp }): AliasNote {

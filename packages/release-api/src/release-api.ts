@@ -85,7 +85,9 @@ function versionHandlers(
   const { store, module } = deps;
   return {
     publishVersion: async (call) => {
-      const args = { ...changeOf(deps, call), ...call.body };
+      const { alias = null, ...body } = call.body;
+      const ifVersion = versionOf(call.req.headers["if-match"]);
+      const args = { ...changeOf(deps, call), ...body, alias, ifVersion };
       return await answered(deps, call, await store.call(module, "publishVersion", args));
     },
     publishApp: async (call) => {

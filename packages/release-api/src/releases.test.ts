@@ -81,6 +81,31 @@ const VERSIONS: ReleaseCases = {
     assertWhole(await world.kept());
   },
 
+  "an alias that is named is set with the version, or there is none of both": async (world) => {
+    await world.deploy("buy", "a");
+    const first = await world.publish("buy", "", { alias: "live" });
+    assert.deepEqual([first.version, first.alias], [1, "live"]);
+    assert.equal((await world.alias("buy", "live")).target.version, 1);
+    for (let n = 1; n < LIMITS.aliasesPerFunctionMax; n += 1) await world.set(`buy:a${n}`, 1);
+    await world.deploy("buy", "b");
+    const before = await world.kept();
+    await refused(world.publish("buy", "", { alias: "more" }), "ALIASES_LIMIT");
+    assert.deepEqual(await world.kept(), before, "and no version");
+    await world.publish("buy", "", { alias: "live" });
+    assert.equal((await world.alias("buy", "live")).target.version, 2, "the control");
+    assertWhole(await world.kept());
+  },
+
+  "what was deployed since it was looked at is not published": async (world) => {
+    await world.deploy("buy", "a");
+    const stale = await refused(world.publish("buy", "", { ifVersion: 7 }), "FUNCTION_CHANGED");
+    const ifVersion = Number(stale.details["actual"]);
+    assert.deepEqual((await world.kept()).versions, []);
+    assert.equal((await world.publish("buy", "", { ifVersion })).version, 1, "the control");
+    await world.deploy("buy", "b");
+    await refused(world.publish("buy", "", { ifVersion }), "FUNCTION_CHANGED");
+  },
+
   "a version is listed newest first with what it runs, and is found by its number": async (
     world,
   ) => {
@@ -92,8 +117,8 @@ const VERSIONS: ReleaseCases = {
       all.map(({ version }) => version),
       [2, 1],
     );
-    const { isNew, behind, ...known } = one;
-    assert.deepEqual([isNew, behind], [true, []]);
+    const { isNew, behind, alias, ...known } = one;
+    assert.deepEqual([isNew, behind, alias], [true, [], null]);
     assert.deepEqual(all[1], known);
     assert.deepEqual([known.revision.id, known.description], [revisionId, "the first"]);
     assert.equal(known.publishedBy, world.keyId);

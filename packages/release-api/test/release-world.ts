@@ -65,8 +65,13 @@ export class ReleaseWorld {
     return this.store.call(storeModule, "deploy", args);
   }
 
-  async publish(fn: string, description = ""): Promise<PublishedVersion> {
-    const args = { ...this.#change(), fn, description };
+  async publish(
+    fn: string,
+    description = "",
+    more: { readonly alias?: string; readonly ifVersion?: number } = {},
+  ): Promise<PublishedVersion> {
+    const { alias = null, ifVersion = null } = more;
+    const args = { ...this.#change(), fn, description, reason: "", alias, ifVersion };
     const { answer } = await this.store.call(storeModule, "publishVersion", args);
     return answer as PublishedVersion;
   }

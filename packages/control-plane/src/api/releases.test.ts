@@ -91,6 +91,22 @@ test("a move of an alias is answered once every gateway has it in force", async 
   assert.equal((await moved).status, 200);
 });
 
+test("a publish insists on the function's tag, and sets the alias that it names", async () => {
+  await using harness = await openDeployed();
+  const { body: fn } = await harness.send<{ etag: string }>("GET", FN);
+  await harness.ended(await harness.deploy("shop", { hello: "2" }));
+  const publishAt = (etag: string) => {
+    const request = { body: { alias: "live" }, headers: { "if-match": etag } };
+    return harness.send<PublishedVersion & Problem>("POST", VERSIONS, request);
+  };
+  const stale = await publishAt(fn.etag);
+  assert.deepEqual([stale.status, stale.body.error.reason], [412, "FUNCTION_CHANGED"]);
+  const { body: now } = await harness.send<{ etag: string }>("GET", FN);
+  const made = await publishAt(now.etag);
+  assert.deepEqual([made.status, made.body.version, made.body.alias], [201, 1, "live"]);
+  assert.equal((await harness.send<AliasResource>("GET", LIVE)).body.target.version, 1);
+});
+
 test("a move that a gateway does not confirm is answered in time, and names that gateway", async () => {
   const appliedDeadlineMs = 7_000;
   // As long as it is not cut off for its silence, over which the clock leaps, too.

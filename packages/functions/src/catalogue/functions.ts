@@ -240,20 +240,22 @@ export function* deleteFunctionRows(
   args: FunctionName & { readonly ifVersion: number | null },
 ): TxStep<FunctionRecord> {
   const found = yield* getFunction(tx, args);
-  if (args.ifVersion !== null && args.ifVersion !== found.version) {
-    const [actual, expected] = [found.version, args.ifVersion];
-    throw failCatalogue("FUNCTION_CHANGED", {
-      function: `${args.app}/${args.name}`,
-      actual,
-      expected,
-    });
-  }
+  assertFunctionVersion(found, args.ifVersion);
   yield* removeAliasesOf(tx, found.id);
   yield* removeVersionsOf(tx, found.id);
   yield* tx.run("DELETE FROM revisions WHERE function_id = ?", [found.id]);
   yield* tx.run("DELETE FROM functions WHERE id = ?", [found.id]);
   yield* keepName(tx, { id: found.id, ...args });
   return found;
+}
+
+/** Null is any. Throws FUNCTION_CHANGED. */
+export function assertFunctionVersion(
+  { app, name, version: actual }: FunctionRecord,
+  expected: number | null,
+): void {
+  if (expected === null || expected === actual) return;
+  throw failCatalogue("FUNCTION_CHANGED", { function: `${app}/${name}`, actual, expected });
 }
 
 /** Which of these functions belong to the account. */
