@@ -32,6 +32,14 @@ test("times bound from both sides, the bounds included", () => {
   assert.ok(!wants({ until: "2026-01-31T08:59:59+00:00" }));
 });
 
+test("lines of one revision alone, and of none that is not said", () => {
+  const filter = readLogFilter({ revisionId: "rev_1" });
+  assert.ok(filter !== undefined);
+  assert.ok(matchesLog(LINE, filter));
+  assert.ok(!matchesLog({ ...LINE, revisionId: "rev_2" }, filter));
+  assert.ok(!matchesLog({ ...LINE, revisionId: null }, filter));
+});
+
 test("fields are those of the line, or of the JSON object that it is", () => {
   for (const field of ["stream=stdout", "instance=inst_1", "revision=rev_1"]) {
     assert.ok(wants({ field }), field);

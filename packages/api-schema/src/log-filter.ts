@@ -1,4 +1,5 @@
 /** Which lines of a log are wanted. One meaning for whoever searches, wherever the lines lie. */
+import { qualifier } from "@skerry/contracts";
 import { z } from "zod";
 import type { LogLineResource } from "./resources.ts";
 
@@ -14,6 +15,7 @@ export interface LogFilter {
   readonly sinceMs?: number | undefined;
   readonly untilMs?: number | undefined;
   readonly field?: LogField | undefined;
+  readonly revisionId?: string | undefined;
 }
 
 /** A field of the line, or of its text where that is a JSON object. */
@@ -45,9 +47,18 @@ export const logFilterQuery = {
     .describe(
       "Only lines with this field, as NAME=VALUE: instance, revision or stream, or a path into lines that are JSON objects.",
     ),
+  version: qualifier
+    .optional()
+    .describe(
+      "Only lines of the revision that this leads to when the answer begins: `$LATEST`, the number of a version, or an alias, which stands for its main version.",
+    ),
 };
 
-export interface LogFilterQuery {
+export interface LogFilterQuery extends LogFilterParts {
+  readonly version?: string | undefined;
+}
+
+interface LogFilterParts {
   readonly grep?: string | undefined;
   readonly level?: LineLevel | undefined;
   readonly since?: string | undefined;
@@ -55,14 +66,16 @@ export interface LogFilterQuery {
   readonly field?: string | undefined;
 }
 
-/** Undefined when every line is wanted. */
-export function readLogFilter(query: LogFilterQuery): LogFilter | undefined {
-  const { grep, level, since, until, field } = query;
-  const parts = [grep, level, since, until, field];
+/** Undefined when every line is wanted. Of which revision a version is, the catalogue knows. */
+export function readLogFilter(
+  query: LogFilterParts & { readonly revisionId?: string | undefined },
+): LogFilter | undefined {
+  const { grep, level, since, until, field, revisionId } = query;
+  const parts = [grep, level, since, until, field, revisionId];
   if (parts.every((part) => part === undefined || part === "")) return undefined;
   const equals = field?.indexOf("=") ?? -1;
   return {
-    ...{ text: grep?.toLowerCase(), level },
+    ...{ text: grep?.toLowerCase(), level, revisionId },
     sinceMs: since === undefined ? undefined : Date.parse(since),
     untilMs: until === undefined ? undefined : Date.parse(until),
     field:
@@ -74,7 +87,8 @@ export function readLogFilter(query: LogFilterQuery): LogFilter | undefined {
 
 /** The filter's text must be in lower case, as `readLogFilter` gives it. */
 export function matchesLog(line: LogLineResource, filter: LogFilter): boolean {
-  const { text, level, sinceMs, untilMs, field } = filter;
+  const { text, level, sinceMs, untilMs, field, revisionId } = filter;
+  if (revisionId !== undefined && line.revisionId !== revisionId) return false;
   if (level !== undefined && LOG_LEVELS.indexOf(line.level) < LOG_LEVELS.indexOf(level)) {
     return false;
   }

@@ -307,6 +307,8 @@ test("what is searched for is asked of the platform, with times as they are now"
   assert.equal(query["until"], "2026-01-31T09:00:00.000Z");
   const agoMs = startedMs - Date.parse(String(query["since"]));
   assert.ok(agoMs <= 7_200_000 && agoMs > 7_100_000, `${agoMs}`);
+  await runPiped(["logs", "shop/cart:3"], { url });
+  assert.equal(asked[1]?.["version"], "3");
 });
 
 test("a long log is shown by its last lines, one invocation whole", async () => {

@@ -2,7 +2,7 @@ import { LOG_LEVELS, type LogFilterQuery, type LogLineResource } from "@skerry/a
 import { followLogs, type Client } from "@skerry/sdk";
 import { collect, failCommand } from "@skerry/terminal";
 import type { Command, CommandCall } from "./command.ts";
-import { FUNCTION_ARGUMENT, readFunctionPath, type FunctionPath } from "./function-path.ts";
+import { readQualifiedPath, type FunctionPath } from "./function-path.ts";
 import { logLineText } from "./log-line.ts";
 
 const LIMIT_DEFAULT = 100;
@@ -11,7 +11,13 @@ const LIMIT_MAX = 1_000;
 export const logs: Command = {
   name: "logs",
   summary: "Show what a function wrote, with START, END and REPORT of each invocation",
-  args: [FUNCTION_ARGUMENT],
+  args: [
+    {
+      name: "APP/FN[:QUALIFIER]",
+      description:
+        "The function; with $LATEST, a number or an alias (its main version) only of that.",
+    },
+  ],
   flags: [
     { name: "follow", short: "f", description: "Go on with new lines until Ctrl-C." },
     { name: "request", value: "ID", description: "Only lines of this invocation." },
@@ -43,6 +49,7 @@ export const logs: Command = {
   examples: [
     { line: "logs shop/checkout", says: "The last lines." },
     { line: "logs shop/checkout --follow", says: "The last lines, then new ones." },
+    { line: "logs shop/checkout:3 --follow", says: "New lines of version 3." },
     { line: "logs shop/checkout --request ID", says: "One invocation, whole." },
     {
       line: "logs shop/checkout --grep declined --level warn --since 2h",
@@ -51,11 +58,11 @@ export const logs: Command = {
   ],
   async run(call) {
     const { args, flag, isOn, count, host } = call;
-    const path = readFunctionPath(args[0]);
+    const { qualifier: version, ...path } = readQualifiedPath(args[0]);
     const request = flag("request");
     const whole = request !== undefined && flag("limit") === undefined;
     const limit = count("limit", { min: 0, max: LIMIT_MAX, otherwise: LIMIT_DEFAULT });
-    const filter = readFilter(call);
+    const filter = { ...readFilter(call), version };
     const selection = { ...path, request, filter };
     const wanted = { ...selection, limit: whole ? undefined : limit };
     const { lines, cursor } = await readLog(call.client(), wanted);

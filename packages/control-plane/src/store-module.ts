@@ -233,6 +233,7 @@ export const storeModule = defineStoreModule({
     "oneAlias",
     "aliasChangePage",
     "shownVersions",
+    "qualifiedRevision",
   ],
 });
 

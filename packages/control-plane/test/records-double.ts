@@ -50,11 +50,11 @@ export class LogsDouble implements LogQueries {
     }
   }
 
-  write(text: string, requestId: string | null = null): void {
+  write(text: string, requestId: string | null = null, revisionId: string | null = null): void {
     const cursor = String(this.lines.length + 1).padStart(8, "0");
     this.lines.push({
       ...{ at: new Date(0).toISOString(), level: "info", stream: "console", requestId },
-      ...{ instanceId: null, revisionId: null, text, cursor },
+      ...{ instanceId: null, revisionId, text, cursor },
     });
     this.#changed();
   }

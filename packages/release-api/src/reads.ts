@@ -11,6 +11,7 @@ import {
   type FunctionName,
 } from "@skerry/functions";
 import type { Tx, TxStep } from "@skerry/store";
+import { qualifiedRevision } from "./qualified-revision.ts";
 import { aliasChangeResourceOf, aliasResourceOf, versionResourceOf } from "./resources.ts";
 
 interface ReadOf extends FunctionName {
@@ -71,5 +72,6 @@ export const RELEASE_READS = {
   oneAlias,
   aliasChangePage,
   shownVersions,
+  qualifiedRevision,
 } as const;
 export type ReleaseReads = typeof RELEASE_READS;

@@ -131,6 +131,7 @@ export const storeModule = defineStoreModule({
     "oneAlias",
     "aliasChangePage",
     "shownVersions",
+    "qualifiedRevision",
   ],
 });
 

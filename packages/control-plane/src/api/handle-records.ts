@@ -9,7 +9,7 @@ import {
   readCursor,
 } from "@skerry/api-serving";
 import { mintKey, type KeyRecord } from "@skerry/accounts";
-import { isRequestId, type FunctionId } from "@skerry/base";
+import { isRequestId, type FunctionId, type RevisionId } from "@skerry/base";
 import { readLogFilter } from "@skerry/api-schema";
 import { invalid } from "@skerry/contracts";
 import { fail } from "../errors.ts";
@@ -109,6 +109,17 @@ async function functionIdOf(deps: ApiDeps, call: FunctionCall): Promise<Function
   return (await deps.store.call(storeModule, "getFunction", { accountId, app, name })).id;
 }
 
+/** Of the version that is asked for, if one is. */
+async function revisionIdOf(
+  deps: ApiDeps,
+  { principal: { accountId }, params, query }: OperationCall<"listLogs">,
+): Promise<RevisionId | undefined> {
+  const { app, fn: name } = params;
+  if (query.version === undefined) return undefined;
+  const args = { accountId, app, name, qualifier: query.version };
+  return await deps.store.call(storeModule, "qualifiedRevision", args);
+}
+
 async function logSelection(deps: ApiDeps, call: OperationCall<"listLogs">): Promise<LogSelection> {
   const { request, cursor, tail, follow } = call.query;
   if (tail && follow) {
@@ -117,7 +128,7 @@ async function logSelection(deps: ApiDeps, call: OperationCall<"listLogs">): Pro
   if (request !== undefined && !isRequestId(request)) {
     throw invalid("query", ["request: this is not the id of a request"]);
   }
-  const filter = readLogFilter(call.query);
+  const filter = readLogFilter({ ...call.query, revisionId: await revisionIdOf(deps, call) });
   return {
     functionId: await functionIdOf(deps, call),
     ...(filter === undefined ? {} : { filter }),

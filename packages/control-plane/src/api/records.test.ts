@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { createIdSource, systemClock, systemRandom, type FunctionId } from "@skerry/base";
 import {
   type AuditResource,
+  type FunctionResource,
   type InvocationResource,
   type LogLineResource,
   OPERATIONS,
@@ -92,6 +93,40 @@ test("a follow sends what is there and each new line, and ends when its client l
   );
   open.abort();
   await harness.logs.until(() => harness.logs.ended.length === 1);
+});
+
+test("a log is that of one version by its number, $LATEST or an alias, also when it is followed", async () => {
+  await using harness = await openDeployed();
+  const FN = "/v1/apps/shop/functions/hello";
+  const { body } = await harness.send<FunctionResource>("GET", FN);
+  await harness.send("POST", `${FN}/versions`, { body: {} });
+  const target = { version: 1, shares: [], rules: [] };
+  await harness.send("PUT", `${FN}/aliases/live`, { body: { target } });
+  await harness.ended(await harness.deploy("shop", { hello: "2" }));
+  const latest = (await harness.send<FunctionResource>("GET", FN)).body.latest.id;
+  harness.logs.write("old", null, body.latest.id);
+  harness.logs.write("new", null, latest);
+  const textsOf = (lines: readonly LogLineResource[]) => lines.map(({ text }) => text);
+  for (const [said, wanted] of [
+    ["1", "old"],
+    ["live", "old"],
+    ["$LATEST", "new"],
+  ] as const) {
+    const version = encodeURIComponent(said);
+    const found = await harness.send("GET", `${LOGS}?version=${version}`);
+    assert.deepEqual(textsOf(linesOf(found.body)), [wanted], said);
+    const open = await follow(harness, `&version=${version}`);
+    assert.deepEqual(textsOf(await open.read()), [wanted], said);
+    open.abort();
+  }
+  for (const [said, reason] of [
+    ["7", "VERSION_NOT_FOUND"],
+    ["none", "ALIAS_NOT_FOUND"],
+    ["-1", "INPUT_INVALID"],
+  ] as const) {
+    const refused = await harness.send<Problem>("GET", `${LOGS}?version=${said}`);
+    assert.equal(refused.body.error.reason, reason, said);
+  }
 });
 
 test("a drain ends follows cleanly, so that their clients come back with a cursor", async () => {
