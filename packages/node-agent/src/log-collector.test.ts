@@ -1,4 +1,9 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { connect, createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { test } from "node:test";
 import {
@@ -234,4 +239,29 @@ test("only the newest lines of stderr are remembered", async () => {
   assert.equal(collector.tail.length, 40);
   assert.match(collector.tail.at(-1) ?? "", /^99 x+$/);
   assert.ok(collector.tail.every((line) => line.length <= 512));
+});
+
+test("what lies in the pipes when the wait is over is still read: this process was held up", async (t) => {
+  const { collector, clock } = fixture();
+  // What is written to such a socket is there at once for its peer.
+  const directory = mkdtempSync(join(tmpdir(), "skerry-words-"));
+  const path = join(directory, "stderr");
+  const server = createServer();
+  const taken = once(server, "connection") as Promise<[Socket]>;
+  await new Promise<void>((resolve) => void server.listen(path, resolve));
+  const dying = connect(path);
+  const [[stderr]] = await Promise.all([taken, once(dying, "connect")]);
+  t.after(() => {
+    for (const socket of [dying, stderr]) socket.destroy();
+    server.close();
+    rmSync(directory, { recursive: true, force: true });
+  });
+  collector.follow({ stdout: new PassThrough(), stderr });
+  // From a timer on, what is written at once is read when sockets are looked at, behind all timers.
+  await new Promise<void>((resolve) => void systemClock().schedule(1, resolve));
+  dying.write("out of memory\n");
+  const told = collector.lastWords();
+  clock.advance(60_000);
+  await told;
+  assert.deepEqual(collector.tail, ["out of memory"]);
 });

@@ -87,6 +87,8 @@ export class LogCollector {
     const late = delay(this.#deps.clock, LAST_WORDS_MS_MAX, given.signal).catch(() => undefined);
     await Promise.race([this.#ended, late]);
     given.abort();
+    // Timers run before pipes are looked at: where this process was held up, all of it lies there.
+    await new Promise((resolve) => void setImmediate(resolve));
   }
 
   /** A remark of the platform in the function's own log. */
