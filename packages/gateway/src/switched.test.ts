@@ -6,7 +6,7 @@ import { LINK_LIMITS } from "@skerry/link";
 import { LeapClock, openRaw, type RawConnection } from "@skerry/testkit";
 import { controlDouble } from "../test/control.ts";
 import { removalOf, versionOf } from "../test/qualified.ts";
-import { clock, ids, steady, until, World, type AgentDouble, type Call } from "../test/world.ts";
+import { ids, steady, until, World, type AgentDouble, type Call } from "../test/world.ts";
 import { CLOSINGS } from "./open-connections.ts";
 
 let world: World;
