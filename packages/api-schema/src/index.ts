@@ -107,6 +107,7 @@ export type {
   VersionResource,
 } from "./releases.ts";
 export type { RedriveResource } from "./redrives.ts";
+export type { CreateReleaseRequest, ReleaseResource } from "./app-releases.ts";
 export {
   type AppResource,
   type AuditResource,

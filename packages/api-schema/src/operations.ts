@@ -13,6 +13,7 @@ import { SETTINGS_OPERATIONS } from "./settings-operations.ts";
 import { LEDGER_OPERATIONS } from "./ledger-operations.ts";
 import { LIMIT_OPERATIONS } from "./limit-operations.ts";
 import { REDRIVE_OPERATIONS } from "./redrive-operations.ts";
+import { APP_RELEASE_OPERATIONS } from "./app-release-operations.ts";
 import { RELEASE_OPERATIONS } from "./release-operations.ts";
 import { TELEMETRY_OPERATIONS } from "./telemetry-operations.ts";
 import { TIMER_OPERATIONS } from "./timer-operations.ts";
@@ -352,6 +353,7 @@ export const OPERATIONS = {
   ...LEDGER_OPERATIONS,
   ...REDRIVE_OPERATIONS,
   ...RELEASE_OPERATIONS,
+  ...APP_RELEASE_OPERATIONS,
 } as const satisfies Record<string, Operation>;
 
 export type OperationName = keyof typeof OPERATIONS;

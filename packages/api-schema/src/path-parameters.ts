@@ -15,6 +15,7 @@ import type {
   KeyId,
   NodeId,
   RedriveId,
+  ReleaseId,
   RequestId,
 } from "@skerry/base";
 import { z } from "zod";
@@ -63,6 +64,7 @@ export const PATH_PARAMETERS = {
   rule: ruleName.describe("Name of a rule."),
   event: savedEventName.describe("Name of a saved event."),
   redrive: id<RedriveId>("rdr", "a redrive"),
+  release: id<ReleaseId>("rel", "a release"),
   request: requestId,
 } as const;
 

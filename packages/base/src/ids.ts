@@ -34,6 +34,8 @@ export type TopicGroupId = Branded<"tgr">;
 export type RuleId = Branded<"rul">;
 /** A pass over the ledger that accepts anew what failed or expired. */
 export type RedriveId = Branded<"rdr">;
+/** A release of a whole app, from stage to stage. */
+export type ReleaseId = Branded<"rel">;
 /** A UUIDv7 in its usual text form. */
 export type RequestId = Branded<"request">;
 
@@ -58,6 +60,7 @@ interface IdOfPrefix {
   tgr: TopicGroupId;
   rul: RuleId;
   rdr: RedriveId;
+  rel: ReleaseId;
 }
 export type IdPrefix = keyof IdOfPrefix;
 

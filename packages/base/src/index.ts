@@ -33,6 +33,7 @@ export {
   type TimerId,
   type RevisionId,
   type RedriveId,
+  type ReleaseId,
   type RuleId,
   type TopicGroupId,
   type TopicId,

@@ -15,6 +15,7 @@ import {
   type Random,
 } from "@skerry/base";
 import type { CodeStore } from "@skerry/code-store";
+import { ReleaseRunner, type VersionFigures } from "@skerry/release-api";
 import { createEventApi, type EventRooms } from "@skerry/event-api";
 import { cookieNameOf, type RequestHandler } from "@skerry/http";
 import { createApiServer, type ApiServer } from "./api/api-server.ts";
@@ -61,6 +62,8 @@ export interface ControlPlaneDeps {
   /** What the start page needs beside the API's own. */
   readonly page: PageDeps & { readonly files: PageFiles };
   readonly metrics: MetricQueries;
+  /** What versions do, by which releases judge them. */
+  readonly versionFigures: VersionFigures;
   /** What runs functions without a caller. */
   readonly events: EventRooms;
   /** Master keys of secrets. */
@@ -154,6 +157,7 @@ class RunningControlPlane implements ControlPlane {
   readonly #codeSweeper: CodeSweeper;
   readonly #keeper: SecretKeeper;
   readonly #carrier: EventCarrier;
+  readonly #releases: ReleaseRunner;
   readonly #api: ApiServer;
   readonly #frontDoor: FrontDoor;
   readonly #closing = new AbortController();
@@ -186,6 +190,10 @@ class RunningControlPlane implements ControlPlane {
       return (await this.waitApplied(seq, limits.appliedDeadlineMs)).length === 0;
     };
     this.#keeper = new SecretKeeper({ ...deps, keys: deps.secretKeys, applied });
+    this.#releases = new ReleaseRunner({
+      ...{ ...deps, module: storeModule, figures: deps.versionFigures },
+      committed: (seq) => feed.committed(seq),
+    });
     this.#codeSweeper = new CodeSweeper({ ...deps, agents, holds }, { limits });
     this.#links = new LinkServer(
       { ...deps, configLog, feed, peers },
@@ -200,6 +208,7 @@ class RunningControlPlane implements ControlPlane {
       holds,
       worker: this.#worker,
       keeper: this.#keeper,
+      releases: this.#releases,
       limits,
     };
     const urlsOf = createUrlsOf(gatewayUrl);
@@ -217,6 +226,7 @@ class RunningControlPlane implements ControlPlane {
     await this.#feed.refresh();
     await this.#worker.load();
     this.#carrier.wake();
+    this.#releases.wake();
     this.#scheduleSweep();
     this.#codeSweeper.start();
     this.#keeper.resume();
@@ -284,6 +294,7 @@ class RunningControlPlane implements ControlPlane {
     await this.#keeper.close();
     await this.#codeSweeper.close();
     await this.#worker.close();
+    await this.#releases.close();
     await this.#carrier.close();
     this.#links.close();
     this.#feed.close();

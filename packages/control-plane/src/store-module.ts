@@ -16,6 +16,7 @@ import {
   type AuditRetention,
 } from "@skerry/accounts";
 import { RELEASE_READS } from "@skerry/release-api/procedures";
+import { RELEASE_TABLES } from "@skerry/releases";
 import {
   ACTION_TABLES,
   ALIAS_TABLES,
@@ -123,6 +124,7 @@ export const storeModule = defineStoreModule({
     { version: 10, sql: ACTION_TABLES },
     { version: 11, sql: told.TOLD_EVENT_TABLES },
     { version: 12, sql: [...VERSION_TABLES, ...ALIAS_TABLES] },
+    { version: 13, sql: RELEASE_TABLES },
   ],
   procedures: {
     listToldEvents: told.listToldEvents,
@@ -234,6 +236,9 @@ export const storeModule = defineStoreModule({
     "aliasChangePage",
     "shownVersions",
     "qualifiedRevision",
+    "oneRelease",
+    "releasePage",
+    "dueReleases",
   ],
 });
 

@@ -31,6 +31,9 @@ const RULES = "/v1/apps/shop/rules";
 const RULE = { pattern: { type: ["order.placed"] }, function: "hello" };
 const TRIGGERS = "/v1/apps/shop/topic-triggers";
 const TRIGGER = { topic: "prices", function: "second" };
+const RELEASES = "/v1/apps/shop/releases";
+/** One that waits for its approval at once. */
+const RELEASE = { stages: ["release"] };
 const ZIP = sourceZip("export const handler = () => 2;");
 
 /** Prepares what a request needs; a missing operation is a type error. */
@@ -106,7 +109,8 @@ const MUTATIONS: Readonly<Record<Mutating, (harness: Harness) => Promise<Mutatio
     const { path } = await madeFirst(harness, "/v1/apps/shop/actions/run", ACTION);
     return { method: "POST", path: `${path}/runs`, request: { body: {} } };
   },
-  publishVersion: () => {
+  publishVersion: async (harness) => {
+    await harness.ended(await harness.deploy("shop", { second: "new" }));
     const path = "/v1/apps/shop/functions/second/versions";
     return { method: "POST", path, request: { body: { description: "the first" } } };
   },
@@ -137,6 +141,14 @@ const MUTATIONS: Readonly<Record<Mutating, (harness: Harness) => Promise<Mutatio
     const path = "/v1/apps/shop/aliases/all-back/rollback";
     return { method: "POST", path, request: { body: {} } };
   },
+  createRelease: async (harness) => {
+    await releasePath(harness, "abort");
+    return { method: "POST", path: RELEASES, request: { body: RELEASE } };
+  },
+  approveRelease: async (harness) => await turnOf(harness, "approve"),
+  pauseRelease: async (harness) => await turnOf(harness, "pause"),
+  resumeRelease: async (harness) => await turnOf(harness, "resume"),
+  abortRelease: async (harness) => await turnOf(harness, "abort"),
   putTimer: () => {
     const request = { body: { function: "hello", cron: "0 8 * * *" } };
     return { method: "PUT", path: "/v1/apps/shop/timers/one", request };
@@ -228,6 +240,24 @@ async function moveTwice(harness: Harness, alias: string): Promise<void> {
     const body = { target: { version, rules } };
     await harness.send("PUT", `${HELLO}/aliases/${alias}`, { body });
   }
+}
+
+/** Of one that was just made, in place of the one before it. */
+export async function releasePath(harness: Harness, then?: "abort"): Promise<string> {
+  type Listed = { readonly items: readonly { readonly id: string; readonly state: string }[] };
+  const { items } = (await harness.send<Listed>("GET", RELEASES)).body;
+  for (const { id, state } of items) {
+    if (state === "aborted") continue;
+    await harness.send("POST", `${RELEASES}/${id}/abort`, { body: {} });
+  }
+  if (then === "abort") return RELEASES;
+  const { body } = await harness.send<{ id: string }>("POST", RELEASES, { body: RELEASE });
+  return `${RELEASES}/${body.id}`;
+}
+
+async function turnOf(harness: Harness, turn: string): Promise<Mutation> {
+  const path = `${await releasePath(harness)}/${turn}`;
+  return { method: "POST", path, request: { body: {} } };
 }
 
 /** Makes what is at a path, and says how it is removed. */

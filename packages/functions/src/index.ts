@@ -14,6 +14,7 @@ export {
 export {
   ALIAS_TABLES,
   aliasesOfVersion,
+  findAlias,
   getAlias,
   latestChangeOfApp,
   listAliasChanges,
@@ -32,6 +33,7 @@ export {
   numberRevision,
   pathOf,
   removeVersion,
+  versionToBe,
   VERSION_TABLES,
   type QualifiedFunction,
   type VersionRecord,

@@ -4,7 +4,6 @@
  * whole app, and rolling it back, is one, too. They run in the store's worker: nothing here has
  * side effects, and nothing of HTTP is imported.
  */
-import type { AuditRecord } from "@skerry/accounts";
 import type { PublishedApp, RolledBackApp } from "@skerry/api-schema";
 import type { ChangeStamp } from "@skerry/api-serving";
 import { LIMITS, type AliasTarget } from "@skerry/contracts";
@@ -29,16 +28,10 @@ import {
   type VersionRecord,
 } from "@skerry/functions";
 import type { Tx, TxStep } from "@skerry/store";
+import { appReleaseChanges, type AppReleaseChanges } from "./app-releases.ts";
+import { createRelease } from "./create-release.ts";
+import type { Done, RecordChange, Told } from "./recorded.ts";
 import { aliasResourceOf, versionResourceOf } from "./resources.ts";
-
-type Told = Pick<AuditRecord, "action" | "resource" | "details">;
-
-/** Writes what belongs to every change: its audit record, and the answer that its key keeps. */
-export type RecordChange = (
-  tx: Tx,
-  stamp: ChangeStamp,
-  change: Told & { readonly answer?: () => unknown },
-) => TxStep<void>;
 
 interface ChangeIn {
   readonly stamp: ChangeStamp;
@@ -63,11 +56,6 @@ interface Publishing extends Reasoned {
   readonly alias: string | null;
 }
 
-/** What a change is answered, and the number of the config log from which on it is in force. */
-export interface Done {
-  readonly answer: object | null;
-  readonly seq: number;
-}
 type Made = Done & Told;
 
 /** Who is behind is known once the commit was told. */
@@ -203,7 +191,7 @@ export type ReleaseChanges = {
     tx: Tx,
     args: Parameters<(typeof CHANGES)[N]>[1],
   ) => TxStep<Done>;
-};
+} & AppReleaseChanges & { readonly createRelease: ReturnType<typeof createRelease> };
 
 /** Procedures of the module that has the catalogue's tables. */
 export function releaseChanges(record: RecordChange): ReleaseChanges {
@@ -221,6 +209,8 @@ export function releaseChanges(record: RecordChange): ReleaseChanges {
     rollbackAlias: recorded(rollbackAlias),
     deleteAlias: recorded(deleteAlias),
     rollbackApp: recorded(rollbackApp),
+    createRelease: createRelease(record),
+    ...appReleaseChanges(record),
   };
 }
 

@@ -12,6 +12,7 @@ import {
 } from "@skerry/functions";
 import type { Tx, TxStep } from "@skerry/store";
 import { qualifiedRevision } from "./qualified-revision.ts";
+import { APP_RELEASE_READS } from "./app-releases.ts";
 import { aliasChangeResourceOf, aliasResourceOf, versionResourceOf } from "./resources.ts";
 
 interface ReadOf extends FunctionName {
@@ -73,5 +74,6 @@ export const RELEASE_READS = {
   aliasChangePage,
   shownVersions,
   qualifiedRevision,
+  ...APP_RELEASE_READS,
 } as const;
 export type ReleaseReads = typeof RELEASE_READS;

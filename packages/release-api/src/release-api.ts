@@ -16,8 +16,9 @@ import {
 } from "@skerry/api-serving";
 import { invalid } from "@skerry/contracts";
 import { patternProblems } from "@skerry/functions";
+import { appReleaseHandlers, type AppReleaseHandlers } from "./handle-app-releases.ts";
 import type { ReleaseApiDeps } from "./ports.ts";
-import type { Done } from "./procedures.ts";
+import type { Done } from "./recorded.ts";
 
 type Reads = "listVersions" | "getVersion" | "listAliases" | "getAlias" | "listAliasHistory";
 type Changes =
@@ -30,11 +31,16 @@ type Changes =
   | "rollbackApp";
 
 /** Handlers by operation. */
-export type ReleaseHandlers = Pick<OperationHandlers, Reads | Changes>;
+export type ReleaseHandlers = Pick<OperationHandlers, Reads | Changes> & AppReleaseHandlers;
 
 /** Creates the handlers. */
 export function releaseHandlers(deps: ReleaseApiDeps): ReleaseHandlers {
-  return { ...readHandlers(deps), ...versionHandlers(deps), ...aliasHandlers(deps) };
+  return {
+    ...readHandlers(deps),
+    ...versionHandlers(deps),
+    ...aliasHandlers(deps),
+    ...appReleaseHandlers(deps),
+  };
 }
 
 function readHandlers({ store, module, gatewayUrl }: ReleaseApiDeps): Pick<ReleaseHandlers, Reads> {

@@ -22,6 +22,7 @@ import {
   type QualifiedFunction,
 } from "@skerry/functions";
 import { defineStoreModule, type ModuleSource, type Tx, type TxStep } from "@skerry/store";
+import { RELEASE_TABLES } from "@skerry/releases";
 import { releaseChanges, RELEASE_READS, type RecordChange } from "../src/store-door.ts";
 
 const record: RecordChange = function* (tx, { claim: _, ...stamp }, { answer: __, ...change }) {
@@ -110,7 +111,7 @@ export const storeModule = defineStoreModule({
       version: 1,
       sql: [
         ...[...CATALOGUE_TABLES, ...ACCOUNT_TABLES, ...CODE_SWEEP_TABLES, ...LAYER_COLUMNS],
-        ...[...FORMER_NAME_TABLES, ...VERSION_TABLES, ...ALIAS_TABLES],
+        ...[...FORMER_NAME_TABLES, ...VERSION_TABLES, ...ALIAS_TABLES, ...RELEASE_TABLES],
       ],
     },
   ],
@@ -132,6 +133,9 @@ export const storeModule = defineStoreModule({
     "aliasChangePage",
     "shownVersions",
     "qualifiedRevision",
+    "oneRelease",
+    "releasePage",
+    "dueReleases",
   ],
 });
 

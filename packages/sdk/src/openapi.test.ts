@@ -19,7 +19,7 @@ const ULID = "01kzzzzzzzzzzzzzzzzzzzzzzz";
 const SAMPLES: readonly string[] = [
   ...["checkout", `src_${"a".repeat(64)}`, "01a1fc77-df64-7f8d-973e-e3a314b4a0b6"],
   ...["2026-11-21T10:00:00Z", "order=7", "2026-01-31", "day,app", "7"],
-  ...["dep", "inst", "key", "node", "ses", "sec", "cfg", "rdr"].map(
+  ...["dep", "inst", "key", "node", "ses", "sec", "cfg", "rdr", "rel"].map(
     (prefix) => `${prefix}_${ULID}`,
   ),
 ];

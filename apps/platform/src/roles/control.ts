@@ -72,7 +72,7 @@ export async function startControlRole(
   const control = await openControlPlane(
     {
       ...{ store, codeStore, clock, random, log },
-      logs: queries,
+      ...{ logs: queries, versionFigures: queries },
       invocations: recordsOf(queries),
       events: eventRooms(context, { store, dispatch }),
       page: pageDeps(context, { store, caller }),

@@ -7,6 +7,7 @@ import type { ControlLimits } from "../limits.ts";
 import type { Agents, ConfigFeed, Peers } from "@skerry/control-links";
 import type { InvocationQueries, LogQueries, MetricQueries, PageDeps } from "../ports.ts";
 import type { SecretKeeper } from "../secret-keeper.ts";
+import type { ReleaseRunner } from "@skerry/release-api";
 import type { ControlStore } from "../store-module.ts";
 import type { UrlsOf } from "./resources.ts";
 
@@ -26,6 +27,7 @@ export interface ApiDeps {
   readonly changes: Changes;
   readonly holds: CodeHolds;
   readonly keeper: SecretKeeper;
+  readonly releases: Pick<ReleaseRunner, "wake">;
   readonly urlsOf: UrlsOf;
   readonly ids: IdSource;
   readonly clock: Clock;

@@ -82,6 +82,7 @@ function pathOf(name: OperationName, app: string): string {
     ...{ topic: "none", trigger: "none", rule: "none" },
     ...{ version: "1", alias: "none" },
     ...{ action: "none", serverKey: "none", redrive: ids.id("rdr") },
+    release: ids.id("rel"),
   };
   return OPERATIONS[name].path.replaceAll(/\{(\w+)\}/g, (_, key: string) => {
     assert.ok(values[key] !== undefined, `a sample of {${key}}, for ${name}`);

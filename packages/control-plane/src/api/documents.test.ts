@@ -9,6 +9,7 @@ import {
   MUTATING,
   openDeployed,
   redrivePath,
+  releasePath,
   sendMutation,
   type Mutating,
 } from "../../test/mutations.ts";
@@ -153,6 +154,11 @@ const READS: Readonly<Record<Reading, (harness: Harness) => Promise<Reply>>> = {
     await setAlias(harness);
     return harness.send("GET", `${FN}/aliases/shown/history`);
   },
+  listReleases: async (harness) => {
+    await releasePath(harness);
+    return harness.send("GET", "/v1/apps/shop/releases");
+  },
+  getRelease: async (harness) => harness.send("GET", await releasePath(harness)),
   listRedrives: (harness) => harness.send("GET", "/v1/redrives"),
   getRedrive: async (harness) => harness.send("GET", await redrivePath(harness)),
   listTimers: async (harness) => {

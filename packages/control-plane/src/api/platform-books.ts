@@ -20,10 +20,13 @@ export function platformBooksOf(deps: BookDeps): PlatformBooks {
 }
 
 /** What handlers of versions and aliases need of it. */
-export function releaseDepsOf(deps: BookDeps & Pick<ApiDeps, "gatewayUrl">): ReleaseApiDeps {
-  const { store, gatewayUrl } = deps;
+export function releaseDepsOf(
+  deps: BookDeps & Pick<ApiDeps, "gatewayUrl" | "releases">,
+): ReleaseApiDeps {
+  const { store, gatewayUrl, ids, releases } = deps;
   return {
     ...{ store, module: storeModule, gatewayUrl },
+    releases: { freshId: () => ids.id("rel"), wake: () => releases.wake() },
     applied: (seq, signal) => awaitApplied(deps, seq, signal),
   };
 }

@@ -19,6 +19,7 @@ import {
 } from "@skerry/functions";
 import type { AccountId } from "@skerry/base";
 import { LIMITS, serverKeyScope } from "@skerry/contracts";
+import { removeReleasesOf } from "@skerry/releases";
 import { removeSecretsOfApp } from "@skerry/secrets";
 import type { Tx, TxStep } from "@skerry/store";
 import type { ChangeStamp } from "@skerry/api-serving";
@@ -75,6 +76,7 @@ export function* deleteApp(
     yield* tellRemoved(tx, { stamp, app, name });
     seq = (yield* removeConfig(tx, functionConfigKey(id))) ?? seq;
   }
+  if (appId !== undefined) yield* removeReleasesOf(tx, appId);
   yield* deleteAppRows(tx, { accountId, appId, name: app });
   yield* overtakeDeployments(tx, { accountId, app, functionName: null, wallMs });
   yield* recordChange(tx, stamp, {

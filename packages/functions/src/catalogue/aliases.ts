@@ -293,7 +293,8 @@ export function* removeAliasesOf(tx: Tx, functionId: FunctionId): TxStep<void> {
   yield* removeConfigUnder(tx, `alias/${functionId}`);
 }
 
-function* findAlias(tx: Tx, { fn, alias }: AliasOf): TxStep<AliasRecord | undefined> {
+/** Undefined when the function has none of that name. */
+export function* findAlias(tx: Tx, { fn, alias }: AliasOf): TxStep<AliasRecord | undefined> {
   const row = yield* tx.get<AliasRow>(
     `SELECT ${COLUMNS} FROM function_aliases WHERE function_id = ? AND name = ?`,
     [fn.id, alias],

@@ -83,6 +83,20 @@ export function* numberRevision(
   return { record, isNew: true };
 }
 
+/** The number that a revision has, or would be given next. */
+export function* versionToBe(
+  tx: Tx,
+  { fn, revisionId }: { readonly fn: QualifiedFunction; readonly revisionId: RevisionId },
+): TxStep<number> {
+  const known = yield* tx.get<VersionRow>(`${SELECT} WHERE v.revision_id = ?`, [revisionId]);
+  if (known !== undefined) return known.number;
+  const row = yield* tx.get<{ last_version: number }>(
+    "SELECT last_version FROM functions WHERE id = ?",
+    [fn.id],
+  );
+  return (row?.last_version ?? 0) + 1;
+}
+
 function* assertRoom(tx: Tx, fn: QualifiedFunction): TxStep<void> {
   const count = yield* tx.get<{ n: number }>(
     "SELECT COUNT(*) AS n FROM function_versions WHERE function_id = ?",

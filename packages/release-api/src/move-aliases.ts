@@ -1,0 +1,100 @@
+/** What a release does to aliases: to all functions of the app at once, or to none. */
+import type { AliasTarget } from "@skerry/contracts";
+import {
+  findAlias,
+  pathOf,
+  removeAlias,
+  setAlias,
+  type AliasNote,
+  type FunctionRecord,
+} from "@skerry/functions";
+import {
+  WHOLE,
+  type HeldAlias,
+  type Move,
+  type ReleasedFunction,
+  type ReleaseRecord,
+} from "@skerry/releases";
+import type { Tx, TxStep } from "@skerry/store";
+
+export type Moved =
+  | { readonly kind: "moved"; readonly functions: readonly ReleasedFunction[] }
+  /** Somebody else has changed an alias; nothing was moved. */
+  | { readonly kind: "stuck"; readonly why: string };
+
+interface Moving {
+  readonly move: Move;
+  /** Those of the release's functions that there are. */
+  readonly there: readonly FunctionRecord[];
+  readonly note: AliasNote & {
+    /** Whatever somebody else has done meanwhile. */
+    readonly isForced: boolean;
+  };
+}
+
+/** Throws VERSION_NOT_FOUND when what is to be led to was removed, ALIASES_LIMIT. */
+export function* moveAliases(
+  tx: Tx,
+  { functions }: Pick<ReleaseRecord, "functions">,
+  { move, there, note }: Moving,
+): TxStep<Moved> {
+  const stages = move.kind === "lead" ? [move.stage] : move.stages;
+  const byId = new Map(there.map((fn) => [fn.id, fn]));
+  const moving = functions.flatMap((released) => {
+    const fn = byId.get(released.id);
+    return fn === undefined ? [] : stages.map((alias) => ({ fn, released, alias }));
+  });
+  for (const { fn, released, alias } of moving) {
+    const expected = released.aliases[alias]?.change ?? null;
+    const actual = (yield* findAlias(tx, { fn, alias }))?.change ?? 0;
+    if (note.isForced || expected === null || expected === actual) continue;
+    const why = `The alias ${pathOf(fn)}:${alias} was changed by somebody else.`;
+    return { kind: "stuck", why };
+  }
+  const changes = new Map<string, number>();
+  for (const { fn, released, alias } of moving) {
+    const target = targetOf(released, { alias, move });
+    const key = `${fn.id}/${alias}`;
+    if (target === null) changes.set(key, yield* without(tx, { fn, alias }));
+    else {
+      const { record } = yield* setAlias(tx, { fn, alias, target, ifChange: null, note });
+      changes.set(key, record.change);
+    }
+  }
+  return { kind: "moved", functions: functions.map((fn) => held(fn, changes)) };
+}
+
+/** Where an alias is to lead; null: it is to be no more. */
+function targetOf(
+  { aliases, to }: ReleasedFunction,
+  { alias, move }: { readonly alias: string; readonly move: Move },
+): AliasTarget | null {
+  const former = aliases[alias]?.former ?? null;
+  if (move.kind === "restore") return former;
+  const rules = former?.rules ?? [];
+  const sticky = former?.stickyBy === undefined ? {} : { stickyBy: former.stickyBy };
+  const isWhole = move.perMille === WHOLE || former === null || former.version === to.version;
+  // As the schema has them in order: an alias that leads there already is left as it is.
+  if (isWhole) return { version: to.version, shares: [], rules, ...sticky };
+  const shares = [{ version: to.version, perMille: move.perMille }];
+  return { version: former.version, shares, rules, ...sticky };
+}
+
+function* without(
+  tx: Tx,
+  of: { readonly fn: FunctionRecord; readonly alias: string },
+): TxStep<number> {
+  const found = yield* findAlias(tx, of);
+  if (found !== undefined) yield* removeAlias(tx, { ...of, ifChange: null });
+  return 0;
+}
+
+function held(fn: ReleasedFunction, changes: ReadonlyMap<string, number>): ReleasedFunction {
+  const aliases = Object.fromEntries(
+    Object.entries(fn.aliases).map(([alias, one]): [string, HeldAlias] => [
+      alias,
+      { ...one, change: changes.get(`${fn.id}/${alias}`) ?? one.change },
+    ]),
+  );
+  return { ...fn, aliases };
+}

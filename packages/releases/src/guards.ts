@@ -1,0 +1,177 @@
+/**
+ * What the figures of a step say. Each function whose version changes is compared by itself, since
+ * versions may meet different mixes of functions; the tests of one look share the level evenly
+ * (Bonferroni). A look before the end of a step demands much more (Haybittle and Peto): a version
+ * that plainly fails is gone within moments, and looking often condemns no good one.
+ */
+import { HISTOGRAM_BOUNDS_MS } from "@skerry/contracts";
+import type { ReleasePlan } from "./plan.ts";
+import {
+  bucketOfQuantile,
+  fisherGreater,
+  quantileMs,
+  totalOf,
+  type Portion,
+} from "./statistics.ts";
+
+/** What one version of a function did within a while. */
+export interface VersionCounts {
+  /** Requests that came to an end which is the version's doing. */
+  readonly requests: number;
+  readonly errors: number;
+  /** How long they took, in the buckets of HISTOGRAM_BOUNDS_MS. */
+  readonly durations: readonly number[];
+}
+
+export interface FunctionFigures {
+  readonly function: string;
+  /** The version before; null when there is none to compare with. */
+  readonly base: VersionCounts | null;
+  readonly next: VersionCounts;
+}
+
+/** Of all functions together, as it is shown. */
+export interface SideFigures {
+  readonly requests: number;
+  readonly errors: number;
+  readonly p95Ms: number | null;
+}
+export interface Sides {
+  /** Null when no function has a version before. */
+  readonly base: SideFigures | null;
+  readonly next: SideFigures;
+}
+
+export type Verdict =
+  | { readonly kind: "failing"; readonly why: string }
+  /** Too few requests to tell. */
+  | { readonly kind: "starved"; readonly why: string }
+  | { readonly kind: "passing" };
+
+export const LEVELS = {
+  /** Of all tests of the last look of a step together. */
+  last: 0.01,
+  /** And of each look before. */
+  early: 0.001,
+  /** A function with fewer requests in a step is not held to absolute bounds. */
+  boundedMin: 20,
+} as const;
+
+const P95 = 0.95;
+
+/** Judges a look; `isLast` when the step has lasted as long as it should. */
+export function judge(
+  figures: readonly FunctionFigures[],
+  plan: ReleasePlan,
+  { isLast }: { readonly isLast: boolean },
+): Verdict {
+  const compared = figures.flatMap(({ base, ...one }) => (base === null ? [] : [{ ...one, base }]));
+  const tests = compared.length * plan.guards.length;
+  const level = (isLast ? LEVELS.last : LEVELS.early) / Math.max(1, tests);
+  const whys = [
+    ...figures.flatMap((one) => boundsBroken(one, plan)),
+    ...compared.flatMap((one) => worse(one, plan, level)),
+  ];
+  if (whys.length > 0) return { kind: "failing", why: whys.slice(0, 3).join(" ") };
+  const { base, next } = sidesOf(figures);
+  const { samplesMin } = plan;
+  const few = [
+    ...(next.requests < samplesMin ? [`the new version had ${next.requests}`] : []),
+    ...(base !== null && base.requests < samplesMin ? [`the old one had ${base.requests}`] : []),
+  ];
+  if (few.length === 0) return { kind: "passing" };
+  const why = `Too few requests to tell: ${few.join(", ")}, of ${samplesMin} each.`;
+  return { kind: "starved", why };
+}
+
+function boundsBroken(
+  { function: fn, next }: FunctionFigures,
+  { maxErrorRate, maxP95Ms }: ReleasePlan,
+): readonly string[] {
+  if (next.requests < LEVELS.boundedMin) return [];
+  const rate = next.errors / next.requests;
+  const p95 = quantileMs(next.durations, P95) ?? 0;
+  return [
+    ...(maxErrorRate !== null && rate > maxErrorRate
+      ? [`${fn}: ${percent(rate)} of requests fail, above the bound of ${percent(maxErrorRate)}.`]
+      : []),
+    ...(maxP95Ms !== null && p95 > maxP95Ms
+      ? [`${fn}: p95 is ${Math.round(p95)} ms, above the bound of ${maxP95Ms} ms.`]
+      : []),
+  ];
+}
+
+type Compared = FunctionFigures & { readonly base: VersionCounts };
+
+function worse(one: Compared, plan: ReleasePlan, level: number): readonly string[] {
+  const whys: string[] = [];
+  const { function: fn, base, next } = one;
+  if (plan.guards.includes("error-rate")) {
+    const was = { hits: base.errors, of: base.requests };
+    const is = { hits: next.errors, of: next.requests };
+    const p = fisherGreater(was, is);
+    if (p < level) {
+      whys.push(`${fn}: ${shareText(is)} requests fail, ${shareText(was)} did; ${pText(p)}.`);
+    }
+  }
+  const slow = plan.guards.includes("p95") ? slower(base.durations, next.durations) : undefined;
+  if (slow !== undefined && slow.p < level) {
+    const { p, is, boundMs } = slow;
+    whys.push(`${fn}: ${shareText(is)} take longer than p95 did, ${boundMs} ms; ${pText(p)}.`);
+  }
+  return whys;
+}
+
+/**
+ * How the candidate stands to the bound of the bucket in which the baseline's p95 lies. Undefined
+ * when there is none, or when the candidate's p95 lies within it too.
+ */
+function slower(
+  base: readonly number[],
+  next: readonly number[],
+): { readonly p: number; readonly is: Portion; readonly boundMs: number } | undefined {
+  const at = bucketOfQuantile(base, P95);
+  const boundMs = at === undefined ? undefined : HISTOGRAM_BOUNDS_MS[at];
+  if (at === undefined || boundMs === undefined) return undefined;
+  const above = (counts: readonly number[]): Portion => {
+    return { hits: totalOf(counts.slice(at + 1)), of: totalOf(counts) };
+  };
+  const is = above(next);
+  if (is.hits <= (1 - P95) * is.of) return undefined;
+  return { p: fisherGreater(above(base), is), is, boundMs };
+}
+
+/** Figures of all functions that have them, added up. */
+export function sidesOf(figures: readonly FunctionFigures[]): Sides {
+  const bases = figures.flatMap(({ base }) => (base === null ? [] : [base]));
+  return {
+    base: bases.length === 0 ? null : sideOf(bases),
+    next: sideOf(figures.map(({ next }) => next)),
+  };
+}
+
+function sideOf(all: readonly VersionCounts[]): SideFigures {
+  const durations = HISTOGRAM_BOUNDS_MS.map((_, i) => sum(all, (one) => one.durations[i] ?? 0));
+  const beyond = sum(all, (one) => one.durations[HISTOGRAM_BOUNDS_MS.length] ?? 0);
+  return {
+    requests: sum(all, ({ requests }) => requests),
+    errors: sum(all, ({ errors }) => errors),
+    p95Ms: quantileMs([...durations, beyond], P95),
+  };
+}
+
+function sum<T>(all: readonly T[], of: (one: T) => number): number {
+  return all.reduce((total, one) => total + of(one), 0);
+}
+
+function shareText({ hits, of }: Portion): string {
+  return `${percent(of === 0 ? 0 : hits / of)} of ${of}`;
+}
+
+function percent(share: number): string {
+  return `${Number((share * 100).toFixed(2))} %`;
+}
+
+function pText(p: number): string {
+  return `Fisher's exact test, p = ${p.toPrecision(2)}`;
+}

@@ -1,0 +1,142 @@
+/**
+ * Releases of random plans under random people, versions and deaths. A step is decided, and may be
+ * lost before it is written, or written without anybody knowing: what is written is all there is.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { HISTOGRAM_BOUNDS_MS } from "@skerry/contracts";
+import { seededRandom } from "@skerry/base";
+import {
+  decide,
+  isOpen,
+  newRelease,
+  nextWork,
+  type Decision,
+  type Release,
+  type ReleaseEvent,
+} from "./decide.ts";
+import { judge, type FunctionFigures } from "./guards.ts";
+import { approvalPlace, placesOf, type ReleasePlan } from "./plan.ts";
+
+const SEEDS = 400;
+const TURNS = ["approve", "pause", "resume", "resume", "abort"] as const;
+
+class World {
+  readonly #random: () => number;
+  readonly plan: ReleasePlan;
+  readonly #errorRate: number;
+  release: Release;
+  /** Share of the new version by stage, as it was written: 0 is the state before. */
+  readonly shares: Record<string, number> = {};
+  nowMs = 1_000;
+  wasApproved: boolean;
+
+  constructor(seed: number) {
+    const random = seededRandom(seed);
+    this.#random = () => random.float();
+    const stages = ["test", "prepub", "release"].slice(this.#below(3));
+    const steps = [[1_000], [10, 100, 500, 1_000], [500, 1_000]][this.#below(3)] ?? [1_000];
+    this.plan = {
+      ...{ stages, first: this.#below(stages.length), steps, stepWaitMs: this.#below(2_000) },
+      ...{ sampleWaitMs: 4_000, samplesMin: this.#below(200), guards: ["error-rate"] },
+      ...{ withoutSamples: this.#random() < 0.5, maxErrorRate: null, maxP95Ms: null },
+    };
+    this.#errorRate = this.#random() < 0.5 ? 0 : 0.5;
+    this.wasApproved = this.#random() < 0.2;
+    this.release = newRelease(this.nowMs, { isApproved: this.wasApproved });
+    for (const stage of stages) this.shares[stage] = 0;
+  }
+
+  /** Something happens; what was decided is written, unless whoever decided dies before. */
+  next(): void {
+    this.nowMs += this.#below(700);
+    const event = this.#random() < 0.06 ? this.#turn() : this.#work();
+    if (event === undefined) return;
+    const decision = decide(this.release, this.plan, { event, nowMs: this.nowMs });
+    if (this.#random() < 0.2) return;
+    this.#check(event, decision);
+    if (event.kind === "approve" && isOpen(this.release)) this.wasApproved = true;
+    this.release = decision.next;
+    const { move } = decision;
+    if (move?.kind === "lead") this.shares[move.stage] = move.perMille;
+    for (const stage of move?.kind === "restore" ? move.stages : []) this.shares[stage] = 0;
+  }
+
+  /** Somebody ends it: approves, resumes, and lets it go on; at last aborts. */
+  finish(): void {
+    for (let i = 0; i < 300 && isOpen(this.release); i += 1) this.next();
+    while (isOpen(this.release)) {
+      const decision = decide(this.release, this.plan, {
+        event: { kind: "abort" },
+        nowMs: this.nowMs,
+      });
+      this.release = decision.next;
+      for (const stage of Object.keys(this.shares)) {
+        if (decision.move?.kind === "restore" && decision.move.stages.includes(stage))
+          this.shares[stage] = 0;
+      }
+    }
+  }
+
+  #turn(): ReleaseEvent {
+    return { kind: TURNS[this.#below(TURNS.length)] ?? "pause" };
+  }
+
+  #work(): ReleaseEvent | undefined {
+    const work = nextWork(this.release, this.plan, this.nowMs);
+    if (work.kind === "step") return { kind: "step" };
+    if (work.kind !== "measure") return undefined;
+    return { kind: "measured", figures: this.#figures() };
+  }
+
+  #figures(): readonly FunctionFigures[] {
+    const of = (requests: number, rate: number) => {
+      const errors = Math.round(requests * rate);
+      return { requests, errors, durations: HISTOGRAM_BOUNDS_MS.map(() => 0) };
+    };
+    const [base, next] = [of(this.#below(300), 0), of(this.#below(300), this.#errorRate)];
+    return [{ function: "buy", base, next }];
+  }
+
+  #check(event: ReleaseEvent, { move }: Decision): void {
+    const { plan, release } = this;
+    if (move?.kind !== "lead") return;
+    assert.ok(release.state === "running", "only what runs goes on");
+    const at = placesOf(plan).findIndex(
+      ({ stage, perMille }) => stage === move.stage && perMille === move.perMille,
+    );
+    assert.equal(at, release.place + 1, "one place at a time");
+    if (at >= approvalPlace(plan)) assert.ok(this.wasApproved, "never past the approval");
+    if (event.kind !== "measured") return;
+    const verdict = judge(event.figures, plan, { isLast: true });
+    assert.notEqual(verdict.kind, "failing", "never further while a guard fails");
+    assert.ok(verdict.kind === "passing" || plan.withoutSamples, "nor without samples unasked");
+  }
+
+  #below(max: number): number {
+    return Math.floor(this.#random() * max);
+  }
+}
+
+test("releases keep their promises in every order of events, and end at the new or the old", () => {
+  const ends = new Map<string, number>();
+  for (let seed = 1; seed <= SEEDS; seed += 1) {
+    const world = new World(seed);
+    const { plan } = world;
+    try {
+      world.finish();
+      const { state } = world.release;
+      const moved = plan.stages.slice(plan.first);
+      const shares = moved.map((stage) => world.shares[stage]);
+      const wanted = moved.map(() => (state === "done" ? 1_000 : 0));
+      assert.deepEqual(shares, wanted, `it is ${state}`);
+      for (const stage of plan.stages.slice(0, plan.first)) assert.equal(world.shares[stage], 0);
+      ends.set(state, (ends.get(state) ?? 0) + 1);
+    } catch (error) {
+      throw new Error(`seed ${seed}: replay with new World(${seed})`, { cause: error });
+    }
+  }
+  for (const state of ["done", "rolledBack", "aborted"]) {
+    assert.ok((ends.get(state) ?? 0) > SEEDS / 50, `${state}: ${ends.get(state)} of ${SEEDS}`);
+  }
+});
