@@ -1,6 +1,7 @@
 export { ACCEPTED_COMMANDS } from "./accepted.ts";
 export { answerOf, followAccepted, resultBytes, tookMs } from "./accepted-invocation.ts";
 export { ACTION_COMMANDS } from "./actions.ts";
+export { APP_RELEASE_COMMANDS } from "./app-releases.ts";
 export { audit } from "./audit.ts";
 export type { Command, CommandCall } from "./command.ts";
 export { CONFIG_COMMANDS } from "./configs.ts";

@@ -2,6 +2,7 @@
 import {
   ACCEPTED_COMMANDS,
   ACTION_COMMANDS,
+  APP_RELEASE_COMMANDS,
   CONFIG_COMMANDS,
   CONSOLE_COMMANDS,
   DEPLOYMENT_COMMANDS,
@@ -43,6 +44,7 @@ const WORKING: readonly Command[] = [
   deploy,
   ...DEPLOYMENT_COMMANDS,
   ...RELEASE_COMMANDS,
+  ...APP_RELEASE_COMMANDS,
   invoke,
   logs,
   ls,
