@@ -50,6 +50,9 @@ const DOCUMENTS: Readonly<Record<string, readonly RegExp[]>> = {
     /hotel-9 costs 50[^]*hotel-8 2 attempts[^]*hotel-8 3 attempts[^]*Forgot 1[^]*store +prices +store +on +0 +- +0 +2 +0[^]*^3$[^]*prices +4 +3 /m,
     /^0:0$[^]*^3$/m,
   ],
+  "releases.md": [
+    /release +100 % +done[^]*planned[^]*Approved rel_[^]*Aborted rel_[^]*aborted[^]*Says version 1[^]*exit code \d+[^]*release +100 % +done[^]*Says version 2[^]* done\n[^]* aborted\n[^]* done\n/,
+  ],
   "versions.md": [
     /costs 5, says version 1[^]*costs 3, says version 2[^]*costs 3, says version 2[^]*back to change 1: it costs too much[^]*it sells[^]*Removed delivery\/buy:2/,
   ],
