@@ -281,7 +281,7 @@ test("bytes in either direction keep a connection from being silent", async () =
     leaping.leap(40_000);
   }
   client.write("end");
-  await until(() => taken.get(callOf())?.endsWith("end"));
+  await until(() => taken.get(callOf())?.endsWith("end") === true);
   assert.equal(world.records.length, 0);
 });
 
