@@ -105,6 +105,7 @@ export type {
   PublishVersionRequest,
   RolledBackApp,
   VersionResource,
+  VersionFigures,
 } from "./releases.ts";
 export type { RedriveResource } from "./redrives.ts";
 export type { CreateReleaseRequest, ReleaseResource } from "./app-releases.ts";

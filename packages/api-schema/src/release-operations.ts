@@ -12,6 +12,8 @@ import {
   rollbackAliasRequest,
   rollbackAppRequest,
   rolledBackApp,
+  versionFigures,
+  versionFiguresQuery,
   versionResource,
 } from "./releases.ts";
 import { pageOf } from "./resources.ts";
@@ -66,6 +68,18 @@ export const RELEASE_OPERATIONS = {
     action: "functions.read",
     summary: "One version",
     answer: versionResource,
+    status: 200,
+    mutates: false,
+  },
+  getVersionFigures: {
+    method: "GET",
+    path: `${VERSION}/figures`,
+    action: "logs.read",
+    summary: "How a version did: outcomes and durations of what ended within a window",
+    about:
+      "What counts is the revision, whatever it was called by. Seconds are known for an hour, whole minutes for a week.",
+    query: versionFiguresQuery,
+    answer: versionFigures,
     status: 200,
     mutates: false,
   },

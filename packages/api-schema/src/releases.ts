@@ -60,6 +60,31 @@ export const publishedApp = z.object({
 });
 export type PublishedApp = z.infer<typeof publishedApp>;
 
+export const versionFiguresQuery = z.strictObject({
+  since: z.iso.datetime({ offset: true }).optional().describe("ISO 8601; an hour before `until`."),
+  until: z.iso.datetime({ offset: true }).optional().describe("ISO 8601; now when absent."),
+});
+
+const millis = z.number().nullable().describe("Null when there was no invocation.");
+export const versionFigures = z.object({
+  app: z.string(),
+  function: z.string(),
+  version: versionNumber,
+  revisionId: z.string(),
+  since: time,
+  until: time,
+  invocations: z.int(),
+  errors: z.int().describe("Invocations with an outcome other than `ok`."),
+  errorRate: z.number().nullable().describe("Errors by invocations; null without any."),
+  outcomes: z
+    .record(z.string(), z.int())
+    .describe("How many ended how; what never came is absent."),
+  durationMs: z
+    .object({ mean: millis, p50: millis, p95: millis, p99: millis })
+    .describe("From arrival to answer; percentiles are estimated within buckets."),
+});
+export type VersionFigures = z.infer<typeof versionFigures>;
+
 export const aliasRequest = z.strictObject({ target: aliasTarget, reason });
 export type AliasRequest = z.input<typeof aliasRequest>;
 

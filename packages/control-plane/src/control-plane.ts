@@ -15,7 +15,7 @@ import {
   type Random,
 } from "@skerry/base";
 import type { CodeStore } from "@skerry/code-store";
-import { ReleaseRunner, type VersionFigures } from "@skerry/release-api";
+import { ReleaseRunner } from "@skerry/release-api";
 import { createEventApi, type EventRooms } from "@skerry/event-api";
 import { cookieNameOf, type RequestHandler } from "@skerry/http";
 import { createApiServer, type ApiServer } from "./api/api-server.ts";
@@ -62,8 +62,6 @@ export interface ControlPlaneDeps {
   /** What the start page needs beside the API's own. */
   readonly page: PageDeps & { readonly files: PageFiles };
   readonly metrics: MetricQueries;
-  /** What versions do, by which releases judge them. */
-  readonly versionFigures: VersionFigures;
   /** What runs functions without a caller. */
   readonly events: EventRooms;
   /** Master keys of secrets. */
@@ -191,7 +189,7 @@ class RunningControlPlane implements ControlPlane {
     };
     this.#keeper = new SecretKeeper({ ...deps, keys: deps.secretKeys, applied });
     this.#releases = new ReleaseRunner({
-      ...{ ...deps, module: storeModule, figures: deps.versionFigures },
+      ...{ ...deps, module: storeModule, figures: deps.metrics },
       committed: (seq) => feed.committed(seq),
     });
     this.#codeSweeper = new CodeSweeper({ ...deps, agents, holds }, { limits });

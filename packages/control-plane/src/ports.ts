@@ -13,6 +13,7 @@ import type {
 } from "@skerry/api-schema";
 import type { FunctionTally, Prices, RevisionFigures, RoleFigures } from "@skerry/contracts";
 import type { UsageSum } from "@skerry/invocations";
+import type { RevisionQueries } from "@skerry/release-api";
 import type { KeyWrapper, MasterKeys } from "@skerry/secrets";
 
 /** The master keys of secrets, and their rotation. */
@@ -72,7 +73,7 @@ export interface InvocationQueries {
 }
 
 /** What the page of metrics is made of, beside what control knows itself. */
-export interface MetricQueries {
+export interface MetricQueries extends RevisionQueries {
   /** Sums over the invocation records that were taken in. */
   tallies(): Promise<readonly FunctionTally[]>;
   /** The same of revisions; those that never had an invocation are left out. */

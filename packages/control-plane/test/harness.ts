@@ -179,7 +179,6 @@ export class Harness implements AsyncDisposable {
       {
         ...{ store: this.#faulty(store), codeStore, logs, invocations, clock, random, log },
         metrics: this.metrics,
-        versionFigures: { versionFigures: () => Promise.resolve([]) },
         events: { ledger, redrives, timers, topics, bus },
         secretKeys,
         page,

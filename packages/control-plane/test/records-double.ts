@@ -129,6 +129,12 @@ export class MetricsDouble implements MetricQueries {
     return Promise.resolve(this.countedByRevision.filter(isAsked));
   }
 
+  versionFigures(args: {
+    readonly revisionIds: readonly RevisionId[];
+  }): Promise<readonly RevisionFigures[]> {
+    return this.revisionTotals(args.revisionIds);
+  }
+
   readonly used: UsageSum[] = [];
   bytes = { lines: 0, records: 0 };
 

@@ -134,13 +134,14 @@ class Sums {
   }
 }
 
-/** Statements of either size always have the same text, so the store prepares them once. */
-const ROWS_PER_STATEMENT = 20;
+/**
+ * Rows of a statement: as few statements as powers of two allow, since each is a round trip. Those
+ * of one size always have the same text, so the store prepares them once.
+ */
+const SIZES = [32, 16, 8, 4, 2, 1] as const;
 
-interface Adding {
-  readonly one: string;
-  readonly many: string;
-}
+/** Statements by their size. */
+type Adding = ReadonlyMap<number, string>;
 
 const ADDING_SPANS = addingTo("revision_sums", KEYS, []);
 const ADDING_TOTALS = addingTo("revision_totals", TOTAL_KEYS, ["last_day"]);
@@ -157,19 +158,15 @@ function addingTo(table: string, keys: readonly string[], others: readonly strin
     `INSERT INTO ${table} (${columns.join(", ")})
      VALUES ${Array.from({ length: rows }, () => marks).join(", ")}
      ON CONFLICT (${keys.join(", ")}) DO UPDATE SET ${changes.join(", ")}`;
-  return { one: adding(1), many: adding(ROWS_PER_STATEMENT) };
+  return new Map(SIZES.map((size) => [size, adding(size)]));
 }
 
-function* addRows(
-  tx: Tx,
-  { one, many }: Adding,
-  rows: readonly (readonly SqlValue[])[],
-): TxStep<void> {
-  for (let at = 0; at < rows.length;) {
-    const isMany = rows.length - at >= ROWS_PER_STATEMENT;
-    const count = isMany ? ROWS_PER_STATEMENT : 1;
-    yield* tx.run(isMany ? many : one, rows.slice(at, at + count).flat());
-    at += count;
+function* addRows(tx: Tx, adding: Adding, rows: readonly (readonly SqlValue[])[]): TxStep<void> {
+  let at = 0;
+  for (const [size, statement] of adding) {
+    for (; rows.length - at >= size; at += size) {
+      yield* tx.run(statement, rows.slice(at, at + size).flat());
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 export type { ReleaseApiDeps } from "./ports.ts";
+export { figureHandlers, type RevisionQueries } from "./version-figures.ts";
 export { versionFamilies } from "./version-metrics.ts";
-export { ReleaseRunner, type VersionFigures } from "./release-runner.ts";
+export { ReleaseRunner } from "./release-runner.ts";
 export { releaseHandlers, type ReleaseHandlers } from "./release-api.ts";

@@ -13,7 +13,7 @@ import {
   type ReleaseId,
   type RevisionId,
 } from "@skerry/base";
-import type { Histogram, Outcome } from "@skerry/contracts";
+import type { Outcome, RevisionFigures } from "@skerry/contracts";
 import {
   nextWork,
   type FunctionFigures,
@@ -25,26 +25,14 @@ import {
 } from "@skerry/releases";
 import type { Store, StoreModule } from "@skerry/store";
 import type { APP_RELEASE_READS, AppReleaseChanges } from "./app-releases.ts";
-
-/** What versions of functions did. */
-export interface VersionFigures {
-  /** Of the requests to each of the revisions that ended within a span of wall time, in order. */
-  versionFigures(
-    args: Span & { readonly revisionIds: readonly RevisionId[] },
-  ): Promise<readonly RevisionDid[]>;
-}
-
-interface RevisionDid {
-  readonly outcomes: Readonly<Partial<Record<Outcome, number>>>;
-  readonly duration: Histogram;
-}
+import type { RevisionQueries } from "./version-figures.ts";
 
 export interface ReleaseRunnerDeps {
   readonly store: Pick<Store, "call">;
   readonly module: StoreModule & {
     readonly procedures: typeof APP_RELEASE_READS & Pick<AppReleaseChanges, "stepRelease">;
   };
-  readonly figures: VersionFigures;
+  readonly figures: RevisionQueries;
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly log: Log;
@@ -196,7 +184,7 @@ export class ReleaseRunner {
 
 const NONE: VersionCounts = { requests: 0, errors: 0, durations: [] };
 
-function countsOf(did: RevisionDid | undefined): VersionCounts {
+function countsOf(did: RevisionFigures | undefined): VersionCounts {
   if (did === undefined) return NONE;
   const { outcomes, duration } = did;
   const errors = FAILED.reduce((sum, outcome) => sum + (outcomes[outcome] ?? 0), 0);

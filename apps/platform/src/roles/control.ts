@@ -7,6 +7,7 @@ import { openCodeStore } from "@skerry/code-store";
 import {
   storeModule,
   storeModuleUrl,
+  type TelemetryQueries,
   TrafficQueriesOfRecords,
   type NamesOf,
 } from "@skerry/collector";
@@ -18,6 +19,7 @@ import {
   type ControlLimits,
   type ControlPlane,
   type ControlPlaneDeps,
+  type MetricQueries,
 } from "@skerry/control-plane";
 import {
   createDispatch,
@@ -72,16 +74,13 @@ export async function startControlRole(
   const control = await openControlPlane(
     {
       ...{ store, codeStore, clock, random, log },
-      ...{ logs: queries, versionFigures: queries },
+      logs: queries,
       invocations: recordsOf(queries),
       events: eventRooms(context, { store, dispatch }),
       page: pageDeps(context, { store, caller }),
       secretKeys,
       metrics: {
-        tallies: () => queries.tallies(),
-        revisionTotals: (revisionIds) => queries.revisionTotals(revisionIds),
-        usage: (args) => queries.usage(args),
-        sizes: () => queries.sizes(),
+        ...metricQueriesOf(queries),
         figures: () => figures.read([...telemetry.values(), ...dispatch.values()]),
       },
     },
@@ -217,4 +216,14 @@ async function keepAdminKey(control: ControlPlane, path: string): Promise<string
   const fresh = await control.ensureAdminKey(presented === "" ? undefined : presented.trim());
   if (fresh !== undefined) await writeFile(path, `${fresh}\n`, { mode: 0o600 });
   return fresh ?? presented.trim();
+}
+
+function metricQueriesOf(queries: TelemetryQueries): Omit<MetricQueries, "figures"> {
+  return {
+    tallies: () => queries.tallies(),
+    revisionTotals: (revisionIds) => queries.revisionTotals(revisionIds),
+    versionFigures: (args) => queries.versionFigures(args),
+    usage: (args) => queries.usage(args),
+    sizes: () => queries.sizes(),
+  };
 }

@@ -142,6 +142,8 @@ const READS: Readonly<Record<Reading, (harness: Harness) => Promise<Reply>>> = {
   getAction: (harness) => harness.send("GET", ACTION),
   listVersions: (harness) => harness.send("GET", `${FN}/versions`),
   getVersion: async (harness) => harness.send("GET", `${FN}/versions/${await publish(harness)}`),
+  getVersionFigures: async (harness) =>
+    harness.send("GET", `${FN}/versions/${await publish(harness)}/figures`),
   listAliases: async (harness) => {
     await setAlias(harness);
     return harness.send("GET", `${FN}/aliases`);

@@ -1,0 +1,103 @@
+/** How a version did within a window of time, for whoever compares it with another. */
+import type { VersionFigures } from "@skerry/api-schema";
+import { json, type OperationCall, type OperationHandlers } from "@skerry/api-serving";
+import type { Clock, RevisionId } from "@skerry/base";
+import {
+  HISTOGRAM_BOUNDS_MS,
+  invalid,
+  type Histogram,
+  type RevisionFigures,
+} from "@skerry/contracts";
+import type { Store, StoreModule } from "@skerry/store";
+import type { ReleaseReads } from "./reads.ts";
+
+/** Sums over invocation records by revision. */
+export interface RevisionQueries {
+  /** What ended in the seconds that begin in `[sinceMs, untilMs)`, for each in order. */
+  versionFigures(args: {
+    readonly revisionIds: readonly RevisionId[];
+    readonly sinceMs: number;
+    readonly untilMs: number;
+  }): Promise<readonly RevisionFigures[]>;
+}
+
+interface FigureDeps {
+  readonly store: Pick<Store, "call">;
+  readonly module: StoreModule & { readonly procedures: ReleaseReads };
+  readonly figures: RevisionQueries;
+  readonly clock: Pick<Clock, "wallMs">;
+}
+
+const WINDOW_MS = 3_600_000;
+
+export function figureHandlers(deps: FigureDeps): Pick<OperationHandlers, "getVersionFigures"> {
+  const { store, module, figures } = deps;
+  return {
+    getVersionFigures: async (call) => {
+      const { accountId } = call.principal;
+      const { app, fn: name, version: qualifier } = call.params;
+      const window = windowOf(call.query, deps.clock.wallMs());
+      const args = { accountId, app, name, qualifier };
+      const revisionId = await store.call(module, "qualifiedRevision", args);
+      const [did] = await figures.versionFigures({ revisionIds: [revisionId], ...window });
+      const of = { app, function: name, version: Number(qualifier), revisionId };
+      return json({ ...of, ...figuresOf(window, did) } satisfies VersionFigures);
+    },
+  };
+}
+
+interface Window {
+  readonly sinceMs: number;
+  readonly untilMs: number;
+}
+
+/** Throws INPUT_INVALID. */
+function windowOf(
+  { since, until }: OperationCall<"getVersionFigures">["query"],
+  nowMs: number,
+): Window {
+  const untilMs = until === undefined ? nowMs : Date.parse(until);
+  const sinceMs = since === undefined ? untilMs - WINDOW_MS : Date.parse(since);
+  if (sinceMs <= untilMs) return { sinceMs, untilMs };
+  throw invalid("query", ["since: it is after `until`"]);
+}
+
+function figuresOf(
+  { sinceMs, untilMs }: Window,
+  did: RevisionFigures | undefined,
+): Omit<VersionFigures, "app" | "function" | "version" | "revisionId"> {
+  const outcomes = { ...did?.outcomes };
+  const invocations = Object.values(outcomes).reduce((sum, count) => sum + count, 0);
+  const errors = invocations - (outcomes.ok ?? 0);
+  const isNone = did === undefined || invocations === 0;
+  const at = (share: number): number | null => (isNone ? null : quantileMs(did.duration, share));
+  return {
+    since: new Date(sinceMs).toISOString(),
+    until: new Date(untilMs).toISOString(),
+    ...{ invocations, errors, outcomes },
+    errorRate: isNone ? null : errors / invocations,
+    durationMs: {
+      mean: isNone ? null : did.duration.sumMs / invocations,
+      ...{ p50: at(0.5), p95: at(0.95), p99: at(0.99) },
+    },
+  };
+}
+
+/**
+ * As Prometheus estimates it: what fell into a bucket lies evenly between its bounds, and beyond
+ * the last bound nothing is known but that.
+ */
+function quantileMs({ counts }: Histogram, share: number): number {
+  const rank = share * counts.reduce((sum, count) => sum + count, 0);
+  let below = 0;
+  let lowMs = 0;
+  for (const [at, boundMs] of HISTOGRAM_BOUNDS_MS.entries()) {
+    const count = counts[at] ?? 0;
+    if (count > 0 && below + count >= rank) {
+      return lowMs + ((boundMs - lowMs) * (rank - below)) / count;
+    }
+    below += count;
+    lowMs = boundMs;
+  }
+  return lowMs;
+}
