@@ -101,6 +101,7 @@ export type {
   AliasResource,
   ChangedAlias,
   PublishedApp,
+  PrunedVersions,
   PublishedVersion,
   PublishVersionRequest,
   RolledBackApp,

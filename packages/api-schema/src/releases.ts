@@ -1,5 +1,5 @@
 /** Versions and aliases of functions: numbered revisions, and names that lead to them. */
-import { aliasName, aliasTarget, versionNumber } from "@skerry/contracts";
+import { aliasName, aliasTarget, LIMITS, versionNumber } from "@skerry/contracts";
 import { z } from "zod";
 import { revisionResource } from "./resources.ts";
 
@@ -84,6 +84,24 @@ export const versionFigures = z.object({
     .describe("From arrival to answer; percentiles are estimated within buckets."),
 });
 export type VersionFigures = z.infer<typeof versionFigures>;
+
+export const pruneVersionsRequest = z.strictObject({
+  keep: z
+    .int()
+    .min(1)
+    .max(LIMITS.versionsPerFunctionMax)
+    .describe("So many of the newest stay, and every one to which an alias leads."),
+  dryRun: z.boolean().default(false).describe("Only say what would be removed."),
+});
+export const prunedVersions = z.object({
+  app: z.string(),
+  function: z.string(),
+  dryRun: z.boolean(),
+  removed: z.array(versionNumber).describe("The newest first."),
+  inUse: z.array(versionNumber).describe("Older ones that stay because an alias leads to them."),
+  behind,
+});
+export type PrunedVersions = z.infer<typeof prunedVersions>;
 
 export const aliasRequest = z.strictObject({ target: aliasTarget, reason });
 export type AliasRequest = z.input<typeof aliasRequest>;

@@ -58,6 +58,10 @@ before(async () => {
     })),
     listVersions: () => page(versionOf(3), versionOf(2), versionOf(1)),
     deleteVersion: noted(() => undefined),
+    pruneVersions: noted(({ body }) => ({
+      ...{ app: "shop", function: "buy", removed: [2, 1], inUse: [], behind },
+      dryRun: (body as { dryRun: boolean }).dryRun,
+    })),
     listAliases: () => page(aliasOf("live", LIVE), aliasOf("old", PLAIN)),
     putAlias: noted(({ params, body }) => ({
       ...aliasOf(params["alias"] ?? "", (body as { target: AliasTarget }).target),
@@ -229,4 +233,23 @@ test("who has not confirmed a change is named, and nobody is when all have", asy
   behind = [];
   for (const args of changes) assert.doesNotMatch((await run(...args)).stderr, /confirmed/);
   asked.splice(0);
+});
+
+test("old versions are pruned when that is confirmed, and shown before", async () => {
+  const prune = ["versions", "prune", "shop/buy", "--keep", "2"] as const;
+  assert.equal(await shown(...prune, "--dry-run"), "Would remove 2 versions (2, 1) of shop/buy.\n");
+  assert.equal(await shown(...prune, "--yes"), "✓ Removed 2 versions (2, 1) of shop/buy.\n");
+  const told = asked.splice(0).map(({ body }) => body);
+  assert.deepEqual(told, [
+    { keep: 2, dryRun: true },
+    { keep: 2, dryRun: false },
+  ]);
+  for (const args of [
+    prune,
+    ["versions", "prune", "shop/buy", "--yes"],
+    [...prune, "--keep", "0"],
+  ]) {
+    assert.notEqual((await run(...args)).exitCode, 0);
+  }
+  assert.deepEqual(asked, []);
 });

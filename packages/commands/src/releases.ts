@@ -7,6 +7,7 @@ import type {
   VersionResource,
 } from "@skerry/api-schema";
 import {
+  LIMITS,
   aliasName,
   appName,
   parseInput,
@@ -14,7 +15,7 @@ import {
   versionsOfAlias,
 } from "@skerry/contracts";
 import { everyItem } from "@skerry/sdk";
-import { ageText, collect, confirm, failCommand, YES_FLAG } from "@skerry/terminal";
+import { ageText, collect, confirm, countText, failCommand, YES_FLAG } from "@skerry/terminal";
 import type { Argument, Column, Flag } from "@skerry/terminal";
 import { readTarget, TARGET_ABOUT, TARGET_FLAGS, targetText } from "./alias-target.ts";
 import type { Command, CommandCall } from "./command.ts";
@@ -23,6 +24,7 @@ import { printList } from "./print-list.ts";
 import { IF_MATCH_FLAG, ifMatchOf } from "./secrets.ts";
 
 const PAGE = 1_000;
+const { versionsPerFunctionMax: VERSIONS_MAX } = LIMITS;
 const ALIAS: Argument = { name: "APP/FN:ALIAS", description: "The alias of a function." };
 const REASON: Flag = { name: "reason", value: "TEXT", description: "Why, for the history." };
 
@@ -155,6 +157,49 @@ const removeVersion: Command = {
     return 0;
   },
 };
+
+const pruneVersions: Command = {
+  name: "versions prune",
+  summary: "Remove old versions to which no alias leads",
+  about: ["Their numbers are not given out again; what an alias led to before goes, too."],
+  args: [FUNCTION_ARGUMENT],
+  flags: [
+    { name: "keep", value: "N", description: "So many of the newest stay; required." },
+    { name: "dry-run", description: "Only show what would be removed." },
+    YES_FLAG,
+  ],
+  examples: [
+    { line: "versions prune shop/buy --keep 20 --dry-run", says: "What would go?" },
+    { line: "versions prune shop/buy --keep 20 --yes", says: "Without asking." },
+  ],
+  async run(call) {
+    const { args, screen, client, isOn } = call;
+    const params = readFunctionPath(args[0]);
+    call.required("keep");
+    const keep = call.count("keep", { min: 1, max: VERSIONS_MAX, otherwise: VERSIONS_MAX });
+    const prune = (dryRun: boolean) => client().pruneVersions({ params, body: { keep, dryRun } });
+    const what = `${params.app}/${params.fn}`;
+    if (isOn("dry-run")) {
+      const plan = await prune(true);
+      if (screen.json) screen.printJson(plan);
+      else screen.print(`Would remove ${numbersText(plan.removed)} of ${what}.`);
+      return 0;
+    }
+    await confirm(call, {
+      what,
+      question: `Remove all but the newest ${keep} of ${what} for good?`,
+    });
+    const done = await prune(false);
+    screen.printDone(done, `Removed ${numbersText(done.removed)} of ${what}.`);
+    noteBehind(screen, done);
+    return 0;
+  },
+};
+
+function numbersText(numbers: readonly number[]): string {
+  if (numbers.length === 0) return "no version";
+  return `${countText(numbers.length, "version")} (${numbers.join(", ")})`;
+}
 
 const aliases: Command = {
   name: "aliases",
@@ -351,6 +396,7 @@ export const RELEASE_COMMANDS: readonly Command[] = [
   publish,
   versions,
   removeVersion,
+  pruneVersions,
   aliases,
   setAlias,
   removeAlias,

@@ -124,6 +124,10 @@ const MUTATIONS: Readonly<Record<Mutating, (harness: Harness) => Promise<Mutatio
     await harness.send("DELETE", "/v1/apps/shop/functions/second/aliases/everywhere");
     return { method: "DELETE", path: `${second}/${body.version}` };
   },
+  pruneVersions: () => {
+    const path = "/v1/apps/shop/functions/second/versions/prune";
+    return { method: "POST", path, request: { body: { keep: 1 } } };
+  },
   putAlias: async (harness) => {
     const request = { body: { target: { version: await publishHello(harness) } } };
     return { method: "PUT", path: `${HELLO}/aliases/one`, request };

@@ -19,6 +19,7 @@ export {
   latestChangeOfApp,
   listAliasChanges,
   listAliases,
+  olderVersions,
   removeAlias,
   restoreAlias,
   setAlias,

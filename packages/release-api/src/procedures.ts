@@ -4,7 +4,7 @@
  * whole app, and rolling it back, is one, too. They run in the store's worker: nothing here has
  * side effects, and nothing of HTTP is imported.
  */
-import type { PublishedApp, RolledBackApp } from "@skerry/api-schema";
+import type { PrunedVersions, PublishedApp, RolledBackApp } from "@skerry/api-schema";
 import type { ChangeStamp } from "@skerry/api-serving";
 import { LIMITS, type AliasTarget } from "@skerry/contracts";
 import {
@@ -16,6 +16,7 @@ import {
   latestChangeOfApp,
   listFunctions,
   numberRevision,
+  olderVersions,
   pathOf,
   readConfigSeq,
   removeAlias,
@@ -112,6 +113,24 @@ function* deleteVersion(tx: Tx, args: ChangeOf & { readonly version: number }): 
   };
 }
 
+/** Throws FUNCTION_NOT_FOUND. */
+function* pruneVersions(
+  tx: Tx,
+  args: ChangeOf & { readonly keep: number; readonly dryRun: boolean },
+): TxStep<Made> {
+  const { keep, dryRun } = args;
+  const fn = yield* functionOf(tx, args);
+  const { unused: removed, inUse } = yield* olderVersions(tx, fn, keep);
+  for (const number of dryRun ? [] : removed) yield* removeVersion(tx, { fn, number });
+  const done = { dryRun, removed: [...removed], inUse: [...inUse] };
+  return {
+    answer: { app: fn.app, function: fn.name, ...done, ...UNTOLD } satisfies PrunedVersions,
+    seq: yield* readConfigSeq(tx),
+    ...{ action: "functions.delete", resource: `function/${pathOf(fn)}` },
+    details: { operation: "pruneVersions", keep, dryRun, removed },
+  };
+}
+
 /** Throws FUNCTION_NOT_FOUND, ALIAS_CHANGED, VERSION_NOT_FOUND, ALIASES_LIMIT. */
 function* putAlias(
   tx: Tx,
@@ -179,6 +198,7 @@ const CHANGES = {
   publishVersion,
   publishApp,
   deleteVersion,
+  pruneVersions,
   putAlias,
   rollbackAlias,
   deleteAlias,
@@ -205,6 +225,7 @@ export function releaseChanges(record: RecordChange): ReleaseChanges {
     publishVersion: recorded(publishVersion),
     publishApp: recorded(publishApp),
     deleteVersion: recorded(deleteVersion),
+    pruneVersions: recorded(pruneVersions),
     putAlias: recorded(putAlias),
     rollbackAlias: recorded(rollbackAlias),
     deleteAlias: recorded(deleteAlias),

@@ -25,6 +25,7 @@ type Changes =
   | "publishVersion"
   | "publishApp"
   | "deleteVersion"
+  | "pruneVersions"
   | "putAlias"
   | "deleteAlias"
   | "rollbackAlias"
@@ -87,7 +88,7 @@ type Named<N extends keyof ReleaseHandlers> = Pick<ReleaseHandlers, N>;
 
 function versionHandlers(
   deps: ReleaseApiDeps,
-): Named<"publishVersion" | "publishApp" | "deleteVersion"> {
+): Named<"publishVersion" | "publishApp" | "deleteVersion" | "pruneVersions"> {
   const { store, module } = deps;
   return {
     publishVersion: async (call) => {
@@ -104,6 +105,10 @@ function versionHandlers(
     deleteVersion: async (call) => {
       const args = { ...changeOf(deps, call), version: Number(call.params.version) };
       return await answered(deps, call, await store.call(module, "deleteVersion", args));
+    },
+    pruneVersions: async (call) => {
+      const args = { ...changeOf(deps, call), ...call.body };
+      return await answered(deps, call, await store.call(module, "pruneVersions", args));
     },
   };
 }

@@ -96,6 +96,30 @@ const VERSIONS: ReleaseCases = {
     assertWhole(await world.kept());
   },
 
+  "old versions are removed at once, but for those to which an alias leads": async (world) => {
+    for (let n = 1; n <= 6; n += 1) await world.release("buy", `${n}`);
+    await world.set("buy:live", { version: 6, shares: [{ version: 1, perMille: 5 }] });
+    const rules = [{ part: { from: "path" as const }, is: { prefix: "/" }, version: 3 }];
+    await world.set("buy:ring", { version: 5, rules });
+    const before = await world.kept();
+    const plan = await world.prune("buy", 2, true);
+    assert.deepEqual([plan.dryRun, plan.removed, plan.inUse], [true, [4, 2], [3, 1]]);
+    const { audited, ...kept } = await world.kept();
+    assert.deepEqual({ ...kept, audited: audited - 1 }, before, "it is on record, and that is all");
+    const done = await world.prune("buy", 2);
+    assert.deepEqual(done, { ...plan, dryRun: false });
+    const left = await world.versions("buy");
+    assert.deepEqual(
+      left.map(({ version }) => version),
+      [6, 5, 3, 1],
+    );
+    assertWhole(await world.kept());
+    assert.deepEqual((await world.prune("buy", 2)).removed, [], "again");
+    await world.deleteAlias("buy", "ring");
+    assert.deepEqual((await world.prune("buy", 2)).removed, [3], "the control");
+    assert.equal(await world.release("buy", "7"), 7, "no number comes again");
+  },
+
   "what was deployed since it was looked at is not published": async (world) => {
     await world.deploy("buy", "a");
     const stale = await refused(world.publish("buy", "", { ifVersion: 7 }), "FUNCTION_CHANGED");

@@ -15,6 +15,7 @@ import type {
   AliasChangeResource,
   AliasResource,
   ChangedAlias,
+  PrunedVersions,
   PublishedApp,
   PublishedVersion,
   RolledBackApp,
@@ -89,6 +90,11 @@ export class ReleaseWorld {
 
   async deleteVersion(fn: string, version: number): Promise<void> {
     await this.store.call(storeModule, "deleteVersion", { ...this.#change(), fn, version });
+  }
+
+  async prune(fn: string, keep: number, dryRun = false): Promise<PrunedVersions> {
+    const args = { ...this.#change(), fn, keep, dryRun };
+    return (await this.store.call(storeModule, "pruneVersions", args)).answer as PrunedVersions;
   }
 
   /** Of `FN:ALIAS`. */

@@ -40,6 +40,7 @@ const PROCEDURES: Readonly<Record<Mutating, string>> = {
   publishVersion: "publishVersion",
   publishApp: "publishApp",
   deleteVersion: "deleteVersion",
+  pruneVersions: "pruneVersions",
   putAlias: "putAlias",
   deleteAlias: "deleteAlias",
   rollbackAlias: "rollbackAlias",

@@ -203,6 +203,7 @@ test("a viewer reads and may not publish, and a key confined to another app sees
     ["PUT", LIVE],
     ["DELETE", LIVE],
     ["DELETE", `${VERSIONS}/1`],
+    ["POST", `${VERSIONS}/prune`],
   ] as const;
   for (const [method, path] of changes) {
     for (const key of [viewer, elsewhere]) {

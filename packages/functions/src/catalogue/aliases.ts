@@ -15,7 +15,7 @@ import {
   removeConfigUnder,
 } from "./config-log.ts";
 import { failCatalogue } from "./errors.ts";
-import { assertVersionsThere, pathOf, type QualifiedFunction } from "./versions.ts";
+import { assertVersionsThere, listVersions, pathOf, type QualifiedFunction } from "./versions.ts";
 
 /** Tables that came with aliases. Numbers up to `alias_floor` were of aliases that are gone. */
 export const ALIAS_TABLES: readonly string[] = [
@@ -266,6 +266,24 @@ export function* aliasesOfVersion(
   return all
     .filter(({ target }) => versionsOfAlias(target).includes(number))
     .map(({ name }) => name);
+}
+
+/** Versions behind the newest `keep`: those to which an alias leads, and the others. */
+export function* olderVersions(
+  tx: Tx,
+  fn: QualifiedFunction,
+  keep: number,
+): TxStep<{ readonly inUse: readonly number[]; readonly unused: readonly number[] }> {
+  const { versionsPerFunctionMax, aliasesPerFunctionMax: limit } = LIMITS;
+  const newest = { functionId: fn.id, below: Number.MAX_SAFE_INTEGER };
+  const all = yield* listVersions(tx, { ...newest, limit: versionsPerFunctionMax });
+  const aliases = yield* listAliases(tx, { functionId: fn.id, after: "", limit });
+  const led = new Set(aliases.flatMap(({ target }) => versionsOfAlias(target)));
+  const older = all.slice(keep).map(({ number }) => number);
+  return {
+    inUse: older.filter((number) => led.has(number)),
+    unused: older.filter((number) => !led.has(number)),
+  };
 }
 
 /** Removes an alias with its history. Throws ALIAS_NOT_FOUND, ALIAS_CHANGED. */

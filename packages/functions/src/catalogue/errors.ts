@@ -66,7 +66,7 @@ export const failCatalogue = defineReasons({
     code: "RESOURCE_EXHAUSTED",
     httpStatus: 422,
     message: "{function} has {versionsMax} versions, which is the limit.",
-    hint: "Remove those that are no longer used: `skerry versions rm {function}:1`.",
+    hint: "Remove old ones to which no alias leads: `skerry versions prune {function} --keep 20`.",
     retryable: false,
     audience: "user",
   },
