@@ -135,7 +135,8 @@ describe("releases", TIMEOUT, () => {
 
   it("control that is killed in the middle of a canary goes on behind it", async () => {
     await deploy();
-    const { id } = await create({ stepWaitMs: 3_000 });
+    // Longer than a busy machine keeps one from looking where the alias leads meanwhile.
+    const { id } = await create({ stepWaitMs: 12_000 });
     await inCanary(id);
     await assertLed("release", undefined);
     await platform.kill("control");
