@@ -117,6 +117,17 @@ test("a look before the end demands more than the last one", () => {
   assert.equal(judge(doubtful, PLAN, { isLast: true }).kind, "failing");
 });
 
+test("a step that waits for samples has one last look, however often it is looked at", () => {
+  const plan = { ...PLAN, samplesMin: 1_000 };
+  const doubtful = measured(of(did(200, 2), did(200, 13)));
+  const waits = [1_500, 2_500, 3_500].map((at) => [at, doubtful] as const);
+  const waiting = play(waits, plan, CANARY);
+  assert.deepEqual([waiting.release.state, waiting.moves], ["running", []]);
+  assert.equal(play([[5_010, doubtful]], plan, waiting.release).release.state, "rolledBack");
+  const plain = measured(BAD);
+  assert.equal(play([[1_500, plain]], plan, CANARY).release.state, "rolledBack");
+});
+
 test("a slower version goes back, one as slow does not, and bounds hold whatever was before", () => {
   const look = (next: VersionCounts, plan = PLAN) =>
     judge(of(did(500, 0, 20), next), plan, { isLast: true }).kind;

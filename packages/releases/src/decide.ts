@@ -5,7 +5,7 @@
  * as it says. It goes forward one place at a time, never past the approval, and from a place of the
  * canary only when its guards have spoken; it goes back at once, to what was before it.
  */
-import { judge, sidesOf, type FunctionFigures, type Sides } from "./guards.ts";
+import { judge, samplesMissing, sidesOf, type FunctionFigures, type Sides } from "./guards.ts";
 import { approvalPlace, placesOf, WHOLE, type ReleasePlan } from "./plan.ts";
 
 /** The first three are open. `waiting`: for the approval. */
@@ -144,7 +144,10 @@ function measured(
   const at = placesOf(plan)[release.place];
   if (release.state !== "running" || at?.isCanary !== true) return stay(release);
   const waitedMs = nowMs - release.countedMs;
-  const isLast = waitedMs >= plan.stepWaitMs;
+  // A step that waits for samples is looked at again: none of these looks is its last.
+  const isLast =
+    waitedMs >= plan.stepWaitMs &&
+    (waitedMs >= plan.sampleWaitMs || samplesMissing(figures, plan) === null);
   const seen = { ...release, sides: sidesOf(figures) };
   const verdict = judge(figures, plan, { isLast });
   if (verdict.kind === "failing") {
@@ -154,7 +157,6 @@ function measured(
   const again = { ...seen, nextMs: Math.ceil(nowMs + lookMs) };
   if (!isLast) return stay(again);
   if (verdict.kind === "passing") return forward(seen, plan, nowMs);
-  if (waitedMs < plan.sampleWaitMs) return stay(again);
   if (!plan.withoutSamples) return stay(changed(seen, { state: "paused", why: verdict.why }));
   const unsampled = [...seen.unsampled, seen.place];
   return forward({ ...seen, unsampled }, plan, nowMs);

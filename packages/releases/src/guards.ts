@@ -59,7 +59,7 @@ export const LEVELS = {
 
 const P95 = 0.95;
 
-/** Judges a look; `isLast` when the step has lasted as long as it should. */
+/** Judges a look; `isLast` when the step is not looked at again. */
 export function judge(
   figures: readonly FunctionFigures[],
   plan: ReleasePlan,
@@ -73,15 +73,22 @@ export function judge(
     ...compared.flatMap((one) => worse(one, plan, level)),
   ];
   if (whys.length > 0) return { kind: "failing", why: whys.slice(0, 3).join(" ") };
+  const why = samplesMissing(figures, plan);
+  return why === null ? { kind: "passing" } : { kind: "starved", why };
+}
+
+/** What there is too little of to tell; null when there are samples enough. */
+export function samplesMissing(
+  figures: readonly FunctionFigures[],
+  { samplesMin }: Pick<ReleasePlan, "samplesMin">,
+): string | null {
   const { base, next } = sidesOf(figures);
-  const { samplesMin } = plan;
   const few = [
     ...(next.requests < samplesMin ? [`the new version had ${next.requests}`] : []),
     ...(base !== null && base.requests < samplesMin ? [`the old one had ${base.requests}`] : []),
   ];
-  if (few.length === 0) return { kind: "passing" };
-  const why = `Too few requests to tell: ${few.join(", ")}, of ${samplesMin} each.`;
-  return { kind: "starved", why };
+  if (few.length === 0) return null;
+  return `Too few requests to tell: ${few.join(", ")}, of ${samplesMin} each.`;
 }
 
 function boundsBroken(
