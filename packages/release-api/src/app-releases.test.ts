@@ -118,6 +118,20 @@ const EDGES: ReleaseCases = {
     assert.equal(await releases.step(late, { kind: "step" }), "overtaken", "a pause is heard");
   },
 
+  "no version goes that a release may lead to, on its way back either": async (world) => {
+    const releases = new AppReleases(world);
+    await releases.prepare();
+    const before = await releases.led();
+    const { id } = await releases.create();
+    await refused(world.deleteVersion("buy", 2), "RELEASE_OPEN");
+    await releases.toCanary(id);
+    await releases.step(await releases.due(), FINE);
+    await refused(world.deleteVersion("buy", 1), "RELEASE_OPEN");
+    await releases.step(await releases.due(), BAD);
+    assert.deepEqual(await releases.led(), before);
+    await world.deleteVersion("buy", 2);
+  },
+
   "an app has one open release, and none of what leads there already": async (world) => {
     const releases = new AppReleases(world);
     await releases.prepare();

@@ -24,6 +24,7 @@ import {
   type HeldAlias,
   type ReleasedFunction,
   type ReleasePlan,
+  type ReleaseRecord,
 } from "@skerry/releases";
 import type { Tx, TxStep } from "@skerry/store";
 import { appOf } from "./app-releases.ts";
@@ -57,9 +58,7 @@ export function createRelease(record: RecordChange) {
     const { accountId, keyId, atMs: madeMs } = stamp;
     const appId = yield* appOf(tx, { accountId, app });
     const open = yield* findOpenRelease(tx, appId);
-    if (open !== undefined) {
-      throw failRelease("RELEASE_OPEN", { app, release: open.id, state: open.stand.state });
-    }
+    if (open !== undefined) throw releaseOpen(open);
     const functions = yield* releasedFunctions(tx, args);
     const plan = planOf(args, functions);
     const stand = newRelease(madeMs, args);
@@ -75,6 +74,11 @@ export function createRelease(record: RecordChange) {
     });
     return { answer: shown, seq: yield* readConfigSeq(tx) };
   };
+}
+
+/** For what the open release of an app does not allow. */
+export function releaseOpen({ id, app, stand }: ReleaseRecord): ReturnType<typeof failRelease> {
+  return failRelease("RELEASE_OPEN", { app, release: id, state: stand.state });
 }
 
 function planOf(

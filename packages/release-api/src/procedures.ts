@@ -28,9 +28,10 @@ import {
   type SetAlias,
   type VersionRecord,
 } from "@skerry/functions";
+import { findOpenRelease, mayLeadTo } from "@skerry/releases";
 import type { Tx, TxStep } from "@skerry/store";
 import { appReleaseChanges, type AppReleaseChanges } from "./app-releases.ts";
-import { createRelease } from "./create-release.ts";
+import { createRelease, releaseOpen } from "./create-release.ts";
 import type { Done, RecordChange, Told } from "./recorded.ts";
 import { aliasResourceOf, versionResourceOf } from "./resources.ts";
 
@@ -97,13 +98,17 @@ function* publishApp(tx: Tx, args: ChangeIn & Publishing): TxStep<Made> {
   };
 }
 
-/** Throws FUNCTION_NOT_FOUND, VERSION_NOT_FOUND, VERSION_IN_USE. */
+/** Throws FUNCTION_NOT_FOUND, VERSION_NOT_FOUND, VERSION_IN_USE, RELEASE_OPEN. */
 function* deleteVersion(tx: Tx, args: ChangeOf & { readonly version: number }): TxStep<Made> {
   const { version } = args;
   const fn = yield* functionOf(tx, args);
   const aliases = yield* aliasesOfVersion(tx, { functionId: fn.id, number: version });
   if (aliases.length > 0) {
     throw failCatalogue("VERSION_IN_USE", { function: pathOf(fn), version, aliases });
+  }
+  const open = yield* findOpenRelease(tx, fn.appId);
+  if (open !== undefined && mayLeadTo(open, { functionId: fn.id, number: version })) {
+    throw releaseOpen(open);
   }
   return {
     answer: null,

@@ -19,6 +19,7 @@ export {
   forgetReleases,
   insertRelease,
   listReleasesOf,
+  mayLeadTo,
   RELEASE_TABLES,
   removeReleasesOf,
   writeRelease,

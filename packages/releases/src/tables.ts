@@ -3,7 +3,7 @@
  * both are JSON that only this package reads. A row goes with its app.
  */
 import type { AccountId, AppId, FunctionId, KeyId, ReleaseId, RevisionId } from "@skerry/base";
-import type { AliasTarget } from "@skerry/contracts";
+import { versionsOfAlias, type AliasTarget } from "@skerry/contracts";
 import type { Tx, TxStep } from "@skerry/store";
 import { isOpen, LOOK_MS_MAX, type Release } from "./decide.ts";
 import type { ReleasePlan } from "./plan.ts";
@@ -97,6 +97,18 @@ export function* findOpenRelease(tx: Tx, appId: AppId): TxStep<ReleaseRecord | u
     [appId],
   );
   return row && recordOf(row);
+}
+
+/** Whether it may have an alias of the function lead to that version, going on or back. */
+export function mayLeadTo(
+  { functions }: Pick<ReleaseRecord, "functions">,
+  version: { readonly functionId: FunctionId; readonly number: number },
+): boolean {
+  const { functionId, number } = version;
+  const released = functions.find(({ id }) => id === functionId);
+  if (released === undefined) return false;
+  const formers = Object.values(released.aliases).flatMap(({ former }) => former ?? []);
+  return released.to.version === number || formers.flatMap(versionsOfAlias).includes(number);
 }
 
 /** Undefined when the app has no such release. */
