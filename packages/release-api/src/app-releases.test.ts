@@ -91,9 +91,10 @@ const GOING: ReleaseCases = {
     await releases.toCanary(id);
     await world.set("list:release", 2, { reason: "by hand" });
     const between = await releases.led();
-    await releases.step(await releases.due(), FINE);
+    await releases.step(await releases.due(), BAD);
     const paused = await releases.get(id);
     assert.equal(paused.state, "paused");
+    assert.match(paused.why ?? "", /changed by somebody else\. add: 40 % of 100 requests fail/);
     assert.match(paused.why ?? "", /The alias shop\/list:release was changed by somebody else/);
     assert.deepEqual(await releases.led(), between, "nothing was moved");
     await releases.turn("resume", id);

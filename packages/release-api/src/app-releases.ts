@@ -126,7 +126,9 @@ function* advance(
     const kept = { ...released, functions, stand: decision.next };
     return { ...(yield* write(tx, kept, nowMs)), isMoved: true };
   }
-  const stuck = decide(found.stand, found.plan, { event: moved, nowMs });
+  const cause = decision.next.why;
+  const why = cause === null ? moved.why : `${moved.why} ${cause}`;
+  const stuck = decide(found.stand, found.plan, { event: { ...moved, why }, nowMs });
   return yield* write(tx, { ...released, stand: stuck.next }, nowMs);
 }
 
