@@ -179,6 +179,8 @@ function percent(share: number): string {
   return `${Number((share * 100).toFixed(2))} %`;
 }
 
+const P_SHOWN_MIN = 0.0001;
+
 function pText(p: number): string {
-  return `Fisher's exact test, p = ${p.toPrecision(2)}`;
+  return `Fisher's exact test, p ${p < P_SHOWN_MIN ? `< ${P_SHOWN_MIN}` : `= ${p.toPrecision(2)}`}`;
 }

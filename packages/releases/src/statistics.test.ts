@@ -43,6 +43,16 @@ test("no samples tell nothing, and large counts neither overflow nor take long",
   assert.ok(fisherGreater(many, { hits: 11_000, of: 1_000_000 }) < 1e-15);
 });
 
+test("a version that fails far less often than the one before is never called worse", () => {
+  for (const requests of [100, 7_070, 1_000_000]) {
+    const failing = { hits: requests / 5, of: requests };
+    for (const hits of [0, 1, Math.floor(requests / 50)]) {
+      const p = fisherGreater(failing, { hits, of: requests });
+      assert.ok(p > 0.99, `${hits} of ${requests}: ${p}`);
+    }
+  }
+});
+
 test("a quantile lies within its bucket; above the last bound it is that bound", () => {
   const counts = HISTOGRAM_BOUNDS_MS.map(() => 0);
   assert.equal(quantileMs(counts, 0.95), null);

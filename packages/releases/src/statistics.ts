@@ -20,26 +20,49 @@ const NEGLIGIBLE = 1e-17;
  * `base`. 1 when either has no samples.
  */
 export function fisherGreater(base: Portion, next: Portion): number {
-  const hits = base.hits + next.hits;
-  const all = base.of + next.of;
   if (base.of === 0 || next.of === 0) return 1;
-  const most = Math.min(hits, next.of);
-  const mean = (hits * next.of) / all;
-  let term = Math.exp(logHypergeometric({ hits, all, drawn: next.of }, next.hits));
-  let sum = 0;
-  for (let k = next.hits; k <= most; k += 1) {
-    sum += term;
-    if (k > mean && term < sum * NEGLIGIBLE) break;
-    term *= ((hits - k) / (k + 1)) * ((next.of - k) / (all - hits - next.of + k + 1));
-  }
-  return Math.min(1, sum);
+  const table = { hits: base.hits + next.hits, all: base.of + next.of, drawn: next.of };
+  const mean = (table.hits * table.drawn) / table.all;
+  // Away from the mean terms only shrink: towards it, the first could be too small for a double.
+  const p = next.hits > mean ? upperTail(table, next.hits) : 1 - lowerTail(table, next.hits - 1);
+  return Math.min(1, Math.max(0, p));
 }
 
-/** Of `all` with `hits`, so many were `drawn`: the logarithm of the chance of `k` hits. */
-function logHypergeometric(
-  { hits, all, drawn }: { readonly hits: number; readonly all: number; readonly drawn: number },
-  k: number,
-): number {
+/** Of `all` with `hits` among them, so many were `drawn`. */
+interface Table {
+  readonly hits: number;
+  readonly all: number;
+  readonly drawn: number;
+}
+
+/** The chance of `from` hits or more, from above the mean. */
+function upperTail(table: Table, from: number): number {
+  const { hits, all, drawn } = table;
+  let term = Math.exp(logHypergeometric(table, from));
+  let sum = 0;
+  for (let k = from; k <= Math.min(hits, drawn) && term > sum * NEGLIGIBLE; k += 1) {
+    sum += term;
+    term *= ((hits - k) / (k + 1)) * ((drawn - k) / (all - hits - drawn + k + 1));
+  }
+  return sum;
+}
+
+/** The chance of `from` hits or less, from below the mean. */
+function lowerTail(table: Table, from: number): number {
+  const { hits, all, drawn } = table;
+  const least = Math.max(0, hits + drawn - all);
+  if (from < least) return 0;
+  let term = Math.exp(logHypergeometric(table, from));
+  let sum = 0;
+  for (let k = from; k >= least && term > sum * NEGLIGIBLE; k -= 1) {
+    sum += term;
+    term *= (k / (hits - k + 1)) * ((all - hits - drawn + k) / (drawn - k + 1));
+  }
+  return sum;
+}
+
+/** The logarithm of the chance of `k` hits. */
+function logHypergeometric({ hits, all, drawn }: Table, k: number): number {
   return logChoose(hits, k) + logChoose(all - hits, drawn - k) - logChoose(all, drawn);
 }
 
