@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { seededRandom } from "@skerry/base";
 import { aliasTarget, type AliasTarget } from "@skerry/contracts";
 import fc from "fast-check";
 import { decideAlias } from "./alias.ts";
@@ -86,6 +88,27 @@ test("what holds JavaScript's own expressions up for ever is decided over 50 kB"
     assert.equal(pattern.isIn(`${many}!`), false);
     assert.equal(pattern.isIn(many), true);
   }
+});
+
+test("an expression keeps little of the values that it has seen", () => {
+  setFlagsFromString("--expose-gc");
+  const collectGarbage = runInNewContext("gc") as () => void;
+  const random = seededRandom(3);
+  const value = (): string =>
+    Array.from({ length: PATTERN_VALUE_CHARS_MAX }, () => (random.float() < 0.5 ? "a" : "b")).join(
+      "",
+    );
+  collectGarbage();
+  const before = process.memoryUsage().heapUsed;
+  // Where of the last characters an `a` was: there are more such states than values.
+  const patterns = Array.from({ length: 8 }, () => compiled("a[ab]{14}[cd]"));
+  for (const pattern of patterns) {
+    for (let n = 0; n < 20; n += 1) assert.equal(pattern.isIn(value()), false);
+  }
+  collectGarbage();
+  const keptMb = (process.memoryUsage().heapUsed - before) / 1e6;
+  assert.ok(keptMb < 10, `${keptMb.toFixed(1)} MB`);
+  assert.equal(patterns[0]?.isIn(`a${"b".repeat(14)}c`), true);
 });
 
 test("answers are those of JavaScript's own expressions", (t) => {

@@ -1,7 +1,8 @@
 /**
  * Regular expressions of alias rules, in the syntax of RE2: whatever the expression and the value
- * are, matching takes time in proportion to the value's length, so that no caller can hold a
- * gateway up. What there is of them is bounded when an alias is set. The engine is loaded with the
+ * are, matching takes time in proportion to the value's length and to the steps of the expression:
+ * milliseconds at most, so that no caller can hold a gateway up. What there is of them is bounded
+ * when an alias is set, and what they keep when they are compiled. The engine is loaded with the
  * first expression: who has none does not pay for it at start.
  */
 import { createRequire } from "node:module";
@@ -12,6 +13,12 @@ import type * as Engine from "re2js";
 export const PATTERN_STEPS_MAX = 500;
 /** What is longer fits no expression. */
 export const PATTERN_VALUE_CHARS_MAX = 2_048;
+/**
+ * What an expression may keep of values that it has seen, so as to be faster with the next. Where
+ * that is too little it is matched without: the engine's own bound is 8 MB, which rules of a few
+ * aliases would fill a gateway with, and filling it takes longer than matching.
+ */
+const PATTERN_MEMORY_BYTES_MAX = 64 << 10;
 
 const load = createRequire(import.meta.url);
 
@@ -29,10 +36,13 @@ export interface PatternProblem {
 
 /** Compiles an expression. */
 export function compilePattern(source: string): Pattern | PatternProblem {
-  const { RE2JS } = load("re2js") as typeof Engine;
+  const { RE2Set } = load("re2js") as typeof Engine;
   try {
-    const compiled = RE2JS.compile(source);
-    return { steps: compiled.programSize(), isIn: (value) => compiled.test(value) };
+    // A set of one: only sets have a bound of their own.
+    const compiled = new RE2Set(RE2Set.UNANCHORED, 0, PATTERN_MEMORY_BYTES_MAX);
+    compiled.add(source);
+    compiled.compile();
+    return { steps: compiled.prog.numInst(), isIn: (value) => compiled.match(value).length > 0 };
   } catch (error) {
     return { problem: problemOf(error, source) };
   }
