@@ -74,7 +74,11 @@ export const versionFigures = z.object({
   since: time,
   until: time,
   invocations: z.int(),
-  errors: z.int().describe("Invocations with an outcome other than `ok`."),
+  errors: z
+    .int()
+    .describe(
+      "Invocations with another outcome than `ok`, or answered with a status of 500 or above.",
+    ),
   errorRate: z.number().nullable().describe("Errors by invocations; null without any."),
   outcomes: z
     .record(z.string(), z.int())

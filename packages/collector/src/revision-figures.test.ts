@@ -38,6 +38,7 @@ async function tell(
     world.record({
       revisionId: revisionIds[upTo(2)] ?? world.revisionId,
       outcome: OUTCOMES[upTo(OUTCOMES.length)] ?? "ok",
+      status: [200, 404, 499, 500, 503][upTo(5)] ?? 200,
       startWallMs: world.clock.wallMs() - upTo(10 * MINUTE_MS) + upTo(1_000) / 1_000,
       ...{ queueUs: upTo(5_000), placeUs: upTo(500), bootUs: upTo(50_000) },
       ...{ codeUs: upTo(500), initUs: upTo(500), handlerUs: upTo(3_000_000) },
@@ -66,9 +67,9 @@ function figuresOf(
 ): RevisionFigures {
   const counts = [...emptyHistogram().counts];
   const outcomes: Record<string, number> = {};
-  let sumUs = 0;
+  let [sumUs, serverErrors] = [0, 0];
   for (const record of records) {
-    const { queueUs, placeUs, bootUs, codeUs, initUs, handlerUs, outcome } = record;
+    const { queueUs, placeUs, bootUs, codeUs, initUs, handlerUs, outcome, status } = record;
     const tookUs = queueUs + placeUs + bootUs + codeUs + initUs + handlerUs;
     const secondMs = Math.floor((record.startWallMs + tookUs / 1_000) / 1_000) * 1_000;
     if (record.revisionId !== revisionId || secondMs < sinceMs || secondMs >= untilMs) continue;
@@ -76,8 +77,9 @@ function figuresOf(
     const bucket = bucketOf(tookUs / 1_000);
     counts[bucket] = (counts[bucket] ?? 0) + 1;
     sumUs += tookUs;
+    if (outcome === "ok" && status >= 500) serverErrors += 1;
   }
-  return { revisionId, outcomes, duration: { counts, sumMs: sumUs / 1_000 } };
+  return { revisionId, outcomes, serverErrors, duration: { counts, sumMs: sumUs / 1_000 } };
 }
 
 function windowsOf({ world }: Told): readonly FiguresWindow[] {

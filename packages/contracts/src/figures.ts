@@ -59,6 +59,8 @@ export interface RevisionFigures {
   readonly revisionId: RevisionId;
   /** Outcomes that never came are absent. */
   readonly outcomes: Readonly<Partial<Record<Outcome, number>>>;
+  /** Of those that ended `ok`, how many were answered with a status of 500 or above. */
+  readonly serverErrors: number;
   /** From the request's arrival to its answer. */
   readonly duration: Histogram;
 }

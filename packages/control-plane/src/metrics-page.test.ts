@@ -119,7 +119,7 @@ test("functions that are not there any more have no labels, and many share one",
 
 function figuresOf(revisionId: string, ok: number): RevisionFigures {
   const duration = { counts: [ok, ...emptyHistogram().counts.slice(1)], sumMs: ok / 5 };
-  return { revisionId: revisionId as RevisionId, outcomes: { ok }, duration };
+  return { revisionId: revisionId as RevisionId, outcomes: { ok }, serverErrors: 0, duration };
 }
 
 async function latestOf(harness: Harness, name: string): Promise<string> {

@@ -24,7 +24,8 @@ export const FIGURES_KEPT_MS = 7 * 24 * 3_600_000;
 /** One for each bucket of HISTOGRAM_BOUNDS_MS; another bound needs a migration. */
 const BUCKETS = emptyHistogram().counts.map((_, at) => `bucket_${at}`);
 const KEYS = ["revision_id", "span_ms", "at_ms", "outcome"];
-const SUMS = [...BUCKETS, "sum_us"];
+const SUMS = [...BUCKETS, "sum_us", "server_errors"];
+const SERVER_ERROR = 500;
 const TOTAL_KEYS = ["revision_id", "outcome"];
 const DAY_MS = 24 * 3_600_000;
 
@@ -61,6 +62,7 @@ interface Sum {
   readonly outcome: string;
   readonly counts: number[];
   sumUs: number;
+  serverErrors: number;
 }
 
 /**
@@ -84,13 +86,14 @@ export function* addToRevisionSums(
 
 function secondsOf(records: readonly MeterRecord[]): readonly Sum[] {
   const sums = new Sums(SECOND_MS);
-  for (const { revisionId, outcome, startWallMs, ...record } of records) {
+  for (const { revisionId, outcome, startWallMs, status, ...record } of records) {
     const { queueUs, placeUs, bootUs, codeUs, initUs, handlerUs } = record;
     const tookUs = queueUs + placeUs + bootUs + codeUs + initUs + handlerUs;
     const sum = sums.at({ revisionId, outcome, atMs: startWallMs + tookUs / 1_000 });
     const bucket = bucketOf(tookUs / 1_000);
     sum.counts[bucket] = (sum.counts[bucket] ?? 0) + 1;
     sum.sumUs += tookUs;
+    if (outcome === "ok" && status >= SERVER_ERROR) sum.serverErrors += 1;
   }
   return sums.all();
 }
@@ -103,6 +106,7 @@ function sumsBy(spanMs: number, parts: readonly Sum[]): readonly Sum[] {
       sum.counts[bucket] = (sum.counts[bucket] ?? 0) + count;
     }
     sum.sumUs += part.sumUs;
+    sum.serverErrors += part.serverErrors;
   }
   return sums.all();
 }
@@ -123,7 +127,7 @@ class Sums {
     let sum = this.#byKey.get(key);
     if (sum === undefined) {
       const counts = [...emptyHistogram().counts];
-      sum = { revisionId, spanMs, atMs: beginMs, outcome, counts, sumUs: 0 };
+      sum = { revisionId, spanMs, atMs: beginMs, outcome, counts, sumUs: 0, serverErrors: 0 };
       this.#byKey.set(key, sum);
     }
     return sum;
@@ -171,15 +175,15 @@ function* addRows(tx: Tx, adding: Adding, rows: readonly (readonly SqlValue[])[]
 }
 
 function spanValues(sum: Sum): readonly SqlValue[] {
-  const { revisionId, spanMs, atMs, outcome, counts, sumUs } = sum;
-  return [revisionId, spanMs, atMs, outcome, ...counts, sumUs];
+  const { revisionId, spanMs, atMs, outcome, counts, sumUs, serverErrors } = sum;
+  return [revisionId, spanMs, atMs, outcome, ...counts, sumUs, serverErrors];
 }
 
 function totalValues(
-  { revisionId, outcome, counts, sumUs }: Sum,
+  { revisionId, outcome, counts, sumUs, serverErrors }: Sum,
   day: number,
 ): readonly SqlValue[] {
-  return [revisionId, outcome, ...counts, sumUs, day];
+  return [revisionId, outcome, ...counts, sumUs, serverErrors, day];
 }
 
 /** What ended in the seconds that begin in `[sinceMs, untilMs)`. */
@@ -230,16 +234,17 @@ type SumRow = Readonly<Record<string, number | string>> & { readonly outcome: Ou
 function figuresOf(revisionId: RevisionId, rows: readonly SumRow[]): RevisionFigures {
   const outcomes: Partial<Record<Outcome, number>> = {};
   const counts = [...emptyHistogram().counts];
-  let sumUs = 0;
+  let [sumUs, serverErrors] = [0, 0];
   for (const row of rows) {
     const added = BUCKETS.map((name) => Number(row[name]));
     for (const [at, count] of added.entries()) counts[at] = (counts[at] ?? 0) + count;
     const ended = added.reduce((sum, count) => sum + count, 0);
     outcomes[row.outcome] = (outcomes[row.outcome] ?? 0) + ended;
     sumUs += Number(row["sum_us"]);
+    serverErrors += Number(row["server_errors"]);
   }
   const duration: Histogram = { counts, sumMs: sumUs / 1_000 };
-  return { revisionId, outcomes, duration };
+  return { revisionId, outcomes, serverErrors, duration };
 }
 
 const SELECT = `SELECT outcome,

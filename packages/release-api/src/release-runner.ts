@@ -13,9 +13,10 @@ import {
   type ReleaseId,
   type RevisionId,
 } from "@skerry/base";
-import type { Outcome, RevisionFigures } from "@skerry/contracts";
 import {
   nextWork,
+  NO_COUNTS,
+  versionCounts,
   type FunctionFigures,
   type ReleaseEvent,
   type ReleaseRecord,
@@ -45,12 +46,6 @@ const LOOK_MS_MAX = 2_000;
 const AGAIN_MS_MIN = 500;
 const AGAIN_MS_MAX = 30_000;
 const DUE_ROWS = 100;
-
-/** What the version did, and not its callers or limits. */
-const FAILED: readonly Outcome[] = [
-  ...(["function_error", "timeout", "out_of_memory", "crashed"] as const),
-  ...(["init_failed", "bad_response"] as const),
-];
 
 export class ReleaseRunner {
   readonly #deps: ReleaseRunnerDeps;
@@ -165,8 +160,8 @@ export class ReleaseRunner {
     );
     return changing.map(({ name, from, to }) => ({
       function: name,
-      base: from && (were.get(from.revisionId) ?? NONE),
-      next: are.get(to.revisionId) ?? NONE,
+      base: from && (were.get(from.revisionId) ?? NO_COUNTS),
+      next: are.get(to.revisionId) ?? NO_COUNTS,
     }));
   }
 
@@ -177,16 +172,7 @@ export class ReleaseRunner {
     if (revisionIds.length === 0) return new Map();
     const found = await this.#deps.figures.versionFigures({ ...span, revisionIds });
     return new Map(
-      revisionIds.map((id, i): [RevisionId, VersionCounts] => [id, countsOf(found[i])]),
+      revisionIds.map((id, i): [RevisionId, VersionCounts] => [id, versionCounts(found[i])]),
     );
   }
-}
-
-const NONE: VersionCounts = { requests: 0, errors: 0, durations: [] };
-
-function countsOf(did: RevisionFigures | undefined): VersionCounts {
-  if (did === undefined) return NONE;
-  const { outcomes, duration } = did;
-  const errors = FAILED.reduce((sum, outcome) => sum + (outcomes[outcome] ?? 0), 0);
-  return { requests: errors + (outcomes.ok ?? 0), errors, durations: duration.counts };
 }

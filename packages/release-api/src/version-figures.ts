@@ -68,7 +68,7 @@ function figuresOf(
 ): Omit<VersionFigures, "app" | "function" | "version" | "revisionId"> {
   const outcomes = { ...did?.outcomes };
   const invocations = Object.values(outcomes).reduce((sum, count) => sum + count, 0);
-  const errors = invocations - (outcomes.ok ?? 0);
+  const errors = invocations - (outcomes.ok ?? 0) + (did?.serverErrors ?? 0);
   const isNone = did === undefined || invocations === 0;
   const at = (share: number): number | null => (isNone ? null : quantileMs(did.duration, share));
   return {

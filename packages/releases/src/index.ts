@@ -28,3 +28,4 @@ export {
   type ReleasedFunction,
   type ReleaseRecord,
 } from "./tables.ts";
+export { NO_COUNTS, versionCounts } from "./version-counts.ts";

@@ -25,13 +25,13 @@ test("a version's figures are counts, the share of errors, and percentiles withi
   counts[bucketOf(900)] = 10;
   const duration = { counts, sumMs: 16_200 };
   const outcomes = { ok: 96, function_error: 3, timeout: 1 };
-  harness.metrics.countedByRevision.push({ revisionId, outcomes, duration });
+  harness.metrics.countedByRevision.push({ revisionId, outcomes, serverErrors: 2, duration });
   const window = "since=2026-01-31T09:00:00Z&until=2026-01-31T09:05:00Z";
   const { body } = await harness.send<VersionFigures>("GET", `${FIGURES}?${window}`);
   assert.deepEqual(body, {
     ...{ app: "shop", function: "hello", version: 1, revisionId },
     ...{ since: "2026-01-31T09:00:00.000Z", until: "2026-01-31T09:05:00.000Z" },
-    ...{ invocations: 100, errors: 4, errorRate: 0.04, outcomes },
+    ...{ invocations: 100, errors: 6, errorRate: 0.06, outcomes },
     // 50 of 90 between 50 and 100 ms; 5 and 9 of 10 between 500 and 1,000 ms.
     durationMs: { mean: 162, p50: 50 + (50 * 50) / 90, p95: 750, p99: 950 },
   });

@@ -1,0 +1,24 @@
+/** What guards count of a version's figures. */
+import type { Outcome, RevisionFigures } from "@skerry/contracts";
+import type { VersionCounts } from "./guards.ts";
+
+/** What the version did, and not its callers or limits. */
+const FAILED: readonly Outcome[] = [
+  ...(["function_error", "timeout", "out_of_memory", "crashed"] as const),
+  ...(["init_failed", "bad_response"] as const),
+];
+
+/** Of a version that nobody has called. */
+export const NO_COUNTS: VersionCounts = { requests: 0, errors: 0, durations: [] };
+
+/**
+ * Requests that the version answered or failed, and its errors among them: it failed, or its answer
+ * has a status of 500 or above.
+ */
+export function versionCounts(did: RevisionFigures | undefined): VersionCounts {
+  if (did === undefined) return NO_COUNTS;
+  const { outcomes, serverErrors, duration } = did;
+  const failed = FAILED.reduce((sum, outcome) => sum + (outcomes[outcome] ?? 0), 0);
+  const requests = failed + (outcomes.ok ?? 0);
+  return { requests, errors: failed + serverErrors, durations: duration.counts };
+}
