@@ -54,7 +54,10 @@ export interface FunctionTally {
   readonly tally: InvocationTally;
 }
 
-/** How invocations of one revision ended within a window of time, and what they took. */
+/**
+ * How invocations of one revision ended within a window of time, and what they took. Work that goes
+ * on behind an answer is not among them.
+ */
 export interface RevisionFigures {
   readonly revisionId: RevisionId;
   /** Outcomes that never came are absent. */

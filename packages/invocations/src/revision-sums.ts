@@ -66,7 +66,8 @@ interface Sum {
 }
 
 /**
- * Adds the records to the sums of the second and of the minute in which they ended, and to totals.
+ * Adds the records of requests to the sums of the second and of the minute in which they ended, and
+ * to totals.
  */
 export function* addToRevisionSums(
   tx: Tx,
@@ -87,6 +88,8 @@ export function* addToRevisionSums(
 function secondsOf(records: readonly MeterRecord[]): readonly Sum[] {
   const sums = new Sums(SECOND_MS);
   for (const { revisionId, outcome, startWallMs, status, ...record } of records) {
+    // Work behind an answer takes what it takes: it says nothing of how long callers waited.
+    if (record.startKind === "background") continue;
     const { queueUs, placeUs, bootUs, codeUs, initUs, handlerUs } = record;
     const tookUs = queueUs + placeUs + bootUs + codeUs + initUs + handlerUs;
     const sum = sums.at({ revisionId, outcome, atMs: startWallMs + tookUs / 1_000 });
