@@ -2,12 +2,8 @@
 import type { VersionFigures } from "@skerry/api-schema";
 import { json, type OperationCall, type OperationHandlers } from "@skerry/api-serving";
 import type { Clock, RevisionId } from "@skerry/base";
-import {
-  HISTOGRAM_BOUNDS_MS,
-  invalid,
-  type Histogram,
-  type RevisionFigures,
-} from "@skerry/contracts";
+import { invalid, type RevisionFigures } from "@skerry/contracts";
+import { quantileMs } from "@skerry/releases";
 import type { Store, StoreModule } from "@skerry/store";
 import type { ReleaseReads } from "./reads.ts";
 
@@ -70,7 +66,8 @@ function figuresOf(
   const invocations = Object.values(outcomes).reduce((sum, count) => sum + count, 0);
   const errors = invocations - (outcomes.ok ?? 0) + (did?.serverErrors ?? 0);
   const isNone = did === undefined || invocations === 0;
-  const at = (share: number): number | null => (isNone ? null : quantileMs(did.duration, share));
+  const at = (share: number): number | null =>
+    isNone ? null : quantileMs(did.duration.counts, share);
   return {
     since: new Date(sinceMs).toISOString(),
     until: new Date(untilMs).toISOString(),
@@ -81,23 +78,4 @@ function figuresOf(
       ...{ p50: at(0.5), p95: at(0.95), p99: at(0.99) },
     },
   };
-}
-
-/**
- * As Prometheus estimates it: what fell into a bucket lies evenly between its bounds, and beyond
- * the last bound nothing is known but that.
- */
-function quantileMs({ counts }: Histogram, share: number): number {
-  const rank = share * counts.reduce((sum, count) => sum + count, 0);
-  let below = 0;
-  let lowMs = 0;
-  for (const [at, boundMs] of HISTOGRAM_BOUNDS_MS.entries()) {
-    const count = counts[at] ?? 0;
-    if (count > 0 && below + count >= rank) {
-      return lowMs + ((boundMs - lowMs) * (rank - below)) / count;
-    }
-    below += count;
-    lowMs = boundMs;
-  }
-  return lowMs;
 }

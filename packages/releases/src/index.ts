@@ -11,6 +11,7 @@ export {
 } from "./decide.ts";
 export { failRelease } from "./errors.ts";
 export { type FunctionFigures, type VersionCounts } from "./guards.ts";
+export { quantileMs } from "./statistics.ts";
 export { approvalPlace, placesOf, WHOLE, type ReleasePlan } from "./plan.ts";
 export {
   dueReleases,
