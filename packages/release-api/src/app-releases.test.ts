@@ -162,8 +162,13 @@ const EDGES: ReleaseCases = {
     await refused(releases.create({ fromStage: "test" }), "ALIAS_NOT_FOUND");
     await world.publishApp("test");
     for (const name of FUNCTIONS) await world.deploy(name, "three");
-    const { functions, places } = await releases.create({ fromStage: "test" });
-    assert.deepEqual([functions[0]?.to, places.length, places[0]?.stage], [2, 2, "release"]);
+    const plan = { ...PLAN, steps: [3, 7, 1_000] };
+    const { functions, places } = await releases.create({ fromStage: "test", plan });
+    assert.deepEqual([functions[0]?.to, places[0]?.stage], [2, "release"]);
+    assert.deepEqual(
+      places.map(({ percent }) => percent),
+      [0.3, 0.7, 100],
+    );
   },
 
   "without a version before, all meet the new one at once; functions that go are left out": async (

@@ -5,8 +5,6 @@ import { approvalPlace, isOpen, placesOf, WHOLE, type ReleaseRecord } from "@ske
 type Figures = NonNullable<ReleaseResource["figures"]>;
 type Sides = NonNullable<ReleaseRecord["stand"]["sides"]>;
 
-const PERCENT = 100 / WHOLE;
-
 /** As it stands. */
 export function releaseResourceOf(record: Omit<ReleaseRecord, "version">): ReleaseResource {
   const { id, app, stand, plan, functions, reason, keyId: startedBy } = record;
@@ -36,7 +34,7 @@ function placesIn({ plan, stand }: Pick<ReleaseRecord, "plan" | "stand">) {
   return placesOf(plan).map(({ stage, perMille }, i): ReleaseResource["places"][number] => {
     const at = i > place ? "ahead" : isBack ? "left" : i === place ? "current" : "passed";
     return {
-      ...{ stage, percent: perMille * PERCENT },
+      ...{ stage, percent: (perMille * 100) / WHOLE },
       state: at === "current" && !isOpen(stand) ? "passed" : at,
       ...{ isUnsampled: unsampled.includes(i), needsApproval: i === approvalPlace(plan) },
     };
