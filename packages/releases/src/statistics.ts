@@ -91,7 +91,10 @@ export function bucketOfQuantile(counts: readonly number[], quantile: number): n
   return counts.findIndex((count) => (seen += count) >= wanted);
 }
 
-/** A quantile, evenly within its bucket; null for an empty histogram. At most the last bound. */
+/**
+ * A quantile as Prometheus estimates it: what fell into a bucket lies evenly between its bounds, and
+ * beyond the last bound nothing is known but that. Null for an empty histogram.
+ */
 export function quantileMs(counts: readonly number[], quantile: number): number | null {
   const at = bucketOfQuantile(counts, quantile);
   if (at === undefined) return null;
