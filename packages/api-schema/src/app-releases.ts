@@ -129,7 +129,7 @@ export const releaseResource = z.object({
     samplesMin: z.int(),
     withoutSamples: z.boolean(),
     guards: z.array(z.enum(GUARDS)),
-    maxErrorRate: z.number().nullable(),
+    maxErrorRate: z.number().nullable().describe("In percent."),
     maxP95Ms: z.number().nullable(),
   }),
   reason: z.string(),

@@ -93,7 +93,7 @@ function sideText({ requests, errorRate, p95Ms }: Side): string {
 
 function guardsText({ guards, maxErrorRate, maxP95Ms }: ReleaseResource["plan"]): string {
   const bounds = [
-    ...(maxErrorRate === null ? [] : [`errors ≤ ${maxErrorRate * 100} %`]),
+    ...(maxErrorRate === null ? [] : [`errors ≤ ${maxErrorRate} %`]),
     ...(maxP95Ms === null ? [] : [`p95 ≤ ${maxP95Ms} ms`]),
   ];
   const all = [...guards, ...bounds];

@@ -149,8 +149,9 @@ const EDGES: ReleaseCases = {
     const releases = new AppReleases(world);
     await releases.prepare();
     const before = await world.kept();
-    const plan = await releases.create({ dryRun: true });
+    const plan = await releases.create({ dryRun: true, plan: { ...PLAN, maxErrorRate: 7 / 100 } });
     assert.deepEqual([plan.id, plan.state], ["", "planned"]);
+    assert.equal(plan.plan.maxErrorRate, 7);
     assert.deepEqual([plan.functions[0]?.from, plan.functions[0]?.to], [1, 2]);
     assert.deepEqual(await world.kept(), before);
   },

@@ -20,7 +20,8 @@ export function releaseResourceOf(record: Omit<ReleaseRecord, "version">): Relea
     stepSince: place < 0 ? null : timeOf(enteredMs),
     plan: {
       ...{ stepWaitMs, sampleWaitMs, samplesMin, withoutSamples },
-      ...{ guards: [...guards], maxErrorRate, maxP95Ms },
+      ...{ guards: [...guards], maxP95Ms },
+      maxErrorRate: maxErrorRate === null ? null : percentOf(maxErrorRate),
     },
     ...{ reason, startedBy, createdAt: timeOf(record.madeMs) },
     endedAt: record.settledMs === null ? null : timeOf(record.settledMs),
@@ -48,6 +49,11 @@ function figuresOf({ base, next }: Sides): Figures {
 function sideOf(side: Sides["next"]): Figures["to"] {
   const { requests, errors, p95Ms } = side;
   return { requests, errors, errorRate: requests === 0 ? null : errors / requests, p95Ms };
+}
+
+/** As it was asked for: 7, and not 7.000000000000001. */
+function percentOf(share: number): number {
+  return Number((share * 100).toPrecision(12));
 }
 
 function timeOf(wallMs: number): string {
