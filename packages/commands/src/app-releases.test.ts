@@ -28,7 +28,7 @@ function releaseOf(more: Partial<ReleaseResource> = {}): ReleaseResource {
     ...{ isApproved: true, figures: null, stepSince: AT, reason: "", startedBy: "key_1" },
     plan: {
       ...{ stepWaitMs: 1, sampleWaitMs: 1, samplesMin: 1, withoutSamples: false },
-      ...{ guards: ["error-rate"], maxErrorRate: 0.05, maxP95Ms: null },
+      ...{ guards: ["error-rate"], maxErrorRate: 5, maxP95Ms: null },
     },
     ...{ createdAt: AT, endedAt: null, etag: '"1"', ...more },
   };
@@ -136,7 +136,8 @@ test("who interrupts hears that it goes on, and ends nothing", async () => {
   const options = { url: platform.url, signal: stop.signal };
   const { exitCode, stderr } = await runPiped(["release", "shop"], options);
   assert.equal(exitCode, 130);
-  assert.match(stderr, /It goes on; end it with `skerry releases abort shop rel_1`/);
+  assert.match(stderr, /It goes on; see it with `skerry releases show shop rel_1 --follow`/);
+  assert.match(stderr, /end it with `skerry releases abort shop rel_1`/);
   assert.equal(aborted, 0);
 });
 

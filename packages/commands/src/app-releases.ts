@@ -239,9 +239,14 @@ async function follow(
         const isLast = endedAt !== null || state === "paused";
         return { done: 0, total: 1, remark: "", isLast };
       },
-      goesOn: `It goes on; end it with \`skerry releases abort ${params.app} ${params.release}\`.`,
+      goesOn: goesOnHint(params),
     },
   );
+}
+
+function goesOnHint({ app, release: id }: Params): string {
+  const show = `skerry releases show ${app} ${id} --follow`;
+  return `It goes on; see it with \`${show}\`, or end it with \`skerry releases abort ${app} ${id}\`.`;
 }
 
 function livePicture({ screen, host }: CommandCall): (one: ReleaseResource) => void {

@@ -12,7 +12,7 @@ export const failRelease = defineReasons({
   RELEASE_OPEN: {
     code: "FAILED_PRECONDITION",
     message: "{app} is being released already: {release} is {state}.",
-    hint: "Wait for its end, or end it with `skerry releases abort {app} {release}`.",
+    hint: "See it with `skerry releases show {app} {release} --follow`, or end it with `skerry releases abort {app} {release}`.",
     retryable: false,
     audience: "user",
   },

@@ -92,8 +92,8 @@ export function bucketOfQuantile(counts: readonly number[], quantile: number): n
 }
 
 /**
- * A quantile as Prometheus estimates it: what fell into a bucket lies evenly between its bounds, and
- * beyond the last bound nothing is known but that. Null for an empty histogram.
+ * A quantile as Prometheus estimates it: what fell into a bucket lies evenly between its bounds,
+ * and beyond the last bound nothing is known but that. Null for an empty histogram.
  */
 export function quantileMs(counts: readonly number[], quantile: number): number | null {
   const at = bucketOfQuantile(counts, quantile);
