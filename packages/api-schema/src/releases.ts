@@ -102,7 +102,9 @@ export const prunedVersions = z.object({
   function: z.string(),
   dryRun: z.boolean(),
   removed: z.array(versionNumber).describe("The newest first."),
-  inUse: z.array(versionNumber).describe("Older ones that stay because an alias leads to them."),
+  inUse: z
+    .array(versionNumber)
+    .describe("Older ones that stay: an alias leads to them, or an open release may."),
   behind,
 });
 export type PrunedVersions = z.infer<typeof prunedVersions>;

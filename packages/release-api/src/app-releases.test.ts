@@ -125,12 +125,15 @@ const EDGES: ReleaseCases = {
     const before = await releases.led();
     const { id } = await releases.create();
     await refused(world.deleteVersion("buy", 2), "RELEASE_OPEN");
+    await world.release("buy", "three");
+    const pruned = await world.prune("buy", 1);
+    assert.deepEqual([pruned.removed, pruned.inUse], [[], [2, 1]]);
     await releases.toCanary(id);
     await releases.step(await releases.due(), FINE);
     await refused(world.deleteVersion("buy", 1), "RELEASE_OPEN");
     await releases.step(await releases.due(), BAD);
     assert.deepEqual(await releases.led(), before);
-    await world.deleteVersion("buy", 2);
+    assert.deepEqual((await world.prune("buy", 1)).removed, [2], "the control");
   },
 
   "an app has one open release, and none of what leads there already": async (world) => {

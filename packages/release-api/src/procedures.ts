@@ -125,9 +125,14 @@ function* pruneVersions(
 ): TxStep<Made> {
   const { keep, dryRun } = args;
   const fn = yield* functionOf(tx, args);
-  const { unused: removed, inUse } = yield* olderVersions(tx, fn, keep);
+  const older = yield* olderVersions(tx, fn, keep);
+  const open = yield* findOpenRelease(tx, fn.appId);
+  const isHeld = (number: number): boolean =>
+    open !== undefined && mayLeadTo(open, { functionId: fn.id, number });
+  const removed = older.unused.filter((number) => !isHeld(number));
+  const inUse = [...older.inUse, ...older.unused.filter(isHeld)].toSorted((a, b) => b - a);
   for (const number of dryRun ? [] : removed) yield* removeVersion(tx, { fn, number });
-  const done = { dryRun, removed: [...removed], inUse: [...inUse] };
+  const done = { dryRun, removed, inUse };
   return {
     answer: { app: fn.app, function: fn.name, ...done, ...UNTOLD } satisfies PrunedVersions,
     seq: yield* readConfigSeq(tx),
