@@ -72,10 +72,6 @@ export class ConfigFold {
     return this.#qualified.versionOf(id, number);
   }
 
-  aliasesOf(id: FunctionId): Iterable<AliasEntry> {
-    return this.#qualified.aliasesOf(id);
-  }
-
   aliasOf(id: FunctionId, name: string): AliasEntry | undefined {
     return this.#qualified.aliasOf(id, name);
   }

@@ -36,10 +36,6 @@ export class QualifiedFold {
     return this.#functions.get(id)?.versions.get(number);
   }
 
-  aliasesOf(id: FunctionId): Iterable<AliasEntry> {
-    return this.#functions.get(id)?.aliases.values() ?? NONE;
-  }
-
   aliasOf(id: FunctionId, name: string): AliasEntry | undefined {
     return this.#functions.get(id)?.aliases.get(name);
   }

@@ -118,7 +118,6 @@ class RunningGateway implements Gateway {
       fold: {
         versionOf: (id, number) => this.#follower.fold.versionOf(id, number),
         aliasOf: (id, name) => this.#follower.fold.aliasOf(id, name),
-        aliasesOf: (id) => this.#follower.fold.aliasesOf(id),
       },
       onGone: (id) => void this.#functions.delete(id),
     };

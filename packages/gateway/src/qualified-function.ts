@@ -19,7 +19,7 @@ import { FunctionShell, type ShellDeps } from "./function-shell.ts";
 
 export interface QualifiedDeps
   extends Omit<ShellDeps, "limits" | "onEmpty" | "onLimit">, LimitsDeps {
-  readonly fold: Pick<ConfigFold, "versionOf" | "aliasOf" | "aliasesOf">;
+  readonly fold: Pick<ConfigFold, "versionOf" | "aliasOf">;
   /** It was removed, and nothing of it is left; may be told more than once. */
   readonly onGone: (id: FunctionEntry["id"]) => void;
 }
@@ -63,7 +63,6 @@ export class QualifiedFunction {
     this.#isRemoved = false;
     this.#limits.update(entry);
     this.latest.update(entry);
-    for (const { target } of this.#deps.fold.aliasesOf(entry.id)) this.#patterns.take(target);
     for (const [number, shell] of this.#versions) {
       const pinned = this.#pinned(number);
       if (pinned === undefined) shell.remove("versionRemoved");

@@ -1,5 +1,6 @@
 /** Versions and aliases, as callers meet them. */
 import assert from "node:assert/strict";
+import { createRequire } from "node:module";
 import { afterEach, beforeEach, test } from "node:test";
 import { seededRandom } from "@skerry/base";
 import { GATEWAY_HEADERS } from "@skerry/contracts";
@@ -254,7 +255,7 @@ test("a version that is removed is gone for callers, and ends what it has", asyn
   await control.close();
 });
 
-test("a rule by an expression sends what it finds, from the alias's first request on", async () => {
+test("a rule by an expression sends what it finds, and is compiled for the alias's first request", async () => {
   const fn = world.fn();
   const rules = [{ part: { from: "path" }, is: { pattern: "^/v[23]/(a|b)$" }, version: 2 }];
   world.entries.push(
@@ -263,6 +264,10 @@ test("a rule by an expression sends what it finds, from the alias's first reques
     aliasOf(fn, "live", { version: 1, rules }),
   );
   await world.start();
+  const { cache } = createRequire(import.meta.url);
+  const isEngineLoaded = (): boolean => Object.keys(cache).some((path) => path.includes("re2js"));
+  assert.equal(isEngineLoaded(), false, "others than this alias's callers do not wait for it");
   assert.equal(await bodyOf("/-/shop/hello:live/v2/a"), "2");
+  assert.equal(isEngineLoaded(), true, "the control");
   assert.equal(await bodyOf("/-/shop/hello:live/v2/ab"), "1");
 });

@@ -65,14 +65,12 @@ export function patternProblems({ rules }: AliasTarget): readonly string[] {
   return problems;
 }
 
-/** The expressions of aliases, each compiled once. */
+/**
+ * The expressions of aliases, each compiled once: when a request first meets it. A gateway begins
+ * with the aliases of all accounts, and compiling what they have would hold it up.
+ */
 export class AliasPatterns {
   readonly #byMatcher = new WeakMap<AliasMatcher, Pattern | undefined>();
-
-  /** Compiles what a target has of them, so that no request waits for it. */
-  take({ rules }: AliasTarget): void {
-    for (const { is } of rules) if ("pattern" in is) this.#of(is);
-  }
 
   /** An expression that cannot be read is in no value. */
   holds(is: AliasMatcher & { readonly pattern: string }, value: string): boolean {
