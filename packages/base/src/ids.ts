@@ -36,6 +36,8 @@ export type RuleId = Branded<"rul">;
 export type RedriveId = Branded<"rdr">;
 /** A release of a whole app, from stage to stage. */
 export type ReleaseId = Branded<"rel">;
+/** A list of routes that an app's stages serve publications of. */
+export type GatewayApiId = Branded<"api">;
 /** A UUIDv7 in its usual text form. */
 export type RequestId = Branded<"request">;
 
@@ -61,6 +63,7 @@ interface IdOfPrefix {
   rul: RuleId;
   rdr: RedriveId;
   rel: ReleaseId;
+  api: GatewayApiId;
 }
 export type IdPrefix = keyof IdOfPrefix;
 

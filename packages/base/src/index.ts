@@ -34,6 +34,7 @@ export {
   type RevisionId,
   type RedriveId,
   type ReleaseId,
+  type GatewayApiId,
   type RuleId,
   type TopicGroupId,
   type TopicId,

@@ -8,6 +8,7 @@ import type {
   AppId,
   ConfigObjectId,
   FunctionId,
+  GatewayApiId,
   KeyId,
   RevisionId,
   SecretId,
@@ -18,6 +19,8 @@ import type { HandlerKind } from "./handler-kind.ts";
 import type { Role } from "./identity.ts";
 import type { AliasTarget } from "./qualifiers.ts";
 import type { SetQuotas } from "./quotas.ts";
+import type { Route } from "./routes.ts";
+import type { Purge } from "./stages.ts";
 
 /** Written into every snapshot; a newer format is refused. */
 export const CONFIG_FORMAT = 1;
@@ -115,6 +118,54 @@ export interface QuotasEntry {
   readonly set: SetQuotas;
 }
 
+/** What gateways serve of a stage. Key `stage/<api id>/<stage>`. */
+export interface StageEntry {
+  readonly kind: "stage";
+  readonly apiId: GatewayApiId;
+  readonly accountId: AccountId;
+  readonly appId: AppId;
+  readonly app: string;
+  readonly api: string;
+  readonly stage: string;
+  /** Number of the publication, from 1 on, within the stage. */
+  readonly publication: number;
+  readonly qualifier: string;
+  readonly variables: Readonly<Record<string, string>>;
+  readonly routes: readonly Route[];
+}
+
+/** A host that leads to a stage. Key `domain/<host>`. */
+export interface DomainEntry {
+  readonly kind: "domain";
+  readonly host: string;
+  readonly accountId: AccountId;
+  readonly app: string;
+  readonly apiId: GatewayApiId;
+  readonly stage: string;
+  /** Requests by plain HTTP are redirected. */
+  readonly httpsOnly: boolean;
+  /** Null: none of its own. */
+  readonly certificate: {
+    /** PEM, the leaf first. */
+    readonly chain: string;
+    /** PEM of the private key. */
+    readonly sealedKey: SealedValue;
+  } | null;
+}
+
+/**
+ * The newest purges of a stage. A gateway that has seen fewer than the oldest that is kept forgets
+ * all of the stage. Key `purges/<api id>/<stage>`.
+ */
+export interface PurgesEntry {
+  readonly kind: "purges";
+  readonly apiId: GatewayApiId;
+  readonly accountId: AccountId;
+  readonly stage: string;
+  /** Numbers go up by one from 1. */
+  readonly newest: readonly { readonly number: number; readonly what: Purge }[];
+}
+
 export type ConfigValue =
   | FunctionEntry
   | VersionEntry
@@ -123,7 +174,10 @@ export type ConfigValue =
   | SecretEntry
   | ConfigObjectEntry
   | QuotasEntry
-  | ActionEntry;
+  | ActionEntry
+  | StageEntry
+  | DomainEntry
+  | PurgesEntry;
 
 export interface ConfigEntry {
   readonly seq: number;

@@ -29,6 +29,16 @@ export const GATEWAY_HEADERS = {
   version: "x-skerry-version",
   /** Response header: this is what an earlier call with the same idempotency key was answered. */
   replayed: "idempotent-replayed",
+  /** Request header for targets of routes: parameters of the path, as JSON. */
+  params: "x-skerry-params",
+  /**
+   * The same: base64url of the claims of the token that was checked, or of an authorizer's context.
+   */
+  claims: "x-skerry-claims",
+  /** The same: who calls, a key's id, a token's subject or what the authorizer named. */
+  principal: "x-skerry-principal",
+  /** Response header: why another than the route's target answered, and which. */
+  downgrade: "x-skerry-downgrade",
   /** Response header of an error made by the platform, not by the function: its reason. */
   errorReason: "x-skerry-error",
 } as const;

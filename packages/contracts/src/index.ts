@@ -25,12 +25,15 @@ export {
   type ConfigObjectEntry,
   type ConfigSnapshot,
   type ConfigValue,
+  type DomainEntry,
   type FunctionEntry,
   type KeyEntry,
+  type PurgesEntry,
   type QuotasEntry,
   type RevisionEntry,
   type SealedValue,
   type SecretEntry,
+  type StageEntry,
   type VersionEntry,
 } from "./config-log.ts";
 export {
@@ -278,3 +281,43 @@ export {
   isActionEntry,
   type ActionMeterEntry,
 } from "./meter-action.ts";
+export { parsePathPattern, type PatternSegment } from "./path-pattern.ts";
+export {
+  type AuthorizerAnswer,
+  authorizerAnswer,
+  type AuthorizerEvent,
+  type AuthorizerPolicy,
+  type CorsPolicy,
+  JWT_ALGORITHMS,
+  type JwtPolicy,
+} from "./route-guards.ts";
+export {
+  cachePolicy,
+  type CachePolicy,
+  DOWNGRADE_REASONS,
+  type DowngradePolicy,
+  type DowngradeReason,
+  hostPattern,
+  type Route,
+  route,
+  ROUTE_METHODS,
+  type RouteAuth,
+  type RouteInput,
+  routeName,
+  type RouteTarget,
+} from "./routes.ts";
+export {
+  gatewayApiName,
+  purge,
+  type Purge,
+  routes,
+  STAGE_ALIASES,
+  STAGE_HOST_SUFFIX,
+  STAGE_PATH_PREFIX,
+  stageDefaults,
+  stageName,
+  STAGES,
+  stageSettings,
+  type StageSettings,
+  stageVariables,
+} from "./stages.ts";

@@ -152,6 +152,22 @@ export const LIMITS = {
   ruleMatchersMax: 200,
   /** Of these, numeric ones. */
   ruleRangesMax: 20,
+  gatewayApisPerAppMax: 20,
+  /** Stages of one API. */
+  stagesPerApiMax: 20,
+  routesPerApiMax: 10_000,
+  /** All routes of an API, as JSON; each publication holds them. */
+  routesBytesMax: 4 << 20,
+  /** Body of a fixed answer. */
+  routeAnswerBytesMax: 64 << 10,
+  stageVariablesMax: 100,
+  /** Publications of a stage that its history keeps. */
+  publicationsKept: 50,
+  domainsPerAccountMax: 200,
+  /** Purges of a stage that are kept for gateways that were away. */
+  purgesKept: 100,
+  /** One kept answer of the response cache. */
+  cacheEntryBytesMax: 64 << 20,
   /** A JSON request body of the control API. */
   apiBodyBytesMax: 1 << 20,
 } as const;
