@@ -21,6 +21,7 @@ import {
 } from "@skerry/contracts";
 import { QualifiedFold } from "./qualified-fold.ts";
 import { SettingsFold } from "./settings-fold.ts";
+import { StagesFold } from "./stages-fold.ts";
 
 const DEFAULT_QUOTAS = quotasOf({});
 
@@ -34,6 +35,8 @@ export class ConfigFold {
   #actions: ReadonlyMap<string, ActionEntry> | undefined;
   readonly #settings = new SettingsFold();
   readonly #qualified = new QualifiedFold();
+  /** Gateway APIs. */
+  readonly stages = new StagesFold();
   #seq = 0;
   /** A snapshot holds everything up to here, but no longer says what was removed. */
   #floorSeq = 0;
@@ -120,6 +123,7 @@ export class ConfigFold {
     this.#entries.set(entry.key, entry);
     this.#settings.put(entry);
     this.#qualified.put(entry, known);
+    this.stages.put(entry, known);
     const { value } = entry;
     if (value?.kind === "function") this.#addFunction(value, entry.seq);
     if (value?.kind === "key") this.#keys.set(value.id, value);
@@ -134,6 +138,7 @@ export class ConfigFold {
     this.#byName.clear();
     this.#settings.clear();
     this.#qualified.clear();
+    this.stages.clear();
     this.#actions = undefined;
     this.#keys.clear();
     this.#quotas.clear();
