@@ -1,3 +1,4 @@
+export type { AnswerHead, AnswerSink } from "./answer-sink.ts";
 export { assertOwnPage, COOKIE_PATH, cookieNameOf, cookieOf, setCookie } from "./browser.ts";
 export { isSameAuthority, parseAuthority, type Authority } from "./authority.ts";
 export { admitBody, readBody, type BodyLimits } from "./body.ts";
