@@ -1,0 +1,1 @@
+export { stageConfigKey, domainConfigKey, purgesConfigKey } from "./config-keys.ts";

@@ -1,0 +1,1 @@
+export type { AskOrigin, CacheRequest, ResponseCache } from "./ports.ts";

@@ -1,0 +1,1 @@
+export { templateProblems } from "./template.ts";

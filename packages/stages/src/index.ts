@@ -1,0 +1,8 @@
+export type {
+  CameRequest,
+  FoundFunction,
+  Functions,
+  RoutedCall,
+  RoutedRequest,
+  ToClient,
+} from "./ports.ts";
