@@ -1,3 +1,4 @@
+export { domainKeyIdentity } from "./domain-keys.ts";
 export { failSecrets } from "./errors.ts";
 export { MasterKeys, type MasterKeysOptions } from "./master-keys.ts";
 export {

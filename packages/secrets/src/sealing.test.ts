@@ -5,7 +5,14 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { createIdSource, systemClock, systemRandom } from "@skerry/base";
 import type { SealedValue } from "@skerry/contracts";
-import { MasterKeys, openValue, rewrapValue, sealValue, type SealIdentity } from "./index.ts";
+import {
+  domainKeyIdentity,
+  MasterKeys,
+  openValue,
+  rewrapValue,
+  sealValue,
+  type SealIdentity,
+} from "./index.ts";
 
 const random = systemRandom();
 const clock = systemClock();
@@ -30,6 +37,17 @@ async function fileKeys(name: string): Promise<MasterKeys> {
 }
 
 describe("sealing", () => {
+  it("gives the key of a domain's certificate to that domain alone", async () => {
+    const keys = await fileKeys("domain.key");
+    const domain = { accountId: ids.id("acct"), app: "shop", host: "shop.example" };
+    const sealed = await sealValue({ keys, random }, domainKeyIdentity(domain), CANARY);
+    assert.equal(await openValue(keys, domainKeyIdentity({ ...domain }), sealed), CANARY);
+    for (const other of [{ host: "other.example" }, { app: "blog" }]) {
+      const moved = openValue(keys, domainKeyIdentity({ ...domain, ...other }), sealed);
+      await assert.rejects(moved, { reason: "SECRET_UNREADABLE" });
+    }
+  });
+
   it("gives a value back to whom it belongs, and to nobody else", async () => {
     const keys = await fileKeys("one.key");
     const sealed = await sealValue({ keys, random }, identity, CANARY);
