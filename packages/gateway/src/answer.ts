@@ -5,17 +5,9 @@
 import type { ServerResponse } from "node:http";
 import { PlatformError, type RequestId } from "@skerry/base";
 import { failFunction, GATEWAY_HEADERS, type ReplyHead } from "@skerry/contracts";
-import { createHeaderPolicy, sendBytes, sendError } from "@skerry/http";
+import { sendBytes } from "@skerry/http";
+import { platformHeaders, sendRefusal } from "@skerry/requests";
 import { serverTiming, type Anatomy } from "./anatomy.ts";
-
-/**
- * Names that only the platform sets, in both directions. Functions that are called by path share
- * one origin: a script that a function lets loose on more than its own path would stand between
- * browsers and all others.
- */
-export const headerPolicy = createHeaderPolicy({
-  reserved: ["x-skerry-*", "service-worker-allowed"],
-});
 
 const LENGTH = /^(?:0|[1-9][0-9]{0,15})$/;
 
@@ -40,7 +32,7 @@ export function responseHeadersOf(head: ReplyHead): {
   readonly headers: string[];
   readonly contentLength: number | undefined;
 } {
-  const headers = headerPolicy.responseHeaders(head.h);
+  const headers = platformHeaders.responseHeaders(head.h);
   for (let i = 0; i < head.h.length; i += 2) {
     const value = head.h[i + 1] ?? "";
     if (head.h[i]?.toLowerCase() !== "content-length" || !LENGTH.test(value)) continue;
@@ -55,7 +47,7 @@ export function sendWhole(
   answer: Shown & { readonly head: ReplyHead; readonly body: Uint8Array },
 ): void {
   const { head, body, requestId, anatomy } = answer;
-  const headers = headerPolicy.responseHeaders(head.h);
+  const headers = platformHeaders.responseHeaders(head.h);
   answerHeaders(headers, requestId, anatomy);
   try {
     sendBytes(res, { status: head.s, headers }, body);
@@ -68,12 +60,7 @@ export function sendWhole(
 
 /** Sends an error made by the platform. Never throws. */
 export function sendFailure(res: ServerResponse, error: PlatformError, shown: Shown): void {
-  const headers = [GATEWAY_HEADERS.errorReason, shownReason(error)];
+  const headers: string[] = [];
   answerHeaders(headers, shown.requestId, shown.anatomy);
-  if (error.code === "UNAUTHENTICATED") headers.push("WWW-Authenticate", "Bearer");
-  sendError(res, error, { requestId: shown.requestId, headers });
-}
-
-function shownReason(error: PlatformError): string {
-  return error.audience === "user" ? error.reason : PlatformError.from(undefined).reason;
+  sendRefusal(res, error, { requestId: shown.requestId, headers });
 }

@@ -18,26 +18,24 @@ import {
   failFunction,
   GATEWAY_HEADERS,
   LATEST,
-  LIMITS,
   takesUpgrades,
   type FunctionEntry,
 } from "@skerry/contracts";
-import { readBody, type ParsedTarget, type Upgrade } from "@skerry/http";
+import type { ParsedTarget, Upgrade } from "@skerry/http";
 import { prefersAsync } from "@skerry/ledger-client";
 import {
   answeredTraceparent,
   type Caller,
   type CallTarget,
+  functionHeaders,
   httpParts,
-  isKeyHeader,
   type KeyCheck,
   readTrace,
   TargetReader,
   tracedHeaders,
 } from "@skerry/requests";
-import { headerPolicy, sendFailure } from "./answer.ts";
+import { sendFailure } from "./answer.ts";
 import { ACTIONS_SEGMENT, type ActionDoor } from "./actions/action-door.ts";
-import { BodyBudget, BodyHold } from "./body-budget.ts";
 import { enter, noRoom } from "./enter.ts";
 import { readClientContext } from "./client-context.ts";
 import { failGateway } from "./errors.ts";
@@ -48,14 +46,14 @@ import { Invocation } from "./invocation.ts";
 import type { AsyncDoor } from "./ledger/async-door.ts";
 import type { CallDoor } from "./ledger/call-door.ts";
 import type { EventsDoor } from "./ledger/events-door.ts";
-import { Upload } from "./upload.ts";
+import type { RequestBodies } from "./request-bodies.ts";
 
 export interface FrontDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly ids: IdSource;
   readonly keys: KeyCheck;
-  readonly bodies: BodyBudget;
+  readonly requestBodies: RequestBodies;
   /** Takes calls with an idempotency key. */
   readonly keyed: CallDoor;
   /** Takes what asks to run later. */
@@ -70,13 +68,6 @@ export interface FrontDeps {
   isReady(): boolean;
 }
 
-/** A body of a fetch handler up to this size is taken whole before it gets a slot. */
-const INLINE_BODY_BYTES_MAX = 64 << 10;
-/** Longest upload of a body that is taken whole. */
-const BODY_DEADLINE_MS = 60_000;
-/** What is taken of streamed bodies ahead of their instances, all together. */
-const AHEAD_BYTES_MAX = 128 << 20;
-const EMPTY = new Uint8Array(0);
 const IDEMPOTENCY_KEY = GATEWAY_HEADERS.idempotencyKey;
 
 /** A request that came. */
@@ -96,7 +87,6 @@ interface Carrier {
 export class Front {
   readonly #deps: FrontDeps;
   readonly #targets = new TargetReader();
-  readonly #ahead = new BodyBudget(AHEAD_BYTES_MAX);
   readonly #refusals = new Map<string, number>();
 
   constructor(deps: FrontDeps) {
@@ -194,7 +184,7 @@ export class Front {
     const invocation = new Invocation(shell, request, new HttpRecipient(res, leaving));
     (res as Carrier)[INVOCATION] = invocation;
     res.on("close", onClose);
-    this.#takeBody(req, shell, invocation);
+    this.#deps.requestBodies.take(req, shell, invocation);
   }
 
   #qualified(fn: QualifiedFunction, call: CallTarget, req: IncomingMessage): FunctionShell {
@@ -253,54 +243,11 @@ export class Front {
     const { keyId } = caller.principal;
     throw failGateway("GATEWAY_CALL_FORBIDDEN", { keyId, function: fn });
   }
-
-  #uploadOf(req: IncomingMessage): Upload {
-    return new Upload(req, { clock: this.#deps.clock, hold: new BodyHold(this.#ahead) });
-  }
-
-  #takeBody(req: IncomingMessage, shell: FunctionShell, invocation: Invocation): void {
-    const announced = req.headers["content-length"];
-    const length = announced === undefined ? undefined : Number(announced);
-    if (length === 0 || (length === undefined && req.headers["transfer-encoding"] === undefined)) {
-      return enter(shell, invocation, EMPTY);
-    }
-    const whole =
-      shell.entry.latest.handlerKind === "event" ||
-      invocation.request.method === "EVENT" ||
-      (length !== undefined && length <= INLINE_BODY_BYTES_MAX);
-    if (!whole) return enter(shell, invocation, this.#uploadOf(req));
-    const hold = new BodyHold(this.#deps.bodies);
-    const limits = {
-      bytesMax: LIMITS.payloadBytesMax,
-      deadlineMs: BODY_DEADLINE_MS,
-      clock: this.#deps.clock,
-      admit: (bytes: number) => (hold.take(bytes) ? undefined : noRoom(shell.entry)),
-    };
-    readBody(req, limits).then(
-      (body) => {
-        if (invocation.phase !== "reading") return hold.release();
-        invocation.bodyHold = hold;
-        enter(shell, invocation, body);
-      },
-      (error: unknown) => {
-        hold.release();
-        refuseBody(shell.entry, invocation, PlatformError.from(error));
-      },
-    );
-  }
 }
 
 /** The function that a request was admitted for; undefined when it was refused at the door. */
 export function functionAskedBy(res: ServerResponse): FunctionId | undefined {
   return (res as Carrier)[INVOCATION]?.entry.id;
-}
-
-function refuseBody(entry: FunctionEntry, invocation: Invocation, error: PlatformError): void {
-  if (error.reason === "FUNCTION_THROTTLED") return invocation.refuse("throttled", error);
-  if (error.reason !== "BODY_TOO_LARGE") return invocation.refuse("cancelled", error);
-  const fn = `${entry.app}/${entry.name}`;
-  const details = { function: fn, what: "request", bytesMax: LIMITS.payloadBytesMax };
-  invocation.refuse("too_large", failFunction("FUNCTION_PAYLOAD_TOO_LARGE", details, error));
 }
 
 /** Runs at the end of every response, whole or not. */
@@ -313,19 +260,4 @@ function invokedAs(req: IncomingMessage): "event" | "events" | undefined {
   const value = req.headers[GATEWAY_HEADERS.invoke];
   if (value === undefined || value === "event" || value === "events") return value;
   throw failGateway("GATEWAY_INVOKE_UNKNOWN");
-}
-
-/**
- * The caller's headers without what belongs to the connection or the platform, its key above all.
- */
-function functionHeaders(req: IncomingMessage): string[] {
-  const headers = headerPolicy.requestHeaders(req.rawHeaders);
-  if (req.headers.authorization === undefined) return headers;
-  const kept: string[] = [];
-  for (let i = 0; i < headers.length; i += 2) {
-    const name = headers[i] ?? "";
-    const value = headers[i + 1] ?? "";
-    if (!isKeyHeader(name, value)) kept.push(name, value);
-  }
-  return kept;
 }

@@ -20,8 +20,8 @@ import {
   type ReplyHead,
 } from "@skerry/contracts";
 import type { LinkStream, OpenedStream, StreamHandler } from "@skerry/link";
-import { tracedHeaders, traceOfCall } from "@skerry/requests";
-import { headerPolicy, type Shown } from "./answer.ts";
+import { platformHeaders, tracedHeaders, traceOfCall } from "@skerry/requests";
+import type { Shown } from "./answer.ts";
 import { BodyHold, type BodyBudget } from "./body-budget.ts";
 import { enter, noRoom, type Callee } from "./enter.ts";
 import { GatheredBody } from "./gathered-body.ts";
@@ -192,7 +192,11 @@ class FunctionCall implements StreamHandler, Recipient, Dependant {
     }
     this.#untakenBytes = body.length;
     instance.untakenBytes += body.length;
-    this.#reply({ s: head.s, h: headerPolicy.responseHeaders(head.h), id: requestId }, body, true);
+    this.#reply(
+      { s: head.s, h: platformHeaders.responseHeaders(head.h), id: requestId },
+      body,
+      true,
+    );
     this.#finish();
   }
 
@@ -205,7 +209,7 @@ class FunctionCall implements StreamHandler, Recipient, Dependant {
 
   begin(head: ReplyHead, { requestId }: Shown): void {
     this.#hasBegun = true;
-    const h = headerPolicy.responseHeaders(head.h);
+    const h = platformHeaders.responseHeaders(head.h);
     this.#reply({ s: head.s, h, id: requestId }, undefined, false);
   }
 

@@ -31,6 +31,7 @@ import type { GatewayDeps, GatewayOptions } from "./ports.ts";
 import { OpenConnections } from "./open-connections.ts";
 import { QualifiedFunction, type QualifiedDeps } from "./qualified-function.ts";
 import { Reach } from "./reach.ts";
+import { RequestBodies } from "./request-bodies.ts";
 
 export interface GatewayStats {
   readonly port: number | undefined;
@@ -150,7 +151,7 @@ class RunningGateway implements Gateway {
       serverKeyOf: (id) => this.#follower.fold.serverKeyById(id),
     });
     this.#front = new Front({
-      ...{ clock, random, ids, bodies, functionOf },
+      ...{ clock, random, ids, functionOf, requestBodies: new RequestBodies({ clock, bodies }) },
       ...{ keyed: this.#ledger.callDoor, later: this.#ledger.door },
       many: this.#ledger.eventsDoor,
       ...{ keys, actions },

@@ -5,7 +5,7 @@
 import { PlatformError, type WireError } from "@skerry/base";
 import { LIMITS, type Outcome, type ReplyHead } from "@skerry/contracts";
 import type { AttemptEnd } from "@skerry/ledger-client";
-import { headerPolicy } from "../answer.ts";
+import { platformHeaders } from "@skerry/requests";
 import type { BodyHold } from "../body-budget.ts";
 import { GatheredBody } from "../gathered-body.ts";
 import type { Recipient } from "../recipient.ts";
@@ -114,7 +114,7 @@ export function wireErrorOf(error: PlatformError): WireError {
 
 /** Those that leave, flat; undefined when they are too large to keep. */
 export function keptHeadersOf(head: ReplyHead): readonly string[] | undefined {
-  const headers = headerPolicy.responseHeaders(head.h);
+  const headers = platformHeaders.responseHeaders(head.h);
   return Buffer.byteLength(JSON.stringify(headers)) > HEADERS_BYTES_MAX ? undefined : headers;
 }
 
