@@ -47,6 +47,7 @@ export {
   type MemoryTerminalOptions,
 } from "./memory-terminal.ts";
 export { findPostgres, hasPostgres, startPostgres, type PostgresServer } from "./postgres.ts";
+export { startOpenLoad, type OpenLoad, type OpenLoadOptions } from "./open-load.ts";
 export { openRaw, type RawConnection } from "./raw-connection.ts";
 export { hasRedis, startRedis, type RedisServer } from "./redis.ts";
 export { startPlatform } from "./start-platform.ts";
