@@ -1,13 +1,13 @@
 /**
  * Templates of routes: text with `{parameter}` of the path and a few names of the platform. `{{`
- * stands for a brace. Values are put in as they are; where they end up in a path or a header, that
- * place encodes or refuses them.
+ * stands for a brace. `render.ts` puts the values in.
  */
 
 const SCOPED =
   /^(?:stage\.[A-Za-z_][A-Za-z0-9_]{0,63}|request\.(?:id|host|path|query)|client\.ip)$/;
 const PARAMETER = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
-const HOLE = /\{\{|\{([^{}]*)\}|[{}]/g;
+/** `{{`, a name in braces, or a brace that stands alone. */
+export const HOLE = /\{\{|\{([^{}]*)\}|[{}]/g;
 
 /** What is wrong with a template of a route that has these parameters; empty when nothing is. */
 export function templateProblems(text: string, parameters: ReadonlySet<string>): readonly string[] {
