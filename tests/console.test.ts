@@ -60,12 +60,13 @@ describe("the start page", { ...TIMEOUT, skip: SKIP }, () => {
   async function signedIn(
     fn = "echo",
     look?: Parameters<typeof Person.arrive>[1],
+    app = "shop",
   ): Promise<Person> {
     const { url } = await platform.client.createSignInLink({ body: {} });
     const person = await Person.arrive(browser, look);
     await person.page.goto(url);
     await person.page.getByRole("option", { name: new RegExp(`^${fn} `) }).click();
-    await person.page.getByRole("heading", { name: `shop/${fn}` }).waitFor();
+    await person.page.getByRole("heading", { name: `${app}/${fn}` }).waitFor();
     return person;
   }
 
@@ -136,6 +137,64 @@ describe("the start page", { ...TIMEOUT, skip: SKIP }, () => {
     const runs = await platform.client.listAcceptedInvocations({ query: { app: "shop" } });
     const sources = runs.items.map(({ sourceId, state }) => [sourceId, state]);
     assert.deepEqual(sources, [["shop/greet:manual", "succeeded"]]);
+    assert.deepEqual(await person.violations(), []);
+    assert.deepEqual(person.complaints, []);
+    await person.leave();
+  });
+
+  it("shows a release as it goes: both versions side by side, its turns, and why it went back", async () => {
+    const tavern = { app: "tavern", fn: "tea" };
+    const params = { app: tavern.app };
+    const deploy = (says: string): Promise<unknown> =>
+      platform.deploy({ ...tavern, files: { "index.ts": says }, config: { auth: "none" } });
+    await deploy(`export default { fetch: () => new Response("mint") };`);
+    await platform.client.publishApp({ params, body: { alias: "release" } });
+    await deploy(`export default { fetch: () => new Response("cold", { status: 500 }) };`);
+    // It waits for requests in its first share, however long this takes here.
+    const waits = { stepWaitMs: 4_000, sampleWaitMs: 3_600_000, samplesMin: 1_000_000 };
+    const body = { stages: ["test", "release"], steps: [50, 100], ...waits };
+    const how = { ...body, guards: ["error-rate" as const], reason: "A new tea." };
+    const { id } = await platform.client.createRelease({ params, body: how });
+    const person = await signedIn(tavern.fn, undefined, tavern.app);
+    const { page } = person;
+    const card = page.getByRole("region", { name: "Releases of tavern", exact: true });
+    const isNow = (state: string): Promise<void> =>
+      card.getByRole("status").filter({ hasText: state }).waitFor();
+    const turn = async (name: string, answer = `Yes, ${name.toLowerCase()} it`): Promise<void> => {
+      await card.getByRole("button", { name, exact: true }).click();
+      await card.getByRole("button", { name: answer, exact: true }).click();
+    };
+    await isNow("waits for its approval");
+    await turn("Approve", "Cancel");
+    const { state } = await platform.client.getRelease({ params: { ...params, release: id } });
+    assert.equal(state, "waiting", "it was asked about, and not done");
+    await turn("Approve");
+    await card.getByRole("listitem").filter({ hasText: "50 %now" }).waitFor();
+    await card.getByRole("table").filter({ hasText: "p95" }).waitFor();
+    await turn("Pause");
+    await isNow("paused");
+    const same = card.getByRole("region", { name: "Resume the release as a command" });
+    assert.equal(await same.innerText(), `npx skerry releases resume tavern ${id}`);
+    await page.emulateMedia({ colorScheme: "dark" });
+    await page.setViewportSize({ width: 390, height: 860 });
+    assert.deepEqual(await person.violations(), []);
+    assert.equal(await page.evaluate("document.documentElement.scrollWidth"), 390);
+    await turn("Resume");
+    await isNow("running");
+    await until("it goes back", async () => {
+      const url = `${platform.gatewayUrl}/-/tavern/tea:release/`;
+      await Promise.all(Array.from({ length: 8 }, () => fetchOnce(url)));
+      return (await card.getByRole("status").innerText()) === "rolled back";
+    });
+    await card.getByText(/^tea: [\d.]+ % of \d+ requests fail, 0 % of \d+ did/).waitFor();
+    await platform.client.createRelease({ params, body: how });
+    await isNow("waits for its approval");
+    await turn("Abort");
+    await isNow("aborted");
+    await card
+      .getByRole("listitem")
+      .filter({ hasText: /^rolled back.*tea 1 → 2/ })
+      .waitFor();
     assert.deepEqual(await person.violations(), []);
     assert.deepEqual(person.complaints, []);
     await person.leave();

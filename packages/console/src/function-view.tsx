@@ -8,6 +8,7 @@ import { Calls } from "./calls.tsx";
 import { countText, msText } from "./format.ts";
 import { InstanceDots, statesText } from "./instance-dots.tsx";
 import { LiveLog } from "./live-log.tsx";
+import { ReleasesCard } from "./releases-card.tsx";
 import { RunBox } from "./run-box.tsx";
 import { CopyButton } from "./same-thing.tsx";
 
@@ -62,6 +63,7 @@ export function FunctionView(
       </section>
       <RunBox client={client} shown={shown} event={event} onEvent={setEvent} />
       <ActionsCard client={client} shown={shown} event={event} />
+      <ReleasesCard client={client} shown={shown} />
       <BurstCard client={client} shown={shown} event={event} prices={traffic?.prices} />
       <Calls client={client} shown={shown} />
       <LiveLog client={client} shown={shown} />

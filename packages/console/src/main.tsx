@@ -5,6 +5,7 @@ import { Page } from "./page.tsx";
 import "./style/tokens.css";
 import "./style/page.css";
 import "./style/parts.css";
+import "./style/releases.css";
 
 const root = globalThis.document.getElementById("page");
 if (root !== null) {
