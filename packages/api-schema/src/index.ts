@@ -108,6 +108,20 @@ export type {
   VersionResource,
   VersionFigures,
 } from "./releases.ts";
+export {
+  type ChangedGatewayApi,
+  type ChangedStage,
+  DRAFT,
+  type GatewayApiListed,
+  type GatewayApiRequest,
+  type GatewayApiResource,
+  type MadePublication,
+  type PublicationContent,
+  type PublicationRequest,
+  type PublicationResource,
+  type StageRequest,
+  type StageResource,
+} from "./gateway-apis.ts";
 export type { RedriveResource } from "./redrives.ts";
 export type { CreateReleaseRequest, ReleaseResource } from "./app-releases.ts";
 export {

@@ -10,6 +10,7 @@ import { BUS_OPERATIONS } from "./bus-operations.ts";
 import { CONSOLE_OPERATIONS } from "./console-operations.ts";
 import { DOCTOR_OPERATIONS } from "./doctor-operations.ts";
 import { SETTINGS_OPERATIONS } from "./settings-operations.ts";
+import { GATEWAY_API_OPERATIONS } from "./gateway-api-operations.ts";
 import { LEDGER_OPERATIONS } from "./ledger-operations.ts";
 import { LIMIT_OPERATIONS } from "./limit-operations.ts";
 import { REDRIVE_OPERATIONS } from "./redrive-operations.ts";
@@ -49,6 +50,8 @@ export interface Operation {
   readonly query?: z.ZodType;
   /** JSON body; `zip` is an archive that streams. */
   readonly body?: z.ZodType | "zip";
+  /** Longest JSON body; that of every operation when absent. */
+  readonly bodyBytesMax?: number;
   /**
    * JSON answer; `lines` streams JSON lines; `text` is plain text; `bytes` is whatever was kept,
    * sent as a file; null has no body.
@@ -354,6 +357,7 @@ export const OPERATIONS = {
   ...REDRIVE_OPERATIONS,
   ...RELEASE_OPERATIONS,
   ...APP_RELEASE_OPERATIONS,
+  ...GATEWAY_API_OPERATIONS,
 } as const satisfies Record<string, Operation>;
 
 export type OperationName = keyof typeof OPERATIONS;

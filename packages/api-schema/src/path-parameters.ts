@@ -4,7 +4,9 @@ import {
   appName,
   configObjectName,
   functionName,
+  gatewayApiName,
   secretName,
+  stageName,
   topicName,
 } from "@skerry/contracts";
 import type {
@@ -65,6 +67,12 @@ export const PATH_PARAMETERS = {
   event: savedEventName.describe("Name of a saved event."),
   redrive: id<RedriveId>("rdr", "a redrive"),
   release: id<ReleaseId>("rel", "a release"),
+  api: gatewayApiName.describe("Name of a gateway API."),
+  stage: stageName.describe("Name of a stage; `dev` is `test`."),
+  publication: z
+    .string()
+    .regex(/^[1-9][0-9]{0,8}$/, "This is not the number of a publication.")
+    .describe("Number of a publication."),
   request: requestId,
 } as const;
 

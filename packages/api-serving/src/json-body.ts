@@ -13,11 +13,11 @@ import type { ServingLimits } from "./limits.ts";
 export async function readJsonBody(
   req: IncomingMessage,
   deps: { readonly clock: Clock; readonly limits: ServingLimits },
-  options: { readonly confidential?: boolean } = {},
+  options: { readonly confidential?: boolean; readonly bodyBytesMax?: number } = {},
 ): Promise<unknown> {
   assertJsonType(req.headers["content-type"]);
   const bytes = await readBody(req, {
-    bytesMax: LIMITS.apiBodyBytesMax,
+    bytesMax: options.bodyBytesMax ?? LIMITS.apiBodyBytesMax,
     deadlineMs: deps.limits.bodyDeadlineMs,
     clock: deps.clock,
   });

@@ -15,6 +15,7 @@ import {
   type AuditRecord,
   type AuditRetention,
 } from "@skerry/accounts";
+import { GATEWAY_API_TABLES } from "@skerry/gateway-apis";
 import { RELEASE_READS } from "@skerry/release-api/procedures";
 import { RELEASE_TABLES } from "@skerry/releases";
 import {
@@ -125,6 +126,7 @@ export const storeModule = defineStoreModule({
     { version: 11, sql: told.TOLD_EVENT_TABLES },
     { version: 12, sql: [...VERSION_TABLES, ...ALIAS_TABLES] },
     { version: 13, sql: RELEASE_TABLES },
+    { version: 14, sql: GATEWAY_API_TABLES },
   ],
   procedures: {
     listToldEvents: told.listToldEvents,
@@ -239,6 +241,12 @@ export const storeModule = defineStoreModule({
     "oneRelease",
     "releasePage",
     "dueReleases",
+    "gatewayApiPage",
+    "oneGatewayApi",
+    "allStages",
+    "oneStage",
+    "publicationPage",
+    "onePublication",
   ],
 });
 

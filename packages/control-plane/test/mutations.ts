@@ -32,6 +32,8 @@ const RULE = { pattern: { type: ["order.placed"] }, function: "hello" };
 const TRIGGERS = "/v1/apps/shop/topic-triggers";
 const TRIGGER = { topic: "prices", function: "second" };
 const RELEASES = "/v1/apps/shop/releases";
+const APIS = "/v1/apps/shop/gateway-apis";
+const ROUTE = { path: "/", to: { function: "hello" }, auth: "none" };
 /** One that waits for its approval at once. */
 const RELEASE = { stages: ["release"] };
 const ZIP = sourceZip("export const handler = () => 2;");
@@ -153,6 +155,23 @@ const MUTATIONS: Readonly<Record<Mutating, (harness: Harness) => Promise<Mutatio
   pauseRelease: async (harness) => await turnOf(harness, "pause"),
   resumeRelease: async (harness) => await turnOf(harness, "resume"),
   abortRelease: async (harness) => await turnOf(harness, "abort"),
+  putGatewayApi: () => {
+    return { method: "PUT", path: `${APIS}/one`, request: { body: { routes: [ROUTE] } } };
+  },
+  deleteGatewayApi: (harness) => madeFirst(harness, `${APIS}/old`, { routes: [] }),
+  putStage: async (harness) => {
+    const { path } = await madeFirst(harness, `${APIS}/set`, { routes: [] });
+    const request = { body: { qualifier: "live" } };
+    return { method: "PUT", path: `${path}/stages/release`, request };
+  },
+  deleteStage: async (harness) => {
+    const { path } = await madeFirst(harness, `${APIS}/staged`, { routes: [] });
+    return await madeFirst(harness, `${path}/stages/eu`, {});
+  },
+  createPublication: async (harness) => {
+    const { path } = await madeFirst(harness, `${APIS}/served`, { routes: [ROUTE] });
+    return { method: "POST", path: `${path}/stages/release/publications`, request: { body: {} } };
+  },
   putTimer: () => {
     const request = { body: { function: "hello", cron: "0 8 * * *" } };
     return { method: "PUT", path: "/v1/apps/shop/timers/one", request };

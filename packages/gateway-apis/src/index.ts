@@ -1,1 +1,32 @@
 export { stageConfigKey, domainConfigKey, purgesConfigKey } from "./config-keys.ts";
+export { failGatewayApi } from "./errors.ts";
+export { calledRoute, duplicateRoutes } from "./duplicate-routes.ts";
+export { functionsOfRoutes, templatesOf, variablesOfRoutes } from "./named-by-routes.ts";
+export {
+  findPublication,
+  findStage,
+  insertPublication,
+  listPublications,
+  listStages,
+  removeStageRows,
+  unsetStage,
+  writeStage,
+  type PublicationRecord,
+  type StageRecord,
+} from "./stages.ts";
+export {
+  findApi,
+  findApiById,
+  forgetRoutes,
+  GATEWAY_API_TABLES,
+  insertApi,
+  keepRoutes,
+  listApis,
+  raiseFloor,
+  readRoutes,
+  removeApiRows,
+  routesText,
+  writeDraft,
+  type GatewayApiRecord,
+  type RoutesText,
+} from "./tables.ts";

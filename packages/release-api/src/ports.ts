@@ -1,4 +1,4 @@
-import type { ReleaseId } from "@skerry/base";
+import type { GatewayApiId, ReleaseId } from "@skerry/base";
 import type { Store, StoreModule } from "@skerry/store";
 import type { ReleaseChanges } from "./procedures.ts";
 import type { ReleaseReads } from "./reads.ts";
@@ -9,6 +9,7 @@ export interface ReleaseApiDeps {
   /** The module that has this room's transactions. */
   readonly module: StoreModule & { readonly procedures: ReleaseReads & ReleaseChanges };
   readonly gatewayUrl: string;
+  readonly gatewayApis: { freshId(): GatewayApiId };
   readonly releases: {
     freshId(): ReleaseId;
     /** One was made, or turned. */

@@ -31,6 +31,7 @@ import {
 import { findOpenRelease, mayLeadTo } from "@skerry/releases";
 import type { Tx, TxStep } from "@skerry/store";
 import { appReleaseChanges, type AppReleaseChanges } from "./app-releases.ts";
+import { gatewayApiChanges, type GatewayApiChanges } from "./gateway-apis/procedures.ts";
 import { createRelease, releaseOpen } from "./create-release.ts";
 import type { Done, RecordChange, Told } from "./recorded.ts";
 import { aliasResourceOf, versionResourceOf } from "./resources.ts";
@@ -221,7 +222,8 @@ export type ReleaseChanges = {
     tx: Tx,
     args: Parameters<(typeof CHANGES)[N]>[1],
   ) => TxStep<Done>;
-} & AppReleaseChanges & { readonly createRelease: ReturnType<typeof createRelease> };
+} & AppReleaseChanges &
+  GatewayApiChanges & { readonly createRelease: ReturnType<typeof createRelease> };
 
 /** Procedures of the module that has the catalogue's tables. */
 export function releaseChanges(record: RecordChange): ReleaseChanges {
@@ -242,6 +244,7 @@ export function releaseChanges(record: RecordChange): ReleaseChanges {
     rollbackApp: recorded(rollbackApp),
     createRelease: createRelease(record),
     ...appReleaseChanges(record),
+    ...gatewayApiChanges(record),
   };
 }
 

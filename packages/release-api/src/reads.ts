@@ -11,6 +11,7 @@ import {
   type FunctionName,
 } from "@skerry/functions";
 import type { Tx, TxStep } from "@skerry/store";
+import { GATEWAY_API_READS } from "./gateway-apis/gateway-api-reads.ts";
 import { qualifiedRevision } from "./qualified-revision.ts";
 import { APP_RELEASE_READS } from "./app-releases.ts";
 import { aliasChangeResourceOf, aliasResourceOf, versionResourceOf } from "./resources.ts";
@@ -75,5 +76,6 @@ export const RELEASE_READS = {
   shownVersions,
   qualifiedRevision,
   ...APP_RELEASE_READS,
+  ...GATEWAY_API_READS,
 } as const;
 export type ReleaseReads = typeof RELEASE_READS;

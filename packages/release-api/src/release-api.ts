@@ -4,21 +4,19 @@
  * with the names of those that did not confirm it in time.
  */
 import {
-  EMPTY,
   json,
   pageOfRows,
   readCursor,
   tagged,
   versionOf,
-  type Answer,
   type OperationCall,
   type OperationHandlers,
 } from "@skerry/api-serving";
 import { invalid } from "@skerry/contracts";
 import { patternProblems } from "@skerry/functions";
+import { answered, below } from "./answered.ts";
 import { appReleaseHandlers, type AppReleaseHandlers } from "./handle-app-releases.ts";
 import type { ReleaseApiDeps } from "./ports.ts";
-import type { Done } from "./recorded.ts";
 
 type Reads = "listVersions" | "getVersion" | "listAliases" | "getAlias" | "listAliasHistory";
 type Changes =
@@ -156,22 +154,6 @@ function aliasChangeOf(
   return { ...changeOf(deps, call), alias: call.params.alias, ifChange };
 }
 
-async function answered(
-  { applied }: ReleaseApiDeps,
-  { signal }: { readonly signal: AbortSignal },
-  { answer, seq }: Done,
-): Promise<Answer> {
-  const behind = await applied(seq, signal);
-  return answer === null ? EMPTY : json({ ...answer, behind });
-}
-
 function same<T>(row: T): T {
   return row;
-}
-
-/** The number that a list of numbers goes on below. Throws INPUT_INVALID. */
-function below(cursor: string | undefined): number {
-  const number = Number(readCursor(cursor, `${Number.MAX_SAFE_INTEGER}`));
-  if (Number.isSafeInteger(number)) return number;
-  throw invalid("query", ["cursor: this is no cursor of this list"]);
 }

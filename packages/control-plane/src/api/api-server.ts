@@ -51,7 +51,7 @@ import { secretHandlers } from "./handle-secrets.ts";
 import { idempotencyOf, type Idempotency } from "./idempotency.ts";
 import { releaseDepsOf } from "./platform-books.ts";
 import { RepeatRoom } from "./repeat-room.ts";
-import { figureHandlers, releaseHandlers } from "@skerry/release-api";
+import { figureHandlers, gatewayApiHandlers, releaseHandlers } from "@skerry/release-api";
 import { RepeatedCalls, type RepeatedAnswer } from "@skerry/repeats";
 import { storeModule } from "../store-module.ts";
 
@@ -128,6 +128,7 @@ class Api {
       ...configHandlers(deps),
       ...deps.events.handlers,
       ...releaseHandlers(releaseDepsOf(deps)),
+      ...gatewayApiHandlers(releaseDepsOf(deps)),
       ...figureHandlers({ ...deps, module: storeModule, figures: deps.metrics }),
     };
   }

@@ -50,6 +50,11 @@ const PROCEDURES: Readonly<Record<Mutating, string>> = {
   pauseRelease: "turnRelease",
   resumeRelease: "turnRelease",
   abortRelease: "turnRelease",
+  putGatewayApi: "putGatewayApi",
+  deleteGatewayApi: "deleteGatewayApi",
+  putStage: "putStage",
+  deleteStage: "deleteStage",
+  createPublication: "createPublication",
   putTimer: "recordAudit",
   deleteTimer: "recordAudit",
   setTimerEnabled: "recordAudit",
@@ -79,9 +84,15 @@ const OF_FUNCTION = ["versions", "aliases"];
 /** Everything that users can see of the platform's state. */
 async function visibleState(harness: Harness): Promise<string> {
   const replies = [];
-  const ofApp = ["functions", "secrets", "configs", "timers", "topic-triggers", "rules"].map(
-    (what) => `/v1/apps/shop/${what}`,
-  );
+  const ofApp = [
+    "functions",
+    "gateway-apis",
+    "secrets",
+    "configs",
+    "timers",
+    "topic-triggers",
+    "rules",
+  ].map((what) => `/v1/apps/shop/${what}`);
   for (const path of [
     "/v1/apps",
     "/v1/topics",

@@ -82,7 +82,7 @@ function pathOf(name: OperationName, app: string): string {
     ...{ topic: "none", trigger: "none", rule: "none" },
     ...{ version: "1", alias: "none" },
     ...{ action: "none", serverKey: "none", redrive: ids.id("rdr") },
-    release: ids.id("rel"),
+    ...{ release: ids.id("rel"), api: "none", stage: "test", publication: "1" },
   };
   return OPERATIONS[name].path.replaceAll(/\{(\w+)\}/g, (_, key: string) => {
     assert.ok(values[key] !== undefined, `a sample of {${key}}, for ${name}`);

@@ -29,6 +29,19 @@ const TRIGGER = { topic: "shown", function: "hello" };
 
 type Reading = Exclude<OperationName, Mutating>;
 
+/** Its path; its stage `test` has a publication. */
+async function madeApi(harness: Harness): Promise<string> {
+  const path = "/v1/apps/shop/gateway-apis/web";
+  const to = { answer: { body: "ok", headers: { "x-stage": "{stage.colour}" } } };
+  const body = {
+    routes: [{ path: "/a/{id}", to, auth: "none" }],
+    stages: { test: { variables: { colour: "blue" } } },
+  };
+  const { status } = await harness.send("PUT", path, { body });
+  assert.ok(status < 300, `${status}`);
+  return path;
+}
+
 /** A request of each operation that only reads; a missing one is a type error. */
 const READS: Readonly<Record<Reading, (harness: Harness) => Promise<Reply>>> = {
   getPlatform: (harness) => harness.send("GET", "/v1/platform"),
@@ -156,6 +169,17 @@ const READS: Readonly<Record<Reading, (harness: Harness) => Promise<Reply>>> = {
     await setAlias(harness);
     return harness.send("GET", `${FN}/aliases/shown/history`);
   },
+  listGatewayApis: async (harness) => {
+    await madeApi(harness);
+    return harness.send("GET", "/v1/apps/shop/gateway-apis");
+  },
+  getGatewayApi: async (harness) => harness.send("GET", await madeApi(harness)),
+  listStages: async (harness) => harness.send("GET", `${await madeApi(harness)}/stages`),
+  getStage: async (harness) => harness.send("GET", `${await madeApi(harness)}/stages/dev`),
+  listPublications: async (harness) =>
+    harness.send("GET", `${await madeApi(harness)}/stages/test/publications`),
+  getPublication: async (harness) =>
+    harness.send("GET", `${await madeApi(harness)}/stages/test/publications/1`),
   listReleases: async (harness) => {
     await releasePath(harness);
     return harness.send("GET", "/v1/apps/shop/releases");

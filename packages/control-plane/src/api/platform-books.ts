@@ -27,6 +27,7 @@ export function releaseDepsOf(
   return {
     ...{ store, module: storeModule, gatewayUrl },
     releases: { freshId: () => ids.id("rel"), wake: () => releases.wake() },
+    gatewayApis: { freshId: () => ids.id("api") },
     applied: (seq, signal) => awaitApplied(deps, seq, signal),
   };
 }

@@ -19,6 +19,7 @@ import {
 } from "@skerry/functions";
 import type { AccountId } from "@skerry/base";
 import { LIMITS, serverKeyScope } from "@skerry/contracts";
+import { removeGatewayApisOf } from "@skerry/release-api/procedures";
 import { removeReleasesOf } from "@skerry/releases";
 import { removeSecretsOfApp } from "@skerry/secrets";
 import type { Tx, TxStep } from "@skerry/store";
@@ -70,7 +71,8 @@ export function* deleteApp(
   const limit = LIMITS.functionsPerAppMax;
   const functions =
     appId === undefined ? [] : yield* listFunctions(tx, { accountId, app, after: "", limit });
-  let seq = settingsSeq ?? 0;
+  const apisSeq = appId === undefined ? undefined : yield* removeGatewayApisOf(tx, appId);
+  let seq = apisSeq ?? settingsSeq ?? 0;
   for (const { id, name } of functions) {
     yield* deleteFunctionRows(tx, { accountId, app, name, ifVersion: null });
     yield* tellRemoved(tx, { stamp, app, name });

@@ -1,0 +1,45 @@
+/** The changes of gateway APIs and stages, each with its record in its transaction. */
+import type { ChangeStamp } from "@skerry/api-serving";
+import type { Tx, TxStep } from "@skerry/store";
+import type { Done, RecordChange, Told } from "../recorded.ts";
+import { deleteGatewayApi, putGatewayApi } from "./gateway-api-changes.ts";
+import { createPublication, deleteStage, putStage } from "./stage-changes.ts";
+
+const CHANGES = {
+  putGatewayApi,
+  deleteGatewayApi,
+  putStage,
+  deleteStage,
+  createPublication,
+} as const;
+
+export type GatewayApiChanges = {
+  readonly [N in keyof typeof CHANGES]: (
+    tx: Tx,
+    args: Parameters<(typeof CHANGES)[N]>[1],
+  ) => TxStep<Done>;
+};
+
+interface Stamped {
+  readonly stamp: ChangeStamp;
+  /** Nothing was changed. */
+  readonly dryRun?: boolean;
+}
+
+/** Procedures of the module that has the catalogue's tables and those of gateway APIs. */
+export function gatewayApiChanges(record: RecordChange): GatewayApiChanges {
+  const recorded = <A extends Stamped>(make: (tx: Tx, args: A) => TxStep<Done & Told>) =>
+    function* (tx: Tx, args: A): TxStep<Done> {
+      const { answer, seq, ...told } = yield* make(tx, args);
+      if (args.dryRun === true) return { answer, seq };
+      yield* record(tx, args.stamp, { ...told, ...(answer && { answer: () => answer }) });
+      return { answer, seq };
+    };
+  return {
+    putGatewayApi: recorded(putGatewayApi),
+    deleteGatewayApi: recorded(deleteGatewayApi),
+    putStage: recorded(putStage),
+    deleteStage: recorded(deleteStage),
+    createPublication: recorded(createPublication),
+  };
+}
