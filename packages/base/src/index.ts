@@ -57,6 +57,17 @@ export { Recurrence } from "./recurrence.ts";
 export { createMask, secretForms } from "./secret-mask.ts";
 export { isTimeZone, openTimeZone, type TimeZone } from "./time-zone.ts";
 export {
+  createBucket,
+  ONE_TOKEN,
+  partOfCount,
+  partOfRate,
+  refillBucket,
+  spendToken,
+  tokenWaitMs,
+  type TokenBucket,
+  type TokenRate,
+} from "./token-bucket.ts";
+export {
   formatTraceparent,
   HANDLER_STAGE,
   isSampled,

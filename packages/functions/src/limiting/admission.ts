@@ -8,6 +8,14 @@
  *
  * Left out: who shares a bound with whom. A gateway passes its own share of each (ADR 0035).
  */
+import {
+  createBucket,
+  ONE_TOKEN,
+  refillBucket,
+  spendToken,
+  tokenWaitMs,
+  type TokenBucket,
+} from "@skerry/base";
 import type { RateLimit, ThrottleReason } from "@skerry/contracts";
 
 /** Bounds that hold here; undefined where there is none. */
@@ -21,7 +29,7 @@ export const UNBOUNDED: Bounds = { rate: undefined, concurrency: undefined };
 /** What is counted of an account. */
 export interface AccountUse {
   bounds: Bounds;
-  readonly bucket: Bucket;
+  readonly bucket: TokenBucket;
   live: number;
   /** Functions with requests under way. */
   busy: number;
@@ -34,17 +42,11 @@ export interface AccountUse {
 /** What is counted of one function. */
 export interface FunctionUse {
   bounds: Bounds;
-  readonly bucket: Bucket;
+  readonly bucket: TokenBucket;
   /** Its guaranteed part of the account's rate. */
-  readonly part: Bucket;
+  readonly part: TokenBucket;
   live: number;
   second: number;
-}
-
-interface Bucket {
-  /** Undefined is full. */
-  tokens: number | undefined;
-  atMs: number;
 }
 
 export type Admission =
@@ -54,9 +56,6 @@ export type Admission =
 const ADMITTED: Admission = { kind: "admitted" };
 /** When something ends cannot be known; clients that come again after so long do no harm. */
 const CONCURRENCY_RETRY_MS = 1_000;
-const RETRY_MS_MAX = 60_000;
-/** One token, as far as sums of fractions are exact. */
-const ONE = 1 - 1e-9;
 /** What of a quota is kept for functions that have not had their part. */
 const RESERVE = 0.2;
 
@@ -73,10 +72,6 @@ export function createFunctionUse(): FunctionUse {
   };
 }
 
-function createBucket(): Bucket {
-  return { tokens: undefined, atMs: 0 };
-}
-
 /**
  * Decides one request at `now`, monotonic milliseconds. An admitted one counts as under way until
  * `endAdmitted`.
@@ -86,10 +81,10 @@ export function decideAdmission(fn: FunctionUse, account: AccountUse, now: numbe
     (fn.bounds === UNBOUNDED ? undefined : refusedByFunction(fn, now)) ??
     (account.bounds === UNBOUNDED ? undefined : refusedByAccount(fn, account, now));
   if (refusal !== undefined) return refusal;
-  if (fn.bounds.rate !== undefined) spend(fn.bucket);
+  if (fn.bounds.rate !== undefined) spendToken(fn.bucket);
   if (account.bounds.rate !== undefined) {
-    spend(account.bucket);
-    if ((fn.part.tokens ?? 1) >= ONE) spend(fn.part);
+    spendToken(account.bucket);
+    if ((fn.part.tokens ?? 1) >= ONE_TOKEN) spendToken(fn.part);
   }
   fn.live += 1;
   account.live += 1;
@@ -108,8 +103,8 @@ function refusedByFunction(fn: FunctionUse, now: number): Admission | undefined 
   const { rate, concurrency } = fn.bounds;
   if (concurrency !== undefined && fn.live >= concurrency) return full("CONCURRENCY_LIMITED");
   if (rate === undefined) return undefined;
-  const tokens = refill(fn.bucket, rate, now);
-  return tokens >= ONE ? undefined : empty("RATE_LIMITED", (1 - tokens) / rate.ratePerSecond);
+  const tokens = refillBucket(fn.bucket, rate, now);
+  return tokens >= ONE_TOKEN ? undefined : empty("RATE_LIMITED", tokenWaitMs(1 - tokens, rate));
 }
 
 function refusedByAccount(
@@ -132,10 +127,10 @@ function refusedByAccount(
     ratePerSecond: rate.ratePerSecond / asking,
     burst: Math.max(1, reserve / asking),
   };
-  const tokens = refill(account.bucket, rate, now);
-  const floor = refill(fn.part, partRate, now) >= ONE ? 0 : reserve;
-  if (tokens >= floor + ONE) return undefined;
-  return empty("QUOTA_RATE_EXCEEDED", (floor + 1 - tokens) / rate.ratePerSecond);
+  const tokens = refillBucket(account.bucket, rate, now);
+  const floor = refillBucket(fn.part, partRate, now) >= ONE_TOKEN ? 0 : reserve;
+  if (tokens >= floor + ONE_TOKEN) return undefined;
+  return empty("QUOTA_RATE_EXCEEDED", tokenWaitMs(floor + 1 - tokens, rate));
 }
 
 /** How many functions share the rate: those that asked in this second, or in the one before. */
@@ -153,24 +148,10 @@ function countAsking(fn: FunctionUse, account: AccountUse, now: number): number 
   return Math.max(account.asking, account.askedBefore);
 }
 
-/** Tokens in the bucket now. */
-function refill(bucket: Bucket, { ratePerSecond, burst }: RateLimit, now: number): number {
-  const gained = ((now - bucket.atMs) / 1_000) * ratePerSecond;
-  const tokens = Math.min(burst, (bucket.tokens ?? burst) + gained);
-  bucket.tokens = tokens;
-  bucket.atMs = now;
-  return tokens;
-}
-
-function spend(bucket: Bucket): void {
-  if (bucket.tokens !== undefined) bucket.tokens -= 1;
-}
-
 function full(reason: ThrottleReason): Admission {
   return { kind: "refused", reason, retryAfterMs: CONCURRENCY_RETRY_MS };
 }
 
-function empty(reason: ThrottleReason, seconds: number): Admission {
-  const retryAfterMs = Math.min(RETRY_MS_MAX, Math.max(1, Math.ceil(seconds * 1_000 - 1e-6)));
+function empty(reason: ThrottleReason, retryAfterMs: number): Admission {
   return { kind: "refused", reason, retryAfterMs };
 }

@@ -3,6 +3,7 @@
  * sum never passes the bound, but for bounds smaller than the number of gateways: each of them lets
  * one request through (ADR 0035).
  */
+import { partOfCount, partOfRate } from "@skerry/base";
 import { rateLimitOf, type AccountQuotas, type FunctionLimits } from "@skerry/contracts";
 import { UNBOUNDED, type Bounds } from "./admission.ts";
 
@@ -19,17 +20,10 @@ export function boundsOfQuotas(quotas: AccountQuotas, gateways: number): Bounds 
 function shareOf(said: Partial<AccountQuotas> | FunctionLimits, gateways: number): Bounds {
   const whole = rateLimitOf(said);
   const concurrency = said.concurrency ?? undefined;
-  const rate =
-    whole === undefined
-      ? undefined
-      : {
-          ratePerSecond: whole.ratePerSecond / gateways,
-          burst: Math.max(1, Math.floor(whole.burst / gateways)),
-        };
+  const rate = whole === undefined ? undefined : partOfRate(whole, gateways);
   if (rate === undefined && concurrency === undefined) return UNBOUNDED;
   return {
     rate,
-    concurrency:
-      concurrency === undefined ? undefined : Math.max(1, Math.floor(concurrency / gateways)),
+    concurrency: concurrency === undefined ? undefined : partOfCount(concurrency, gateways),
   };
 }
