@@ -1,14 +1,10 @@
 /**
  * Connections of functions to the network: to the named targets of `connect`, and by `egress: web`
- * to public addresses. A name is resolved once, every address it leads to is judged, and the
- * connection goes to an address that was judged: a name that answers differently the next time
- * gains nothing. One address that is not public refuses the name, and so does one that leads to the
- * platform's own ports or, unless the operator says so, to a guarded address. Each connection is
- * logged with its request; how many there are, and how fast they come, is bounded per instance, and
- * so is what is said of those that are refused.
+ * to public addresses, as `dialler.ts` judges them. Each connection is logged with its request; how
+ * many there are, and how fast they come, is bounded per instance, and so is what is said of those
+ * that are refused.
  */
-import { isIP, type Socket } from "node:net";
-import { PlatformError, type Clock, type Log } from "@skerry/base";
+import { PlatformError, type Log } from "@skerry/base";
 import {
   failReach,
   isTargetIn,
@@ -23,20 +19,12 @@ import {
 } from "@skerry/contracts";
 import type { OpenedStream, StreamHandler } from "@skerry/link";
 import { isOddAddress } from "./addresses.ts";
-import type { Network } from "./network.ts";
+import { Dialler, textOf, type DialDeps } from "./dialler.ts";
 import { RefusalLog, type RefusalWords } from "./refusal-log.ts";
 import { Tunnel, type TunnelEnd } from "./tunnel.ts";
 
-export interface TunnelDeps {
-  readonly clock: Clock;
+export interface TunnelDeps extends DialDeps {
   readonly log: Log;
-  readonly network: Network;
-  /** Patterns over what functions may name in `connect`. */
-  readonly connectTargets: readonly string[];
-  /** Patterns over guarded addresses that `connect` may lead to all the same. */
-  readonly connectMetadata: readonly string[];
-  /** Ports at which the platform listens: at an address of this machine never a target. */
-  readonly ownPorts: readonly number[];
 }
 
 /** An instance as far as its connections concern it; what is counted is kept here. */
@@ -60,19 +48,19 @@ export interface TunnelAsked {
   readonly requestId: string | undefined;
 }
 
-const DIAL_TIMEOUT_MS = 10_000;
-const ADDRESSES_TRIED_MAX = 3;
 const WEB_PORTS: readonly number[] = [80, 443];
 const WEB_PORT_FREE_MIN = 1_024;
 const SECOND_MS = 1_000;
 
 export class Tunnels {
   readonly #deps: TunnelDeps;
+  readonly #dialler: Dialler;
   readonly #refusals: RefusalLog;
   #open = 0;
 
   constructor(deps: TunnelDeps) {
     this.#deps = deps;
+    this.#dialler = new Dialler(deps);
     this.#refusals = new RefusalLog(deps);
   }
 
@@ -128,86 +116,19 @@ export class Tunnels {
     const { connect = {} } = config;
     const target = Object.hasOwn(connect, head.n) ? parseTarget(connect[head.n] ?? "") : undefined;
     if (target === undefined) throw failReach("CONNECT_NAME_UNKNOWN", { name: head.n });
-    if (isTargetIn(this.#deps.connectTargets, target)) return target;
-    throw failReach("CONNECT_TARGET_FORBIDDEN", { target: textOf(target) });
+    this.#dialler.assertNameable(target);
+    return target;
   }
 
   async #connect(opened: OpenedStream, tunnel: Tunnel, wanted: Wanted): Promise<void> {
-    const endMs = this.#deps.clock.monotonicMs() + DIAL_TIMEOUT_MS;
-    const addresses = await this.#addressesOf(wanted);
-    let failure: unknown;
-    for (const address of addresses.slice(0, ADDRESSES_TRIED_MAX)) {
-      if (tunnel.isOver) return;
-      try {
-        const socket = await this.#dial(address, wanted.target.port, endMs);
-        if (tunnel.isOver) return void socket.destroy();
-        this.#assertElsewhere(socket, wanted);
-        this.#deps.log.info("a function connected", { ...wanted.words, address });
-        opened.stream.reply('{"ok":true}');
-        tunnel.join(socket);
-        return;
-      } catch (error) {
-        if (PlatformError.is(error)) throw error;
-        failure = error;
-      }
-    }
-    const { code: why = "it did not answer" } = failure as NodeJS.ErrnoException;
-    throw failReach("TUNNEL_UNREACHABLE", { target: textOf(wanted.target), why }, failure);
-  }
-
-  /** The one resolution of a connection; all of what it gives is judged. */
-  async #addressesOf({ target, isWeb }: Wanted): Promise<readonly string[]> {
-    const { network } = this.#deps;
-    const { host } = target;
-    const resolve = isWeb ? network.resolvePublic : network.resolveLocal;
-    const addresses =
-      isIP(host) === 0 ? await resolve(host).catch((): readonly string[] => []) : [host];
-    if (addresses.length === 0) {
-      throw failReach("TUNNEL_NAME_UNRESOLVED", { target: textOf(target) });
-    }
-    if (isWeb && !addresses.every((address) => network.isPublic(address))) {
-      throw failReach("EGRESS_ADDRESS_FORBIDDEN", { target: textOf(target) });
-    }
-    if (!isWeb) for (const address of addresses) this.#assertMayConnect(address, target);
-    return addresses;
-  }
-
-  /** What no function's configuration opens, whatever `connectTargets` lists. */
-  #assertMayConnect(address: string, target: NetworkTarget): void {
-    const { connectMetadata, network, ownPorts } = this.#deps;
-    const { port } = target;
-    if (ownPorts.includes(port) && network.isOwn(address)) {
-      throw failReach("CONNECT_TARGET_OWN", { target: textOf(target) });
-    }
-    if (!network.isGuarded(address) || isTargetIn(connectMetadata, { host: address, port })) return;
-    throw failReach("CONNECT_TARGET_GUARDED", { target: textOf(target) });
-  }
-
-  /** Of an address that only the kernel's routes know as this machine's, both ends are the same. */
-  #assertElsewhere(socket: Socket, { target }: Wanted): void {
-    const { localAddress, remoteAddress, remotePort } = socket;
-    const isPlatform = this.#deps.ownPorts.includes(remotePort ?? 0);
-    if (!isPlatform || localAddress !== remoteAddress) return;
-    socket.destroy();
-    throw failReach("CONNECT_TARGET_OWN", { target: textOf(target) });
-  }
-
-  #dial(address: string, port: number, endMs: number): Promise<Socket> {
-    const { clock, network } = this.#deps;
-    return new Promise((resolve, reject) => {
-      const socket = network.dial(address, port);
-      const waitMs = Math.max(0, endMs - clock.monotonicMs());
-      const cancel = clock.schedule(waitMs, () => socket.destroy(), { background: true });
-      const onClose = (): void => reject(new TypeError("not connected in time"));
-      socket.once("error", reject);
-      socket.once("close", onClose);
-      socket.once("connect", () => {
-        cancel();
-        socket.off("error", reject);
-        socket.off("close", onClose);
-        resolve(socket);
-      });
-    });
+    const { target, isWeb } = wanted;
+    const dialled = await this.#dialler.dial(target, { isWeb, isOver: () => tunnel.isOver });
+    if (dialled === undefined) return;
+    const { socket, address } = dialled;
+    if (tunnel.isOver) return void socket.destroy();
+    this.#deps.log.info("a function connected", { ...wanted.words, address });
+    opened.stream.reply('{"ok":true}');
+    tunnel.join(socket);
   }
 
   #refuse({ stream }: OpenedStream, { instance, tunnel, words, error }: Refusal): void {
@@ -255,8 +176,4 @@ function webTarget(authority: string, config: FunctionConfig): NetworkTarget {
     throw failReach("EGRESS_HOST_FORBIDDEN", { target: textOf(target) });
   }
   return target;
-}
-
-function textOf({ host, port }: NetworkTarget): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
