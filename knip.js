@@ -25,8 +25,11 @@ export default {
         // Started by path; what the platform loads is named in the app's skerry.yaml.
         "solutions/*/run.ts",
         "solutions/*/*/index.ts",
+        // Entries of the course site's bundles.
+        "solutions/course-site/site/{browser,render,personal,service-worker}.{ts,tsx}",
+        "solutions/course-site/site/pages/*.{ts,tsx}",
       ],
-      project: ["{tools,tests,solutions}/**/*.{ts,mjs}"],
+      project: ["{tools,tests,solutions}/**/*.{ts,tsx,mjs}"],
       // The tools are started by path, and tests/ may look into every room.
       ignoreDependencies: ["oxlint", "oxlint-tsgolint", "axe-core", "@skerry/.*"],
     },

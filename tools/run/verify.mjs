@@ -25,6 +25,10 @@ const STEPS = [
   ["lint", () => runTool(tool("oxlint/bin/oxlint"), "--type-aware", "--deny-warnings", ...SOURCE)],
   ["types", () => runTool(tool("typescript/bin/tsc"), "-p", "tsconfig.json")],
   ["types of the page", () => runTool(tool("typescript/bin/tsc"), "-p", "packages/console")],
+  [
+    "types of the site",
+    () => runTool(tool("typescript/bin/tsc"), "-p", "solutions/course-site/site"),
+  ],
   ["types without Node", () => runTool(tool("typescript/bin/tsc"), "-p", "tsconfig.pure.json")],
   ["dead code", () => runTool(tool("knip/bin/knip.js"), "--no-config-hints")],
   ["dead types", () => run(node, [tool("knip/bin/knip.js"), "--no-config-hints"], TYPES_PASS)],

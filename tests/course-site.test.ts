@@ -1,0 +1,144 @@
+/** The story of the course site: its pages as functions, behind Koa, and in a browser. */
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { callHttp } from "@skerry/testkit";
+import { buildSite, type Built } from "../solutions/course-site/build/build.ts";
+import { sizesOf } from "../solutions/course-site/build/sizes.ts";
+import { siteServer } from "../solutions/course-site/server.ts";
+import { findChromium, Person, startBrowser } from "./console/browser.ts";
+
+const TIMEOUT = { timeout: 600_000 };
+const MEI = { cookie: "learner=mei" };
+/** Said in a lesson of bread that is not free. */
+const PAID = "One cut, flat";
+
+describe("course site", TIMEOUT, () => {
+  let folder: string;
+  let built: Built;
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), "course-site-"));
+    built = await buildSite(folder);
+  }, TIMEOUT);
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  const codeOf = (name: string): string =>
+    readFileSync(join(folder, "functions", name, "index.mjs"), "utf8");
+
+  it("each page is a function that holds what it needs and no more", async () => {
+    const sizes = await sizesOf(built, folder);
+    const whole = sizes.at(-1);
+    for (const { name, functionBytes, scriptBytes } of sizes.slice(0, -1)) {
+      assert.ok(functionBytes < (whole?.functionBytes ?? 0), name);
+      assert.ok(scriptBytes < (whole?.scriptBytes ?? 0), name);
+    }
+    assert.match(codeOf("detail"), /Keep a starter alive/);
+    assert.doesNotMatch(codeOf("list"), /Keep a starter alive/);
+    assert.match(codeOf("player"), new RegExp(PAID));
+    assert.doesNotMatch(codeOf("detail"), new RegExp(PAID));
+    for (const { text } of built.browser.files) assert.doesNotMatch(text, /Keep a starter/);
+  });
+
+  it("the next build keeps the scripts that pages of this one ask for", async () => {
+    const files = join(folder, "functions/assets/static");
+    const former = "list-FORMERLY.js";
+    const site = join(folder, "site.json");
+    writeFileSync(join(files, former), "former");
+    writeFileSync(site, JSON.stringify({ paths: {}, scripts: [former] }));
+    await buildSite(folder);
+    assert.equal(readFileSync(join(files, former), "utf8"), "former");
+    await buildSite(folder);
+    assert.equal(existsSync(join(files, former)), false, "those of the build before only");
+  });
+
+  describe("as a plain Node server", () => {
+    let server: Server;
+    let port: number;
+    before(async () => {
+      const listener = (await siteServer(folder)).callback();
+      server = createServer((request, response) => void listener(request, response));
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      ({ port } = server.address() as AddressInfo);
+    });
+    after(() => stop(server));
+
+    it("renders the same for everybody, fit for shared caches", async () => {
+      for (const path of ["/", "/courses/bread", "/courses/bread/lessons/5", "/account"]) {
+        const anyone = await callHttp({ port, path });
+        const learner = await callHttp({ port, path, headers: MEI });
+        assert.equal(anyone.status, 200, path);
+        assert.equal(anyone.text, learner.text, path);
+        assert.match(anyone.headers["cache-control"] ?? "", /s-maxage=\d+, stale-while-rev/);
+        assert.match(String(anyone.headers["cache-tag"]), /\w/);
+        assert.ok(!/Yours|Welcome back/.test(anyone.text) && !anyone.text.includes(PAID), path);
+      }
+      assert.equal((await callHttp({ port, path: "/courses/none" })).status, 404);
+    });
+
+    it("what is a learner's own comes apart from it, and no cache may keep it", async () => {
+      const path = "/personal";
+      const mei = await callHttp({ port, path, headers: MEI });
+      assert.match(mei.text, /Mei Tanaka/);
+      assert.equal(mei.headers["cache-control"], "private, no-store");
+      assert.doesNotMatch((await callHttp({ port, path })).text, /learner/);
+      const lesson = `${path}?course=bread&lesson=5`;
+      assert.equal((await callHttp({ port, path: lesson })).status, 403);
+      assert.match((await callHttp({ port, path: lesson, headers: MEI })).text, new RegExp(PAID));
+      const headers = { "content-type": "application/json" };
+      const call = { port, path, method: "POST", headers };
+      const signIn = await callHttp({ ...call, body: '{"learner":"mei"}' });
+      assert.match(String(signIn.headers["set-cookie"]), /^learner=mei; .*HttpOnly/);
+    });
+
+    it("a search is part of the render, and markup in it is text", async () => {
+      const { text } = await callHttp({ port, path: `/?q=${encodeURIComponent("<b>bread")}` });
+      assert.ok(text.includes("&lt;b&gt;bread") && !text.includes("<b>bread"));
+    });
+  });
+});
+
+const SKIP = findChromium() === undefined ? "Chromium is absent" : false;
+
+describe("course site in a browser", { ...TIMEOUT, skip: SKIP }, () => {
+  it("the second pass is laid over the first, and pages stay without a network", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "course-site-"));
+    const browser = await startBrowser();
+    await buildSite(folder);
+    const listener = (await siteServer(folder)).callback();
+    const server = createServer((request, response) => void listener(request, response));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    try {
+      const { page, complaints } = await Person.arrive(browser);
+      await page.goto(`${origin}/account`);
+      await page.getByRole("button", { name: "Mei Tanaka" }).click();
+      await page.getByText("Welcome back, Mei Tanaka.").waitFor();
+      await page.goto(`${origin}/courses/bread`);
+      await page.getByText("Go on with lesson 4").waitFor();
+      await page.evaluate("navigator.serviceWorker.ready.then(() => undefined)");
+      assert.deepEqual(complaints, [], "the browser took over what the server rendered");
+      await stop(server);
+      // Rendered by the server before, and by the browser: this one was never visited.
+      await page.goto(`${origin}/courses/bread`);
+      await page.getByText("offline", { exact: true }).waitFor();
+      await page.getByRole("heading", { name: "Bread by hand" }).waitFor();
+      await page.goto(`${origin}/courses/guitar/lessons/1`);
+      await page.getByRole("heading", { name: "Two fingers, two chords" }).waitFor();
+    } finally {
+      await browser.close();
+      await stop(server);
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
+
+async function stop(server: Server): Promise<void> {
+  if (!server.listening) return;
+  const closed = new Promise((resolve) => server.close(resolve));
+  server.closeAllConnections();
+  await closed;
+}
