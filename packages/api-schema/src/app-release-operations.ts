@@ -1,6 +1,6 @@
 /** Operations on releases of apps: rows of the one table like all others. */
 import { z } from "zod";
-import { createReleaseRequest, releaseResource } from "./app-releases.ts";
+import { createReleaseRequest, releaseResource, resumeReleaseRequest } from "./app-releases.ts";
 import { pageQuery } from "./page-query.ts";
 import { pageOf } from "./resources.ts";
 
@@ -52,6 +52,7 @@ export const APP_RELEASE_OPERATIONS = {
   },
   resumeRelease: {
     ...TURN,
+    body: resumeReleaseRequest,
     path: `${ONE}/resume`,
     summary: "Let a paused release go on",
     about: "Aliases that somebody changed meanwhile are the release's again.",

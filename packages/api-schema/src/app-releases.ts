@@ -8,7 +8,12 @@ const STAGES_MAX = 5;
 const STEPS_MAX = 20;
 const TEXT_MAX = 500;
 
-const GUARDS = ["error-rate", "p95"] as const;
+/** What of both versions can be compared. */
+export const RELEASE_GUARDS = [
+  ...["error-rate", "server-errors", "timeouts", "crashes", "memory"],
+  ...["p50", "p90", "p95", "p99"],
+] as const;
+export type ReleaseGuard = (typeof RELEASE_GUARDS)[number];
 
 const percent = z.number().multipleOf(0.1).min(0.1).max(100);
 const steps = z
@@ -53,9 +58,9 @@ const plan = {
     .default(false)
     .describe("Go on when there were too few; else the release pauses."),
   guards: z
-    .array(z.enum(GUARDS))
-    .max(GUARDS.length)
-    .default([...GUARDS])
+    .array(z.enum(RELEASE_GUARDS))
+    .max(RELEASE_GUARDS.length)
+    .default(["error-rate", "p95"])
     .describe("What of both versions is compared, by Fisher's exact test."),
   maxErrorRate: z
     .number()
@@ -83,6 +88,13 @@ export const createReleaseRequest = z.strictObject({
   dryRun: z.boolean().default(false).describe("Only say what it would do."),
 });
 export type CreateReleaseRequest = z.input<typeof createReleaseRequest>;
+
+export const resumeReleaseRequest = z.strictObject({
+  withoutSamples: z
+    .boolean()
+    .default(false)
+    .describe("Leave the share where it stands without the requests that it waits for."),
+});
 
 const side = z.object({
   requests: z.int(),
@@ -128,7 +140,7 @@ export const releaseResource = z.object({
     sampleWaitMs: z.int(),
     samplesMin: z.int(),
     withoutSamples: z.boolean(),
-    guards: z.array(z.enum(GUARDS)),
+    guards: z.array(z.enum(RELEASE_GUARDS)),
     maxErrorRate: z.number().nullable().describe("In percent."),
     maxP95Ms: z.number().nullable(),
   }),

@@ -123,7 +123,12 @@ export {
   type StageResource,
 } from "./gateway-apis.ts";
 export type { RedriveResource } from "./redrives.ts";
-export type { CreateReleaseRequest, ReleaseResource } from "./app-releases.ts";
+export {
+  RELEASE_GUARDS,
+  type CreateReleaseRequest,
+  type ReleaseGuard,
+  type ReleaseResource,
+} from "./app-releases.ts";
 export {
   type AppResource,
   type AuditResource,

@@ -74,7 +74,7 @@ test("a release is asked for as it was said, and what is wrong is said", async (
     ["--guards", "luck"],
   ]) {
     const wrong = await runPiped(["release", "shop", flag, value], platform);
-    assert.match(wrong.stderr, /such as 0\.5 or 10|error-rate, p95/);
+    assert.match(wrong.stderr, /such as 0\.5 or 10|error-rate, server-errors/);
   }
   assert.equal(bodies.length, 2);
 });

@@ -1,5 +1,10 @@
 /** Releases of apps: start one and watch it, list, show, approve, pause, resume, abort. */
-import type { CreateReleaseRequest, ReleaseResource } from "@skerry/api-schema";
+import {
+  RELEASE_GUARDS,
+  type CreateReleaseRequest,
+  type ReleaseGuard,
+  type ReleaseResource,
+} from "@skerry/api-schema";
 import { appName, parseInput } from "@skerry/contracts";
 import {
   ageText,
@@ -35,7 +40,11 @@ const PLAN_FLAGS: readonly Flag[] = [
   { name: "sample-wait", value: "TIME", description: "How long it waits for requests: 1h." },
   { name: "samples", value: "N", description: "Requests that each version needs in a step: 100." },
   { name: "without-samples", description: "Go on when there were too few requests to tell." },
-  { name: "guards", value: "NAMES", description: "What is compared: error-rate,p95; or none." },
+  {
+    name: "guards",
+    value: "NAMES",
+    description: `What is compared: error-rate,p95; others of ${RELEASE_GUARDS.join(", ")}; or none.`,
+  },
   { name: "max-error-rate", value: "PERCENT", description: "Go back above it." },
   { name: "max-p95", value: "TIME", description: "Go back above it." },
 ];
@@ -106,9 +115,10 @@ function bodyOf(call: CommandCall): CreateReleaseRequest {
   };
 }
 
-function guardOf(text: string): "error-rate" | "p95" {
-  if (text === "error-rate" || text === "p95") return text;
-  throw wrong("guards", text, "write error-rate, p95, both with a comma, or none");
+function guardOf(text: string): ReleaseGuard {
+  const found = RELEASE_GUARDS.find((guard) => guard === text);
+  if (found !== undefined) return found;
+  throw wrong("guards", text, `write some of ${RELEASE_GUARDS.join(", ")}, with commas, or none`);
 }
 
 function numberOf(text: string | undefined, flag: string): number | undefined {
@@ -176,12 +186,18 @@ type Turn = (call: CommandCall, params: Params) => Promise<ReleaseResource>;
 /** `approve`, `pause`, `resume` and `abort`. */
 function verb(
   word: string,
-  how: { readonly summary: string; readonly says: string; readonly done: string },
+  how: {
+    readonly summary: string;
+    readonly says: string;
+    readonly done: string;
+    readonly flags?: readonly Flag[];
+  },
   turn: Turn,
 ): Command {
   const name = `releases ${word}`;
   return {
-    ...{ name, summary: how.summary, args: [APP, ID], flags: [IF_MATCH_FLAG] },
+    ...{ name, summary: how.summary, args: [APP, ID] },
+    flags: [...(how.flags ?? []), IF_MATCH_FLAG],
     examples: [{ line: `${name} shop ID`, says: how.says }],
     async run(call) {
       const one = await turn(call, paramsOf(call));
@@ -203,8 +219,16 @@ const pause = verb(
 );
 const resume = verb(
   "resume",
-  { summary: "Let a paused release go on", says: "From where it is.", done: "Resumed" },
-  (call, params) => call.client().resumeRelease({ params, body: {}, ...ifMatchOf(call) }),
+  {
+    ...{ summary: "Let a paused release go on", says: "From where it is.", done: "Resumed" },
+    flags: [
+      { name: "without-samples", description: "Leave this share with the requests that it has." },
+    ],
+  },
+  (call, params) => {
+    const body = { withoutSamples: call.isOn("without-samples") };
+    return call.client().resumeRelease({ params, body, ...ifMatchOf(call) });
+  },
 );
 const abort = verb(
   "abort",

@@ -61,13 +61,17 @@ export function appReleaseChanges(record: RecordChange) {
     /** Throws RELEASE_NOT_FOUND, RELEASE_ENDED, RELEASE_CHANGED. */
     *turnRelease(
       tx: Tx,
-      args: ReleaseOf & { readonly turn: ReleaseTurn; readonly ifChange: number | null },
+      args: ReleaseOf & {
+        readonly turn: ReleaseTurn;
+        readonly withoutSamples: boolean;
+        readonly ifChange: number | null;
+      },
     ): TxStep<Done> {
-      const { stamp, turn } = args;
+      const { stamp, turn, withoutSamples } = args;
       const found = yield* named(tx, { ...args, accountId: stamp.accountId });
       assertMay(found, args);
       const { atMs: nowMs } = stamp;
-      const event = { kind: turn };
+      const event = { kind: turn, withoutSamples };
       const { next } = yield* advance(tx, found, { event, nowMs, auditId: stamp.id });
       const answer = releaseResourceOf(next);
       yield* record(tx, stamp, {

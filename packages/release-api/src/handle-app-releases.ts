@@ -34,10 +34,10 @@ export function appReleaseHandlers(deps: ReleaseApiDeps): AppReleaseHandlers {
     getRelease: async ({ principal: { accountId }, params: { app, release: id } }) =>
       json(await store.call(module, "oneRelease", { accountId, app, id })),
     createRelease: async (call) => await create(deps, call),
-    approveRelease: (call) => turn(deps, call, "approve"),
-    pauseRelease: (call) => turn(deps, call, "pause"),
-    resumeRelease: (call) => turn(deps, call, "resume"),
-    abortRelease: (call) => turn(deps, call, "abort"),
+    approveRelease: (call) => turn(deps, call, { to: "approve" }),
+    pauseRelease: (call) => turn(deps, call, { to: "pause" }),
+    resumeRelease: (call) => turn(deps, call, { to: "resume", ...call.body }),
+    abortRelease: (call) => turn(deps, call, { to: "abort" }),
   };
 }
 
@@ -67,10 +67,10 @@ type Turning = Pick<OperationCall<"abortRelease">, "params" | "stamp" | "req" | 
 async function turn(
   { store, module, releases, applied }: ReleaseApiDeps,
   { params: { app, release: id }, stamp, req, signal }: Turning,
-  to: ReleaseTurn,
+  { to, withoutSamples = false }: { readonly to: ReleaseTurn; readonly withoutSamples?: boolean },
 ) {
   const ifChange = versionOf(req.headers["if-match"]);
-  const args = { stamp: stamp(), app, id, turn: to, ifChange };
+  const args = { stamp: stamp(), app, id, turn: to, withoutSamples, ifChange };
   const { answer, seq } = await store.call(module, "turnRelease", args);
   await applied(seq, signal);
   releases.wake();

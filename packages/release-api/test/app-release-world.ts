@@ -47,7 +47,8 @@ export class AppReleases {
   }
 
   async turn(turn: ReleaseTurn, id: string, ifChange: number | null = null) {
-    const args = { stamp: this.#stamp(), app: this.world.app, id: id as ReleaseId, turn, ifChange };
+    const of = { app: this.world.app, id: id as ReleaseId, withoutSamples: false };
+    const args = { stamp: this.#stamp(), ...of, turn, ifChange };
     const { answer } = await this.world.store.call(storeModule, "turnRelease", args);
     return answer as ReleaseResource;
   }
@@ -107,7 +108,12 @@ export class AppReleases {
 /** What a version did in all functions: so many requests, of which so many failed. */
 export function figures(errors: number): ReleaseEvent {
   const did = (failed: number) => {
-    return { requests: 100, errors: failed, durations: HISTOGRAM_BOUNDS_MS.map(() => 0) };
+    return {
+      requests: 100,
+      errors: failed,
+      kinds: {},
+      durations: HISTOGRAM_BOUNDS_MS.map(() => 0),
+    };
   };
   const of = (name: string) => ({ function: name, base: did(0), next: did(errors) });
   return { kind: "measured", figures: FUNCTIONS.map(of) };

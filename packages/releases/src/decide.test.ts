@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { HISTOGRAM_BOUNDS_MS } from "@skerry/contracts";
 import { decide, newRelease, nextWork, type Release, type ReleaseEvent } from "./decide.ts";
 import { judge, LEVELS, type FunctionFigures, type VersionCounts } from "./guards.ts";
-import { placesOf, type ReleasePlan } from "./plan.ts";
+import { placesOf, RATE_GUARDS, type Guard, type ReleasePlan } from "./plan.ts";
 
 const PLAN: ReleasePlan = {
   ...{ stages: ["test", "prepub", "release"], first: 0, steps: [10, 100, 500, 1_000] },
@@ -15,8 +15,7 @@ const PLAN: ReleasePlan = {
 function did(requests: number, errors = 0, ms = 4): VersionCounts {
   const at = HISTOGRAM_BOUNDS_MS.findIndex((bound) => ms <= bound);
   return {
-    requests,
-    errors,
+    ...{ requests, errors, kinds: {} },
     durations: HISTOGRAM_BOUNDS_MS.map((_, i) => (i === at ? requests : 0)),
   };
 }
@@ -137,6 +136,68 @@ test("a slower version goes back, one as slow does not, and bounds hold whatever
   assert.equal(look(did(200, 0, 20), { ...PLAN, maxP95Ms: 15 }), "failing");
   assert.equal(look(did(200, 9), { ...PLAN, guards: [], maxErrorRate: 0.04 }), "failing");
   assert.equal(look(did(200, 9), { ...PLAN, guards: [], maxErrorRate: 0.05 }), "passing");
+});
+
+test("each rate and each quantile can be chosen, and only what was chosen is compared", () => {
+  const look = (next: VersionCounts, guard: Guard) =>
+    judge(of(did(500, 0, 20), next), { ...PLAN, guards: [guard] }, { isLast: true });
+  for (const guard of RATE_GUARDS.slice(1)) {
+    const next = { ...did(200, 30, 20), kinds: { [guard]: 30 } };
+    const verdict = look(next, guard);
+    assert.match(
+      verdict.kind === "failing" ? verdict.why : "",
+      /^buy: 15 % of 200 requests /,
+      guard,
+    );
+    assert.equal(look(next, "p99").kind, "passing");
+    const others = RATE_GUARDS.filter((one) => one !== guard && one !== "error-rate");
+    for (const other of others)
+      assert.equal(look(next, other).kind, "passing", `${guard} ${other}`);
+  }
+  // One of twelve is slow: its p95 and its p99 are others, its p50 and its p90 are not.
+  const [fast, slow] = [did(184, 0, 20), did(16, 0, 400)];
+  const durations = fast.durations.map((count, i) => count + (slow.durations[i] ?? 0));
+  const next = { ...did(200), durations };
+  const failing = (["p50", "p90", "p95", "p99"] as const).filter(
+    (guard) => look(next, guard).kind === "failing",
+  );
+  assert.deepEqual(failing, ["p95", "p99"]);
+});
+
+test("a step that lacks requests is left when people say so, and only that step", () => {
+  const lacking = play([[5_010, measured(FEW)]], PLAN, CANARY).release;
+  assert.equal(lacking.state, "paused");
+  const again: ReleaseEvent = { kind: "resume" };
+  const waits = play(
+    [
+      [5_020, again],
+      [5_030, measured(FEW)],
+    ],
+    PLAN,
+    lacking,
+  );
+  assert.deepEqual([waits.release.state, waits.moves], ["running", []]);
+  const excused: ReleaseEvent = { kind: "resume", withoutSamples: true };
+  const on = play(
+    [
+      [5_020, excused],
+      [5_030, measured(FEW)],
+      [9_000, measured(FEW)],
+    ],
+    PLAN,
+    lacking,
+  );
+  assert.deepEqual(on.moves, [["release", 100]]);
+  assert.deepEqual(on.release.unsampled, [lacking.place]);
+  const back = play(
+    [
+      [5_020, excused],
+      [5_030, measured(BAD)],
+    ],
+    PLAN,
+    lacking,
+  );
+  assert.equal(back.release.state, "rolledBack", "what fails goes back nevertheless");
 });
 
 test("of good versions few are sent back, though they are looked at often", () => {

@@ -31,6 +31,8 @@ export interface Release {
   readonly sides: Sides | null;
   /** Why it paused or went back. */
   readonly why: string | null;
+  /** The canary place that it may leave without enough samples, since people say so. */
+  readonly excused?: number;
   /** Canary places, by index, that it left without enough samples. */
   readonly unsampled: readonly number[];
 }
@@ -41,7 +43,7 @@ export type ReleaseEvent =
   | { readonly kind: "measured"; readonly figures: readonly FunctionFigures[] }
   /** It cannot go on by itself. */
   | { readonly kind: "stuck"; readonly why: string }
-  | { readonly kind: ReleaseTurn };
+  | { readonly kind: ReleaseTurn; readonly withoutSamples?: boolean };
 /** What people do to a release. */
 export type ReleaseTurn = "approve" | "pause" | "resume" | "abort";
 
@@ -120,11 +122,7 @@ export function decide(
     case "pause":
       return stay(release.state === "paused" ? release : changed(release, { state: "paused" }));
     case "resume":
-      return stay(
-        release.state === "paused"
-          ? changed(release, { state: "running", why: null, countedMs: nowMs, nextMs: nowMs })
-          : release,
-      );
+      return stay(resumed(release, { nowMs, isExcused: event.withoutSamples === true }));
     case "abort":
       return back(release, plan, { state: "aborted", why: release.why });
   }
@@ -136,6 +134,16 @@ function approved(release: Release, nowMs: number): Release {
   return changed(release, { isApproved: true, state, nextMs: nowMs });
 }
 
+function resumed(
+  release: Release,
+  { nowMs, isExcused }: { readonly nowMs: number; readonly isExcused: boolean },
+): Release {
+  if (release.state !== "paused") return release;
+  const excused = isExcused ? { excused: release.place } : {};
+  const waits = { countedMs: nowMs, nextMs: nowMs };
+  return changed(release, { state: "running", why: null, ...waits, ...excused });
+}
+
 function measured(
   release: Release,
   plan: ReleasePlan,
@@ -145,9 +153,11 @@ function measured(
   if (release.state !== "running" || at?.isCanary !== true) return stay(release);
   const waitedMs = nowMs - release.countedMs;
   // A step that waits for samples is looked at again: none of these looks is its last.
+  const isExcused = release.excused === release.place;
   const isLast =
-    waitedMs >= plan.stepWaitMs &&
-    (waitedMs >= plan.sampleWaitMs || samplesMissing(figures, plan) === null);
+    isExcused ||
+    (waitedMs >= plan.stepWaitMs &&
+      (waitedMs >= plan.sampleWaitMs || samplesMissing(figures, plan) === null));
   const seen = { ...release, sides: sidesOf(figures) };
   const verdict = judge(figures, plan, { isLast });
   if (verdict.kind === "failing") {
@@ -157,7 +167,8 @@ function measured(
   const again = { ...seen, nextMs: Math.ceil(nowMs + lookMs) };
   if (!isLast) return stay(again);
   if (verdict.kind === "passing") return forward(seen, plan, nowMs);
-  if (!plan.withoutSamples) return stay(changed(seen, { state: "paused", why: verdict.why }));
+  if (!plan.withoutSamples && !isExcused)
+    return stay(changed(seen, { state: "paused", why: verdict.why }));
   const unsampled = [...seen.unsampled, seen.place];
   return forward({ ...seen, unsampled }, plan, nowMs);
 }

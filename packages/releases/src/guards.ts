@@ -5,7 +5,13 @@
  * that plainly fails is gone within moments, and looking often condemns no good one.
  */
 import { HISTOGRAM_BOUNDS_MS } from "@skerry/contracts";
-import type { ReleasePlan } from "./plan.ts";
+import {
+  QUANTILE_GUARDS,
+  RATE_GUARDS,
+  type QuantileGuard,
+  type RateGuard,
+  type ReleasePlan,
+} from "./plan.ts";
 import {
   bucketOfQuantile,
   fisherGreater,
@@ -19,6 +25,8 @@ export interface VersionCounts {
   /** Requests that came to an end which is the version's doing. */
   readonly requests: number;
   readonly errors: number;
+  /** Of these, what each rate but that of all errors counts. */
+  readonly kinds: Readonly<Partial<Record<RateGuard, number>>>;
   /** How long they took, in the buckets of HISTOGRAM_BOUNDS_MS. */
   readonly durations: readonly number[];
 }
@@ -58,6 +66,13 @@ export const LEVELS = {
 } as const;
 
 const P95 = 0.95;
+const RATE_TEXTS: Readonly<Record<RateGuard, string>> = {
+  "error-rate": "requests fail",
+  "server-errors": "requests are answered with 5xx",
+  timeouts: "requests time out",
+  crashes: "requests end with a crash or a start in vain",
+  memory: "requests run out of memory",
+};
 
 /** Judges a look; `isLast` when the step is not looked at again. */
 export function judge(
@@ -110,42 +125,54 @@ function boundsBroken(
 
 type Compared = FunctionFigures & { readonly base: VersionCounts };
 
-function worse(one: Compared, plan: ReleasePlan, level: number): readonly string[] {
-  const whys: string[] = [];
-  const { function: fn, base, next } = one;
-  if (plan.guards.includes("error-rate")) {
-    const was = { hits: base.errors, of: base.requests };
-    const is = { hits: next.errors, of: next.requests };
-    const p = fisherGreater(was, is);
-    if (p < level) {
-      whys.push(`${fn}: ${shareText(is)} requests fail, ${shareText(was)} did; ${pText(p)}.`);
-    }
-  }
-  const slow = plan.guards.includes("p95") ? slower(base.durations, next.durations) : undefined;
-  if (slow !== undefined && slow.p < level) {
-    const { p, is, boundMs } = slow;
-    whys.push(`${fn}: ${shareText(is)} take longer than p95 did, ${boundMs} ms; ${pText(p)}.`);
-  }
-  return whys;
+function worse(one: Compared, { guards }: ReleasePlan, level: number): readonly string[] {
+  const rates = RATE_GUARDS.filter((guard) => guards.includes(guard));
+  const quantiles = (Object.keys(QUANTILE_GUARDS) as QuantileGuard[]).filter((guard) =>
+    guards.includes(guard),
+  );
+  return [
+    ...rates.flatMap((guard) => failsMore(one, guard, level)),
+    ...quantiles.flatMap((guard) => isSlower(one, guard, level)),
+  ];
+}
+
+function failsMore(
+  { function: fn, base, next }: Compared,
+  guard: RateGuard,
+  level: number,
+): readonly string[] {
+  const was = portionOf(base, guard);
+  const is = portionOf(next, guard);
+  const p = fisherGreater(was, is);
+  if (p >= level) return [];
+  return [`${fn}: ${shareText(is)} ${RATE_TEXTS[guard]}, ${shareText(was)} did; ${pText(p)}.`];
+}
+
+function portionOf({ errors, kinds, requests }: VersionCounts, guard: RateGuard): Portion {
+  return { hits: guard === "error-rate" ? errors : (kinds[guard] ?? 0), of: requests };
 }
 
 /**
- * How the candidate stands to the bound of the bucket in which the baseline's p95 lies. Undefined
- * when there is none, or when the candidate's p95 lies within it too.
+ * How the candidate stands to the bound of the bucket in which the baseline's quantile lies. It
+ * cannot be told when there is none; who has the quantile within it too is not slower.
  */
-function slower(
-  base: readonly number[],
-  next: readonly number[],
-): { readonly p: number; readonly is: Portion; readonly boundMs: number } | undefined {
-  const at = bucketOfQuantile(base, P95);
+function isSlower(
+  { function: fn, base, next }: Compared,
+  guard: QuantileGuard,
+  level: number,
+): readonly string[] {
+  const quantile = QUANTILE_GUARDS[guard];
+  const at = bucketOfQuantile(base.durations, quantile);
   const boundMs = at === undefined ? undefined : HISTOGRAM_BOUNDS_MS[at];
-  if (at === undefined || boundMs === undefined) return undefined;
-  const above = (counts: readonly number[]): Portion => {
-    return { hits: totalOf(counts.slice(at + 1)), of: totalOf(counts) };
+  if (at === undefined || boundMs === undefined) return [];
+  const above = ({ durations }: VersionCounts): Portion => {
+    return { hits: totalOf(durations.slice(at + 1)), of: totalOf(durations) };
   };
   const is = above(next);
-  if (is.hits <= (1 - P95) * is.of) return undefined;
-  return { p: fisherGreater(above(base), is), is, boundMs };
+  if (is.hits <= (1 - quantile) * is.of) return [];
+  const p = fisherGreater(above(base), is);
+  if (p >= level) return [];
+  return [`${fn}: ${shareText(is)} take longer than ${guard} did, ${boundMs} ms; ${pText(p)}.`];
 }
 
 /** Figures of all functions that have them, added up. */

@@ -1,7 +1,19 @@
 /** What a release is to do: its stages, the canary's shares, and what guards them. */
 
+/** Of both versions so many requests did this, or worse. */
+export const RATE_GUARDS = [
+  "error-rate",
+  "server-errors",
+  "timeouts",
+  "crashes",
+  "memory",
+] as const;
+export type RateGuard = (typeof RATE_GUARDS)[number];
+/** So many took longer than the same quantile did. */
+export const QUANTILE_GUARDS = { p50: 0.5, p90: 0.9, p95: 0.95, p99: 0.99 } as const;
+export type QuantileGuard = keyof typeof QUANTILE_GUARDS;
 /** What of both versions is compared. */
-export type Guard = "error-rate" | "p95";
+export type Guard = RateGuard | QuantileGuard;
 
 export interface ReleasePlan {
   /** Aliases, in order; the last is moved in steps. */

@@ -92,7 +92,7 @@ class World {
   #figures(): readonly FunctionFigures[] {
     const of = (requests: number, rate: number) => {
       const errors = Math.round(requests * rate);
-      return { requests, errors, durations: HISTOGRAM_BOUNDS_MS.map(() => 0) };
+      return { requests, errors, kinds: {}, durations: HISTOGRAM_BOUNDS_MS.map(() => 0) };
     };
     const [base, next] = [of(this.#below(300), 0), of(this.#below(300), this.#errorRate)];
     return [{ function: "buy", base, next }];

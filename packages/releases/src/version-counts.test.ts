@@ -10,7 +10,8 @@ const duration = emptyHistogram();
 test("what a version failed is an error, and so is an answer of 500 or above", () => {
   const outcomes = { ok: 90, function_error: 2, timeout: 1, crashed: 1 };
   const counts = versionCounts({ revisionId: REVISION, outcomes, serverErrors: 5, duration });
-  assert.deepEqual(counts, { requests: 94, errors: 9, durations: duration.counts });
+  const kinds = { "server-errors": 5, timeouts: 1, crashes: 1, memory: 0 };
+  assert.deepEqual(counts, { requests: 94, errors: 9, kinds, durations: duration.counts });
 });
 
 test("what callers and limits did is neither a request nor an error of the version", () => {

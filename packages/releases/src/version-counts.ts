@@ -9,7 +9,7 @@ const FAILED: readonly Outcome[] = [
 ];
 
 /** Of a version that nobody has called. */
-export const NO_COUNTS: VersionCounts = { requests: 0, errors: 0, durations: [] };
+export const NO_COUNTS: VersionCounts = { requests: 0, errors: 0, kinds: {}, durations: [] };
 
 /**
  * Requests that the version answered or failed, and its errors among them: it failed, or its answer
@@ -20,5 +20,10 @@ export function versionCounts(did: RevisionFigures | undefined): VersionCounts {
   const { outcomes, serverErrors, duration } = did;
   const failed = FAILED.reduce((sum, outcome) => sum + (outcomes[outcome] ?? 0), 0);
   const requests = failed + (outcomes.ok ?? 0);
-  return { requests, errors: failed + serverErrors, durations: duration.counts };
+  const { timeout = 0, crashed = 0, init_failed = 0, out_of_memory = 0 } = outcomes;
+  const kinds = {
+    ...{ "server-errors": serverErrors, timeouts: timeout },
+    ...{ crashes: crashed + init_failed, memory: out_of_memory },
+  };
+  return { requests, errors: failed + serverErrors, kinds, durations: duration.counts };
 }
