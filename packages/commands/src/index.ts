@@ -10,6 +10,7 @@ export { DEPLOYMENT_COMMANDS } from "./deployments.ts";
 export { describe } from "./describe.ts";
 export { doctor } from "./doctor.ts";
 export { EVENT_COMMANDS } from "./events.ts";
+export { GATEWAY_API_COMMANDS } from "./gateway-apis.ts";
 export { invocations } from "./invocations.ts";
 export { invoke } from "./invoke.ts";
 export { KEY_COMMANDS } from "./keys.ts";
