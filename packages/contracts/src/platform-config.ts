@@ -3,7 +3,16 @@
  * follow.
  */
 import { z } from "zod";
-import { targetPatternList } from "./network-targets.ts";
+import { splitPatterns, targetPatternList } from "./network-targets.ts";
+
+const addressList = z
+  .string()
+  .max(4_096)
+  .refine(
+    (text) => splitPatterns(text).every((one) => address.safeParse(one).success),
+    "A list of addresses and networks, separated by commas.",
+  );
+const address = z.union([z.cidrv4(), z.cidrv6(), z.ipv4(), z.ipv6()]);
 
 export const platformConfig = z.strictObject({
   home: z
@@ -45,6 +54,12 @@ export const platformConfig = z.strictObject({
     .describe(
       "Hosts that webhooks may be at besides public addresses, also without TLS: patterns as in " +
         "`connectTargets`. Restart.",
+    ),
+  trustedProxies: addressList
+    .default("")
+    .describe(
+      "Peers whose `X-Forwarded-For` is believed, addresses and networks such as " +
+        "`10.0.0.0/8, ::1`, separated by commas. Restart.",
     ),
   buildEgress: z
     .enum(["public", "hosts", "none"])

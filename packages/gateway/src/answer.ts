@@ -62,5 +62,6 @@ export function sendWhole(
 export function sendFailure(res: ServerResponse, error: PlatformError, shown: Shown): void {
   const headers: string[] = [];
   answerHeaders(headers, shown.requestId, shown.anatomy);
+  if (error.code === "UNAUTHENTICATED") headers.push("WWW-Authenticate", "Bearer");
   sendRefusal(res, error, { requestId: shown.requestId, headers });
 }

@@ -39,6 +39,7 @@ import { ACTIONS_SEGMENT, type ActionDoor } from "./actions/action-door.ts";
 import { enter, noRoom } from "./enter.ts";
 import { readClientContext } from "./client-context.ts";
 import { failGateway } from "./errors.ts";
+import type { StageDoor } from "@skerry/stages";
 import type { FunctionShell } from "./function-shell.ts";
 import type { QualifiedFunction } from "./qualified-function.ts";
 import { HttpRecipient } from "./http-recipient.ts";
@@ -62,6 +63,8 @@ export interface FrontDeps {
   readonly many: EventsDoor;
   /** Takes calls of actions. */
   readonly actions: ActionDoor;
+  /** Takes requests of stages of gateway APIs. */
+  readonly stages: StageDoor;
   /** Undefined when there is no such function. */
   functionOf(app: string, fn: string): QualifiedFunction | undefined;
   /** False until anything is known of the configuration. */
@@ -80,8 +83,10 @@ interface Came {
 }
 
 const INVOCATION: unique symbol = Symbol("skerry.gateway.invocation");
+const ASKED: unique symbol = Symbol("skerry.gateway.asked");
 interface Carrier {
   [INVOCATION]?: Invocation;
+  [ASKED]?: FunctionId;
 }
 
 export class Front {
@@ -121,6 +126,7 @@ export class Front {
   #admit(id: RequestId, came: Came): void {
     const { req, res, target, upgrade } = came;
     const { clock } = this.#deps;
+    if (this.#deps.stages.take({ id, ...came })) return;
     const call = this.#targets.read(target, req.headers.host);
     if (call === undefined) throw failGateway("GATEWAY_ROUTE_MISSING");
     const found = this.#deps.functionOf(call.app, call.fn);
@@ -184,7 +190,7 @@ export class Front {
     const invocation = new Invocation(shell, request, new HttpRecipient(res, leaving));
     (res as Carrier)[INVOCATION] = invocation;
     res.on("close", onClose);
-    this.#deps.requestBodies.take(req, shell, invocation);
+    this.#deps.requestBodies.take(req, { callee: shell, invocation });
   }
 
   #qualified(fn: QualifiedFunction, call: CallTarget, req: IncomingMessage): FunctionShell {
@@ -247,7 +253,13 @@ export class Front {
 
 /** The function that a request was admitted for; undefined when it was refused at the door. */
 export function functionAskedBy(res: ServerResponse): FunctionId | undefined {
-  return (res as Carrier)[INVOCATION]?.entry.id;
+  const carrier = res as Carrier;
+  return carrier[INVOCATION]?.entry.id ?? carrier[ASKED];
+}
+
+/** A route led the request of this response to a function. */
+export function noteAsked(res: ServerResponse, id: FunctionId): void {
+  (res as Carrier)[ASKED] = id;
 }
 
 /** Runs at the end of every response, whole or not. */

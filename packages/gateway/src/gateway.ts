@@ -5,7 +5,13 @@
  */
 import { type AgentAddress, AgentLinks, readGrant } from "@skerry/instance-links";
 import type { Socket } from "node:net";
-import { createIdSource, type AccountId, type Cancel, type FunctionId } from "@skerry/base";
+import {
+  createIdSource,
+  type IdSource,
+  type AccountId,
+  type Cancel,
+  type FunctionId,
+} from "@skerry/base";
 import { ConfigFollower } from "@skerry/config-follower";
 import {
   LATEST,
@@ -30,8 +36,11 @@ import { MeterTurn } from "./meter-turn.ts";
 import type { GatewayDeps, GatewayOptions } from "./ports.ts";
 import { OpenConnections } from "./open-connections.ts";
 import { QualifiedFunction, type QualifiedDeps } from "./qualified-function.ts";
+import { createGuard, StageDoor } from "@skerry/stages";
+import { Dialler, type DialDeps } from "@skerry/reach";
 import { Reach } from "./reach.ts";
 import { RequestBodies } from "./request-bodies.ts";
+import { StageFunctions } from "./stage-functions.ts";
 
 export interface GatewayStats {
   readonly port: number | undefined;
@@ -67,6 +76,12 @@ export interface Gateway {
   stats(): GatewayStats;
 }
 
+interface StageParts {
+  readonly ids: IdSource;
+  readonly keys: KeyCheck;
+  readonly requestBodies: RequestBodies;
+}
+
 const SPOOLED_NOTE_MS = 100;
 
 /** Starts to serve; rejects when it cannot listen. The configuration may come later. */
@@ -87,6 +102,8 @@ class RunningGateway implements Gateway {
   readonly #functionDeps: QualifiedDeps;
   readonly #follower: ConfigFollower;
   readonly #front: Front;
+  readonly #stages: StageDoor;
+  readonly #inApps = new Map<string, QualifiedFunction>();
   readonly #ledger: Ledger;
   readonly #open: OpenConnections;
   #http: HttpServer | undefined;
@@ -150,8 +167,10 @@ class RunningGateway implements Gateway {
       actionOf: (app, name) => this.#follower.fold.actionByName(app, name),
       serverKeyOf: (id) => this.#follower.fold.serverKeyById(id),
     });
+    const requestBodies = new RequestBodies({ clock, bodies });
+    this.#stages = this.#createStages({ ids, keys, requestBodies });
     this.#front = new Front({
-      ...{ clock, random, ids, functionOf, requestBodies: new RequestBodies({ clock, bodies }) },
+      ...{ clock, random, ids, functionOf, requestBodies, stages: this.#stages },
       ...{ keyed: this.#ledger.callDoor, later: this.#ledger.door },
       many: this.#ledger.eventsDoor,
       ...{ keys, actions },
@@ -163,11 +182,35 @@ class RunningGateway implements Gateway {
   }
 
   #createReach(parts: Pick<CallDeps, "ids" | "bodies" | "calleeOf" | "calledParts">): Reach {
-    const { clock, log, network } = this.#deps;
-    const { connectTargets = ["*"], connectMetadata = [], ownPorts = [] } = this.#options;
     return new Reach({
-      ...{ clock, log, network, connectTargets, connectMetadata, ownPorts, ...parts },
+      ...{ log: this.#deps.log, ...this.#dialDeps, ...parts },
       publish: (piece, bytes, waitMs) => this.#ledger.client.publish(piece, bytes, waitMs),
+    });
+  }
+
+  get #dialDeps(): DialDeps {
+    const { clock, network } = this.#deps;
+    const { connectTargets = ["*"], connectMetadata = [], ownPorts = [] } = this.#options;
+    return { clock, network, connectTargets, connectMetadata, ownPorts };
+  }
+
+  #createStages({ ids, keys, requestBodies }: StageParts): StageDoor {
+    const { clock, random, log } = this.#deps;
+    const { fold } = this.#follower;
+    const dialler = new Dialler(this.#dialDeps);
+    const functions = new StageFunctions({
+      ...{ clock, random, requestBodies },
+      functionIn: (appId, name) => this.#inApps.get(`${appId}/${name}`),
+      isReady: () => fold.seq > 0,
+    });
+    const { gateways = 1, trustedProxies = [] } = this.#options;
+    return new StageDoor({
+      ...{ clock, functions, trustedProxies, stages: fold.stages },
+      guard: createGuard({
+        ...{ clock, log, ids, keys, functions, gateways },
+        connect: async (target) => await dialler.dialNamed(target),
+      }),
+      isReady: () => fold.seq > 0,
     });
   }
 
@@ -339,9 +382,12 @@ class RunningGateway implements Gateway {
     this.#accounts.update((id: AccountId) => fold.quotasOf(id));
     this.#ledger.limits.update((id) => fold.quotasOf(id));
     this.#byName.clear();
+    this.#inApps.clear();
+    this.#stages.update();
     for (const entry of fold.functions()) {
       const fn = this.#functions.get(entry.id) ?? this.#addFunction(entry);
       fn.update(entry);
+      this.#inApps.set(`${entry.appId}/${entry.name}`, fn);
       if (fold.functionByName(entry.app, entry.name) === entry) {
         this.#byName.set(`${entry.app}/${entry.name}`, fn);
       }

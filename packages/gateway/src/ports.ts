@@ -54,6 +54,8 @@ export interface GatewayOptions {
   readonly connectTargets?: readonly string[];
   /** Link-local and metadata addresses that it may lead to all the same; default none. */
   readonly connectMetadata?: readonly string[];
+  /** Peers whose word on the client's address is taken: addresses and networks; default none. */
+  readonly trustedProxies?: readonly string[];
   /** Ports of the platform, which functions never connect to at this machine; default none. */
   readonly ownPorts?: readonly number[];
   /** Longest wait of a caller for an acceptance to be on disk; default 10 s. */

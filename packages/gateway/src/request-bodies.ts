@@ -25,6 +25,14 @@ export interface RequestBodiesDeps {
   readonly bodies: BodyBudget;
 }
 
+/** Who gets the body. */
+export interface Entering {
+  readonly callee: Callee;
+  readonly invocation: Invocation;
+  /** Beside the platform's own bounds. */
+  readonly bytesMax?: number | undefined;
+}
+
 export class RequestBodies {
   readonly #deps: RequestBodiesDeps;
   readonly #ahead = new BodyBudget(AHEAD_BYTES_MAX);
@@ -34,7 +42,7 @@ export class RequestBodies {
   }
 
   /** Has the invocation get in line as soon as its body allows; one too long refuses it. */
-  take(req: IncomingMessage, callee: Callee, invocation: Invocation): void {
+  take(req: IncomingMessage, { callee, invocation, bytesMax = Infinity }: Entering): void {
     const announced = req.headers["content-length"];
     const length = announced === undefined ? undefined : Number(announced);
     if (length === 0 || (length === undefined && req.headers["transfer-encoding"] === undefined)) {
@@ -46,12 +54,16 @@ export class RequestBodies {
       invocation.request.method === "EVENT" ||
       (length !== undefined && length <= INLINE_BODY_BYTES_MAX);
     if (!whole) {
-      const upload = new Upload(req, { clock, hold: new BodyHold(this.#ahead) });
+      const exceeded = (): void => invocation.refuse("too_large", tooLarge(callee.entry, bytesMax));
+      const upload = new Upload(req, {
+        ...{ clock, hold: new BodyHold(this.#ahead) },
+        limit: { bytesMax, exceeded },
+      });
       return enter(callee, invocation, upload);
     }
     const hold = new BodyHold(bodies);
     const limits = {
-      bytesMax: LIMITS.payloadBytesMax,
+      bytesMax: Math.min(LIMITS.payloadBytesMax, bytesMax),
       deadlineMs: BODY_DEADLINE_MS,
       clock,
       admit: (bytes: number) => (hold.take(bytes) ? undefined : noRoom(callee.entry)),
@@ -64,16 +76,23 @@ export class RequestBodies {
       },
       (error: unknown) => {
         hold.release();
-        refuseBody(callee.entry, invocation, PlatformError.from(error));
+        refuseBody(PlatformError.from(error), invocation, limits.bytesMax);
       },
     );
   }
 }
 
-function refuseBody(entry: FunctionEntry, invocation: Invocation, error: PlatformError): void {
+function refuseBody(error: PlatformError, invocation: Invocation, bytesMax: number): void {
   if (error.reason === "FUNCTION_THROTTLED") return invocation.refuse("throttled", error);
   if (error.reason !== "BODY_TOO_LARGE") return invocation.refuse("cancelled", error);
-  const fn = `${entry.app}/${entry.name}`;
-  const details = { function: fn, what: "request", bytesMax: LIMITS.payloadBytesMax };
-  invocation.refuse("too_large", failFunction("FUNCTION_PAYLOAD_TOO_LARGE", details, error));
+  invocation.refuse("too_large", tooLarge(invocation.entry, bytesMax, error));
+}
+
+function tooLarge(
+  { app, name }: FunctionEntry,
+  bytesMax: number,
+  cause?: PlatformError,
+): PlatformError {
+  const details = { function: `${app}/${name}`, what: "request", bytesMax };
+  return failFunction("FUNCTION_PAYLOAD_TOO_LARGE", details, cause);
 }

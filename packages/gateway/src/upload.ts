@@ -17,6 +17,8 @@ export interface UploadDeps {
   readonly clock: Clock;
   /** What is taken ahead of the instance counts here; no more is taken when it refuses. */
   readonly hold: BodyHold;
+  /** `exceeded` is called once more came than is taken. */
+  readonly limit: { readonly bytesMax: number; readonly exceeded: () => void };
 }
 
 const SIP_EVERY_MS = 250;
@@ -118,6 +120,7 @@ export class Upload {
 
   readonly #onData = (chunk: Uint8Array): void => {
     this.#bytes += chunk.length;
+    if (this.#bytes > this.#deps.limit.bytesMax) return this.#deps.limit.exceeded();
     if (this.#stream === undefined) this.#early.push(chunk);
     else if (this.#stream.write(chunk) || this.#stream.closed) return;
     if (!this.#isHeld) this.#holdBack();

@@ -14,7 +14,9 @@ import {
   systemClock,
   systemRandom,
   type AccountId,
+  type AppId,
   type FunctionId,
+  type GatewayApiId,
   type InstanceId,
   type NodeId,
   type SecretId,
@@ -25,6 +27,7 @@ import {
   decodeTraceEntry,
   functionConfig,
   METER_RECORD_BYTES,
+  route,
   serverKeyScope,
   type ActionEntry,
   type AgentNote,
@@ -37,9 +40,11 @@ import {
   type MeterRecord,
   type RequestHead,
   type Role,
+  type RouteInput,
   type SetQuotas,
   type SpecialiseReply,
   type StartHead,
+  type StageEntry,
   type StartReply,
   type TraceEntry,
 } from "@skerry/contracts";
@@ -311,10 +316,22 @@ export async function socketPair(): Promise<[Socket, Socket]> {
 }
 
 export interface FunctionSpec {
+  readonly appId?: AppId;
   readonly app?: string;
   readonly name?: string;
   readonly kind?: HandlerKind;
   readonly config?: FunctionConfigInput;
+}
+
+export interface StageSpec {
+  readonly app?: string;
+  readonly api?: string;
+  readonly apiId?: GatewayApiId;
+  readonly stage?: string;
+  readonly publication?: number;
+  readonly qualifier?: string;
+  readonly variables?: Readonly<Record<string, string>>;
+  readonly routes?: readonly RouteInput[];
 }
 
 export interface Answered {
@@ -342,14 +359,42 @@ export class World {
   readonly handedOver: { grant: InstanceGrant; socket: Socket }[] = [];
   readonly entries: ConfigEntry[] = [];
   readonly agents: AgentDouble[] = [];
+  readonly #apps = new Map<string, AppId>();
   onAppend: (records: readonly MeterRecord[]) => void = () => undefined;
   gateway: Gateway = undefined as never;
 
   /** Adds to the configuration that lies on disk when the gateway starts. */
   fn(spec: FunctionSpec = {}, accountId = this.accountId): FunctionEntry {
-    const entry = functionEntry(accountId, spec);
+    const entry = functionEntry(accountId, { appId: this.appId(spec.app ?? "shop"), ...spec });
     this.#add(`function/${entry.id}`, entry);
     return entry;
+  }
+
+  appId(app: string): AppId {
+    const known = this.#apps.get(app) ?? ids.id("app");
+    this.#apps.set(app, known);
+    return known;
+  }
+
+  /** Adds what a stage of the API `shop/public` serves. */
+  stage(spec: StageSpec): StageEntry {
+    const { app = "shop", api = "public", stage = "release", routes = [] } = spec;
+    const apiId = spec.apiId ?? ids.id("api");
+    const entry: StageEntry = {
+      ...{ kind: "stage", apiId, accountId: this.accountId, appId: this.appId(app) },
+      ...{ app, api, stage, publication: spec.publication ?? 1 },
+      ...{ qualifier: spec.qualifier ?? "$LATEST", variables: spec.variables ?? {} },
+      routes: routes.map((one) => route.parse({ auth: "none", ...one })),
+    };
+    this.#add(`stage/${apiId}/${stage}`, entry);
+    return entry;
+  }
+
+  /** Adds a host that leads to a stage. */
+  domain(host: string, { apiId, app, stage, accountId }: StageEntry): void {
+    const certificate = null;
+    const entry = { host, accountId, app, apiId, stage, httpsOnly: false, certificate };
+    this.#add(`domain/${host}`, { kind: "domain", ...entry });
   }
 
   /** Adds a key and returns its text. */
@@ -468,7 +513,7 @@ export function functionEntry(accountId: AccountId, spec: FunctionSpec): Functio
     kind: "function",
     id,
     accountId,
-    appId: ids.id("app"),
+    appId: spec.appId ?? ids.id("app"),
     app: spec.app ?? "shop",
     name: spec.name ?? "hello",
     latest: {

@@ -57,6 +57,11 @@ export class TargetReader {
   }
 }
 
+/** Whether a host is of the form that names a function, be there one or not. */
+export function isFunctionHost(hostname: string): boolean {
+  return readingOf({ hostname, port: undefined }).named !== undefined;
+}
+
 const NO_HOST: HostReading = { text: "", named: undefined };
 
 function readingOf({ hostname, port }: Authority): HostReading {

@@ -1,4 +1,4 @@
-export { TargetReader, type CallTarget } from "./call-target.ts";
+export { isFunctionHost, TargetReader, type CallTarget } from "./call-target.ts";
 export { isKeyHeader, KeyCheck, type Caller, type KeyView } from "./key-check.ts";
 export { NONCE_LIMITS, Nonces, type NonceOwner, type NonceUse } from "./nonces.ts";
 export { functionHeaders, platformHeaders, sendRefusal } from "./platform-headers.ts";

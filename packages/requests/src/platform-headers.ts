@@ -41,7 +41,6 @@ export function sendRefusal(
   context: ErrorContext,
 ): void {
   const headers = [GATEWAY_HEADERS.errorReason, shownReason(error), ...(context.headers ?? [])];
-  if (error.code === "UNAUTHENTICATED") headers.push("WWW-Authenticate", "Bearer");
   sendError(res, error, { requestId: context.requestId, headers });
 }
 

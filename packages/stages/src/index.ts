@@ -2,10 +2,13 @@ export type { GuardedRoute, Passed, RequestFacts } from "./guards/facts.ts";
 export { createGuard, type Guard, type GuardDeps } from "./guards/guard.ts";
 export { guardHeaders } from "./guards/challenge.ts";
 export type {
+  AskedFunction,
   CameRequest,
   FoundFunction,
   Functions,
+  Leaving,
   RoutedCall,
   RoutedRequest,
-  ToClient,
 } from "./ports.ts";
+export { StageAddresses, type StageAddress, type StagesView } from "./stage-address.ts";
+export { StageDoor, type StageDoorDeps } from "./stage-door.ts";

@@ -1,8 +1,9 @@
-/** What the door of stages needs of a gateway: functions, and a way straight to the client. */
+/** What the door of stages needs of a gateway: functions, and what is known of a request. */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { FunctionId, RequestId, RevisionId } from "@skerry/base";
+import type { AppId, FunctionId, RequestId, RevisionId } from "@skerry/base";
 import type { FunctionConfig } from "@skerry/contracts";
 import type { AnswerSink, ParsedTarget, Upgrade } from "@skerry/http";
+import type { RequestTrace } from "@skerry/requests";
 
 /** A request that came, before anything of it is decided. */
 export interface CameRequest {
@@ -25,6 +26,8 @@ export interface FoundFunction {
   readonly sourceDigest: string;
   /** False: a request would wait for an instance to start. */
   readonly isWarm: boolean;
+  /** Requests to it may leave HTTP. */
+  readonly takesUpgrades: boolean;
 }
 
 /** A request as a function sees it. */
@@ -40,6 +43,20 @@ export interface RoutedRequest {
   readonly body: IncomingMessage | Uint8Array | undefined;
   /** Longest body that is read. */
   readonly bodyBytesMax: number | undefined;
+  /** Undefined unless the caller sent a trace. */
+  readonly trace: RequestTrace | undefined;
+  /** Set when the client may leave HTTP, and the function lets it. */
+  readonly leaving?: Leaving | undefined;
+}
+
+/** A client that asks to leave HTTP. */
+export interface Leaving {
+  readonly res: ServerResponse;
+  readonly upgrade: Upgrade;
+  /** The headers with which it is told. */
+  readonly change: (headers: readonly string[]) => readonly string[];
+  /** It has left; the sink is told nothing more. */
+  readonly switched: () => void;
 }
 
 /** A call that is under way. */
@@ -48,21 +65,19 @@ export interface RoutedCall {
   abandon(): void;
 }
 
-/** Straight to the client, with what is changed of the head on the way. */
-export interface ToClient {
-  readonly res: ServerResponse;
-  readonly upgrade: Upgrade | undefined;
-  /** Of an answer of the function, before it leaves. */
-  readonly changed: ((status: number, headers: readonly string[]) => readonly string[]) | undefined;
-}
-
 /** Functions, as a gateway has them. */
 export interface Functions {
   /** Throws FUNCTION_NOT_FOUND, QUALIFIER_NOT_FOUND, GATEWAY_NOT_READY. */
-  find(
-    of: { readonly app: string; readonly fn: string; readonly qualifier: string },
-    came: CameRequest,
-  ): FoundFunction;
+  find(of: AskedFunction, came: CameRequest): FoundFunction;
   /** Throws why it is refused before it waits for anything; later refusals go to `to`. */
-  call(fn: FoundFunction, request: RoutedRequest, to: ToClient | AnswerSink): RoutedCall;
+  call(fn: FoundFunction, request: RoutedRequest, to: AnswerSink): RoutedCall;
+}
+
+/** A function of an app, by what leads to one of its versions. */
+export interface AskedFunction {
+  readonly appId: AppId;
+  /** For people. */
+  readonly app: string;
+  readonly fn: string;
+  readonly qualifier: string;
 }

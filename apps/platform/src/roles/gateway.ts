@@ -56,6 +56,7 @@ export async function startGatewayRole(
       connectTargets: splitPatterns(config.connectTargets),
       connectMetadata: splitPatterns(config.connectMetadata),
       ownPorts: [config.apiPort, config.gatewayPort],
+      trustedProxies: splitPatterns(config.trustedProxies),
       build: RELEASE,
     },
   );

@@ -1,0 +1,177 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, test } from "node:test";
+import type { RouteInput, StageEntry } from "@skerry/contracts";
+import { openRaw } from "@skerry/testkit";
+import { controlDouble } from "../test/control.ts";
+import { until, World, type AgentDouble } from "../test/world.ts";
+
+let world: World;
+let agent: AgentDouble;
+beforeEach(async () => {
+  world = new World();
+  agent = await world.agent();
+  agent.handle = (call) => {
+    const { m, u, a, h } = call.head;
+    void call.body.then((body) =>
+      call.answer(JSON.stringify({ m, u, a, h, body: body.toString() }), {
+        h: ["content-type", "application/json", "x-skerry-error", "FORGED", "x-own", "1"],
+      }),
+    );
+  };
+});
+afterEach(async () => await world.close());
+
+const HELLO: RouteInput = { name: "hello", path: "/hello/{who}", to: { function: "hello" } };
+const stagePath = (path: string): string => `/~/shop/public/release${path}`;
+const headerOf = (flat: readonly string[], name: string): string | undefined =>
+  flat[flat.findIndex((one, i) => i % 2 === 0 && one === name) + 1];
+
+interface Seen {
+  readonly m: string;
+  readonly u: string;
+  readonly a: string;
+  readonly h: readonly string[];
+  readonly body: string;
+}
+const seenOf = (text: string): Seen => JSON.parse(text) as Seen;
+
+test("a stage is reached by its host, its path and its domains, and by nothing else", async () => {
+  world.fn({ kind: "fetch" });
+  const stage = world.stage({ routes: [HELLO] });
+  world.stage({ stage: "test", routes: [{ path: "/", to: { answer: { body: "test" } } }] });
+  world.domain("shop.example", stage);
+  world.domain("*.shop.example", stage);
+  await world.start();
+  const hosts: readonly [string, string, string | undefined][] = [
+    ["release.public.shop.apis.localhost", "/hello/ada?x=1", undefined],
+    ["RELEASE.public.shop.apis.localhost:80", "/hello/ada?x=1", undefined],
+    ["shop.example", "/hello/ada?x=1", undefined],
+    ["eu.shop.example", "/hello/ada?x=1", undefined],
+    ["a.eu.shop.example:8080", "/hello/ada?x=1", undefined],
+    ["other", stagePath("/hello/ada?x=1"), undefined],
+    ["other", "/hello/ada", "GATEWAY_ROUTE_MISSING"],
+    ["prepub.public.shop.apis.localhost", "/hello/ada", "STAGE_UNSERVED"],
+    ["release.public.other.apis.localhost", "/hello/ada", "STAGE_UNSERVED"],
+    ["public.shop.apis.localhost", "/hello/ada", "FUNCTION_NOT_FOUND"],
+    ["shop.example.evil.com", "/hello/ada", "GATEWAY_ROUTE_MISSING"],
+    ["other", "/~/shop/public/", "STAGE_UNSERVED"],
+    ["other", "/~/shop/public", "GATEWAY_ROUTE_MISSING"],
+    ["other", "/~/shop/constructor/release/", "STAGE_UNSERVED"],
+    ["other", "/~/shop/public/constructor/", "STAGE_UNSERVED"],
+    ["hello.shop.localhost", stagePath("/hello/ada"), undefined],
+  ];
+  for (const [host, path, reason] of hosts) {
+    const answered = await world.ask({ host, path });
+    const why = `${host}${path}`;
+    assert.equal(answered.status === 200 ? undefined : answered.error.reason, reason, why);
+    if (reason !== undefined || host.startsWith("hello.")) continue;
+    const { u, h } = seenOf(answered.body);
+    assert.equal(u, "/hello/ada?x=1", why);
+    assert.equal(headerOf(h, "x-skerry-params"), '{"who":"ada"}');
+  }
+  const dev = await world.ask({ path: "/~/shop/public/dev" });
+  assert.equal(dev.body, "test");
+});
+
+test("a request and its answer are rewritten on their way, and nobody forges what is the platform's", async () => {
+  const key = world.key();
+  world.fn({ kind: "fetch", config: { auth: "key" } });
+  const rewrite = {
+    path: "/v2/{who}",
+    request: { set: { "x-stage": "{stage.color}" }, remove: ["x-gone"] },
+    response: { set: { "x-answer": "{request.id}" }, remove: ["x-own"] },
+  };
+  const cors = { origins: ["https://app.example"] };
+  world.stage({ variables: { color: "blue" }, routes: [{ ...HELLO, auth: "key", rewrite, cors }] });
+  await world.start();
+  const refused = await world.ask({ path: stagePath("/hello/ada") });
+  assert.equal(refused.error.reason, "ROUTE_KEY_REQUIRED");
+  const answered = await world.ask({
+    path: stagePath("/hello/%C3%A9?q=1"),
+    method: "POST",
+    body: "body",
+    headers: {
+      ...{ authorization: `Bearer ${key}`, "x-gone": "1", origin: "https://app.example" },
+      ...{ "x-skerry-principal": "forged", "x-forwarded-for": "1.2.3.4", "x-real-ip": "1.2.3.4" },
+    },
+  });
+  const { m, u, h, body } = seenOf(answered.body);
+  assert.deepEqual([m, u, body], ["POST", "/v2/%C3%A9?q=1", "body"]);
+  assert.equal(headerOf(h, "x-stage"), "blue");
+  assert.match(String(headerOf(h, "x-skerry-principal")), /^key_/);
+  assert.equal(headerOf(h, "x-skerry-params"), String.raw`{"who":"\u00e9"}`);
+  assert.equal(headerOf(h, "x-forwarded-for"), "127.0.0.1");
+  for (const gone of ["x-gone", "authorization", "x-real-ip"]) assert.ok(!h.includes(gone), gone);
+  assert.equal(answered.headers["x-answer"], answered.headers["x-skerry-request-id"]);
+  assert.equal(answered.headers["access-control-allow-origin"], "https://app.example");
+  assert.equal(answered.headers["x-own"], undefined);
+  assert.equal(answered.headers["x-skerry-error"], undefined);
+});
+
+test("what no route takes is refused with what may be done, and OPTIONS is answered", async () => {
+  world.stage({
+    routes: [
+      {
+        path: "/a",
+        methods: ["GET"],
+        to: { answer: { body: "a", headers: { "x-a": "{client.ip}" } } },
+      },
+      { path: "/to/{rest...}", to: { redirect: "https://new.example/{rest}", status: 301 } },
+      { path: "/gone", to: { function: "nobody" } },
+    ],
+  });
+  await world.start();
+  const fixed = await world.ask({ path: stagePath("/a") });
+  assert.deepEqual([fixed.body, fixed.headers["x-a"]], ["a", "127.0.0.1"]);
+  const head = await world.ask({ path: stagePath("/a"), method: "HEAD" });
+  assert.deepEqual([head.status, head.body], [200, ""]);
+  const put = await world.ask({ path: stagePath("/a"), method: "PUT" });
+  assert.deepEqual([put.status, put.headers.allow], [405, "GET, HEAD, OPTIONS"]);
+  const options = await world.ask({ path: stagePath("/a"), method: "OPTIONS" });
+  assert.deepEqual([options.status, options.headers.allow], [204, "GET, HEAD, OPTIONS"]);
+  const moved = await world.ask({ path: stagePath("/to/x/y") });
+  assert.deepEqual([moved.status, moved.headers.location], [301, "https://new.example/x/y"]);
+  const missing = await world.ask({ path: stagePath("/b") });
+  assert.equal(missing.error.reason, "ROUTE_NOT_FOUND");
+  const gone = await world.ask({ path: stagePath("/gone") });
+  assert.equal(gone.error.reason, "ROUTE_TARGET_MISSING");
+  assert.doesNotMatch(gone.body, /nobody/);
+});
+
+test("a route's time is bounded, and its body, announced or not", async () => {
+  world.fn({ kind: "fetch" });
+  world.stage({
+    routes: [
+      { ...HELLO, limits: { timeoutMs: 50 } },
+      { path: "/small", to: { function: "hello" }, limits: { bodyBytesMax: 100_000 } },
+    ],
+  });
+  await world.start();
+  agent.handle = () => undefined;
+  const late = await world.ask({ path: stagePath("/hello/ada") });
+  assert.deepEqual([late.status, late.error.reason], [504, "ROUTE_TIMEOUT"]);
+  using client = await openRaw(world.port);
+  const body = `${(100_001).toString(16)}\r\n${"x".repeat(100_001)}\r\n`;
+  const head = "Host: release.public.shop.apis.localhost\r\nTransfer-Encoding: chunked";
+  client.write(`POST /small HTTP/1.1\r\n${head}\r\n\r\n${body}`);
+  await client.receive(/413 [\s\S]*FUNCTION_PAYLOAD_TOO_LARGE/);
+});
+
+test("a publication takes the place of another as a whole", async () => {
+  const answering = (body: string): readonly RouteInput[] => [
+    { path: "/", to: { answer: { body } } },
+  ];
+  const first: StageEntry = world.stage({ routes: answering("first") });
+  await world.start();
+  assert.equal((await world.ask({ path: stagePath("/") })).body, "first");
+  const control = await controlDouble(world);
+  try {
+    await until(() => control.watched.length > 0);
+    const second = { ...world.stage({ ...first, routes: answering("second") }), publication: 2 };
+    control.send([{ seq: 100, key: `stage/${first.apiId}/release`, value: second }]);
+    await until(() => control.applied.includes(100));
+    assert.equal((await world.ask({ path: stagePath("/") })).body, "second");
+  } finally {
+    await control.close();
+  }
+});

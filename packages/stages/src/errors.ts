@@ -1,0 +1,46 @@
+/** What the door of stages refuses. Names of an API's parts are told to nobody who asks in vain. */
+import { defineReasons } from "@skerry/base";
+
+const missing = { code: "NOT_FOUND", retryable: false, audience: "user" } as const;
+
+export const failStage = defineReasons({
+  STAGE_UNSERVED: {
+    ...missing,
+    message: "This address leads to no stage of a gateway API that serves anything.",
+    hint: "Publish the stage; `skerry apis` shows the addresses of what is published.",
+  },
+  STAGES_UNKNOWN: {
+    code: "UNAVAILABLE",
+    retryable: true,
+    audience: "user",
+    message: "The gateway knows no stage yet: control has not answered since it started.",
+    hint: "Retry in a moment; `skerry doctor` shows whether control runs.",
+  },
+  ROUTE_NOT_FOUND: {
+    ...missing,
+    message: "No route of this stage takes the path.",
+    hint: "Check host and path; `skerry apis` shows the routes that the stage serves.",
+  },
+  ROUTE_METHOD_REFUSED: {
+    code: "INVALID_ARGUMENT",
+    httpStatus: 405,
+    retryable: false,
+    audience: "user",
+    message: "No route of this path takes the method.",
+    hint: "Use one of the methods in the header `allow`.",
+  },
+  ROUTE_TARGET_MISSING: {
+    code: "UNAVAILABLE",
+    retryable: true,
+    audience: "user",
+    message: "What the route {route} leads to is not there.",
+    hint: "Deploy the function and, where the stage follows an alias, give it that alias.",
+  },
+  ROUTE_TIMEOUT: {
+    code: "DEADLINE_EXCEEDED",
+    retryable: true,
+    audience: "user",
+    message: "The route {route} had no answer within {timeoutMs} ms.",
+    hint: "Retry later, or raise `limits.timeoutMs` of the route.",
+  },
+});

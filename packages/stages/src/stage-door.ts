@@ -1,0 +1,143 @@
+/**
+ * The door of gateway APIs: takes a request of a stage through the route that takes it, past what
+ * guards that, to its target, and sees to it that there is one answer in time.
+ */
+import { PlatformError, type Clock } from "@skerry/base";
+import { findRoute, rewriteHeaders, withCors } from "@skerry/routes";
+import { ClientAddresses } from "./client-address.ts";
+import type { ChangeHead } from "./client-sink.ts";
+import { failStage } from "./errors.ts";
+import { Exchange } from "./exchange.ts";
+import type { GuardedRoute, Passed } from "./guards/facts.ts";
+import type { Guard } from "./guards/guard.ts";
+import type { CameRequest, Functions, RoutedCall } from "./ports.ts";
+import { StageAddresses, type StagesView } from "./stage-address.ts";
+import { StageTables } from "./stage-table.ts";
+import { openTarget } from "./targets/open-target.ts";
+
+export interface StageDoorDeps {
+  readonly clock: Clock;
+  readonly stages: StagesView;
+  readonly functions: Functions;
+  readonly guard: Guard;
+  /** Peers whose word on the client is taken: addresses and networks. */
+  readonly trustedProxies: readonly string[];
+  /** False until anything is known of the configuration. */
+  isReady(): boolean;
+}
+
+export class StageDoor {
+  readonly #deps: StageDoorDeps;
+  readonly #addresses: StageAddresses;
+  readonly #tables = new StageTables();
+  readonly #clients: ClientAddresses;
+
+  constructor(deps: StageDoorDeps) {
+    this.#deps = deps;
+    this.#addresses = new StageAddresses(deps.stages);
+    this.#clients = new ClientAddresses(deps.trustedProxies);
+  }
+
+  /** The configuration has changed. */
+  update(): void {
+    this.#addresses.forget();
+  }
+
+  /**
+   * Takes a request for a stage; false for any other, which costs one look into a map. Throws what
+   * is refused before it is known where it leads.
+   */
+  take(came: CameRequest): boolean {
+    const address = this.#addresses.read(came.target, came.req.headers.host);
+    if (address === undefined) return false;
+    const { entry } = address;
+    if (entry === undefined) {
+      throw failStage(this.#deps.isReady() ? "STAGE_UNSERVED" : "STAGES_UNKNOWN");
+    }
+    this.#handle(
+      new Exchange(this.#deps.clock, { came, address, entry }, this.#clients.of(came.req)),
+    );
+    return true;
+  }
+
+  #handle(exchange: Exchange): void {
+    const fail = (error: unknown): void => exchange.sink.fail(PlatformError.from(error));
+    try {
+      const guarded = this.#route(exchange);
+      if (guarded === undefined) return;
+      const passed = this.#deps.guard.check(guarded, exchange);
+      if (!(passed instanceof Promise)) return this.#enter(exchange, passed);
+      passed.then((one) => this.#enter(exchange, one)).catch(fail);
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  /** Finds the route; undefined when the question for it is the answer already. */
+  #route(exchange: Exchange): GuardedRoute | undefined {
+    const { sink, came, entry, address, method } = exchange;
+    const request = { host: address.hostname, segments: came.target.segments, method };
+    const found = findRoute(this.#tables.of(entry), request, came.req.rawHeaders);
+    switch (found.kind) {
+      case "found": {
+        const { guarded } = found.route;
+        exchange.guarded = guarded;
+        exchange.params = found.params;
+        sink.change = changeOf(exchange, guarded);
+        return guarded;
+      }
+      case "options":
+        sink.whole({ status: 204, headers: found.headers }, EMPTY);
+        return undefined;
+      case "method":
+        sink.change = (_, headers) => [...headers, "allow", found.allowed.join(", ")];
+        throw failStage("ROUTE_METHOD_REFUSED");
+      case "missing":
+        throw failStage("ROUTE_NOT_FOUND");
+    }
+  }
+
+  /** It has passed the guards: asks the target. */
+  #enter(exchange: Exchange, passed: Passed): void {
+    const { sink, came, guarded } = exchange;
+    exchange.passed = passed;
+    let call: RoutedCall | undefined;
+    const onClose = (): void => {
+      call?.abandon();
+      passed.done?.();
+    };
+    if (came.res.destroyed) return onClose();
+    came.res.once("close", onClose);
+    if (guarded === undefined) return;
+    this.#bound(exchange, guarded, () => call?.abandon());
+    try {
+      call = openTarget(this.#deps, exchange, guarded.route.to).perform(exchange.headers, sink);
+    } catch (error) {
+      sink.fail(PlatformError.from(error));
+    }
+  }
+
+  /** Answers in place of a target that takes too long. */
+  #bound({ sink }: Exchange, { name, route }: GuardedRoute, abandon: () => void): void {
+    const { timeoutMs } = route.limits ?? {};
+    if (timeoutMs === undefined) return;
+    const expire = (): void => {
+      sink.fail(failStage("ROUTE_TIMEOUT", { route: name, timeoutMs }));
+      abandon();
+    };
+    sink.onAnswer = this.#deps.clock.schedule(timeoutMs, expire, { background: true });
+  }
+}
+
+const EMPTY = new Uint8Array(0);
+
+/** What of each answer is the route's to say. */
+function changeOf(exchange: Exchange, { route: { cors, rewrite } }: GuardedRoute): ChangeHead {
+  const { response } = rewrite ?? {};
+  const { origin } = exchange.came.req.headers;
+  return (_, headers) => {
+    const changed =
+      response === undefined ? headers : rewriteHeaders(response, headers, exchange.values);
+    return cors === undefined ? changed : withCors(cors, origin, changed);
+  };
+}

@@ -1,0 +1,99 @@
+/** A function of the app, as the target of a route. */
+import { PlatformError } from "@skerry/base";
+import { GATEWAY_HEADERS, type RouteTarget } from "@skerry/contracts";
+import { tracedHeaders } from "@skerry/requests";
+import { rewriteHeaders, rewritePath } from "@skerry/routes";
+import { SWITCHED_STATUS } from "../client-sink.ts";
+import { failStage } from "../errors.ts";
+import type { Exchange } from "../exchange.ts";
+import type { FoundFunction, Functions, Leaving } from "../ports.ts";
+import type { OpenTarget } from "./target.ts";
+
+type FunctionTarget = Extract<RouteTarget, { readonly function: string }>;
+
+export function openFunction(
+  { functions }: { readonly functions: Functions },
+  exchange: Exchange,
+  { function: name, qualifier }: FunctionTarget,
+): OpenTarget {
+  const fn = findFunction(functions, exchange, { name, qualifier });
+  return {
+    ...{ version: fn.revisionId, fn },
+    perform: (headers, to) => {
+      exchange.fn = fn;
+      return functions.call(fn, requestOf(exchange, headers, fn), to);
+    },
+  };
+}
+
+/** Throws ROUTE_TARGET_MISSING: which functions there are is told to nobody who merely asks. */
+export function findFunction(
+  functions: Functions,
+  { entry, came, guarded }: Exchange,
+  { name, qualifier }: { readonly name: string; readonly qualifier: string | undefined },
+): FoundFunction {
+  const { appId, app } = entry;
+  try {
+    return functions.find({ appId, app, fn: name, qualifier: qualifier ?? entry.qualifier }, came);
+  } catch (error) {
+    const { reason } = PlatformError.from(error);
+    if (reason !== "FUNCTION_NOT_FOUND" && reason !== "QUALIFIER_NOT_FOUND") throw error;
+    throw failStage("ROUTE_TARGET_MISSING", { route: guarded?.name ?? "" }, error);
+  }
+}
+
+function requestOf(
+  exchange: Exchange,
+  client: readonly string[],
+  fn: FoundFunction,
+): Parameters<Functions["call"]>[1] {
+  const { came, address, trace, passed, guarded, sink } = exchange;
+  const { upgrade, res, req, id } = came;
+  const rewrite = guarded?.route.rewrite;
+  const headers = [
+    ...rewriteHeaders(rewrite?.request, client, exchange.values),
+    ...saidHeaders(exchange),
+  ];
+  let leaving: Leaving | undefined;
+  if (upgrade !== undefined && fn.takesUpgrades) {
+    const change: Leaving["change"] = (flat) => sink.change(SWITCHED_STATUS, flat);
+    leaving = { res, upgrade, change, switched: () => sink.switched() };
+    headers.push("connection", "Upgrade", "upgrade", upgrade.protocol);
+  }
+  return {
+    ...{ id, method: exchange.method, authority: address.authority, trace, leaving },
+    url: rewrite?.path === undefined ? exchange.url : rewritePath(rewrite.path, exchange.values),
+    headers: trace === undefined ? headers : tracedHeaders(headers, trace, id),
+    body: passed.body ?? (exchange.hasBody ? req : undefined),
+    bodyBytesMax: guarded?.route.limits?.bodyBytesMax,
+  };
+}
+
+/** What the platform says of the request, which nobody else can. */
+function saidHeaders({ params, passed }: Exchange): readonly string[] {
+  const said: string[] = [];
+  const { principal, claims } = passed;
+  if (Object.keys(params).length > 0) said.push(GATEWAY_HEADERS.params, asciiJson(params));
+  if (principal !== undefined) said.push(GATEWAY_HEADERS.principal, encodeText(principal));
+  if (claims !== undefined) said.push(GATEWAY_HEADERS.claims, base64urlOf(claims));
+  return said;
+}
+
+const BEYOND_ASCII = /[\u007f-\uffff]/g;
+
+/** JSON in the characters that a header may hold. */
+function asciiJson(value: object): string {
+  return JSON.stringify(value).replaceAll(
+    BEYOND_ASCII,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+function base64urlOf(value: object): string {
+  return Buffer.from(JSON.stringify(value)).toString("base64url");
+}
+
+/** Percent-encoded where it has other than visible ASCII. */
+function encodeText(text: string): string {
+  return /^[!-~]*$/.test(text) ? text : encodeURIComponent(text.toWellFormed());
+}
