@@ -1,1 +1,11 @@
-export type { AskOrigin, CacheRequest, ResponseCache } from "./ports.ts";
+export { createMemoryStore, type MemoryStoreOptions } from "./memory-store.ts";
+export type {
+  AskOrigin,
+  CacheFigures,
+  CacheRequest,
+  CacheStore,
+  ResponseCache,
+  StoreFigures,
+  UnsafeAnswer,
+} from "./ports.ts";
+export { createResponseCache, type ResponseCacheDeps } from "./response-cache.ts";

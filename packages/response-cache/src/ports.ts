@@ -1,6 +1,7 @@
 /** What the response cache is asked, and what it asks of whoever has it. */
 import type { CachePolicy, Purge } from "@skerry/contracts";
 import type { AnswerSink } from "@skerry/http";
+import type { Kept } from "./kept-answer.ts";
 
 /** A request that may be answered from what is kept. */
 export interface CacheRequest {
@@ -24,8 +25,23 @@ export interface CacheRequest {
   readonly principal: string | undefined;
 }
 
-/** Asks the target, with conditions of the cache's own among the headers. */
+/**
+ * Asks the target, with conditions of the cache's own among the headers. It may be called after
+ * the client was answered or has left, since others may wait for the same: whoever asks goes by
+ * `to.isGone` alone.
+ */
 export type AskOrigin = (headers: readonly string[], to: AnswerSink) => void;
+
+/** A change that was made at a URL. */
+export interface UnsafeAnswer {
+  readonly stage: string;
+  readonly method: string;
+  readonly host: string;
+  readonly url: string;
+  readonly status: number;
+  /** Of the answer, flat. */
+  readonly headers: readonly string[];
+}
 
 export interface ResponseCache {
   /**
@@ -35,6 +51,52 @@ export interface ResponseCache {
   handle(request: CacheRequest, to: AnswerSink, ask: AskOrigin): void;
   /** Answers with what is kept, however old; false when there is nothing that may be told. */
   answerStale(request: CacheRequest, to: AnswerSink): Promise<boolean>;
+  /**
+   * Forgets what an unsafe request has changed (RFC 9111, 4.4). `handle` does so itself; this is
+   * for routes of the stage that keep nothing.
+   */
+  noteUnsafe(answer: UnsafeAnswer): void;
   /** Resolves when nothing that it names is answered from here any more. */
   purge(stage: string, what: Purge): Promise<void>;
+  /** What was done until now. */
+  figures(): CacheFigures;
+}
+
+export interface CacheFigures extends StoreFigures {
+  /** Answered with what was kept, fresh or stale. */
+  readonly hits: number;
+  readonly staleHits: number;
+  /** Asked the origin, to keep what comes. */
+  readonly misses: number;
+  /** Waited for what another one had asked. */
+  readonly collapsed: number;
+  /** Asked the origin for themselves alone. */
+  readonly passes: number;
+}
+
+/** Answers by key. Whatever it cannot do is a miss; it never throws and never rejects. */
+export interface CacheStore {
+  /** Nothing that a purge named is ever found again. At once where it is at hand. */
+  get(stage: string, key: string): Kept | undefined | Promise<Kept | undefined>;
+  /** A number of the purges until now; what is asked for after it is not named by them. */
+  mark(stage: string): number | Promise<number>;
+  put(entry: StoredEntry): void | Promise<void>;
+  purge(stage: string, what: Purge): void | Promise<void>;
+  figures(): StoreFigures;
+  close(): void | Promise<void>;
+}
+
+export interface StoredEntry {
+  readonly stage: string;
+  readonly key: string;
+  readonly kept: Kept;
+  /** After so long nobody may want it any more. */
+  readonly keepMs: number;
+}
+
+export interface StoreFigures {
+  readonly entries: number;
+  readonly bytes: number;
+  /** It cannot be reached, and everything is a miss meanwhile. */
+  readonly isAway: boolean;
 }

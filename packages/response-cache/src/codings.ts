@@ -1,0 +1,26 @@
+/** Content codings that this cache makes, and which of them a client takes (RFC 9110, 12.5.3). */
+
+/** The better ones first: of those that a client likes equally the first is chosen. */
+export const CODINGS = ["br", "zstd", "gzip"] as const;
+export type Coding = (typeof CODINGS)[number];
+
+/** Those that a client takes, the most liked first. */
+export function codingsOf(accepted: string | undefined): readonly Coding[] {
+  if (accepted === undefined || accepted === "") return [];
+  const weights = weightsOf(accepted);
+  const weightOf = (coding: Coding): number => weights.get(coding) ?? weights.get("*") ?? 0;
+  return CODINGS.filter((coding) => weightOf(coding) > 0).toSorted(
+    (a, b) => weightOf(b) - weightOf(a),
+  );
+}
+
+function weightsOf(accepted: string): Map<string, number> {
+  const weights = new Map<string, number>();
+  for (const part of accepted.toLowerCase().split(",").slice(0, 32)) {
+    const [name = "", ...parameters] = part.split(";").map((one) => one.trim());
+    const weight = parameters.find((one) => /^q\s*=/.test(one));
+    const number = weight === undefined ? 1 : Number(weight.slice(weight.indexOf("=") + 1));
+    weights.set(name === "x-gzip" ? "gzip" : name, number >= 0 && number <= 1 ? number : 0);
+  }
+  return weights;
+}

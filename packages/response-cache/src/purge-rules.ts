@@ -1,0 +1,43 @@
+/** What purges name, as texts that a book can be asked for. Pure. */
+import type { Purge } from "@skerry/contracts";
+import type { AnswerOrigin } from "./kept-answer.ts";
+
+export const ALL = "*";
+
+/** The rule of a purge; those of prefixes begin with `p:`. */
+export function ruleOf(what: Purge): string {
+  if ("all" in what) return ALL;
+  if ("tag" in what) return `t:${what.tag}`;
+  if ("prefix" in what) return `p:${what.prefix}`;
+  return `u:${plainUrl(what.url)}`;
+}
+
+/** Every rule, beside those of prefixes, that would name an answer. */
+export function rulesNaming(origin: AnswerOrigin, tags: readonly string[]): string[] {
+  const host = withoutPort(origin.host);
+  const urls = [origin.url, origin.keyUrl];
+  const rules = [ALL, ...urls.flatMap((url) => [`u:${url}`, `u:${host}${url}`])];
+  for (const tag of tags) rules.push(`t:${tag}`);
+  return rules;
+}
+
+/** Whether a rule of a prefix names an answer: of its path, or of its host and path. */
+export function isBelow(rule: string, { host, url }: AnswerOrigin): boolean {
+  const prefix = plainUrl(rule.slice(2));
+  return prefix.startsWith("/")
+    ? url.startsWith(prefix)
+    : (withoutPort(host) + url).startsWith(prefix);
+}
+
+/** Host without port, path and query; a path alone is meant on every host. */
+function plainUrl(url: string): string {
+  const bare = url.replace(/^https?:\/\//i, "").replace(/#.*$/, "");
+  const at = bare.search(/[/?]/);
+  if (at === 0) return bare;
+  const host = withoutPort((at < 0 ? bare : bare.slice(0, at)).toLowerCase());
+  return host + (at < 0 ? "/" : bare.slice(at));
+}
+
+function withoutPort(host: string): string {
+  return host.replace(/:\d+$/, "");
+}

@@ -1,0 +1,153 @@
+/** The cache as a whole: finds what is kept, decides by it, and has the origin asked. */
+import type { Clock, Log, Random } from "@skerry/base";
+import type { Purge } from "@skerry/contracts";
+import type { AnswerSink } from "@skerry/http";
+import { changedUrls } from "./changed-urls.ts";
+import { fail } from "./errors.ts";
+import { hitHead, type Forward } from "./heads.ts";
+import type { Kept, KeptAnswer } from "./kept-answer.ts";
+import { keyOf, variantKey } from "./keys.ts";
+import { OriginAsks } from "./origin-asks.ts";
+import type {
+  AskOrigin,
+  CacheFigures,
+  CacheRequest,
+  CacheStore,
+  ResponseCache,
+  UnsafeAnswer,
+} from "./ports.ts";
+import { readFacts } from "./request-facts.ts";
+import { decideUse, mayBeStale, maySee } from "./use.ts";
+import { giveKept, type Waiter } from "./waiter.ts";
+
+export interface ResponseCacheDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly store: CacheStore;
+  readonly log: Log;
+}
+
+/** Told of a kept answer that may be told to who asks. */
+type Found = (kept: KeptAnswer | undefined, miss: Forward) => void;
+
+export function createResponseCache(deps: ResponseCacheDeps): ResponseCache {
+  return new Cache(deps);
+}
+
+class Cache implements ResponseCache {
+  readonly #deps: ResponseCacheDeps;
+  readonly #asks: OriginAsks;
+  #hits = 0;
+  #staleHits = 0;
+
+  constructor(deps: ResponseCacheDeps) {
+    this.#deps = deps;
+    this.#asks = new OriginAsks({ ...deps, again: (waiter) => this.#answer(waiter) });
+  }
+
+  handle(request: CacheRequest, to: AnswerSink, ask: AskOrigin): void {
+    const { method } = request;
+    const facts = readFacts(request);
+    const primary = keyOf(request);
+    const waiter = { request, facts, primary, key: primary, to, ask, rounds: 0 };
+    if ((method === "GET" || method === "HEAD") && !facts.hasPrecondition) {
+      return this.#answer(waiter);
+    }
+    this.#asks.pass(waiter, method === "GET" || method === "HEAD" ? "bypass" : "method", (head) => {
+      this.noteUnsafe({ ...request, ...head });
+    });
+  }
+
+  async answerStale(request: CacheRequest, to: AnswerSink): Promise<boolean> {
+    if (request.method !== "GET" && request.method !== "HEAD") return false;
+    const facts = readFacts(request);
+    const primary = keyOf(request);
+    const ask = (): void => undefined;
+    const waiter = { request, facts, primary, key: primary, to, ask, rounds: 0 };
+    return new Promise((resolve) => {
+      this.#find(waiter, (kept) => {
+        const isTold = kept !== undefined && mayBeStale(kept);
+        if (isTold) this.#give(waiter, kept);
+        resolve(isTold);
+      });
+    });
+  }
+
+  noteUnsafe(answer: UnsafeAnswer): void {
+    for (const url of changedUrls(answer)) void this.purge(answer.stage, { url });
+  }
+
+  async purge(stage: string, what: Purge): Promise<void> {
+    this.#asks.closeStage(stage);
+    await this.#deps.store.purge(stage, what);
+    this.#asks.closeStage(stage);
+  }
+
+  figures(): CacheFigures {
+    const counted = { hits: this.#hits, staleHits: this.#staleHits, ...this.#asks.figures };
+    return { ...this.#deps.store.figures(), ...counted };
+  }
+
+  #answer(waiter: Waiter): void {
+    this.#find(waiter, (kept, miss) => {
+      if (kept === undefined) return this.#ask(waiter, miss, undefined);
+      const use = decideUse(kept, waiter.facts, this.#deps.clock.wallMs());
+      if (use === "validate") {
+        const isWanted = waiter.facts.directives?.noCache === true;
+        return this.#ask(waiter, isWanted ? "request" : "stale", kept);
+      }
+      this.#hits++;
+      this.#give(waiter, kept);
+      if (use !== "stale") return;
+      this.#staleHits++;
+      if (waiter.request.method === "GET") this.#asks.refresh(waiter, kept);
+    });
+  }
+
+  #ask(waiter: Waiter, fwd: Forward, about: KeptAnswer | undefined): void {
+    const { facts, request, to } = waiter;
+    if (facts.directives?.onlyIfCached === true) return to.fail(fail("CACHE_ANSWER_ABSENT"));
+    if (request.method === "GET") this.#asks.fetch(waiter, fwd, about);
+    else this.#asks.pass(waiter, fwd);
+  }
+
+  #give(waiter: Waiter, kept: KeptAnswer): void {
+    const { clock, random } = this.#deps;
+    const nowMs = clock.wallMs();
+    const head = hitHead(kept, nowMs);
+    const { facts, to } = waiter;
+    const { range, ifNoneMatch, ifModifiedSince } = facts;
+    if (range === undefined && ifNoneMatch === undefined && ifModifiedSince === undefined) {
+      return to.whole(head, kept.body);
+    }
+    const boundary = (): string => Buffer.from(random.bytes(18)).toString("hex");
+    giveKept(waiter, { head, body: kept.body }, { nowMs, boundary });
+  }
+
+  #find(waiter: Waiter, found: Found): void {
+    const { store } = this.#deps;
+    const { request, primary } = waiter;
+    waiter.key = primary;
+    this.#got(store.get(request.stage, primary), (kept) => {
+      if (kept?.kind !== "vary") return found(seen(kept, waiter), "uri-miss");
+      waiter.key = variantKey(primary, kept.vary, request);
+      this.#got(store.get(request.stage, waiter.key), (variant) => {
+        found(seen(variant, waiter), "vary-miss");
+      });
+    });
+  }
+
+  /** In this turn where it is at hand. */
+  #got(
+    kept: Kept | undefined | Promise<Kept | undefined>,
+    then: (kept: Kept | undefined) => void,
+  ): void {
+    if (kept instanceof Promise) void kept.then(then);
+    else then(kept);
+  }
+}
+
+/** What may be told to this one. */
+function seen(kept: Kept | undefined, { facts }: Waiter): KeptAnswer | undefined {
+  return kept?.kind === "answer" && maySee(kept, facts) ? kept : undefined;
+}
