@@ -136,6 +136,21 @@ describe("versions and aliases", TIMEOUT, () => {
     assert.deepEqual(others, []);
   });
 
+  it("an alias keeps instances ready of what it leads to, before anybody asks", async () => {
+    const version = await publish();
+    const lead = (to: number, provisionedInstances: number) =>
+      platform.client.putAlias({
+        ...RELEASE,
+        body: { target: { version: to, provisionedInstances } },
+      });
+    assert.ok(!(await running()).has(version));
+    await lead(version, 1);
+    await until("an instance of the version", async () => (await running()).has(version));
+    const answer = await fetchOnce(`${platform.gatewayUrl}/-/course/pages:release/`);
+    assert.equal(await answer.text(), String(version));
+    await lead(1, 0);
+  });
+
   it("a move during which control is killed happens whole or not at all", async () => {
     for (let round = 0; round < 3; round += 1) {
       const from = (await platform.client.getAlias(RELEASE)).target.version;

@@ -30,6 +30,11 @@ export const TARGET_FLAGS: readonly Flag[] = [
     value: "PART",
     description: "Requests alike in header:NAME, cookie:NAME, query:NAME or path share a version.",
   },
+  {
+    name: "provisioned",
+    value: "N",
+    description: "Instances that are kept ready of the versions that it leads to.",
+  },
 ];
 
 /** What help says of these flags. */
@@ -39,18 +44,20 @@ export const TARGET_ABOUT =
   "`cookie:id 5% -> 3` for so many of a hundred values, always the same ones.";
 
 /** Reads the flags around a main version. Throws ARGUMENT_INVALID, FLAG_VALUE_INVALID. */
-export function readTarget(main: string, { flag, every }: CommandCall): AliasTarget {
+export function readTarget(main: string, { flag, every, count }: CommandCall): AliasTarget {
   const version = versionOf(main);
   if (version === undefined) {
     const hint = "Versions are numbers; `skerry versions APP/FN` lists them.";
     throw failCommand("ARGUMENT_INVALID", { value: main, expected: "VERSION", hint });
   }
   const sticky = flag("sticky-by");
+  const provisioned = count("provisioned", { min: 0, max: 1_000, otherwise: 0 });
   return {
     version,
     shares: every("share").map(readShare),
     rules: every("rule").map(readRule),
     ...(sticky === undefined ? {} : { stickyBy: readPart(sticky, "--sticky-by", sticky) }),
+    ...(provisioned === 0 ? {} : { provisionedInstances: provisioned }),
   };
 }
 
@@ -106,12 +113,14 @@ function readPart(text: string, flag: string, value: string): RequestPart {
 }
 
 /** In one line, as tables show it. */
-export function targetText({ version, shares, rules, stickyBy }: AliasTarget): string {
+export function targetText(target: AliasTarget): string {
+  const { version, shares, rules, stickyBy, provisionedInstances = 0 } = target;
   return [
     String(version),
     ...shares.map((share) => `${share.perMille / 10} % to ${share.version}`),
     ...(rules.length === 0 ? [] : [countText(rules.length, "rule")]),
     ...(stickyBy === undefined ? [] : [`sticky by ${partText(stickyBy)}`]),
+    ...(provisionedInstances === 0 ? [] : [`${provisionedInstances} kept ready`]),
   ].join(", ");
 }
 

@@ -79,6 +79,10 @@ export class ConfigFold {
     return this.#qualified.aliasOf(id, name);
   }
 
+  aliasesOf(id: FunctionId): Iterable<AliasEntry> {
+    return this.#qualified.aliasesOf(id);
+  }
+
   keyById(id: KeyId): KeyEntry | undefined {
     return this.#keys.get(id);
   }

@@ -40,6 +40,10 @@ export class QualifiedFold {
     return this.#functions.get(id)?.aliases.get(name);
   }
 
+  aliasesOf(id: FunctionId): Iterable<AliasEntry> {
+    return this.#functions.get(id)?.aliases.values() ?? NONE;
+  }
+
   #of(id: FunctionId): Qualified {
     const found = this.#functions.get(id) ?? { versions: new Map(), aliases: new Map() };
     this.#functions.set(id, found);

@@ -70,6 +70,14 @@ export const aliasTarget = z
     stickyBy: requestPart
       .optional()
       .describe("Requests alike in this go to the same version; without it chance decides."),
+    provisionedInstances: z
+      .int()
+      .min(0)
+      .max(1_000)
+      .optional()
+      .describe(
+        "Instances that are kept ready of the versions that it leads to, divided as its requests are.",
+      ),
   })
   .refine(({ shares }) => shares.reduce((sum, { perMille }) => sum + perMille, 0) <= PER_MILLE, {
     error: `All shares together are at most ${PER_MILLE}.`,

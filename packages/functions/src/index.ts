@@ -175,6 +175,7 @@ export {
   DEPLOYMENT_LOG_TABLES,
   LAYER_COLUMNS,
 } from "./catalogue/tables.ts";
+export { provisionByAliases } from "./placing/alias-provision.ts";
 export { provisionAt, untilNextMinuteMs, type Provision } from "./placing/schedule.ts";
 export {
   decidePlacing,

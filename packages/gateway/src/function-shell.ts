@@ -198,9 +198,7 @@ export class FunctionShell implements InvocationOwner {
   }
 
   #policyNow(): RoutePolicy {
-    const policy = routePolicyOf(this.#entry.latest, this.#deps.clock.wallMs());
-    // Agents keep instances ready for `$LATEST` alone.
-    return this.version === undefined ? policy : { ...policy, provisioned: 0 };
+    return routePolicyOf(this.#entry.latest, this.#deps.clock.wallMs());
   }
 
   /** Lets one instance go that idles, if there is one: another version needs its place. */

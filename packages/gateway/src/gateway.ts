@@ -133,10 +133,7 @@ class RunningGateway implements Gateway {
       reach: this.#createReach({ ids, bodies, calleeOf: functionOf, calledParts: called }),
       handOver: deps.handOver,
       open: this.#open,
-      fold: {
-        versionOf: (id, number) => this.#follower.fold.versionOf(id, number),
-        aliasOf: (id, name) => this.#follower.fold.aliasOf(id, name),
-      },
+      fold: () => this.#follower.fold,
       onGone: (id) => void this.#functions.delete(id),
     };
     this.#ledger = new Ledger({

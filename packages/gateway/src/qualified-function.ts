@@ -11,6 +11,7 @@ import {
   AliasPatterns,
   CallLimits,
   decideAlias,
+  provisionByAliases,
   type AliasAsk,
   type LimitsDeps,
   type ThrottleCount,
@@ -19,7 +20,7 @@ import { FunctionShell, type ShellDeps } from "./function-shell.ts";
 
 export interface QualifiedDeps
   extends Omit<ShellDeps, "limits" | "onEmpty" | "onLimit">, LimitsDeps {
-  readonly fold: Pick<ConfigFold, "versionOf" | "aliasOf">;
+  fold(): Pick<ConfigFold, "versionOf" | "aliasOf" | "aliasesOf">;
   /** It was removed, and nothing of it is left; may be told more than once. */
   readonly onGone: (id: FunctionEntry["id"]) => void;
 }
@@ -78,7 +79,7 @@ export class QualifiedFunction {
   /** The shell of a version; undefined when there is no such version. */
   versionOf(number: number): FunctionShell | undefined {
     const { id } = this.entry;
-    if (this.#isRemoved || this.#deps.fold.versionOf(id, number) === undefined) return undefined;
+    if (this.#isRemoved || this.#deps.fold().versionOf(id, number) === undefined) return undefined;
     const found = this.#versions.get(number);
     if (found !== undefined) return found;
     const pinned = this.#pinned(number);
@@ -94,7 +95,7 @@ export class QualifiedFunction {
     const { id, appId, app, name } = this.entry;
     const qualifier = parseQualifier(said);
     const alias =
-      qualifier?.kind === "alias" ? this.#deps.fold.aliasOf(id, qualifier.name) : undefined;
+      qualifier?.kind === "alias" ? this.#deps.fold().aliasOf(id, qualifier.name) : undefined;
     // Functions of one app send the same users ahead.
     const ground = { salt: `${appId} ${alias?.name}`, patterns: this.#patterns };
     const number =
@@ -106,17 +107,19 @@ export class QualifiedFunction {
     throw failFunction("QUALIFIER_NOT_FOUND", { function: `${app}/${name}`, qualifier: said });
   }
 
-  /** How many instances there may be, of all versions together, `$LATEST` says. */
+  /**
+   * How many instances there may be, of all versions together, `$LATEST` says; how many are kept
+   * ready, aliases do.
+   */
   #pinned(number: number): FunctionEntry | undefined {
     const { entry } = this.latest;
-    const revision = this.#deps.fold.versionOf(entry.id, number)?.revision;
+    const revision = this.#deps.fold().versionOf(entry.id, number)?.revision;
+    if (revision === undefined) return undefined;
     const { maxInstances } = entry.latest.config;
-    return (
-      revision && {
-        ...entry,
-        latest: { ...revision, config: { ...revision.config, maxInstances } },
-      }
-    );
+    const wanted = provisionByAliases(this.#deps.fold().aliasesOf(entry.id)).get(number) ?? 0;
+    const kept = { provisionedInstances: wanted, provisionedSchedules: undefined };
+    const config = { ...revision.config, maxInstances, ...kept };
+    return { ...entry, latest: { ...revision, config } };
   }
 
   #forget(shell: FunctionShell): void {

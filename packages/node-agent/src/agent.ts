@@ -30,6 +30,7 @@ import { findRevision, type AgentDeps, type AgentOptions, type RevisionRef } fro
 import { NodeProbe } from "./node-probe.ts";
 import {
   countInstances,
+  kindOf,
   hasSchedules,
   missingProvisioned,
   provisionRetryMs,
@@ -280,7 +281,10 @@ class NodeAgent implements Agent {
     const have = countInstances(this.#instances.list());
     const missing = missingProvisioned(
       { config: this.#deps.config, wallMs: this.#deps.clock.wallMs() },
-      ({ revision }) => (have.get(revision.id) ?? 0) + (this.#provisioning.get(revision.id) ?? 0),
+      (ref) => {
+        const kind = kindOfRef(ref);
+        return (have.get(kind) ?? 0) + (this.#provisioning.get(kind) ?? 0);
+      },
     );
     for (const ref of missing) {
       if ((this.#failures.get(ref.fn.id)?.retryAtMs ?? 0) > nowMs) continue;
@@ -289,12 +293,12 @@ class NodeAgent implements Agent {
   }
 
   async #provisionOne(ref: RevisionRef, gatewayId: GatewayId): Promise<void> {
-    const { id } = ref.revision;
-    this.#provisioning.set(id, (this.#provisioning.get(id) ?? 0) + 1);
+    const kind = kindOfRef(ref);
+    this.#provisioning.set(kind, (this.#provisioning.get(kind) ?? 0) + 1);
     const outcome = await this.#instances.start(ref, gatewayId, "provisioned");
-    const left = (this.#provisioning.get(id) ?? 1) - 1;
-    if (left === 0) this.#provisioning.delete(id);
-    else this.#provisioning.set(id, left);
+    const left = (this.#provisioning.get(kind) ?? 1) - 1;
+    if (left === 0) this.#provisioning.delete(kind);
+    else this.#provisioning.set(kind, left);
     if (outcome.ok) this.#failures.delete(ref.fn.id);
     else this.#retryProvisioning(ref.fn.id);
   }
@@ -316,4 +320,8 @@ export function sandboxView(level: SandboxLevel): SandboxView {
     enforcement: { ...level.limits, rest: level.rest },
     raise: level.raise.length === 0 ? null : level.raise.join("\n"),
   };
+}
+
+function kindOfRef({ revision, version }: RevisionRef): string {
+  return kindOf({ revisionId: revision.id, version });
 }

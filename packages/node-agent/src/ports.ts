@@ -4,6 +4,7 @@ import type { AccountId, Clock, FunctionId, GatewayId, IdSource, Log, NodeId } f
 import type { CodeStore } from "@skerry/code-store";
 import type {
   AccountQuotas,
+  AliasEntry,
   ConfigObjectEntry,
   FunctionEntry,
   InstanceGrant,
@@ -25,6 +26,7 @@ export interface ConfigView {
   /** Latest ones and versions of all functions. */
   revisions(): Iterable<RevisionEntry>;
   versionOf(id: FunctionId, number: number): VersionEntry | undefined;
+  aliasesOf(id: FunctionId): Iterable<AliasEntry>;
   quotasOf(id: AccountId): AccountQuotas;
   /** The secret that an app knows by this name. */
   secretOf(id: AccountId, app: string, name: string): SecretEntry | undefined;

@@ -30,20 +30,29 @@ function entryOf(name: string, config: FunctionConfigInput): FunctionEntry {
   };
 }
 
+function configOf(
+  functions: readonly FunctionEntry[],
+  qualified: Partial<Pick<ConfigView, "versionOf" | "aliasesOf">> = {},
+): ConfigView {
+  return {
+    functions: () => functions,
+    functionById: () => undefined,
+    revisions: () => [],
+    versionOf: () => undefined,
+    aliasesOf: () => [],
+    quotasOf: () => quotasOf({}),
+    secretOf: () => undefined,
+    configsOf: () => [],
+    ...qualified,
+  };
+}
+
 function missing(
   functions: readonly FunctionEntry[],
   have: Readonly<Record<string, number>>,
   wallMs = 0,
 ): readonly string[] {
-  const config: ConfigView = {
-    functions: () => functions,
-    functionById: () => undefined,
-    revisions: () => [],
-    versionOf: () => undefined,
-    quotasOf: () => quotasOf({}),
-    secretOf: () => undefined,
-    configsOf: () => [],
-  };
+  const config = configOf(functions);
   return missingProvisioned({ config, wallMs }, ({ fn }) => have[fn.name] ?? 0).map(
     ({ fn }) => fn.name,
   );
@@ -58,7 +67,35 @@ test("an instance that is being started to be kept ready is not counted a second
     { revisionId, state: "ready", reason: "provisioned" },
     { revisionId, state: "stopping", reason: "provisioned" },
   ]);
-  assert.deepEqual([...counts], [[revisionId, 3]]);
+  assert.deepEqual(
+    [...counts],
+    [
+      ["rev_1:1", 1],
+      ["rev_1:$LATEST", 3],
+    ],
+  );
+});
+
+test("aliases keep versions ready in what the function's limit leaves them", () => {
+  const fn = entryOf("buy", { provisionedInstances: 1, maxInstances: 3 });
+  const version = (number: number) => ({ ...fn.latest, id: `rev_v${number}` as RevisionId });
+  const target = { version: 1, shares: [{ version: 2, perMille: 500 }], rules: [] };
+  const alias = { kind: "alias", functionId: fn.id, name: "live" } as const;
+  const config = configOf([fn], {
+    versionOf: (functionId, number) => ({
+      ...{ kind: "version", functionId, number, revision: version(number) },
+    }),
+    aliasesOf: () => [{ ...alias, target: { ...target, provisionedInstances: 4 } }],
+  });
+  const lacking = missingProvisioned({ config, wallMs: 0 }, () => 0);
+  assert.deepEqual(
+    lacking.map((ref) => [ref.revision.id, ref.version]),
+    [
+      ["rev_buy", undefined],
+      ["rev_v1", 1],
+      ["rev_v1", 1],
+    ],
+  );
 });
 
 test("each function lacks what it is promised less what it has, never more than its limit", () => {

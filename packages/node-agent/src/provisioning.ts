@@ -2,9 +2,9 @@
  * How many instances must be started so that every function has those it is promised. Pure and
  * level-triggered.
  */
-import type { FunctionId, RevisionId } from "@skerry/base";
-import type { InstanceView } from "@skerry/contracts";
-import { provisionAt } from "@skerry/functions";
+import type { FunctionId } from "@skerry/base";
+import { LATEST, type FunctionEntry, type InstanceView } from "@skerry/contracts";
+import { provisionAt, provisionByAliases } from "@skerry/functions";
 import type { ConfigView, RevisionRef } from "./ports.ts";
 
 /** Whether time alone may change what is promised. */
@@ -15,18 +15,26 @@ export function hasSchedules(config: ConfigView): boolean {
   return false;
 }
 
+/** Instances that stand for one another: of a revision, as a version or as `$LATEST`. */
+export function kindOf({
+  revisionId,
+  version,
+}: Pick<InstanceView, "revisionId" | "version">): string {
+  return `${revisionId}:${version ?? LATEST}`;
+}
+
 /**
- * Instances of each revision that run as `$LATEST`. Those that are being started to be kept ready
- * are left out: who starts them counts them.
+ * Instances of each kind. Those that are being started to be kept ready are left out: who starts
+ * them counts them.
  */
 export function countInstances(
   views: Iterable<Pick<InstanceView, "revisionId" | "version" | "state" | "reason">>,
-): ReadonlyMap<RevisionId, number> {
-  const counts = new Map<RevisionId, number>();
-  for (const { revisionId, version, state, reason } of views) {
-    if (version !== undefined) continue;
-    if (state === "starting" && reason === "provisioned") continue;
-    counts.set(revisionId, (counts.get(revisionId) ?? 0) + 1);
+): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const view of views) {
+    if (view.state === "starting" && view.reason === "provisioned") continue;
+    const kind = kindOf(view);
+    counts.set(kind, (counts.get(kind) ?? 0) + 1);
   }
   return counts;
 }
@@ -38,11 +46,27 @@ export function missingProvisioned(
 ): readonly RevisionRef[] {
   const missing: RevisionRef[] = [];
   for (const fn of config.functions()) {
-    const ref: RevisionRef = { fn, revision: fn.latest };
-    const wanted = provisionAt(fn.latest.config, wallMs).instances;
-    for (let have = countOf(ref); have < wanted; have += 1) missing.push(ref);
+    for (const [ref, wanted] of wantedOf(fn, { config, wallMs })) {
+      for (let have = countOf(ref); have < wanted; have += 1) missing.push(ref);
+    }
   }
   return missing;
+}
+
+/** What is promised of a function: of `$LATEST` by its configuration, of versions by aliases. */
+function* wantedOf(
+  fn: FunctionEntry,
+  { config, wallMs }: { readonly config: ConfigView; readonly wallMs: number },
+): Iterable<readonly [RevisionRef, number]> {
+  const latest = provisionAt(fn.latest.config, wallMs).instances;
+  yield [{ fn, revision: fn.latest }, latest];
+  let left = fn.latest.config.maxInstances - latest;
+  for (const [version, count] of provisionByAliases(config.aliasesOf(fn.id))) {
+    const revision = config.versionOf(fn.id, version)?.revision;
+    const wanted = Math.min(count, left);
+    left -= wanted;
+    if (revision !== undefined) yield [{ fn, revision, version }, wanted];
+  }
 }
 
 /**

@@ -344,6 +344,7 @@ export class Node {
         functionById: () => undefined,
         revisions: () => [],
         versionOf: () => undefined,
+        aliasesOf: () => [],
         quotasOf: () => quotasOf(this.quotas),
         secretOf: (_accountId, _app, name) => this.secrets.find((one) => one.name === name),
         configsOf: () => this.configs,

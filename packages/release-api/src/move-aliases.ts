@@ -72,12 +72,15 @@ function targetOf(
   const former = aliases[alias]?.former ?? null;
   if (move.kind === "restore") return former;
   const rules = former?.rules ?? [];
-  const sticky = former?.stickyBy === undefined ? {} : { stickyBy: former.stickyBy };
+  const kept = {
+    ...(former?.stickyBy === undefined ? {} : { stickyBy: former.stickyBy }),
+    ...provisionOf(former),
+  };
   const isWhole = move.perMille === WHOLE || former === null || former.version === to.version;
   // As the schema has them in order: an alias that leads there already is left as it is.
-  if (isWhole) return { version: to.version, shares: [], rules, ...sticky };
+  if (isWhole) return { version: to.version, shares: [], rules, ...kept };
   const shares = [{ version: to.version, perMille: move.perMille }];
-  return { version: former.version, shares, rules, ...sticky };
+  return { version: former.version, shares, rules, ...kept };
 }
 
 function* without(
@@ -97,4 +100,10 @@ function held(fn: ReleasedFunction, changes: ReadonlyMap<string, number>): Relea
     ]),
   );
   return { ...fn, aliases };
+}
+
+/** What an alias keeps ready, wherever it leads. */
+export function provisionOf(former: AliasTarget | null): Pick<AliasTarget, "provisionedInstances"> {
+  const { provisionedInstances } = former ?? {};
+  return provisionedInstances === undefined ? {} : { provisionedInstances };
 }

@@ -11,6 +11,7 @@ import {
   aliasesOfVersion,
   assertFunctionVersion,
   failCatalogue,
+  findAlias,
   findAppId,
   getFunction,
   latestChangeOfApp,
@@ -33,6 +34,7 @@ import type { Tx, TxStep } from "@skerry/store";
 import { appReleaseChanges, type AppReleaseChanges } from "./app-releases.ts";
 import { gatewayApiChanges, type GatewayApiChanges } from "./gateway-apis/procedures.ts";
 import { createRelease, releaseOpen } from "./create-release.ts";
+import { provisionOf } from "./move-aliases.ts";
 import type { Done, RecordChange, Told } from "./recorded.ts";
 import { aliasResourceOf, versionResourceOf } from "./resources.ts";
 
@@ -262,7 +264,9 @@ function* numberLatest(
   const numbered = { fn, revisionId: fn.latest.id, description, keyId, wallMs };
   const done = yield* numberRevision(tx, numbered);
   if (alias === null) return done;
-  const target = { version: done.record.number, shares: [], rules: [] };
+  const former = (yield* findAlias(tx, { fn, alias }))?.target ?? null;
+  const version = done.record.number;
+  const target = { version, shares: [], rules: [], ...provisionOf(former) };
   yield* setAlias(tx, { fn, alias, target, ifChange: null, note: noteOf(args) });
   return done;
 }
