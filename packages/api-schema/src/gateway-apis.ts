@@ -1,6 +1,7 @@
 /** Gateway APIs: routes that are worked on, stages, and the publications that stages serve. */
 import { LIMITS, qualifier, route, routes, stageName, stageVariables } from "@skerry/contracts";
 import { z } from "zod";
+import { madeBy, makerOf } from "./made-by.ts";
 import { page } from "./page-query.ts";
 
 const TEXT_MAX = 500;
@@ -30,7 +31,8 @@ const settings = z.strictObject({
     .describe("Each change of the API's routes is published here at once. `test` does."),
 });
 
-export const gatewayApiRequest = z.strictObject({
+/** As `skerry.yaml` has it, too. */
+export const gatewayApiSettings = z.strictObject({
   routes: routes.describe("In place of all that were there."),
   stages: z
     .record(stageName, settings)
@@ -39,7 +41,11 @@ export const gatewayApiRequest = z.strictObject({
     })
     .optional()
     .describe("Settings of these stages, from the same moment on; others are left as they are."),
+});
+
+export const gatewayApiRequest = gatewayApiSettings.extend({
   reason,
+  madeBy,
 });
 export type GatewayApiRequest = z.input<typeof gatewayApiRequest>;
 
@@ -55,6 +61,7 @@ export const gatewayApiListed = z.object({
       follows: z.boolean(),
     }),
   ),
+  madeBy: makerOf,
   createdAt: time,
   updatedAt: time,
   etag: z.string(),

@@ -2,9 +2,16 @@
  * The whole of `skerry.yaml`: an app, its functions, and what runs them without a caller. The
  * latter are resources of the API like those made by hand; a deployment makes and removes them.
  */
-import { appManifest, functionName, LIMITS } from "@skerry/contracts";
+import {
+  appManifest,
+  functionName,
+  functionsOfRoutes,
+  gatewayApiName,
+  LIMITS,
+} from "@skerry/contracts";
 import { z } from "zod";
 import { actionSettings } from "./actions.ts";
+import { gatewayApiSettings } from "./gateway-apis.ts";
 import { hasOneTarget, ruleName, ruleSettings } from "./bus.ts";
 import { hasOneTime, timerName, timerSettings } from "./timers.ts";
 import { topicTriggerSettings } from "./topic-resources.ts";
@@ -54,16 +61,32 @@ export const projectManifest = appManifest
         `An app has at most ${LIMITS.actionsPerAppMax} actions.`,
       )
       .describe("Actions of the app by name: the function that each runs, and its drives."),
+    apis: z
+      .record(gatewayApiName, gatewayApiSettings)
+      .default({})
+      .refine(
+        (all) => Object.keys(all).length <= LIMITS.gatewayApisPerAppMax,
+        `An app has at most ${LIMITS.gatewayApisPerAppMax} gateway APIs.`,
+      )
+      .describe("Gateway APIs of the app by name: routes, and what differs between stages."),
   })
-  .superRefine(({ functions, timers, triggers, rules, actions }, context) => {
+  .superRefine(({ functions, timers, triggers, rules, actions, apis }, context) => {
+    const unknown = (fn: string, path: string[]): void => {
+      const message = `${fn} is none of the app's functions.`;
+      context.addIssue({ code: "custom", path, message });
+    };
     const kinds: Readonly<Record<string, Readonly<Record<string, Runs>>>> = {
       ...{ timers, triggers, rules, actions },
     };
     for (const [kind, all] of Object.entries(kinds)) {
       for (const [name, { function: fn }] of Object.entries(all)) {
-        if (fn === undefined || Object.hasOwn(functions, fn)) continue;
-        const message = `${fn} is none of the app's functions.`;
-        context.addIssue({ code: "custom", path: [kind, name, "function"], message });
+        if (fn !== undefined && !Object.hasOwn(functions, fn))
+          unknown(fn, [kind, name, "function"]);
+      }
+    }
+    for (const [name, { routes }] of Object.entries(apis)) {
+      for (const fn of functionsOfRoutes(routes)) {
+        if (!Object.hasOwn(functions, fn)) unknown(fn, ["apis", name, "routes"]);
       }
     }
   });

@@ -6,8 +6,15 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { projectManifest, type TimerResource } from "@skerry/api-schema";
 import { runCli } from "../test/run-cli.ts";
-import { decideDeclared, declaredBy, type Declared } from "@skerry/sdk";
-import { type Asked, deploymentOf, functionNamed, startFakePlatform } from "@skerry/testkit";
+import { routes } from "@skerry/contracts";
+import { createClient, decideDeclared, declaredBy, planDeclared, type Declared } from "@skerry/sdk";
+import {
+  type Asked,
+  deploymentOf,
+  FAKE_KEY,
+  functionNamed,
+  startFakePlatform,
+} from "@skerry/testkit";
 
 const AT = "2030-01-01T08:00:00.000Z";
 
@@ -70,6 +77,63 @@ test("a file that names a function it does not have, or no time, is refused with
   assert.match(problems({ a: { function: "cart" } }), /either cron or at/);
 });
 
+const ROUTES = [{ path: "/buy", to: { function: "cart" } }];
+
+test("gateway APIs are compared by what the file says of them, and no other stage is looked at", async () => {
+  const manifest = (web: object) =>
+    declaredBy(projectManifest.parse({ app: "shop", functions: { cart: {} }, apis: { web } }));
+  const own = { routes: ROUTES, stages: { dev: {}, release: { variables: { theme: "spring" } } } };
+  const stageOf = (stage: string, more: object = {}) => ({
+    ...{ app: "shop", api: "web", stage, urls: [], qualifier: stage, variables: {} },
+    ...{ follows: false, publication: null, etag: '"1"', ...more },
+  });
+  const listed = {
+    ...{ id: "api_1", app: "shop", name: "web", routeCount: 1, stages: [], madeBy: "manifest" },
+    ...{ createdAt: AT, updatedAt: AT, etag: '"1"' },
+  };
+  const none = () => ({ items: [], nextCursor: null });
+  await using platform = await startFakePlatform({
+    ...{ listTimers: none, listTopicTriggers: none, listRules: none, listActions: none },
+    listGatewayApis: () => ({ items: [listed, { ...listed, name: "old" }], nextCursor: null }),
+    getGatewayApi: () => ({ ...listed, routes: routes.parse(ROUTES) }),
+    listStages: () => ({
+      items: [
+        stageOf("test", { qualifier: "$LATEST", follows: true }),
+        stageOf("release", { variables: { theme: "spring" } }),
+        stageOf("own", { variables: { theme: "autumn" } }),
+      ],
+      nextCursor: null,
+    }),
+  });
+  const { url: apiUrl } = platform;
+  const client = createClient({ apiUrl, gatewayUrl: apiUrl, key: FAKE_KEY });
+  const changes = async (web: object): Promise<readonly string[]> =>
+    (await planDeclared(client, "shop", manifest(web))).map((one) =>
+      [one.change, one.name, ...one.changes].join(" "),
+    );
+  assert.deepEqual(await changes(own), ["same web", "remove old"]);
+  const changed = [{ ...ROUTES[0], auth: "none" }];
+  assert.deepEqual((await changes({ ...own, routes: changed }))[0], "change web routes");
+  const other = { ...own, stages: { release: { variables: { theme: "winter" } } } };
+  assert.deepEqual((await changes(other))[0], "change web stages");
+});
+
+test("routes that lead to functions of nobody are refused with the place", () => {
+  const refused = (more: object): string => {
+    const web = { routes: [{ ...ROUTES[0], ...more }] };
+    const file = { app: "shop", functions: { cart: {} }, apis: { web } };
+    return JSON.stringify(projectManifest.safeParse(file).error?.issues ?? "none");
+  };
+  assert.equal(refused({}), '"none"');
+  for (const more of [
+    { to: { files: "pay" } },
+    { auth: { authorizer: { function: "pay" } } },
+    { downgrade: { to: ["stale", { function: "pay" }] } },
+  ]) {
+    assert.match(refused(more), /"apis","web","routes".*pay is none of the app/);
+  }
+});
+
 test("a deployment makes, changes and removes timers and triggers after its functions", async (t) => {
   const asked: [string, Asked["params"], unknown][] = [];
   const note = (name: string) => (call: Asked) =>
@@ -95,6 +159,7 @@ test("a deployment makes, changes and removes timers and triggers after its func
     listTopicTriggers: () => ({ items: [], nextCursor: null }),
     listRules: () => ({ items: [], nextCursor: null }),
     listActions: () => ({ items: [], nextCursor: null }),
+    listGatewayApis: () => ({ items: [], nextCursor: null }),
     putTimer: (call) => {
       note("timer")(call);
       return timerOf();

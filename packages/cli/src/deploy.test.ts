@@ -41,7 +41,14 @@ const APP: Files = {
 };
 
 /** What a plan of an app asks. */
-const PLANNING = ["planDeployment", "listTimers", "listTopicTriggers", "listRules", "listActions"];
+const PLANNING = [
+  "planDeployment",
+  "listTimers",
+  "listTopicTriggers",
+  "listRules",
+  "listActions",
+  "listGatewayApis",
+];
 
 /** A platform that keeps sources and says of each function whether it has its source already. */
 class Deployments {
@@ -61,6 +68,7 @@ class Deployments {
       listTopicTriggers: () => none,
       listRules: () => none,
       listActions: () => none,
+      listGatewayApis: () => none,
       planDeployment: ({ params, body }) =>
         this.#plan(params["app"] ?? "", body as DeploymentRequest),
       putPackage: ({ params, archive }) => {

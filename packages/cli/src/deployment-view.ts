@@ -4,6 +4,7 @@
  */
 import type { DeploymentPlan, DeploymentResource } from "@skerry/api-schema";
 import type { DeclaredChange } from "@skerry/sdk";
+import { servingLines, type ServingStage } from "./deployment-apis.ts";
 import { countText, durationText, showable, type Style } from "@skerry/terminal";
 
 export interface Active {
@@ -18,6 +19,8 @@ export interface Outcome {
   readonly deployment: DeploymentResource | undefined;
   /** What is deployed now, by name. */
   readonly active: ReadonlyMap<string, Active>;
+  /** Of the gateway APIs that were declared. */
+  readonly serving: readonly ServingStage[];
   readonly elapsedMs: number;
 }
 
@@ -44,7 +47,7 @@ export function planLines(
 }
 
 export function resultLines(outcome: Outcome, style: Style): readonly string[] {
-  const { plan, declared, deployment, active, elapsedMs } = outcome;
+  const { plan, declared, deployment, active, serving, elapsedMs } = outcome;
   const head =
     deployment === undefined && isSame(declared)
       ? "Nothing to change."
@@ -57,6 +60,7 @@ export function resultLines(outcome: Outcome, style: Style): readonly string[] {
         return `  ${(i === 0 ? name : "").padEnd(width)}  ${style.cyan(url)}`;
       }),
     ),
+    ...servingLines(serving, style),
     ...(deployment?.functions ?? []).flatMap(({ name, warnings }) =>
       warnings.map((warning) => `${style.yellow("!")} ${name}: ${showable(warning)}`),
     ),
@@ -88,7 +92,7 @@ function declaredJson(declared: readonly DeclaredChange[]): object {
   return { declared: told };
 }
 
-export function deploymentJson({ plan, declared, deployment, active }: Outcome): unknown {
+export function deploymentJson({ plan, declared, deployment, active, serving }: Outcome): unknown {
   const functions = plan.functions.map(({ name, change, changes }) => {
     const { urls = [], revisionId = null } = active.get(name) ?? {};
     const done = deployment?.functions.find((one) => one.name === name);
@@ -96,5 +100,6 @@ export function deploymentJson({ plan, declared, deployment, active }: Outcome):
   });
   const state = deployment?.state ?? (isSame(declared) ? "unchanged" : "succeeded");
   const deploymentId = deployment?.id ?? null;
-  return { app: plan.app, state, deploymentId, functions, ...declaredJson(declared) };
+  const stages = serving.length === 0 ? {} : { stages: serving };
+  return { app: plan.app, state, deploymentId, functions, ...declaredJson(declared), ...stages };
 }

@@ -21,6 +21,7 @@ import {
 import { packFolder, type PackedSource } from "@skerry/sdk/pack";
 import { createProgress, patiently, type Progress } from "@skerry/terminal";
 import type { CommandCall } from "./command.ts";
+import { servingStages } from "./deployment-apis.ts";
 import type { Active, Outcome } from "./deployment-view.ts";
 import type { Project } from "./project.ts";
 
@@ -32,7 +33,7 @@ const LAST_LINES = 15;
 /** What would change, and how to make it so. */
 export interface PlannedDeployment {
   readonly plan: DeploymentPlan;
-  /** What becomes of timers and triggers. */
+  /** What becomes of timers, triggers, rules, actions and gateway APIs. */
   readonly declared: readonly DeclaredChange[];
   /** Throws what a failed deployment says. */
   perform(): Promise<Outcome>;
@@ -55,7 +56,8 @@ export async function planProject(
       const { deployment } = outcome;
       if (deployment?.error) throw PlatformError.fromWire(withRequestId(deployment));
       await performDeclared(call.client(), project.app, declared);
-      return outcome;
+      const serving = await servingStages(call.client(), project.app, declared);
+      return { ...outcome, serving };
     },
   };
 }
@@ -102,7 +104,7 @@ function requestOf(
   };
 }
 
-async function perform(call: CommandCall, work: Work): Promise<Outcome> {
+async function perform(call: CommandCall, work: Work): Promise<Omit<Outcome, "serving">> {
   const { client, host } = call;
   const { plan, body, declared } = work;
   const startedMs = host.clock.monotonicMs();

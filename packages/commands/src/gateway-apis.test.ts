@@ -46,7 +46,7 @@ const LISTED = {
     { stage: "test", publication: null, follows: true },
     { stage: "release", publication: 2, follows: false },
   ],
-  etag: '"3"',
+  ...{ madeBy: null, etag: '"3"' },
 };
 
 function answers(bodies: Asked["body"][] = []): Answers {

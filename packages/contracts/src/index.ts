@@ -306,6 +306,7 @@ export {
   routeName,
   type RouteTarget,
 } from "./routes.ts";
+export { functionsOfRoutes } from "./route-functions.ts";
 export {
   gatewayApiName,
   purge,

@@ -1,7 +1,7 @@
 export { stageConfigKey, domainConfigKey, purgesConfigKey } from "./config-keys.ts";
 export { failGatewayApi } from "./errors.ts";
 export { calledRoute, duplicateRoutes } from "./duplicate-routes.ts";
-export { functionsOfRoutes, templatesOf, variablesOfRoutes } from "./named-by-routes.ts";
+export { templatesOf, variablesOfRoutes } from "./named-by-routes.ts";
 export {
   findPublication,
   findStage,

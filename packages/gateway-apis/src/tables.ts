@@ -12,8 +12,8 @@ export const GATEWAY_API_TABLES: readonly string[] = [
   `CREATE TABLE gateway_apis (
     id @text PRIMARY KEY, account_id @text NOT NULL, app_id @text NOT NULL, app @text NOT NULL,
     name @text NOT NULL, digest @text NOT NULL, version @integer NOT NULL,
-    floor @integer NOT NULL, created_at_ms @integer NOT NULL, updated_at_ms @integer NOT NULL,
-    UNIQUE (app_id, name))`,
+    floor @integer NOT NULL, made_by @text, created_at_ms @integer NOT NULL,
+    updated_at_ms @integer NOT NULL, UNIQUE (app_id, name))`,
   `CREATE TABLE gateway_routes (
     api_id @text NOT NULL, digest @text NOT NULL, count @integer NOT NULL, routes @text NOT NULL,
     PRIMARY KEY (api_id, digest))`,
@@ -46,6 +46,8 @@ export interface GatewayApiRecord {
   readonly routeCount: number;
   readonly version: number;
   readonly floor: number;
+  /** Null: by hand. */
+  readonly madeBy: "manifest" | null;
   readonly createdAtMs: number;
   readonly updatedAtMs: number;
 }
@@ -60,13 +62,14 @@ interface ApiRow {
   readonly count: number;
   readonly version: number;
   readonly floor: number;
+  readonly made_by: GatewayApiRecord["madeBy"];
   readonly created_at_ms: number;
   readonly updated_at_ms: number;
 }
 
 const SELECT_API = `SELECT a.id AS id, a.account_id AS account_id, a.app_id AS app_id, a.app AS app,
   a.name AS name, a.digest AS digest, r.count AS count, a.version AS version, a.floor AS floor,
-  a.created_at_ms AS created_at_ms, a.updated_at_ms AS updated_at_ms
+  a.made_by AS made_by, a.created_at_ms AS created_at_ms, a.updated_at_ms AS updated_at_ms
   FROM gateway_apis a JOIN gateway_routes r ON r.api_id = a.id AND r.digest = a.digest`;
 
 /** Undefined when the app has none of that name. */
@@ -100,26 +103,28 @@ export function* listApis(
 /** Writes one that there was not. Its routes must be kept already. */
 export function* insertApi(
   tx: Tx,
-  args: Pick<GatewayApiRecord, "id" | "accountId" | "appId" | "app" | "name" | "digest"> & {
-    readonly wallMs: number;
-  },
+  args: Pick<
+    GatewayApiRecord,
+    "id" | "accountId" | "appId" | "app" | "name" | "digest" | "madeBy"
+  > & { readonly wallMs: number },
 ): TxStep<void> {
-  const { id, accountId, appId, app, name, digest, wallMs } = args;
+  const { id, accountId, appId, app, name, digest, madeBy, wallMs } = args;
   yield* tx.run(
     `INSERT INTO gateway_apis (id, account_id, app_id, app, name, digest, version, floor,
-       created_at_ms, updated_at_ms) VALUES (?, ?, ?, ?, ?, ?, 1, 0, ?, ?)`,
-    [id, accountId, appId, app, name, digest, wallMs, wallMs],
+       made_by, created_at_ms, updated_at_ms) VALUES (?, ?, ?, ?, ?, ?, 1, 0, ?, ?, ?)`,
+    [id, accountId, appId, app, name, digest, madeBy, wallMs, wallMs],
   );
 }
 
-/** Has its routes replaced. */
+/** Has its routes replaced, and who made it. */
 export function* writeDraft(
   tx: Tx,
-  args: { readonly id: GatewayApiId; readonly digest: string; readonly wallMs: number },
+  args: Pick<GatewayApiRecord, "id" | "digest" | "madeBy"> & { readonly wallMs: number },
 ): TxStep<void> {
   yield* tx.run(
-    "UPDATE gateway_apis SET digest = ?, version = version + 1, updated_at_ms = ? WHERE id = ?",
-    [args.digest, args.wallMs, args.id],
+    `UPDATE gateway_apis SET digest = ?, made_by = ?, version = version + 1, updated_at_ms = ?
+       WHERE id = ?`,
+    [args.digest, args.madeBy, args.wallMs, args.id],
   );
 }
 
@@ -188,7 +193,7 @@ function apiOf(row: ApiRow): GatewayApiRecord {
   const { id, app, name, digest, version, floor } = row;
   return {
     ...{ id, accountId: row.account_id, appId: row.app_id, app, name, digest, version, floor },
-    routeCount: row.count,
+    ...{ routeCount: row.count, madeBy: row.made_by },
     ...{ createdAtMs: row.created_at_ms, updatedAtMs: row.updated_at_ms },
   };
 }

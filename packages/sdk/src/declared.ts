@@ -1,13 +1,14 @@
 /**
- * What `skerry.yaml` declares beside functions: timers, topic triggers, rules and actions. A
+ * What `skerry.yaml` declares beside functions: timers, topic triggers, rules, actions and APIs. A
  * deployment makes and changes what the file names, and removes what an earlier deployment made and
  * the file names no more. What was made by hand stays; the file takes over what it names.
  */
 import type { ProjectManifest } from "@skerry/api-schema";
+import { listedApi, normalApi, presentApi } from "./declared-apis.ts";
 import { everyItem } from "./pages.ts";
 import type { Client } from "./types.ts";
 
-export type DeclaredKind = "timer" | "trigger" | "rule" | "action";
+export type DeclaredKind = "timer" | "trigger" | "rule" | "action" | "api";
 type Settings = Readonly<Record<string, unknown>>;
 
 /** One resource as the file has it. */
@@ -34,8 +35,8 @@ type Present = Settings & { readonly name: string; readonly madeBy: string | nul
 interface Kind {
   /** Those of an app, perhaps without their larger parts. */
   list(client: Client, app: string): AsyncIterable<Present>;
-  /** All of one. */
-  get(client: Client, at: Place): Promise<unknown>;
+  /** All of one, as far as a file speaks of it. */
+  get(client: Client, at: Place, settings: Settings): Promise<unknown>;
   put(client: Client, at: Place, request: Settings): Promise<unknown>;
   remove(client: Client, at: Place): Promise<unknown>;
 }
@@ -88,6 +89,13 @@ const KINDS: Readonly<Record<DeclaredKind, Kind>> = {
       client.putAction({ params: { app, action: name }, body: request as never }),
     remove: (client, { app, name }) => client.deleteAction({ params: { app, action: name } }),
   },
+  api: {
+    list: (client, app) => listedApi(client, app) as AsyncIterable<Present>,
+    get: (client, { app, name }, settings) => presentApi(client, { app, api: name }, settings),
+    put: (client, { app, name }, request) =>
+      client.putGatewayApi({ params: { app, api: name }, body: request as never }),
+    remove: (client, { app, name }) => client.deleteGatewayApi({ params: { app, api: name } }),
+  },
 };
 
 /** All that a file declares, in the order in which it is made. */
@@ -96,12 +104,14 @@ export function declaredBy({
   triggers,
   rules,
   actions,
+  apis,
 }: ProjectManifest): readonly Declared[] {
   const all: Readonly<Record<string, Readonly<Record<string, Settings>>>> = {
     timer: timers,
     trigger: triggers,
     rule: rules,
     action: actions,
+    api: Object.fromEntries(Object.entries(apis).map(([name, api]) => [name, normalApi(api)])),
   };
   return Object.entries(all).flatMap(([kind, named]) =>
     Object.entries(named).map(([name, settings]) => {
@@ -121,11 +131,14 @@ export async function planDeclared(
   for (const [key, { get, list }] of Object.entries(KINDS)) {
     const kind = key as DeclaredKind;
     const own = declared.filter((one) => one.kind === kind);
-    const named = new Set(own.map(({ name }) => name));
+    const named = new Map(own.map(({ name, settings }) => [name, settings]));
     const present: Present[] = [];
     for await (const found of list(client, app)) {
       const { name } = found;
-      present.push(named.has(name) ? ((await get(client, { app, name })) as Present) : found);
+      const settings = named.get(name);
+      present.push(
+        settings === undefined ? found : ((await get(client, { app, name }, settings)) as Present),
+      );
     }
     changes.push(...decideDeclared(kind, own, present));
   }
@@ -174,7 +187,7 @@ export function decideDeclared(
 
 /** What a file does not say stays; what the platform paused goes on. */
 function enabledOf(kind: DeclaredKind, settings: Settings, found: Present | undefined): object {
-  if (kind === "action") return {};
+  if (kind === "action" || kind === "api") return {};
   const isPaused = (found?.["pausedBecause"] ?? null) !== null;
   const before = isPaused ? true : found?.["enabled"];
   return { enabled: settings["enabled"] ?? before ?? true };

@@ -14,8 +14,9 @@ export const deploy: Command = {
     "The plan shows what is new, what changes and what stays. What the platform has already is not uploaded, " +
       "and a deployment of the same code and configuration changes nothing. Functions that are deployed and not " +
       "part of the folder stay as they are.",
-    "Timers and triggers of skerry.yaml are made, changed and removed with it; those that were made by hand stay. " +
-      "--name leaves them alone.",
+    "Timers, triggers, rules, actions and gateway APIs of skerry.yaml are made, changed and removed with it; those that were " +
+      "made by hand stay. --name leaves them alone. Of a gateway API only stages that follow serve at once what changes, as " +
+      "test does; `skerry apis publish` has others serve it.",
     "When a build fails, the end of what it printed is shown; `skerry deployments logs` has all of it.",
   ],
   args: [{ name: "DIR", description: "The folder." }],

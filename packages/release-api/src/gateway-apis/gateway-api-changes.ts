@@ -48,6 +48,7 @@ interface PutApi extends ChangeOfApi {
   /** Checked by then. */
   readonly routes: RoutesText;
   readonly stages: Readonly<Record<string, AskedSettings>>;
+  readonly madeBy: GatewayApiRecord["madeBy"];
   readonly reason: string;
   readonly ifVersion: number | null;
 }
@@ -145,7 +146,7 @@ function* writtenApi(
   tx: Tx,
   args: PutApi,
 ): TxStep<{ readonly api: GatewayApiRecord; readonly isNew: boolean }> {
-  const { stamp, app, api: name, freshId, routes } = args;
+  const { stamp, app, api: name, freshId, routes, madeBy } = args;
   const { accountId, atMs: wallMs } = stamp;
   const appId = yield* appOf(tx, { accountId, app });
   const before = yield* findApi(tx, { appId, name });
@@ -155,8 +156,10 @@ function* writtenApi(
   yield* keepRoutes(tx, id, routes);
   const { digest } = routes;
   if (before === undefined) {
-    yield* insertApi(tx, { id, accountId, appId, app, name, digest, wallMs });
-  } else if (before.digest !== digest) yield* writeDraft(tx, { id, digest, wallMs });
+    yield* insertApi(tx, { id, accountId, appId, app, name, digest, madeBy, wallMs });
+  } else if (before.digest !== digest || before.madeBy !== madeBy) {
+    yield* writeDraft(tx, { id, digest, madeBy, wallMs });
+  }
   return { api: yield* getApi(tx, { accountId, app, api: name }), isNew: before === undefined };
 }
 

@@ -19,14 +19,15 @@ export function listedApiOf(
   api: GatewayApiRecord,
   stages: readonly ServedStage[],
 ): GatewayApiListed {
-  const { id, app, name, routeCount, createdAtMs, updatedAtMs } = api;
+  const { id, app, name, routeCount, madeBy, createdAtMs, updatedAtMs } = api;
   return {
     ...{ id, app, name, routeCount },
     stages: stages.map(({ stage, publication }) => {
       const { name: called, follows } = stage;
       return { stage: called, publication: publication?.number ?? null, follows };
     }),
-    ...{ createdAt: timeOf(createdAtMs), updatedAt: timeOf(updatedAtMs), etag: `"${api.version}"` },
+    ...{ madeBy, createdAt: timeOf(createdAtMs), updatedAt: timeOf(updatedAtMs) },
+    etag: `"${api.version}"`,
   };
 }
 

@@ -78,10 +78,10 @@ function apiHandlers(deps: ReleaseApiDeps) {
   const { store, module, gatewayApis } = deps;
   return {
     putGatewayApi: async (call) => {
-      const { routes: asked, stages = {}, reason } = call.body;
+      const { routes: asked, stages = {}, reason, madeBy = null } = call.body;
       const routes = checked(asked, call.params);
       const args = {
-        ...{ ...changeOf(call), freshId: gatewayApis.freshId(), routes, reason },
+        ...{ ...changeOf(call), freshId: gatewayApis.freshId(), routes, reason, madeBy },
         stages: Object.fromEntries(
           Object.entries(stages).map(([stage, settings]) => [stageOf(stage), settings]),
         ),

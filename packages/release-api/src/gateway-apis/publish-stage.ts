@@ -3,12 +3,11 @@
  * config log by one transaction, or none of it is.
  */
 import type { ChangeStamp } from "@skerry/api-serving";
-import { LIMITS, type StageEntry } from "@skerry/contracts";
+import { functionsOfRoutes, LIMITS, type StageEntry } from "@skerry/contracts";
 import { listFunctions, putConfig, readConfigSeq } from "@skerry/functions";
 import {
   failGatewayApi,
   findPublication,
-  functionsOfRoutes,
   insertPublication,
   readRoutes,
   stageConfigKey,
