@@ -3,6 +3,7 @@
  * others serve is none of a deployment's business.
  */
 import type { GatewayApiListed, ProjectManifest } from "@skerry/api-schema";
+import { PlatformError } from "@skerry/base";
 import { STAGE_ALIASES, stageDefaults, type StageSettings } from "@skerry/contracts";
 import { everyItem } from "./pages.ts";
 import type { Client } from "./types.ts";
@@ -30,10 +31,15 @@ export function normalApi({ routes, stages = {} }: DeclaredApi): {
   return { routes, stages: Object.fromEntries(named) };
 }
 
-export function listedApi(client: Client, app: string): AsyncIterable<GatewayApiListed> {
-  return everyItem((cursor) =>
-    client.listGatewayApis({ params: { app }, query: { limit: PAGE, cursor } }),
-  );
+/** An app that is deployed for the first time has none. */
+export async function* listedApi(client: Client, app: string): AsyncIterable<GatewayApiListed> {
+  try {
+    yield* everyItem((cursor) =>
+      client.listGatewayApis({ params: { app }, query: { limit: PAGE, cursor } }),
+    );
+  } catch (error) {
+    if (!PlatformError.is(error) || error.reason !== "APP_NOT_FOUND") throw error;
+  }
 }
 
 /** One that is there, with the settings of those stages alone that a file names. */
