@@ -21,7 +21,7 @@ import {
   signOf,
   type Breaker,
   type Verdict,
-} from "./breaker.ts";
+} from "@skerry/functions";
 import { keepDue, popDue, pushDue, type DueHeap } from "./due-heap.ts";
 import type { DispatchLimits } from "./limits.ts";
 import { createPace, fullAtMs, moreAtMs, roomAt, spend, type Pace } from "./pace.ts";

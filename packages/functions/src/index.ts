@@ -72,6 +72,16 @@ export {
   type AccountVolume,
   type FunctionVolume,
 } from "./limiting/log-volume.ts";
+export {
+  createBreaker,
+  forgottenAtMs,
+  heldUntilMs,
+  judgeEnd,
+  signOf,
+  type Breaker,
+  type Sign,
+  type Verdict,
+} from "./limiting/breaker.ts";
 export { boundsOfLimits, boundsOfQuotas } from "./limiting/share.ts";
 export { deleteAppRows, ensureApp, findAppId, listApps, type AppRecord } from "./catalogue/apps.ts";
 export { markedCode, renewCode } from "./catalogue/code-marks.ts";

@@ -1,8 +1,8 @@
 /**
- * A function's breaker: after many of its attempts in a row have failed it is left alone for a
- * while, then tried by one attempt alone, and runs again when that one has not failed. What comes
- * back while it is open uses up nobody's attempts. Pure but for its state, which is changed in
- * place (ADR 0010). It is of one platform and of one run of control: a new one begins closed.
+ * A breaker, of a function or of what a route leads to: after many attempts in a row have failed it
+ * is left alone for a while, then tried by one attempt alone, and runs again when that one has not
+ * failed. Pure but for its state, which is changed in place (ADR 0010). It is of one run of one
+ * process: a new one begins closed.
  */
 import type { AttemptOutcome, BreakerPolicy } from "@skerry/contracts";
 
