@@ -93,6 +93,11 @@ export const ROLE_VALUES = {
     help: "Requests refused before they became an invocation, by reason of the error.",
     label: "reason",
   },
+  gateway_downgrades_total: {
+    type: "counter",
+    help: "Requests of stages that something else than their route's target answered, by why.",
+    label: "reason",
+  },
   delivery_sent_total: {
     type: "counter",
     help: "Spans, lines and records that a sink has taken.",

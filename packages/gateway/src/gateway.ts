@@ -202,7 +202,7 @@ class RunningGateway implements Gateway {
     });
     const { gateways = 1, trustedProxies = [] } = this.#options;
     return new StageDoor({
-      ...{ clock, functions, trustedProxies, stages: fold.stages },
+      ...{ clock, random, ids, functions, trustedProxies, stages: fold.stages },
       guard: createGuard({
         ...{ clock, log, ids, keys, functions, gateways },
         connect: async (target) => await dialler.dialNamed(target),
@@ -337,6 +337,9 @@ class RunningGateway implements Gateway {
       ];
       for (const [label, value] of this.#front.refusals) {
         own.push({ name: "gateway_refusals_total", label, value });
+      }
+      for (const [label, value] of this.#stages.downgrades) {
+        own.push({ name: "gateway_downgrades_total", label, value });
       }
       const functions = functionFigures(this.#functions.values());
       return { ...figures, values: [...figures.values, ...own], functions };

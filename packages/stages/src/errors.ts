@@ -43,4 +43,18 @@ export const failStage = defineReasons({
     message: "The route {route} had no answer within {timeoutMs} ms.",
     hint: "Retry later, or raise `limits.timeoutMs` of the route.",
   },
+  ROUTE_BREAKER_OPEN: {
+    code: "UNAVAILABLE",
+    retryable: true,
+    audience: "user",
+    message: "What the route {route} leads to has failed again and again and is left alone.",
+    hint: "Retry later; the logs of its function say what failed.",
+  },
+  ROUTE_ANSWER_DROPPED: {
+    code: "CANCELLED",
+    retryable: false,
+    audience: "operator",
+    message: "Another answered in place of what was asked first, whose answer goes nowhere.",
+    hint: "The header `x-skerry-downgrade` of the answer says what did, and why.",
+  },
 });

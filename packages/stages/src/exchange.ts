@@ -1,5 +1,5 @@
 /** One request of a stage, with all that becomes known of it on its way. */
-import type { Clock } from "@skerry/base";
+import type { Clock, IdSource, RequestId } from "@skerry/base";
 import type { StageEntry } from "@skerry/contracts";
 import { readBody } from "@skerry/http";
 import { functionHeaders, readTrace, type RequestTrace } from "@skerry/requests";
@@ -32,15 +32,18 @@ export class Exchange implements RequestFacts {
   /** The function that was asked last. */
   fn: FoundFunction | undefined;
   readonly #clock: Clock;
+  readonly #ids: Pick<IdSource, "requestId">;
+  #calls = 0;
   #headers: readonly string[] | undefined;
 
   constructor(
-    clock: Clock,
+    { clock, ids }: { readonly clock: Clock; readonly ids: Pick<IdSource, "requestId"> },
     { came, address, entry }: Pick<Exchange, "came" | "address" | "entry">,
     client: Client,
   ) {
     const { target } = address;
     this.#clock = clock;
+    this.#ids = ids;
     this.came = { ...came, target };
     this.address = address;
     this.entry = entry;
@@ -54,6 +57,12 @@ export class Exchange implements RequestFacts {
 
   get method(): string {
     return this.came.req.method ?? "GET";
+  }
+
+  /** The request's own id for its first invocation, and another for each that follows. */
+  nextCallId(): RequestId {
+    this.#calls += 1;
+    return this.#calls === 1 ? this.came.id : this.#ids.requestId();
   }
 
   get clientIp(): string {

@@ -2,7 +2,8 @@
  * The door of gateway APIs: takes a request of a stage through the route that takes it, past what
  * guards that, to its target, and sees to it that there is one answer in time.
  */
-import { PlatformError, type Clock } from "@skerry/base";
+import { PlatformError, type Clock, type IdSource, type Random } from "@skerry/base";
+import type { DowngradeReason } from "@skerry/contracts";
 import { findRoute, rewriteHeaders, withCors } from "@skerry/routes";
 import { ClientAddresses } from "./client-address.ts";
 import type { ChangeHead } from "./client-sink.ts";
@@ -10,13 +11,16 @@ import { failStage } from "./errors.ts";
 import { Exchange } from "./exchange.ts";
 import type { GuardedRoute, Passed } from "./guards/facts.ts";
 import type { Guard } from "./guards/guard.ts";
-import type { CameRequest, Functions, RoutedCall } from "./ports.ts";
+import type { CameRequest, Functions } from "./ports.ts";
+import { answerRoute, type AnswerDeps, type RouteAnswer } from "./resilience/answer-route.ts";
+import { RouteHealths } from "./resilience/ask-target.ts";
 import { StageAddresses, type StagesView } from "./stage-address.ts";
 import { StageTables } from "./stage-table.ts";
-import { openTarget } from "./targets/open-target.ts";
 
 export interface StageDoorDeps {
   readonly clock: Clock;
+  readonly random: Random;
+  readonly ids: Pick<IdSource, "requestId">;
   readonly stages: StagesView;
   readonly functions: Functions;
   readonly guard: Guard;
@@ -31,11 +35,18 @@ export class StageDoor {
   readonly #addresses: StageAddresses;
   readonly #tables = new StageTables();
   readonly #clients: ClientAddresses;
+  readonly #answerDeps: AnswerDeps;
+  /** Answers of something else than a route's target, by why. */
+  readonly downgrades = new Map<DowngradeReason, number>();
 
   constructor(deps: StageDoorDeps) {
     this.#deps = deps;
     this.#addresses = new StageAddresses(deps.stages);
     this.#clients = new ClientAddresses(deps.trustedProxies);
+    this.#answerDeps = {
+      ...{ ...deps, healths: new RouteHealths() },
+      onDowngrade: (reason) => this.downgrades.set(reason, (this.downgrades.get(reason) ?? 0) + 1),
+    };
   }
 
   /** The configuration has changed. */
@@ -54,9 +65,7 @@ export class StageDoor {
     if (entry === undefined) {
       throw failStage(this.#deps.isReady() ? "STAGE_UNSERVED" : "STAGES_UNKNOWN");
     }
-    this.#handle(
-      new Exchange(this.#deps.clock, { came, address, entry }, this.#clients.of(came.req)),
-    );
+    this.#handle(new Exchange(this.#deps, { came, address, entry }, this.#clients.of(came.req)));
     return true;
   }
 
@@ -101,31 +110,38 @@ export class StageDoor {
   #enter(exchange: Exchange, passed: Passed): void {
     const { sink, came, guarded } = exchange;
     exchange.passed = passed;
-    let call: RoutedCall | undefined;
+    let answer: RouteAnswer | undefined;
     const onClose = (): void => {
-      call?.abandon();
+      answer?.abandon();
       passed.done?.();
     };
     if (came.res.destroyed) return onClose();
     came.res.once("close", onClose);
     if (guarded === undefined) return;
-    this.#bound(exchange, guarded, () => call?.abandon());
+    this.#bound(exchange, guarded, (error) => answer?.expire(error) ?? true);
     try {
-      call = openTarget(this.#deps, exchange, guarded.route.to).perform(exchange.headers, sink);
+      answer = answerRoute(this.#answerDeps, exchange, guarded);
     } catch (error) {
       sink.fail(PlatformError.from(error));
     }
   }
 
-  /** Answers in place of a target that takes too long. */
-  #bound({ sink }: Exchange, { name, route }: GuardedRoute, abandon: () => void): void {
+  /** Sees to it that a target that takes too long is not waited for. */
+  #bound(
+    { sink }: Exchange,
+    { name, route }: GuardedRoute,
+    expire: (error: PlatformError) => boolean,
+  ): void {
     const { timeoutMs } = route.limits ?? {};
     if (timeoutMs === undefined) return;
-    const expire = (): void => {
-      sink.fail(failStage("ROUTE_TIMEOUT", { route: name, timeoutMs }));
-      abandon();
+    const error = failStage("ROUTE_TIMEOUT", { route: name, timeoutMs });
+    const ring = (): void => {
+      if (!expire(error)) arm();
     };
-    sink.onAnswer = this.#deps.clock.schedule(timeoutMs, expire, { background: true });
+    const arm = (): void => {
+      sink.onAnswer = this.#deps.clock.schedule(timeoutMs, ring, { background: true });
+    };
+    arm();
   }
 }
 

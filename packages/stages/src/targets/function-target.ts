@@ -48,7 +48,8 @@ function requestOf(
   fn: FoundFunction,
 ): Parameters<Functions["call"]>[1] {
   const { came, address, trace, passed, guarded, sink } = exchange;
-  const { upgrade, res, req, id } = came;
+  const { upgrade, res, req } = came;
+  const id = exchange.nextCallId();
   const rewrite = guarded?.route.rewrite;
   const headers = [
     ...rewriteHeaders(rewrite?.request, client, exchange.values),
