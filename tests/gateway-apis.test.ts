@@ -1,0 +1,228 @@
+/**
+ * Gateway APIs at work: routes of every kind lead where they say, and what a stage serves changes
+ * as a whole, under load, without a failed request.
+ */
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import type { RouteInput } from "@skerry/contracts";
+import { callHttp, startLoad, startPlatform, until, type HttpAnswer } from "@skerry/testkit";
+import type { HttpCall, Load, Platform } from "@skerry/testkit";
+
+const TIMEOUT = { timeout: 600_000 };
+const CLIENTS = 6;
+const PUBLICATIONS = Number(process.env["SKERRY_TEST_PUBLICATIONS"] ?? 6);
+const WEB = { app: "school", api: "web" };
+const TEST = { params: { ...WEB, stage: "test" } };
+const RELEASE = { params: { ...WEB, stage: "release" } };
+
+/** Says how it was called. */
+const PAGES = {
+  "index.ts": `export default {
+  fetch(request) {
+    const { pathname, search } = new URL(request.url);
+    const of = (name) => request.headers.get(name);
+    console.log("page " + pathname);
+    return Response.json({
+      path: pathname + search,
+      params: JSON.parse(of("x-skerry-params") ?? "{}"),
+      edition: of("x-edition"),
+      version: process.env.SKERRY_VERSION,
+      principal: of("x-skerry-principal"),
+      saw: of("authorization"),
+    });
+  },
+};`,
+};
+
+/** In what the target is told, and in the head of the answer: both are of one publication. */
+const EDITION = { "x-edition": "{stage.edition}" };
+const ROUTES: readonly RouteInput[] = [
+  {
+    name: "page",
+    path: "/courses/{course}/{rest...}",
+    methods: ["GET"],
+    to: { function: "pages" },
+    auth: "none",
+    rewrite: { request: { set: EDITION }, response: { set: EDITION } },
+  },
+  { path: "/first", to: { function: "pages", qualifier: "1" }, auth: "none" },
+  { path: "/old/{course}", to: { redirect: "/courses/{course}/", status: 301 }, auth: "none" },
+  {
+    name: "about",
+    path: "/about",
+    to: { answer: { status: 200, headers: EDITION, body: "About us.\n" } },
+    auth: "none",
+  },
+  { path: "/staff/{who}", to: { function: "pages" } },
+];
+
+interface Page {
+  readonly path: string;
+  readonly params: Readonly<Record<string, string>>;
+  readonly edition: string | null;
+  readonly version: string;
+  readonly principal: string | null;
+  readonly saw: string | null;
+}
+const pageOf = ({ text }: HttpAnswer): Page => JSON.parse(text) as Page;
+
+describe("gateway APIs", TIMEOUT, () => {
+  let platform: Platform;
+
+  const put = (more: readonly RouteInput[] = []): Promise<unknown> => {
+    const stages = { test: { variables: { edition: "draft" } } };
+    const body = { routes: [...ROUTES, ...more], stages };
+    return platform.client.putGatewayApi({ params: WEB, body });
+  };
+  const publish = (edition: string): Promise<{ readonly number: number }> => {
+    const body = { variables: { edition }, qualifier: "$LATEST", reason: `Edition ${edition}.` };
+    return platform.client.createPublication({ ...RELEASE, body });
+  };
+  const ask = (path: string, call: Partial<HttpCall> = {}): Promise<HttpAnswer> =>
+    callHttp({ port: platform.gatewayPort, path: `/~/school/web/test${path}`, ...call });
+
+  before(async () => {
+    platform = await startPlatform();
+    const config = { concurrency: 8 };
+    const pages = { app: WEB.app, fn: "pages", config };
+    await platform.deploy({ ...pages, files: PAGES });
+    await platform.client.publishVersion({ params: { app: WEB.app, fn: "pages" }, body: {} });
+    await platform.deploy({
+      ...pages,
+      files: { ...PAGES, "more.ts": "export const more = true;" },
+    });
+    await put();
+  }, TIMEOUT);
+  after(() => platform.stop(), TIMEOUT);
+
+  it("a stage is reached by its path and by its host, and routes lead where they say", async () => {
+    const page = await ask("/courses/math%C3%A9/a//b?x=1");
+    assert.deepEqual([page.status, page.headers["x-edition"]], [200, "draft"]);
+    const { path, params, edition, version } = pageOf(page);
+    assert.deepEqual(
+      [path, edition, version],
+      ["/courses/math%C3%A9/a//b?x=1", "draft", "$LATEST"],
+    );
+    assert.deepEqual(params, { course: "mathé", rest: "a//b" });
+    assert.equal(pageOf(await ask("/first")).version, "1");
+    const { urls } = await platform.client.getStage(TEST);
+    const host = new URL(urls[0] ?? "").host;
+    const named = await ask("", { path: "/about", headers: { host } });
+    assert.deepEqual([named.text, named.headers["x-edition"]], ["About us.\n", "draft"]);
+    const moved = await ask("/old/art");
+    assert.deepEqual([moved.status, moved.headers.location], [301, "/courses/art/"]);
+  });
+
+  it("what no route takes is refused: 404, 405 with what may be done, and a stage without anything", async () => {
+    const reasonOf = async (path: string, method = "GET"): Promise<string> => {
+      const { status, headers, text } = await ask(path, { method });
+      const { error } = JSON.parse(text) as { error: { reason: string } };
+      return `${status} ${error.reason} ${headers.allow ?? ""}`.trim();
+    };
+    assert.equal(await reasonOf("/nowhere"), "404 ROUTE_NOT_FOUND");
+    const allowed = "GET, HEAD, OPTIONS";
+    assert.equal(await reasonOf("/courses/art/", "PUT"), `405 ROUTE_METHOD_REFUSED ${allowed}`);
+    const unserved = await ask("", { path: "/~/school/web/prepub/about" });
+    assert.equal(unserved.status, 404);
+    const encoded = await ask("/%61bout");
+    assert.equal(encoded.text, "About us.\n", "one parser for all");
+    assert.equal((await ask("/x/..%2fstaff/ada")).status, 400, "and no way around it");
+  });
+
+  it("holders of a key are let through, told to the target by name, and nobody else is", async () => {
+    assert.equal((await ask("/staff/ada")).status, 401);
+    const forged = await ask("/staff/ada", { headers: { "x-skerry-principal": "ada" } });
+    assert.equal(forged.status, 401);
+    const headers = { authorization: `Bearer ${platform.key}`, "x-skerry-principal": "ada" };
+    const { principal, saw } = pageOf(await ask("/staff/ada", { headers }));
+    assert.match(principal ?? "", /^key_/);
+    assert.equal(saw, null, "the function does not see the key");
+  });
+
+  it("a stage changes as a whole while it is asked: no request fails, and none meets both", async (t) => {
+    let serves = (await publish("0")).number;
+    /** Editions that may answer: after each change, and before it is acknowledged. */
+    const allowed: (readonly string[])[] = [["0"]];
+    const load = loadOf(allowed);
+    t.after(() => load.stop());
+    await answeredMore(load);
+    for (let i = 1; i <= PUBLICATIONS; i += 1) {
+      const before = allowed.at(-1) ?? [];
+      const isBack = i % 3 === 0;
+      const to = isBack ? String(i - 2) : String(i);
+      allowed.push([...before, to]);
+      if (isBack) {
+        const made = await platform.client.createPublication({
+          ...RELEASE,
+          body: { restore: serves - 1 },
+        });
+        assert.equal(made.restores, serves - 1);
+        assert.equal(made.variables["edition"], to);
+        serves = made.number;
+      } else serves = (await publish(to)).number;
+      allowed.push([to]);
+      await answeredMore(load);
+    }
+    const { answered, failures } = await load.stop();
+    assert.deepEqual(failures, [], `${failures.length} of ${answered} requests failed`);
+  });
+
+  const loadOf = (allowed: readonly (readonly string[])[]): Load => {
+    const askedAt: number[] = [];
+    return startLoad({
+      connections: CLIENTS,
+      pauseMsMax: 20,
+      call: (client, turn) => {
+        askedAt[client] = allowed.length - 1;
+        const path = turn % 2 === 0 ? "/courses/art/" : "/about";
+        return { port: platform.gatewayPort, path: `/~/school/web/release${path}` };
+      },
+      check: ({ status, headers, text }, client) => {
+        assert.equal(status, 200, text.slice(0, 400));
+        const told = String(headers["x-edition"]);
+        if (text.startsWith("{")) {
+          assert.equal(pageOf({ status, headers, text }).edition, told, "of one publication");
+        }
+        const may = new Set(allowed.slice(askedAt[client]).flat());
+        assert.ok(may.has(told), `${told} answered where ${[...may].join(", ")} may`);
+      },
+    });
+  };
+  const answeredMore = async (load: Load): Promise<void> => {
+    const enough = load.answered + 2 * CLIENTS;
+    await until("more answers", () => load.answered > enough || load.failed > 0);
+  };
+
+  it("control: a stage that is taken away is missed", async (t) => {
+    const load = loadOf([["0", "1", "2", "3", "4", "5", "6"]]);
+    t.after(() => load.stop());
+    await answeredMore(load);
+    await platform.client.deleteStage(RELEASE);
+    await until("a request to be refused", () => load.failed > 0);
+    const { failures } = await load.stop();
+    assert.deepEqual(
+      failures.filter((one) => !one.includes("STAGE_UNSERVED")),
+      [],
+    );
+  });
+
+  it("history says what was served, and what is promoted is what was tested", async () => {
+    await publish("tested");
+    const more: RouteInput = { path: "/new", to: { answer: { body: "New." } }, auth: "none" };
+    await put([more]);
+    assert.equal((await ask("/new")).text, "New.", "test follows the draft");
+    const prepub = { params: { ...WEB, stage: "prepub" } };
+    const body = { from: "release", variables: { edition: "b" }, qualifier: "$LATEST" };
+    await platform.client.createPublication({ ...prepub, body });
+    const at = (path: string): Promise<HttpAnswer> =>
+      ask("", { path: `/~/school/web/prepub${path}` });
+    assert.equal((await at("/new")).status, 404, "what release serves has no such route");
+    assert.equal((await at("/about")).headers["x-edition"], "b");
+    const { items } = await platform.client.listPublications({ ...prepub, query: {} });
+    assert.deepEqual(
+      items.map(({ routeCount }) => routeCount),
+      [ROUTES.length],
+    );
+    assert.match(items[0]?.from ?? "", /^release:\d+$/);
+  });
+});
