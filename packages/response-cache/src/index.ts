@@ -8,4 +8,5 @@ export type {
   StoreFigures,
   UnsafeAnswer,
 } from "./ports.ts";
+export { openRedisStore, type RedisStoreOptions } from "./redis/redis-store.ts";
 export { createResponseCache, type ResponseCacheDeps } from "./response-cache.ts";

@@ -28,6 +28,7 @@ export function createMemoryStore({ bytesMax }: MemoryStoreOptions): CacheStore 
     },
     mark: () => book.mark(),
     put({ key, kept: value }) {
+      if (value.kind === "answer" && book.isPurged(value)) return;
       kept.set(key, value, weightOf(key, value));
     },
     purge(stage: string, what: Purge): void {

@@ -95,8 +95,9 @@ export interface StoredEntry {
 }
 
 export interface StoreFigures {
-  readonly entries: number;
-  readonly bytes: number;
+  /** Undefined where the store does not know. */
+  readonly entries: number | undefined;
+  readonly bytes: number | undefined;
   /** It cannot be reached, and everything is a miss meanwhile. */
   readonly isAway: boolean;
 }

@@ -1,0 +1,92 @@
+/** A Redis in trouble makes misses, not errors, and forgets no purge. */
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { silentLog } from "@skerry/base";
+import { HandClock } from "@skerry/testkit";
+import { keptAnswer } from "../../test/kept.ts";
+import { encodeKept } from "./codec.ts";
+import { AWAY, RedisLink, type RedisArgument } from "./link.ts";
+import { RedisPurges } from "./purges.ts";
+
+/** Answers what the test says, or hangs. */
+class FakeRedis {
+  isReady = true;
+  isHung = false;
+  readonly commands: string[][] = [];
+
+  sendCommand(command: readonly RedisArgument[]): Promise<unknown> {
+    this.commands.push(command.map(String));
+    return this.isHung ? new Promise(() => undefined) : Promise.resolve(null);
+  }
+}
+
+function openLink(): { clock: HandClock; redis: FakeRedis; link: RedisLink } {
+  const clock = new HandClock();
+  const redis = new FakeRedis();
+  const link = new RedisLink({ clock, log: silentLog(), client: redis }, 50);
+  return { clock, redis, link };
+}
+
+async function settled(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+}
+
+void describe("a Redis that is away", () => {
+  void it("costs one request its time, and the next ones nothing until it is tried again", async () => {
+    const { clock, redis, link } = openLink();
+    redis.isHung = true;
+    const first = link.ask(["GET", "a"]);
+    clock.advance(50);
+    assert.equal(await first, AWAY);
+    assert.equal(link.isAway, true);
+    assert.equal(await link.ask(["GET", "a"]), AWAY);
+    assert.equal(redis.commands.length, 1, "it is not asked while it is away");
+    redis.isHung = false;
+    clock.advance(1_000);
+    assert.deepEqual(await link.ask(["GET", "a"]), [null]);
+    assert.equal(link.isAway, false);
+  });
+
+  void it("is not asked while it is not connected", async () => {
+    const { redis, link } = openLink();
+    redis.isReady = false;
+    assert.equal(await link.ask(["GET", "a"]), AWAY);
+    assert.deepEqual(redis.commands, []);
+  });
+
+  void it("finds nothing of a stage whose purge it did not take, and takes it later", async () => {
+    const { clock, redis, link } = openLink();
+    const purges = new RedisPurges(link, clock, "p:");
+    redis.isReady = false;
+    await purges.purge("stage", { tag: "t" });
+    assert.equal(purges.isPending("stage"), true);
+    assert.equal(purges.isPending("other"), false);
+    redis.isReady = true;
+    for (let tries = 0; tries < 4; tries++) {
+      clock.advance(500);
+      await settled();
+    }
+    assert.equal(purges.isPending("stage"), false);
+    assert.equal(redis.commands.filter(([name]) => name === "EVAL").length, 1);
+  });
+
+  void it("makes an answer a miss whose purges cannot be looked up, or were lost", async () => {
+    const { clock, redis, link } = openLink();
+    const purges = new RedisPurges(link, clock, "p:");
+    const kept = keptAnswer({ mark: 3 });
+    assert.equal(await purges.isPurged(kept, 3), false);
+    assert.equal(await purges.isPurged(kept, 2), true);
+    assert.equal(await purges.isPurged(kept, 4), true, "its rules are gone");
+    redis.isReady = false;
+    assert.equal(await purges.isPurged(kept, 4), true);
+  });
+
+  void it("takes a value of another version for none", async () => {
+    const { decodeKept } = await import("./codec.ts");
+    const value = encodeKept(keptAnswer());
+    assert.notEqual(decodeKept(value), undefined);
+    for (const broken of [value.subarray(0, 4), value.subarray(0, 20), Buffer.from("other")]) {
+      assert.equal(decodeKept(broken), undefined);
+    }
+  });
+});

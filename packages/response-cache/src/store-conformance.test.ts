@@ -1,0 +1,147 @@
+/** What every store of kept answers promises, on memory and on a real Redis. */
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { silentLog, systemClock } from "@skerry/base";
+import { hasRedis, startRedis, until, type RedisServer } from "@skerry/testkit";
+import { keptAnswer } from "../test/kept.ts";
+import { openWorld } from "../test/world.ts";
+import type { KeptAnswer } from "./kept-answer.ts";
+import { createMemoryStore } from "./memory-store.ts";
+import type { CacheStore } from "./ports.ts";
+import { openRedisStore } from "./redis/redis-store.ts";
+
+const BODY = [...keptAnswer().body];
+
+type Case = (store: CacheStore) => Promise<void>;
+
+async function answerAt(store: CacheStore, key = "k"): Promise<KeptAnswer | undefined> {
+  const kept = await store.get("stage", key);
+  return kept?.kind === "answer" ? kept : undefined;
+}
+
+async function putAs(store: CacheStore, kept: Partial<KeptAnswer>, key = "k"): Promise<void> {
+  const mark = await store.mark("stage");
+  await store.put({ stage: "stage", key, kept: keptAnswer({ mark, ...kept }), keepMs: 3_600_000 });
+}
+
+const CASES: Readonly<Record<string, Case>> = {
+  async "gives back what was put, byte for byte, and the last of what was put twice"(store) {
+    assert.equal(await answerAt(store), undefined);
+    await putAs(store, { freshForS: 1 });
+    await putAs(store, {});
+    const kept = await answerAt(store);
+    assert.deepEqual({ ...kept, body: [...(kept?.body ?? [])] }, { ...keptAnswer(), body: BODY });
+    assert.equal(await answerAt(store, "other"), undefined);
+  },
+  async "keeps what an answer varies by"(store) {
+    const kept = { kind: "vary", vary: ["accept-language"] } as const;
+    await store.put({ stage: "stage", key: "k", kept, keepMs: 60_000 });
+    assert.deepEqual(await store.get("stage", "k"), kept);
+  },
+  async "finds nothing again that a purge names, whatever names it"(store) {
+    const kept = { tags: ["t", "u"] };
+    for (const what of [
+      ...[{ all: true as const }, { tag: "t" }, { tag: "u" }, { prefix: "/a" }, { prefix: "/" }],
+      ...[{ prefix: "shop.example/a" }, { url: "shop.example/a?b=1" }, { url: "/a?b=1" }],
+      { url: "https://shop.example:8443/a?b=1" },
+    ]) {
+      await putAs(store, kept);
+      await store.purge("stage", what);
+      assert.equal(await answerAt(store), undefined, JSON.stringify(what));
+    }
+  },
+  async "leaves what a purge does not name"(store) {
+    await putAs(store, { tags: ["t"] });
+    for (const what of [
+      { tag: "T" },
+      { prefix: "/b" },
+      { url: "/a" },
+      { url: "else.example/a?b=1" },
+    ]) {
+      await store.purge("stage", what);
+      assert.notEqual(await answerAt(store), undefined, JSON.stringify(what));
+    }
+    await store.purge("another", { all: true });
+    assert.notEqual(await answerAt(store), undefined);
+  },
+  async "finds nothing that was asked for before a purge and put after it"(store) {
+    const mark = await store.mark("stage");
+    await store.purge("stage", { tag: "t" });
+    await putAs(store, { tags: ["t"], mark });
+    assert.equal(await answerAt(store), undefined);
+    await putAs(store, { tags: ["x"], mark });
+    assert.notEqual(await answerAt(store), undefined);
+    await putAs(store, { tags: ["t"] });
+    assert.notEqual(await answerAt(store), undefined);
+  },
+  async "serves a whole cache: fresh, stale, varied and purged"(store) {
+    const world = openWorld(store);
+    const ask = async (url: string, language: string, text: string): Promise<string> => {
+      const headers = ["accept-language", language];
+      const fields = { "cache-control": "max-age=60", vary: "accept-language", "cache-tag": "x" };
+      const client = world.send({ url, headers }, (asked) => asked.answer(fields, text));
+      await until("it is answered", () => client.state === "done");
+      // What was kept is found by the next one: puts of a store go before its gets.
+      return client.text;
+    };
+    assert.equal(await ask("/v", "de", "hallo"), "hallo");
+    assert.equal(await ask("/v", "en", "hello"), "hello");
+    assert.equal(await ask("/v", "de", "?"), "hallo");
+    assert.equal(await ask("/v", "en", "?"), "hello");
+    await world.cache.purge("stage", { tag: "x" });
+    assert.equal(await ask("/v", "de", "neu"), "neu");
+    world.clock.advance(60_000);
+    assert.equal(await ask("/v", "de", "neuer"), "neuer");
+  },
+};
+
+function run(open: () => Promise<CacheStore>): void {
+  for (const [what, show] of Object.entries(CASES)) {
+    void it(what, async (t) => {
+      const store = await open();
+      t.after(() => store.close());
+      await show(store);
+    });
+  }
+}
+
+void describe("store of kept answers, in memory", () => {
+  run(() => Promise.resolve(createMemoryStore({ bytesMax: 1 << 20 })));
+});
+
+const skip = hasRedis() ? false : "Redis is absent";
+void describe("store of kept answers, Redis", { skip }, () => {
+  let server: RedisServer | undefined;
+  let stores = 0;
+  before(async () => {
+    server = await startRedis();
+  });
+  after(() => server?.stop());
+  const open = async (prefix: string, answerWithinMs = 60_000): Promise<CacheStore> => {
+    const url = `redis://127.0.0.1:${server?.port ?? 0}`;
+    const deps = { clock: systemClock(), log: silentLog() };
+    const store = await openRedisStore(deps, { url, prefix, answerWithinMs, valueBytesMax: 4_096 });
+    await until("Redis is there", () => !store.figures().isAway);
+    return store;
+  };
+  run(() => open(`t${++stores}:`));
+
+  void it("shares answers and purges, and shows others nothing", async (t) => {
+    const [one, two, other] = [await open("shared:"), await open("shared:"), await open("other:")];
+    t.after(() => {
+      for (const store of [one, two, other]) void store.close();
+    });
+    await putAs(one, { tags: ["t"] });
+    assert.notEqual(await answerAt(two), undefined);
+    assert.equal(await answerAt(other), undefined);
+    await two.purge("stage", { tag: "t" });
+    assert.equal(await answerAt(one), undefined);
+  });
+
+  void it("stores nothing longer than it may", async (t) => {
+    const store = await open("long:");
+    t.after(() => store.close());
+    await putAs(store, { body: new Uint8Array(4_096) });
+    assert.equal(await answerAt(store), undefined);
+  });
+});
