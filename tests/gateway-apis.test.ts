@@ -5,8 +5,16 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { RouteInput } from "@skerry/contracts";
-import { callHttp, startLoad, startPlatform, until, type HttpAnswer } from "@skerry/testkit";
-import type { HttpCall, Load, Platform } from "@skerry/testkit";
+import {
+  callHttp,
+  startLoad,
+  startPlatform,
+  until,
+  type HttpAnswer,
+  type HttpCall,
+  type Load,
+  type Platform,
+} from "@skerry/testkit";
 
 const TIMEOUT = { timeout: 600_000 };
 const CLIENTS = 6;
@@ -147,10 +155,10 @@ describe("gateway APIs", TIMEOUT, () => {
     t.after(() => load.stop());
     await answeredMore(load);
     for (let i = 1; i <= PUBLICATIONS; i += 1) {
-      const before = allowed.at(-1) ?? [];
+      const former = allowed.at(-1) ?? [];
       const isBack = i % 3 === 0;
       const to = isBack ? String(i - 2) : String(i);
-      allowed.push([...before, to]);
+      allowed.push([...former, to]);
       if (isBack) {
         const made = await platform.client.createPublication({
           ...RELEASE,
