@@ -126,7 +126,7 @@ test("routes that lead to functions of nobody are refused with the place", () =>
   };
   assert.equal(refused({}), '"none"');
   for (const more of [
-    { to: { files: "pay" } },
+    { to: { files: "pay", directory: "public" } },
     { auth: { authorizer: { function: "pay" } } },
     { downgrade: { to: ["stale", { function: "pay" }] } },
   ]) {

@@ -64,7 +64,11 @@ export const routeTarget = z.union([
   z
     .strictObject({
       files: functionName.describe("The function of the app in whose package they lie."),
-      directory: z.string().max(255).default("").describe("Folder of the package; all when empty."),
+      directory: z
+        .string()
+        .min(1)
+        .max(255)
+        .describe("Folder of the package, such as `public`: all in it is shown; `.` is the whole."),
       index: z.string().max(255).default("index.html").describe("What a folder is answered with."),
       fallback: z
         .string()
