@@ -6,9 +6,10 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { callHttp } from "@skerry/testkit";
+import { callHttp, startLoad, startPlatform, type HttpCall, type Platform } from "@skerry/testkit";
 import { buildSite, type Built } from "../solutions/course-site/build/build.ts";
 import { sizesOf } from "../solutions/course-site/build/sizes.ts";
+import { skerry, type Ran } from "../solutions/course-site/skerry.ts";
 import { siteServer } from "../solutions/course-site/server.ts";
 import { findChromium, Person, startBrowser } from "./console/browser.ts";
 
@@ -133,6 +134,73 @@ describe("course site in a browser", { ...TIMEOUT, skip: SKIP }, () => {
       await stop(server);
       rmSync(folder, { recursive: true, force: true });
     }
+  });
+});
+
+describe("course site on the platform", TIMEOUT, () => {
+  let folder: string;
+  let platform: Platform;
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), "course-site-"));
+    [platform] = await Promise.all([startPlatform(), buildSite(folder)]);
+  }, TIMEOUT);
+  after(async () => {
+    await platform.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }, TIMEOUT);
+
+  const run = (...args: readonly string[]): Promise<Ran> =>
+    skerry(args, { PATH: process.env["PATH"], ...platform.cliEnvironment });
+  const runWell = async (...args: readonly string[]): Promise<string> => {
+    const { exitCode, said } = await run(...args);
+    assert.equal(exitCode, 0, `skerry ${args.join(" ")}: ${said}`);
+    return said;
+  };
+  const at = (stage: string, path: string, headers: Record<string, string> = {}): HttpCall => ({
+    port: platform.gatewayPort,
+    path,
+    headers: { host: `${stage}.public.courses.apis.localhost`, ...headers },
+  });
+  const release = (...args: readonly string[]): Promise<Ran> =>
+    run("release", "courses", "--yes", "--step-wait", "0s", "--guards", "error-rate", ...args);
+
+  it("one command leads callers of three stages to the pages, each a function of its own", async () => {
+    await runWell("deploy", folder);
+    assert.match((await callHttp(at("test", "/"))).text, /Learn something that stays/);
+    for (const stage of ["prepub", "release"])
+      await runWell("apis", "publish", "courses/public", "--stage", stage);
+    const { exitCode, said } = await release("--samples", "0");
+    assert.equal(exitCode, 0, said);
+    for (const stage of ["test", "prepub", "release"]) {
+      const anyone = await callHttp(at(stage, "/courses/bread"));
+      assert.equal(anyone.status, 200, stage);
+      const learner = await callHttp(at(stage, "/courses/bread", MEI));
+      assert.equal(learner.text, anyone.text);
+    }
+    const personal = await callHttp(at("release", "/personal", MEI));
+    assert.match(personal.text, /Mei Tanaka/);
+    assert.doesNotMatch((await callHttp(at("release", "/personal"))).text, /Mei Tanaka/);
+  });
+
+  it("a release whose list throws goes back by itself, and harms no other page", async () => {
+    const page = join(folder, "functions/list/index.mjs");
+    writeFileSync(page, 'export default { fetch() { throw new Error("No catalogue."); } };');
+    await runWell("deploy", folder);
+    const load = startLoad({
+      connections: 4,
+      // A search of its own each time, so that the list is rendered each time.
+      call: (client, turn) =>
+        at("release", client % 2 === 0 ? `/?q=${client}-${turn}` : "/courses/bread"),
+      // What becomes of the list is the release's to see.
+      check: (answer, client) => assert.ok(client % 2 === 0 || answer.status === 200),
+    });
+    const { exitCode, said } = await release("--steps", "50,100", "--samples", "40");
+    const { failures } = await load.stop();
+    assert.equal(exitCode, 1, said);
+    assert.match(said, /list: [\d.]+ % of \d+ requests fail/);
+    assert.deepEqual(failures, [], "of the other page");
+    const list = await callHttp(at("release", "/?q=bread"));
+    assert.match(list.text, /1 of 8 courses|Bread by hand/);
   });
 });
 

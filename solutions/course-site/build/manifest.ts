@@ -34,7 +34,7 @@ export function manifestOf(site: SiteConfig): object {
  * is shown, else a shell that has the browser do it.
  */
 function pageRoute(site: SiteConfig, name: string, page: PageConfig): object {
-  const shell = { files: ASSETS, directory: STATIC, index: shellPath(name) };
+  const shell = { files: ASSETS, directory: STATIC, fallback: shellPath(name) };
   return {
     name,
     path: page.path,
@@ -44,7 +44,7 @@ function pageRoute(site: SiteConfig, name: string, page: PageConfig): object {
     cache: { query: page.query ?? [], staleIfError: site.staleSeconds },
     downgrade: {
       coldMs: site.coldMs,
-      to: ["stale", { ...shell, fallback: shellPath(name), qualifier: "$LATEST" }],
+      to: ["stale", { ...shell, qualifier: "$LATEST" }],
     },
   };
 }

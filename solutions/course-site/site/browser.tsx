@@ -53,6 +53,10 @@ function Live<Content>({ page, content, query, asked }: LiveProps<Content>): Rea
   useEffect(() => {
     void asked.then(setPersonal);
   }, [asked]);
+  useEffect(() => {
+    // For whoever measures.
+    if (personal !== "waiting") performance.mark("personal");
+  }, [personal]);
   return (
     <Frame personal={personal}>
       <page.View content={content} query={query} personal={personal} />
