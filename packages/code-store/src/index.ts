@@ -13,6 +13,7 @@ export { publishTree } from "./publish-tree.ts";
 export type { Archive } from "./spool.ts";
 export {
   openCodeStore,
+  sourceTreeIn,
   type ArtefactOrigin,
   type CodeStore,
   type CodeStoreDeps,

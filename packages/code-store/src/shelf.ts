@@ -59,6 +59,18 @@ export interface ShelfOptions {
   readonly isName: (name: unknown) => name is string;
 }
 
+type IsName = (name: unknown) => boolean;
+
+/** Where an entry's tree lies if it is there. Throws CODE_NAME_INVALID. */
+export function treeIn(directory: string, name: string, isName: IsName): string {
+  return join(pathIn(directory, name, isName), "tree");
+}
+
+function pathIn(directory: string, name: string, isName: IsName): string {
+  if (!isName(name)) throw failCode("CODE_NAME_INVALID", { name: String(name).slice(0, 80) });
+  return join(directory, name);
+}
+
 /**
  * Opens a shelf, making its folder if it is missing. Every method refuses malformed names with
  * CODE_NAME_INVALID.
@@ -66,15 +78,12 @@ export interface ShelfOptions {
 export async function openShelf(deps: ShelfDeps, options: ShelfOptions): Promise<Shelf> {
   const { directory, isName } = options;
   const stage = deps.stage ?? ((workspace) => join(workspace, "entry"));
-  const pathOf = (name: string): string => {
-    if (!isName(name)) throw failCode("CODE_NAME_INVALID", { name: String(name).slice(0, 80) });
-    return join(directory, name);
-  };
+  const pathOf = (name: string): string => pathIn(directory, name, isName);
   await ensureFolder(directory);
   const read = (name: string): Promise<EntryRecord | undefined> => readRecord(pathOf(name), name);
   return {
     has: async (name) => exists(pathOf(name)),
-    treeOf: (name) => join(pathOf(name), "tree"),
+    treeOf: (name) => treeIn(directory, name, isName),
     read,
     list: () => listRecords(deps.log, options),
     async add(name, workspace, fill) {

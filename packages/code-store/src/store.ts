@@ -22,6 +22,7 @@ import { claimDirectory } from "./format.ts";
 import { CODE_STORE_LIMITS, type CodeStoreLimits } from "./limits.ts";
 import {
   openShelf,
+  treeIn,
   type EntryRecord,
   type Shelf,
   type ShelfDeps,
@@ -108,6 +109,11 @@ export interface CodeStoreOptions {
   readonly directory: string;
   /** What differs from CODE_STORE_LIMITS. */
   readonly limits?: Partial<CodeStoreLimits>;
+}
+
+/** Where the tree of a source lies in a store that others keep. Throws CODE_NAME_INVALID. */
+export function sourceTreeIn(directory: string, digest: string): string {
+  return treeIn(join(directory, "sources"), digest, isSourceDigest);
 }
 
 /** Opens or makes a store and removes what processes that died left unfinished in it. */

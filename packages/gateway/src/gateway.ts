@@ -36,7 +36,7 @@ import { MeterTurn } from "./meter-turn.ts";
 import type { GatewayDeps, GatewayOptions } from "./ports.ts";
 import { OpenConnections } from "./open-connections.ts";
 import { QualifiedFunction, type QualifiedDeps } from "./qualified-function.ts";
-import { createGuard, StageDoor } from "@skerry/stages";
+import { createGuard, StageDoor, type ConnectOut } from "@skerry/stages";
 import { Dialler, type DialDeps } from "@skerry/reach";
 import { Reach } from "./reach.ts";
 import { RequestBodies } from "./request-bodies.ts";
@@ -195,6 +195,7 @@ class RunningGateway implements Gateway {
     const { clock, random, log } = this.#deps;
     const { fold } = this.#follower;
     const dialler = new Dialler(this.#dialDeps);
+    const connectOut: ConnectOut = async (target) => await dialler.dialNamed(target);
     const functions = new StageFunctions({
       ...{ clock, random, requestBodies },
       functionIn: (appId, name) => this.#inApps.get(`${appId}/${name}`),
@@ -205,8 +206,9 @@ class RunningGateway implements Gateway {
       ...{ clock, random, ids, functions, trustedProxies, stages: fold.stages },
       guard: createGuard({
         ...{ clock, log, ids, keys, functions, gateways },
-        connect: async (target) => await dialler.dialNamed(target),
+        connect: connectOut,
       }),
+      ...{ connectOut, sourceDirectory: this.#deps.sourceDirectory },
       isReady: () => fold.seq > 0,
     });
   }
@@ -291,6 +293,7 @@ class RunningGateway implements Gateway {
   async close(): Promise<void> {
     this.#cancelLook();
     this.#ledger.client.close();
+    this.#stages.close();
     await this.#http?.drain({ deadlineMs: 0 });
     await Promise.all([...this.#shells()].map((shell) => shell.close()));
     this.#turn.flush();

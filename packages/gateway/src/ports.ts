@@ -28,6 +28,8 @@ export interface GatewayDeps {
   readonly openServerKey: (entry: SecretEntry) => Promise<string>;
   /** The network as functions reach it. */
   readonly network: Network;
+  /** Where the source of a function lies, by its digest. */
+  readonly sourceDirectory: (digest: string) => string;
   /** What the process tells of itself; the gateway adds what it counts. Absent tells nothing. */
   readonly figures?: () => RoleFigures;
 }

@@ -460,6 +460,7 @@ export class World {
         ...{ clock, random, log: silentLog(), network: systemNetwork() },
         meter: { append: (bytes) => this.#append(bytes) },
         handOver: (grant, socket) => void this.handedOver.push({ grant, socket }),
+        sourceDirectory: (digest) => join(this.directory, digest),
         openServerKey: ({ sealed }) => Promise.resolve(sealed.value),
         ...deps,
       },

@@ -11,4 +11,5 @@ export type {
   RoutedRequest,
 } from "./ports.ts";
 export { StageAddresses, type StageAddress, type StagesView } from "./stage-address.ts";
+export type { ConnectOut } from "./targets/upstreams.ts";
 export { StageDoor, type StageDoorDeps } from "./stage-door.ts";

@@ -16,6 +16,7 @@ import { answerRoute, type AnswerDeps, type RouteAnswer } from "./resilience/ans
 import { RouteHealths } from "./resilience/ask-target.ts";
 import { StageAddresses, type StagesView } from "./stage-address.ts";
 import { StageTables } from "./stage-table.ts";
+import { Upstreams, type ConnectOut } from "./targets/upstreams.ts";
 
 export interface StageDoorDeps {
   readonly clock: Clock;
@@ -24,6 +25,10 @@ export interface StageDoorDeps {
   readonly stages: StagesView;
   readonly functions: Functions;
   readonly guard: Guard;
+  /** Where the tree of a function's source lies. */
+  readonly sourceDirectory: (digest: string) => string;
+  /** Connects to upstreams, where users' names may lead. */
+  readonly connectOut: ConnectOut;
   /** Peers whose word on the client is taken: addresses and networks. */
   readonly trustedProxies: readonly string[];
   /** False until anything is known of the configuration. */
@@ -38,13 +43,15 @@ export class StageDoor {
   readonly #answerDeps: AnswerDeps;
   /** Answers of something else than a route's target, by why. */
   readonly downgrades = new Map<DowngradeReason, number>();
+  readonly #upstreams: Upstreams;
 
   constructor(deps: StageDoorDeps) {
     this.#deps = deps;
     this.#addresses = new StageAddresses(deps.stages);
+    this.#upstreams = new Upstreams(deps.connectOut);
     this.#clients = new ClientAddresses(deps.trustedProxies);
     this.#answerDeps = {
-      ...{ ...deps, healths: new RouteHealths() },
+      ...{ ...deps, healths: new RouteHealths(), upstreams: this.#upstreams },
       onDowngrade: (reason) => this.downgrades.set(reason, (this.downgrades.get(reason) ?? 0) + 1),
     };
   }
@@ -52,6 +59,11 @@ export class StageDoor {
   /** The configuration has changed. */
   update(): void {
     this.#addresses.forget();
+  }
+
+  /** Ends the connections that it keeps. */
+  close(): void {
+    this.#upstreams.close();
   }
 
   /**

@@ -1,6 +1,7 @@
 /** The gateway role: public HTTP in, instances' links out. */
 import { join } from "node:path";
 import type { GatewayId, NodeId } from "@skerry/base";
+import { sourceTreeIn } from "@skerry/code-store";
 import { splitPatterns } from "@skerry/contracts";
 import { startGateway } from "@skerry/gateway";
 import type { AgentAddress } from "@skerry/instance-links";
@@ -37,6 +38,7 @@ export async function startGatewayRole(
       log,
       meter,
       network,
+      sourceDirectory: (digest) => sourceTreeIn(layout.code, digest),
       openServerKey: (entry) => openValue(secretKeys, entry, entry.sealed),
       figures: () => figures.read(spoolValues(meter)),
       handOver: (grant, socket) => {

@@ -1,13 +1,12 @@
 /** A function of the app, as the target of a route. */
 import { PlatformError } from "@skerry/base";
-import { GATEWAY_HEADERS, type RouteTarget } from "@skerry/contracts";
-import { tracedHeaders } from "@skerry/requests";
-import { rewriteHeaders, rewritePath } from "@skerry/routes";
+import type { RouteTarget } from "@skerry/contracts";
 import { SWITCHED_STATUS } from "../client-sink.ts";
 import { failStage } from "../errors.ts";
 import type { Exchange } from "../exchange.ts";
 import type { FoundFunction, Functions, Leaving } from "../ports.ts";
 import type { OpenTarget } from "./target.ts";
+import { targetHeaders, targetUrl } from "./target-request.ts";
 
 type FunctionTarget = Extract<RouteTarget, { readonly function: string }>;
 
@@ -50,11 +49,7 @@ function requestOf(
   const { came, address, trace, passed, guarded, sink } = exchange;
   const { upgrade, res, req } = came;
   const id = exchange.nextCallId();
-  const rewrite = guarded?.route.rewrite;
-  const headers = [
-    ...rewriteHeaders(rewrite?.request, client, exchange.values),
-    ...saidHeaders(exchange),
-  ];
+  const headers = targetHeaders(exchange, client, id);
   let leaving: Leaving | undefined;
   if (upgrade !== undefined && fn.takesUpgrades) {
     const change: Leaving["change"] = (flat) => sink.change(SWITCHED_STATUS, flat);
@@ -63,38 +58,8 @@ function requestOf(
   }
   return {
     ...{ id, method: exchange.method, authority: address.authority, trace, leaving },
-    url: rewrite?.path === undefined ? exchange.url : rewritePath(rewrite.path, exchange.values),
-    headers: trace === undefined ? headers : tracedHeaders(headers, trace, id),
+    ...{ url: targetUrl(exchange), headers },
     body: passed.body ?? (exchange.hasBody ? req : undefined),
     bodyBytesMax: guarded?.route.limits?.bodyBytesMax,
   };
-}
-
-/** What the platform says of the request, which nobody else can. */
-function saidHeaders({ params, passed }: Exchange): readonly string[] {
-  const said: string[] = [];
-  const { principal, claims } = passed;
-  if (Object.keys(params).length > 0) said.push(GATEWAY_HEADERS.params, asciiJson(params));
-  if (principal !== undefined) said.push(GATEWAY_HEADERS.principal, encodeText(principal));
-  if (claims !== undefined) said.push(GATEWAY_HEADERS.claims, base64urlOf(claims));
-  return said;
-}
-
-const BEYOND_ASCII = /[\u007f-\uffff]/g;
-
-/** JSON in the characters that a header may hold. */
-function asciiJson(value: object): string {
-  return JSON.stringify(value).replaceAll(
-    BEYOND_ASCII,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
-}
-
-function base64urlOf(value: object): string {
-  return Buffer.from(JSON.stringify(value)).toString("base64url");
-}
-
-/** Percent-encoded where it has other than visible ASCII. */
-function encodeText(text: string): string {
-  return /^[!-~]*$/.test(text) ? text : encodeURIComponent(text.toWellFormed());
 }

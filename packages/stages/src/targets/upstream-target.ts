@@ -1,0 +1,223 @@
+/**
+ * Another server, as the target of a route. Framing is decided anew on both sides, whatever either
+ * of them said, so that a connection that is used again carries nothing of one request into
+ * another. Redirects are answers like any other.
+ */
+import type { ClientRequest, IncomingMessage } from "node:http";
+import { PlatformError, type Cancel, type Clock } from "@skerry/base";
+import { GATEWAY_HEADERS, type RouteTarget } from "@skerry/contracts";
+import { admitBody, type AnswerSink } from "@skerry/http";
+import { platformHeaders } from "@skerry/requests";
+import { upstreamUrl } from "@skerry/routes";
+import { failStage } from "../errors.ts";
+import type { Exchange } from "../exchange.ts";
+import type { RoutedCall } from "../ports.ts";
+import type { OpenTarget } from "./target.ts";
+import { targetHeaders, targetUrl } from "./target-request.ts";
+import type { Upstreams } from "./upstreams.ts";
+
+type UpstreamTarget = Extract<RouteTarget, { readonly upstream: string }>;
+
+export interface UpstreamDeps {
+  readonly clock: Clock;
+  readonly upstreams: Upstreams;
+}
+
+const EMPTY = new Uint8Array(0);
+const LENGTH = /^(?:0|[1-9][0-9]{0,15})$/;
+/** What may be asked again of a connection that the upstream had closed already. */
+const REPEATABLE: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
+
+export function openUpstream(
+  deps: UpstreamDeps,
+  exchange: Exchange,
+  target: UpstreamTarget,
+): OpenTarget {
+  const { values } = exchange;
+  const url = new URL(upstreamUrl(target.upstream, { url: targetUrl(exchange), values }));
+  return {
+    ...{ version: "", fn: undefined },
+    perform: (headers, to) => new UpstreamCall(deps, { exchange, target, url, headers, to }),
+  };
+}
+
+interface Asked {
+  readonly exchange: Exchange;
+  readonly target: UpstreamTarget;
+  readonly url: URL;
+  /** Of the client. */
+  readonly headers: readonly string[];
+  readonly to: AnswerSink;
+}
+
+class UpstreamCall implements RoutedCall {
+  readonly #deps: UpstreamDeps;
+  readonly #asked: Asked;
+  #request: ClientRequest;
+  #hasBegun = false;
+  #isOver = false;
+  #isSecond = false;
+  #bytes = 0;
+  #cancelWait: Cancel = () => undefined;
+
+  constructor(deps: UpstreamDeps, asked: Asked) {
+    this.#deps = deps;
+    this.#asked = asked;
+    this.#request = this.#begin();
+  }
+
+  abandon(): void {
+    if (this.#isOver) return;
+    this.#finish();
+    this.#request.destroy();
+  }
+
+  #begin(): ClientRequest {
+    const { exchange, url } = this.#asked;
+    const { passed, came } = exchange;
+    const body = passed.body ?? (exchange.hasBody ? came.req : EMPTY);
+    const headers = this.#headers(body);
+    const request = this.#deps.upstreams.request(url, { method: exchange.method, headers });
+    request.once("response", (response) => this.#take(response));
+    request.on("error", (error) => this.#fail(error, request));
+    this.#await();
+    if (body instanceof Uint8Array) request.end(body);
+    else this.#upload(body, request);
+    return request;
+  }
+
+  #headers(body: Uint8Array | IncomingMessage): string[] {
+    const { exchange, headers, url } = this.#asked;
+    const out = ["host", url.host];
+    const flat = targetHeaders(exchange, headers);
+    for (let i = 0; i + 1 < flat.length; i += 2) {
+      const [name = "", value = ""] = [flat[i], flat[i + 1]];
+      if (name !== "host" && name !== "content-length") out.push(name, value);
+    }
+    out.push(GATEWAY_HEADERS.requestId, exchange.came.id);
+    if (!(body instanceof Uint8Array)) {
+      const length = body.headers["content-length"];
+      if (length === undefined) out.push("transfer-encoding", "chunked");
+      else out.push("content-length", length);
+    } else if (body.length > 0 || !REPEATABLE.has(exchange.method)) {
+      out.push("content-length", String(body.length));
+    }
+    return out;
+  }
+
+  #upload(req: IncomingMessage, request: ClientRequest): void {
+    const { bodyBytesMax = Infinity } = this.#asked.exchange.guarded?.route.limits ?? {};
+    admitBody(req);
+    req.on("data", (chunk: Uint8Array) => {
+      this.#bytes += chunk.length;
+      if (this.#isOver) return;
+      if (this.#bytes > bodyBytesMax) {
+        return this.#refuse(failStage("ROUTE_BODY_TOO_LARGE", { bytesMax: bodyBytesMax }));
+      }
+      this.#await();
+      if (request.write(chunk)) return;
+      req.pause();
+      request.once("drain", () => req.resume());
+    });
+    req.once("end", () => request.end());
+    request.once("close", () => req.resume());
+  }
+
+  #take(response: IncomingMessage): void {
+    const { exchange, to } = this.#asked;
+    if (this.#isOver) return void response.destroy();
+    const { statusCode: status = 0, rawHeaders } = response;
+    if (status < 200 || status > 599) return this.#refuse(this.#broke("its status is no answer's"));
+    const head = { status, headers: platformHeaders.responseHeaders(rawHeaders) };
+    const announced = response.headers["content-length"] ?? "";
+    const length = LENGTH.test(announced) ? Number(announced) : undefined;
+    this.#hasBegun = true;
+    if (status === 204 || status === 304) {
+      this.#finish();
+      response.resume();
+      return to.whole(head, EMPTY);
+    }
+    try {
+      to.begin(head, length);
+    } catch (error) {
+      this.#hasBegun = false;
+      return this.#refuse(this.#broke("its headers are not allowed", error));
+    }
+    this.#await();
+    response.on("data", (chunk: Uint8Array) => this.#pass(chunk, response));
+    response.once("end", () => {
+      if (this.#isOver) return;
+      this.#finish();
+      if (response.complete || exchange.method === "HEAD") to.end();
+      else to.reset();
+    });
+    response.on("error", () => this.#breakOff());
+    response.once("close", () => this.#breakOff());
+  }
+
+  #pass(chunk: Uint8Array, response: IncomingMessage): void {
+    const { to } = this.#asked;
+    if (this.#isOver) return;
+    try {
+      if (to.write(chunk)) return this.#await();
+    } catch {
+      // More than it announced: the sink has broken off.
+      this.#finish();
+      return void response.destroy();
+    }
+    this.#cancelWait();
+    response.pause();
+    const resume = (): void => {
+      this.#await();
+      response.resume();
+    };
+    to.drained().then(resume, () => this.abandon());
+  }
+
+  /** From now on so long until the next sign of life. */
+  #await(): void {
+    const { timeoutMs } = this.#asked.target;
+    this.#cancelWait();
+    const expire = (): void => this.#refuse(failStage("ROUTE_UPSTREAM_SILENT", { timeoutMs }));
+    this.#cancelWait = this.#deps.clock.schedule(timeoutMs, expire, { background: true });
+  }
+
+  #fail(error: unknown, request: ClientRequest): void {
+    if (request !== this.#request && this.#isSecond) return;
+    const { exchange } = this.#asked;
+    const isStale = request.reusedSocket && !this.#hasBegun && !this.#isSecond;
+    if (isStale && !this.#isOver && !exchange.hasBody && REPEATABLE.has(exchange.method)) {
+      this.#isSecond = true;
+      this.#request = this.#begin();
+      return;
+    }
+    const { code } = error as { readonly code?: unknown };
+    const why = PlatformError.is(error) || typeof code !== "string" ? "no connection" : code;
+    this.#refuse(this.#broke(why, error));
+  }
+
+  #broke(why: string, cause?: unknown): PlatformError {
+    return failStage("ROUTE_UPSTREAM_FAILED", { why }, cause);
+  }
+
+  #breakOff(): void {
+    if (this.#isOver) return;
+    this.#finish();
+    this.#asked.to.reset();
+  }
+
+  #refuse(error: PlatformError): void {
+    if (this.#isOver) return;
+    if (this.#hasBegun) this.#breakOff();
+    else {
+      this.#finish();
+      this.#asked.to.fail(error);
+    }
+    this.#request.destroy();
+  }
+
+  #finish(): void {
+    this.#isOver = true;
+    this.#cancelWait();
+  }
+}
