@@ -61,6 +61,12 @@ export const platformConfig = z.strictObject({
       "Peers whose `X-Forwarded-For` is believed, addresses and networks such as " +
         "`10.0.0.0/8, ::1`, separated by commas. Restart.",
     ),
+  responseCacheMb: z
+    .int()
+    .min(1)
+    .max(65_536)
+    .default(64)
+    .describe("Memory of each gateway for kept answers of routes, MiB. Restart."),
   buildEgress: z
     .enum(["public", "hosts", "none"])
     .default("public")

@@ -36,6 +36,7 @@ import { MeterTurn } from "./meter-turn.ts";
 import type { GatewayDeps, GatewayOptions } from "./ports.ts";
 import { OpenConnections } from "./open-connections.ts";
 import { QualifiedFunction, type QualifiedDeps } from "./qualified-function.ts";
+import { createResponseCache } from "@skerry/response-cache";
 import { createGuard, StageDoor, type ConnectOut } from "@skerry/stages";
 import { Dialler, type DialDeps } from "@skerry/reach";
 import { Reach } from "./reach.ts";
@@ -208,6 +209,7 @@ class RunningGateway implements Gateway {
         ...{ clock, log, ids, keys, functions, gateways },
         connect: connectOut,
       }),
+      cache: createResponseCache({ clock, random, log, store: this.#deps.cacheStore }),
       ...{ connectOut, sourceDirectory: this.#deps.sourceDirectory },
       isReady: () => fold.seq > 0,
     });
@@ -294,6 +296,7 @@ class RunningGateway implements Gateway {
     this.#cancelLook();
     this.#ledger.client.close();
     this.#stages.close();
+    await this.#deps.cacheStore.close();
     await this.#http?.drain({ deadlineMs: 0 });
     await Promise.all([...this.#shells()].map((shell) => shell.close()));
     this.#turn.flush();

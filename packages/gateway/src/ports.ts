@@ -5,6 +5,7 @@ import type { InstanceGrant, RoleFigures, SecretEntry } from "@skerry/contracts"
 import type { HttpLimits, ListenTarget } from "@skerry/http";
 import type { AgentAddress } from "@skerry/instance-links";
 import type { Network } from "@skerry/reach";
+import type { CacheStore } from "@skerry/response-cache";
 
 /** Where metering records go; the spool writer of telemetry fits. */
 export interface MeterSink {
@@ -28,6 +29,8 @@ export interface GatewayDeps {
   readonly openServerKey: (entry: SecretEntry) => Promise<string>;
   /** The network as functions reach it. */
   readonly network: Network;
+  /** What keeps answers of routes; the gateway closes it. */
+  readonly cacheStore: CacheStore;
   /** Where the source of a function lies, by its digest. */
   readonly sourceDirectory: (digest: string) => string;
   /** What the process tells of itself; the gateway adds what it counts. Absent tells nothing. */

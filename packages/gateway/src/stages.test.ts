@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import type { RouteInput, StageEntry } from "@skerry/contracts";
+import type { ConfigValue, RouteInput, StageEntry } from "@skerry/contracts";
 import { openRaw } from "@skerry/testkit";
 import { controlDouble } from "../test/control.ts";
-import { until, World, type AgentDouble } from "../test/world.ts";
+import { ids, until, World, type AgentDouble } from "../test/world.ts";
 
 let world: World;
 let agent: AgentDouble;
@@ -171,6 +171,45 @@ test("a publication takes the place of another as a whole", async () => {
     control.send([{ seq: 100, key: `stage/${first.apiId}/release`, value: second }]);
     await until(() => control.applied.includes(100));
     assert.equal((await world.ask({ path: stagePath("/") })).body, "second");
+  } finally {
+    await control.close();
+  }
+});
+
+test("answers are kept for a version and a publication, until a purge or a change", async () => {
+  const fn = world.fn({ kind: "fetch" });
+  const route: RouteInput = { path: "/n", to: { function: "hello" }, cache: { ttl: 60 } };
+  const stage = world.stage({ routes: [route, { path: "/other", to: { answer: {} } }] });
+  let times = 0;
+  agent.handle = (call) => call.answer(`${(times += 1)}`);
+  await world.start();
+  const control = await controlDouble(world);
+  try {
+    await until(() => control.watched.length > 0);
+    const ask = async (asked: { method?: string } = {}): Promise<string> =>
+      (await world.ask({ path: stagePath("/n"), ...asked })).body;
+    const tell = async (seq: number, key: string, value: ConfigValue): Promise<void> => {
+      control.send([{ seq, key, value }]);
+      await until(() => control.applied.includes(seq));
+    };
+    const purge = (...numbers: number[]): ConfigValue => ({
+      ...{ kind: "purges", apiId: stage.apiId, accountId: stage.accountId, stage: "release" },
+      newest: numbers.map((number) => ({ number, what: { tag: "other" } })),
+    });
+    const purges = `purges/${stage.apiId}/release`;
+    assert.deepEqual([await ask(), await ask(), await ask()], ["1", "1", "1"]);
+    await tell(100, purges, purge(1, 2));
+    assert.equal(await ask(), "1");
+    // Numbers 3 and 4 are not kept any more: one of them may have named it.
+    await tell(101, purges, purge(5));
+    assert.equal(await ask(), "2");
+    assert.equal(await ask({ method: "DELETE" }), "3");
+    assert.equal(await ask(), "4");
+    await tell(102, `function/${fn.id}`, { ...fn, latest: { ...fn.latest, id: ids.id("rev") } });
+    assert.equal(await ask(), "5");
+    assert.equal(await ask(), "5");
+    await tell(103, `stage/${stage.apiId}/release`, { ...stage, publication: 2 });
+    assert.equal(await ask(), "6");
   } finally {
     await control.close();
   }

@@ -57,6 +57,7 @@ import {
   type StreamHandler,
 } from "@skerry/link";
 import { systemNetwork } from "@skerry/reach";
+import { createMemoryStore } from "@skerry/response-cache";
 import { startGateway, type Gateway } from "../src/gateway.ts";
 import type { GatewayDeps, GatewayOptions } from "../src/ports.ts";
 
@@ -460,6 +461,7 @@ export class World {
         ...{ clock, random, log: silentLog(), network: systemNetwork() },
         meter: { append: (bytes) => this.#append(bytes) },
         handOver: (grant, socket) => void this.handedOver.push({ grant, socket }),
+        cacheStore: createMemoryStore({ bytesMax: 1 << 20 }),
         sourceDirectory: (digest) => join(this.directory, digest),
         openServerKey: ({ sealed }) => Promise.resolve(sealed.value),
         ...deps,

@@ -4,6 +4,7 @@
  */
 import { PlatformError, type Clock, type IdSource, type Random } from "@skerry/base";
 import type { DowngradeReason } from "@skerry/contracts";
+import type { ResponseCache } from "@skerry/response-cache";
 import { findRoute, rewriteHeaders, withCors } from "@skerry/routes";
 import { ClientAddresses } from "./client-address.ts";
 import type { ChangeHead } from "./client-sink.ts";
@@ -11,6 +12,7 @@ import { failStage } from "./errors.ts";
 import { Exchange } from "./exchange.ts";
 import type { GuardedRoute, Passed } from "./guards/facts.ts";
 import type { Guard } from "./guards/guard.ts";
+import { KeptAnswers, type PurgesView } from "./kept-answers.ts";
 import type { CameRequest, Functions } from "./ports.ts";
 import { answerRoute, type AnswerDeps, type RouteAnswer } from "./resilience/answer-route.ts";
 import { RouteHealths } from "./resilience/ask-target.ts";
@@ -22,7 +24,8 @@ export interface StageDoorDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly ids: Pick<IdSource, "requestId">;
-  readonly stages: StagesView;
+  readonly stages: StagesView & PurgesView;
+  readonly cache: ResponseCache;
   readonly functions: Functions;
   readonly guard: Guard;
   /** Where the tree of a function's source lies. */
@@ -44,14 +47,16 @@ export class StageDoor {
   /** Answers of something else than a route's target, by why. */
   readonly downgrades = new Map<DowngradeReason, number>();
   readonly #upstreams: Upstreams;
+  readonly #kept: KeptAnswers;
 
   constructor(deps: StageDoorDeps) {
     this.#deps = deps;
     this.#addresses = new StageAddresses(deps.stages);
+    this.#kept = new KeptAnswers(deps.cache, deps.stages);
     this.#upstreams = new Upstreams(deps.connectOut);
     this.#clients = new ClientAddresses(deps.trustedProxies);
     this.#answerDeps = {
-      ...{ ...deps, healths: new RouteHealths(), upstreams: this.#upstreams },
+      ...{ ...deps, healths: new RouteHealths(), upstreams: this.#upstreams, kept: this.#kept },
       onDowngrade: (reason) => this.downgrades.set(reason, (this.downgrades.get(reason) ?? 0) + 1),
     };
   }
@@ -59,6 +64,7 @@ export class StageDoor {
   /** The configuration has changed. */
   update(): void {
     this.#addresses.forget();
+    this.#kept.update();
   }
 
   /** Ends the connections that it keeps. */
@@ -104,7 +110,7 @@ export class StageDoor {
         const { guarded } = found.route;
         exchange.guarded = guarded;
         exchange.params = found.params;
-        sink.change = changeOf(exchange, guarded);
+        sink.change = this.#changeOf(exchange, guarded);
         return guarded;
       }
       case "options":
@@ -155,17 +161,18 @@ export class StageDoor {
     };
     arm();
   }
+
+  /** What of each answer is the route's to say. */
+  #changeOf(exchange: Exchange, { route: { cors, rewrite } }: GuardedRoute): ChangeHead {
+    const { response } = rewrite ?? {};
+    const { origin } = exchange.came.req.headers;
+    return (status, headers) => {
+      this.#kept.noteAnswer(exchange, status, headers);
+      const changed =
+        response === undefined ? headers : rewriteHeaders(response, headers, exchange.values);
+      return cors === undefined ? changed : withCors(cors, origin, changed);
+    };
+  }
 }
 
 const EMPTY = new Uint8Array(0);
-
-/** What of each answer is the route's to say. */
-function changeOf(exchange: Exchange, { route: { cors, rewrite } }: GuardedRoute): ChangeHead {
-  const { response } = rewrite ?? {};
-  const { origin } = exchange.came.req.headers;
-  return (_, headers) => {
-    const changed =
-      response === undefined ? headers : rewriteHeaders(response, headers, exchange.values);
-    return cors === undefined ? changed : withCors(cors, origin, changed);
-  };
-}

@@ -6,6 +6,7 @@ import { splitPatterns } from "@skerry/contracts";
 import { startGateway } from "@skerry/gateway";
 import type { AgentAddress } from "@skerry/instance-links";
 import { systemNetwork, type Network } from "@skerry/reach";
+import { createMemoryStore } from "@skerry/response-cache";
 import { openValue } from "@skerry/secrets";
 import { openSpoolWriter } from "@skerry/telemetry";
 import type { ToRole } from "../messages.ts";
@@ -38,6 +39,7 @@ export async function startGatewayRole(
       log,
       meter,
       network,
+      cacheStore: createMemoryStore({ bytesMax: config.responseCacheMb * 2 ** 20 }),
       sourceDirectory: (digest) => sourceTreeIn(layout.code, digest),
       openServerKey: (entry) => openValue(secretKeys, entry, entry.sealed),
       figures: () => figures.read(spoolValues(meter)),

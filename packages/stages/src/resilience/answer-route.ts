@@ -1,19 +1,21 @@
 /**
  * Answers a request that has passed the guards: by the route's target, or what stands in its place.
  */
-import type { DowngradeReason } from "@skerry/contracts";
+import type { DowngradeReason, RouteTarget } from "@skerry/contracts";
 import { PlatformError } from "@skerry/base";
 import type { AnswerSink } from "@skerry/http";
 import { failStage } from "../errors.ts";
 import type { Exchange } from "../exchange.ts";
 import type { GuardedRoute } from "../guards/facts.ts";
+import type { KeptAnswers } from "../kept-answers.ts";
 import type { RoutedCall } from "../ports.ts";
 import { openTarget, type TargetDeps } from "../targets/open-target.ts";
-import type { OpenTarget } from "../targets/target.ts";
-import { askTarget, type AskDeps } from "./ask-target.ts";
-import { Downgrade, type DowngradeOption } from "./downgrade.ts";
+import { ANSWERED, type OpenTarget } from "../targets/target.ts";
+import { askTarget, type AskDeps, type Asked } from "./ask-target.ts";
+import { Downgrade } from "./downgrade.ts";
 
 export interface AnswerDeps extends AskDeps, TargetDeps {
+  readonly kept: KeptAnswers;
   /** Something else than the target of a route answers. */
   readonly onDowngrade: (reason: DowngradeReason) => void;
 }
@@ -33,7 +35,7 @@ export function answerRoute(
   const { sink } = exchange;
   const { route } = guarded;
   const ask = (target: OpenTarget, to: AnswerSink): RoutedCall =>
-    askTarget(deps, { exchange, guarded, target }, { headers: exchange.headers, to });
+    askOrKeep(deps, { exchange, guarded, target }, to);
   if (route.downgrade === undefined || exchange.came.upgrade !== undefined)
     return plain(ask(openTarget(deps, exchange, route.to), sink), sink);
   const opened = tryOpen(() => openTarget(deps, exchange, route.to));
@@ -44,9 +46,29 @@ export function answerRoute(
       return ask(opened.target, to);
     },
     isCold: "target" in opened && opened.target.fn?.isWarm === false,
-    askOption: (option, to) => askOption(deps, exchange, { option, to }),
+    askOption: (option, to) => {
+      if (option !== "stale") return askOption(deps, exchange, { option, to });
+      const request = "target" in opened && deps.kept.requestOf(exchange, opened.target);
+      return request ? deps.kept.answerStale(request, to) : Promise.resolve(false);
+    },
     onDowngrade: deps.onDowngrade,
   });
+}
+
+/** Answers from what is kept of the target, or asks it. */
+function askOrKeep(deps: AnswerDeps, asked: Asked, to: AnswerSink): RoutedCall {
+  const { exchange, target } = asked;
+  const request = deps.kept.requestOf(exchange, target);
+  if (request === undefined) return askTarget(deps, asked, { headers: exchange.headers, to });
+  deps.kept.answer(request, to, (headers, sink) => {
+    try {
+      askTarget(deps, asked, { headers, to: sink });
+    } catch (error) {
+      sink.fail(PlatformError.from(error));
+    }
+  });
+  // Others may wait for the same answer: it is not given up with this client.
+  return ANSWERED;
 }
 
 type Opened = { readonly target: OpenTarget } | { readonly error: PlatformError };
@@ -73,9 +95,8 @@ function plain(call: RoutedCall, sink: AnswerSink): RouteAnswer {
 function askOption(
   deps: AnswerDeps,
   exchange: Exchange,
-  { option, to }: { readonly option: DowngradeOption; readonly to: AnswerSink },
-): RoutedCall | Promise<boolean> {
-  if (option === "stale") return Promise.resolve(false);
+  { option, to }: { readonly option: RouteTarget; readonly to: AnswerSink },
+): RoutedCall {
   const readsBody = "function" in option || "upstream" in option;
   // The target has it, or what is left of it.
   if (readsBody && exchange.hasBody && exchange.passed.body === undefined)

@@ -11,7 +11,7 @@ export function targetUrl({ guarded, url, values }: Exchange): string {
   return path === undefined ? url : rewritePath(path, values);
 }
 
-/** From headers of the client, flat; a fresh list. `id` is the invocation's, or the request's own. */
+/** From headers of the client, flat; a fresh list. `id` is the invocation's, if it is one. */
 export function targetHeaders(
   exchange: Exchange,
   client: readonly string[],

@@ -14,5 +14,5 @@ export interface OpenTarget {
   perform(headers: readonly string[], to: AnswerSink): RoutedCall;
 }
 
-/** Of what is answered at once. */
+/** Of what is answered at once, or is not for one client to give up. */
 export const ANSWERED: RoutedCall = { abandon: () => undefined };

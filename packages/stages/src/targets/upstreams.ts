@@ -54,10 +54,16 @@ type Dial = (host: string, port: number) => Promise<Socket>;
 function dialBy(agent: Agent, dial: Dial): void {
   agent.createConnection = (options, callback) => {
     const { host, port } = options as { readonly host: string; readonly port: number };
-    dial(host, Number(port)).then(
-      (socket) => callback?.(null, socket),
-      (error: unknown) => callback?.(error as Error, undefined as never),
-    );
+    const tell = async (): Promise<void> => {
+      let socket: Socket;
+      try {
+        socket = await dial(host, Number(port));
+      } catch (error) {
+        return callback?.(error as Error, undefined as never);
+      }
+      callback?.(null, socket);
+    };
+    void tell();
     return undefined;
   };
 }
