@@ -1,12 +1,17 @@
 /** Operations on gateway APIs, their stages and publications: rows of the one table. */
-import { LIMITS } from "@skerry/contracts";
+import { LIMITS, purge } from "@skerry/contracts";
 import {
   changedGatewayApi,
   changedStage,
+  gatewayApiDiff,
+  gatewayApiDiffQuery,
   gatewayApiListed,
   gatewayApiRequest,
   gatewayApiResource,
+  gatewayOpenApi,
+  gatewayOpenApiQuery,
   madePublication,
+  madePurge,
   publicationContent,
   publicationRequest,
   publicationResource,
@@ -125,5 +130,30 @@ export const GATEWAY_API_OPERATIONS = {
     answer: madePublication,
     status: 201,
     knownStatus: 200,
+  },
+  createPurge: {
+    method: "POST",
+    path: `${STAGE}/purges`,
+    action: "functions.deploy",
+    summary: "Have the response cache forget kept answers of a stage",
+    about: "Forgotten everywhere when it is answered, but for the gateways that `behind` names.",
+    body: purge,
+    answer: madePurge,
+    status: 201,
+    mutates: true,
+  },
+  diffGatewayApi: {
+    ...READ,
+    path: `${API}/diff`,
+    summary: "What is different between two stages, publications or the routes worked on",
+    query: gatewayApiDiffQuery,
+    answer: gatewayApiDiff,
+  },
+  getGatewayApiDocument: {
+    ...READ,
+    path: `${API}/openapi`,
+    summary: "An OpenAPI 3.1 document of a stage, or of the routes worked on",
+    query: gatewayOpenApiQuery,
+    answer: gatewayOpenApi,
   },
 } as const;

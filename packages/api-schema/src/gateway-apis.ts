@@ -1,5 +1,13 @@
 /** Gateway APIs: routes that are worked on, stages, and the publications that stages serve. */
-import { LIMITS, qualifier, route, routes, stageName, stageVariables } from "@skerry/contracts";
+import {
+  LIMITS,
+  purge,
+  qualifier,
+  route,
+  routes,
+  stageName,
+  stageVariables,
+} from "@skerry/contracts";
 import { z } from "zod";
 import { madeBy, makerOf } from "./made-by.ts";
 import { page } from "./page-query.ts";
@@ -152,3 +160,52 @@ export const madePublication = publicationResource.extend({
 export type MadePublication = z.infer<typeof madePublication>;
 
 export const publicationsQuery = z.strictObject(page);
+
+const side = z
+  .string()
+  .regex(
+    /^[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?(?::[1-9][0-9]{0,8})?$/,
+    `Say \`${DRAFT}\`, STAGE or STAGE:NUMBER.`,
+  );
+export const gatewayApiDiffQuery = z.strictObject({
+  from: side.describe(`\`${DRAFT}\`, \`STAGE\` for what it serves, or \`STAGE:NUMBER\`.`),
+  to: side.default(DRAFT).describe("The same."),
+});
+
+const labels = z
+  .array(z.string())
+  .describe("Each by its name, or by its methods and its place: `GET /courses/{id}`.");
+const variableNames = z.array(z.string());
+export const gatewayApiDiff = z.object({
+  from: z.string(),
+  to: z.string(),
+  isSame: z.boolean(),
+  added: labels,
+  removed: labels,
+  changed: z.array(z.object({ route: z.string(), keys: z.array(z.string()) })),
+  qualifier: z
+    .object({ from: z.string(), to: z.string() })
+    .nullable()
+    .describe("Null when it is the same, and between two drafts."),
+  variables: z
+    .object({ added: variableNames, removed: variableNames, changed: variableNames })
+    .describe("The draft has those that the other side's stage would be published with."),
+});
+export type GatewayApiDiff = z.infer<typeof gatewayApiDiff>;
+
+export const gatewayOpenApiQuery = z.strictObject({
+  stage: stageName.optional().describe("What it serves; the routes worked on when absent."),
+});
+export const gatewayOpenApi = z
+  .record(z.string(), z.unknown())
+  .describe("An OpenAPI 3.1 document.");
+
+export const madePurge = z.object({
+  app: z.string(),
+  api: z.string(),
+  stage: z.string(),
+  number: z.int().min(1).describe("Goes up by one with each purge of the stage."),
+  what: purge,
+  behind,
+});
+export type MadePurge = z.infer<typeof madePurge>;

@@ -108,14 +108,17 @@ export type {
   VersionResource,
   VersionFigures,
 } from "./releases.ts";
+export type { ChangedDomain, DomainRequest, DomainResource } from "./domains.ts";
 export {
   type ChangedGatewayApi,
   type ChangedStage,
   DRAFT,
+  type GatewayApiDiff,
   type GatewayApiListed,
   type GatewayApiRequest,
   type GatewayApiResource,
   type MadePublication,
+  type MadePurge,
   type PublicationContent,
   type PublicationRequest,
   type PublicationResource,

@@ -10,6 +10,7 @@ import { BUS_OPERATIONS } from "./bus-operations.ts";
 import { CONSOLE_OPERATIONS } from "./console-operations.ts";
 import { DOCTOR_OPERATIONS } from "./doctor-operations.ts";
 import { SETTINGS_OPERATIONS } from "./settings-operations.ts";
+import { DOMAIN_OPERATIONS } from "./domain-operations.ts";
 import { GATEWAY_API_OPERATIONS } from "./gateway-api-operations.ts";
 import { LEDGER_OPERATIONS } from "./ledger-operations.ts";
 import { LIMIT_OPERATIONS } from "./limit-operations.ts";
@@ -358,6 +359,7 @@ export const OPERATIONS = {
   ...RELEASE_OPERATIONS,
   ...APP_RELEASE_OPERATIONS,
   ...GATEWAY_API_OPERATIONS,
+  ...DOMAIN_OPERATIONS,
 } as const satisfies Record<string, Operation>;
 
 export type OperationName = keyof typeof OPERATIONS;

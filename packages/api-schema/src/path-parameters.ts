@@ -5,6 +5,7 @@ import {
   configObjectName,
   functionName,
   gatewayApiName,
+  hostPattern,
   secretName,
   stageName,
   topicName,
@@ -69,6 +70,7 @@ export const PATH_PARAMETERS = {
   release: id<ReleaseId>("rel", "a release"),
   api: gatewayApiName.describe("Name of a gateway API."),
   stage: stageName.describe("Name of a stage; `dev` is `test`."),
+  host: hostPattern.describe("Host of a domain; `*.shop.example` stands for one label."),
   publication: z
     .string()
     .regex(/^[1-9][0-9]{0,8}$/, "This is not the number of a publication.")

@@ -11,32 +11,33 @@ const MAY: Readonly<Record<Role, string>> = {
   viewer:
     "platform.read apps.read functions.read logs.read instances.read metrics.read quotas.read " +
     "secrets.read configs.read " +
-    "timers.read topics.read invocations.read actions.read events.read rules.read",
+    "timers.read topics.read invocations.read actions.read events.read rules.read domains.read",
   developer:
     "platform.read apps.read functions.read logs.read instances.read metrics.read quotas.read " +
     "timers.read timers.write topics.read topics.write topics.publish invocations.read invocations.write " +
     "actions.read actions.write events.read events.put rules.read rules.write " +
-    "secrets.read configs.read secrets.write configs.write " +
+    "secrets.read configs.read secrets.write configs.write domains.read domains.write " +
     "functions.deploy functions.delete functions.invoke",
   operator:
     "platform.read apps.read functions.read logs.read instances.read metrics.read quotas.read " +
     "timers.read timers.write topics.read topics.write topics.publish invocations.read invocations.write " +
     "actions.read actions.write events.read events.put rules.read rules.write " +
-    "secrets.read configs.read secrets.write configs.write " +
+    "secrets.read configs.read secrets.write configs.write domains.read domains.write " +
     "functions.deploy functions.delete functions.invoke instances.stop nodes.probe " +
     "audit.read keys.read quotas.write secrets.rotate",
   admin:
     "platform.read apps.read functions.read logs.read instances.read metrics.read quotas.read " +
     "timers.read timers.write topics.read topics.write topics.publish invocations.read invocations.write " +
     "actions.read actions.write events.read events.put rules.read rules.write " +
-    "secrets.read configs.read secrets.write configs.write " +
+    "secrets.read configs.read secrets.write configs.write domains.read domains.write " +
     "functions.deploy functions.delete functions.invoke instances.stop nodes.probe " +
     "audit.read keys.read keys.write quotas.write secrets.rotate",
 };
 
 /** What a confined key may ask without naming an app. */
 const OF_ACCOUNT =
-  "platform.read apps.read instances.read instances.stop invocations.read invocations.write";
+  "platform.read apps.read instances.read instances.stop invocations.read invocations.write " +
+  "domains.read domains.write";
 
 function principal(holder: Role, apps: readonly string[] | undefined): Principal {
   return { keyId: "key_1" as KeyId, accountId: OWN, role: holder, apps };

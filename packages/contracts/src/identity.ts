@@ -54,6 +54,8 @@ export const ACTIONS = [
   "configs.write",
   "invocations.read",
   "invocations.write",
+  "domains.read",
+  "domains.write",
 ] as const;
 export type Action = (typeof ACTIONS)[number];
 
@@ -79,6 +81,7 @@ const READ: readonly Action[] = [
   "secrets.read",
   "configs.read",
   "invocations.read",
+  "domains.read",
 ];
 const DEVELOP: readonly Action[] = [
   ...READ,
@@ -94,6 +97,7 @@ const DEVELOP: readonly Action[] = [
   "secrets.write",
   "configs.write",
   "invocations.write",
+  "domains.write",
 ];
 const OPERATE: readonly Action[] = [
   ...DEVELOP,
@@ -115,8 +119,8 @@ const ALLOWED: ReadonlyMap<Role, ReadonlySet<Action>> = new Map([
 
 /**
  * What a key confined to apps may ask of the account as a whole. The platform's state is
- * everyone's; of apps, instances and accepted invocations it is shown, and reaches, those of its
- * own apps alone: whoever answers asks again with the app of each.
+ * everyone's; of apps, instances, accepted invocations and domains it is shown, and reaches, those
+ * of its own apps alone: whoever answers asks again with the app of each.
  */
 const ASKED_OF_ACCOUNT: ReadonlySet<Action> = new Set([
   "platform.read",
@@ -125,6 +129,8 @@ const ASKED_OF_ACCOUNT: ReadonlySet<Action> = new Set([
   "instances.stop",
   "invocations.read",
   "invocations.write",
+  "domains.read",
+  "domains.write",
 ]);
 
 /**

@@ -14,11 +14,13 @@ import {
   type Log,
   type Random,
 } from "@skerry/base";
+import type { SealedValue } from "@skerry/contracts";
 import {
   openValue,
   rewrapValue,
   sealValue,
   type SealedSecret,
+  type SealIdentity,
   type SecretRecord,
   type SecretScope,
 } from "@skerry/secrets";
@@ -97,6 +99,15 @@ export class SecretKeeper {
         }
       }
     });
+  }
+
+  /** Seals what is kept elsewhere than among secrets; written before another rotation begins. */
+  putSealed<T>(
+    identity: SealIdentity,
+    value: string,
+    write: (sealed: SealedValue) => Promise<T>,
+  ): Promise<T> {
+    return this.#inTurn(async () => write(await sealValue(this.#deps, identity, value)));
   }
 
   /** One with its value; undefined when it is not there. Rejects as the master key does. */

@@ -16,7 +16,7 @@ import {
   type AuditRetention,
 } from "@skerry/accounts";
 import { GATEWAY_API_TABLES } from "@skerry/gateway-apis";
-import { RELEASE_READS } from "@skerry/release-api/procedures";
+import { RELEASE_READS, sealedNotUnder } from "@skerry/release-api/procedures";
 import { RELEASE_TABLES } from "@skerry/releases";
 import {
   ACTION_TABLES,
@@ -53,13 +53,7 @@ import {
   SAVED_EVENT_TABLES,
   VERSION_TABLES,
 } from "@skerry/functions";
-import {
-  findSealedSecret,
-  findSecret,
-  listSecrets,
-  SECRET_TABLES,
-  secretsNotUnder,
-} from "@skerry/secrets";
+import { findSealedSecret, findSecret, listSecrets, SECRET_TABLES } from "@skerry/secrets";
 import { defineStoreModule, type Store, type Tx, type TxStep } from "@skerry/store";
 import * as actions from "./procedures/actions.ts";
 import * as configs from "./procedures/configs.ts";
@@ -180,7 +174,7 @@ export const storeModule = defineStoreModule({
     listSecrets,
     putSecret: secrets.putSecret,
     deleteSecret: secrets.deleteSecret,
-    secretsNotUnder,
+    secretsNotUnder: sealedNotUnder,
     rewrapSecrets: secrets.rewrapSecrets,
     recordRotation: secrets.recordRotation,
     recordResumedRotation: secrets.recordResumedRotation,
@@ -247,6 +241,10 @@ export const storeModule = defineStoreModule({
     "oneStage",
     "publicationPage",
     "onePublication",
+    "twoStates",
+    "documentedRoutes",
+    "oneDomain",
+    "domainPage",
   ],
 });
 

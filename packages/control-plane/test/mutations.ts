@@ -172,6 +172,16 @@ const MUTATIONS: Readonly<Record<Mutating, (harness: Harness) => Promise<Mutatio
     const { path } = await madeFirst(harness, `${APIS}/served`, { routes: [ROUTE] });
     return { method: "POST", path: `${path}/stages/release/publications`, request: { body: {} } };
   },
+  createPurge: async (harness) => {
+    const { path } = await madeFirst(harness, `${APIS}/purged`, { routes: [] });
+    return { method: "POST", path: `${path}/stages/test/purges`, request: { body: { all: true } } };
+  },
+  putDomain: async (harness) => {
+    const body = await domainOf(harness);
+    return { method: "PUT", path: "/v1/domains/shop.example", request: { body } };
+  },
+  deleteDomain: async (harness) =>
+    await madeFirst(harness, "/v1/domains/old.example", await domainOf(harness)),
   putTimer: () => {
     const request = { body: { function: "hello", cron: "0 8 * * *" } };
     return { method: "PUT", path: "/v1/apps/shop/timers/one", request };
@@ -254,6 +264,12 @@ async function publishHello(harness: Harness): Promise<number> {
   const path = `${HELLO}/versions`;
   const { body } = await harness.send<{ version: number }>("POST", path, { body: {} });
   return body.version;
+}
+
+/** What leads to a stage that there is. */
+async function domainOf(harness: Harness): Promise<object> {
+  await harness.send("PUT", `${APIS}/led`, { body: { routes: [] } });
+  return { app: "shop", api: "led", stage: "release" };
 }
 
 /** Has an alias of `hello` a history of two states. */

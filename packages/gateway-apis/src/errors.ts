@@ -76,4 +76,52 @@ export const failGatewayApi = defineReasons({
     message: "The stage {stage} has no publication {number}.",
     hint: "List them; only the last are kept.",
   },
+  GATEWAY_API_IN_USE: {
+    ...user,
+    code: "FAILED_PRECONDITION",
+    message: "Domains lead to {what}: {domains}.",
+    hint: "Have them lead elsewhere, or remove them first.",
+  },
+  DOMAIN_NOT_FOUND: {
+    ...user,
+    code: "NOT_FOUND",
+    message: "There is no domain {host}.",
+    hint: "List them with `skerry domains ls`.",
+  },
+  DOMAIN_CHANGED: {
+    ...user,
+    code: "FAILED_PRECONDITION",
+    message: "The domain {host} was changed since it was read: its tag is {actual}.",
+    hint: "Read it again and repeat with the new tag if the change still holds.",
+  },
+  DOMAIN_TAKEN: {
+    ...user,
+    code: "ALREADY_EXISTS",
+    message: "The host {host} is in use already, and not by you.",
+    hint: "Choose another host, or have its owner remove it.",
+  },
+  DOMAIN_RESERVED: {
+    ...user,
+    code: "INVALID_ARGUMENT",
+    message: "{host} cannot be a domain: {why}.",
+    hint: "Choose a host name of your own.",
+  },
+  DOMAIN_CERTIFICATE_REFUSED: {
+    ...user,
+    code: "INVALID_ARGUMENT",
+    message: "The certificate cannot be used for {host}: {why}.",
+    hint: "Send the whole chain as PEM, the leaf first, and the private key that belongs to it.",
+  },
+  DOMAIN_CERTIFICATE_NEEDED: {
+    ...user,
+    code: "FAILED_PRECONDITION",
+    message: "The key of {host} is sealed for the app {app} and does not go along to another one.",
+    hint: "Send the certificate with its key again, or null to do without.",
+  },
+  DOMAINS_LIMIT: {
+    ...user,
+    code: "RESOURCE_EXHAUSTED",
+    message: "The account has {domainsMax} domains already, as many as it may have.",
+    hint: "Remove one that is not used; a wildcard stands for many.",
+  },
 });

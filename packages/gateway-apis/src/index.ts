@@ -1,6 +1,15 @@
 export { stageConfigKey, domainConfigKey, purgesConfigKey } from "./config-keys.ts";
+export {
+  domainsNotUnder,
+  domainsOfApi,
+  findDomain,
+  isTakenByOther,
+  listDomains,
+  removeDomainRow,
+  writeDomain,
+  type DomainRecord,
+} from "./domains.ts";
 export { failGatewayApi } from "./errors.ts";
-export { calledRoute, duplicateRoutes } from "./duplicate-routes.ts";
 export { templatesOf, variablesOfRoutes } from "./named-by-routes.ts";
 export {
   findPublication,

@@ -27,10 +27,11 @@ export const GATEWAY_API_TABLES: readonly string[] = [
     reason @text NOT NULL, source @text, restores @integer, audit_id @text NOT NULL,
     at_ms @integer NOT NULL, PRIMARY KEY (api_id, stage, number))`,
   `CREATE TABLE gateway_domains (
-    host @text PRIMARY KEY, account_id @text NOT NULL, app @text NOT NULL, api_id @text NOT NULL,
-    stage @text NOT NULL, https_only @integer NOT NULL, chain @text, version @integer NOT NULL,
-    created_at_ms @integer NOT NULL, updated_at_ms @integer NOT NULL)`,
+    host @text PRIMARY KEY, parent @text NOT NULL, account_id @text NOT NULL, app @text NOT NULL,
+    api_id @text NOT NULL, stage @text NOT NULL, https_only @integer NOT NULL, chain @text,
+    key_id @text, sealed @text, version @integer NOT NULL, created_at_ms @integer NOT NULL, updated_at_ms @integer NOT NULL)`,
   "CREATE INDEX gateway_domains_by_account ON gateway_domains (account_id, host)",
+  "CREATE INDEX gateway_domains_by_parent ON gateway_domains (parent)",
   "CREATE INDEX gateway_domains_by_api ON gateway_domains (api_id, stage)",
 ];
 

@@ -1,3 +1,4 @@
+export { domainHandlers, type DomainHandlers } from "./gateway-apis/handle-domains.ts";
 export { gatewayApiHandlers, type GatewayApiHandlers } from "./gateway-apis/handle-gateway-apis.ts";
 export type { ReleaseApiDeps } from "./ports.ts";
 export { figureHandlers, type RevisionQueries } from "./version-figures.ts";

@@ -1,4 +1,6 @@
 import type { GatewayApiId, ReleaseId } from "@skerry/base";
+import type { SealedValue } from "@skerry/contracts";
+import type { SealIdentity } from "@skerry/secrets";
 import type { Store, StoreModule } from "@skerry/store";
 import type { ReleaseChanges } from "./procedures.ts";
 import type { ReleaseReads } from "./reads.ts";
@@ -10,6 +12,13 @@ export interface ReleaseApiDeps {
   readonly module: StoreModule & { readonly procedures: ReleaseReads & ReleaseChanges };
   readonly gatewayUrl: string;
   readonly gatewayApis: { freshId(): GatewayApiId };
+  nowMs(): number;
+  /** Seals a value and has it written before the master key turns. */
+  putSealed<T>(
+    identity: SealIdentity,
+    value: string,
+    write: (sealed: SealedValue) => Promise<T>,
+  ): Promise<T>;
   readonly releases: {
     freshId(): ReleaseId;
     /** One was made, or turned. */

@@ -11,6 +11,7 @@ import {
   type FunctionName,
 } from "@skerry/functions";
 import type { Tx, TxStep } from "@skerry/store";
+import { DOMAIN_READS } from "./gateway-apis/domain-changes.ts";
 import { GATEWAY_API_READS } from "./gateway-apis/gateway-api-reads.ts";
 import { qualifiedRevision } from "./qualified-revision.ts";
 import { APP_RELEASE_READS } from "./app-releases.ts";
@@ -77,5 +78,6 @@ export const RELEASE_READS = {
   qualifiedRevision,
   ...APP_RELEASE_READS,
   ...GATEWAY_API_READS,
+  ...DOMAIN_READS,
 } as const;
 export type ReleaseReads = typeof RELEASE_READS;

@@ -51,7 +51,12 @@ import { secretHandlers } from "./handle-secrets.ts";
 import { idempotencyOf, type Idempotency } from "./idempotency.ts";
 import { releaseDepsOf } from "./platform-books.ts";
 import { RepeatRoom } from "./repeat-room.ts";
-import { figureHandlers, gatewayApiHandlers, releaseHandlers } from "@skerry/release-api";
+import {
+  domainHandlers,
+  figureHandlers,
+  gatewayApiHandlers,
+  releaseHandlers,
+} from "@skerry/release-api";
 import { RepeatedCalls, type RepeatedAnswer } from "@skerry/repeats";
 import { storeModule } from "../store-module.ts";
 
@@ -129,6 +134,7 @@ class Api {
       ...deps.events.handlers,
       ...releaseHandlers(releaseDepsOf(deps)),
       ...gatewayApiHandlers(releaseDepsOf(deps)),
+      ...domainHandlers(releaseDepsOf(deps)),
       ...figureHandlers({ ...deps, module: storeModule, figures: deps.metrics }),
     };
   }

@@ -55,6 +55,9 @@ const PROCEDURES: Readonly<Record<Mutating, string>> = {
   putStage: "putStage",
   deleteStage: "deleteStage",
   createPublication: "createPublication",
+  createPurge: "createPurge",
+  putDomain: "putDomain",
+  deleteDomain: "deleteDomain",
   putTimer: "recordAudit",
   deleteTimer: "recordAudit",
   setTimerEnabled: "recordAudit",
@@ -100,6 +103,7 @@ async function visibleState(harness: Harness): Promise<string> {
     ...OF_FUNCTION.map((what) => `/v1/apps/shop/functions/hello/${what}`),
     "/v1/keys",
     "/v1/secrets",
+    "/v1/domains",
     "/v1/platform",
   ]) {
     replies.push((await harness.send("GET", path)).body);

@@ -31,6 +31,7 @@ const READ: readonly Action[] = [
   "secrets.read",
   "configs.read",
   "invocations.read",
+  "domains.read",
 ];
 const DEVELOP: readonly Action[] = [
   ...READ,
@@ -46,6 +47,7 @@ const DEVELOP: readonly Action[] = [
   "secrets.write",
   "configs.write",
   "invocations.write",
+  "domains.write",
 ];
 const OPERATE: readonly Action[] = [
   ...DEVELOP,
@@ -67,6 +69,8 @@ const OF_ACCOUNT: readonly Action[] = [
   "instances.stop",
   "invocations.read",
   "invocations.write",
+  "domains.read",
+  "domains.write",
 ];
 
 /**
@@ -82,6 +86,7 @@ function pathOf(name: OperationName, app: string): string {
     ...{ topic: "none", trigger: "none", rule: "none" },
     ...{ version: "1", alias: "none" },
     ...{ action: "none", serverKey: "none", redrive: ids.id("rdr") },
+    host: "none.example",
     ...{ release: ids.id("rel"), api: "none", stage: "test", publication: "1" },
   };
   return OPERATIONS[name].path.replaceAll(/\{(\w+)\}/g, (_, key: string) => {

@@ -42,6 +42,16 @@ async function madeApi(harness: Harness): Promise<string> {
   return path;
 }
 
+/** Its path. */
+async function madeDomain(harness: Harness): Promise<string> {
+  await madeApi(harness);
+  const path = "/v1/domains/*.shop.example";
+  const body = { app: "shop", api: "web", stage: "test" };
+  const { status } = await harness.send("PUT", path, { body });
+  assert.ok(status < 300, `${status}`);
+  return path;
+}
+
 /** A request of each operation that only reads; a missing one is a type error. */
 const READS: Readonly<Record<Reading, (harness: Harness) => Promise<Reply>>> = {
   getPlatform: (harness) => harness.send("GET", "/v1/platform"),
@@ -180,6 +190,15 @@ const READS: Readonly<Record<Reading, (harness: Harness) => Promise<Reply>>> = {
     harness.send("GET", `${await madeApi(harness)}/stages/test/publications`),
   getPublication: async (harness) =>
     harness.send("GET", `${await madeApi(harness)}/stages/test/publications/1`),
+  diffGatewayApi: async (harness) =>
+    harness.send("GET", `${await madeApi(harness)}/diff?from=dev&to=draft`),
+  getGatewayApiDocument: async (harness) =>
+    harness.send("GET", `${await madeApi(harness)}/openapi?stage=test`),
+  listDomains: async (harness) => {
+    await madeDomain(harness);
+    return harness.send("GET", "/v1/domains");
+  },
+  getDomain: async (harness) => harness.send("GET", await madeDomain(harness)),
   listReleases: async (harness) => {
     await releasePath(harness);
     return harness.send("GET", "/v1/apps/shop/releases");

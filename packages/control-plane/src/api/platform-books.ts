@@ -21,13 +21,15 @@ export function platformBooksOf(deps: BookDeps): PlatformBooks {
 
 /** What handlers of versions and aliases need of it. */
 export function releaseDepsOf(
-  deps: BookDeps & Pick<ApiDeps, "gatewayUrl" | "releases">,
+  deps: BookDeps & Pick<ApiDeps, "gatewayUrl" | "keeper" | "releases">,
 ): ReleaseApiDeps {
-  const { store, gatewayUrl, ids, releases } = deps;
+  const { store, gatewayUrl, ids, clock, keeper, releases } = deps;
   return {
     ...{ store, module: storeModule, gatewayUrl },
     releases: { freshId: () => ids.id("rel"), wake: () => releases.wake() },
     gatewayApis: { freshId: () => ids.id("api") },
+    nowMs: () => clock.wallMs(),
+    putSealed: (identity, value, write) => keeper.putSealed(identity, value, write),
     applied: (seq, signal) => awaitApplied(deps, seq, signal),
   };
 }

@@ -14,6 +14,7 @@ import {
   type SealedSecret,
   type SecretRecord,
 } from "@skerry/secrets";
+import { rewrapDomainKey } from "@skerry/release-api/procedures";
 import { appOfServerKeys, type Action, type FunctionConfig } from "@skerry/contracts";
 import type { Tx, TxStep } from "@skerry/store";
 import { fail } from "../errors.ts";
@@ -98,7 +99,9 @@ export function* rewrapSecrets(
 ): TxStep<number> {
   let seq = 0;
   for (const secret of args.secrets) {
-    if (yield* rewrapSecret(tx, secret)) seq = yield* putEntry(tx, secret);
+    const ofDomain = yield* rewrapDomainKey(tx, secret);
+    if (ofDomain !== undefined) seq = Math.max(seq, ofDomain);
+    else if (yield* rewrapSecret(tx, secret)) seq = yield* putEntry(tx, secret);
   }
   return seq;
 }

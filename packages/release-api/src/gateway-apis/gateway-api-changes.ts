@@ -5,6 +5,7 @@ import type { AppId, GatewayApiId } from "@skerry/base";
 import { LIMITS, stageDefaults, type StageSettings } from "@skerry/contracts";
 import { readConfigSeq, removeConfig } from "@skerry/functions";
 import {
+  domainsOfApi,
   failGatewayApi,
   findApi,
   findStage,
@@ -26,6 +27,7 @@ import {
 import type { Tx, TxStep } from "@skerry/store";
 import { appOf } from "../app-releases.ts";
 import type { Done, Told } from "../recorded.ts";
+import { removeDomain } from "./domain-changes.ts";
 import { getApi } from "./found-gateway-api.ts";
 import { servedStages } from "./gateway-api-reads.ts";
 import { listedApiOf } from "./gateway-api-resources.ts";
@@ -89,6 +91,7 @@ export function* deleteGatewayApi(
   const { accountId } = args.stamp;
   const api = yield* getApi(tx, { ...args, accountId });
   assertTag(args, api.version);
+  yield* assertNoDomains(tx, api, null);
   yield* removeApi(tx, api);
   return {
     ...{ answer: null, seq: yield* readConfigSeq(tx) },
@@ -123,6 +126,18 @@ export function* setStage(
   const next = { ...known, ...settings, change: known.change + 1 };
   yield* writeStage(tx, api.id, next);
   return next;
+}
+
+/** Throws GATEWAY_API_IN_USE while domains lead there; with `stage` to that stage of it. */
+export function* assertNoDomains(
+  tx: Tx,
+  { id: apiId, app, name }: GatewayApiRecord,
+  stage: string | null,
+): TxStep<void> {
+  const domains = (yield* domainsOfApi(tx, { apiId, stage })).map(({ host }) => host);
+  if (domains.length === 0) return;
+  const what = [app, name, ...(stage === null ? [] : [stage])].join("/");
+  throw failGatewayApi("GATEWAY_API_IN_USE", { what, domains: domains.slice(0, 10) });
 }
 
 export function resourceOf({ app, api }: Pick<ChangeOfApi, "app" | "api">): string {
@@ -164,6 +179,9 @@ function* writtenApi(
 }
 
 function* removeApi(tx: Tx, api: GatewayApiRecord): TxStep<void> {
+  for (const { host } of yield* domainsOfApi(tx, { apiId: api.id, stage: null })) {
+    yield* removeDomain(tx, host);
+  }
   for (const { name } of yield* listStages(tx, api)) {
     yield* removeConfig(tx, stageConfigKey(api.id, name));
     yield* removeConfig(tx, purgesConfigKey(api.id, name));

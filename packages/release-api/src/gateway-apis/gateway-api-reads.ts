@@ -1,11 +1,13 @@
 /** Transactions that only read gateway APIs, their stages and publications. */
-import type {
-  GatewayApiListed,
-  GatewayApiResource,
-  PublicationContent,
-  PublicationResource,
-  StageResource,
+import {
+  DRAFT,
+  type GatewayApiListed,
+  type GatewayApiResource,
+  type PublicationContent,
+  type PublicationResource,
+  type StageResource,
 } from "@skerry/api-schema";
+import type { Route } from "@skerry/contracts";
 import {
   failGatewayApi,
   findPublication,
@@ -19,13 +21,16 @@ import {
 } from "@skerry/gateway-apis";
 import type { Tx, TxStep } from "@skerry/store";
 import { appOf } from "../app-releases.ts";
+import type { RoutesState } from "./diff-routes.ts";
 import { getApi, getStage, type ApiNamed, type StageNamed } from "./found-gateway-api.ts";
+import type { OpenApiAbout } from "./openapi-of-routes.ts";
 import {
   apiResourceOf,
   listedApiOf,
   publicationContentOf,
   publicationResourceOf,
   stageResourceOf,
+  urlsOf,
   type ServedStage,
 } from "./gateway-api-resources.ts";
 
@@ -119,7 +124,69 @@ export function* getPublication(
   throw failGatewayApi("PUBLICATION_NOT_FOUND", { stage, number });
 }
 
+/** `draft`, what a stage serves, or one of its publications. */
+export interface SideNamed {
+  readonly stage: string | null;
+  /** Null: the one that it serves. */
+  readonly number: number | null;
+}
+
+/** A side of a comparison; of a draft `served` is null. */
+function* stateOf(tx: Tx, api: GatewayApiRecord, side: SideNamed): TxStep<RoutesState> {
+  const publication = yield* publicationOf(tx, api, side);
+  const digest = publication === null ? api.digest : publication.digest;
+  return { routes: yield* readRoutes(tx, { apiId: api.id, digest }), served: publication };
+}
+
+/** Null for the draft. Throws STAGE_NOT_FOUND, STAGE_UNPUBLISHED, PUBLICATION_NOT_FOUND. */
+function* publicationOf(
+  tx: Tx,
+  api: GatewayApiRecord,
+  { stage, number }: SideNamed,
+): TxStep<PublicationRecord | null> {
+  if (stage === null) return null;
+  const found = yield* getStage(tx, api, stage);
+  if (number !== null) return yield* getPublication(tx, api, { stage, number });
+  const serving = yield* servedBy(tx, api, found);
+  if (serving === undefined) throw failGatewayApi("STAGE_UNPUBLISHED", { stage });
+  return serving;
+}
+
+/** The two sides. A draft would be served as the other side's stage is set. */
+function* twoStates(
+  tx: Tx,
+  args: ApiNamed & { readonly from: SideNamed; readonly to: SideNamed },
+): TxStep<{ readonly from: RoutesState; readonly to: RoutesState }> {
+  const api = yield* getApi(tx, args);
+  const from = yield* stateOf(tx, api, args.from);
+  const to = yield* stateOf(tx, api, args.to);
+  const other = args.from.stage ?? args.to.stage;
+  const set = other === null ? null : yield* getStage(tx, api, other);
+  return { from: { ...from, served: from.served ?? set }, to: { ...to, served: to.served ?? set } };
+}
+
+/** Routes of a stage or of the draft, and where they are reached. */
+function* documentedRoutes(
+  tx: Tx,
+  args: ApiNamed & Shown & { readonly stage: string | null },
+): TxStep<{ readonly routes: readonly Route[]; readonly about: OpenApiAbout }> {
+  const api = yield* getApi(tx, args);
+  const { stage, gatewayUrl } = args;
+  const publication = yield* publicationOf(tx, api, { stage, number: null });
+  const digest = publication?.digest ?? api.digest;
+  const version = publication === null ? DRAFT : `${publication.stage}:${publication.number}`;
+  return {
+    routes: yield* readRoutes(tx, { apiId: api.id, digest }),
+    about: {
+      ...{ title: `${api.app}/${api.name}`, version },
+      servers: stage === null ? [] : urlsOf(api, stage, gatewayUrl),
+    },
+  };
+}
+
 export const GATEWAY_API_READS = {
+  twoStates,
+  documentedRoutes,
   gatewayApiPage,
   oneGatewayApi,
   allStages,

@@ -2,6 +2,7 @@
  * The API's part about gateway APIs. What changes is answered once it is in force at every gateway
  * that is there, or with the names of those that did not confirm it in time.
  */
+import { DRAFT } from "@skerry/api-schema";
 import {
   json,
   pageOfAll,
@@ -16,6 +17,9 @@ import { invalid, LIMITS, STAGE_ALIASES, STAGES, type Route } from "@skerry/cont
 import { failGatewayApi, routesText, type RoutesText } from "@skerry/gateway-apis";
 import { answered, below } from "../answered.ts";
 import type { ReleaseApiDeps } from "../ports.ts";
+import { diffRoutes } from "./diff-routes.ts";
+import type { SideNamed } from "./gateway-api-reads.ts";
+import { openApiOfRoutes } from "./openapi-of-routes.ts";
 import { routeProblems } from "./route-problems.ts";
 
 type Reads =
@@ -24,20 +28,28 @@ type Reads =
   | "listStages"
   | "getStage"
   | "listPublications"
-  | "getPublication";
+  | "getPublication"
+  | "diffGatewayApi"
+  | "getGatewayApiDocument";
 type Changes =
   | "putGatewayApi"
   | "deleteGatewayApi"
   | "putStage"
   | "deleteStage"
-  | "createPublication";
+  | "createPublication"
+  | "createPurge";
 
 /** Handlers by operation. */
 export type GatewayApiHandlers = Pick<OperationHandlers, Reads | Changes>;
 
 /** Creates the handlers. */
 export function gatewayApiHandlers(deps: ReleaseApiDeps): GatewayApiHandlers {
-  return { ...readHandlers(deps), ...apiHandlers(deps), ...stageHandlers(deps) };
+  return {
+    ...readHandlers(deps),
+    ...comparingHandlers(deps),
+    ...apiHandlers(deps),
+    ...stageHandlers(deps),
+  };
 }
 
 function readHandlers({ store, module, gatewayUrl }: ReleaseApiDeps) {
@@ -71,7 +83,24 @@ function readHandlers({ store, module, gatewayUrl }: ReleaseApiDeps) {
       const args = { ...ofStage(call), number: Number(call.params.publication) };
       return json(await store.call(module, "onePublication", args));
     },
-  } satisfies Pick<GatewayApiHandlers, Reads>;
+  } satisfies Partial<GatewayApiHandlers>;
+}
+
+function comparingHandlers({ store, module, gatewayUrl }: ReleaseApiDeps) {
+  return {
+    diffGatewayApi: async (call) => {
+      const [from, to] = [sideOf(call.query.from), sideOf(call.query.to)];
+      const states = await store.call(module, "twoStates", { ...ofApi(call), from, to });
+      const difference = diffRoutes(states.from, states.to);
+      return json({ from: sideText(from), to: sideText(to), ...difference });
+    },
+    getGatewayApiDocument: async (call) => {
+      const { stage } = call.query;
+      const of = { ...ofApi(call), gatewayUrl, stage: stage === undefined ? null : stageOf(stage) };
+      const { routes, about } = await store.call(module, "documentedRoutes", of);
+      return json(openApiOfRoutes(routes, about));
+    },
+  } satisfies Partial<GatewayApiHandlers>;
 }
 
 function apiHandlers(deps: ReleaseApiDeps) {
@@ -93,7 +122,7 @@ function apiHandlers(deps: ReleaseApiDeps) {
       const args = { ...changeOf(call), ifVersion: versionOf(call.req.headers["if-match"]) };
       return await answered(deps, call, await store.call(module, "deleteGatewayApi", args));
     },
-  } satisfies Pick<GatewayApiHandlers, "putGatewayApi" | "deleteGatewayApi">;
+  } satisfies Partial<GatewayApiHandlers>;
 }
 
 function stageHandlers(deps: ReleaseApiDeps) {
@@ -117,11 +146,16 @@ function stageHandlers(deps: ReleaseApiDeps) {
       const done = await store.call(module, "createPublication", args);
       return dryRun ? json(done.answer) : await answered(deps, call, done);
     },
-  } satisfies Pick<GatewayApiHandlers, "putStage" | "deleteStage" | "createPublication">;
+    createPurge: async (call) => {
+      const stage = stageOf(call.params.stage);
+      const args = { ...changeOf(call), stage, what: call.body };
+      return await answered(deps, call, await store.call(module, "createPurge", args));
+    },
+  } satisfies Partial<GatewayApiHandlers>;
 }
 
 type Named = Pick<OperationCall<"getStage">, "params" | "principal">;
-type Changing = Pick<OperationCall<"deleteStage">, "params" | "stamp" | "req">;
+type Changing = Pick<OperationCall<"deleteStage">, "params" | "stamp">;
 
 function ofApi({ principal: { accountId }, params: { app, api } }: Named) {
   return { accountId, app, api };
@@ -135,13 +169,27 @@ function changeOf({ params: { app, api }, stamp }: Changing) {
   return { app, api, stamp: stamp() };
 }
 
-function stageChangeOf({ gatewayUrl }: ReleaseApiDeps, call: Changing) {
+function stageChangeOf(
+  { gatewayUrl }: ReleaseApiDeps,
+  call: Changing & Pick<OperationCall<"deleteStage">, "req">,
+) {
   const ifChange = versionOf(call.req.headers["if-match"]);
   return { ...changeOf(call), stage: stageOf(call.params.stage), gatewayUrl, ifChange };
 }
 
 function stageOf(said: string): string {
   return STAGE_ALIASES[said] ?? said;
+}
+
+/** Of `draft`, STAGE or STAGE:NUMBER. */
+function sideOf(said: string): SideNamed {
+  const [stage = "", number] = said.split(":");
+  if (said === DRAFT) return { stage: null, number: null };
+  return { stage: stageOf(stage), number: number === undefined ? null : Number(number) };
+}
+
+function sideText({ stage, number }: SideNamed): string {
+  return stage === null ? DRAFT : number === null ? stage : `${stage}:${number}`;
 }
 
 /** Stages are listed in the order of a release, and own ones behind them. */

@@ -2,7 +2,9 @@
 import type { ChangeStamp } from "@skerry/api-serving";
 import type { Tx, TxStep } from "@skerry/store";
 import type { Done, RecordChange, Told } from "../recorded.ts";
+import { deleteDomain, putDomain } from "./domain-changes.ts";
 import { deleteGatewayApi, putGatewayApi } from "./gateway-api-changes.ts";
+import { createPurge } from "./purge-stage.ts";
 import { createPublication, deleteStage, putStage } from "./stage-changes.ts";
 
 const CHANGES = {
@@ -11,6 +13,9 @@ const CHANGES = {
   putStage,
   deleteStage,
   createPublication,
+  createPurge,
+  putDomain,
+  deleteDomain,
 } as const;
 
 export type GatewayApiChanges = {
@@ -41,5 +46,8 @@ export function gatewayApiChanges(record: RecordChange): GatewayApiChanges {
     putStage: recorded(putStage),
     deleteStage: recorded(deleteStage),
     createPublication: recorded(createPublication),
+    createPurge: recorded(createPurge),
+    putDomain: recorded(putDomain),
+    deleteDomain: recorded(deleteDomain),
   };
 }

@@ -1,10 +1,10 @@
 /**
  * What is wrong with routes that the schema lets pass: templates that name nothing, addresses that
- * a caller could choose, and routes between which nothing decides.
+ * a caller could choose, headers that no route may set, and routes that no request reaches.
  */
-import { calledRoute, duplicateRoutes, templatesOf } from "@skerry/gateway-apis";
 import { parsePathPattern, type Route } from "@skerry/contracts";
-import { templateProblems } from "@skerry/routes";
+import { templatesOf } from "@skerry/gateway-apis";
+import { duplicateProblems, headerProblems, routeLabel, templateProblems } from "@skerry/routes";
 
 const PROBLEMS_MAX = 20;
 const UPSTREAM = /^(?:https?:\/\/|\{stage\.)/i;
@@ -19,7 +19,16 @@ export function routeProblems(routes: readonly Route[]): readonly string[] {
   const problems = routes.flatMap((route, i) =>
     problemsOf(route).map((problem) => `${calledRoute(route, i)}: ${problem}`),
   );
-  return [...problems, ...duplicateRoutes(routes)].slice(0, PROBLEMS_MAX);
+  const unreached = duplicateProblems(routes).map(({ index, problem }) => {
+    const route = routes[index];
+    return route === undefined ? problem : `${calledRoute(route, index)}: ${problem}`;
+  });
+  return [...problems, ...unreached].slice(0, PROBLEMS_MAX);
+}
+
+/** By its place in the list, from 1 on, and its label. */
+function calledRoute(route: Route, index: number): string {
+  return `Route ${index + 1}, ${routeLabel(route)}`;
 }
 
 function problemsOf(route: Route): readonly string[] {
@@ -27,10 +36,19 @@ function problemsOf(route: Route): readonly string[] {
   const parameters = new Set(
     segments.flatMap((segment) => (segment.kind === "text" ? [] : [segment.name])),
   );
-  return templatesOf(route).flatMap(({ text, at }) => {
+  const templates = templatesOf(route).flatMap(({ text, at }) => {
     const wrong = [...templateProblems(text, parameters), ...addressProblems(text, at)];
     return wrong.map((problem) => `${at}: ${problem}`);
   });
+  const { to, rewrite } = route;
+  const changes = [
+    ...[rewrite?.request, rewrite?.response],
+    "answer" in to ? { set: to.answer.headers, remove: [] } : undefined,
+  ];
+  return [
+    ...templates,
+    ...changes.flatMap((one) => (one === undefined ? [] : headerProblems(one))),
+  ];
 }
 
 /** A caller must not choose which server the platform asks. */

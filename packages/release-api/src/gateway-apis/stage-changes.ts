@@ -17,6 +17,7 @@ import type { Tx, TxStep } from "@skerry/store";
 import type { Done, Told } from "../recorded.ts";
 import { assertStageTag, getApi, getStage } from "./found-gateway-api.ts";
 import {
+  assertNoDomains,
   resourceOf,
   setStage,
   type AskedSettings,
@@ -77,6 +78,7 @@ export function* deleteStage(tx: Tx, args: ChangeOfStage): TxStep<Made> {
   const api = yield* getApi(tx, { ...args, accountId: args.stamp.accountId });
   const stage = yield* getStage(tx, api, args.stage);
   assertStageTag(stage, args.ifChange);
+  yield* assertNoDomains(tx, api, stage.name);
   yield* removeStageRows(tx, api.id, stage.name);
   // A tag or number of the one that went must never be that of one that comes.
   const { change, publication, purge } = stage;
