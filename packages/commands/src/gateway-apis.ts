@@ -20,6 +20,7 @@ import {
   type Flag,
 } from "@skerry/terminal";
 import { parse } from "yaml";
+import { noteBehind } from "./behind.ts";
 import type { Command, CommandCall } from "./command.ts";
 import { fail } from "./errors.ts";
 import { diff } from "./gateway-api-diff.ts";
@@ -162,7 +163,7 @@ const put: Command = {
     const served = made.published.map(({ stage, number }) => `${stage} serves them as ${number}`);
     const says = served.length === 0 ? "no stage follows" : served.join(", ");
     screen.printDone(made, `${params.app}/${params.api} has ${made.routeCount} routes: ${says}.`);
-    noteBehind(call, made);
+    noteBehind(screen, made);
     return 0;
   },
 };
@@ -217,7 +218,7 @@ const publish: Command = {
     const made = await client().createPublication({ params, body, ...told.ifMatch });
     const text = isOn("dry-run") ? wouldText(made) : publishedText(made);
     screen.printDone(made, text);
-    noteBehind(call, made);
+    noteBehind(screen, made);
     return 0;
   },
 };
@@ -314,7 +315,7 @@ const switchBack: Command = {
     const tag = { ifMatch: stage.etag, ...ifMatchOf(call) };
     const made = await client().createPublication({ params, body, ...tag });
     screen.printDone(made, publishedText(made));
-    noteBehind(call, made);
+    noteBehind(screen, made);
     return 0;
   },
 };
@@ -335,17 +336,6 @@ const remove: Command = {
     return 0;
   },
 };
-
-function noteBehind(
-  { screen }: CommandCall,
-  { behind }: { readonly behind: readonly string[] },
-): void {
-  if (behind.length === 0) return;
-  screen.note(
-    `Not yet confirmed by ${behind.join(", ")}, where it may still be as before: ` +
-      "`skerry status` shows who is behind.",
-  );
-}
 
 export const GATEWAY_API_COMMANDS: readonly Command[] = [
   ...[list, show, put, publish, history, diff, switchBack, remove],

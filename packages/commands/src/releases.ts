@@ -19,6 +19,7 @@ import { ageText, collect, confirm, countText, failCommand, YES_FLAG } from "@sk
 import type { Argument, Column, Flag } from "@skerry/terminal";
 import { readTarget, TARGET_ABOUT, TARGET_FLAGS, targetText } from "./alias-target.ts";
 import type { Command, CommandCall } from "./command.ts";
+import { noteBehind } from "./behind.ts";
 import { FUNCTION_ARGUMENT, readAppOrFunction, readFunctionPath } from "./function-path.ts";
 import { printList } from "./print-list.ts";
 import { IF_MATCH_FLAG, ifMatchOf } from "./secrets.ts";
@@ -382,14 +383,6 @@ function show({ screen }: CommandCall, alias: ChangedAlias): void {
   const what = nameOf({ app, fn, alias: name });
   screen.printDone(alias, `${what} leads to ${targetText(target)} (change ${change}).`);
   noteBehind(screen, alias);
-}
-
-function noteBehind(screen: CommandCall["screen"], { behind }: Pick<ChangedAlias, "behind">): void {
-  if (behind.length === 0) return;
-  screen.note(
-    `Not yet confirmed by ${behind.join(", ")}, where it may still be as before: ` +
-      "`skerry status` shows who is behind.",
-  );
 }
 
 export const RELEASE_COMMANDS: readonly Command[] = [
