@@ -81,6 +81,20 @@ test("a function that fails is answered for by the next that can", async () => {
   assert.equal(told(await ask()), "500 ill", "the control: nothing better is there");
 });
 
+test("what was kept of an earlier answer stands in for one that fails", async () => {
+  world.fn({ kind: "fetch" });
+  let isIll = false;
+  agent.handle = (call) => {
+    if (isIll) return agent.died(call.instance);
+    call.answer("kept", { h: ["cache-control", "max-age=0", "etag", '"1"'] });
+  };
+  await serve({ cache: {}, downgrade: { on: ["failing"], to: ["stale"] } });
+  assert.equal(told(await ask()), "200 kept");
+  isIll = true;
+  assert.equal(told(await ask()), "200 kept failing; stale");
+  assert.ok((await world.ask({ path: "/~/shop/public/release/?other" })).status >= 500);
+});
+
 test("who meets a cold start does not wait long for it, and the next meets it warm", async () => {
   world.fn({ kind: "fetch" });
   agent.handle = (call) => call.answer("hello");

@@ -3,7 +3,7 @@
  * after one that failed before anything of an answer had left, as far as the budget goes. One
  * breaker for each version, so that a release that fails does not hold back what it replaces.
  */
-import { PlatformError, type Clock, type Random } from "@skerry/base";
+import { PlatformError, type Cancel, type Clock, type Random } from "@skerry/base";
 import type { Route } from "@skerry/contracts";
 import { createBreaker, heldUntilMs, judgeEnd, type Breaker, type Sign } from "@skerry/functions";
 import type { AnswerSink } from "@skerry/http";
@@ -41,6 +41,8 @@ interface AttemptsDeps {
 
 /** Versions that take turns in one publication of a route. */
 const BREAKERS_MAX = 16;
+/** Who tries an open breaker may be lost without a word: so long until another may. */
+const TRIAL_MS_MAX = 60_000;
 /** A timer may ring so much before its time. */
 const EARLY_MS = 1;
 
@@ -59,7 +61,7 @@ export class Attempts implements RoutedCall {
   #call: RoutedCall | undefined;
   #cancelRetry: (() => void) | undefined;
   /** One is under way whose end the breaker has not been told. */
-  #open: { readonly isTrial: boolean } | undefined;
+  #open: { readonly isTrial: boolean; readonly cancel: Cancel } | undefined;
   #isOver = false;
 
   constructor(deps: AttemptsDeps, init: AttemptsInit, to: AnswerSink) {
@@ -124,15 +126,21 @@ export class Attempts implements RoutedCall {
     const nowMs = this.#deps.clock.monotonicMs();
     if (heldUntilMs(breaker, nowMs) > nowMs) return false;
     const isTrial = breaker.open !== undefined;
-    if (breaker.open !== undefined) breaker.open.isTrying = true;
-    this.#open = { isTrial };
+    let cancel: Cancel = () => undefined;
+    if (breaker.open !== undefined) {
+      breaker.open.isTrying = true;
+      const lose = (): void => this.#ended(undefined);
+      cancel = this.#deps.clock.schedule(TRIAL_MS_MAX, lose, { background: true });
+    }
+    this.#open = { isTrial, cancel };
     return true;
   }
 
   #ended(sign: Sign): void {
     const { route, health, version } = this.#init;
     if (this.#open === undefined || route.breaker === undefined) return;
-    const { isTrial } = this.#open;
+    const { isTrial, cancel } = this.#open;
+    cancel();
     this.#open = undefined;
     const now = { policy: route.breaker, nowMs: this.#deps.clock.monotonicMs() };
     judgeEnd(breakerOf(health, version), { sign, isTrial }, now);

@@ -152,6 +152,12 @@ test("a breaker lets one attempt through while it is open, and closes when that 
   assert.deepEqual(world.request([ok]).to.said, ["200 ok"]);
   assert.deepEqual(world.request([ok]).to.said, ["200 ok"]);
   assert.equal(world.asked, 5);
+  for (let i = 0; i < 2; i += 1) world.request([bad]);
+  world.clock.advance(100);
+  world.request([() => undefined]);
+  world.clock.advance(60_100);
+  assert.deepEqual(world.request([ok]).to.said, ["200 ok"], "who tried it was lost");
+  assert.equal(world.clock.timers, 0);
 });
 
 test("one that takes all of its time counts as failed, one that has too much to do does not", () => {
