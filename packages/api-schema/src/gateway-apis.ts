@@ -182,7 +182,9 @@ export const gatewayApiDiff = z.object({
   isSame: z.boolean(),
   added: labels,
   removed: labels,
-  changed: z.array(z.object({ route: z.string(), keys: z.array(z.string()) })),
+  changed: z.array(
+    z.object({ route: z.string(), keys: z.array(z.string()), before: route, after: route }),
+  ),
   qualifier: z
     .object({ from: z.string(), to: z.string() })
     .nullable()

@@ -1,8 +1,8 @@
 /** What differs between two lists of routes: those worked on, and what stages serve or served. */
 import { DRAFT } from "@skerry/api-schema";
-import type { Command, CommandCall } from "./command.ts";
-import { API_ARGUMENT, readApiPath, readRoutesAt, type ApiPath } from "./gateway-api-path.ts";
-import { diffServed, diffText, type Served } from "./gateway-api-view.ts";
+import type { Command } from "./command.ts";
+import { API_ARGUMENT, readApiPath } from "./gateway-api-path.ts";
+import { diffText } from "./gateway-api-view.ts";
 
 const LIVE = "release";
 
@@ -30,30 +30,14 @@ export const diff: Command = {
   async run(call) {
     const { args, screen } = call;
     const params = readApiPath(args[0]);
-    const from = await servedAt(call, params, args[1] ?? LIVE);
-    const to = await servedAt(call, params, args[2] ?? DRAFT);
-    const found = diffServed(from, to);
-    if (screen.json) {
-      screen.printJson(found);
-      return 0;
+    const [, from = LIVE, to = DRAFT] = args;
+    const found = await call.client().diffGatewayApi({ params, query: { from, to } });
+    if (screen.json) screen.printJson(found);
+    else if (found.isSame) screen.print(`${found.from} and ${found.to} have the same routes.`);
+    else {
+      const lines = diffText(found, screen.style);
+      screen.print(screen.style.bold(`${found.from} → ${found.to}`), ...lines);
     }
-    const lines = diffText(found, screen.style);
-    if (lines.length === 0) screen.print(`${from.name} and ${to.name} have the same routes.`);
-    else screen.print(screen.style.bold(`${from.name} → ${to.name}`), ...lines);
     return 0;
   },
 };
-
-async function servedAt({ client }: CommandCall, path: ApiPath, text: string): Promise<Served> {
-  const at = readRoutesAt(text);
-  if (at.kind === "draft") {
-    return { name: DRAFT, routes: (await client().getGatewayApi({ params: path })).routes };
-  }
-  const params = { ...path, stage: at.stage };
-  const number = at.number ?? (await client().getStage({ params })).publication?.number;
-  if (number === undefined) return { name: `${at.stage}, which serves nothing`, routes: [] };
-  const publication = String(number);
-  const found = await client().getPublication({ params: { ...params, publication } });
-  const { routes, qualifier, variables } = found;
-  return { name: `${found.stage}:${number}`, routes, qualifier, variables };
-}

@@ -1,5 +1,4 @@
 /** Gateway APIs, stages and publications as command lines name them. */
-import { DRAFT } from "@skerry/api-schema";
 import { parseFunctionPath } from "@skerry/contracts";
 import { failCommand, type Argument, type Flag } from "@skerry/terminal";
 import type { CommandCall } from "./command.ts";
@@ -35,22 +34,4 @@ export function stageParamsOf({
   required,
 }: CommandCall): ApiPath & { readonly stage: string } {
   return { ...readApiPath(args[0]), stage: required("stage") };
-}
-
-/** Routes that one may look at: those that are worked on, or what a stage serves or served. */
-export type RoutesAt =
-  | { readonly kind: "draft" }
-  | { readonly kind: "stage"; readonly stage: string; readonly number: number | undefined };
-
-const STAGE_AND_NUMBER = /^([a-z][a-z0-9-]*)(?::([1-9][0-9]{0,8}))?$/;
-
-/** Reads `draft`, `STAGE` or `STAGE:NUMBER`. Throws ARGUMENT_INVALID. */
-export function readRoutesAt(value: string): RoutesAt {
-  if (value === DRAFT) return { kind: "draft" };
-  const [, stage, number] = STAGE_AND_NUMBER.exec(value) ?? [];
-  if (stage !== undefined) {
-    return { kind: "stage", stage, number: number === undefined ? undefined : Number(number) };
-  }
-  const hint = `Write ${DRAFT}, a stage such as release, or a publication of it such as release:3.`;
-  throw failCommand("ARGUMENT_INVALID", { value, expected: "STAGE[:NUMBER]", hint });
 }

@@ -148,27 +148,64 @@ test("a stage is published with its variables and those given, and switched back
 });
 
 test("what differs is shown route by route, in colours on a terminal", async () => {
-  await using platform = await startFakePlatform(answers());
+  const [before, after] = [SERVED[0]?.[0], SERVED[1]?.[0]];
+  const changes = { added: ["all /new/{id}"], removed: ["all /old"] };
+  await using platform = await startFakePlatform({
+    diffGatewayApi: ({ query: { from, to } }) => {
+      const isSame = from === to;
+      const nothing = { added: [], removed: [], changed: [] };
+      const changed = [{ route: "GET /courses", keys: ["cache"], before, after }];
+      const routeChanges = isSame ? nothing : { ...changes, changed };
+      const variables = { ...nothing, changed: isSame ? [] : ["theme"] };
+      const qualifier = isSame ? null : { from: "release", to: "2" };
+      return { ...{ from, to, isSame, qualifier, variables }, ...routeChanges };
+    },
+  });
   const diff = (...args: readonly string[]) =>
     runPiped(["apis", "diff", "shop/web", ...args], platform);
   const { stdout } = await diff("release:1", "release");
-  assert.deepEqual(stdout.trimEnd().split("\n").slice(0, 4), [
-    "release:1 → release:2",
-    "- all /old → 308 /courses",
-    "+ all /new/{id} → buy:2",
-    "~ GET /courses → list",
+  assert.deepEqual(stdout.trimEnd().split("\n").slice(0, 6), [
+    "release:1 → release",
+    "~ leads to 2, led to release",
+    "~ variable theme",
+    "- all /old",
+    "+ all /new/{id}",
+    "~ GET /courses",
   ]);
   assert.match(stdout, / {4}\+ cache: \{/);
-  assert.match((await diff()).stdout, /^release:2 → draft\n- all \/new/);
-  assert.match((await diff("draft", "release:1")).stdout, /have the same routes/);
-  assert.match((await diff("test", "draft")).stdout, /^test, which serves nothing → draft\n\+ GET/);
-  const { stderr } = await diff("release:x");
-  assert.match(stderr, /release:3/);
+  assert.match((await diff()).stdout, /^release → draft\n/);
+  assert.match((await diff("test", "test")).stdout, /test and test have the same routes/);
   const coloured = await runOnTerminal(["apis", "diff", "shop/web"], platform);
-  assert.ok(coloured.stdout.includes("\u001b[31m- all /new"));
-  const json = await diff("release:1", "release", "--json");
-  const { added, changed } = JSON.parse(json.stdout) as { added: Route[]; changed: unknown[] };
-  assert.deepEqual([added.map(({ path }) => path), changed.length], [["/new/{id}"], 1]);
+  assert.ok(coloured.stdout.includes("\u001b[31m- all /old"));
+  const json = await diff("release", "draft", "--json");
+  assert.partialDeepStrictEqual(JSON.parse(json.stdout), changes);
+});
+
+test("kept answers are forgotten by one name, and a document is JSON", async () => {
+  const bodies: unknown[] = [];
+  await using platform = await startFakePlatform({
+    createPurge: ({ body }) => {
+      const number = bodies.push(body);
+      return { ...WEB, stage: "release", number, what: body, behind: ["gateway-2"] };
+    },
+    getGatewayApiDocument: ({ query }) => ({ openapi: "3.1.0", "x-asked": query["stage"] ?? null }),
+  });
+  const purge = (...how: readonly string[]) =>
+    runPiped(["apis", "purge", "shop/web", "--stage", "release", ...how], platform);
+  const told = await purge("--tag", "course-7");
+  assert.match(told.stdout, /Forgot the tag course-7 of shop\/web release\./);
+  assert.match(told.stderr, /Not yet confirmed by gateway-2/);
+  await purge("--url", "https://shop.example/a?b=1");
+  assert.match((await purge("--all")).stdout, /Forgot all of/);
+  await purge("--prefix", "/courses/");
+  assert.match((await purge()).stderr, /--all, --url, --prefix or --tag/);
+  assert.match((await purge("--all", "--tag", "a")).stderr, /give one of/);
+  assert.deepEqual(bodies, [
+    ...[{ tag: "course-7" }, { url: "shop.example/a?b=1" }, { all: true }],
+    { prefix: "/courses/" },
+  ]);
+  const document = await runPiped(["apis", "openapi", "shop/web", "--stage", "test"], platform);
+  assert.deepEqual(JSON.parse(document.stdout), { openapi: "3.1.0", "x-asked": "test" });
 });
 
 test("an API is removed only when that was meant", async () => {

@@ -23,6 +23,7 @@ import { parse } from "yaml";
 import { noteBehind } from "./behind.ts";
 import type { Command, CommandCall } from "./command.ts";
 import { fail } from "./errors.ts";
+import { purge } from "./gateway-api-cache.ts";
 import { diff } from "./gateway-api-diff.ts";
 import {
   API_ARGUMENT,
@@ -320,6 +321,22 @@ const switchBack: Command = {
   },
 };
 
+const openapi: Command = {
+  name: "apis openapi",
+  summary: "Print an OpenAPI 3.1 document of a gateway API",
+  args: [API_ARGUMENT],
+  flags: [{ ...STAGE_FLAG, description: "What it serves; else the routes worked on." }],
+  examples: [
+    { line: "apis openapi shop/web --stage release", says: "For tools that make clients." },
+  ],
+  async run({ args, screen, client, flag }) {
+    const query = { stage: flag("stage") };
+    const found = await client().getGatewayApiDocument({ params: readApiPath(args[0]), query });
+    screen.printJson(found);
+    return 0;
+  },
+};
+
 const remove: Command = {
   name: "apis rm",
   summary: "Remove a gateway API with its stages and their history",
@@ -338,5 +355,5 @@ const remove: Command = {
 };
 
 export const GATEWAY_API_COMMANDS: readonly Command[] = [
-  ...[list, show, put, publish, history, diff, switchBack, remove],
+  ...[list, show, put, publish, history, diff, switchBack, openapi, purge, remove],
 ];

@@ -9,6 +9,7 @@ export { CONSOLE_COMMANDS } from "./console.ts";
 export { DEPLOYMENT_COMMANDS } from "./deployments.ts";
 export { describe } from "./describe.ts";
 export { doctor } from "./doctor.ts";
+export { DOMAIN_COMMANDS } from "./domains.ts";
 export { EVENT_COMMANDS } from "./events.ts";
 export { GATEWAY_API_COMMANDS } from "./gateway-apis.ts";
 export { invocations } from "./invocations.ts";

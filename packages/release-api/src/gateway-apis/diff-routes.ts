@@ -23,8 +23,9 @@ export function diffRoutes(from: RoutesState, to: RoutesState): Difference {
     removed: [...before.keys()].filter((label) => !after.has(label)),
     changed: [...after].flatMap(([route, next]) => {
       const former = before.get(route);
-      const keys = former === undefined ? [] : changedKeys(former, next);
-      return keys.length === 0 ? [] : [{ route, keys }];
+      if (former === undefined) return [];
+      const keys = changedKeys(former, next);
+      return keys.length === 0 ? [] : [{ route, keys, before: former, after: next }];
     }),
   };
   const settings = differentSettings(from.served, to.served);
