@@ -4,6 +4,31 @@
 export const CODINGS = ["br", "zstd", "gzip"] as const;
 export type Coding = (typeof CODINGS)[number];
 
+/** Shorter ones gain nothing, longer ones take too much work. */
+const BYTES_MIN = 1 << 10;
+const BYTES_MAX = 4 << 20;
+const BROWSERS = "gzip, deflate, br, zstd";
+
+/** What a request says of codings. */
+interface AskedCoding {
+  readonly acceptEncoding: string | undefined;
+  readonly range: string | undefined;
+  readonly directives: { readonly noTransform: boolean } | undefined;
+}
+
+/** The coding in which a client is to get a kept answer. A range is cut of the answer as it is. */
+export function codingFor(
+  kept: { readonly isEncodable: boolean; readonly body: Uint8Array },
+  facts: AskedCoding,
+): Coding | undefined {
+  const { acceptEncoding, range, directives } = facts;
+  if (!kept.isEncodable || acceptEncoding === undefined || range !== undefined) return undefined;
+  if (kept.body.length < BYTES_MIN || kept.body.length > BYTES_MAX) return undefined;
+  if (directives?.noTransform === true) return undefined;
+  // What browsers say is one of a few texts, and need not be taken apart for each request.
+  return acceptEncoding === BROWSERS ? "br" : codingsOf(acceptEncoding)[0];
+}
+
 /** Those that a client takes, the most liked first. */
 export function codingsOf(accepted: string | undefined): readonly Coding[] {
   if (accepted === undefined || accepted === "") return [];

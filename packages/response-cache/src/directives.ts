@@ -31,6 +31,7 @@ export interface RequestDirectives {
   readonly noStore: boolean;
   readonly noCache: boolean;
   readonly onlyIfCached: boolean;
+  readonly noTransform: boolean;
   readonly maxAgeS: number | undefined;
   readonly minFreshS: number | undefined;
   /** Infinity without a value. */
@@ -43,7 +44,7 @@ const DIRECTIVE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:=(?:"((?:[^"\\]|\\.)*)"|([^\
 const SF_MEMBER =
   /^([a-z*][a-z0-9_.*-]*)(?:=(\?[01]|-?\d{1,15}(?:\.\d{1,3})?|"(?:[^"\\]|\\["\\])*"|[A-Za-z*][A-Za-z0-9!#$%&'*+.^_`|~:/-]*))?(?:;[ ]*[a-z*][a-z0-9_.*-]*(?:=[^;,]*)?)*$/;
 const NOTHING: RequestDirectives = {
-  ...{ noStore: false, noCache: false, onlyIfCached: false },
+  ...{ noStore: false, noCache: false, onlyIfCached: false, noTransform: false },
   ...{ maxAgeS: undefined, minFreshS: undefined, maxStaleS: undefined },
 };
 
@@ -82,6 +83,7 @@ export function requestDirectives(
     noStore: said.has("no-store"),
     noCache: said.has("no-cache"),
     onlyIfCached: said.has("only-if-cached"),
+    noTransform: said.has("no-transform"),
     maxAgeS: secondsOf(said.get("max-age")),
     minFreshS: secondsOf(said.get("min-fresh")),
     maxStaleS: maxStale === true ? Infinity : secondsOf(maxStale),

@@ -1,5 +1,6 @@
 /** Heads that clients see: what is kept, with `Age` and `Cache-Status` (RFC 9211). */
 import type { AnswerHead } from "@skerry/http";
+import type { Coding } from "./codings.ts";
 import { firstLineOf, only, without } from "./header-list.ts";
 import { ageMsOf, type KeptAnswer } from "./kept-answer.ts";
 import { TAG_HEADERS } from "./storing.ts";
@@ -17,19 +18,36 @@ export interface Forwarded {
 
 type Headed = Pick<KeptAnswer, "status" | "headers" | "cameAtMs" | "cameAgedMs">;
 
+/** Of exactly these bytes. */
+const OF_BYTES = new Set([
+  ...["etag", "content-encoding", "accept-ranges"],
+  ...["content-md5", "digest", "content-digest", "repr-digest"],
+]);
 const STATUS = "Cache-Status";
 /** Of an answer with a body only. */
 const OF_BODY = new Set(["content-type", "content-encoding", "content-language", "content-range"]);
 
 /** The head of a kept answer, as of now. Made once a second for as many as want it. */
-export function hitHead(kept: KeptAnswer, nowMs: number): AnswerHead {
+export function hitHead(kept: KeptAnswer, nowMs: number, coding?: Coding): AnswerHead {
   const ageMs = ageMsOf(kept, nowMs);
   const ageS = Math.floor(ageMs / 1_000);
-  if (kept.memo?.ageS === ageS) return kept.memo.head;
+  const memo = kept.memo?.[coding ?? "identity"];
+  if (memo?.ageS === ageS) return memo.head;
   const ttl = Math.ceil(kept.freshForS - ageMs / 1_000);
-  const head = keptHead(kept, ageS, `skerry; hit; ttl=${ttl}`);
-  kept.memo = { ageS, head };
+  const plain = keptHead(kept, ageS, `skerry; hit; ttl=${ttl}`);
+  const head = coding === undefined ? plain : codedHead(plain, coding);
+  kept.memo ??= {};
+  kept.memo[coding ?? "identity"] = { ageS, head };
   return head;
+}
+
+/** Another representation: a strong tag of the plain one would lie about it (RFC 9110, 8.8.3). */
+function codedHead({ status, headers }: AnswerHead, coding: Coding): AnswerHead {
+  const etag = firstLineOf(headers, "etag");
+  const rest = without(headers, OF_BYTES);
+  rest.push("Content-Encoding", coding);
+  if (etag !== undefined) rest.push("ETag", etag.startsWith("W/") ? etag : `W/${etag}`);
+  return { status, headers: rest };
 }
 
 /** The head of what is kept, after the origin was asked about it. */

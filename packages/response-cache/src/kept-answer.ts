@@ -1,5 +1,6 @@
 /** What is kept of an answer. Never changed, but for the memo of its head. */
 import type { AnswerHead } from "@skerry/http";
+import type { Coding } from "./codings.ts";
 
 /** How far a stale answer may go without being asked about. */
 export type StaleRule =
@@ -37,8 +38,12 @@ export interface KeptAnswer {
   readonly lastModified: string | undefined;
   /** Purges up to this one were before it was asked for. */
   readonly mark: number;
-  /** The head of the last hit, good for one second. */
-  memo?: HitMemo | undefined;
+  /** It may be sent in a coding that this cache makes. */
+  readonly isEncodable: boolean;
+  /** Names its body; the same for as long as the body is. */
+  readonly bodyId: string;
+  /** Heads of the last hits by their coding, each good for one second. */
+  memo?: HitMemos | undefined;
 }
 
 export interface AnswerOrigin {
@@ -56,7 +61,17 @@ export interface VaryNote {
   readonly vary: readonly string[];
 }
 
-export type Kept = KeptAnswer | VaryNote;
+/** The body of a kept answer in a coding; empty when the coding makes it no shorter. */
+export interface CodedBody {
+  readonly kind: "coded";
+  /** `bodyId` of the answer. */
+  readonly of: string;
+  readonly body: Uint8Array;
+}
+
+export type Kept = KeptAnswer | VaryNote | CodedBody;
+
+export type HitMemos = { [coding in Coding | "identity"]?: HitMemo };
 
 export interface HitMemo {
   readonly ageS: number;

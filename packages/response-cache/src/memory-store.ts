@@ -40,9 +40,11 @@ export function createMemoryStore({ bytesMax }: MemoryStoreOptions): CacheStore 
 }
 
 function weightOf(key: string, kept: Kept): number {
-  if (kept.kind === "vary") return ENTRY_BYTES + 2 * key.length;
+  const common = ENTRY_BYTES + 2 * key.length;
+  if (kept.kind === "vary") return common;
+  if (kept.kind === "coded") return common + kept.body.length;
   const head = kept.headers.reduce((chars, text) => chars + text.length + 16, 0);
   const tags = kept.tags.reduce((chars, text) => chars + text.length + 16, 0);
   const urls = kept.origin.url.length + kept.origin.keyUrl.length;
-  return ENTRY_BYTES + 2 * key.length + head + tags + urls + kept.body.length;
+  return common + head + tags + urls + kept.body.length;
 }

@@ -25,5 +25,6 @@ export function confirmed(kept: KeptAnswer, exchange: Exchange): KeptAnswer | un
   const storable = storableOf({ ...exchange, head, mark: kept.mark });
   if (storable === undefined) return undefined;
   const saysTags = [...TAG_HEADERS].some((name) => valueOf(headers, name) !== undefined);
-  return { ...storable, tags: saysTags ? storable.tags : kept.tags, body: kept.body };
+  const { body, bodyId } = kept;
+  return { ...storable, tags: saysTags ? storable.tags : kept.tags, body, bodyId };
 }

@@ -6,6 +6,7 @@ import { PlatformError, type Clock, type Random } from "@skerry/base";
 import type { AnswerHead } from "@skerry/http";
 import { AloneKeys } from "./alone-keys.ts";
 import { isSameEtag } from "./conditions.ts";
+import { varyByCoding } from "./encodable.ts";
 import { Fill } from "./fill.ts";
 import { FillBudget } from "./fill-budget.ts";
 import { Flight, type Course, type FillCourse, type FlightHost } from "./flight.ts";
@@ -171,13 +172,17 @@ export class OriginAsks implements FlightHost {
       else queueMicrotask(() => this.#again(waiter));
     }
     const how = { fwd: flight.fwd, fwdStatus: head.status, isStored: true };
+    const shown = storable.isEncodable ? { ...head, headers: varyByCoding(head.headers) } : head;
     const headFor = (waiter: Waiter): AnswerHead =>
       waiter === asker
-        ? passedHead(head, { ...how, isCollapsed: false })
+        ? passedHead(shown, { ...how, isCollapsed: false })
         : askedHead(storable, this.#deps.clock.wallMs(), { ...how, isCollapsed: true });
     const give = (waiter: Waiter, body: Uint8Array): void =>
       giveKept(waiter, { head: headFor(waiter), body }, this.#givenAt());
-    const keep = (body: Uint8Array): void => this.#keep(flight, key, { ...storable, body });
+    const keep = (body: Uint8Array): void => {
+      const bodyId = Buffer.from(this.#deps.random.bytes(9)).toString("base64url");
+      this.#keep(flight, key, { ...storable, body, bodyId });
+    };
     const fill = new Fill(
       {
         ...{ nowMs: () => this.#deps.clock.wallMs(), headFor, give },

@@ -2,6 +2,8 @@
 import type { Clock, Log, Random } from "@skerry/base";
 import type { Purge } from "@skerry/contracts";
 import type { AnswerSink } from "@skerry/http";
+import { codingFor, type Coding } from "./codings.ts";
+import { Encoder } from "./encoder.ts";
 import { changedUrls } from "./changed-urls.ts";
 import { fail } from "./errors.ts";
 import { hitHead, type Forward } from "./heads.ts";
@@ -18,7 +20,7 @@ import type {
 } from "./ports.ts";
 import { readFacts } from "./request-facts.ts";
 import { decideUse, mayBeStale, maySee } from "./use.ts";
-import { giveKept, type Waiter } from "./waiter.ts";
+import { giveKept, hasAlready, type Waiter } from "./waiter.ts";
 
 export interface ResponseCacheDeps {
   readonly clock: Clock;
@@ -37,11 +39,13 @@ export function createResponseCache(deps: ResponseCacheDeps): ResponseCache {
 class Cache implements ResponseCache {
   readonly #deps: ResponseCacheDeps;
   readonly #asks: OriginAsks;
+  readonly #encoder: Encoder;
   #hits = 0;
   #staleHits = 0;
 
   constructor(deps: ResponseCacheDeps) {
     this.#deps = deps;
+    this.#encoder = new Encoder(deps.store);
     this.#asks = new OriginAsks({ ...deps, again: (waiter) => this.#answer(waiter) });
   }
 
@@ -114,14 +118,29 @@ class Cache implements ResponseCache {
   #give(waiter: Waiter, kept: KeptAnswer): void {
     const { clock, random } = this.#deps;
     const nowMs = clock.wallMs();
-    const head = hitHead(kept, nowMs);
     const { facts, to } = waiter;
+    const coding = codingFor(kept, facts);
+    const head = hitHead(kept, nowMs, coding);
     const { range, ifNoneMatch, ifModifiedSince } = facts;
     if (range === undefined && ifNoneMatch === undefined && ifModifiedSince === undefined) {
+      if (coding !== undefined) return this.#giveCoded(waiter, kept, coding);
       return to.whole(head, kept.body);
+    }
+    if (coding !== undefined && !hasAlready(waiter, head, nowMs)) {
+      return this.#giveCoded(waiter, kept, coding);
     }
     const boundary = (): string => Buffer.from(random.bytes(18)).toString("hex");
     giveKept(waiter, { head, body: kept.body }, { nowMs, boundary });
+  }
+
+  /** As it is where the coding makes it no shorter, or too much is being encoded already. */
+  #giveCoded({ request, key, to }: Waiter, kept: KeptAnswer, coding: Coding): void {
+    const coded = this.#encoder.coded({ stage: request.stage, key, kept, coding });
+    this.#got(coded, (body) => {
+      const nowMs = this.#deps.clock.wallMs();
+      if (body === undefined || body.length === 0) to.whole(hitHead(kept, nowMs), kept.body);
+      else to.whole(hitHead(kept, nowMs, coding), body);
+    });
   }
 
   #find(waiter: Waiter, found: Found): void {
@@ -138,12 +157,9 @@ class Cache implements ResponseCache {
   }
 
   /** In this turn where it is at hand. */
-  #got(
-    kept: Kept | undefined | Promise<Kept | undefined>,
-    then: (kept: Kept | undefined) => void,
-  ): void {
-    if (kept instanceof Promise) void kept.then(then);
-    else then(kept);
+  #got<T>(value: T | Promise<T>, then: (value: T) => void): void {
+    if (value instanceof Promise) void value.then(then);
+    else then(value);
   }
 }
 

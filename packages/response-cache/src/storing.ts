@@ -6,6 +6,7 @@
  * caches, is not enough. No freshness is guessed.
  */
 import type { AnswerHead } from "@skerry/http";
+import { mayBeEncoded, varyByCoding } from "./encodable.ts";
 import { answerDirectives, type AnswerDirectives } from "./directives.ts";
 import { firstLineOf, listOf, valueOf, without } from "./header-list.ts";
 import { formatHttpDate, parseHttpDate } from "./http-date.ts";
@@ -15,7 +16,7 @@ import type { CacheRequest } from "./ports.ts";
 import type { RequestFacts } from "./request-facts.ts";
 
 /** An answer that may be kept, before its body. */
-export type Storable = Omit<KeptAnswer, "body" | "memo">;
+export type Storable = Omit<KeptAnswer, "body" | "bodyId" | "memo">;
 
 /** An exchange with the origin. */
 export interface Exchange {
@@ -54,7 +55,8 @@ export function storableOf(exchange: Exchange): Storable | undefined {
   const { request, facts, head, mark, cameAtMs } = exchange;
   const said = answerDirectives(head.headers);
   if (!mayBeKept(exchange, said)) return undefined;
-  const vary = varyOf(head.headers);
+  const isEncodable = mayBeEncoded(head, said.noTransform);
+  const vary = varyOf(head.headers, isEncodable);
   if (vary === undefined) return undefined;
   const coversCookies = !facts.hasCookies || vary.includes("cookie");
   const isForAll = isForEveryone(said);
@@ -69,11 +71,11 @@ export function storableOf(exchange: Exchange): Storable | undefined {
   return {
     kind: "answer",
     status: head.status,
-    headers: keptHeaders(head.headers, said, cameAtMs),
+    headers: keptHeaders(isEncodable ? varyByCoding(head.headers) : head.headers, said, cameAtMs),
     ...{ cameAtMs, cameAgedMs: agedMs(exchange), freshForS, ...windows },
     staleRule: staleRuleOf(said),
     noCache: said.noCache === true,
-    ...{ isForAll, vary, mark, etag, lastModified },
+    ...{ isForAll, isEncodable, vary, mark, etag, lastModified },
     origin: originOf(request),
     tags: tagsOf(request, head.headers),
   };
@@ -106,13 +108,17 @@ function isForEveryone(said: AnswerDirectives): boolean {
   return said.isTargeted && said.maxAgeS !== undefined;
 }
 
-/** Sorted names, without `*`, by which nothing can be found again. */
-function varyOf(headers: readonly string[]): readonly string[] | undefined {
+/**
+ * Sorted names, without `*`, by which nothing can be found again. What is encoded here does not
+ * vary by codings for this cache.
+ */
+function varyOf(headers: readonly string[], isEncodable: boolean): readonly string[] | undefined {
   const value = valueOf(headers, "vary");
   const coding = firstLineOf(headers, "content-encoding");
   if (value === undefined && coding === undefined) return [];
   const names = new Set(listOf(value?.toLowerCase()));
   if (coding !== undefined && coding.toLowerCase() !== "identity") names.add("accept-encoding");
+  if (isEncodable) names.delete("accept-encoding");
   if (names.has("*") || names.size > VARY_MAX) return undefined;
   return [...names].toSorted();
 }

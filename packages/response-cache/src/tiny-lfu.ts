@@ -57,15 +57,15 @@ export class TinyLfu<V> {
   readonly #window = new Part<V>();
   readonly #probation = new Part<V>();
   readonly #protected = new Part<V>();
-  readonly #weightMax: number;
   readonly #windowMax: number;
+  readonly #mainMax: number;
   readonly #protectedMax: number;
 
   constructor({ weightMax, keysExpected }: TinyLfuOptions) {
     this.#sketch = new FrequencySketch(keysExpected);
-    this.#weightMax = weightMax;
     this.#windowMax = Math.max(1, Math.floor(weightMax * WINDOW_SHARE));
-    this.#protectedMax = Math.floor((weightMax - this.#windowMax) * PROTECTED_SHARE);
+    this.#mainMax = weightMax - this.#windowMax;
+    this.#protectedMax = Math.floor(this.#mainMax * PROTECTED_SHARE);
   }
 
   get size(): number {
@@ -91,7 +91,7 @@ export class TinyLfu<V> {
   /** What is too heavy for all of it is not taken. */
   set(key: string, value: V, weight: number): void {
     this.delete(key);
-    if (weight > this.#weightMax) return;
+    if (weight > this.#mainMax) return;
     const hash = hashKey(key);
     const part = this.#window;
     const node: Node<V> = { key, hash, value, weight, part, before: undefined, after: undefined };
@@ -129,16 +129,27 @@ export class TinyLfu<V> {
     }
   }
 
+  /** All who would have to go must have been asked for less often, or nobody goes. */
   #admit(candidate: Node<V>): void {
     const asked = this.#sketch.estimate(candidate.hash);
-    while (this.weight > this.#weightMax) {
-      const { oldest } = this.#probation;
-      const victim = oldest === candidate || oldest === undefined ? this.#protected.oldest : oldest;
-      if (victim === undefined || asked <= this.#sketch.estimate(victim.hash)) {
-        return this.#drop(candidate);
+    const victims: Node<V>[] = [];
+    let tooMuch = this.#probation.weight + this.#protected.weight - this.#mainMax;
+    let victim = this.#probation.oldest;
+    let isProtected = false;
+    while (tooMuch > 0) {
+      if (victim === candidate) victim = victim.after;
+      if (victim === undefined) {
+        if (isProtected) break;
+        isProtected = true;
+        victim = this.#protected.oldest;
+        continue;
       }
-      this.#drop(victim);
+      if (asked <= this.#sketch.estimate(victim.hash)) return this.#drop(candidate);
+      victims.push(victim);
+      tooMuch -= victim.weight;
+      victim = victim.after;
     }
+    for (const one of victims) this.#drop(one);
   }
 
   #drop(node: Node<V>): void {

@@ -11,7 +11,7 @@ export type Use =
   | "validate";
 
 /** What of a kept answer this is decided by. */
-type Aged = Omit<KeptAnswer, "body" | "memo">;
+type Aged = Omit<KeptAnswer, "body" | "bodyId" | "memo">;
 
 /**
  * Whether it may be told to this caller at all: what does not say that it is for all is not given
@@ -38,7 +38,7 @@ export function decideUse(kept: Aged, { directives }: RequestFacts, nowMs: numbe
 /** Instead of an error of the origin (RFC 5861, 4). */
 export function mayReplaceError(kept: KeptAnswer, nowMs: number): boolean {
   if (kept.staleRule === "never") return false;
-  return ageMsOf(kept, nowMs) <= (kept.freshForS + kept.staleIfErrorS) * 1_000;
+  return ageMsOf(kept, nowMs) < (kept.freshForS + kept.staleIfErrorS) * 1_000;
 }
 
 /** However old, because the route says so: only what the answer forbids itself is left. */

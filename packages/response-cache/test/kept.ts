@@ -7,7 +7,7 @@ export function keptAnswer(kept: Partial<KeptAnswer> = {}): KeptAnswer {
     body: Uint8Array.from([0, 255, 13, 10, 1]),
     ...{ cameAtMs: 1_000, cameAgedMs: 5, freshForS: 60 },
     ...{ staleWhileRevalidateS: 0, staleIfErrorS: 0, staleRule: "open", noCache: false },
-    ...{ isForAll: true, vary: [], tags: [], mark: 0 },
+    ...{ isEncodable: false, bodyId: "b", isForAll: true, vary: [], tags: [], mark: 0 },
     origin: { stage: "stage", host: "shop.example", url: "/a?b=1", keyUrl: "/a?b=1" },
     ...{ etag: '"e"', lastModified: undefined },
     ...kept,

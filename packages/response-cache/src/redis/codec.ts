@@ -6,9 +6,8 @@ const VERSION = 1;
 const HEAD_BYTES = 5;
 
 export function encodeKept(kept: Kept): Buffer {
-  const isAnswer = kept.kind === "answer";
-  const body = isAnswer ? kept.body : new Uint8Array();
-  const text = JSON.stringify(isAnswer ? { ...kept, body: undefined, memo: undefined } : kept);
+  const body = kept.kind === "vary" ? new Uint8Array() : kept.body;
+  const text = JSON.stringify({ ...kept, body: undefined, memo: undefined });
   const length = Buffer.byteLength(text);
   const value = Buffer.allocUnsafeSlow(HEAD_BYTES + length + body.length);
   value.writeUInt8(VERSION, 0);
@@ -26,8 +25,10 @@ export function decodeKept(value: Buffer): Kept | undefined {
   try {
     const kept = JSON.parse(value.toString("utf8", HEAD_BYTES, end)) as Kept;
     if (kept.kind === "vary") return kept;
+    const body = value.subarray(end);
+    if (kept.kind === "coded") return { ...kept, body };
     const { etag, lastModified } = kept;
-    return { ...kept, etag, lastModified, body: value.subarray(end) };
+    return { ...kept, etag, lastModified, body };
   } catch {
     return undefined;
   }
