@@ -15,7 +15,8 @@ interface FunctionModule {
   readonly default: { readonly fetch: FetchHandler };
 }
 
-const ASSETS_PREFIX = "/assets/";
+const ASSETS = /^\/assets\//;
+const WORKER = "/service-worker.js";
 const TYPES: Readonly<Record<string, string>> = {
   ".js": "text/javascript; charset=utf-8",
   ".html": "text/html; charset=utf-8",
@@ -63,12 +64,10 @@ function headerLines([name, value]: [string, string | string[] | undefined]): [s
 
 function serveAssets(folder: string): Middleware {
   return async (context, next) => {
-    if (!context.path.startsWith(ASSETS_PREFIX)) {
-      await next();
-      return;
-    }
-    const path = join(folder, normalize(`/${context.path.slice(ASSETS_PREFIX.length)}`));
-    if (statSync(path, { throwIfNoEntry: false })?.isFile() !== true) {
+    const name = context.path.replace(ASSETS, "/");
+    const path = join(folder, normalize(name));
+    const isOurs = name !== context.path || name === WORKER;
+    if (!isOurs || statSync(path, { throwIfNoEntry: false })?.isFile() !== true) {
       await next();
       return;
     }
@@ -77,7 +76,6 @@ function serveAssets(folder: string): Middleware {
       "cache-control",
       isNamedByContent ? "public, max-age=31536000, immutable" : "no-cache",
     );
-    context.set("service-worker-allowed", "/");
     context.set("content-type", TYPES[extname(path)] ?? "application/octet-stream");
     context.body = createReadStream(path);
   };

@@ -63,11 +63,9 @@ function assetRoutes(): readonly object[] {
     {
       ...common,
       name: "worker",
-      path: "/assets/service-worker.js",
+      path: "/service-worker.js",
       to: { ...to, fallback: "service-worker.js" },
-      rewrite: {
-        response: { set: { "cache-control": "no-cache", "service-worker-allowed": "/" } },
-      },
+      rewrite: { response: { set: { "cache-control": "no-cache" } } },
     },
     {
       ...common,

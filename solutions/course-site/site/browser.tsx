@@ -14,7 +14,7 @@ import {
 import { Frame } from "./parts/frame.tsx";
 import { matchPath } from "./path.ts";
 
-const SERVICE_WORKER = "/assets/service-worker.js";
+const SERVICE_WORKER = "/service-worker.js";
 
 export async function startPage<Content>(
   page: PageView<Content>,
@@ -38,7 +38,7 @@ export async function startPage<Content>(
     const content = JSON.parse(kept) as Content;
     hydrateRoot(root, <Live {...{ page, content, query, asked: personal }} />);
   }
-  await navigator.serviceWorker?.register(SERVICE_WORKER, { scope: "/" });
+  await navigator.serviceWorker?.register(SERVICE_WORKER);
 }
 
 interface LiveProps<Content> {
