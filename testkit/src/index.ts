@@ -28,6 +28,7 @@ export {
   type FakePlatform,
   type Invoke,
 } from "./fake-platform.ts";
+export { makeAuthority, type TestAuthority, type TestCertificate } from "./certificates.ts";
 export { fetchOnce } from "./fetch-once.ts";
 export { freePort } from "./free-port.ts";
 export { HandClock } from "./hand-clock.ts";

@@ -69,6 +69,12 @@ export const fail = defineReasons({
     message: "The request names more than one host.",
     hint: "Send one Host header, equal to the host of the URL.",
   },
+  HOST_MISDIRECTED: {
+    ...badTarget,
+    httpStatus: 421,
+    message: "The certificate of this connection does not stand for the host of the request.",
+    hint: "Open a connection to that host, and name it in the TLS handshake (SNI).",
+  },
   REQUEST_FRAMING_REFUSED: {
     ...badTarget,
     message: "The transfer coding of the request is not supported.",

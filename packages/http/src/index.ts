@@ -22,6 +22,7 @@ export {
   type RequestHandler,
   type UpgradeHandler,
 } from "./server.ts";
+export type { PemIdentity, TlsIdentities, TlsIdentity, TlsOptions } from "./tls/identities.ts";
 export { DEFAULT_LIMITS, type HttpLimits } from "./limits.ts";
 export { nodeHttp } from "./node-http.ts";
 export type { SwitchedSocket, Upgrade } from "./upgrade.ts";

@@ -11,8 +11,10 @@ import { PlatformError } from "@skerry/base";
 
 import { hasArrived } from "./body.ts";
 import { fail } from "./errors.ts";
+import { streamResponseOf } from "./h2/stream-response.ts";
 import { endLingering } from "./linger.ts";
 import { nodeHttp } from "./node-http.ts";
+import { rawOf } from "./tls/tls-server.ts";
 
 export interface ResponseHead {
   /** 200 to 599. */
@@ -89,8 +91,12 @@ export function sendError(res: ServerResponse, thrown: unknown, context: ErrorCo
   });
 }
 
-/** Ends the connection so that no client can take a half response for a whole one. */
+/**
+ * Ends the connection, or the one stream of it that is HTTP/2's, so that no client can take a half
+ * response for a whole one.
+ */
 export function resetConnection(res: ServerResponse): void {
+  if (streamResponseOf(res) !== undefined) return void res.destroy();
   const socket = res.socket;
   if (socket === null || socket.destroyed) res.destroy();
   else cut(socket);
@@ -99,7 +105,7 @@ export function resetConnection(res: ServerResponse): void {
 /** Closes so that the peer sees a reset; a unix socket knows no reset and is closed. */
 export function cut(socket: Socket): void {
   if (socket.remoteFamily === undefined) socket.destroy();
-  else socket.resetAndDestroy();
+  else (rawOf(socket) ?? socket).resetAndDestroy();
 }
 
 /** `writeHead` with the platform's errors instead of Node's. */
@@ -148,6 +154,8 @@ function asLatin1(bytes: Uint8Array): string {
 }
 
 function sendAndLinger(res: ServerResponse, head: ResponseHead, body: string): void {
+  // A stream is answered whole and then reset, without loss: RFC 9113, section 8.1.
+  if (streamResponseOf(res) !== undefined) return sendBytes(res, head, body);
   res.shouldKeepAlive = false;
   head.headers.push("Content-Length", String(Buffer.byteLength(body)));
   writeHeadChecked(res, head);

@@ -10,7 +10,7 @@
  * hands: each is told `Connection: close` with its next answer, and an idle one ends by the
  * keep-alive timeout that every answer announced.
  */
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerOptions, ServerResponse } from "node:http";
 import { Server as NetServer, type Socket } from "node:net";
 
 import type { Cancel, Clock, Log } from "@skerry/base";
@@ -19,12 +19,16 @@ import { admitRequest } from "./admission.ts";
 import { holdBody } from "./body.ts";
 import { createDropLog } from "./drop-log.ts";
 import { fail } from "./errors.ts";
+import { admitStream } from "./h2/admit-stream.ts";
+import { Http2Sessions, type CameStream } from "./h2/sessions.ts";
 import { DEFAULT_LIMITS, type HttpLimits } from "./limits.ts";
 import { isLingering } from "./linger.ts";
 import { isDone, refuseMalformed } from "./malformed.ts";
 import { nodeHttp } from "./node-http.ts";
 import { cut, sendError } from "./respond.ts";
 import type { ParsedTarget } from "./target.ts";
+import type { TlsOptions } from "./tls/identities.ts";
+import { TlsServer, type CoveredHosts } from "./tls/tls-server.ts";
 import { responseOn, Upgrade, upgradeAskedBy } from "./upgrade.ts";
 
 /**
@@ -60,6 +64,8 @@ export interface HttpServerOptions {
   readonly listen: ListenTarget;
   /** Missing fields come from `DEFAULT_LIMITS`. */
   readonly limits?: Partial<HttpLimits>;
+  /** Listens for TLS, with HTTP/2 and HTTP/1.1 inside; without it for plain HTTP. */
+  readonly tls?: TlsOptions;
 }
 
 export interface DrainResult {
@@ -90,6 +96,8 @@ interface Connection {
   isRefused: boolean;
   /** Sweeps that found its answer waiting for a client to read it. */
   lingeringSweeps: number;
+  /** Undefined without TLS. */
+  readonly hosts: CoveredHosts | undefined;
 }
 
 const SWEEPS_PER_STALL = 4;
@@ -99,7 +107,7 @@ export async function serveHttp(
   deps: HttpServerDeps,
   options: HttpServerOptions,
 ): Promise<HttpServer> {
-  const listening = new ListeningServer(deps, { ...DEFAULT_LIMITS, ...options.limits });
+  const listening = new ListeningServer(deps, options);
   await listening.listen(options.listen);
   return listening;
 }
@@ -108,16 +116,28 @@ class ListeningServer implements HttpServer {
   readonly #deps: HttpServerDeps;
   readonly #limits: HttpLimits;
   readonly #server: Server;
+  readonly #tls: TlsServer | undefined;
+  readonly #sessions: Http2Sessions | undefined;
   readonly #connections = new Map<Socket, Connection>();
+  /** Of connections of HTTP/2. */
+  readonly #hosts = new WeakMap<Socket, CoveredHosts>();
   #drained: Promise<DrainResult> | undefined;
   #cancelSweep: Cancel = () => undefined;
 
-  constructor(deps: HttpServerDeps, limits: HttpLimits) {
+  constructor(deps: HttpServerDeps, options: HttpServerOptions) {
     this.#deps = deps;
-    this.#limits = limits;
-    this.#server = createNodeServer(limits, (req) => this.#isUpgrade(req));
+    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    const http = nodeOptions(this.#limits, (req) => this.#isUpgrade(req));
+    if (options.tls === undefined) {
+      this.#server = nodeHttp.createServer(http);
+      this.#server.on("connection", (socket) => this.#onConnection(socket, undefined));
+    } else {
+      this.#sessions = this.#createSessions();
+      this.#tls = this.#createTls(options.tls, http, this.#sessions);
+      this.#server = this.#tls.server;
+    }
+    limitServer(this.#server, this.#limits);
     this.#server
-      .on("connection", (socket) => this.#onConnection(socket))
       .on("request", (req, res) => this.#onRequest(req, res))
       .on("checkContinue", (req, res) => {
         holdBody(req, res);
@@ -127,6 +147,22 @@ class ListeningServer implements HttpServer {
       .on("timeout", (socket: Socket) => this.#onTimeout(socket))
       .on("upgrade", (req, socket, head) => this.#onUpgrade(req, socket as Socket, head))
       .on("drop", createDropLog(deps));
+  }
+
+  #createSessions(): Http2Sessions {
+    const onStream = (came: CameStream): void => this.#onStream(came);
+    return new Http2Sessions({ clock: this.#deps.clock, limits: this.#limits, onStream });
+  }
+
+  #createTls(tls: TlsOptions, http: ServerOptions, sessions: Http2Sessions): TlsServer {
+    return new TlsServer({
+      ...{ tls, http, handshakeTimeoutMs: this.#limits.headersTimeoutMs },
+      onHttp1: (socket, hosts) => this.#onConnection(socket, hosts),
+      onHttp2: (socket, hosts) => {
+        this.#hosts.set(socket, hosts);
+        sessions.accept(socket);
+      },
+    });
   }
 
   async listen(target: ListenTarget): Promise<void> {
@@ -151,12 +187,16 @@ class ListeningServer implements HttpServer {
   }
 
   get connections(): number {
-    return this.#connections.size;
+    return this.#tls?.connections ?? this.#connections.size;
   }
 
   *awaiting(): Iterable<ServerResponse | undefined> {
     for (const { latest } of this.#connections.values()) {
       if (latest === undefined || isAwaiting(latest)) yield latest;
+    }
+    for (const latest of this.#sessions?.latest() ?? []) {
+      const res = latest?.asServerResponse;
+      if (res === undefined || isAwaiting(res)) yield res;
     }
   }
 
@@ -177,6 +217,7 @@ class ListeningServer implements HttpServer {
     for (const { latest } of this.#connections.values()) {
       if (latest !== undefined && !latest.headersSent) latest.shouldKeepAlive = false;
     }
+    this.#sessions?.drain();
     let requestsCut = 0;
     const cancel = this.#deps.clock.schedule(deadlineMs, () => {
       requestsCut = this.#cutAll();
@@ -190,18 +231,20 @@ class ListeningServer implements HttpServer {
   }
 
   #cutAll(): number {
-    let requestsCut = 0;
+    let requestsCut = this.#sessions?.cutAll() ?? 0;
     for (const [socket, { latest }] of this.#connections) {
       const isIdle = latest === undefined || isDone(latest);
       if (!isIdle) requestsCut += 1;
       if (isIdle) socket.destroy();
       else cut(socket);
     }
+    this.#tls?.cutAll();
     return requestsCut;
   }
 
-  #onConnection(socket: Socket): void {
-    this.#connections.set(socket, { latest: undefined, isRefused: false, lingeringSweeps: 0 });
+  #onConnection(socket: Socket, hosts: CoveredHosts | undefined): void {
+    const latest = undefined;
+    this.#connections.set(socket, { latest, isRefused: false, lingeringSweeps: 0, hosts });
     socket.once("close", () => this.#connections.delete(socket));
   }
 
@@ -213,17 +256,34 @@ class ListeningServer implements HttpServer {
       if (this.#drained !== undefined) announceClose(connection.latest, res);
       connection.latest = res;
     }
-    const target = this.#admit(req, res);
+    const target = this.#admit(req, res, connection);
     if (target === undefined) return;
     // Node drops what a client pipelines behind an upgrade that is not taken, so the stream is out
     // of step.
     if (req.headers.upgrade !== undefined) res.shouldKeepAlive = false;
+    this.#handle(req, res, target);
+  }
+
+  #handle(req: IncomingMessage, res: ServerResponse, target: ParsedTarget): void {
     try {
       const answered = this.#deps.onRequest(req, res, target);
       if (answered !== undefined) answered.catch((error: unknown) => this.#onFailed(res, error));
     } catch (error) {
       this.#onFailed(res, error);
     }
+  }
+
+  #onStream({ req, res: stream, ...said }: CameStream): void {
+    const res = stream.asServerResponse;
+    let target: ParsedTarget;
+    try {
+      target = admitStream(req, said, this.#limits);
+      this.#hosts.get(req.socket)?.assertCovers(req, undefined);
+    } catch (error) {
+      return this.#onFailed(res, error);
+    }
+    if (req.headers.expect?.toLowerCase() === "100-continue") holdBody(req, res);
+    this.#handle(req, res, target);
   }
 
   #isUpgrade(req: IncomingMessage): boolean {
@@ -243,7 +303,7 @@ class ListeningServer implements HttpServer {
     const res = responseOn(req, socket);
     connection.latest = res;
     socket.on("timeout", () => this.#onTimeout(socket));
-    const target = this.#admit(req, res);
+    const target = this.#admit(req, res, connection);
     if (target === undefined) return;
     try {
       onUpgrade(req, res, new Upgrade(res, { protocol, target, head }));
@@ -253,9 +313,15 @@ class ListeningServer implements HttpServer {
   }
 
   /** Undefined when the request has been refused; its connection then ends with the answer. */
-  #admit(req: IncomingMessage, res: ServerResponse): ParsedTarget | undefined {
+  #admit(
+    req: IncomingMessage,
+    res: ServerResponse,
+    connection: Connection | undefined,
+  ): ParsedTarget | undefined {
     try {
-      return admitRequest(req, this.#limits);
+      const target = admitRequest(req, this.#limits);
+      connection?.hosts?.assertCovers(req, target.authority);
+      return target;
     } catch (error) {
       res.shouldKeepAlive = false;
       this.#onFailed(res, error);
@@ -311,6 +377,7 @@ class ListeningServer implements HttpServer {
       connection.lingeringSweeps += 1;
       if (connection.lingeringSweeps > SWEEPS_PER_STALL) socket.destroy();
     }
+    this.#sessions?.sweep(SWEEPS_PER_STALL);
     const next = (): void => this.#sweep();
     const everyMs = stallTimeoutMs / SWEEPS_PER_STALL;
     this.#cancelSweep = this.#deps.clock.schedule(everyMs, next, { background: true });
@@ -331,11 +398,11 @@ function announceClose(previous: ServerResponse | undefined, res: ServerResponse
   previous.shouldKeepAlive = true;
 }
 
-function createNodeServer(
+function nodeOptions(
   limits: HttpLimits,
   shouldUpgradeCallback: (req: IncomingMessage) => boolean,
-): Server {
-  const server = nodeHttp.createServer({
+): ServerOptions {
+  return {
     shouldUpgradeCallback,
     insecureHTTPParser: false,
     joinDuplicateHeaders: false,
@@ -346,10 +413,12 @@ function createNodeServer(
     requestTimeout: limits.requestTimeoutMs,
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     connectionsCheckingInterval: Math.min(1_000, limits.headersTimeoutMs),
-  });
+  };
+}
+
+function limitServer(server: Server, limits: HttpLimits): void {
   server.maxConnections = limits.connectionsMax;
   server.maxRequestsPerSocket = 0;
   // Node would silently drop the rest; admission counts and refuses instead.
   server.maxHeadersCount = 0;
-  return server;
 }

@@ -1,0 +1,184 @@
+/** TLS: which certificate, which host, and that nothing of HTTP differs inside. */
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import type { IncomingMessage } from "node:http";
+import { request } from "node:https";
+import { describe, it } from "node:test";
+import { connect, type TLSSocket } from "node:tls";
+
+import { ask, authority, serveSecure, type SecureServer } from "../test/secure-server.ts";
+import { resetConnection, sendBytes, type RequestHandler } from "./index.ts";
+
+const hello: RequestHandler = (req, res, target) =>
+  sendBytes(res, { status: 200, headers: [] }, `${req.httpVersion} ${target.rawPath}`);
+
+/** What a fresh HTTP/1.1 request to `host` is answered, or the code of why not. */
+async function get(
+  { port }: SecureServer,
+  name: string,
+  host = name,
+): Promise<{ readonly status: number; readonly text: string; readonly serial: string }> {
+  const to = {
+    host: "127.0.0.1",
+    port,
+    servername: name,
+    ca: authority.cert,
+    agent: false,
+  } as const;
+  const outgoing = request({ ...to, path: "/x", headers: { host } });
+  outgoing.end();
+  const [res] = (await once(outgoing, "response")) as [IncomingMessage];
+  const { serialNumber } = (res.socket as TLSSocket).getPeerCertificate();
+  const parts = await res.setEncoding("utf8").toArray();
+  return { status: res.statusCode ?? 0, text: parts.join(""), serial: serialNumber };
+}
+
+describe("a handshake", () => {
+  it("gets the certificate of the name it asks for, exact or for a wildcard", async () => {
+    await using secure = await serveSecure({ onRequest: hello });
+    assert.equal((await get(secure, "a.test")).text, "1.1 /x");
+    assert.equal((await get(secure, "w.wild.test")).status, 200);
+    assert.equal((await get(secure, "A.TEST")).status, 200);
+  });
+
+  it("is refused by name where nobody has that name", async () => {
+    await using secure = await serveSecure({ onRequest: hello });
+    await assert.rejects(get(secure, "b.test"), /unrecognized name/);
+    await assert.rejects(secure.socket(undefined), /handshake failure/);
+    // The control: with a certificate for all others it is made, and the client judges.
+    secure.identities.putUnnamed(authority.issue(["127.0.0.1", "b.test"]));
+    assert.equal((await get(secure, "b.test")).status, 200);
+    const socket = await secure.socket(undefined);
+    socket.destroy();
+  });
+
+  it("is made with the new certificate at once, and open connections stay", async () => {
+    await using secure = await serveSecure({ onRequest: hello });
+    const before = await get(secure, "a.test");
+    const open = await secure.http2();
+    secure.identities.put("a.test", authority.issue(["a.test"]));
+    const after = await get(secure, "a.test");
+    assert.notEqual(after.serial, before.serial);
+    assert.equal((await ask(open, { ":path": "/still" })).text, "2.0 /still");
+    secure.identities.byName.delete("a.test");
+    await assert.rejects(get(secure, "a.test"), /unrecognized name/);
+    assert.equal((await ask(open, { ":path": "/still" })).status, 200);
+  });
+
+  it("takes TLS 1.2 and not less", async () => {
+    await using secure = await serveSecure({ onRequest: hello });
+    const of = { host: "127.0.0.1", port: secure.port, servername: "a.test", ca: authority.cert };
+    const old = connect({ ...of, maxVersion: "TLSv1.2" });
+    await once(old, "secureConnect");
+    assert.equal(old.getProtocol(), "TLSv1.2");
+    assert.match(old.getCipher().name, /^ECDHE-.*(?:GCM|POLY1305)/);
+    old.destroy();
+    const older = connect({
+      ...{ ...of, minVersion: "TLSv1", maxVersion: "TLSv1.1", ciphers: "ALL@SECLEVEL=0" },
+    });
+    await assert.rejects(once(older, "secureConnect"), /alert protocol version/);
+  });
+
+  it("is taken up again at another server of the same tickets, and at no other", async () => {
+    const ticketKeys = randomBytes(48);
+    await using one = await serveSecure({ onRequest: hello, ticketKeys });
+    await using two = await serveSecure({ onRequest: hello, ticketKeys });
+    await using stranger = await serveSecure({ onRequest: hello });
+    const first = await one.socket("a.test");
+    const ticket = once(first, "session");
+    first.write("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+    const [session] = (await ticket) as [Buffer];
+    first.destroy();
+    for (const [secure, isTaken] of [
+      [two, true],
+      [stranger, false],
+    ] as const) {
+      const to = { host: "127.0.0.1", port: secure.port, ca: authority.cert, session };
+      const again = connect({ ...to, servername: "a.test" });
+      await once(again, "secureConnect");
+      assert.equal(again.isSessionReused(), isTaken);
+      again.destroy();
+    }
+  });
+});
+
+describe("a request over TLS", () => {
+  it("is for a host that its connection's certificate covers, or misdirected", async () => {
+    await using secure = await serveSecure({ onRequest: hello });
+    assert.equal((await get(secure, "w.wild.test", "other.wild.test:444")).status, 200);
+    const strange = await get(secure, "w.wild.test", "a.test");
+    assert.equal(strange.status, 421, strange.text);
+    assert.match(strange.text, /HOST_MISDIRECTED/);
+    const session = await secure.http2("w.wild.test");
+    const answers = ["other.wild.test", "a.test", "deep.other.wild.test", "w.wild.test"].map(
+      async (host) => (await ask(session, { ":authority": host })).status,
+    );
+    assert.deepEqual(await Promise.all(answers), [200, 421, 421, 200]);
+  });
+
+  it("is reset below TLS when its answer breaks off", async () => {
+    await using secure = await serveSecure({
+      onRequest: (_req, res) => {
+        res.writeHead(200, ["connection", "close"]);
+        res.write("half", () => resetConnection(res));
+      },
+    });
+    const socket = await secure.socket("a.test");
+    socket.write("GET / HTTP/1.0\r\nHost: a.test\r\n\r\n");
+    await assert.rejects(once(socket.resume(), "end"), { code: "ECONNRESET" });
+  });
+
+  it("says why it is refused to a client that writes its whole body first", async () => {
+    await using secure = await serveSecure({
+      onRequest: (_req, res) => {
+        throw Object.assign(new TypeError("refused"), { res });
+      },
+    });
+    const body = Buffer.alloc(4 << 20, "x");
+    const socket = await secure.socket("a.test");
+    socket.write(`POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: ${body.length}\r\n\r\n`);
+    socket.write(body);
+    const [first] = (await once(socket, "data")) as [Buffer];
+    assert.match(first.toString(), /^HTTP\/1\.1 500 /);
+    socket.destroy();
+    const session = await secure.http2();
+    assert.equal((await ask(session, { ":method": "POST" }, body)).status, 500);
+  });
+});
+
+describe("a drain of TLS", () => {
+  it("answers what was begun, tells clients to go, and ends", async () => {
+    const begun = Promise.withResolvers<void>();
+    const go = Promise.withResolvers<void>();
+    await using secure = await serveSecure({
+      onRequest: async (_req, res) => {
+        begun.resolve();
+        await go.promise;
+        sendBytes(res, { status: 200, headers: [] }, "done");
+      },
+    });
+    const session = await secure.http2();
+    const answer = ask(session, { ":path": "/slow" });
+    await begun.promise;
+    const told = once(session, "goaway");
+    const drained = secure.server.drain({ deadlineMs: 60_000 });
+    await told;
+    go.resolve();
+    assert.equal((await answer).text, "done");
+    assert.deepEqual(await drained, { requestsCut: 0 });
+  });
+
+  it("cuts at its deadline what is left, handshakes too", async () => {
+    await using secure = await serveSecure({ onRequest: () => undefined });
+    const session = await secure.http2();
+    const answer = ask(session, { ":path": "/never" });
+    const socket = await secure.socket("a.test");
+    socket.write("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+    // Only once the second request is there is anything to be cut.
+    await once(socket, "session");
+    const drained = await secure.server.drain({ deadlineMs: 500 });
+    assert.ok(drained.requestsCut >= 1);
+    assert.equal((await answer).status, 0);
+  });
+});
