@@ -155,7 +155,7 @@ export class Front {
       const asked = { id, req, res, callee: shell, qualifier: call.qualifier, trace };
       return this.#orRefuse(id, came, (invokes === "events" ? many : later).accept(asked));
     }
-    const headers = functionHeaders(req);
+    const headers = this.#deps.stages.withScheme(req, functionHeaders(req));
     const method = asEvent ? "EVENT" : (req.method ?? "GET");
     // Of the same holders only, too; for others the header is the function's.
     if (showsAnatomy && leaving === undefined && req.headers[IDEMPOTENCY_KEY] !== undefined) {

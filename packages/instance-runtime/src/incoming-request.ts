@@ -37,12 +37,18 @@ export function createRequestMaker(): MakeRequest {
   Object.defineProperty(IncomingRequest, "name", { value: "Request" });
   return (call) => {
     const { m, u, h, a } = asHttp(call.head);
-    return new IncomingRequest(call, `http://${a}${u}`, {
+    return new IncomingRequest(call, `${schemeIn(h)}://${a}${u}`, {
       method: m,
       headers: pairsOf(h),
       ...bodyOf(call, m),
     });
   };
+}
+
+/** The gateway says it, and nobody else can. */
+function schemeIn(flat: readonly string[]): "http" | "https" {
+  const at = flat.findIndex((name, i) => i % 2 === 0 && name === "x-forwarded-proto");
+  return at >= 0 && flat[at + 1] === "https" ? "https" : "http";
 }
 
 function bodyOf(call: Call, method: string): RequestInit {

@@ -15,10 +15,11 @@ export interface Client {
   readonly isEncrypted: boolean;
 }
 
+const PROTO = "x-forwarded-proto";
 const MAPPED = /^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i;
 const FORWARDED: ReadonlySet<string> = new Set([
   ...["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-prefix"],
-  ...["x-forwarded-proto", "x-real-ip"],
+  ...[PROTO, "x-real-ip"],
 ]);
 
 export class ClientAddresses {
@@ -38,10 +39,23 @@ export class ClientAddresses {
 
   of(req: IncomingMessage): Client {
     const peer = plain(req.socket.remoteAddress ?? "");
-    const isEncrypted = "encrypted" in req.socket && req.socket.encrypted === true;
+    const isEncrypted = isEncryptedBy(req);
     const isTrusted = this.#isTrusted(peer);
     const address = isTrusted ? this.#farthest(req.headers["x-forwarded-for"], peer) : peer;
     return { address, peer, isTrusted, isEncrypted };
+  }
+
+  /**
+   * The headers of a request to a function's own URL, with how it came in place of what a stranger
+   * said of that.
+   */
+  withScheme(req: IncomingMessage, flat: string[]): string[] {
+    const said = req.headers[PROTO];
+    if (said !== undefined && this.of(req).isTrusted) return flat;
+    const isOther = (_: string, i: number): boolean => flat[i - (i % 2)] !== PROTO;
+    const kept = said === undefined ? flat : flat.filter(isOther);
+    kept.push(PROTO, isEncryptedBy(req) ? "https" : "http");
+    return kept;
   }
 
   #isTrusted(address: string): boolean {
@@ -79,13 +93,17 @@ export function forwardedHeaders(
     if (!FORWARDED.has(name)) out.push(name, value);
     else if (!client.isTrusted) continue;
     else if (name === "x-forwarded-for") chain += `${value}, `;
-    else if (name === "x-forwarded-proto") proto = value;
+    else if (name === PROTO) proto = value;
     else if (name === "x-forwarded-host") host = value;
   }
-  out.push("x-forwarded-for", `${chain}${client.peer}`, "x-forwarded-proto", proto);
+  out.push("x-forwarded-for", `${chain}${client.peer}`, PROTO, proto);
   if (host !== "") out.push("x-forwarded-host", host);
   if (to.base !== "") out.push("x-forwarded-prefix", to.base);
   return out;
+}
+
+function isEncryptedBy({ socket }: IncomingMessage): boolean {
+  return "encrypted" in socket && socket.encrypted === true;
 }
 
 function plain(address: string): string {

@@ -2,6 +2,7 @@
  * The door of gateway APIs: takes a request of a stage through the route that takes it, past what
  * guards that, to its target, and sees to it that there is one answer in time.
  */
+import type { IncomingMessage } from "node:http";
 import { PlatformError, type Clock, type IdSource, type Random } from "@skerry/base";
 import type { DowngradeReason } from "@skerry/contracts";
 import type { ResponseCache } from "@skerry/response-cache";
@@ -59,6 +60,11 @@ export class StageDoor {
       ...{ ...deps, healths: new RouteHealths(), upstreams: this.#upstreams, kept: this.#kept },
       onDowngrade: (reason) => this.downgrades.set(reason, (this.downgrades.get(reason) ?? 0) + 1),
     };
+  }
+
+  /** Of a request that is for a function's own URL: its headers, with how it came. */
+  withScheme(req: IncomingMessage, flat: string[]): string[] {
+    return this.#clients.withScheme(req, flat);
   }
 
   /** The configuration has changed. */
