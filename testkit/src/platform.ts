@@ -106,6 +106,13 @@ export class Platform {
     return this.#ports.gateway;
   }
 
+  /** With `gatewayTlsPort: 0` among the settings. */
+  get gatewayTlsPort(): number {
+    const match = /https:\/\/127\.0\.0\.1:(\d+)/.exec(this.#output);
+    assert.ok(match !== null, `no address of TLS in:\n${this.#output}`);
+    return Number(match[1]);
+  }
+
   get apiUrl(): string {
     return `http://127.0.0.1:${this.apiPort}`;
   }

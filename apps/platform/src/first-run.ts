@@ -12,6 +12,8 @@ import { defaultHome, type Layout } from "./layout.ts";
 export interface Ports {
   readonly apiPort: number;
   readonly gatewayPort: number;
+  /** Undefined without one. */
+  readonly gatewayTlsPort?: number | undefined;
 }
 
 export interface FirstRun extends Ports {
@@ -112,14 +114,17 @@ export function banner(
     readonly readyMs: number;
   },
 ): string {
-  const { config, layout, apiPort, gatewayPort, hasExample, signIn, readyMs } = facts;
+  const { config, layout, apiPort, gatewayPort, gatewayTlsPort, hasExample, signIn } = facts;
   const gateway = `http://${config.host}:${gatewayPort}`;
   const raise = facts.facts["raise"] ?? "";
   const skerry = `${whereabouts(facts)}npx skerry`;
   const lines = [
-    `Skerry is ready (${(readyMs / 1_000).toFixed(1)} s).`,
+    `Skerry is ready (${(facts.readyMs / 1_000).toFixed(1)} s).`,
     "",
     `  Gateway   ${gateway}`,
+    ...(gatewayTlsPort === undefined
+      ? []
+      : [`            https://${config.host}:${gatewayTlsPort}`]),
     `  API       http://${config.host}:${apiPort}`,
     `  Key       ${layout.adminKeyFile}`,
     `  Sandbox   ${facts.facts["sandbox"] ?? "unknown"}`,

@@ -3,6 +3,7 @@
  * while a role is being replaced waits in the socket's backlog, so none is refused.
  */
 import { BoundSocket } from "node:net";
+import type { PlatformConfig } from "@skerry/contracts";
 import { fail } from "./errors.ts";
 
 export interface BoundPort {
@@ -11,8 +12,36 @@ export interface BoundPort {
   close(): void;
 }
 
+export interface BoundPorts {
+  readonly api: BoundPort;
+  readonly gateway: BoundPort;
+  /** Undefined where the configuration names none. */
+  readonly gatewayTls: BoundPort | undefined;
+}
+
+/** Binds all, or throws PORT_IN_USE and binds none. */
+export function bindPorts(config: PlatformConfig): BoundPorts {
+  const { host, apiPort, gatewayPort, gatewayTlsPort } = config;
+  const bound: BoundPort[] = [];
+  const bind = (what: string, port: number, flag: string): BoundPort => {
+    const one = bindPort({ what, host, port, flag });
+    bound.push(one);
+    return one;
+  };
+  try {
+    const api = bind("control API", apiPort, "--api-port");
+    const gateway = bind("gateway", gatewayPort, "--gateway-port");
+    if (gatewayTlsPort === undefined) return { api, gateway, gatewayTls: undefined };
+    const gatewayTls = bind("gateway for TLS", gatewayTlsPort, "--gateway-tls-port");
+    return { api, gateway, gatewayTls };
+  } catch (error) {
+    for (const one of bound) one.close();
+    throw error;
+  }
+}
+
 /** Binds without listening. Throws PORT_IN_USE. */
-export function bindPort(wanted: {
+function bindPort(wanted: {
   readonly what: string;
   readonly host: string;
   readonly port: number;

@@ -61,7 +61,8 @@ async function supervise({ config }: Invocation): Promise<void> {
   }
   if (supervisor.stopping) return;
   const facts = { ...supervisor.factsOf("control"), ...supervisor.factsOf("agent") };
-  const ports = { apiPort: supervisor.apiPort, gatewayPort: supervisor.gatewayPort };
+  const { apiPort, gatewayPort, gatewayTlsPort } = supervisor;
+  const ports = { apiPort, gatewayPort, gatewayTlsPort };
   const { banner, deployExample, signInUrl } = await firstRun;
   const [hasExample, signIn] = await Promise.all([
     config.example && deployExample({ config, layout, log, ...ports }),

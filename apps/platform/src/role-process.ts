@@ -14,6 +14,8 @@ export interface RoleProcessOptions {
   readonly env: Readonly<Record<string, string>>;
   /** Listening socket that the role inherits as descriptor 4. */
   readonly listenFd: number | undefined;
+  /** One for TLS, as descriptor 5. */
+  readonly tlsFd?: number | undefined;
   readonly failures: number;
 }
 
@@ -35,6 +37,10 @@ const NODE_FLAGS: Readonly<Record<RoleName, readonly string[]>> = {
 
 /** Descriptor under which a role finds its listening socket. */
 export const LISTEN_FD = 4;
+/** The one for TLS, where there is one. */
+export const TLS_FD = 5;
+/** Where a gateway finds the key of its session tickets, in base64. */
+export const TLS_TICKETS_ENV = "SKERRY_TLS_TICKETS";
 
 export class RoleProcess {
   readonly role: RoleName;
@@ -49,8 +55,9 @@ export class RoleProcess {
     this.id = options.id;
     this.#life = { kind: "starting", failures: options.failures };
     const args = [...NODE_FLAGS[options.role], options.main, "--as-role", options.role, options.id];
+    const fds = [options.listenFd ?? "ignore", options.tlsFd ?? "ignore"] as const;
     this.child = spawn(process.execPath, args, {
-      stdio: ["ignore", "ignore", "inherit", "ipc", options.listenFd ?? "ignore"],
+      stdio: ["ignore", "ignore", "inherit", "ipc", ...fds],
       env: { ...process.env, ...options.env },
     });
     this.child.on("message", (message, handle) => {

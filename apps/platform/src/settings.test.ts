@@ -102,6 +102,14 @@ test("numbers are numbers: not empty, not words, not parts, not endless", (t) =>
   for (const text of ["0", "65535"]) assert.deepEqual(problemsOf([`--api-port=${text}`], env), []);
 });
 
+test("a certificate comes with its key", (t) => {
+  const env = { SKERRY_HOME: openHome(t), SKERRY_GATEWAY_TLS_CERT: "/c.pem" };
+  assert.deepEqual(problemsOf([], env), [
+    "SKERRY_GATEWAY_TLS_CERT: gatewayTlsCert: it and gatewayTlsKey are set together",
+  ]);
+  assert.deepEqual(problemsOf(["--gateway-tls-key", "/k.pem"], env), []);
+});
+
 test("a file that is no object of keys is a problem, not an empty one", (t) => {
   for (const text of ["", "{", "null", "5", "[]", '"x"']) {
     const problems = problemsOf([], { SKERRY_HOME: openHome(t, text) });

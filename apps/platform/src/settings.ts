@@ -51,13 +51,16 @@ export function readSettings(
   return { config: Object.freeze(parsed.config), help, words };
 }
 
+const HALF_A_CERTIFICATE = "gatewayTlsCert: it and gatewayTlsKey are set together";
+
 function parse(merged: object): {
   readonly config: PlatformConfig | undefined;
   readonly problems: readonly string[];
 } {
   try {
     const config = parseInput(platformConfig, merged, "platform configuration");
-    return { config, problems: [] };
+    const isHalf = (config.gatewayTlsCert === "") !== (config.gatewayTlsKey === "");
+    return { config, problems: isHalf ? [HALF_A_CERTIFICATE] : [] };
   } catch (error) {
     const { reason, details } = PlatformError.from(error);
     if (reason !== "INPUT_INVALID") throw error;

@@ -3,6 +3,7 @@
  * agents to gateways, and replaces a role without losing a request. It holds no state worth saving
  * and does nothing per request.
  */
+import { randomBytes } from "node:crypto";
 import { createServer, type Server, type Socket } from "node:net";
 import { chmodSync, rmSync } from "node:fs";
 import {
@@ -22,9 +23,9 @@ import { fail } from "./errors.ts";
 import { HealthWatch } from "./health-watch.ts";
 import type { Layout } from "./layout.ts";
 import { Launch } from "./launch.ts";
-import { bindPort, type BoundPort } from "./listeners.ts";
+import { bindPorts, type BoundPort, type BoundPorts } from "./listeners.ts";
 import { isRoleName, type AgentAddress, type RoleName, type ToSupervisor } from "./messages.ts";
-import { RoleProcess, type RoleListener } from "./role-process.ts";
+import { RoleProcess, TLS_TICKETS_ENV, type RoleListener } from "./role-process.ts";
 
 export interface SupervisorOptions {
   readonly config: PlatformConfig;
@@ -53,6 +54,9 @@ interface Relaunch {
 /** Why an agent is not replaced. */
 const SWEEP_HANGS = "the one that is there does not finish ending what another left";
 
+/** What Node asks for. */
+const TLS_TICKET_KEY_BYTES = 48;
+
 /** Answer to an order that was carried out. */
 export const DONE = "ok";
 
@@ -73,7 +77,9 @@ export class Supervisor implements RoleListener {
   readonly #sweeps: AgentSweeps;
   readonly #health: HealthWatch;
   readonly #restarts = new Map<RoleName, Promise<void>>();
-  readonly #ports: { readonly api: BoundPort; readonly gateway: BoundPort };
+  readonly #ports: BoundPorts;
+  /** Gateways that replace each other take up each other's sessions. */
+  readonly #tlsTickets = randomBytes(TLS_TICKET_KEY_BYTES).toString("base64");
   #admin: Server | undefined;
   #stopping = false;
 
@@ -83,23 +89,10 @@ export class Supervisor implements RoleListener {
     this.#clock = options.clock;
     this.#ids = createIdSource({ clock: this.#clock, random: systemRandom() });
     this.#sweeps = new AgentSweeps(this.#clock, () => this.#of("agent"));
-    const { host, apiPort, gatewayPort, roleSilenceMs } = options.config;
-    const api = bindPort({ what: "control API", host, port: apiPort, flag: "--api-port" });
-    try {
-      const gateway = bindPort({
-        what: "gateway",
-        host,
-        port: gatewayPort,
-        flag: "--gateway-port",
-      });
-      this.#ports = { api, gateway };
-    } catch (error) {
-      api.close();
-      throw error;
-    }
+    this.#ports = bindPorts(options.config);
     this.#health = new HealthWatch(
       { clock: this.#clock, log: options.log, processes: () => this.#processes },
-      roleSilenceMs,
+      options.config.roleSilenceMs,
     );
   }
 
@@ -109,6 +102,11 @@ export class Supervisor implements RoleListener {
 
   get gatewayPort(): number {
     return this.#ports.gateway.port;
+  }
+
+  /** Undefined without one. */
+  get gatewayTlsPort(): number | undefined {
+    return this.#ports.gatewayTls?.port;
   }
 
   /** What the ready roles said about themselves. */
@@ -210,6 +208,7 @@ export class Supervisor implements RoleListener {
     await Promise.all([...this.#processes].map((process) => process.exited));
     this.#ports.api.close();
     this.#ports.gateway.close();
+    this.#ports.gatewayTls?.close();
   }
 
   /** Ends every role at once, without a grace. */
@@ -354,8 +353,10 @@ export class Supervisor implements RoleListener {
           ...this.#roleEnv(config),
           SKERRY_ROLE_ALONE: String(alone),
           SKERRY_ROLE_STANDBY: String(role === "control" && successorOf !== undefined),
+          ...(role === "gateway" ? { [TLS_TICKETS_ENV]: this.#tlsTickets } : {}),
         },
         listenFd: role === "agent" ? undefined : this.#portOf(role).fd,
+        tlsFd: role === "gateway" ? this.#ports.gatewayTls?.fd : undefined,
         failures,
       },
       this,
@@ -375,7 +376,8 @@ export class Supervisor implements RoleListener {
 
   /** Roles get the whole configuration as one value, so that all run with the same. */
   #roleEnv(config: PlatformConfig): Readonly<Record<string, string>> {
-    const inForce = { ...config, apiPort: this.apiPort, gatewayPort: this.gatewayPort };
+    const { apiPort, gatewayPort, gatewayTlsPort } = this;
+    const inForce = { ...config, apiPort, gatewayPort, gatewayTlsPort };
     return {
       SKERRY_ROLE_CONFIG: JSON.stringify(inForce),
       NODE_ENV: "production",

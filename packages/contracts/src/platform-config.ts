@@ -22,6 +22,32 @@ export const platformConfig = z.strictObject({
   host: z.string().min(1).default("127.0.0.1").describe("Address to listen on. Restart."),
   apiPort: z.int().min(0).max(65_535).default(4400).describe("Port of the control API. Restart."),
   gatewayPort: z.int().min(0).max(65_535).default(4480).describe("Port of the gateway. Restart."),
+  gatewayTlsPort: z
+    .int()
+    .min(0)
+    .max(65_535)
+    .optional()
+    .describe("Port of the gateway for TLS, with HTTP/2; without it there is none. Restart."),
+  gatewayTlsPublicPort: z
+    .int()
+    .min(1)
+    .max(65_535)
+    .optional()
+    .describe(
+      "Port at which clients reach it, as behind a forwarded one, for redirects; otherwise the " +
+        "same. Restart.",
+    ),
+  gatewayTlsCert: z
+    .string()
+    .default("")
+    .describe(
+      "File of a PEM certificate chain, the leaf first, for hosts that are no domain with a " +
+        "certificate of its own; read again when it changes. Restart.",
+    ),
+  gatewayTlsKey: z
+    .string()
+    .default("")
+    .describe("File of its PEM private key; read again when it changes. Restart."),
   gateways: z.int().min(1).max(64).default(1).describe("Gateway processes. Restart."),
   sandbox: z
     .enum(["auto", "bubblewrap", "process"])

@@ -22,7 +22,7 @@ import {
   type RoleValue,
 } from "@skerry/contracts";
 import { AccountBook, untilNextMinuteMs } from "@skerry/functions";
-import { DEFAULT_LIMITS, serveHttp, type HttpServer } from "@skerry/http";
+import { DEFAULT_LIMITS } from "@skerry/http";
 import { KeyCheck, Nonces, noParts } from "@skerry/requests";
 import { ActionDoor } from "./actions/action-door.ts";
 import { BodyBudget } from "./body-budget.ts";
@@ -37,7 +37,7 @@ import type { GatewayDeps, GatewayOptions } from "./ports.ts";
 import { OpenConnections } from "./open-connections.ts";
 import { QualifiedFunction, type QualifiedDeps } from "./qualified-function.ts";
 import { createResponseCache } from "@skerry/response-cache";
-import { createGuard, StageDoor, type ConnectOut } from "@skerry/stages";
+import { createGuard, Listeners, StageDoor, type ConnectOut } from "@skerry/stages";
 import { Dialler, type DialDeps } from "@skerry/reach";
 import { Reach } from "./reach.ts";
 import { RequestBodies } from "./request-bodies.ts";
@@ -45,6 +45,8 @@ import { StageFunctions } from "./stage-functions.ts";
 
 export interface GatewayStats {
   readonly port: number | undefined;
+  /** Undefined without TLS. */
+  readonly tlsPort: number | undefined;
   readonly connections: number;
   readonly functions: number;
   /** Functions that something is kept for; those removed stay until their last request ended. */
@@ -107,7 +109,7 @@ class RunningGateway implements Gateway {
   readonly #inApps = new Map<string, QualifiedFunction>();
   readonly #ledger: Ledger;
   readonly #open: OpenConnections;
-  #http: HttpServer | undefined;
+  readonly #listeners: Listeners;
   #spooledNoted = false;
   #cancelLook: Cancel = () => undefined;
 
@@ -116,6 +118,7 @@ class RunningGateway implements Gateway {
     this.#deps = deps;
     this.#options = options;
     this.#open = new OpenConnections(clock);
+    this.#listeners = new Listeners(log, options);
     this.#turn = new MeterTurn(deps.meter, () => this.#noteSpooled());
     this.#agents = new AgentLinks({
       ...{ clock, random, log },
@@ -220,19 +223,13 @@ class RunningGateway implements Gateway {
     const ids = createIdSource({ clock, random });
     const { configWaitMs = 0 } = this.#options;
     if (configWaitMs > 0) await this.#follower.untilCurrent(configWaitMs);
-    this.#http = await serveHttp(
-      {
-        ...{ clock, log },
-        requestId: () => ids.requestId(),
-        onRequest: (req, res, target) => this.#front.handle({ req, res, target }),
-        onUpgrade: (req, res, upgrade) =>
-          this.#front.handle({ req, res, target: upgrade.target, upgrade }),
-      },
-      {
-        listen: this.#options.listen,
-        ...(this.#options.limits === undefined ? {} : { limits: this.#options.limits }),
-      },
-    );
+    await this.#listeners.listen({
+      ...{ clock, log },
+      requestId: () => ids.requestId(),
+      onRequest: (req, res, target) => this.#front.handle({ req, res, target }),
+      onUpgrade: (req, res, upgrade) =>
+        this.#front.handle({ req, res, target: upgrade.target, upgrade }),
+    });
   }
 
   onInstance(said: InstanceGrant, socket: Socket, origin: "agent" | "gateway"): void {
@@ -276,12 +273,15 @@ class RunningGateway implements Gateway {
     const { clock } = this.#deps;
     const limits = { ...DEFAULT_LIMITS, ...this.#options.limits };
     this.#open.endAll(options.deadlineMs);
-    const answered = Promise.all([this.#http?.drain(options), this.#ledger.client.drain(options)]);
+    const answered = Promise.all([
+      this.#listeners.drain(options),
+      this.#ledger.client.drain(options),
+    ]);
     await handOverAll(
       {
         clock,
         shells: () => this.#shells(),
-        awaiting: () => this.#http?.awaiting() ?? [],
+        awaiting: () => this.#listeners.awaiting(),
       },
       {
         answered,
@@ -297,7 +297,7 @@ class RunningGateway implements Gateway {
     this.#ledger.client.close();
     this.#stages.close();
     await this.#deps.cacheStore.close();
-    await this.#http?.drain({ deadlineMs: 0 });
+    await this.#listeners.drain({ deadlineMs: 0 });
     await Promise.all([...this.#shells()].map((shell) => shell.close()));
     this.#turn.flush();
     // The notes that stop what was left leave with this turn.
@@ -318,8 +318,9 @@ class RunningGateway implements Gateway {
     return {
       ...sum,
       switched: this.#open.size,
-      port: this.#http?.port,
-      connections: this.#http?.connections ?? 0,
+      port: this.#listeners.port,
+      tlsPort: this.#listeners.tlsPort,
+      connections: this.#listeners.connections,
       functions: this.#byName.size,
       agents: this.#agents.connected,
       configSeq: this.#follower.fold.seq,
@@ -387,6 +388,7 @@ class RunningGateway implements Gateway {
     const { fold } = this.#follower;
     this.#accounts.update((id: AccountId) => fold.quotasOf(id));
     this.#ledger.limits.update((id) => fold.quotasOf(id));
+    this.#listeners.update([...fold.stages.domains()]);
     this.#byName.clear();
     this.#inApps.clear();
     this.#stages.update();

@@ -6,6 +6,7 @@ import type { HttpLimits, ListenTarget } from "@skerry/http";
 import type { AgentAddress } from "@skerry/instance-links";
 import type { Network } from "@skerry/reach";
 import type { CacheStore } from "@skerry/response-cache";
+import type { TlsListening } from "@skerry/stages";
 
 /** Where metering records go; the spool writer of telemetry fits. */
 export interface MeterSink {
@@ -40,6 +41,8 @@ export interface GatewayDeps {
 export interface GatewayOptions {
   readonly gatewayId: GatewayId;
   readonly listen: ListenTarget;
+  /** Without it, plain HTTP alone. */
+  readonly tls?: TlsListening;
   readonly limits?: Partial<HttpLimits>;
   /** Default `LIMITS.waitingBodyBytesMax`. */
   readonly waitingBodyBytesMax?: number;

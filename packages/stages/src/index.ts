@@ -1,3 +1,4 @@
+export { Listeners, type TlsListening } from "./domains/listeners.ts";
 export type { GuardedRoute, Passed, RequestFacts } from "./guards/facts.ts";
 export { createGuard, type Guard, type GuardDeps } from "./guards/guard.ts";
 export { guardHeaders } from "./guards/challenge.ts";

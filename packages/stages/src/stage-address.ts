@@ -9,6 +9,7 @@ import { STAGE_ALIASES, STAGE_HOST_SUFFIX, STAGE_PATH_PREFIX } from "@skerry/con
 import { parseAuthority, targetBelow, type Authority, type ParsedTarget } from "@skerry/http";
 import { isFunctionHost } from "@skerry/requests";
 import type { GatewayApiId } from "@skerry/base";
+import { findDomain } from "./domains/find-domain.ts";
 
 /** What is asked of the folded config log. */
 export interface StagesView {
@@ -109,19 +110,10 @@ export class StageAddresses {
     }
     const none = { hostname, text, entry: undefined, domain: undefined };
     if (isFunctionHost(hostname)) return { ...none, leads: "elsewhere" };
-    const domain = this.#domainOf(hostname);
+    const domain = findDomain(hostname, (host) => this.#stages.domainOf(host));
     if (domain === undefined) return { ...none, leads: "none" };
     const entry = this.#stages.stageOf(domain.apiId, domain.stage);
     return { hostname, text, entry, domain, leads: "stage" };
-  }
-
-  #domainOf(hostname: string): DomainEntry | undefined {
-    let domain = this.#stages.domainOf(hostname);
-    for (let dot = hostname.indexOf("."); domain === undefined && dot > 0;) {
-      domain = this.#stages.domainOf(`*${hostname.slice(dot)}`);
-      dot = hostname.indexOf(".", dot + 1);
-    }
-    return domain;
   }
 }
 

@@ -29,6 +29,7 @@ import { sweepDaily } from "./runtime-sweeps.ts";
 import { spoolValues, watchProcess, type ProcessFigures } from "./process-figures.ts";
 import {
   configWaitMs,
+  ownPortsOf,
   RELEASE,
   secretKeysOf,
   type RoleContext,
@@ -159,7 +160,7 @@ async function openParts(
         ...{ clock, log, network: systemNetwork() },
         hosts: splitPatterns(config.buildHosts),
         egress: config.buildEgress,
-        ownPorts: [config.apiPort, config.gatewayPort],
+        ownPorts: ownPortsOf(config),
       }),
       isOffline: () => config.buildEgress === "none",
       disk: new BuildDisk(

@@ -41,7 +41,13 @@ import { createWebhookNetwork } from "../webhook-network.ts";
 import type { StoreToCome } from "./control-store.ts";
 import { openTelemetry, type ControlTelemetry } from "./control-telemetry.ts";
 import { watchProcess } from "./process-figures.ts";
-import { RELEASE, secretKeysOf, type RoleContext, type RunningRole } from "./role-context.ts";
+import {
+  ownPortsOf,
+  RELEASE,
+  secretKeysOf,
+  type RoleContext,
+  type RunningRole,
+} from "./role-context.ts";
 import { watchTroubles } from "./troubles.ts";
 
 /** What the store is opened with. */
@@ -144,7 +150,7 @@ function openDispatch(context: RoleContext, store: Store, keys: MasterKeys): Dis
   };
   const network = createWebhookNetwork({
     ...{ clock, log, network: systemNetwork(), hosts: splitPatterns(config.webhookHosts) },
-    ownPorts: [config.apiPort, config.gatewayPort],
+    ownPorts: ownPortsOf(config),
   });
   const webhooks: DispatchDeps["webhooks"] = {
     network,

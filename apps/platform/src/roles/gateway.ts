@@ -1,19 +1,20 @@
 /** The gateway role: public HTTP in, instances' links out. */
 import { join } from "node:path";
-import type { GatewayId, NodeId } from "@skerry/base";
+import { assert, type GatewayId, type NodeId } from "@skerry/base";
 import { sourceTreeIn } from "@skerry/code-store";
 import { splitPatterns } from "@skerry/contracts";
-import { startGateway } from "@skerry/gateway";
+import { startGateway, type GatewayOptions } from "@skerry/gateway";
 import type { AgentAddress } from "@skerry/instance-links";
 import { systemNetwork, type Network } from "@skerry/reach";
 import { createMemoryStore } from "@skerry/response-cache";
-import { openValue } from "@skerry/secrets";
+import { domainKeyIdentity, openValue, type MasterKeys } from "@skerry/secrets";
 import { openSpoolWriter } from "@skerry/telemetry";
 import type { ToRole } from "../messages.ts";
-import { LISTEN_FD } from "../role-process.ts";
+import { LISTEN_FD, TLS_FD, TLS_TICKETS_ENV } from "../role-process.ts";
 import { spoolValues, watchProcess } from "./process-figures.ts";
 import {
   configWaitMs,
+  ownPortsOf,
   RELEASE,
   secretKeysOf,
   type RoleContext,
@@ -59,9 +60,10 @@ export async function startGatewayRole(
       gateways: config.gateways,
       connectTargets: splitPatterns(config.connectTargets),
       connectMetadata: splitPatterns(config.connectMetadata),
-      ownPorts: [config.apiPort, config.gatewayPort],
+      ownPorts: ownPortsOf(config),
       trustedProxies: splitPatterns(config.trustedProxies),
       build: RELEASE,
+      ...(config.gatewayTlsPort === undefined ? {} : { tls: tlsOf(context, secretKeys) }),
     },
   );
   const known = new Map<string, AgentAddress>();
@@ -79,6 +81,22 @@ export async function startGatewayRole(
       await gateway.close();
       await meter.close();
       figures.close();
+    },
+  };
+}
+
+function tlsOf({ config }: RoleContext, keys: MasterKeys): NonNullable<GatewayOptions["tls"]> {
+  const { gatewayTlsPort = 0, gatewayTlsPublicPort, gatewayTlsCert, gatewayTlsKey } = config;
+  const tickets = process.env[TLS_TICKETS_ENV];
+  return {
+    listen: { fd: TLS_FD },
+    publicPort: gatewayTlsPublicPort ?? gatewayTlsPort,
+    ...(gatewayTlsCert === "" ? {} : { files: { cert: gatewayTlsCert, key: gatewayTlsKey } }),
+    ...(tickets === undefined ? {} : { ticketKeys: Buffer.from(tickets, "base64") }),
+    openKey: async (domain) => {
+      const { certificate } = domain;
+      assert(certificate !== null, "only a domain with a certificate has a key");
+      return await openValue(keys, domainKeyIdentity(domain), certificate.sealedKey);
     },
   };
 }

@@ -85,6 +85,14 @@ function leaveMemoryOutOfCores(): void {
   }
 }
 
+/** Ports of the platform, at which functions never arrive. */
+export function ownPortsOf(config: PlatformConfig): readonly number[] {
+  const { apiPort, gatewayPort, gatewayTlsPort } = config;
+  return gatewayTlsPort === undefined
+    ? [apiPort, gatewayPort]
+    : [apiPort, gatewayPort, gatewayTlsPort];
+}
+
 /** The master keys of secrets, for the roles that seal or open them. */
 export function secretKeysOf({ clock, config, layout, random }: RoleContext): MasterKeys {
   const options = { path: layout.secretsKeyFile, command: config.secretsKeyCommand };

@@ -1,0 +1,157 @@
+/** A gateway of real processes that answers TLS: with other people's clients, while it changes. */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { connect, type ClientHttp2Session } from "node:http2";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { connect as connectTls } from "node:tls";
+import { promisify } from "node:util";
+import { makeAuthority, startPlatform, until, type Platform } from "@skerry/testkit";
+
+const CODE = `export default { async fetch(request) {
+  const url = new URL(request.url);
+  if (url.pathname === "/stream") {
+    const parts = [1, 2, 3].map((n) => new TextEncoder().encode(String(n).repeat(100_000)));
+    return new Response(ReadableStream.from(parts));
+  }
+  const body = await request.text();
+  const said = { url: request.url, proto: request.headers.get("x-forwarded-proto") };
+  return Response.json({ ...said, length: body.length }, { headers: { "set-cookie": "a=1" } });
+} };`;
+const HOST = "hello.site.localhost";
+
+const authority = makeAuthority();
+const folder = mkdtempSync(join(tmpdir(), "skerry-tls-"));
+const files = { cert: join(folder, "cert.pem"), key: join(folder, "key.pem") };
+let platform: Platform;
+
+/** Each file is replaced, as renewing programs do; the second one later than the first. */
+function renew(): void {
+  const { cert, key } = authority.issue(["localhost", "*.site.localhost", "127.0.0.1"]);
+  for (const [path, text] of [[files.cert, cert] as const, [files.key, key] as const]) {
+    writeFileSync(`${path}.new`, text);
+    renameSync(`${path}.new`, path);
+  }
+}
+
+before(async () => {
+  writeFileSync(join(folder, "ca.pem"), authority.cert);
+  renew();
+  platform = await startPlatform({
+    settings: { gatewayTlsPort: 0, gatewayTlsCert: files.cert, gatewayTlsKey: files.key },
+  });
+  const config = { auth: "none" } as const;
+  await platform.deploy({ app: "site", fn: "hello", files: { "index.js": CODE }, config });
+});
+after(async () => {
+  await platform.stop();
+  rmSync(folder, { recursive: true });
+});
+
+function to(): { readonly host: string; readonly port: number; readonly ca: string } {
+  return { host: "127.0.0.1", port: platform.gatewayTlsPort, ca: authority.cert };
+}
+
+function openSession(): ClientHttp2Session {
+  const { port } = to();
+  const session = connect(`https://${HOST}:${port}`, {
+    createConnection: () => connectTls({ ...to(), servername: HOST, ALPNProtocols: ["h2"] }),
+  });
+  session.on("error", () => undefined);
+  return session;
+}
+
+/** Resolves with the answer's text; rejects when the request was not answered with 200. */
+async function askOver(session: ClientHttp2Session, path = "/"): Promise<string> {
+  const stream = session.request({ ":path": path, "x-forwarded-proto": "http" });
+  const answered = once(stream, "response") as Promise<[Record<string, unknown>]>;
+  const [[head], parts] = await Promise.all([answered, stream.setEncoding("utf8").toArray()]);
+  assert.equal(head[":status"], 200);
+  return parts.join("");
+}
+
+async function curl(...args: readonly string[]): Promise<string> {
+  const { port } = to();
+  const { stdout } = await promisify(execFile)("curl", [
+    ...["-sS", "--max-time", "60", "--cacert", join(folder, "ca.pem")],
+    ...["--resolve", `${HOST}:${port}:127.0.0.1`, ...args, `https://${HOST}:${port}/x?y=1`],
+  ]);
+  return stdout;
+}
+
+describe("a gateway that answers TLS", () => {
+  it("serves curl by HTTP/1.1 and HTTP/2, and functions know that it is https", async () => {
+    const url = `https://${HOST}:${to().port}/x?y=1`;
+    for (const version of ["1.1", "2"]) {
+      const format = "\n%{http_version} %{ssl_verify_result}";
+      const liar = "X-Forwarded-Proto: http";
+      const got = await curl(`--http${version}`, "-w", format, "-H", liar, "-d", "12345");
+      const [body = "", written] = got.split("\n");
+      assert.deepEqual(JSON.parse(body), { url, proto: "https", length: 5 });
+      assert.equal(written, `${version} 0`);
+    }
+    const plain = await fetch(`${platform.gatewayUrl}/-/site/hello/`, {
+      headers: { "x-forwarded-proto": "https" },
+    });
+    assert.equal(((await plain.json()) as { proto: string }).proto, "http");
+  });
+
+  it("streams answers and bodies of any length", async () => {
+    const session = openSession();
+    const digest = createHash("sha256").update(await askOver(session, "/stream"));
+    const parts = ["1", "2", "3"].map((digit) => digit.repeat(100_000));
+    const expected = createHash("sha256").update(parts.join(""));
+    assert.equal(digest.digest("hex"), expected.digest("hex"));
+    const stream = session.request({ ":method": "POST" });
+    for (let i = 0; i < 8; i += 1) stream.write(Buffer.alloc(256 << 10, "x"));
+    stream.end();
+    const answer = (await stream.setEncoding("utf8").toArray()).join("");
+    assert.equal((JSON.parse(answer) as { length: number }).length, 2 << 20);
+    session.destroy();
+  });
+
+  it("takes a renewed certificate from its files, and open connections stay", async () => {
+    const session = openSession();
+    const text = await askOver(session);
+    const serial = await serialNow();
+    renew();
+    await until("new handshakes get it", async () => (await serialNow()) !== serial);
+    assert.equal(await askOver(session), text);
+    session.destroy();
+  });
+
+  it("loses no request of its clients when it is restarted", async () => {
+    let isOver = false;
+    let answered = 0;
+    const client = async (): Promise<void> => {
+      let session = openSession();
+      while (!isOver) {
+        if (session.closed || session.destroyed) session = openSession();
+        await askOver(session);
+        answered += 1;
+      }
+      session.destroy();
+    };
+    const clients = [client(), client(), client(), client()];
+    const all = Promise.all(clients);
+    all.catch(() => undefined);
+    await until("clients are served", () => answered > 20);
+    await platform.restart("gateway");
+    const atRestart = answered;
+    await until("clients are served by the next one", () => answered > atRestart + 20);
+    isOver = true;
+    await all;
+  });
+});
+
+async function serialNow(): Promise<string> {
+  const socket = connectTls({ ...to(), servername: HOST });
+  await once(socket, "secureConnect");
+  const { serialNumber } = socket.getPeerCertificate();
+  socket.destroy();
+  return serialNumber;
+}
