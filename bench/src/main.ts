@@ -11,6 +11,8 @@ import { contestTable } from "./contest.ts";
 import { benchDensity } from "./density.ts";
 import { benchDeploy } from "./deploy.ts";
 import { benchLedger, sayLedger } from "./ledger-part.ts";
+import { benchOverload, overloadTable } from "./overload.ts";
+import { benchRoutes } from "./routes.ts";
 import { readRunOptions, type RunOptions } from "./run-options.ts";
 import { benchWarm } from "./warm.ts";
 
@@ -51,6 +53,18 @@ async function run(options: RunOptions): Promise<void> {
     const ledger = await benchLedger(options);
     results["ledger"] = ledger;
     sayLedger(ledger, say);
+  }
+  if (wanted.has("routes")) {
+    const routes = await benchRoutes(options);
+    results["routes"] = routes;
+    say(`\nThrough gateway APIs, ${options.rounds} alternating rounds of ${options.seconds} s\n`);
+    say(contestTable(routes));
+  }
+  if (wanted.has("overload")) {
+    const overload = await benchOverload(options);
+    results["overload"] = overload;
+    say(`\nMore than a function can do, medians of ${options.rounds} rounds\n`);
+    say(overloadTable(overload));
   }
   if (wanted.has("density")) {
     const density = await benchDensity();

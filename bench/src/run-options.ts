@@ -12,7 +12,10 @@ export interface RunOptions {
   readonly out: string | undefined;
 }
 
-export const PARTS = ["warm", "bodies", "cold", "deploy", "calls", "ledger", "density"] as const;
+export const PARTS = [
+  ...(["warm", "bodies", "cold", "deploy", "calls", "ledger", "routes"] as const),
+  ...(["overload", "density"] as const),
+] as const;
 
 const USAGE = `npm run bench -- [--rounds 5] [--seconds 3] [--warm-up 6] [--cold 40] [--peers] [--only ${PARTS.join(",")}] [--out FILE]`;
 const KNOWN = ["--rounds", "--seconds", "--warm-up", "--cold", "--only", "--out"];
