@@ -41,7 +41,7 @@ export {
 } from "./catalogue/versions.ts";
 export { shownVersions, type ShownVersion } from "./catalogue/shown-versions.ts";
 export { decideAlias, type AliasAsk } from "./qualifying/alias.ts";
-export { AliasPatterns, patternProblems } from "./qualifying/patterns.ts";
+export { AliasPatterns, compilePattern, patternProblems } from "./qualifying/patterns.ts";
 export { decideRoute } from "./routing/router.ts";
 export {
   countRoute,

@@ -8,6 +8,18 @@ export {
   upstreamUrl,
   type TemplateValues,
 } from "./render.ts";
+export {
+  addressBits,
+  callerOfAddress,
+  compileAddresses,
+  type AddressSet,
+} from "./guards/address-set.ts";
+export { readJwkSet, type CheckKey } from "./guards/jwk-set.ts";
+export { decideClaims } from "./guards/jwt-claims.ts";
+export { chooseKey, isSignedBy, readToken, type ReadToken } from "./guards/jwt.ts";
+export { RateTable } from "./guards/rate-table.ts";
+export { compileSchema, schemaProblems, type Misfits } from "./schema/json-schema.ts";
+export type { CompilePattern } from "./schema/schema-compiler.ts";
 export { routeLabel } from "./route-name.ts";
 export {
   compileRoutes,

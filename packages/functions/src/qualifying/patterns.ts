@@ -1,9 +1,9 @@
 /**
- * Regular expressions of alias rules, in the syntax of RE2: whatever the expression and the value
- * are, matching takes time in proportion to the value's length and to the steps of the expression:
- * milliseconds at most, so that no caller can hold a gateway up. What there is of them is bounded
- * when an alias is set, and what they keep when they are compiled. The engine is loaded with the
- * first expression: who has none does not pay for it at start.
+ * Regular expressions of alias rules and of schemas, in the syntax of RE2: whatever the expression
+ * and the value are, matching takes time in proportion to the value's length and to the steps of
+ * the expression: milliseconds at most, so that no caller can hold a gateway up. What there is of
+ * them is bounded when an alias is set, and what they keep when they are compiled. The engine is
+ * loaded with the first expression: who has none does not pay for it at start.
  */
 import { createRequire } from "node:module";
 import type { AliasMatcher, AliasTarget } from "@skerry/contracts";

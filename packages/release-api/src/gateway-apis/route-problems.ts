@@ -1,10 +1,19 @@
 /**
  * What is wrong with routes that the schema lets pass: templates that name nothing, addresses that
- * a caller could choose, headers that no route may set, and routes that no request reaches.
+ * a caller could choose, headers that no route may set, schemas and keys that mean nothing, and
+ * routes that no request reaches.
  */
 import { parsePathPattern, type Route } from "@skerry/contracts";
+import { compilePattern } from "@skerry/functions";
 import { templatesOf } from "@skerry/gateway-apis";
-import { duplicateProblems, headerProblems, routeLabel, templateProblems } from "@skerry/routes";
+import {
+  duplicateProblems,
+  headerProblems,
+  readJwkSet,
+  routeLabel,
+  schemaProblems,
+  templateProblems,
+} from "@skerry/routes";
 
 const PROBLEMS_MAX = 20;
 const UPSTREAM = /^(?:https?:\/\/|\{stage\.)/i;
@@ -48,7 +57,18 @@ function problemsOf(route: Route): readonly string[] {
   return [
     ...templates,
     ...changes.flatMap((one) => (one === undefined ? [] : headerProblems(one))),
+    ...guardProblems(route),
   ];
+}
+
+/** Of what a gateway compiles when it guards the route. */
+function guardProblems({ schemas = {}, auth }: Route): readonly string[] {
+  const ofSchemas = Object.entries(schemas).flatMap(([what, schema]) =>
+    schemaProblems(schema, compilePattern).map((problem) => `schemas.${what}${problem}`),
+  );
+  const keys = typeof auth === "object" && "jwt" in auth ? auth.jwt.keys : undefined;
+  if (keys === undefined || readJwkSet(keys).length > 0) return ofSchemas;
+  return [...ofSchemas, "auth.jwt.keys: None of them can check a signature."];
 }
 
 /** A caller must not choose which server the platform asks. */

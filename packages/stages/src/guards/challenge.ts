@@ -3,11 +3,14 @@
  */
 import type { PlatformError } from "@skerry/base";
 
-/** Flat headers that an answer with this error carries; of errors of guards and of all others. */
-export function guardHeaders({ code, reason }: PlatformError): readonly string[] {
-  if (code !== "UNAUTHENTICATED") return [];
-  return ["WWW-Authenticate", reason.endsWith("_REQUIRED") ? BEARER : `${BEARER}, ${INVALID}`];
-}
+const REALM = 'Bearer realm="skerry"';
+const INVALID = ["WWW-Authenticate", `${REALM}, error="invalid_token"`];
+const MISSING = ["WWW-Authenticate", REALM];
+const INSUFFICIENT = ["WWW-Authenticate", `${REALM}, error="insufficient_scope"`];
 
-const BEARER = 'Bearer realm="skerry"';
-const INVALID = 'error="invalid_token"';
+/** Flat headers that an answer with this error carries, whoever made it. */
+export function guardHeaders({ code, reason }: PlatformError): readonly string[] {
+  if (reason === "ROUTE_TOKEN_INSUFFICIENT") return INSUFFICIENT;
+  if (code !== "UNAUTHENTICATED") return [];
+  return reason.endsWith("_REQUIRED") ? MISSING : INVALID;
+}

@@ -23,6 +23,64 @@ export const failGuard = defineReasons({
     message: "The key {keyId} may not use the route {route}.",
     hint: "Use a key with the role developer or above that reaches this app.",
   },
+  ROUTE_ADDRESS_FORBIDDEN: {
+    ...forbidden,
+    message: "The route {route} does not take requests from this address.",
+    hint: "Its `ips` say which addresses it takes.",
+  },
+  ROUTE_TOKEN_REQUIRED: {
+    ...unauthenticated,
+    message: "The route {route} takes requests with a token only.",
+    hint: "Send the token of its issuer where the route's `auth.jwt.from` says; by default `authorization: Bearer TOKEN`.",
+  },
+  ROUTE_TOKEN_INVALID: {
+    ...unauthenticated,
+    message: "The token sent with the request does not count: {why}.",
+    hint: "Get a new token from the issuer that the route's `auth.jwt` names.",
+  },
+  ROUTE_TOKEN_INSUFFICIENT: {
+    ...forbidden,
+    message: "The token is good, but does not allow this: it lacks {missing}.",
+    hint: "Ask the issuer for a token with what the route's `auth.jwt` wants.",
+  },
+  ROUTE_CREDENTIALS_REQUIRED: {
+    ...unauthenticated,
+    message: "The request has nothing by which the route {route} could tell who calls.",
+    hint: "Send what the route's `auth.authorizer.by` names.",
+  },
+  ROUTE_AUTHORIZER_DENIED: {
+    ...forbidden,
+    message: "The authorizer of the route {route} does not allow this request.",
+    hint: "Ask whoever keeps the function that the route's `auth.authorizer` names.",
+  },
+  ROUTE_RATE_LIMITED: {
+    ...passing,
+    code: "RESOURCE_EXHAUSTED",
+    message: "The route {route} takes {perSecond} requests a second {by}.",
+    hint: "Retry after the time in Retry-After, or raise the route's `limits.rate`.",
+  },
+  ROUTE_CONCURRENCY_LIMITED: {
+    ...passing,
+    code: "RESOURCE_EXHAUSTED",
+    message: "The route {route} has {concurrency} requests under way, as many as it may.",
+    hint: "Retry after the time in Retry-After, or raise the route's `limits.concurrency`.",
+  },
+  ROUTE_BODY_TYPE_REFUSED: {
+    ...invalid,
+    httpStatus: 415,
+    message: "The route {route} takes a body of JSON, which this does not say that it is: {why}.",
+    hint: "Send `content-type: application/json`, and the body neither compressed nor in another charset.",
+  },
+  ROUTE_BODY_NOT_JSON: {
+    ...invalid,
+    message: "The route {route} takes a body of JSON, and this is none.",
+    hint: "Send JSON in UTF-8.",
+  },
+  ROUTE_SCHEMA_MISMATCH: {
+    ...invalid,
+    message: "The {what} does not fit the schema of the route {route}: {places}",
+    hint: "The details list up to 20 places as JSON pointers; the route's `schemas` say what fits.",
+  },
   ROUTE_CREDENTIALS_AMBIGUOUS: {
     ...invalid,
     message: "The request names its caller more than once: {where}.",

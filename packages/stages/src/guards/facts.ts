@@ -12,6 +12,7 @@ export interface GuardedRoute {
 
 /** What is known of a request when its route is. */
 export interface RequestFacts {
+  /** With the target as the route was matched: below what led to the stage. */
   readonly came: CameRequest;
   /** The client's address as the platform takes it to be. */
   readonly clientIp: string;
@@ -21,11 +22,15 @@ export interface RequestFacts {
   readBody(bytesMax: number): Promise<Uint8Array>;
 }
 
-export interface Passed {
-  /** Who calls: `key_…`, a token's subject, or as the authorizer says. */
+/** Who calls, as far as the route's `auth` tells. */
+export interface Caller {
+  /** `key_…`, a token's subject, or as the authorizer says. */
   readonly principal?: string | undefined;
   /** Of the token, or the authorizer's context. */
   readonly claims?: Readonly<Record<string, unknown>> | undefined;
+}
+
+export interface Passed extends Caller {
   /** Of a route with a schema for it; nobody can read it again. */
   readonly body?: Uint8Array | undefined;
   /** To be called when the request is over, once. */

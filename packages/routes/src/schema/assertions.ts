@@ -1,0 +1,169 @@
+/** Keywords that say something of a value by itself (2020-12 Validation, 6). */
+import { canonical, countCharacters, isMultipleOf, isObject } from "./json-value.ts";
+import type { Check, Keyword, Place } from "./schema-compiler.ts";
+
+type Test = (value: unknown) => boolean;
+
+const TYPES: Readonly<Record<string, Test>> = {
+  null: (value) => value === null,
+  boolean: (value) => typeof value === "boolean",
+  string: (value) => typeof value === "string",
+  number: (value) => typeof value === "number",
+  integer: (value) => Number.isInteger(value),
+  array: Array.isArray,
+  object: isObject,
+};
+/** What is longer fits no expression: looking would take too long. */
+const PATTERN_VALUE_CHARS_MAX = 16_384;
+/** Steps of an expression, for each character, that take as long as one step of a run. */
+const PATTERN_STEPS_OF_WORK = 16;
+const CHARS_OF_WORK = 64;
+
+export const ASSERTIONS: readonly (readonly [string, Keyword])[] = [
+  ["type", typeKeyword],
+  ["enum", (given, at) => (Array.isArray(given) ? oneOf(given) : at.tell("a list of values"))],
+  ["const", (given) => oneOf([given])],
+  ["multipleOf", multipleOf],
+  ["maximum", ofNumber((value, bound) => value <= bound, "at most")],
+  ["exclusiveMaximum", ofNumber((value, bound) => value < bound, "less than")],
+  ["minimum", ofNumber((value, bound) => value >= bound, "at least")],
+  ["exclusiveMinimum", ofNumber((value, bound) => value > bound, "more than")],
+  ["maxLength", ofCount(charactersOf, (n, bound) => n <= bound, "at most", "characters")],
+  ["minLength", ofCount(charactersOf, (n, bound) => n >= bound, "at least", "characters")],
+  ["pattern", pattern],
+  ["maxItems", ofCount(itemsOf, (n, bound) => n <= bound, "at most", "items")],
+  ["minItems", ofCount(itemsOf, (n, bound) => n >= bound, "at least", "items")],
+  ["uniqueItems", uniqueItems],
+  ["maxProperties", ofCount(membersOf, (n, bound) => n <= bound, "at most", "members")],
+  ["minProperties", ofCount(membersOf, (n, bound) => n >= bound, "at least", "members")],
+  ["required", (given, at) => requiredCheck(given, at)],
+  ["dependentRequired", dependentRequired],
+];
+
+function typeKeyword(given: unknown, at: Place): Check | undefined {
+  const named: readonly unknown[] = Array.isArray(given) ? given : [given];
+  const tests = named.flatMap((name) =>
+    typeof name === "string" && Object.hasOwn(TYPES, name) ? (TYPES[name] ?? []) : [],
+  );
+  if (tests.length === 0 || tests.length < named.length)
+    return at.tell("a type, or a list of them");
+  const words = named.join(" or ");
+  return (value, run) => tests.some((test) => test(value)) || run.refuse(`not of type ${words}`);
+}
+
+function oneOf(values: readonly unknown[]): Check {
+  const simple = new Set(values.filter((value) => typeof value !== "object" || value === null));
+  const texts = new Set(values.map(canonical));
+  const hasWhole = simple.size < values.length;
+  const words = values.length === 1 ? "not the one value" : "none of the values";
+  return (value, run) => {
+    const isSimple = typeof value !== "object" || value === null;
+    if (isSimple) return simple.has(value) || run.refuse(`${words} that may stand here`);
+    if (!hasWhole) return run.refuse(`${words} that may stand here`);
+    const text = canonical(value);
+    run.spend(text.length / CHARS_OF_WORK);
+    return texts.has(text) || run.refuse(`${words} that may stand here`);
+  };
+}
+
+function multipleOf(given: unknown, at: Place): Check | undefined {
+  if (typeof given !== "number" || given <= 0) return at.tell("a number above zero");
+  return (value, run) =>
+    typeof value !== "number" ||
+    isMultipleOf(value, given) ||
+    run.refuse(`no multiple of ${given}`);
+}
+
+function ofNumber(test: (value: number, bound: number) => boolean, words: string): Keyword {
+  return (given, at) => {
+    if (typeof given !== "number") return at.tell("a number");
+    return (value, run) =>
+      typeof value !== "number" || test(value, given) || run.refuse(`not ${words} ${given}`);
+  };
+}
+
+function ofCount(
+  countOf: (value: unknown) => number | undefined,
+  test: (count: number, bound: number) => boolean,
+  ...[most, what]: readonly [string, string]
+): Keyword {
+  return (given, at) => {
+    if (!Number.isInteger(given) || (given as number) < 0) return at.tell("a whole number");
+    const bound = given as number;
+    return (value, run) => {
+      const count = countOf(value);
+      if (count === undefined || test(count, bound)) return true;
+      return run.refuse(`not ${most} ${bound} ${what}`);
+    };
+  };
+}
+
+function charactersOf(value: unknown): number | undefined {
+  return typeof value === "string" ? countCharacters(value) : undefined;
+}
+
+function itemsOf(value: unknown): number | undefined {
+  return Array.isArray(value) ? value.length : undefined;
+}
+
+function membersOf(value: unknown): number | undefined {
+  return isObject(value) ? Object.keys(value).length : undefined;
+}
+
+function pattern(given: unknown, at: Place): Check | undefined {
+  const compiled = at.patternOf(given);
+  if (compiled === undefined) return undefined;
+  return (value, run) => {
+    if (typeof value !== "string") return true;
+    if (value.length > PATTERN_VALUE_CHARS_MAX) {
+      return run.refuse(
+        `longer than the ${PATTERN_VALUE_CHARS_MAX} characters that a pattern takes`,
+      );
+    }
+    run.spend(1 + (value.length * compiled.steps) / PATTERN_STEPS_OF_WORK);
+    return compiled.isIn(value) || run.refuse("it does not match the pattern");
+  };
+}
+
+function uniqueItems(given: unknown, at: Place): Check | undefined {
+  if (typeof given !== "boolean") return at.tell("true or false");
+  if (!given) return undefined;
+  return (value, run) => {
+    if (!Array.isArray(value)) return true;
+    const known = new Set<string>();
+    for (const item of value) {
+      const text = canonical(item);
+      run.spend(1 + text.length / CHARS_OF_WORK);
+      if (known.has(text)) return run.refuse("two of its items are the same");
+      known.add(text);
+    }
+    return true;
+  };
+}
+
+function requiredCheck(given: unknown, at: Place): Check | undefined {
+  if (!Array.isArray(given) || !given.every((name) => typeof name === "string")) {
+    return at.tell("a list of names");
+  }
+  const names: readonly string[] = given;
+  return (value, run) => {
+    if (!isObject(value)) return true;
+    run.spend(names.length / CHARS_OF_WORK);
+    const missing = names.filter((name) => !Object.hasOwn(value, name));
+    if (missing.length === 0) return true;
+    return run.refuse(`it lacks ${missing.slice(0, 5).join(", ")}`);
+  };
+}
+
+function dependentRequired(given: unknown, at: Place): Check | undefined {
+  if (!isObject(given)) return at.tell("an object of lists of names");
+  const checks = Object.entries(given).map(
+    ([name, names]) => [name, requiredCheck(names, at.at(name))] as const,
+  );
+  return (value, run) =>
+    !isObject(value) ||
+    checks.every(([name, check]) => {
+      run.spend(1);
+      return !Object.hasOwn(value, name) || (check?.(value, run, undefined) ?? true);
+    });
+}

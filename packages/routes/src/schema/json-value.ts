@@ -1,0 +1,66 @@
+/** What JSON values are to one another, as JSON Schema compares them. */
+
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Thrown by what would take too much; nothing else here throws. */
+export class TooMuchWork extends Error {}
+
+/** Deeper ones would take more of the stack than there is. */
+const COMPARED_DEPTH_MAX = 200;
+
+/** One text for all values that are equal: members in order of their names, 1.0 as 1. */
+export function canonical(value: unknown): string {
+  return textOf(value, 0);
+}
+
+function textOf(value: unknown, depth: number): string {
+  if (depth > COMPARED_DEPTH_MAX) throw new TooMuchWork();
+  if (Array.isArray(value)) return `[${value.map((one) => textOf(one, depth + 1)).join(",")}]`;
+  if (!isObject(value)) return JSON.stringify(value) ?? "";
+  const members = Object.keys(value)
+    .toSorted()
+    .map((name) => `${JSON.stringify(name)}:${textOf(value[name], depth + 1)}`);
+  return `{${members.join(",")}}`;
+}
+
+/** Whether one number is a whole multiple of the other, as they are written in decimal. */
+export function isMultipleOf(value: number, of: number): boolean {
+  if (!Number.isFinite(value)) return false;
+  const [a, b] = [decimalOf(value), decimalOf(of)];
+  const exponent = Math.min(a.exponent, b.exponent);
+  const whole = (one: Decimal): bigint => one.digits * 10n ** BigInt(one.exponent - exponent);
+  return whole(a) % whole(b) === 0n;
+}
+
+interface Decimal {
+  readonly digits: bigint;
+  readonly exponent: number;
+}
+
+function decimalOf(value: number): Decimal {
+  const [mantissa = "0", exponent = "0"] = value.toString().split("e");
+  const [whole = "0", fraction = ""] = mantissa.split(".");
+  return { digits: BigInt(whole + fraction), exponent: Number(exponent) - fraction.length };
+}
+
+/** Characters as Unicode counts them. */
+export function countCharacters(text: string): number {
+  let count = text.length;
+  for (let at = 0; at < text.length - 1; at += 1) {
+    const isHigh = (text.charCodeAt(at) & 0xfc00) === 0xd800;
+    if (isHigh && (text.charCodeAt(at + 1) & 0xfc00) === 0xdc00) {
+      count -= 1;
+      at += 1;
+    }
+  }
+  return count;
+}
+
+/** `text` as a part of a JSON pointer (RFC 6901). */
+export function pointerPart(text: string | number): string {
+  return `/${String(text).replaceAll("~", "~0").replaceAll("/", "~1")}`;
+}
