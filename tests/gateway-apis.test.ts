@@ -3,6 +3,7 @@
  * as a whole, under load, without a failed request.
  */
 import assert from "node:assert/strict";
+import { generateKeyPairSync, sign } from "node:crypto";
 import { after, before, describe, it } from "node:test";
 import type { RouteInput } from "@skerry/contracts";
 import {
@@ -26,7 +27,7 @@ const RELEASE = { params: { ...WEB, stage: "release" } };
 /** Says how it was called. */
 const PAGES = {
   "index.ts": `export default {
-  fetch(request) {
+  async fetch(request) {
     const { pathname, search } = new URL(request.url);
     const of = (name) => request.headers.get(name);
     console.log("page " + pathname);
@@ -36,6 +37,8 @@ const PAGES = {
       edition: of("x-edition"),
       version: process.env.SKERRY_VERSION,
       principal: of("x-skerry-principal"),
+      claims: of("x-skerry-claims"),
+      body: request.method === "POST" ? await request.text() : null,
       saw: of("authorization"),
     });
   },
@@ -64,12 +67,64 @@ const ROUTES: readonly RouteInput[] = [
   { path: "/staff/{who}", to: { function: "pages" } },
 ];
 
+/** Lets in who says the word, and counts how often it was asked. */
+const DOORMAN = {
+  "index.ts": `let asked = 0;
+export async function handler({ credentials, path }) {
+  asked += 1;
+  const word = credentials["header.x-word"];
+  if (word === "broken") throw new Error("it fell over");
+  return { allow: word === "friend", principal: "p-" + word, context: { asked, path } };
+}`,
+};
+const ISSUER_KEYS = generateKeyPairSync("ec", { namedCurve: "P-256" });
+
+function tokenOf(claims: object): string {
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const signed = `${part({ alg: "ES256" })}.${part(claims)}`;
+  const key = { key: ISSUER_KEYS.privateKey, dsaEncoding: "ieee-p1363" as const };
+  return `${signed}.${sign("sha256", Buffer.from(signed), key).toString("base64url")}`;
+}
+
+const GUARDED: readonly RouteInput[] = [
+  {
+    path: "/by-token/{rest...}",
+    to: { function: "pages" },
+    auth: {
+      jwt: {
+        ...{ issuer: "https://login.example", audience: ["school"], scopes: ["read"] },
+        keys: [ISSUER_KEYS.publicKey.export({ format: "jwk" }) as Record<string, unknown>],
+      },
+    },
+  },
+  {
+    path: "/by-word/{rest...}",
+    to: { function: "pages" },
+    auth: { authorizer: { function: "doorman", by: [{ header: "x-word" }] } },
+  },
+  { path: "/nobody", to: { answer: {} }, auth: "none", ips: { deny: ["127.0.0.0/8", "::1"] } },
+  {
+    path: "/seldom",
+    to: { answer: {} },
+    auth: "none",
+    limits: { rate: { perSecond: 0.01, burst: 1 } },
+  },
+  {
+    path: "/orders",
+    to: { function: "pages" },
+    auth: "none",
+    schemas: { body: { required: ["course"], properties: { course: { type: "string" } } } },
+  },
+];
+
 interface Page {
   readonly path: string;
   readonly params: Readonly<Record<string, string>>;
   readonly edition: string | null;
   readonly version: string;
   readonly principal: string | null;
+  readonly claims: string | null;
+  readonly body: string | null;
   readonly saw: string | null;
 }
 const pageOf = ({ text }: HttpAnswer): Page => JSON.parse(text) as Page;
@@ -145,6 +200,61 @@ describe("gateway APIs", TIMEOUT, () => {
     const { principal, saw } = pageOf(await ask("/staff/ada", { headers }));
     assert.match(principal ?? "", /^key_/);
     assert.equal(saw, null, "the function does not see the key");
+  });
+
+  it("routes are guarded by tokens, functions, addresses, rates and schemas", async () => {
+    await platform.deploy({ app: WEB.app, fn: "doorman", files: DOORMAN });
+    await put(GUARDED);
+    const refusal = async (path: string, call: Partial<HttpCall> = {}): Promise<string> => {
+      const { status, text } = await ask(path, call);
+      const { error } = JSON.parse(text) as { error?: { reason: string } };
+      return `${status} ${error?.reason ?? ""}`.trim();
+    };
+    const claimsOf = ({ claims }: Page): unknown =>
+      JSON.parse(Buffer.from(claims ?? "", "base64url").toString());
+    // Far from any expiry: a machine that stands still must not fail this.
+    const claims = { iss: "https://login.example", aud: "school", sub: "ada", exp: 9e9 };
+    const token = (more: object = {}): Partial<HttpCall> => ({
+      headers: { authorization: `Bearer ${tokenOf({ ...claims, scope: "read", ...more })}` },
+    });
+    const missing = await ask("/by-token/x");
+    assert.deepEqual(
+      [missing.status, missing.headers["www-authenticate"]],
+      [401, 'Bearer realm="skerry"'],
+    );
+    const known = pageOf(await ask("/by-token/x", token()));
+    assert.equal(known.principal, "ada");
+    assert.deepEqual(claimsOf(known), { ...claims, scope: "read" });
+    assert.equal(await refusal("/by-token/x", token({ aud: "other" })), "401 ROUTE_TOKEN_INVALID");
+    assert.equal(await refusal("/by-token/x", token({ exp: 1 })), "401 ROUTE_TOKEN_INVALID");
+    assert.equal(
+      await refusal("/by-token/x", token({ scope: "" })),
+      "403 ROUTE_TOKEN_INSUFFICIENT",
+    );
+    const word = (text: string): Partial<HttpCall> => ({ headers: { "x-word": text } });
+    assert.equal(await refusal("/by-word/a"), "401 ROUTE_CREDENTIALS_REQUIRED");
+    assert.equal(await refusal("/by-word/a", word("foe")), "403 ROUTE_AUTHORIZER_DENIED");
+    assert.equal(await refusal("/by-word/a", word("broken")), "503 ROUTE_AUTH_UNAVAILABLE");
+    const first = pageOf(await ask("/by-word/a", word("friend")));
+    const second = pageOf(await ask("/by-word/b", word("friend")));
+    assert.equal(first.principal, "p-friend");
+    assert.deepEqual(claimsOf(second), claimsOf(first), "what it said is kept");
+    assert.equal(await refusal("/nobody"), "403 ROUTE_ADDRESS_FORBIDDEN");
+    assert.equal((await ask("/seldom")).status, 200);
+    const again = await ask("/seldom");
+    assert.deepEqual([again.status, again.headers["retry-after"]], [429, "60"]);
+    const order = (body: string): Partial<HttpCall> => ({
+      ...{ method: "POST", body, headers: { "content-type": "application/json" } },
+    });
+    const text = '{ "course": "art" }';
+    assert.equal(pageOf(await ask("/orders", order(text))).body, text);
+    assert.equal(await refusal("/orders", order('{"course":1}')), "400 ROUTE_SCHEMA_MISMATCH");
+    const wrong: RouteInput = {
+      path: "/w",
+      to: { answer: {} },
+      schemas: { body: { type: "strin" } },
+    };
+    await assert.rejects(put([wrong]), /schemas\.body\/type/);
   });
 
   it("a stage changes as a whole while it is asked: no request fails, and none meets both", async (t) => {
