@@ -65,6 +65,20 @@ const ROUTES: readonly RouteInput[] = [
     auth: "none",
   },
   { path: "/staff/{who}", to: { function: "pages" } },
+  {
+    path: "/kept/{course}",
+    to: { function: "pages" },
+    auth: "none",
+    cache: { ttl: 3_600, tags: ["courses"] },
+    rewrite: { request: { set: { "x-edition": "{request.id}" } } },
+  },
+  {
+    path: "/fresh/{course}",
+    to: { function: "pages" },
+    auth: "none",
+    cache: { ttl: 3_600 },
+    rewrite: { request: { set: EDITION } },
+  },
 ];
 
 /** Lets in who says the word, and counts how often it was asked. */
@@ -285,6 +299,44 @@ describe("gateway APIs", TIMEOUT, () => {
     assert.deepEqual(failures, [], `${failures.length} of ${answered} requests failed`);
   });
 
+  it("kept answers are answered without the function, until what they are tagged with is purged", async () => {
+    const callOf = async (path: string): Promise<readonly [string | null, string]> => {
+      const answer = await ask(path);
+      const [how = ""] = /hit|stored/.exec(String(answer.headers["cache-status"])) ?? [];
+      return [pageOf(answer).edition, how];
+    };
+    const kept = (path: string): Promise<string | null> =>
+      until(`${path} to be kept`, async () => {
+        const [edition, how] = await callOf(path);
+        return how === "hit" && edition;
+      });
+    const first = await kept("/kept/art");
+    assert.deepEqual(await callOf("/kept/art"), [first, "hit"]);
+    await kept("/fresh/art");
+    await platform.client.createPurge({ ...TEST, body: { tag: "courses" } });
+    const [second, again] = await callOf("/kept/art");
+    assert.equal(again, "stored");
+    assert.notEqual(second, first);
+    assert.equal((await callOf("/fresh/art"))[1], "hit", "it has no such tag");
+    await put([{ path: "/more", to: { answer: { body: "More." } }, auth: "none" }]);
+    assert.equal((await callOf("/fresh/art"))[1], "stored", "another publication shows its own");
+    await put();
+  });
+
+  it("a domain leads to a stage by the host that is asked for, until it is removed", async () => {
+    const host = "school.example";
+    const at = (): Promise<HttpAnswer> => ask("", { path: "/about", headers: { host } });
+    assert.equal((await at()).status, 404);
+    const made = await platform.client.putDomain({
+      params: { host },
+      body: { ...WEB, stage: "test" },
+    });
+    assert.deepEqual([made.isNew, made.certificate, made.behind], [true, null, []]);
+    assert.equal((await at()).text, "About us.\n");
+    await platform.client.deleteDomain({ params: { host } });
+    assert.equal((await at()).status, 404);
+  });
+
   const loadOf = (allowed: readonly (readonly string[])[]): Load => {
     const askedAt: number[] = [];
     return startLoad({
@@ -342,5 +394,9 @@ describe("gateway APIs", TIMEOUT, () => {
       [ROUTES.length],
     );
     assert.match(items[0]?.from ?? "", /^release:\d+$/);
+    const query = { from: "prepub", to: "test" };
+    const found = await platform.client.diffGatewayApi({ params: WEB, query });
+    assert.deepEqual([found.added, found.removed, found.changed], [["* /new"], [], []]);
+    assert.deepEqual(found.variables, { added: [], removed: [], changed: ["edition"] });
   });
 });
