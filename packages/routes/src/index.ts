@@ -1,6 +1,6 @@
-export { preflightHeaders, preflightOf, withCors, type Preflight } from "./cors.ts";
-export { findRoute, type FoundRoute } from "./find-route.ts";
-export { headerProblems, rewriteHeaders, type HeaderChanges } from "./header-changes.ts";
+export { withCors } from "./cors.ts";
+export { findRoute } from "./find-route.ts";
+export { headerProblems, rewriteHeaders } from "./header-changes.ts";
 export {
   renderHeader,
   renderRedirect,
@@ -21,13 +21,5 @@ export { RateTable } from "./guards/rate-table.ts";
 export { compileSchema, schemaProblems, type Misfits } from "./schema/json-schema.ts";
 export type { CompilePattern } from "./schema/schema-compiler.ts";
 export { routeLabel } from "./route-name.ts";
-export {
-  compileRoutes,
-  duplicateProblems,
-  type DuplicateProblem,
-  type RouteMatch,
-  type RoutePlace,
-  type RouteRequest,
-  type RouteTable,
-} from "./route-table.ts";
+export { compileRoutes, duplicateProblems, type RouteTable } from "./route-table.ts";
 export { templateProblems } from "./template.ts";
