@@ -94,6 +94,7 @@ export const logsQuery = z.strictObject({
   tail: z.stringbool().default(false).describe("The last lines, not the first; not with follow."),
   follow: z.stringbool().default(false).describe("Keep the answer open and stream new lines."),
 });
+const accessLogQuery = logsQuery.omit({ version: true });
 export const deploymentLogQuery = z.strictObject({
   ...page,
   limit: page.limit.unwrap().default(1_000),
@@ -287,6 +288,19 @@ export const OPERATIONS = {
       "Go on behind a line with its `cursor`. A follow ends when the platform restarts; ask again " +
       "with the last cursor.",
     query: logsQuery,
+    answer: "lines",
+    line: logLineResource,
+  },
+  listGatewayApiLogs: {
+    ...READ,
+    method: "GET",
+    path: "/v1/apps/{app}/gateway-apis/{api}/logs",
+    action: "logs.read",
+    summary: "Access log of a gateway API, oldest first",
+    about:
+      "Each line's text is JSON. With the id of a request, the lines of the function that answered " +
+      "it are among them. Behind a line goes its `cursor`.",
+    query: accessLogQuery,
     answer: "lines",
     line: logLineResource,
   },

@@ -7,6 +7,7 @@ import { type LogFilter, type LogLineResource, matchesLog } from "@skerry/api-sc
 import { reportLines, type RecordRow } from "@skerry/invocations";
 import type { Tx, TxStep } from "@skerry/store";
 import type { LogLineRow } from "@skerry/telemetry";
+import { ownersOf } from "./request-of.ts";
 
 export interface LogSearch {
   readonly functionId: string;
@@ -35,14 +36,16 @@ const SCAN_MAX = 4_000;
 const SPAN_MS = 1_200_000;
 
 export function* searchLog(tx: Tx, search: LogSearch): TxStep<LogFound> {
-  const { filter, limit, tail } = search;
+  const { filter, limit, tail, functionId, requestId } = search;
+  const owners =
+    requestId === undefined ? [functionId] : yield* ownersOf(tx, { functionId, requestId });
   let { after, before } = search;
   if (filter.sinceMs !== undefined && after === 0) {
-    after = yield* placeBefore(tx, search.functionId, filter.sinceMs - SPAN_MS);
+    after = yield* placeBefore(tx, functionId, filter.sinceMs - SPAN_MS);
   }
   const found: LogLineResource[] = [];
   for (let looked = 0; looked < SCAN_MAX; looked += PAGE) {
-    const page = yield* readPage(tx, { ...search, after, before });
+    const page = yield* readPage(tx, { ...search, owners, after, before });
     for (const line of page) {
       if (!matchesLog(line, filter)) continue;
       found.push(line);
@@ -74,11 +77,15 @@ function* placeBefore(tx: Tx, functionId: string, fromMs: number): TxStep<number
 }
 
 /** The next lines in the order of the search, those of records among them. */
-function* readPage(tx: Tx, search: LogSearch): TxStep<readonly LogLineResource[]> {
-  const { functionId, requestId, after, before, tail } = search;
+function* readPage(
+  tx: Tx,
+  search: LogSearch & { readonly owners: readonly string[] },
+): TxStep<readonly LogLineResource[]> {
+  const { owners, requestId, after, before, tail } = search;
   const order = tail ? "DESC" : "ASC";
-  const mine = `function_id = ?${requestId === undefined ? "" : " AND request_id = ?"}`;
-  const who = requestId === undefined ? [functionId] : [functionId, requestId];
+  const marks = owners.map(() => "?").join(", ");
+  const mine = `function_id IN (${marks})${requestId === undefined ? "" : " AND request_id = ?"}`;
+  const who = requestId === undefined ? owners : [...owners, requestId];
   const rows = yield* tx.all<LogLineRow>(
     `SELECT * FROM log_lines WHERE ${mine} AND seq > ? AND seq < ? ORDER BY seq ${order} LIMIT ?`,
     [...who, after, before, PAGE],

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { test, type TestContext } from "node:test";
 import { seededRandom } from "@skerry/base";
-import type { InvocationResource, LogLineResource } from "@skerry/api-schema";
+import { readLogFilter, type InvocationResource, type LogLineResource } from "@skerry/api-schema";
 import { until } from "@skerry/testkit";
 import { bytesOf, collectAll, World } from "../test/world.ts";
 
@@ -260,6 +260,34 @@ test("one request's lines are found by its id, and only within its function", as
   assert.deepEqual(await queries.list({ functionId: stranger, requestId, limit: 10 }), []);
   assert.equal(await queries.record({ functionId: stranger, requestId }), undefined);
   assert.equal((await queries.record({ functionId, requestId }))?.requestId, requestId);
+});
+
+test("a request's id finds its access log and its function's lines, and nobody's by a forged line", async (t) => {
+  const world = await World.open(t);
+  const [meter, logs] = [world.writer("meter", "m"), world.writer("logs", "l")];
+  const record = world.record({ handlerUs: 500 });
+  const { requestId } = record;
+  const api = world.ids.id("api");
+  logs.append(world.line("in it", { r: requestId }));
+  world.clock.advance(3);
+  meter.append(bytesOf(record));
+  logs.append(world.line("access", { r: requestId, f: api, v: "release#1" }));
+  const [forger, idle] = [world.ids.id("fn"), world.ids.id("api")];
+  logs.append(world.line("forged", { r: requestId, f: forger }));
+  await collectAll(world.collector());
+  const queries = world.queries();
+  const filter = readLogFilter({ level: "debug" });
+  for (const filtered of [{}, { filter }]) {
+    const found = async (functionId: typeof forger | typeof api): Promise<readonly string[]> =>
+      shapeOf(await queries.list({ functionId, requestId, limit: 50, ...filtered })).toSorted();
+    const all = ["END", "REPORT", "START", "access", "in it"];
+    assert.deepEqual(await found(world.functionId), all);
+    assert.deepEqual(await found(api), all);
+    assert.deepEqual(await found(forger), ["START", "forged"]);
+    assert.deepEqual(await found(idle), []);
+  }
+  const own = await queries.list({ functionId: api, limit: 50 });
+  assert.deepEqual(textsOf(own), ["access"]);
 });
 
 test("records page newest first, without gap or repeat while more comes in", async (t) => {

@@ -1,5 +1,5 @@
 /** Reads logs and records back in the words of the API. */
-import type { FunctionId, RequestId, RevisionId } from "@skerry/base";
+import type { FunctionId, GatewayApiId, RequestId, RevisionId } from "@skerry/base";
 import type {
   InvocationResource,
   LogFilter,
@@ -18,7 +18,8 @@ import { lineFromRow, linesFromRecord, type LogFound, type LogSearch } from "./l
 import { storeModule } from "./store-module.ts";
 
 export interface LogRequest {
-  readonly functionId: FunctionId;
+  /** Whose log it is: a function's, or the access log of a gateway API. */
+  readonly functionId: FunctionId | GatewayApiId;
   readonly requestId?: RequestId;
   readonly after?: string;
   /** Only lines that it wants; all when absent. */

@@ -8,6 +8,7 @@ import type { MeterRecord, SpooledLogLine } from "@skerry/contracts";
 import { startText, type NumberedRecord } from "@skerry/invocations";
 import type { Tx, TxStep } from "@skerry/store";
 import type { NumberedLine } from "@skerry/telemetry";
+import { isApi } from "./request-of.ts";
 
 export interface RoundFound {
   readonly lines: readonly SpooledLogLine[];
@@ -113,7 +114,7 @@ export function numberRound(
 
 /** The START line that is missing in front of the first line of a request. */
 function startOf(line: SpooledLogLine, started: Set<string>): SpooledLogLine | undefined {
-  if (line.r === undefined) return undefined;
+  if (line.r === undefined || isApi(line.f)) return undefined;
   const pair = pairOf(line.f, line.r);
   if (started.has(pair)) return undefined;
   started.add(pair);

@@ -53,6 +53,7 @@ import { DELIVERY_TABLES, moveDelivery, openDelivery, readDelivery } from "./del
 import { searchLog } from "./log-search.ts";
 import { insertRows } from "./insert-rows.ts";
 import { growSizes, readSizes, SIZE_TABLES, sweepTelemetry } from "./retention.ts";
+import { ownersOf } from "./request-of.ts";
 import { findKnown, numberRound, type RoundFound } from "./round-order.ts";
 
 /** Which kind of records a spool holds. */
@@ -184,8 +185,13 @@ function* readLog(
   tx: Tx,
   selection: LogSelection,
 ): TxStep<{ readonly lines: readonly LogLineRow[]; readonly records: readonly RecordRow[] }> {
-  const lines = yield* selectLogLines(tx, selection);
-  const records = yield* selectRecordsAfter(tx, selection);
+  const { functionId, requestId } = selection;
+  const owned =
+    requestId === undefined
+      ? selection
+      : { ...selection, owners: yield* ownersOf(tx, { functionId, requestId }) };
+  const lines = yield* selectLogLines(tx, owned);
+  const records = yield* selectRecordsAfter(tx, owned);
   return { lines, records };
 }
 

@@ -98,6 +98,18 @@ export const ROLE_VALUES = {
     help: "Requests of stages that something else than their route's target answered, by why.",
     label: "reason",
   },
+  route_answers_total: {
+    type: "counter",
+    help: "Requests of stages that have come to their end, by the kind of their status.",
+    label: "status",
+  },
+  route_cache_total: {
+    type: "counter",
+    help: "Answers of routes that were kept or could have been, by how they were answered.",
+    label: "how",
+  },
+  route_cache_bytes: { type: "gauge", help: "Of kept answers of routes." },
+  route_cache_entries: { type: "gauge", help: "Kept answers of routes." },
   delivery_sent_total: {
     type: "counter",
     help: "Spans, lines and records that a sink has taken.",

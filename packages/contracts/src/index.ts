@@ -1,3 +1,4 @@
+export type { AccessFacts } from "./access-facts.ts";
 export {
   actionFactsOf,
   appOfServerKeys,

@@ -6,6 +6,7 @@
 import type {
   AccountId,
   FunctionId,
+  GatewayApiId,
   GatewayId,
   InstanceId,
   NodeId,
@@ -244,7 +245,10 @@ export interface SandboxView {
   readonly raise: string | null;
 }
 
-/** One line of a function's log in an agent's spool; JSON, one a line. */
+/**
+ * One line of a function's log in an agent's spool, or of an API's access log in a gateway's; JSON,
+ * one a line.
+ */
 export interface SpooledLogLine {
   readonly t: number;
   readonly l: "debug" | "info" | "warn" | "error";
@@ -253,9 +257,11 @@ export interface SpooledLogLine {
    * own remarks.
    */
   readonly s: "console" | "stdout" | "stderr" | "platform";
-  readonly f: FunctionId;
-  readonly v: RevisionId;
-  readonly i: InstanceId;
+  readonly f: FunctionId | GatewayApiId;
+  /** Of an API the publication, such as `release#3`. */
+  readonly v: RevisionId | `${string}#${number}`;
+  readonly i: InstanceId | GatewayId;
   readonly r?: string;
+  /** Of an API `AccessFacts`, as JSON. */
   readonly m: string;
 }

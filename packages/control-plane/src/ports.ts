@@ -2,7 +2,7 @@
  * What the control plane needs from rooms that it does not name. The composition root supplies all
  * of it.
  */
-import type { FunctionId, RequestId, RevisionId } from "@skerry/base";
+import type { FunctionId, GatewayApiId, RequestId, RevisionId } from "@skerry/base";
 import type {
   CallResource,
   FunctionTraffic,
@@ -21,8 +21,9 @@ export type SecretKeys = KeyWrapper &
   Pick<MasterKeys, "beginRotation" | "currentId" | "endRotation" | "isRotating">;
 
 export interface LogSelection {
-  readonly functionId: FunctionId;
-  /** Only lines of this request. */
+  /** Whose log it is: a function's, or the access log of a gateway API. */
+  readonly functionId: FunctionId | GatewayApiId;
+  /** Only lines of this request, those of its API's access log and of its function among them. */
   readonly requestId?: RequestId;
   /** Only lines after this cursor, as a line before it carried it. */
   readonly after?: string;

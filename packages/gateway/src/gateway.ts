@@ -213,6 +213,7 @@ class RunningGateway implements Gateway {
         connect: connectOut,
       }),
       cache: createResponseCache({ clock, random, log, store: this.#deps.cacheStore }),
+      ...{ gatewayId: this.#options.gatewayId, accessSpool: this.#deps.accessSpool },
       ...{ connectOut, sourceDirectory: this.#deps.sourceDirectory },
       isReady: () => fold.seq > 0,
     });
@@ -345,9 +346,7 @@ class RunningGateway implements Gateway {
       for (const [label, value] of this.#front.refusals) {
         own.push({ name: "gateway_refusals_total", label, value });
       }
-      for (const [label, value] of this.#stages.downgrades) {
-        own.push({ name: "gateway_downgrades_total", label, value });
-      }
+      own.push(...this.#stages.values());
       const functions = functionFigures(this.#functions.values());
       return { ...figures, values: [...figures.values, ...own], functions };
     };

@@ -30,6 +30,8 @@ export interface GatewayDeps {
   readonly openServerKey: (entry: SecretEntry) => Promise<string>;
   /** The network as functions reach it. */
   readonly network: Network;
+  /** Where lines of access logs go; the spool writer of telemetry fits. */
+  readonly accessSpool: MeterSink;
   /** What keeps answers of routes; the gateway closes it. */
   readonly cacheStore: CacheStore;
   /** Where the source of a function lies, by its digest. */

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import type { ConfigValue, RouteInput, StageEntry } from "@skerry/contracts";
+import type {
+  AccessFacts,
+  ConfigValue,
+  RouteInput,
+  SpooledLogLine,
+  StageEntry,
+} from "@skerry/contracts";
 import { openRaw } from "@skerry/testkit";
 import { controlDouble } from "../test/control.ts";
 import { ids, until, World, type AgentDouble } from "../test/world.ts";
@@ -174,6 +180,59 @@ test("a publication takes the place of another as a whole", async () => {
   } finally {
     await control.close();
   }
+});
+
+test("each request of a stage is a line of its API's access log, with the id of its record", async () => {
+  const key = world.key();
+  world.fn({ kind: "fetch" });
+  const stage = world.stage({
+    routes: [
+      { ...HELLO, auth: "key", cache: { ttl: 60 } },
+      { path: "/slow", to: { function: "hello" } },
+    ],
+  });
+  await world.start({ trustedProxies: ["127.0.0.0/8", "10.0.0.0/8"] });
+  const headers = {
+    authorization: `Bearer ${key}`,
+    "x-forwarded-for": "6.6.6.6, 9.9.9.9, 10.1.1.1",
+  };
+  const answered = await world.ask({ path: stagePath("/hello/ada?secret=1"), headers });
+  await world.ask({ path: stagePath("/hello/ada") });
+  await world.ask({ path: stagePath("/nowhere") });
+  agent.handle = () => undefined;
+  {
+    using client = await openRaw(world.port);
+    client.write(`GET ${stagePath("/slow")} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    await until(() => world.gateway.stats().live === 1);
+  }
+  const lines = (): readonly SpooledLogLine[] =>
+    world.accessLines.flatMap((text) =>
+      text
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line) as SpooledLogLine),
+    );
+  await until(() => lines().length === 4);
+  const all = lines().map(({ m }) => JSON.parse(m) as AccessFacts);
+  const [first] = lines();
+  assert.equal(first?.f, stage.apiId);
+  assert.equal(first.v, "release#1");
+  assert.equal(first.r, answered.headers["x-skerry-request-id"]);
+  assert.equal(first.r, world.records[0]?.requestId);
+  const { durationMs, principal = "", ...facts } = all[0] ?? assert.fail();
+  assert.ok(durationMs >= 0);
+  assert.match(principal, /^key_/);
+  assert.deepEqual(facts, {
+    ...{ stage: "release", publication: 1, route: "hello", method: "GET", path: "/hello/ada" },
+    ...{ status: 200, bytes: answered.bytes.length, clientIp: "9.9.9.9", cache: "uri-miss" },
+    function: "hello",
+  });
+  const reasons = all.map(({ status, route, reason }) => [status, route, reason]);
+  assert.deepEqual(reasons.slice(1), [
+    [401, "hello", "ROUTE_KEY_REQUIRED"],
+    [404, undefined, "ROUTE_NOT_FOUND"],
+    [499, "* /slow", undefined],
+  ]);
 });
 
 test("answers are kept for a version and a publication, until a purge or a change", async () => {

@@ -360,6 +360,8 @@ export class World {
   readonly handedOver: { grant: InstanceGrant; socket: Socket }[] = [];
   readonly entries: ConfigEntry[] = [];
   readonly agents: AgentDouble[] = [];
+  /** What was written to access logs, as it was written. */
+  readonly accessLines: string[] = [];
   readonly #apps = new Map<string, AppId>();
   onAppend: (records: readonly MeterRecord[]) => void = () => undefined;
   gateway: Gateway = undefined as never;
@@ -461,6 +463,9 @@ export class World {
         ...{ clock, random, log: silentLog(), network: systemNetwork() },
         meter: { append: (bytes) => this.#append(bytes) },
         handOver: (grant, socket) => void this.handedOver.push({ grant, socket }),
+        accessSpool: {
+          append: (bytes) => void this.accessLines.push(Buffer.from(bytes).toString()),
+        },
         cacheStore: createMemoryStore({ bytesMax: 1 << 20 }),
         sourceDirectory: (digest) => join(this.directory, digest),
         openServerKey: ({ sealed }) => Promise.resolve(sealed.value),

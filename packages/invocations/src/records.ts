@@ -146,6 +146,8 @@ export function* selectRecordsAfter(
   selection: {
     readonly functionId: string;
     readonly requestId?: string | undefined;
+    /** Whose record of the request it may be. */
+    readonly owners?: readonly string[];
     readonly after: number;
     readonly limit: number;
     readonly tail: boolean;
@@ -154,7 +156,9 @@ export function* selectRecordsAfter(
   const { functionId, requestId, after, limit, tail } = selection;
   if (requestId !== undefined) {
     const row = yield* selectRecord(tx, requestId);
-    return row?.function_id === functionId && row.seq + 1 > after ? [row] : [];
+    const { owners = [functionId] } = selection;
+    if (row === undefined || row.seq + 1 <= after) return [];
+    return owners.includes(row.function_id) ? [row] : [];
   }
   if (tail) {
     return yield* tx.all<RecordRow>(

@@ -34,6 +34,8 @@ export class ClientSink implements AnswerSink {
   /** Of the body, as far as it was taken. */
   bytes = 0;
   status = 0;
+  /** Headers of the answer, flat, before they were changed. */
+  told: readonly string[] = [];
   /** What was answered in place of the target. */
   refusal: PlatformError | undefined;
 
@@ -114,6 +116,7 @@ export class ClientSink implements AnswerSink {
   }
 
   #headersOf({ status, headers }: AnswerHead): string[] {
+    this.told = headers;
     return [...this.change(status, headers), GATEWAY_HEADERS.requestId, this.#id];
   }
 

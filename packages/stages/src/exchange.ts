@@ -30,7 +30,7 @@ export class Exchange implements RequestFacts {
   params: Readonly<Record<string, string>> = {};
   passed: Passed = {};
   /** The function that was asked last. */
-  fn: FoundFunction | undefined;
+  asked: { readonly name: string; readonly fn: FoundFunction } | undefined;
   readonly #clock: Clock;
   readonly #ids: Pick<IdSource, "requestId">;
   #calls = 0;

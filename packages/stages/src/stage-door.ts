@@ -3,10 +3,17 @@
  * guards that, to its target, and sees to it that there is one answer in time.
  */
 import type { IncomingMessage } from "node:http";
-import { PlatformError, type Clock, type IdSource, type Random } from "@skerry/base";
-import type { DowngradeReason } from "@skerry/contracts";
+import {
+  PlatformError,
+  type Clock,
+  type GatewayId,
+  type IdSource,
+  type Random,
+} from "@skerry/base";
+import type { DowngradeReason, RoleValue } from "@skerry/contracts";
 import type { ResponseCache } from "@skerry/response-cache";
 import { findRoute, rewriteHeaders, withCors } from "@skerry/routes";
+import { AccessLog, type AccessLogDeps } from "./access-log.ts";
 import { ClientAddresses } from "./client-address.ts";
 import type { ChangeHead } from "./client-sink.ts";
 import { failStage } from "./errors.ts";
@@ -17,6 +24,7 @@ import { KeptAnswers, type PurgesView } from "./kept-answers.ts";
 import type { CameRequest, Functions } from "./ports.ts";
 import { answerRoute, type AnswerDeps, type RouteAnswer } from "./resilience/answer-route.ts";
 import { RouteHealths } from "./resilience/ask-target.ts";
+import { routeValues } from "./route-values.ts";
 import { StageAddresses, type StagesView } from "./stage-address.ts";
 import { StageTables } from "./stage-table.ts";
 import { Upstreams, type ConnectOut } from "./targets/upstreams.ts";
@@ -27,6 +35,8 @@ export interface StageDoorDeps {
   readonly ids: Pick<IdSource, "requestId">;
   readonly stages: StagesView & PurgesView;
   readonly cache: ResponseCache;
+  readonly gatewayId: GatewayId;
+  readonly accessSpool: AccessLogDeps["spool"];
   readonly functions: Functions;
   readonly guard: Guard;
   /** Where the tree of a function's source lies. */
@@ -41,24 +51,27 @@ export interface StageDoorDeps {
 
 export class StageDoor {
   readonly #deps: StageDoorDeps;
+  readonly #access: AccessLog;
   readonly #addresses: StageAddresses;
   readonly #tables = new StageTables();
   readonly #clients: ClientAddresses;
   readonly #answerDeps: AnswerDeps;
   /** Answers of something else than a route's target, by why. */
-  readonly downgrades = new Map<DowngradeReason, number>();
+  readonly #downgrades = new Map<DowngradeReason, number>();
   readonly #upstreams: Upstreams;
   readonly #kept: KeptAnswers;
 
   constructor(deps: StageDoorDeps) {
     this.#deps = deps;
     this.#addresses = new StageAddresses(deps.stages);
+    this.#access = new AccessLog({ ...deps, spool: deps.accessSpool });
     this.#kept = new KeptAnswers(deps.cache, deps.stages);
     this.#upstreams = new Upstreams(deps.connectOut);
     this.#clients = new ClientAddresses(deps.trustedProxies);
     this.#answerDeps = {
       ...{ ...deps, healths: new RouteHealths(), upstreams: this.#upstreams, kept: this.#kept },
-      onDowngrade: (reason) => this.downgrades.set(reason, (this.downgrades.get(reason) ?? 0) + 1),
+      onDowngrade: (reason) =>
+        this.#downgrades.set(reason, (this.#downgrades.get(reason) ?? 0) + 1),
     };
   }
 
@@ -73,8 +86,16 @@ export class StageDoor {
     this.#kept.update();
   }
 
-  /** Ends the connections that it keeps. */
+  /** What is counted here. */
+  values(): readonly RoleValue[] {
+    const { statuses, dropped } = this.#access;
+    const cache = this.#deps.cache.figures();
+    return routeValues({ statuses, dropped, downgrades: this.#downgrades, cache });
+  }
+
+  /** Writes down what there is to tell, and ends the connections that it keeps. */
   close(): void {
+    this.#access.flush();
     this.#upstreams.close();
   }
 
@@ -89,7 +110,10 @@ export class StageDoor {
     if (entry === undefined) {
       throw failStage(this.#deps.isReady() ? "STAGE_UNSERVED" : "STAGES_UNKNOWN");
     }
-    this.#handle(new Exchange(this.#deps, { came, address, entry }, this.#clients.of(came.req)));
+    const client = this.#clients.of(came.req);
+    const exchange = new Exchange(this.#deps, { came, address, entry }, client);
+    came.res.once("close", () => this.#access.note(exchange));
+    this.#handle(exchange);
     return true;
   }
 

@@ -56,6 +56,8 @@ export function logLineValues({ seq, line }: NumberedLine): readonly SqlValue[] 
 export interface LogSelection {
   readonly functionId: string;
   readonly requestId?: string | undefined;
+  /** Whose lines of the request it is about. */
+  readonly owners?: readonly string[];
   /** Only what has a larger number. */
   readonly after: number;
   readonly limit: number;
@@ -68,10 +70,12 @@ export function* selectLogLines(tx: Tx, selection: LogSelection): TxStep<readonl
   const { functionId, requestId, after, limit } = selection;
   const order = selection.tail ? "seq DESC" : "seq";
   if (requestId !== undefined) {
+    const { owners = [functionId] } = selection;
+    const marks = owners.map(() => "?").join(", ");
     return yield* tx.all<LogLineRow>(
-      `SELECT * FROM log_lines WHERE request_id = ? AND function_id = ? AND seq > ?
+      `SELECT * FROM log_lines WHERE request_id = ? AND function_id IN (${marks}) AND seq > ?
        ORDER BY ${order} LIMIT ?`,
-      [requestId, functionId, after, limit],
+      [requestId, ...owners, after, limit],
     );
   }
   return yield* tx.all<LogLineRow>(

@@ -30,6 +30,10 @@ export async function startGatewayRole(
     { clock, log },
     { directory: join(layout.meterSpool, context.id), pid: process.pid },
   );
+  const accessSpool = openSpoolWriter(
+    { clock, log },
+    { directory: join(layout.logSpool, context.id), pid: process.pid },
+  );
   const figures = watchProcess(clock);
   const secretKeys = secretKeysOf(context);
   const snapshotPath = join(layout.snapshots, "gateway.json");
@@ -40,6 +44,7 @@ export async function startGatewayRole(
       log,
       meter,
       network,
+      accessSpool,
       cacheStore: createMemoryStore({ bytesMax: config.responseCacheMb * 2 ** 20 }),
       sourceDirectory: (digest) => sourceTreeIn(layout.code, digest),
       openServerKey: (entry) => openValue(secretKeys, entry, entry.sealed),
@@ -79,7 +84,7 @@ export async function startGatewayRole(
     drain: async (deadlineMs) => {
       await gateway.drain({ deadlineMs });
       await gateway.close();
-      await meter.close();
+      await Promise.all([meter.close(), accessSpool.close()]);
       figures.close();
     },
   };

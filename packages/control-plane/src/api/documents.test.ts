@@ -184,6 +184,10 @@ const READS: Readonly<Record<Reading, (harness: Harness) => Promise<Reply>>> = {
     return harness.send("GET", "/v1/apps/shop/gateway-apis");
   },
   getGatewayApi: async (harness) => harness.send("GET", await madeApi(harness)),
+  listGatewayApiLogs: async (harness) => {
+    harness.logs.write("one");
+    return harness.send("GET", `${await madeApi(harness)}/logs`);
+  },
   listStages: async (harness) => harness.send("GET", `${await madeApi(harness)}/stages`),
   getStage: async (harness) => harness.send("GET", `${await madeApi(harness)}/stages/dev`),
   listPublications: async (harness) =>

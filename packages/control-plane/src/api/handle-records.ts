@@ -9,7 +9,7 @@ import {
   readCursor,
 } from "@skerry/api-serving";
 import { mintKey, type KeyRecord } from "@skerry/accounts";
-import { isRequestId, type FunctionId, type RevisionId } from "@skerry/base";
+import { isRequestId, type FunctionId, type GatewayApiId, type RevisionId } from "@skerry/base";
 import { readLogFilter } from "@skerry/api-schema";
 import { invalid } from "@skerry/contracts";
 import { fail } from "../errors.ts";
@@ -21,6 +21,7 @@ import { auditResourceOf, keyResourceOf } from "./resources.ts";
 
 type HandledRecords =
   | "listLogs"
+  | "listGatewayApiLogs"
   | "listInvocations"
   | "getInvocation"
   | "getInvocationTrace"
@@ -31,13 +32,15 @@ export function recordHandlers(deps: ApiDeps): Pick<OperationHandlers, HandledRe
   const { store, logs, invocations } = deps;
   return {
     listLogs: async (call) => {
-      const selection = await logSelection(deps, call);
-      const { query, signal, isHead } = call;
-      if (isHead) return { kind: "lines", lines: linesOf([]) };
-      if (query.follow) return { kind: "lines", lines: logs.follow({ ...selection, signal }) };
-      const { limit, tail } = query;
-      const lines = await logs.list({ ...selection, limit, tail, signal });
-      return { kind: "lines", lines: linesOf(lines) };
+      const revisionId = await revisionIdOf(deps, call);
+      const of = { functionId: await functionIdOf(deps, call), revisionId };
+      return await answerLines(logs, call, logSelection(call, of));
+    },
+    listGatewayApiLogs: async (call) => {
+      const { accountId } = call.principal;
+      const api = await store.call(storeModule, "oneGatewayApi", { accountId, ...call.params });
+      const functionId = api.id as GatewayApiId;
+      return await answerLines(logs, call, logSelection(call, { functionId }));
     },
     listInvocations: async (call) => {
       const functionId = await functionIdOf(deps, call);
@@ -120,17 +123,38 @@ async function revisionIdOf(
   return await deps.store.call(storeModule, "qualifiedRevision", args);
 }
 
-async function logSelection(deps: ApiDeps, call: OperationCall<"listLogs">): Promise<LogSelection> {
-  const { request, cursor, tail, follow } = call.query;
+type LogCall = Pick<OperationCall<"listGatewayApiLogs">, "query" | "signal" | "isHead">;
+
+async function answerLines(
+  logs: ApiDeps["logs"],
+  { query, signal, isHead }: LogCall,
+  selection: LogSelection,
+): Promise<Answer> {
+  if (isHead) return { kind: "lines", lines: linesOf([]) };
+  if (query.follow) return { kind: "lines", lines: logs.follow({ ...selection, signal }) };
+  const { limit, tail } = query;
+  const lines = await logs.list({ ...selection, limit, tail, signal });
+  return { kind: "lines", lines: linesOf(lines) };
+}
+
+/** Throws INPUT_INVALID. */
+function logSelection(
+  { query }: LogCall,
+  {
+    functionId,
+    revisionId,
+  }: Pick<LogSelection, "functionId"> & { revisionId?: RevisionId | undefined },
+): LogSelection {
+  const { request, cursor, tail, follow } = query;
   if (tail && follow) {
     throw invalid("query", ["tail: a log is followed from a cursor, not from its end"]);
   }
   if (request !== undefined && !isRequestId(request)) {
     throw invalid("query", ["request: this is not the id of a request"]);
   }
-  const filter = readLogFilter({ ...call.query, revisionId: await revisionIdOf(deps, call) });
+  const filter = readLogFilter({ ...query, revisionId });
   return {
-    functionId: await functionIdOf(deps, call),
+    functionId,
     ...(filter === undefined ? {} : { filter }),
     ...(request === undefined ? {} : { requestId: request }),
     ...(cursor === undefined ? {} : { after: cursor }),

@@ -19,7 +19,7 @@ export function openFunction(
   return {
     ...{ version: fn.revisionId, fn },
     perform: (headers, to) => {
-      exchange.fn = fn;
+      exchange.asked = { name, fn };
       return functions.call(fn, requestOf(exchange, headers, fn), to);
     },
   };
