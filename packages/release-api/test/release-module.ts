@@ -9,6 +9,7 @@ import {
   CODE_SWEEP_TABLES,
   deleteFunctionRows,
   ensureApp,
+  findAppId,
   forgetRevisions,
   FORMER_NAME_TABLES,
   functionConfigKey,
@@ -21,9 +22,18 @@ import {
   type ConfigPage,
   type QualifiedFunction,
 } from "@skerry/functions";
+import { SECRET_TABLES } from "@skerry/secrets";
 import { defineStoreModule, type ModuleSource, type Tx, type TxStep } from "@skerry/store";
+import { GATEWAY_API_TABLES } from "@skerry/gateway-apis";
 import { RELEASE_TABLES } from "@skerry/releases";
-import { releaseChanges, RELEASE_READS, type RecordChange } from "../src/store-door.ts";
+import {
+  releaseChanges,
+  RELEASE_READS,
+  removeGatewayApisOf,
+  rewrapDomainKey,
+  sealedNotUnder,
+  type RecordChange,
+} from "../src/store-door.ts";
 
 const record: RecordChange = function* (tx, { claim: _, ...stamp }, { answer: __, ...change }) {
   yield* appendAudit(tx, { ...stamp, ...change });
@@ -103,6 +113,44 @@ function* readKept(tx: Tx, _args: null): TxStep<Kept> {
   };
 }
 
+/** Everything that lies in the store of gateway APIs. */
+export interface KeptApis {
+  readonly stages: readonly { api_id: string; name: string; publication: number }[];
+  readonly publications: readonly {
+    api_id: string;
+    stage: string;
+    number: number;
+    digest: string;
+    audit_id: string;
+  }[];
+  readonly lists: readonly { api_id: string; digest: string; routes: string }[];
+  readonly drafts: readonly { id: string; digest: string }[];
+  readonly audited: readonly { id: string }[];
+  readonly log: ConfigPage;
+}
+
+function* readKeptApis(tx: Tx, _args: null): TxStep<KeptApis> {
+  return {
+    stages: yield* tx.all("SELECT api_id, name, publication FROM gateway_stages"),
+    publications: yield* tx.all(
+      "SELECT api_id, stage, number, digest, audit_id FROM gateway_publications",
+    ),
+    lists: yield* tx.all("SELECT api_id, digest, routes FROM gateway_routes"),
+    drafts: yield* tx.all("SELECT id, digest FROM gateway_apis"),
+    audited: yield* tx.all("SELECT id FROM audit_records"),
+    log: yield* readConfig(tx, { after: 0, limit: 10_000 }),
+  };
+}
+
+/** As the removal of an app does it. */
+function* removeApisOf(
+  tx: Tx,
+  args: { readonly accountId: AccountId; readonly app: string },
+): TxStep<void> {
+  const appId = yield* findAppId(tx, { accountId: args.accountId, name: args.app });
+  if (appId !== undefined) yield* removeGatewayApisOf(tx, appId);
+}
+
 export const storeModule = defineStoreModule({
   name: "control",
   database: "state",
@@ -112,6 +160,7 @@ export const storeModule = defineStoreModule({
       sql: [
         ...[...CATALOGUE_TABLES, ...ACCOUNT_TABLES, ...CODE_SWEEP_TABLES, ...LAYER_COLUMNS],
         ...[...FORMER_NAME_TABLES, ...VERSION_TABLES, ...ALIAS_TABLES, ...RELEASE_TABLES],
+        ...[...GATEWAY_API_TABLES, ...SECRET_TABLES],
       ],
     },
   ],
@@ -121,11 +170,16 @@ export const storeModule = defineStoreModule({
     removeVersionBlindly,
     forgetRevisions,
     readKept,
+    readKeptApis,
+    removeApisOf,
+    sealedNotUnder,
+    rewrapDomainKey,
     ...RELEASE_READS,
     ...releaseChanges(record),
   },
   reads: [
     "readKept",
+    "readKeptApis",
     "versionPage",
     "oneVersion",
     "aliasPage",
@@ -136,6 +190,13 @@ export const storeModule = defineStoreModule({
     "oneRelease",
     "releasePage",
     "dueReleases",
+    "oneGatewayApi",
+    "oneStage",
+    "publicationPage",
+    "onePublication",
+    "twoStates",
+    "oneDomain",
+    "domainPage",
   ],
 });
 

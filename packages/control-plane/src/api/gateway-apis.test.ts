@@ -1,0 +1,41 @@
+/** Gateway APIs through the API: what is checked before it is stored, and what gateways are told. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { LIMITS } from "@skerry/contracts";
+import { Harness, type Problem } from "../../test/harness.ts";
+
+const API = "/v1/apps/shop/gateway-apis/web";
+const BODY = "x".repeat(200);
+const answering = (path: string) => ({ path, to: { answer: { body: BODY } }, auth: "none" });
+
+test("ten thousand routes, longer than other bodies may be, reach a gateway whole", async () => {
+  await using harness = await Harness.open();
+  harness.agent();
+  await harness.ended(await harness.deploy("shop", { hello: "1" }));
+  const routes = Array.from({ length: LIMITS.routesPerApiMax }, (_, i) => answering(`/r/${i}`));
+  const body = { routes };
+  assert.ok(JSON.stringify(body).length > 2 * LIMITS.apiBodyBytesMax);
+  const gateway = harness.peer({ role: "gateway", id: "gw_1" }).watch(0);
+  const made = await harness.send<{ behind: string[] }>("PUT", API, { body });
+  assert.equal(made.status, 201, JSON.stringify(made.body));
+  const told = () => gateway.entries().find(({ value }) => value?.kind === "stage")?.value;
+  await gateway.until(() => told() !== undefined);
+  const entry = told();
+  assert.ok(entry?.kind === "stage");
+  assert.deepEqual([entry.stage, entry.routes.length], ["test", routes.length]);
+
+  const long = await harness.send<Problem>("PUT", API, {
+    body: {
+      routes: [answering("/"), { path: "/l", to: { answer: {} }, schemas: { body: LARGE } }],
+    },
+  });
+  assert.equal(long.body.error.reason, "ROUTES_TOO_LARGE");
+  const twice = await harness.send<Problem>("PUT", API, {
+    body: { routes: [answering("/a"), answering("/a")] },
+  });
+  assert.equal(twice.body.error.reason, "INPUT_INVALID");
+  const dev = await harness.send<{ stage: string }>("GET", `${API}/stages/dev`);
+  assert.equal(dev.body.stage, "test");
+});
+
+const LARGE = { description: "x".repeat(LIMITS.routesBytesMax) };
