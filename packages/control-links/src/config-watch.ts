@@ -22,7 +22,10 @@ export interface WatchOptions {
   /** Highest number the consumer holds. */
   readonly after: number;
   readonly pageMax: number;
-  /** Secrets and config objects are for agents; others are told their numbers alone. */
+  /**
+   * Secrets and config objects are for agents; others are told their numbers alone, and agents
+   * those of stages, domains and purges.
+   */
   readonly withSettings: boolean;
   /** The consumer must begin anew: what it would have to be told is no longer known. */
   readonly onLost: () => void;
@@ -97,7 +100,7 @@ export class ConfigWatch implements StreamHandler {
 
   #send(page: ConfigPage): void {
     const { withSettings } = this.#options;
-    const entries = withSettings ? page.entries : page.entries.map(withoutSetting);
+    const entries = page.entries.map(withSettings ? withoutStages : withoutSetting);
     const lines = entries.map((entry) => `${JSON.stringify(entry)}\n`).join("");
     const text = page.complete ? `${lines}\n` : lines;
     if (text !== "") this.#isWritable = this.#options.stream.write(Buffer.from(text));
@@ -144,6 +147,13 @@ export class ConfigWatch implements StreamHandler {
     this.#wake = undefined;
     wake?.();
   }
+}
+
+/** As below. What stages serve, and keys of domains, are for gateways. */
+function withoutStages(entry: ConfigEntry): ConfigEntry {
+  const kind = entry.value?.kind;
+  const isServed = kind === "stage" || kind === "domain" || kind === "purges";
+  return isServed ? { ...entry, value: null } : entry;
 }
 
 /** As if it had been removed: what is told must lead to the same number. */

@@ -171,6 +171,7 @@ export const storeModule = defineStoreModule({
     forgetRevisions,
     readKept,
     readKeptApis,
+    readConfig,
     removeApisOf,
     sealedNotUnder,
     rewrapDomainKey,
@@ -180,6 +181,7 @@ export const storeModule = defineStoreModule({
   reads: [
     "readKept",
     "readKeptApis",
+    "readConfig",
     "versionPage",
     "oneVersion",
     "aliasPage",

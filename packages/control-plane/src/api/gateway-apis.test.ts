@@ -1,4 +1,4 @@
-/** Gateway APIs through the API: what is checked before it is stored, and what gateways are told. */
+/** Gateway APIs through the API: what is checked before it is kept, and what gateways are told. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LIMITS } from "@skerry/contracts";

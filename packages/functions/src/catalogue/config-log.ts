@@ -135,8 +135,12 @@ export interface ConfigPage {
   readonly complete: boolean;
 }
 
+/** Text of one page, beyond its first entry: routes of one stage alone may be megabytes. */
+const PAGE_CHARS_MAX = 8 << 20;
+
 /**
- * What was written after number `after`, at most `limit` entries. Reading on page by page is
+ * What was written after number `after`, at most `limit` entries, and fewer when they are long.
+ * Reading on page by page is
  * consistent although writes go on: a key that is written meanwhile moves to the end. A reader that
  * began at the start and goes on passes the `seq` of its first page as `startedAtSeq`: only
  * tombstones after that one can concern it.
@@ -148,16 +152,33 @@ export function* readConfig(
   const { seq, horizon } = yield* readCounter(tx);
   const knownSeq = Math.max(args.after, args.startedAtSeq ?? 0);
   const lost = args.after > seq || knownSeq < horizon;
+  const after = lost ? 0 : args.after;
+  const sized = yield* tx.all<{ seq: number; chars: number }>(
+    `SELECT seq, COALESCE(LENGTH(value), 0) AS chars FROM config_log WHERE seq > ?
+     ORDER BY seq LIMIT ?`,
+    [after, args.limit + 1],
+  );
+  const shown = fitting(sized.slice(0, args.limit));
   const rows = yield* tx.all<{ key: string; seq: number; value: string | null }>(
     "SELECT key, seq, value FROM config_log WHERE seq > ? ORDER BY seq LIMIT ?",
-    [lost ? 0 : args.after, args.limit + 1],
+    [after, shown],
   );
-  const entries = rows.slice(0, args.limit).map((row) => ({
+  const entries = rows.map((row) => ({
     key: row.key,
     seq: row.seq,
     value: row.value === null ? null : (JSON.parse(row.value) as ConfigValue),
   }));
-  return { seq, fromStart: lost || args.after === 0, entries, complete: rows.length <= args.limit };
+  return { seq, fromStart: lost || args.after === 0, entries, complete: sized.length <= shown };
+}
+
+/** How many of them make one page: one at least, when there is one. */
+function fitting(sized: readonly { readonly chars: number }[]): number {
+  let chars = 0;
+  for (const [i, one] of sized.entries()) {
+    chars += one.chars;
+    if (chars > PAGE_CHARS_MAX && i > 0) return i;
+  }
+  return sized.length;
 }
 
 function* readCounter(tx: Tx): TxStep<{ readonly seq: number; readonly horizon: number }> {

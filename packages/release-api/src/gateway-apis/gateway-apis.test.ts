@@ -194,6 +194,24 @@ const LIVES: ReleaseCases = {
     );
   },
 
+  "a page of the log holds few of what is long, and a reader of pages misses none": async (
+    world,
+  ) => {
+    const apis = await open(world);
+    const body = "x".repeat(LIMITS.routeAnswerBytesMax);
+    const long = Array.from({ length: 60 }, (_, i) => answering(`/r/${i}`, body));
+    await apis.put(long);
+    for (const stage of ["prepub", "release"]) await apis.publish(stage);
+    const pages = [];
+    for (let after = 0, isLast = false; !isLast;) {
+      const page = await world.store.call(storeModule, "readConfig", { after, limit: 100 });
+      pages.push(page.entries.filter(({ value }) => value?.kind === "stage").length);
+      after = page.entries.at(-1)?.seq ?? after;
+      isLast = page.complete;
+    }
+    assert.deepEqual(pages, [2, 1]);
+  },
+
   "ten thousand routes are one publication": async (world) => {
     const apis = await open(world);
     const all = Array.from({ length: LIMITS.routesPerApiMax }, (_, i) => answering(`/r/${i}`));

@@ -10,57 +10,79 @@ const ABOUT = {
 };
 const to = { answer: { status: 204 } };
 
-// oxlint-disable-next-line typescript/no-explicit-any -- a test looks at any place of it
-function documentOf(...routes: readonly RouteInput[]): any {
-  return openApiOfRoutes(
-    routes.map((one) => route.parse(one)),
-    ABOUT,
-  );
+interface Operation {
+  readonly operationId: string;
+  readonly parameters: readonly { readonly name: string }[];
+  readonly requestBody: unknown;
+  readonly security: unknown;
+}
+
+interface Document {
+  readonly openapi: string;
+  readonly info: { readonly version: string };
+  readonly servers: unknown;
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: { readonly securitySchemes: Readonly<Record<string, unknown>> };
+}
+
+function documentOf(...routes: readonly RouteInput[]): Document {
+  const parsed = routes.map((one) => route.parse(one));
+  return openApiOfRoutes(parsed, ABOUT) as unknown as Document;
+}
+
+function operationOf({ paths }: Document, path: string, method: string): Operation {
+  const found = paths[path]?.[method];
+  assert.ok(found !== undefined, `${method} ${path}`);
+  return found;
 }
 
 test("paths, parameters, bodies and ids of operations come from the routes", () => {
   const body = { type: "object", required: ["title"] };
   const query = { properties: { page: { type: "string" } }, required: ["page"] };
-  const { openapi, info, servers, paths } = documentOf(
+  const document = documentOf(
     { path: "/a/{id}", to, methods: ["GET"], name: "one-a", schemas: { query }, auth: "none" },
     { path: "/a/{name}", to, methods: ["PUT", "QUERY"], schemas: { body } },
     { path: "/files/{rest...}", to, methods: ["GET"] },
     { path: "/", to },
   );
+  const { openapi, info, servers, paths } = document;
   assert.deepEqual([openapi, info.version], ["3.1.0", "test:3"]);
   assert.deepEqual(servers, [{ url: "http://test.web.shop.localhost" }]);
   assert.deepEqual(Object.keys(paths).sort(), ["/", "/a/{id}", "/files/{rest}"]);
-  const { get, put } = paths["/a/{id}"];
+  const get = operationOf(document, "/a/{id}", "get");
+  const put = operationOf(document, "/a/{id}", "put");
   assert.equal(get.operationId, "one-a");
   assert.deepEqual(get.parameters, [
     { name: "id", in: "path", required: true, schema: { type: "string" } },
     { name: "page", in: "query", schema: { type: "string" }, required: true },
   ]);
   assert.deepEqual(get.security, []);
-  assert.deepEqual(put.parameters[0].name, "id", "one spelling for one path");
-  assert.deepEqual(put.requestBody.content["application/json"].schema, body);
-  assert.equal(paths["/files/{rest}"].get.parameters[0].name, "rest");
-  const all = Object.values<object>(paths["/"]);
+  assert.deepEqual(put.parameters[0]?.name, "id", "one spelling for one path");
+  const content = { "application/json": { schema: body } };
+  assert.deepEqual(put.requestBody, { required: true, content });
+  assert.equal(operationOf(document, "/files/{rest}", "get").parameters[0]?.name, "rest");
+  const all = Object.values(paths["/"] ?? {});
   assert.equal(all.length, 7, "every method that OpenAPI knows");
-  const ids = Object.values<object>(paths).flatMap((item) =>
-    Object.values<{ operationId: string }>(item as never).map(({ operationId }) => operationId),
+  const ids = Object.values(paths).flatMap((item) =>
+    Object.values(item).map(({ operationId }) => operationId),
   );
   assert.equal(new Set(ids).size, ids.length, "each id once");
 });
 
 test("who may call is a scheme of its own for each way", () => {
   const jwt = { issuer: "https://id.example", audience: ["a"], jwksUrl: "https://id.example/k" };
-  const { paths, components } = documentOf(
+  const document = documentOf(
     { path: "/k", to, methods: ["GET"] },
     { path: "/j", to, methods: ["GET"], auth: { jwt: { ...jwt, scopes: ["read"] } } },
     { path: "/c", to, methods: ["GET"], auth: { jwt: { ...jwt, from: { cookie: "id" } } } },
     { path: "/f", to, methods: ["GET"], auth: { authorizer: { function: "guard" } } },
   );
-  assert.deepEqual(paths["/k"].get.security, [{ key: [] }, { keyHeader: [] }]);
-  assert.deepEqual(paths["/j"].get.security, [{ jwt: ["read"] }]);
-  assert.deepEqual(paths["/c"].get.security, [{ jwt2: [] }]);
-  assert.deepEqual(paths["/f"].get.security, [{ authorizer: [] }]);
-  assert.deepEqual(components.securitySchemes["jwt2"], {
+  const security = (path: string) => operationOf(document, path, "get").security;
+  assert.deepEqual(security("/k"), [{ key: [] }, { keyHeader: [] }]);
+  assert.deepEqual(security("/j"), [{ jwt: ["read"] }]);
+  assert.deepEqual(security("/c"), [{ jwt2: [] }]);
+  assert.deepEqual(security("/f"), [{ authorizer: [] }]);
+  assert.deepEqual(document.components.securitySchemes["jwt2"], {
     type: "apiKey",
     in: "cookie",
     name: "id",
@@ -68,11 +90,11 @@ test("who may call is a scheme of its own for each way", () => {
 });
 
 test("of several for one method of one path the one that wins is described", () => {
-  const { paths } = documentOf(
+  const document = documentOf(
     { path: "/a", to, name: "low" },
     { path: "/a", to, name: "of-host", host: "shop.example", methods: ["GET"] },
     { path: "/a", to, name: "high", priority: 5, methods: ["GET"] },
   );
-  assert.equal(paths["/a"].get.operationId, "high");
-  assert.equal(paths["/a"].post.operationId, "low-post");
+  assert.equal(operationOf(document, "/a", "get").operationId, "high");
+  assert.equal(operationOf(document, "/a", "post").operationId, "low-post");
 });
