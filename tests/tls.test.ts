@@ -1,7 +1,7 @@
 /** A gateway of real processes that answers TLS: with other people's clients, while it changes. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { createHash } from "node:crypto";
+import { createHash, X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { connect, type ClientHttp2Session } from "node:http2";
@@ -10,7 +10,15 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { connect as connectTls } from "node:tls";
 import { promisify } from "node:util";
-import { makeAuthority, startPlatform, until, type Platform } from "@skerry/testkit";
+import {
+  callHttp,
+  makeAuthority,
+  startPlatform,
+  until,
+  type Platform,
+  type TestCertificate,
+} from "@skerry/testkit";
+import { findChromium, startBrowser } from "./console/browser.ts";
 
 const CODE = `export default { async fetch(request) {
   const url = new URL(request.url);
@@ -56,10 +64,10 @@ function to(): { readonly host: string; readonly port: number; readonly ca: stri
   return { host: "127.0.0.1", port: platform.gatewayTlsPort, ca: authority.cert };
 }
 
-function openSession(): ClientHttp2Session {
+function openSession(host = HOST): ClientHttp2Session {
   const { port } = to();
-  const session = connect(`https://${HOST}:${port}`, {
-    createConnection: () => connectTls({ ...to(), servername: HOST, ALPNProtocols: ["h2"] }),
+  const session = connect(`https://${host}:${port}`, {
+    createConnection: () => connectTls({ ...to(), servername: host, ALPNProtocols: ["h2"] }),
   });
   session.on("error", () => undefined);
   return session;
@@ -94,10 +102,9 @@ describe("a gateway that answers TLS", () => {
       assert.deepEqual(JSON.parse(body), { url, proto: "https", length: 5 });
       assert.equal(written, `${version} 0`);
     }
-    const plain = await fetch(`${platform.gatewayUrl}/-/site/hello/`, {
-      headers: { "x-forwarded-proto": "https" },
-    });
-    assert.equal(((await plain.json()) as { proto: string }).proto, "http");
+    const lying = { path: "/-/site/hello/", headers: { "x-forwarded-proto": "https" } };
+    const plain = await callHttp({ port: platform.gatewayPort, ...lying });
+    assert.equal((JSON.parse(plain.text) as { proto: string }).proto, "http");
   });
 
   it("streams answers and bodies of any length", async () => {
@@ -148,8 +155,92 @@ describe("a gateway that answers TLS", () => {
   });
 });
 
-async function serialNow(): Promise<string> {
-  const socket = connectTls({ ...to(), servername: HOST });
+describe("domains of a gateway that answers TLS", () => {
+  const shop = authority.issue(["shop.test", "other.test"]);
+  const lead = (host: string, certificate: TestCertificate, httpsOnly = false): Promise<unknown> =>
+    platform.client.putDomain({
+      params: { host },
+      body: {
+        ...{ app: "site", api: "web", stage: "test", httpsOnly },
+        certificate: { chain: certificate.cert, key: certificate.key },
+      },
+    });
+
+  before(async () => {
+    const answer = { status: 200, headers: { "content-type": "text/html" }, body: "Shop." };
+    await platform.client.putGatewayApi({
+      params: { app: "site", api: "web" },
+      body: { routes: [{ path: "/{rest...}", to: { answer }, auth: "none" }] },
+    });
+    await lead("shop.test", shop);
+    await lead("*.pages.test", authority.issue(["*.pages.test"]), true);
+  });
+
+  it("have certificates of their own, exact or of a pattern, and no others' hosts", async () => {
+    for (const host of ["shop.test", "a.pages.test"]) {
+      const session = openSession(host);
+      assert.equal(await askOver(session), "Shop.");
+      session.destroy();
+    }
+    const session = openSession("shop.test");
+    const stream = session.request({ ":path": "/", ":authority": HOST });
+    const [head] = (await once(stream, "response")) as [Record<string, unknown>];
+    assert.equal(head[":status"], 421);
+    session.destroy();
+  });
+
+  it("lead plain requests to TLS where they say so", async () => {
+    const ask = async (host: string): Promise<string> => {
+      const call = { port: platform.gatewayPort, path: "/a%20b?c=1", headers: { host } };
+      const { status, headers } = await callHttp(call);
+      return `${status} ${headers.location ?? ""}`;
+    };
+    const { port } = to();
+    assert.equal(await ask("a.pages.test"), `308 https://a.pages.test:${port}/a%20b?c=1`);
+    assert.equal(await ask("shop.test"), "200 ");
+  });
+
+  it("are served with a new certificate once it is in force, under load", async () => {
+    const open = openSession("shop.test");
+    let isOver = false;
+    const load = (async () => {
+      while (!isOver) {
+        const session = openSession("shop.test");
+        assert.equal(await askOver(session), "Shop.");
+        session.destroy();
+      }
+    })();
+    for (let turn = 0; turn < 3; turn += 1) {
+      const next = authority.issue(["shop.test"]);
+      await lead("shop.test", next);
+      assert.equal(await serialNow("shop.test"), new X509Certificate(next.cert).serialNumber);
+    }
+    isOver = true;
+    await load;
+    assert.equal(await askOver(open), "Shop.");
+    open.destroy();
+  });
+
+  const skip = findChromium() === undefined ? "there is no Chromium" : false;
+  it("are opened by Chromium with HTTP/2", { skip, timeout: 300_000 }, async () => {
+    const certificate = authority.issue(["shop.test"]);
+    await lead("shop.test", certificate);
+    const { publicKey } = new X509Certificate(certificate.cert);
+    const spki = publicKey.export({ type: "spki", format: "der" });
+    const pin = createHash("sha256").update(spki).digest("base64");
+    await using browser = await startBrowser([`--ignore-certificate-errors-spki-list=${pin}`]);
+    const page = await browser.newPage();
+    await page.goto(`https://shop.test:${to().port}/`);
+    assert.equal(await page.innerText("body"), "Shop.");
+    const protocol = await page.evaluate(
+      "performance.getEntriesByType('navigation')[0].nextHopProtocol",
+    );
+    assert.equal(protocol, "h2");
+  });
+});
+
+async function serialNow(servername = HOST): Promise<string> {
+  const socket = connectTls({ ...to(), servername });
   await once(socket, "secureConnect");
   const { serialNumber } = socket.getPeerCertificate();
   socket.destroy();

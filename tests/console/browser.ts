@@ -44,10 +44,10 @@ function isAwaited(message: ConsoleMessage): boolean {
 /** A name of this machine that browsers do not trust as they do the loopback. */
 export const UNTRUSTED_HOST = "machine.test";
 
-/** Chromium refuses a sandbox of its own to root. */
-export function startBrowser(): Promise<Browser> {
-  const rules = `--host-resolver-rules=MAP ${UNTRUSTED_HOST} 127.0.0.1`;
-  const args = [rules, ...(process.getuid?.() === 0 ? ["--no-sandbox"] : [])];
+/** Chromium refuses a sandbox of its own to root. `more` are further flags. */
+export function startBrowser(more: readonly string[] = []): Promise<Browser> {
+  const rules = "--host-resolver-rules=MAP *.test 127.0.0.1";
+  const args = [rules, ...more, ...(process.getuid?.() === 0 ? ["--no-sandbox"] : [])];
   return chromium.launch({ executablePath: findChromium() ?? "", args });
 }
 
