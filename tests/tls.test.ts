@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { connect as connectTls } from "node:tls";
 import { promisify } from "node:util";
+import type { ChangedDomain } from "@skerry/api-schema";
 import {
   callHttp,
   makeAuthority,
@@ -157,7 +158,11 @@ describe("a gateway that answers TLS", () => {
 
 describe("domains of a gateway that answers TLS", () => {
   const shop = authority.issue(["shop.test", "other.test"]);
-  const lead = (host: string, certificate: TestCertificate, httpsOnly = false): Promise<unknown> =>
+  const lead = (
+    host: string,
+    certificate: TestCertificate,
+    httpsOnly = false,
+  ): Promise<ChangedDomain> =>
     platform.client.putDomain({
       params: { host },
       body: {
@@ -203,20 +208,24 @@ describe("domains of a gateway that answers TLS", () => {
   it("are served with a new certificate once it is in force, under load", async () => {
     const open = openSession("shop.test");
     let isOver = false;
-    const load = (async () => {
+    const load = async (): Promise<void> => {
       while (!isOver) {
         const session = openSession("shop.test");
         assert.equal(await askOver(session), "Shop.");
         session.destroy();
       }
-    })();
+    };
+    const served = load();
+    served.catch(() => undefined);
     for (let turn = 0; turn < 3; turn += 1) {
       const next = authority.issue(["shop.test"]);
-      await lead("shop.test", next);
-      assert.equal(await serialNow("shop.test"), new X509Certificate(next.cert).serialNumber);
+      const { behind } = await lead("shop.test", next);
+      const serial = await serialNow("shop.test");
+      if (behind.length > 0) continue;
+      assert.equal(serial, new X509Certificate(next.cert).serialNumber);
     }
     isOver = true;
-    await load;
+    await served;
     assert.equal(await askOver(open), "Shop.");
     open.destroy();
   });

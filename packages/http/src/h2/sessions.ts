@@ -44,7 +44,7 @@ const PINGS_MAX = 10;
 const PSEUDO_HEADERS = 8;
 const LAST_STREAM_ID = 2 ** 31 - 1;
 /** A client that does not answer a ping has heard nothing, or is gone. */
-const HEARD_WITHIN_MS = 3_000;
+const HEARD_WITHIN_MS = 10_000;
 /** As HTTP/1.1 gives clients beyond what it announces. */
 const IDLE_GRACE_MS = 1_000;
 

@@ -78,6 +78,8 @@ export class TlsServer {
   readonly server: Server;
   readonly #deps: TlsServerDeps;
   readonly #raw = new Map<string, Socket>();
+  /** Node's own way to serve HTTP/1.1. */
+  readonly #onHttp1: (socket: TLSSocket) => void;
 
   constructor(deps: TlsServerDeps) {
     this.#deps = deps;
@@ -86,7 +88,6 @@ export class TlsServer {
     this.server = getBuiltinModule("node:https").createServer({
       ...deps.http,
       ...contextOptions(deps.tls),
-      allowHalfOpen: true,
       ALPNProtocols: ["h2", "http/1.1"],
       handshakeTimeout: deps.handshakeTimeoutMs,
       SNICallback(this: TLSSocket, name, answer) {
@@ -98,11 +99,10 @@ export class TlsServer {
     } as ServerOptions);
     const [onHttp1] = this.server.listeners("secureConnection");
     this.server.removeAllListeners("secureConnection");
-    this.server.on("secureConnection", (socket) => {
-      void this.#onSecure(socket).then((isHttp1) => {
-        if (isHttp1) onHttp1?.call(this.server, socket);
-      });
-    });
+    this.#onHttp1 = (socket) => {
+      onHttp1?.call(this.server, socket);
+    };
+    this.server.on("secureConnection", (socket) => this.#onSecure(socket));
     this.server.on("connection", (socket: Socket) => this.#onRaw(socket));
     deps.tls.identities.onUnnamed(() => this.server.setSecureContext(contextOptions(deps.tls)));
   }
@@ -129,8 +129,7 @@ export class TlsServer {
     return identity?.context;
   }
 
-  /** True for a connection that is Node's to serve from here on. */
-  async #onSecure(socket: TLSSocket): Promise<boolean> {
+  #onSecure(socket: TLSSocket): void {
     const { servername } = socket as { servername?: unknown };
     // Node says false of a client that named none.
     const name = typeof servername === "string" ? servername.toLowerCase() : undefined;
@@ -138,14 +137,21 @@ export class TlsServer {
     // A session that is taken up again has asked nobody for a certificate.
     const identity =
       (socket as Wrapped)[IDENTITY] ??
-      (name === undefined ? identities.unnamed : await identities.identityOf(name));
+      (name === undefined ? identities.unnamed : identities.identityOf(name));
+    // Whoever serves it must listen before the client's next word, which may be its last.
+    if (!(identity instanceof Promise)) return this.#serve(socket, name, identity);
+    socket.pause();
+    void identity.then((found) => this.#serve(socket, name, found));
+  }
+
+  #serve(socket: TLSSocket, name: string | undefined, identity: TlsIdentity | undefined): void {
     if (identity === undefined) socket.destroy();
-    if (identity === undefined || socket.destroyed) return false;
+    if (identity === undefined || socket.destroyed) return;
     (socket as Wrapped)[RAW] = this.#raw.get(peerOf(socket));
     const hosts = new CoveredHosts(identity, name);
-    if (socket.alpnProtocol === "h2") this.#deps.onHttp2(socket, hosts);
-    else this.#deps.onHttp1(socket, hosts);
-    return socket.alpnProtocol !== "h2";
+    if (socket.alpnProtocol === "h2") return this.#deps.onHttp2(socket, hosts);
+    this.#deps.onHttp1(socket, hosts);
+    this.#onHttp1(socket);
   }
 }
 
