@@ -58,7 +58,8 @@ export class KeptAnswers {
     return {
       ...{ scope: scope.join("\n"), stage: nameOf(entry), method, policy },
       ...{ host: address.hostname, url: exchange.url, headers: exchange.headers },
-      principal: passed.principal,
+      // Whoever passed a guard may have been answered for itself, though nobody gave it a name.
+      principal: passed.principal ?? (guarded.route.auth === "none" ? undefined : ""),
     };
   }
 
