@@ -109,6 +109,10 @@ export const ROLE_VALUES = {
     label: "how",
   },
   route_cache_bytes: { type: "gauge", help: "Of kept answers of routes." },
+  route_cache_away: {
+    type: "gauge",
+    help: "1 while the store of kept answers cannot be reached, and all is asked for anew.",
+  },
   route_cache_entries: { type: "gauge", help: "Kept answers of routes." },
   delivery_sent_total: {
     type: "counter",

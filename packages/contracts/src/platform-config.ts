@@ -93,6 +93,13 @@ export const platformConfig = z.strictObject({
     .max(65_536)
     .default(64)
     .describe("Memory of each gateway for kept answers of routes, MiB. Restart."),
+  responseCacheStore: z
+    .string()
+    .regex(/^(?:memory$|rediss?:\/\/)/, "`memory`, or a URL such as `redis://user:password@host`.")
+    .default("memory")
+    .describe(
+      "`memory`, or the URL of a Redis or Valkey in which gateways share kept answers. Restart.",
+    ),
   buildEgress: z
     .enum(["public", "hosts", "none"])
     .default("public")

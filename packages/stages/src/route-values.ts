@@ -18,7 +18,7 @@ export function routeValues({
   downgrades,
   cache,
 }: Counted): readonly RoleValue[] {
-  const { hits, staleHits, misses, collapsed, passes, bytes, entries } = cache;
+  const { hits, staleHits, misses, collapsed, passes, bytes, entries, isAway } = cache;
   const ways = { hit: hits - staleHits, stale: staleHits, miss: misses, collapsed, pass: passes };
   return [
     ...valuesOf("route_answers_total", statuses),
@@ -27,6 +27,7 @@ export function routeValues({
     // A store that others share does not know.
     ...(bytes === undefined ? [] : [{ name: "route_cache_bytes", value: bytes } as const]),
     ...(entries === undefined ? [] : [{ name: "route_cache_entries", value: entries } as const]),
+    { name: "route_cache_away", value: isAway ? 1 : 0 },
     { name: "log_lines_dropped_total", label: "access", value: dropped },
   ];
 }

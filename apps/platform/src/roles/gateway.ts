@@ -6,7 +6,7 @@ import { splitPatterns } from "@skerry/contracts";
 import { startGateway, type GatewayOptions } from "@skerry/gateway";
 import type { AgentAddress } from "@skerry/instance-links";
 import { systemNetwork, type Network } from "@skerry/reach";
-import { createMemoryStore } from "@skerry/response-cache";
+import { createMemoryStore, openRedisStore, type CacheStore } from "@skerry/response-cache";
 import { domainKeyIdentity, openValue, type MasterKeys } from "@skerry/secrets";
 import { openSpoolWriter } from "@skerry/telemetry";
 import type { ToRole } from "../messages.ts";
@@ -45,7 +45,7 @@ export async function startGatewayRole(
       meter,
       network,
       accessSpool,
-      cacheStore: createMemoryStore({ bytesMax: config.responseCacheMb * 2 ** 20 }),
+      cacheStore: await openCacheStore(context),
       sourceDirectory: (digest) => sourceTreeIn(layout.code, digest),
       openServerKey: (entry) => openValue(secretKeys, entry, entry.sealed),
       figures: () => figures.read(spoolValues(meter)),
@@ -104,6 +104,14 @@ function tlsOf({ config }: RoleContext, keys: MasterKeys): NonNullable<GatewayOp
       return await openValue(keys, domainKeyIdentity(domain), certificate.sealedKey);
     },
   };
+}
+
+async function openCacheStore({ clock, config, log }: RoleContext): Promise<CacheStore> {
+  const { responseCacheMb, responseCacheStore } = config;
+  if (responseCacheStore === "memory") {
+    return createMemoryStore({ bytesMax: responseCacheMb * 2 ** 20 });
+  }
+  return await openRedisStore({ clock, log }, { url: responseCacheStore });
 }
 
 /** Brings the gateway's agents in line with what the supervisor says is there. */
