@@ -32,7 +32,7 @@ const DOCUMENTS: Readonly<Record<string, readonly RegExp[]>> = {
     /REPORT [^]*OUTCOME[^]*insight\/greeter +2 [^]*createDeployment[^]*outcome="ok"\} 2\n/,
   ],
   "gateway-apis.md": [
-    /\+ api web +create[^]*web test +http[^]*\/courses\/art, plain\n[^]*as publication 1\.\n\/courses\/art, spring\n[^]*~ api web +change routes[^]*release:1 → draft\n- all \/old\/[^]*as publication 2\.\n\/courses\/art, summer\n[^]*what publication 1 had, as publication 3[^]*back to 1 [^]*too warm[^]*the first one/,
+    /\+ api web +create[^]*web test +http[^]*\/courses\/art, plain\n[^]*as publication 1\.\n\/courses\/art, spring\n[^]*~ api web +change routes[^]*release → draft\n- \* \/old\/[^]*as publication 2\.\n\/courses\/art, summer\n[^]*what publication 1 had, as publication 3[^]*back to 1 [^]*too warm[^]*the first one/,
   ],
   "invocations.md": [
     /"shipped": 7[^]*Cancelled [^]*exit code 15\n[^]* failed [^]* 2 +later\/bill [^]*Run later[^]*Would accept 1 [^]*billed[^]*this folder would do otherwise/,

@@ -12,6 +12,7 @@ import {
   ageText,
   collect,
   confirm,
+  countText,
   failCommand,
   fieldLines,
   readInputFile,
@@ -163,7 +164,10 @@ const put: Command = {
     const made = await client().putGatewayApi({ params, body, ...ifMatchOf(call) });
     const served = made.published.map(({ stage, number }) => `${stage} serves them as ${number}`);
     const says = served.length === 0 ? "no stage follows" : served.join(", ");
-    screen.printDone(made, `${params.app}/${params.api} has ${made.routeCount} routes: ${says}.`);
+    screen.printDone(
+      made,
+      `${params.app}/${params.api} has ${countText(made.routeCount, "route")}: ${says}.`,
+    );
     noteBehind(screen, made);
     return 0;
   },
@@ -251,13 +255,14 @@ type Made = PublicationResource & { readonly isNew: boolean };
 
 function publishedText({ stage, number, routeCount, isNew, restores }: Made): string {
   if (!isNew) return `${stage} serves exactly that already, as publication ${number}.`;
-  const what = restores === null ? `${routeCount} routes` : `what publication ${restores} had`;
+  const what =
+    restores === null ? countText(routeCount, "route") : `what publication ${restores} had`;
   return `${stage} serves ${what}, as publication ${number}.`;
 }
 
 function wouldText({ stage, number, routeCount, isNew }: Made): string {
   if (!isNew) return `${stage} would stay as it is: it serves exactly that.`;
-  return `${stage} would serve ${routeCount} routes, as publication ${number}.`;
+  return `${stage} would serve ${countText(routeCount, "route")}, as publication ${number}.`;
 }
 
 const history: Command = {
