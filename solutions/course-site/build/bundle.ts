@@ -46,8 +46,8 @@ function entriesOf(sources: Readonly<Record<string, string>>): Plugin {
 const entryPoints = (sources: Readonly<Record<string, string>>): Record<string, string> =>
   Object.fromEntries(Object.keys(sources).map((name) => [name, `entry:${name}`]));
 
-/** The code of one function from its entry's text. */
-export async function bundleFunction(source: string): Promise<Uint8Array> {
+/** The code of one function from its entry's text; as React ships it when nothing is pruned. */
+export async function bundleFunction(source: string, isPruned = true): Promise<Uint8Array> {
   const { outputFiles } = await build({
     ...USUAL,
     entryPoints: ["entry:index"],
@@ -55,7 +55,7 @@ export async function bundleFunction(source: string): Promise<Uint8Array> {
     plugins: [entriesOf({ index: source })],
     platform: "node",
     target: "node24",
-    alias: { "react-dom/server": RENDERER },
+    alias: isPruned ? { "react-dom/server": RENDERER } : {},
   });
   return outputFiles[0]?.contents ?? new Uint8Array();
 }
