@@ -1,8 +1,9 @@
 /**
  * Load on one URL, from a process of its own: a fixed number of callers, or requests that arrive at
- * a fixed rate however long earlier ones take. Says by IPC what came of them, and ends.
+ * a fixed rate however long earlier ones take. Says by IPC what came of them, and ends. It speaks
+ * no more HTTP than it needs, so that the one who is measured is not the one who measures.
  */
-import { Agent, get } from "node:http";
+import { connect, type Socket } from "node:net";
 
 /** What is asked of it, as its argument. */
 export interface LoadAsked {
@@ -29,7 +30,9 @@ const TICK_MS = 2;
 const TOLD_MAX = 20_000;
 
 const asked = JSON.parse(process.argv[2] ?? "{}") as LoadAsked;
-const agent = new Agent({ keepAlive: true });
+const { hostname, port, pathname, host } = new URL(asked.url);
+const REQUEST = `GET ${pathname} HTTP/1.1\r\nHost: ${host}\r\n\r\n`;
+const idle: Connection[] = [];
 const seen = { offered: 0, good: 0, refused: 0, failed: 0 };
 const refusedMs: number[] = [];
 const beginMs = performance.now() + asked.leadSeconds * 1_000;
@@ -47,11 +50,51 @@ function ask(onEnd: () => void): void {
     if (isCounted()) count(status, performance.now() - askedMs);
     onEnd();
   };
-  get(asked.url, { agent }, (response) => {
-    response.resume();
-    response.once("end", () => end(response.statusCode ?? 0));
-    response.once("error", () => end(0));
-  }).once("error", () => end(0));
+  (idle.pop() ?? new Connection()).ask(end);
+}
+
+/** One that is kept; it has one request at a time. */
+class Connection {
+  readonly #socket: Socket;
+  #text = "";
+  #onEnd: ((status: number) => void) | undefined;
+
+  constructor() {
+    this.#socket = connect({ host: hostname, port: Number(port), noDelay: true });
+    this.#socket.setEncoding("latin1");
+    this.#socket.on("data", (part) => this.#take(String(part)));
+    this.#socket.on("error", () => this.#socket.destroy());
+    this.#socket.on("close", () => this.#close());
+  }
+
+  ask(onEnd: (status: number) => void): void {
+    this.#onEnd = onEnd;
+    this.#socket.write(REQUEST);
+  }
+
+  #take(part: string): void {
+    this.#text += part;
+    const head = this.#text.indexOf("\r\n\r\n");
+    if (head < 0) return;
+    const length = /\r\ncontent-length: *([0-9]+)/i.exec(this.#text);
+    const isWhole =
+      length === null
+        ? this.#text.endsWith("\r\n0\r\n\r\n")
+        : this.#text.length >= head + 4 + Number(length[1]);
+    if (!isWhole) return;
+    const status = Number(this.#text.slice(9, 12));
+    const onEnd = this.#onEnd;
+    this.#text = "";
+    this.#onEnd = undefined;
+    idle.push(this);
+    onEnd?.(status);
+  }
+
+  #close(): void {
+    const at = idle.indexOf(this);
+    if (at >= 0) idle.splice(at, 1);
+    this.#onEnd?.(0);
+  }
 }
 
 function count(status: number, tookMs: number): void {
