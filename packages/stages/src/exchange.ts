@@ -91,8 +91,8 @@ export class Exchange implements RequestFacts {
     };
   }
 
-  async readBody(bytesMax: number): Promise<Uint8Array> {
-    const limits = { bytesMax, deadlineMs: BODY_DEADLINE_MS, clock: this.#clock };
-    return await readBody(this.came.req, limits);
+  async readBody(limits: Parameters<RequestFacts["readBody"]>[0]): Promise<Uint8Array> {
+    const whole = { ...limits, deadlineMs: BODY_DEADLINE_MS, clock: this.#clock };
+    return await readBody(this.came.req, whole);
   }
 }

@@ -102,7 +102,11 @@ export class GuardWorld {
     } as unknown as IncomingMessage;
     const target = parseRequestTarget(url);
     const came = { id: this.ids.requestId(), req, res: {} as ServerResponse, target };
-    const readBody = (): Promise<Uint8Array> => Promise.resolve(Buffer.from(body ?? ""));
+    const readBody: RequestFacts["readBody"] = ({ admit }) => {
+      const bytes = Buffer.from(body ?? "");
+      const refused = admit?.(bytes.length);
+      return refused === undefined ? Promise.resolve(bytes) : Promise.reject(refused);
+    };
     return { came, clientIp: ip, params: {}, readBody } satisfies RequestFacts;
   }
 

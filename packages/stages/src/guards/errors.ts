@@ -71,6 +71,12 @@ export const failGuard = defineReasons({
     message: "The route {route} takes a body of JSON, which this does not say that it is: {why}.",
     hint: "Send `content-type: application/json`, and the body neither compressed nor in another charset.",
   },
+  ROUTE_BODIES_BUSY: {
+    ...passing,
+    code: "RESOURCE_EXHAUSTED",
+    message: "The gateway keeps as many bodies for their schemas as it may.",
+    hint: "Retry after the time in Retry-After.",
+  },
   ROUTE_BODY_NOT_JSON: {
     ...invalid,
     message: "The route {route} takes a body of JSON, and this is none.",

@@ -1,5 +1,6 @@
 /** What guards are told, and what they tell. */
 import type { Route, StageEntry } from "@skerry/contracts";
+import type { BodyLimits } from "@skerry/http";
 import type { CameRequest } from "../ports.ts";
 
 /** A route as a stage serves it. One object for each publication and route. */
@@ -19,7 +20,7 @@ export interface RequestFacts {
   /** Path parameters. */
   readonly params: Readonly<Record<string, string>>;
   /** Reads the whole body, once; rejects with BODY_TOO_LARGE and what else reading ends with. */
-  readBody(bytesMax: number): Promise<Uint8Array>;
+  readBody(limits: Pick<BodyLimits, "bytesMax" | "admit">): Promise<Uint8Array>;
 }
 
 /** Who calls, as far as the route's `auth` tells. */

@@ -16,6 +16,7 @@ import { failStage } from "../errors.ts";
 import { AuthorizerGuard } from "./authorizer-guard.ts";
 import { failGuard } from "./errors.ts";
 import type { Caller, GuardedRoute, Passed, RequestFacts } from "./facts.ts";
+import { BodyRoom } from "./body-room.ts";
 import { fetchKeySet } from "./fetch-key-set.ts";
 import { checkKey } from "./key-guard.ts";
 import { KeySets } from "./key-sets.ts";
@@ -40,6 +41,8 @@ export interface GuardDeps {
   readonly functions: Functions;
   /** How many gateways share every limit. */
   readonly gateways: number;
+  /** Bodies that are kept for their schemas; default `LIMITS.waitingBodyBytesMax`. */
+  readonly bodiesBytesMax?: number;
   /** Connects to where key sets lie; judges the address. */
   readonly connect: (target: NetworkTarget) => Promise<Socket>;
 }
@@ -63,6 +66,7 @@ class RouteGuard implements Guard {
   readonly #deps: GuardDeps;
   readonly #limits: LimitBook;
   readonly #tokens: TokenGuard;
+  readonly #bodies: BodyRoom;
   readonly #authorizers: AuthorizerGuard;
   readonly #compiled = new WeakMap<GuardedRoute, Compiled>();
 
@@ -71,6 +75,7 @@ class RouteGuard implements Guard {
     const fetch = (url: string): Promise<readonly unknown[]> => fetchKeySet(deps, url);
     this.#deps = deps;
     this.#limits = new LimitBook(clock);
+    this.#bodies = new BodyRoom(deps.bodiesBytesMax);
     this.#tokens = new TokenGuard(clock, new KeySets({ clock, log, fetch }));
     this.#authorizers = new AuthorizerGuard(deps);
   }
@@ -85,17 +90,23 @@ class RouteGuard implements Guard {
     checkAnnounced(of, facts);
     const caller = this.#callerOf(of, facts);
     const enter = (known: Caller): Passed | Promise<Passed> => {
-      const done = this.#limits.enter(of, compiled.limits);
-      const { principal } = known;
+      const left = this.#limits.enter(of, compiled.limits);
+      const room = compiled.schemas.body === undefined ? undefined : this.#bodies.open();
+      const done = (): void => {
+        left?.();
+        room?.release();
+      };
       const leave = (error: unknown): never => {
-        done?.();
+        done();
         throw error;
       };
       try {
+        const { principal } = known;
         const who = principal === undefined ? { bits } : { bits, principal };
         if (!isByAddress) this.#limits.spend(of, compiled.limits, who);
         checkParts(of, compiled.schemas, facts);
-        const body = takeBody(of, compiled.schemas, facts);
+        const body =
+          room === undefined ? undefined : takeBody(of, compiled.schemas, { facts, room });
         if (body === undefined) return { ...known, done };
         return body.then((read) => ({ ...known, body: read, done })).catch(leave);
       } catch (error) {

@@ -117,3 +117,18 @@ test("a request that was let in and then does not fit is under way no longer", a
   // The control: one that passed is under way.
   assert.equal(await ask(posted('{"name":"ann"}')), "ROUTE_CONCURRENCY_LIMITED");
 });
+
+test("a body takes room until its request is over, and one that is refused takes none", async () => {
+  const world = new GuardWorld();
+  const guard = world.guard({ bodiesBytesMax: 20 });
+  const of = world.route({ auth: "none", schemas: { body: BODY } });
+  const check = () => guard.check(of, world.facts(posted('{"name":"ann"}')));
+  for (let n = 0; n < 9; n += 1) {
+    const misfit = world.facts(posted('{"name":1}'));
+    assert.equal(await verdict(() => guard.check(of, misfit)), "ROUTE_SCHEMA_MISMATCH");
+  }
+  const first = await check();
+  assert.equal(await verdict(check), "ROUTE_BODIES_BUSY");
+  first.done?.();
+  assert.equal(await verdict(check), "passed");
+});

@@ -6,6 +6,7 @@ import type { IncomingMessage } from "node:http";
 import { LIMITS } from "@skerry/contracts";
 import { compilePattern } from "@skerry/functions";
 import { compileSchema, type Misfits } from "@skerry/routes";
+import type { TakenRoom } from "./body-room.ts";
 import { failGuard } from "./errors.ts";
 import type { GuardedRoute, RequestFacts } from "./facts.ts";
 
@@ -45,7 +46,7 @@ export function checkParts(of: GuardedRoute, schemas: RouteSchemas, { came }: Re
 export function takeBody(
   of: GuardedRoute,
   { body: misfits }: RouteSchemas,
-  facts: RequestFacts,
+  { facts, room }: { readonly facts: RequestFacts; readonly room: TakenRoom },
 ): Promise<Uint8Array> | undefined {
   if (misfits === undefined) return undefined;
   const { req } = facts.came;
@@ -55,7 +56,8 @@ export function takeBody(
   }
   checkType(of, req);
   const { bodyBytesMax = LIMITS.payloadBytesMax } = of.route.limits ?? {};
-  return facts.readBody(Math.min(bodyBytesMax, LIMITS.payloadBytesMax)).then((bytes) => {
+  const bytesMax = Math.min(bodyBytesMax, LIMITS.payloadBytesMax);
+  return facts.readBody({ bytesMax, admit: room.admit }).then((bytes) => {
     check(of, "body", misfits(valueOf(of, bytes)));
     return bytes;
   });
