@@ -8,11 +8,14 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import {
   callHttp,
+  hasRedis,
   startLoad,
   startPlatform,
+  startRedis,
   type HttpAnswer,
   type HttpCall,
   type Platform,
+  type RedisServer,
   until,
 } from "@skerry/testkit";
 import { buildSite, type Built } from "../solutions/course-site/build/build.ts";
@@ -22,6 +25,7 @@ import { siteServer } from "../solutions/course-site/server.ts";
 import { findChromium, Person, startBrowser } from "./console/browser.ts";
 
 const TIMEOUT = { timeout: 600_000 };
+const NO_REDIS = hasRedis() ? false : "needs redis-server";
 const MEI = { cookie: "learner=mei" };
 /** Said in a lesson of bread that is not free. */
 const PAID = "One cut, flat";
@@ -148,12 +152,17 @@ describe("course site in a browser", { ...TIMEOUT, skip: SKIP }, () => {
 describe("course site on the platform", TIMEOUT, () => {
   let folder: string;
   let platform: Platform;
+  let redis: RedisServer | undefined;
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), "course-site-"));
-    [platform] = await Promise.all([startPlatform(), buildSite(folder)]);
+    redis = hasRedis() ? await startRedis() : undefined;
+    const responseCacheStore = redis === undefined ? "memory" : `redis://127.0.0.1:${redis.port}`;
+    const settings = { responseCacheStore };
+    [platform] = await Promise.all([startPlatform({ settings }), buildSite(folder)]);
   }, TIMEOUT);
   after(async () => {
     await platform.stop();
+    await redis?.stop();
     rmSync(folder, { recursive: true, force: true });
   }, TIMEOUT);
 
@@ -197,6 +206,14 @@ describe("course site on the platform", TIMEOUT, () => {
     const personal = await callHttp(at("release", "/personal", MEI));
     assert.match(personal.text, /Mei Tanaka/);
     assert.doesNotMatch((await callHttp(at("release", "/personal"))).text, /Mei Tanaka/);
+  });
+
+  it("renders that are kept in Redis outlive the gateway", { skip: NO_REDIS }, async () => {
+    await platform.kill("gateway");
+    // Once this one is found there, the new gateway has reached Redis.
+    await answered(at("release", "/account"), "cache-status", /; hit/);
+    const { headers } = await callHttp(at("release", "/courses/bread"));
+    assert.match(String(headers["cache-status"]), /; hit/);
   });
 
   it("a release whose list throws goes back by itself, and nobody sees it", async () => {
