@@ -88,6 +88,7 @@ function manifestTable(): string {
       ["`actions.<name>`", properties["actions"]?.description ?? ""],
       ["`rules.<name>`", properties["rules"]?.description ?? ""],
       ["`triggers.<name>`", properties["triggers"]?.description ?? ""],
+      ["`apis.<name>`", properties["apis"]?.description ?? ""],
     ],
   );
 }
