@@ -114,7 +114,13 @@ const GUARDED: readonly RouteInput[] = [
   {
     path: "/by-word/{rest...}",
     to: { function: "pages" },
-    auth: { authorizer: { function: "doorman", by: [{ header: "x-word" }] } },
+    // Bounds that a slow machine stays within.
+    auth: {
+      authorizer: {
+        ...{ function: "doorman", by: [{ header: "x-word" }] },
+        ...{ timeoutMs: 30_000, cacheSeconds: 3_600 },
+      },
+    },
   },
   { path: "/nobody", to: { answer: {} }, auth: "none", ips: { deny: ["127.0.0.0/8", "::1"] } },
   {
