@@ -182,6 +182,28 @@ test("a publication takes the place of another as a whole", async () => {
   }
 });
 
+test("a WebSocket passes through its route to the function, and is told in the access log", async () => {
+  world.fn({ kind: "fetch" });
+  const changed = { response: { set: { "x-changed": "1" } } };
+  world.stage({ routes: [{ ...HELLO, rewrite: changed }] });
+  agent.handle = (call) => call.begin("", { s: 101, h: ["upgrade", call.head.up?.p ?? ""] });
+  await world.start();
+  using client = await openRaw(world.port);
+  client.write(
+    `GET ${stagePath("/hello/ada")} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n` +
+      "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+  );
+  await client.receive(/101 Switching[\s\S]*x-changed: 1\r\n[\s\S]*\r\n\r\n/);
+  const call = agent.instances[0]?.calls[0] ?? assert.fail();
+  call.stream.write(Buffer.from([0x81, 2, 104, 105]));
+  await until(() => client.received.endsWith("\x81\x02hi"));
+  call.stream.end();
+  await client.ended();
+  await until(() => world.accessLines.length > 0);
+  assert.match(world.accessLines.join(""), /"status\\":101/);
+});
+
 test("each request of a stage is a line of its API's access log, with the id of its record", async () => {
   const key = world.key();
   world.fn({ kind: "fetch" });
