@@ -4,11 +4,10 @@
  * time, header lines, resets (CVE-2023-44487), frames that are none, settings and pings; whoever
  * goes beyond is sent away with ENHANCE_YOUR_CALM.
  *
- * A drain loses no request. A connection on which something is being answered is told to begin
- * nothing more, and its last answer ends only once the client has said that it heard so: what it
- * began meanwhile is answered like all else. nghttp2 reads nothing more from a connection that has
- * been told and has no stream, so an idle one is told with its next request, or ends idle, as those
- * of HTTP/1.1 do; a request that crosses that end is known to the client not to have been begun.
+ * A drain tells a connection with GOAWAY, ahead of the answer that is under way, to begin nothing
+ * more; what is being answered is answered. An idle one is told with its next request, or ends
+ * idle, as those of HTTP/1.1 do. A request that crosses a GOAWAY is known to its client not to have
+ * been begun (RFC 9113, section 6.8).
  */
 import type { Http2Server, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import { getBuiltinModule } from "node:process";
@@ -42,9 +41,6 @@ const INVALID_FRAMES_MAX = 100;
 const PINGS_MAX = 10;
 /** Pseudo headers come on top of what is counted as lines. */
 const PSEUDO_HEADERS = 8;
-const LAST_STREAM_ID = 2 ** 31 - 1;
-/** A client that does not answer a ping has heard nothing, or is gone. */
-const HEARD_WITHIN_MS = 10_000;
 /** As HTTP/1.1 gives clients beyond what it announces. */
 const IDLE_GRACE_MS = 1_000;
 
@@ -53,8 +49,6 @@ class Session {
   readonly session: ServerHttp2Session;
   readonly open = new Map<StreamResponse, { taken: number; sweeps: number }>();
   latest: StreamResponse | undefined;
-  /** Set once the client is told to go; resolves when it has heard it. */
-  heard: Promise<void> | undefined;
   cancelIdle: Cancel = () => undefined;
 
   constructor(session: ServerHttp2Session) {
@@ -145,7 +139,7 @@ export class Http2Sessions {
     const head = readStreamHead(came.raw, !stream.endAfterHeaders);
     const req = new StreamRequest(stream, socket, head);
     const startedMs = this.#deps.clock.monotonicMs();
-    const res = new StreamResponse(stream, { req, socket, startedMs, mayEnd: () => own.heard });
+    const res = new StreamResponse(stream, { req, socket, startedMs });
     own.latest = res;
     own.open.set(res, { taken: 0, sweeps: 0 });
     res.once("close", () => this.#onAnswered(own, res));
@@ -157,8 +151,7 @@ export class Http2Sessions {
   #onAnswered(own: Session, res: StreamResponse): void {
     own.open.delete(res);
     if (own.open.size > 0) return;
-    if (own.heard === undefined) this.#awaitNext(own, this.#deps.limits.keepAliveTimeoutMs);
-    else close(own.session);
+    if (!own.session.closed) this.#awaitNext(own, this.#deps.limits.keepAliveTimeoutMs);
   }
 
   #awaitNext(own: Session, withinMs: number): void {
@@ -168,20 +161,9 @@ export class Http2Sessions {
     own.cancelIdle = this.#deps.clock.schedule(withinMs + IDLE_GRACE_MS, end, options);
   }
 
-  #sendAway(own: Session): void {
-    const { session, latest } = own;
+  #sendAway({ session, latest }: Session): void {
     if (latest !== undefined) latest.shouldKeepAlive = false;
-    if (own.heard !== undefined || session.destroyed) return;
-    session.goaway(0, LAST_STREAM_ID);
-    const { promise, resolve } = Promise.withResolvers<void>();
-    own.heard = promise;
-    const hear = (): void => {
-      cancel();
-      resolve();
-      close(session);
-    };
-    const cancel = this.#deps.clock.schedule(HEARD_WITHIN_MS, hear, { background: true });
-    if (!session.ping(hear)) hear();
+    close(session);
   }
 }
 

@@ -36,7 +36,6 @@ export class StreamResponse extends Writable {
   statusMessage = "";
   /** When the request came, on the server's clock. */
   readonly startedMs: number;
-  readonly #mayEnd: () => Promise<void> | undefined;
   readonly #stream: ServerHttp2Stream;
   readonly #set = new Map<string, { readonly name: string; readonly value: string }>();
   #isBodiless = false;
@@ -44,17 +43,13 @@ export class StreamResponse extends Writable {
 
   constructor(
     stream: ServerHttp2Stream,
-    init: Pick<StreamResponse, "req" | "socket" | "startedMs"> & {
-      /** What the end of the answer is to wait for; undefined for nothing. */
-      readonly mayEnd: () => Promise<void> | undefined;
-    },
+    init: Pick<StreamResponse, "req" | "socket" | "startedMs">,
   ) {
     super();
     this.#stream = stream;
     this.req = init.req;
     this.socket = init.socket;
     this.startedMs = init.startedMs;
-    this.#mayEnd = init.mayEnd;
     const left = (): void => {
       init.req.abort();
       this.destroy();
@@ -141,14 +136,9 @@ export class StreamResponse extends Writable {
       done();
     };
     if (this.#isBodiless || stream.destroyed) return ended();
-    const end = (): void => {
+    stream.once("wantTrailers", () => {
       if (!stream.destroyed && !stream.closed) stream.sendTrailers({});
       ended();
-    };
-    stream.once("wantTrailers", () => {
-      const awaited = this.#mayEnd();
-      if (awaited === undefined) end();
-      else void awaited.then(end);
     });
     stream.end();
   }
