@@ -51,5 +51,12 @@ export { findPostgres, hasPostgres, startPostgres, type PostgresServer } from ".
 export { startOpenLoad, type OpenLoad, type OpenLoadOptions } from "./open-load.ts";
 export { openRaw, type RawConnection } from "./raw-connection.ts";
 export { hasRedis, startRedis, type RedisServer } from "./redis.ts";
+export {
+  onTerminal,
+  withPipes,
+  type Run,
+  type RunOptions,
+  type RunResult,
+} from "./run-commands.ts";
 export { startPlatform } from "./start-platform.ts";
 export { until, type UntilOptions } from "./until.ts";

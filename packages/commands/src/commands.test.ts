@@ -21,9 +21,9 @@ import {
   PLATFORM,
   refusal,
   startFakePlatform,
+  withPipes,
 } from "@skerry/testkit";
 import { REDRIVE_CASES, redriveAnswers } from "../test/redrives.ts";
-import { withPipes } from "../test/run-commands.ts";
 import { ACCEPTED_COMMANDS } from "./accepted.ts";
 import { audit } from "./audit.ts";
 import { describe } from "./describe.ts";

@@ -2,8 +2,14 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import type { DeploymentLogLine, DeploymentResource } from "@skerry/api-schema";
-import { AT, buildLine, deploymentOf, type FakePlatform, startFakePlatform } from "@skerry/testkit";
-import { withPipes } from "../test/run-commands.ts";
+import {
+  AT,
+  buildLine,
+  deploymentOf,
+  type FakePlatform,
+  startFakePlatform,
+  withPipes,
+} from "@skerry/testkit";
 import { DEPLOYMENT_COMMANDS } from "./deployments.ts";
 
 const runPiped = withPipes(DEPLOYMENT_COMMANDS);

@@ -3,8 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { exitCodeOf } from "@skerry/base";
 import type { ProbeReport, ProbeResult } from "@skerry/contracts";
-import { type Answers, PLATFORM, startFakePlatform } from "@skerry/testkit";
-import { onTerminal } from "../test/run-commands.ts";
+import { type Answers, PLATFORM, startFakePlatform, onTerminal } from "@skerry/testkit";
 import { doctor } from "./doctor.ts";
 
 const runOnTerminal = onTerminal([doctor]);

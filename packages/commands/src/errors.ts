@@ -30,17 +30,6 @@ export const fail = defineReasons({
     message: "{source} is not JSON: {why}.",
     hint: `Text needs quotes of its own, as in --data '"text"'; the shell takes one pair away.`,
   },
-  INPUT_NOT_YAML: {
-    ...usage,
-    message: "{source} is not YAML: {why}.",
-    hint: "It has routes as `apis:` of skerry.yaml has them; JSON is YAML, too.",
-  },
-  PUBLICATION_NONE_BEFORE: {
-    ...user,
-    code: "FAILED_PRECONDITION",
-    message: "{stage} has served nothing before.",
-    hint: "`skerry apis history APP/API --stage {stage}` shows what it served; --to names one.",
-  },
   DEPLOYMENT_MISSING: {
     ...user,
     code: "NOT_FOUND",

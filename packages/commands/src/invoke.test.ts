@@ -3,8 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { startFakePlatform } from "@skerry/testkit";
-import { withPipes, type RunOptions, type RunResult } from "../test/run-commands.ts";
+import { startFakePlatform, withPipes, type RunOptions, type RunResult } from "@skerry/testkit";
 import { invoke } from "./invoke.ts";
 
 const runPiped = withPipes([invoke]);

@@ -3,8 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { QuotasResource, UsageResource } from "@skerry/api-schema";
 import { quotasOf } from "@skerry/contracts";
-import { type Asked, startFakePlatform } from "@skerry/testkit";
-import { withPipes } from "../test/run-commands.ts";
+import { type Asked, startFakePlatform, withPipes } from "@skerry/testkit";
 import { QUOTA_COMMANDS } from "./quotas.ts";
 import { usage } from "./usage.ts";
 

@@ -2,9 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { RedriveResource } from "@skerry/api-schema";
-import { startFakePlatform } from "@skerry/testkit";
+import { startFakePlatform, onTerminal, withPipes } from "@skerry/testkit";
 import { redriveAnswers, redriveOf } from "../test/redrives.ts";
-import { onTerminal, withPipes } from "../test/run-commands.ts";
 import { REDRIVE_COMMANDS } from "./redrives.ts";
 
 const runPiped = withPipes(REDRIVE_COMMANDS);

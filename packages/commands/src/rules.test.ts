@@ -2,8 +2,13 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { RuleResource } from "@skerry/api-schema";
-import { type Asked, type FakePlatform, startFakePlatform } from "@skerry/testkit";
-import { withPipes, type RunResult } from "../test/run-commands.ts";
+import {
+  type Asked,
+  type FakePlatform,
+  startFakePlatform,
+  withPipes,
+  type RunResult,
+} from "@skerry/testkit";
 import { EVENT_COMMANDS } from "./events.ts";
 import { RULE_COMMANDS } from "./rules.ts";
 

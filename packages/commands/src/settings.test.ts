@@ -3,8 +3,14 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { type Asked, AT, type FakePlatform, startFakePlatform } from "@skerry/testkit";
-import { withPipes, type RunResult } from "../test/run-commands.ts";
+import {
+  type Asked,
+  AT,
+  type FakePlatform,
+  startFakePlatform,
+  withPipes,
+  type RunResult,
+} from "@skerry/testkit";
 import { CONFIG_COMMANDS } from "./configs.ts";
 import { SECRET_COMMANDS } from "./secrets.ts";
 

@@ -14,8 +14,8 @@ import {
   logLine,
   PLATFORM,
   startFakePlatform,
+  onTerminal,
 } from "@skerry/testkit";
-import { onTerminal } from "../test/run-commands.ts";
 import { audit } from "./audit.ts";
 import { invocations } from "./invocations.ts";
 import { invoke } from "./invoke.ts";

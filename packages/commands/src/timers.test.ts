@@ -2,8 +2,13 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { TimerResource } from "@skerry/api-schema";
-import { type Asked, type FakePlatform, startFakePlatform } from "@skerry/testkit";
-import { withPipes, type RunResult } from "../test/run-commands.ts";
+import {
+  type Asked,
+  type FakePlatform,
+  startFakePlatform,
+  withPipes,
+  type RunResult,
+} from "@skerry/testkit";
 import { TIMER_COMMANDS } from "./timers.ts";
 
 const runPiped = withPipes(TIMER_COMMANDS);

@@ -4,9 +4,8 @@ import { test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
 import type { TopItem, TopResource } from "@skerry/api-schema";
 import { createStyle, widthOf } from "@skerry/terminal";
-import { startFakePlatform } from "@skerry/testkit";
+import { startFakePlatform, onTerminal, withPipes } from "@skerry/testkit";
 import { choose, FIRST_CHOICE, moneyText, topLines, type TopChoice } from "./top-view.ts";
-import { onTerminal, withPipes } from "../test/run-commands.ts";
 import { top } from "./top.ts";
 
 const runPiped = withPipes([top]);

@@ -2,8 +2,13 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { groupSettings } from "@skerry/api-schema";
-import { type Asked, type FakePlatform, startFakePlatform } from "@skerry/testkit";
-import { withPipes, type RunResult } from "../test/run-commands.ts";
+import {
+  type Asked,
+  type FakePlatform,
+  startFakePlatform,
+  withPipes,
+  type RunResult,
+} from "@skerry/testkit";
 import { TOPIC_TRIGGER_COMMANDS } from "./topic-triggers.ts";
 import { TOPIC_COMMANDS } from "./topics.ts";
 

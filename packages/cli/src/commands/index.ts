@@ -2,17 +2,13 @@
 import {
   ACCEPTED_COMMANDS,
   ACTION_COMMANDS,
-  APP_RELEASE_COMMANDS,
   CONFIG_COMMANDS,
   CONSOLE_COMMANDS,
   DEPLOYMENT_COMMANDS,
-  DOMAIN_COMMANDS,
   EVENT_COMMANDS,
-  GATEWAY_API_COMMANDS,
   KEY_COMMANDS,
   QUOTA_COMMANDS,
   REDRIVE_COMMANDS,
-  RELEASE_COMMANDS,
   RULE_COMMANDS,
   SECRET_COMMANDS,
   SERVER_KEY_COMMANDS,
@@ -33,6 +29,12 @@ import {
   top,
   usage,
 } from "@skerry/commands";
+import {
+  APP_RELEASE_COMMANDS,
+  DOMAIN_COMMANDS,
+  GATEWAY_API_COMMANDS,
+  RELEASE_COMMANDS,
+} from "@skerry/release-commands";
 import type { Command } from "../command.ts";
 import { deploy } from "./deploy.ts";
 import { dev } from "./dev.ts";

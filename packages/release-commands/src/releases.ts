@@ -18,11 +18,17 @@ import { everyItem } from "@skerry/sdk";
 import { ageText, collect, confirm, countText, failCommand, YES_FLAG } from "@skerry/terminal";
 import type { Argument, Column, Flag } from "@skerry/terminal";
 import { readTarget, TARGET_ABOUT, TARGET_FLAGS, targetText } from "./alias-target.ts";
-import type { Command, CommandCall } from "./command.ts";
-import { noteBehind } from "./behind.ts";
-import { FUNCTION_ARGUMENT, readAppOrFunction, readFunctionPath } from "./function-path.ts";
-import { printList } from "./print-list.ts";
-import { IF_MATCH_FLAG, ifMatchOf } from "./secrets.ts";
+import {
+  type Command,
+  type CommandCall,
+  noteBehind,
+  FUNCTION_ARGUMENT,
+  readAppOrFunction,
+  readFunctionPath,
+  printList,
+  IF_MATCH_FLAG,
+  ifMatchOf,
+} from "@skerry/commands";
 
 const PAGE = 1_000;
 const { versionsPerFunctionMax: VERSIONS_MAX } = LIMITS;

@@ -7,7 +7,7 @@ import {
   type RequestPart,
 } from "@skerry/contracts";
 import { countText, failCommand, type Flag } from "@skerry/terminal";
-import type { CommandCall } from "./command.ts";
+import type { CommandCall } from "@skerry/commands";
 
 type Rule = AliasTarget["rules"][number];
 type Share = AliasTarget["shares"][number];

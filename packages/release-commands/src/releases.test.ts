@@ -2,8 +2,14 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { AliasTarget } from "@skerry/contracts";
-import { type Asked, AT, type FakePlatform, startFakePlatform } from "@skerry/testkit";
-import { withPipes, type RunResult } from "../test/run-commands.ts";
+import {
+  type Asked,
+  AT,
+  type FakePlatform,
+  startFakePlatform,
+  withPipes,
+  type RunResult,
+} from "@skerry/testkit";
 import { RELEASE_COMMANDS } from "./releases.ts";
 
 const runPiped = withPipes(RELEASE_COMMANDS);

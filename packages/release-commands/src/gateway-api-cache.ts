@@ -1,8 +1,7 @@
 /** What the response cache keeps of a stage is forgotten by name. */
 import type { Purge } from "@skerry/contracts";
 import { failCommand } from "@skerry/terminal";
-import { noteBehind } from "./behind.ts";
-import type { Command, CommandCall } from "./command.ts";
+import { noteBehind, type Command, type CommandCall } from "@skerry/commands";
 import { API_ARGUMENT, STAGE_FLAG, stageParamsOf } from "./gateway-api-path.ts";
 
 const WAYS = "--all, --url, --prefix or --tag";

@@ -15,8 +15,13 @@ import {
   type Flag,
   type Screen,
 } from "@skerry/terminal";
-import type { Command, CommandCall } from "./command.ts";
-import { printList } from "./print-list.ts";
+import {
+  type Command,
+  type CommandCall,
+  printList,
+  IF_MATCH_FLAG,
+  ifMatchOf,
+} from "@skerry/commands";
 import {
   approvalHint,
   changeLine,
@@ -25,7 +30,6 @@ import {
   releaseLines,
   stateText,
 } from "./release-view.ts";
-import { IF_MATCH_FLAG, ifMatchOf } from "./secrets.ts";
 
 const PAGE = 1_000;
 const EXIT_NOT_DONE = 1;

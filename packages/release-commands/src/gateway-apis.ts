@@ -21,8 +21,14 @@ import {
   type Flag,
 } from "@skerry/terminal";
 import { parse } from "yaml";
-import { noteBehind } from "./behind.ts";
-import type { Command, CommandCall } from "./command.ts";
+import {
+  noteBehind,
+  type Command,
+  type CommandCall,
+  printList,
+  IF_MATCH_FLAG,
+  ifMatchOf,
+} from "@skerry/commands";
 import { fail } from "./errors.ts";
 import { purge } from "./gateway-api-cache.ts";
 import { diff } from "./gateway-api-diff.ts";
@@ -34,8 +40,6 @@ import {
   type ApiPath,
 } from "./gateway-api-path.ts";
 import { ROUTE_COLUMNS } from "./gateway-api-view.ts";
-import { printList } from "./print-list.ts";
-import { IF_MATCH_FLAG, ifMatchOf } from "./secrets.ts";
 
 const PAGE = 1_000;
 const NUMBER_MAX = 999_999_999;

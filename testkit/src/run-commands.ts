@@ -2,8 +2,9 @@
 import { systemRandom } from "@skerry/base";
 import { createClient } from "@skerry/sdk";
 import { runProgram, type Flag } from "@skerry/terminal";
-import { FAKE_KEY, openMemoryTerminal, type MemoryTerminalOptions } from "@skerry/testkit";
-import type { Command, CommandCall } from "../src/command.ts";
+import type { Command, CommandCall } from "@skerry/commands";
+import { FAKE_KEY } from "./fake-platform.ts";
+import { openMemoryTerminal, type MemoryTerminalOptions } from "./memory-terminal.ts";
 
 /** The discard port, where no platform is. */
 const NOBODY = "http://127.0.0.1:9";

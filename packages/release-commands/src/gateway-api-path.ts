@@ -1,7 +1,7 @@
 /** Gateway APIs, stages and publications as command lines name them. */
 import { parseFunctionPath } from "@skerry/contracts";
 import { failCommand, type Argument, type Flag } from "@skerry/terminal";
-import type { CommandCall } from "./command.ts";
+import type { CommandCall } from "@skerry/commands";
 
 export const API_ARGUMENT: Argument = {
   name: "APP/API",

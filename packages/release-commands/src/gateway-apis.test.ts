@@ -6,8 +6,13 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { PublicationContent, StageResource } from "@skerry/api-schema";
 import { routes, type Route, type RouteInput } from "@skerry/contracts";
-import { startFakePlatform, type Answers, type Asked } from "@skerry/testkit";
-import { onTerminal, withPipes } from "../test/run-commands.ts";
+import {
+  startFakePlatform,
+  type Answers,
+  type Asked,
+  onTerminal,
+  withPipes,
+} from "@skerry/testkit";
 import { GATEWAY_API_COMMANDS } from "./gateway-apis.ts";
 
 const runPiped = withPipes(GATEWAY_API_COMMANDS);

@@ -1,11 +1,15 @@
 /** Hosts of users' own that lead to stages of gateway APIs. */
 import type { DomainRequest, DomainResource } from "@skerry/api-schema";
 import { YES_FLAG, confirm, failCommand, readInputFile, type Column } from "@skerry/terminal";
-import type { Command, CommandCall } from "./command.ts";
-import { noteBehind } from "./behind.ts";
+import {
+  type Command,
+  type CommandCall,
+  noteBehind,
+  printList,
+  IF_MATCH_FLAG,
+  ifMatchOf,
+} from "@skerry/commands";
 import { API_ARGUMENT, readApiPath, STAGE_FLAG } from "./gateway-api-path.ts";
-import { printList } from "./print-list.ts";
-import { IF_MATCH_FLAG, ifMatchOf } from "./secrets.ts";
 
 const PAGE = 1_000;
 const HOST = { name: "HOST", description: "Such as shop.example, or *.shop.example." };
