@@ -15,7 +15,7 @@ export { invocations } from "./invocations.ts";
 export { invoke } from "./invoke.ts";
 export { KEY_COMMANDS } from "./keys.ts";
 export { buildLineText, logLineText } from "./log-line.ts";
-export { logs } from "./logs.ts";
+export { LOG_FILTER_FLAGS, logs, readLogFilter } from "./logs.ts";
 export { ls } from "./ls.ts";
 export { namedRunOf } from "./named-run.ts";
 export { printList } from "./print-list.ts";

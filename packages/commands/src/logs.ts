@@ -1,12 +1,34 @@
 import { LOG_LEVELS, type LogFilterQuery, type LogLineResource } from "@skerry/api-schema";
 import { followLogs, type Client } from "@skerry/sdk";
-import { collect, failCommand } from "@skerry/terminal";
+import { collect, failCommand, type Flag } from "@skerry/terminal";
 import type { Command, CommandCall } from "./command.ts";
 import { readQualifiedPath, type FunctionPath } from "./function-path.ts";
 import { logLineText } from "./log-line.ts";
 
 const LIMIT_DEFAULT = 100;
 const LIMIT_MAX = 1_000;
+
+/** What chooses among the lines of any log. */
+export const LOG_FILTER_FLAGS: readonly Flag[] = [
+  { name: "request", value: "ID", description: "Only lines of this invocation." },
+  { name: "grep", value: "TEXT", description: "Only lines with this text, in any case." },
+  {
+    name: "level",
+    value: "LEVEL",
+    description: "Only lines of this level or a more severe one: debug, info, warn, error.",
+  },
+  {
+    name: "since",
+    value: "WHEN",
+    description: "Only lines from then on: a time, or how long ago, such as 90s, 15m, 2h, 3d.",
+  },
+  { name: "until", value: "WHEN", description: "Only lines up to then." },
+  {
+    name: "field",
+    value: "NAME=VALUE",
+    description: "Only lines with this field: instance, revision, stream, or one of a JSON line.",
+  },
+];
 
 export const logs: Command = {
   name: "logs",
@@ -20,24 +42,7 @@ export const logs: Command = {
   ],
   flags: [
     { name: "follow", short: "f", description: "Go on with new lines until Ctrl-C." },
-    { name: "request", value: "ID", description: "Only lines of this invocation." },
-    { name: "grep", value: "TEXT", description: "Only lines with this text, in any case." },
-    {
-      name: "level",
-      value: "LEVEL",
-      description: "Only lines of this level or a more severe one: debug, info, warn, error.",
-    },
-    {
-      name: "since",
-      value: "WHEN",
-      description: "Only lines from then on: a time, or how long ago, such as 90s, 15m, 2h, 3d.",
-    },
-    { name: "until", value: "WHEN", description: "Only lines up to then." },
-    {
-      name: "field",
-      value: "NAME=VALUE",
-      description: "Only lines with this field: instance, revision, stream, or one of a JSON line.",
-    },
+    ...LOG_FILTER_FLAGS,
     {
       name: "limit",
       short: "n",
@@ -62,7 +67,7 @@ export const logs: Command = {
     const request = flag("request");
     const whole = request !== undefined && flag("limit") === undefined;
     const limit = count("limit", { min: 0, max: LIMIT_MAX, otherwise: LIMIT_DEFAULT });
-    const filter = { ...readFilter(call), version };
+    const filter = { ...readLogFilter(call), version };
     const selection = { ...path, request, filter };
     const wanted = { ...selection, limit: whole ? undefined : limit };
     const { lines, cursor } = await readLog(call.client(), wanted);
@@ -83,8 +88,8 @@ function show({ screen }: CommandCall, line: LogLineResource): void {
   else screen.print(...logLineText(line, screen));
 }
 
-/** Throws FLAG_VALUE_INVALID. */
-function readFilter({ flag, host }: CommandCall): LogFilterQuery {
+/** What `LOG_FILTER_FLAGS` choose, but the request. Throws FLAG_VALUE_INVALID. */
+export function readLogFilter({ flag, host }: CommandCall): LogFilterQuery {
   const level = flag("level");
   const known = LOG_LEVELS.find((one) => one === level);
   if (level !== undefined && known === undefined) {

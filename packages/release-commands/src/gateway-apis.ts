@@ -32,6 +32,7 @@ import {
 import { fail } from "./errors.ts";
 import { purge } from "./gateway-api-cache.ts";
 import { diff } from "./gateway-api-diff.ts";
+import { logs } from "./gateway-api-log.ts";
 import {
   API_ARGUMENT,
   readApiPath,
@@ -364,5 +365,5 @@ const remove: Command = {
 };
 
 export const GATEWAY_API_COMMANDS: readonly Command[] = [
-  ...[list, show, put, publish, history, diff, switchBack, openapi, purge, remove],
+  ...[list, show, put, publish, history, diff, switchBack, openapi, logs, purge, remove],
 ];
