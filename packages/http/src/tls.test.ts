@@ -4,11 +4,13 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { request } from "node:https";
+import { connect as connectTcp } from "node:net";
 import { describe, it } from "node:test";
 import { connect, type TLSSocket } from "node:tls";
 
-import { until } from "@skerry/testkit";
+import { HandClock, until } from "@skerry/testkit";
 
+import { frame, headerBlock } from "../test/http2-frames.ts";
 import { ask, authority, serveSecure, type SecureServer } from "../test/secure-server.ts";
 import { resetConnection, sendBytes, type RequestHandler } from "./index.ts";
 
@@ -138,6 +140,46 @@ describe("a request over TLS", () => {
     await until("both are gone", () => secure.server.connections === 0);
   });
 
+  it("is not waited for on a connection whose client neither reads nor closes it", async () => {
+    const clock = new HandClock();
+    const body = Buffer.alloc(4 << 20);
+    const onRequest: RequestHandler = (_req, res) =>
+      sendBytes(res, { status: 200, headers: [] }, body);
+    await using secure = await serveSecure({ onRequest, clock });
+    const silent = await openDeaf(secure);
+    const asking = await openDeaf(secure);
+    const lines = [":method", "GET", ":path", "/", ":scheme", "https", ":authority", "a.test"];
+    asking.write(Buffer.concat([frame.opening(), frame.headers(1, headerBlock(lines), true)]));
+    await until("both are gone", () => {
+      clock.advance(20_000);
+      return secure.server.connections === 0;
+    });
+    for (const socket of [silent, asking]) socket.destroy();
+  });
+
+  it("is reset alone where its client's port was another connection's just now", async () => {
+    const onRequest: RequestHandler = (_req, res) => {
+      res.writeHead(200, ["connection", "close"]);
+      res.write("half", () => resetConnection(res));
+    };
+    await using secure = await serveSecure({ onRequest });
+    // From an address of its own, so that no other process takes the port meanwhile.
+    const to = { host: "127.0.0.1", port: secure.port, localAddress: "127.0.0.77" };
+    const former = connectTcp(to);
+    await once(former, "connect");
+    await until("it is accepted", () => secure.server.connections === 1);
+    const { localPort = 0 } = former;
+    // The end of the one and the beginning of the other are looked at in one turn of the server.
+    former.resetAndDestroy();
+    const next = connectTcp({ ...to, localPort });
+    await once(next, "connect");
+    const socket = connect({ socket: next, servername: "a.test", ca: authority.cert });
+    await once(socket, "secureConnect");
+    await until("it is counted alone", () => secure.server.connections === 1);
+    socket.write("GET / HTTP/1.0\r\nHost: a.test\r\n\r\n");
+    await assert.rejects(once(socket.resume(), "end"), { code: "ECONNRESET" });
+  });
+
   it("says why it is refused to a client that writes its whole body first", async () => {
     await using secure = await serveSecure({
       onRequest: (_req, res) => {
@@ -190,3 +232,13 @@ describe("a drain of TLS", () => {
     assert.equal((await answer).status, 0);
   });
 });
+
+/** A client that agrees on HTTP/2, and then hears nothing more, its server's end neither. */
+async function openDeaf({ port }: SecureServer): Promise<TLSSocket> {
+  const below = connectTcp({ host: "127.0.0.1", port, allowHalfOpen: true });
+  const to = { servername: "a.test", ca: authority.cert, ALPNProtocols: ["h2"] };
+  const socket = connect({ socket: below, ...to });
+  await once(socket, "secureConnect");
+  below.pause();
+  return socket.on("error", () => undefined).pause();
+}

@@ -27,6 +27,11 @@ function build(type: number, of: { flags: number; stream: number }, payload: Buf
 }
 
 export const frame = {
+  opening: (): Buffer =>
+    Buffer.concat([
+      Buffer.from(PREFACE),
+      build(SETTINGS, { flags: 0, stream: 0 }, Buffer.alloc(0)),
+    ]),
   headers: (stream: number, block: Buffer, isEnd: boolean): Buffer =>
     build(HEADERS, { flags: END_HEADERS | (isEnd ? END_STREAM : 0), stream }, block),
   data: (stream: number, text: string): Buffer =>
@@ -72,8 +77,7 @@ export async function openFrames(secure: SecureServer): Promise<FramesClient> {
     }
   });
   socket.on("close", () => (ended ??= "goaway without a word"));
-  socket.write(PREFACE);
-  socket.write(build(SETTINGS, { flags: 0, stream: 0 }, Buffer.alloc(0)));
+  socket.write(frame.opening());
   return {
     send: (bytes) => void socket.write(bytes),
     untilEnded: async (stream) => {

@@ -47,12 +47,14 @@ const IDLE_GRACE_MS = 1_000;
 /** One connection. */
 class Session {
   readonly session: ServerHttp2Session;
+  readonly socket: TLSSocket;
   readonly open = new Map<StreamResponse, { taken: number; sweeps: number }>();
   latest: StreamResponse | undefined;
   cancelIdle: Cancel = () => undefined;
 
-  constructor(session: ServerHttp2Session) {
+  constructor(session: ServerHttp2Session, socket: TLSSocket) {
     this.session = session;
+    this.socket = socket;
   }
 }
 
@@ -114,7 +116,7 @@ export class Http2Sessions {
   }
 
   #follow(session: ServerHttp2Session, socket: TLSSocket): void {
-    const own = new Session(session);
+    const own = new Session(session, socket);
     this.#sessions.add(own);
     session.on("error", () => undefined);
     session.once("close", () => {
@@ -123,20 +125,16 @@ export class Http2Sessions {
     });
     // Headers as an object, flags, and what counts here: the lines as they came.
     session.on("stream", (stream, ...[, , raw]: readonly unknown[]) => {
-      this.#onStream(own, stream, { raw: raw as readonly string[], socket });
+      this.#onStream(own, stream, raw as readonly string[]);
     });
     if (this.#isDraining) this.#awaitNext(own, this.#deps.limits.keepAliveTimeoutMs);
     else this.#awaitNext(own, this.#deps.limits.headersTimeoutMs);
   }
 
-  #onStream(
-    own: Session,
-    stream: ServerHttp2Stream,
-    came: { readonly raw: readonly string[]; readonly socket: TLSSocket },
-  ): void {
+  #onStream(own: Session, stream: ServerHttp2Stream, raw: readonly string[]): void {
     own.cancelIdle();
-    const { socket } = came;
-    const head = readStreamHead(came.raw, !stream.endAfterHeaders);
+    const { socket } = own;
+    const head = readStreamHead(raw, !stream.endAfterHeaders);
     const req = new StreamRequest(stream, socket, head);
     const startedMs = this.#deps.clock.monotonicMs();
     const res = new StreamResponse(stream, { req, socket, startedMs });
@@ -151,14 +149,24 @@ export class Http2Sessions {
   #onAnswered(own: Session, res: StreamResponse): void {
     own.open.delete(res);
     if (own.open.size > 0) return;
-    if (!own.session.closed) this.#awaitNext(own, this.#deps.limits.keepAliveTimeoutMs);
+    if (own.session.closed) this.#end(own);
+    else this.#awaitNext(own, this.#deps.limits.keepAliveTimeoutMs);
   }
 
   #awaitNext(own: Session, withinMs: number): void {
+    this.#next(own, withinMs + IDLE_GRACE_MS, () => this.#end(own));
+  }
+
+  /** Of a connection that answers nothing. Its client may neither read nor close it, and is cut. */
+  #end(own: Session): void {
+    close(own.session);
+    this.#next(own, this.#deps.limits.stallTimeoutMs, () => own.socket.destroy());
+  }
+
+  #next(own: Session, inMs: number, run: () => void): void {
     own.cancelIdle();
-    const end = (): void => close(own.session);
-    const options = { background: true };
-    own.cancelIdle = this.#deps.clock.schedule(withinMs + IDLE_GRACE_MS, end, options);
+    if (own.socket.destroyed) return;
+    own.cancelIdle = this.#deps.clock.schedule(inMs, run, { background: true });
   }
 
   #sendAway({ session, latest }: Session): void {

@@ -78,6 +78,8 @@ export class TlsServer {
   readonly server: Server;
   readonly #deps: TlsServerDeps;
   readonly #raw = new Map<string, Socket>();
+  /** Those, and such as another took the place of before their end was told. */
+  readonly #open = new Set<Socket>();
   /** Node's own way to serve HTTP/1.1. */
   readonly #onHttp1: (socket: TLSSocket) => void;
 
@@ -109,22 +111,26 @@ export class TlsServer {
 
   /** Connections, those in their handshake too. */
   get connections(): number {
-    return this.#raw.size;
+    return this.#open.size;
   }
 
   cutAll(): void {
-    for (const socket of this.#raw.values()) socket.destroy();
+    for (const socket of this.#open) socket.destroy();
   }
 
   #onRaw(socket: Socket): void {
-    const peer = peerOf(socket);
-    this.#raw.set(peer, socket);
-    socket.once("close", () => this.#raw.delete(peer));
+    const ends = endsOf(socket);
+    this.#open.add(socket);
+    this.#raw.set(ends, socket);
+    socket.once("close", () => {
+      this.#open.delete(socket);
+      if (this.#raw.get(ends) === socket) this.#raw.delete(ends);
+    });
   }
 
   async #contextFor(name: string, socket: TLSSocket): Promise<SecureContext | undefined> {
     const identity = await this.#deps.tls.identities.identityOf(name);
-    if (identity === undefined) this.#raw.get(peerOf(socket))?.write(UNRECOGNIZED_NAME);
+    if (identity === undefined) this.#raw.get(endsOf(socket))?.write(UNRECOGNIZED_NAME);
     else (socket as Wrapped)[IDENTITY] = identity;
     return identity?.context;
   }
@@ -145,9 +151,10 @@ export class TlsServer {
   }
 
   #serve(socket: TLSSocket, name: string | undefined, identity: TlsIdentity | undefined): void {
-    if (identity === undefined) socket.destroy();
-    if (identity === undefined || socket.destroyed) return;
-    (socket as Wrapped)[RAW] = this.#raw.get(peerOf(socket));
+    const raw = this.#raw.get(endsOf(socket));
+    if (identity === undefined || raw === undefined) return void socket.destroy();
+    if (socket.destroyed) return;
+    (socket as Wrapped)[RAW] = raw;
     const hosts = new CoveredHosts(identity, name);
     if (socket.alpnProtocol === "h2") return this.#deps.onHttp2(socket, hosts);
     this.#deps.onHttp1(socket, hosts);
@@ -155,8 +162,9 @@ export class TlsServer {
   }
 }
 
-function peerOf({ remoteAddress, remotePort }: Socket): string {
-  return `${remoteAddress} ${remotePort}`;
+/** What no two connections share that are open at a time. */
+function endsOf({ remoteAddress, remotePort, localAddress }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress}`;
 }
 
 function contextOptions({ identities, ticketKeys }: TlsOptions): ServerOptions {
