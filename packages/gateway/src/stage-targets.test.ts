@@ -199,3 +199,26 @@ test("an upstream that is away, silent or broken is told as such", async (t) => 
   const away = await world.ask({ host: HOST, path: "/broken" });
   assert.deepEqual([away.status, away.error.reason], [502, "ROUTE_UPSTREAM_FAILED"]);
 });
+
+test("a request that was answered before it had left whole keeps its connection from others", async (t) => {
+  const seen: string[] = [];
+  const { origin } = await upstream(t, (req, res) => {
+    seen.push(`${req.method} ${req.url}`);
+    // The body is not waited for, and read all the same.
+    res.end("early");
+  });
+  world.stage({ routes: [{ path: "/{rest...}", to: { upstream: origin } }] });
+  await world.start();
+  using client = await openRaw(world.port);
+  client.write(`POST /first HTTP/1.1\r\nHost: ${HOST}\r\nContent-Length: 4096\r\n\r\nx`);
+  await client.receive(/200 OK[\s\S]*early/);
+  client.write(`${"x".repeat(4095)}GET /same HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`);
+  await client.receive(/early[\s\S]*early/);
+  // As many as there are connections: one of them would be read as the rest of the first body.
+  const ask = async () =>
+    await world.ask({ host: HOST, path: "/other", method: "PUT", body: "x".repeat(8192) });
+  for (const { status, body } of await Promise.all([ask(), ask(), ask()]))
+    assert.deepEqual([status, body], [200, "early"]);
+  const others = ["PUT /other", "PUT /other", "PUT /other"];
+  assert.deepEqual(seen, ["POST /first", "GET /same", ...others]);
+});

@@ -119,7 +119,7 @@ class UpstreamCall implements RoutedCall {
       req.pause();
       request.once("drain", () => req.resume());
     });
-    req.once("end", () => request.end());
+    req.once("end", () => (this.#isOver ? undefined : request.end()));
     request.once("close", () => req.resume());
   }
 
@@ -219,5 +219,7 @@ class UpstreamCall implements RoutedCall {
   #finish(): void {
     this.#isOver = true;
     this.#cancelWait();
+    // The upstream would take the next request on the connection for what is missing of this one.
+    if (!this.#request.writableEnded) this.#request.destroy();
   }
 }
