@@ -45,6 +45,7 @@ test("files of a package are served as they are, and nothing beside them", async
       { path: "/{rest...}", to: files },
       { path: "/spa/{rest...}", to: { ...files, fallback: "index.html" } },
       { path: "/main.js", to: { ...files, index: "app.js" } },
+      { path: "/whole/{rest...}", to: { ...files, directory: "." } },
       { path: "/re/{name}", to: files, rewrite: { path: "/{name}.js" } },
     ],
   });
@@ -58,6 +59,8 @@ test("files of a package are served as they are, and nothing beside them", async
     ["/spa/some/page", 200, "home"],
     ["/spa/app.js", 200, "js()"],
     ["/main.js", 200, "js()"],
+    ["/whole/site/app.js", 200, "js()"],
+    ["/whole/site/.env", 404, "ROUTE_FILE_NOT_FOUND"],
     ["/re/app", 200, "js()"],
     ["/missing", 404, "ROUTE_FILE_NOT_FOUND"],
     ["/app.js/", 404, "ROUTE_FILE_NOT_FOUND"],

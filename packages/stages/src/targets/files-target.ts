@@ -99,7 +99,7 @@ class FilesCall implements RoutedCall {
     const { exchange, target } = this.#place;
     const route = exchange.guarded?.route;
     if (route === undefined) return undefined;
-    const directory = target.directory.split("/").filter((name) => name !== "");
+    const directory = namesOf(target.directory);
     const own = route.rewrite?.path;
     if (own !== undefined) {
       const { segments } = parseRequestTarget(rewritePath(own, exchange.values));
@@ -129,11 +129,8 @@ class FilesCall implements RoutedCall {
       }
     }
     if (target.fallback === undefined) return undefined;
-    const fallback = [...target.directory.split("/"), ...target.fallback.split("/")];
-    const instead = await openPackageFile(
-      directory,
-      fallback.filter((name) => name !== ""),
-    );
+    const fallback = [...namesOf(target.directory), ...namesOf(target.fallback)];
+    const instead = await openPackageFile(directory, fallback);
     return instead?.kind === "file" ? instead : undefined;
   }
 
@@ -205,6 +202,11 @@ class FilesCall implements RoutedCall {
     const hash = createHash("sha256").update(`${this.#place.digest}\n${path}`);
     return `"${hash.digest("base64url").slice(0, 22)}"`;
   }
+}
+
+/** Of a path as routes write it; `.` is where it begins. */
+function namesOf(path: string): readonly string[] {
+  return path.split("/").filter((name) => name !== "" && name !== ".");
 }
 
 function whole({ bytes }: PackageFile): ByteRange {
