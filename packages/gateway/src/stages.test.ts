@@ -99,6 +99,7 @@ test("a request and its answer are rewritten on their way, and nobody forges wha
     headers: {
       ...{ authorization: `Bearer ${key}`, "x-gone": "1", origin: "https://app.example" },
       ...{ "x-skerry-principal": "forged", "x-forwarded-for": "1.2.3.4", "x-real-ip": "1.2.3.4" },
+      ...{ x_skerry_principal: "forged", x_forwarded_for: "1.2.3.4" },
     },
   });
   const { m, u, h, body } = seenOf(answered.body);
@@ -107,7 +108,9 @@ test("a request and its answer are rewritten on their way, and nobody forges wha
   assert.match(String(headerOf(h, "x-skerry-principal")), /^key_/);
   assert.equal(headerOf(h, "x-skerry-params"), String.raw`{"who":"\u00e9"}`);
   assert.equal(headerOf(h, "x-forwarded-for"), "127.0.0.1");
-  for (const gone of ["x-gone", "authorization", "x-real-ip"]) assert.ok(!h.includes(gone), gone);
+  const forged = ["x_skerry_principal", "x_forwarded_for"];
+  for (const gone of ["x-gone", "authorization", "x-real-ip", ...forged])
+    assert.ok(!h.includes(gone), gone);
   assert.equal(answered.headers["x-answer"], answered.headers["x-skerry-request-id"]);
   assert.equal(answered.headers["access-control-allow-origin"], "https://app.example");
   assert.equal(answered.headers["x-own"], undefined);

@@ -20,6 +20,11 @@ describe("requestHeaders", () => {
     assert.deepEqual(policy.requestHeaders(names.flatMap((name) => [name, "close"])), []);
   });
 
+  it("drops what CGI would take for a reserved name, and keeps other names with low lines", () => {
+    const forged = ["X_Skerry-Principal", "a", "x-skerry_principal", "a", "X_INTERNAL", "b"];
+    assert.deepEqual(policy.requestHeaders([...forged, "x_own", "1"]), ["x_own", "1"]);
+  });
+
   it("drops what Connection names, over repeated and oddly spelled lines", () => {
     const flat = [
       "Connection",

@@ -69,7 +69,11 @@ export function createHeaderPolicy(options: HeaderPolicyOptions): HeaderPolicy {
 function reservedMatcher(reserved: readonly string[]): (lower: string) => boolean {
   const names = new Set(reserved.filter((name) => !name.endsWith("*")));
   const prefixes = reserved.filter((name) => name.endsWith("*")).map((name) => name.slice(0, -1));
-  return (lower) => names.has(lower) || prefixes.some((prefix) => lower.startsWith(prefix));
+  return (lower) => {
+    // Servers that speak CGI take `x_y` for `x-y`: nobody may pass as what the platform says.
+    const name = lower.replaceAll("_", "-");
+    return names.has(name) || prefixes.some((prefix) => name.startsWith(prefix));
+  };
 }
 
 function createFilter(

@@ -90,7 +90,7 @@ export function forwardedHeaders(
   let host = to.authority;
   for (let i = 0; i + 1 < flat.length; i += 2) {
     const [name = "", value = ""] = [flat[i], flat[i + 1]];
-    if (!FORWARDED.has(name)) out.push(name, value);
+    if (!FORWARDED.has(name.replaceAll("_", "-"))) out.push(name, value);
     else if (!client.isTrusted) continue;
     else if (name === "x-forwarded-for") chain += `${value}, `;
     else if (name === PROTO) proto = value;
