@@ -155,6 +155,30 @@ test("a target whose time is over has failed", () => {
   assert.deepEqual(alone.to.said, ["ROUTE_TIMEOUT"], "the control");
 });
 
+test("a bad answer that is held may come to its end, though the time is over meanwhile", () => {
+  const late = failStage("ROUTE_TIMEOUT", { route: "r", timeoutMs: 1 });
+  const world = new World({ to: [other] });
+  world.target?.begin({ ...HEAD, status: 500 }, undefined);
+  assert.equal(world.downgrade.expire(late), false);
+  assert.deepEqual(world.abandoned, [], "it was in time");
+  assert.equal(world.downgrade.expire(late), true, "the other was not");
+  world.target?.write(BODY);
+  world.target?.end();
+  assert.deepEqual([world.to.said, world.abandoned], [["500:", "ok", "end"], ["option"]]);
+});
+
+test("who waits to write more is told when the client has left", async () => {
+  const world = new World({ to: [other] });
+  const { target } = world;
+  target?.begin({ ...HEAD, status: 500 }, undefined);
+  assert.equal(target?.write(BODY), false);
+  const rooms = [target?.drained(), world.options[0]?.drained()];
+  world.downgrade.abandon();
+  for (const room of rooms)
+    await assert.rejects(Promise.resolve(room), { reason: "ROUTE_ANSWER_DROPPED" });
+  assert.deepEqual(world.abandoned, ["target", "option"]);
+});
+
 test("whatever happens in whatever order, one answer goes on, and a good one if there is any", () => {
   const reasons = ["cold", "failing", "overloaded"] as const;
   const event: fc.Arbitrary<DowngradeEvent> = fc.oneof(

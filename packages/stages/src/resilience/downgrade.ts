@@ -60,8 +60,10 @@ export class Downgrade implements RoutedCall {
   abandon(): void {
     this.#state = { at: "settled" };
     this.#cancelCold?.();
+    // Whoever waits to write more is told, even where it is not ours to give up.
+    this.#target.drop();
     this.#call?.abandon();
-    this.#option?.call?.abandon();
+    this.#leaveOption();
   }
 
   /**
@@ -72,6 +74,8 @@ export class Downgrade implements RoutedCall {
   expire(error: PlatformError): boolean {
     if (!this.#isLate) {
       this.#isLate = true;
+      // One that answered badly was in time: what is held of it may be the answer yet, to its end.
+      if (this.#target.hasSign) return false;
       this.#target.fail(error);
       this.#call?.abandon();
     } else if (this.#state.at === "trying") {

@@ -30,6 +30,11 @@ export class Gate implements AnswerSink {
     return this.#is === "dropped" || this.#to.isGone;
   }
 
+  /** An answer has begun. */
+  get hasSign(): boolean {
+    return this.#hasSign;
+  }
+
   /** The answer goes on, with these headers beside its own. Does nothing once it is dropped. */
   open(added: readonly string[] = []): void {
     if (this.#is !== "closed") return;
