@@ -32,7 +32,7 @@ const exact = authority.issue(["shop.example"]);
 const wild = authority.issue(["*.shop.example"]);
 
 describe("certificates of domains", () => {
-  it("are found by name, by the longest pattern, or are the platform's own", async () => {
+  it("are found by name, by pattern, or are the platform's own", async () => {
     const certificates = new Certificates({ log: silentLog(), openKey: open });
     certificates.update([
       domain("shop.example", exact),
@@ -48,6 +48,7 @@ describe("certificates of domains", () => {
     assert.equal(await of("shop.example"), "exact");
     assert.equal(await of("a.shop.example"), "wild");
     assert.equal(await of("bare.shop.example"), "wild", "a domain without one has its pattern's");
+    assert.equal(await of("a.b.shop.example"), "none", "a pattern stands for one label");
     assert.equal(await of("other.example"), "none");
     certificates.own = authority.issue(["localhost"]);
     assert.equal(await of("other.example"), "own");
@@ -159,6 +160,7 @@ describe("a domain that answers by TLS alone", () => {
     );
     assert.equal(await ask("plain.shop.example"), "200 ");
     assert.equal(await ask("other.example"), "200 ");
+    assert.equal(await ask("a.b.shop.example"), "200 ", "a pattern stands for one label");
     httpsOnly.update([]);
     assert.equal(await ask("a.shop.example"), "200 ");
   });

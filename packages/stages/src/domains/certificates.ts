@@ -1,6 +1,6 @@
 /**
- * Which certificate a TLS handshake gets: that of the domain of its name, that of the longest
- * pattern that covers it, or the platform's own. A domain whose certificate changes is served with
+ * Which certificate a TLS handshake gets: that of the domain of its name, that of the pattern that
+ * stands for it, or the platform's own. A domain whose certificate changes is served with
  * the new one from the moment on at which the gateway has its entry: a handshake that comes while
  * the key is being opened waits for it. One that cannot be opened leaves the one before in force.
  */

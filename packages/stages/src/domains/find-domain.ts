@@ -1,14 +1,11 @@
 /**
- * What `lookup` has for a host: of the host itself, or of the longest pattern `*.…` that covers it.
+ * What `lookup` has for a host: of the host itself, or of the pattern `*.…` that stands for it. A
+ * pattern stands for one label, as in certificates: hosts that are deeper are free to others.
  */
 export function findDomain<T>(
   hostname: string,
   lookup: (host: string) => T | undefined,
 ): T | undefined {
-  let found = lookup(hostname);
-  for (let dot = hostname.indexOf("."); found === undefined && dot > 0;) {
-    found = lookup(`*${hostname.slice(dot)}`);
-    dot = hostname.indexOf(".", dot + 1);
-  }
-  return found;
+  const dot = hostname.indexOf(".");
+  return lookup(hostname) ?? (dot < 0 ? undefined : lookup(`*${hostname.slice(dot)}`));
 }
