@@ -94,6 +94,9 @@ test("hosts of the platform, addresses and whole top levels are nobody's domain"
       host,
     );
   }
+  const refused = (host: string) => refusal(() => assertOwnHost(host, "gw.shop.example"));
+  assert.match(refused("*.shop.example"), /DOMAIN_RESERVED/, "the gateway's own host is under it");
+  assert.equal(refused("www.shop.example"), "taken");
   assert.equal(
     refusal(() => assertOwnHost("*.shop.example", "gw")),
     "taken",

@@ -64,7 +64,8 @@ export function checkedChain(
 export function assertOwnHost(host: string, gatewayHost: string): void {
   const refuse = (why: string) => failGatewayApi("DOMAIN_RESERVED", { host, why });
   if (isIP(host) !== 0) throw refuse("it is an address");
-  const isPlatforms = `.${host}`.endsWith(HOST_SUFFIX) || host === gatewayHost;
+  const pattern = `*${gatewayHost.slice(gatewayHost.indexOf("."))}`;
+  const isPlatforms = `.${host}`.endsWith(HOST_SUFFIX) || [gatewayHost, pattern].includes(host);
   if (isPlatforms) throw refuse("it is the platform's own");
   if (host.startsWith("*.") && !host.slice(2).includes("."))
     throw refuse("it is all of a top level");
