@@ -8,9 +8,14 @@ import type { Instance } from "@skerry/instance-links";
 import { type PlatformError, type Cancel, type Clock, type IdSource } from "@skerry/base";
 import { BACKGROUND_TIMEOUT_MS, failReach, type Outcome } from "@skerry/contracts";
 import type { LinkStream, StreamHandler } from "@skerry/link";
-import { billedUsOf } from "./anatomy.ts";
-import type { Background, Invocation, InvocationOwner } from "./invocation.ts";
-import type { Metered, Settled } from "./meter-turn.ts";
+import {
+  billedUsOf,
+  type Background,
+  type Invocation,
+  type InvocationOwner,
+  type Metered,
+  type Settled,
+} from "@skerry/live-invocations";
 
 export interface BackgroundDeps {
   readonly clock: Clock;

@@ -34,16 +34,13 @@ import {
   TargetReader,
   tracedHeaders,
 } from "@skerry/requests";
-import { sendFailure } from "./answer.ts";
+import { sendFailure, enter, noRoom, HttpRecipient, Invocation } from "@skerry/live-invocations";
 import { ACTIONS_SEGMENT, type ActionDoor } from "./actions/action-door.ts";
-import { enter, noRoom } from "./enter.ts";
 import { readClientContext } from "./client-context.ts";
 import { failGateway } from "./errors.ts";
 import type { StageDoor } from "@skerry/stages";
 import type { FunctionShell } from "./function-shell.ts";
 import type { QualifiedFunction } from "./qualified-function.ts";
-import { HttpRecipient } from "./http-recipient.ts";
-import { Invocation } from "./invocation.ts";
 import type { AsyncDoor } from "./ledger/async-door.ts";
 import type { CallDoor } from "./ledger/call-door.ts";
 import type { EventsDoor } from "./ledger/events-door.ts";

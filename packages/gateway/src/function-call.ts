@@ -21,13 +21,19 @@ import {
 } from "@skerry/contracts";
 import type { LinkStream, OpenedStream, StreamHandler } from "@skerry/link";
 import { platformHeaders, tracedHeaders, traceOfCall } from "@skerry/requests";
-import type { Shown } from "./answer.ts";
-import { BodyHold, type BodyBudget } from "./body-budget.ts";
-import { enter, noRoom, type Callee } from "./enter.ts";
-import { GatheredBody } from "./gathered-body.ts";
-import { Invocation, type Dependant } from "./invocation.ts";
-import type { CallFacts } from "./invocation-request.ts";
-import type { Recipient } from "./recipient.ts";
+import {
+  type Shown,
+  BodyHold,
+  type BodyBudget,
+  enter,
+  noRoom,
+  type Callee,
+  GatheredBody,
+  Invocation,
+  type Dependant,
+  type CallFacts,
+  type Recipient,
+} from "@skerry/live-invocations";
 
 export interface CallDeps {
   readonly clock: Clock;

@@ -15,10 +15,14 @@ import {
   type PublishResult,
 } from "@skerry/contracts";
 import type { LinkStream, OpenedStream, StreamHandler } from "@skerry/link";
-import { BodyHold, type BodyBudget } from "./body-budget.ts";
-import { noRoom } from "./enter.ts";
-import { GatheredBody } from "./gathered-body.ts";
-import type { Dependant, Invocation } from "./invocation.ts";
+import {
+  BodyHold,
+  type BodyBudget,
+  noRoom,
+  GatheredBody,
+  type Dependant,
+  type Invocation,
+} from "@skerry/live-invocations";
 
 export interface PublishDeps {
   readonly clock: Clock;

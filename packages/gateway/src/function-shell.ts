@@ -8,6 +8,7 @@ import {
   type AgentLinks,
   CUT_BECAUSE,
   Instance,
+  isUnder,
   partsInPeace,
   runPreStop,
   Starter,
@@ -47,16 +48,22 @@ import {
 } from "@skerry/functions";
 import type { OpenedStream, StreamHandler } from "@skerry/link";
 import type { Socket } from "node:net";
-import { DeadlineQueue } from "./deadlines.ts";
-import type { Background, Invocation, InvocationOwner } from "./invocation.ts";
-import { isLong } from "./invocation-request.ts";
-import type { MeterTurn, Settled } from "./meter-turn.ts";
-import { CLOSINGS, type OpenConnections } from "./open-connections.ts";
+import {
+  DeadlineQueue,
+  type Background,
+  type Invocation,
+  type InvocationOwner,
+  isLong,
+  type MeterTurn,
+  type Settled,
+  CLOSINGS,
+  type OpenConnections,
+  rejectionOf,
+  type Closing,
+  type Unanswered,
+} from "@skerry/live-invocations";
 import type { HandOver } from "./ports.ts";
 import type { Reach } from "./reach.ts";
-import { rejectionOf } from "./rejection.ts";
-import type { Closing } from "./switched.ts";
-import type { Unanswered } from "./unanswered.ts";
 
 export interface ShellDeps {
   readonly clock: Clock;
@@ -589,10 +596,4 @@ export class FunctionShell implements InvocationOwner {
 
 function idsOf({ id, latest }: FunctionEntry): MeterIds {
   return meterIdsOf({ functionId: id, revisionId: latest.id, instanceId: undefined });
-}
-
-function isUnder(instance: Instance, agent: AgentAddress): boolean {
-  return instance.agentId === undefined
-    ? instance.nodeId === agent.nodeId
-    : instance.agentId === agent.agentId;
 }

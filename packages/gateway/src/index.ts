@@ -1,3 +1,3 @@
 export { failGateway } from "./errors.ts";
 export { startGateway, type Gateway, type GatewayStats } from "./gateway.ts";
-export type { GatewayDeps, GatewayOptions, HandOver, MeterSink } from "./ports.ts";
+export type { GatewayDeps, GatewayOptions, HandOver } from "./ports.ts";

@@ -4,15 +4,10 @@ import type { Clock, GatewayId, Log, Random } from "@skerry/base";
 import type { InstanceGrant, RoleFigures, SecretEntry } from "@skerry/contracts";
 import type { HttpLimits, ListenTarget } from "@skerry/http";
 import type { AgentAddress } from "@skerry/instance-links";
+import type { MeterSink } from "@skerry/live-invocations";
 import type { Network } from "@skerry/reach";
 import type { CacheStore } from "@skerry/response-cache";
 import type { TlsListening } from "@skerry/stages";
-
-/** Where metering records go; the spool writer of telemetry fits. */
-export interface MeterSink {
-  /** Appends whole records before it returns; never throws. The bytes are reused afterwards. */
-  append(bytes: Uint8Array): void;
-}
 
 /**
  * Gives a parked instance's link away, to the gateway that comes next. The socket is the receiver's

@@ -11,7 +11,7 @@ import { readReachHead, Tunnels, type TunnelDeps } from "@skerry/reach";
 import { acceptBackground } from "./background.ts";
 import { acceptCall, type CallDeps } from "./function-call.ts";
 import { acceptPublish, type PublishDeps } from "./function-publish.ts";
-import { Invocation, type InvocationOwner } from "./invocation.ts";
+import { Invocation, type InvocationOwner } from "@skerry/live-invocations";
 
 /** Who opened a stream. */
 export interface Asker {

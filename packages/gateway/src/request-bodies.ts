@@ -6,10 +6,15 @@ import type { IncomingMessage } from "node:http";
 import { PlatformError, type Clock } from "@skerry/base";
 import { failFunction, LIMITS, type FunctionEntry } from "@skerry/contracts";
 import { readBody } from "@skerry/http";
-import { BodyBudget, BodyHold } from "./body-budget.ts";
-import { enter, noRoom, type Callee } from "./enter.ts";
-import type { Invocation } from "./invocation.ts";
-import { Upload } from "./upload.ts";
+import {
+  BodyBudget,
+  BodyHold,
+  enter,
+  noRoom,
+  type Callee,
+  type Invocation,
+  Upload,
+} from "@skerry/live-invocations";
 
 /** A body of a fetch handler up to this size is taken whole before it gets a slot. */
 const INLINE_BODY_BYTES_MAX = 64 << 10;

@@ -12,17 +12,21 @@ import type {
   RoutedCall,
   RoutedRequest,
 } from "@skerry/stages";
-import { responseHeadersOf, type Shown } from "./answer.ts";
-import { enter } from "./enter.ts";
+import {
+  responseHeadersOf,
+  type Shown,
+  enter,
+  HttpRecipient,
+  Invocation,
+  type Recipient,
+  type SwitchedConnection,
+  type SwitchedInit,
+} from "@skerry/live-invocations";
 import { failGateway } from "./errors.ts";
 import { noteAsked } from "./front.ts";
 import type { FunctionShell } from "./function-shell.ts";
-import { HttpRecipient } from "./http-recipient.ts";
-import { Invocation } from "./invocation.ts";
 import type { QualifiedFunction } from "./qualified-function.ts";
-import type { Recipient } from "./recipient.ts";
 import type { RequestBodies } from "./request-bodies.ts";
-import type { SwitchedConnection, SwitchedInit } from "./switched.ts";
 
 export interface StageFunctionsDeps {
   readonly clock: Clock;

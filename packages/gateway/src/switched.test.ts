@@ -7,7 +7,7 @@ import { LeapClock, openRaw, type RawConnection } from "@skerry/testkit";
 import { controlDouble } from "../test/control.ts";
 import { removalOf, versionOf } from "../test/qualified.ts";
 import { ids, steady, until, World, type AgentDouble, type Call } from "../test/world.ts";
-import { CLOSINGS } from "./open-connections.ts";
+import { CLOSINGS } from "@skerry/live-invocations";
 
 let world: World;
 let agent: AgentDouble;

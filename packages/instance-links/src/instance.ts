@@ -2,6 +2,7 @@
  * One instance as its gateway sees it: the link, and the requests whose streams ended with it. The
  * gateway speaks first on the link, also when another gateway had it before.
  */
+import type { AgentAddress } from "./agents.ts";
 import type { Socket } from "node:net";
 import type { Clock, PlatformError } from "@skerry/base";
 import {
@@ -166,6 +167,11 @@ export class Instance {
     this.#pipe.detach();
     return this.#socket;
   }
+}
+
+/** True when that agent answers for the instance, or its node's does where none is named. */
+export function isUnder({ agentId, nodeId }: Instance, agent: AgentAddress): boolean {
+  return agentId === undefined ? nodeId === agent.nodeId : agentId === agent.agentId;
 }
 
 /** An unreadable reply is the instance's own fault and reads as an empty one. */

@@ -32,10 +32,7 @@ test("requests are lines with what became of them, and a function's own stay as 
   );
   assert.match(stdout, /\{"said":"by code"\}/);
   const query = asked[0]?.query ?? {};
-  assert.deepEqual(
-    [query["field"], query["request"], query["tail"]],
-    ["status=200", "r-1", true],
-  );
+  assert.deepEqual([query["field"], query["request"], query["tail"]], ["status=200", "r-1", true]);
   const { stdout: json } = await run([...args, "--json"], platform);
   assert.equal((JSON.parse(json) as { items: unknown[] }).items.length, 2);
 });

@@ -35,7 +35,7 @@ import {
   TargetReader,
 } from "@skerry/requests";
 import { World } from "../../test/world.ts";
-import { BodyBudget } from "../body-budget.ts";
+import { BodyBudget } from "@skerry/live-invocations";
 import type { FunctionShell } from "../function-shell.ts";
 import { ActionDoor } from "./action-door.ts";
 

@@ -25,8 +25,7 @@ import {
   readTicket,
   type Ticket,
 } from "@skerry/requests";
-import { BodyHold, type BodyBudget } from "../body-budget.ts";
-import { noRoom } from "../enter.ts";
+import { BodyHold, type BodyBudget, noRoom } from "@skerry/live-invocations";
 import { failGateway } from "../errors.ts";
 import type { FunctionShell } from "../function-shell.ts";
 

@@ -7,7 +7,7 @@
 import type { AccountId, Clock, PlatformError } from "@skerry/base";
 import type { AccountQuotas, FunctionEntry } from "@skerry/contracts";
 import { AccountBook, CallLimits } from "@skerry/functions";
-import type { Callee } from "../enter.ts";
+import type { Callee } from "@skerry/live-invocations";
 
 interface Known {
   readonly limits: CallLimits;

@@ -17,9 +17,8 @@ import {
 import { sendJson } from "@skerry/http";
 import { idempotencyOf, readAcceptHeaders, refusalOf } from "@skerry/ledger-client";
 import type { RequestTrace } from "@skerry/requests";
-import { BodyHold, type BodyBudget } from "../body-budget.ts";
+import { BodyHold, type BodyBudget, type Callee } from "@skerry/live-invocations";
 import { readClientContext } from "../client-context.ts";
-import type { Callee } from "../enter.ts";
 import { failGateway } from "../errors.ts";
 import type { AcceptLimits } from "./accept-limits.ts";
 import { readLedgerBody } from "./ledger-body.ts";

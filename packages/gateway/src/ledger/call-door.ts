@@ -25,11 +25,16 @@ import {
   type ToldCall,
 } from "@skerry/ledger-client";
 import type { RequestTrace } from "@skerry/requests";
-import { sendFailure, sendWhole, type Shown } from "../answer.ts";
-import { BodyHold, type BodyBudget } from "../body-budget.ts";
+import {
+  sendFailure,
+  sendWhole,
+  type Shown,
+  BodyHold,
+  type BodyBudget,
+  HttpRecipient,
+  type Invocation,
+} from "@skerry/live-invocations";
 import { readClientContext } from "../client-context.ts";
-import { HttpRecipient } from "../http-recipient.ts";
-import type { Invocation } from "../invocation.ts";
 import type { AcceptLimits } from "./accept-limits.ts";
 import { CallRecipient } from "./call-recipient.ts";
 import { readLedgerBody } from "./ledger-body.ts";

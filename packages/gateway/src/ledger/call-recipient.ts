@@ -7,11 +7,13 @@
 import type { PlatformError } from "@skerry/base";
 import { failFunction, LIMITS, type FunctionEntry, type ReplyHead } from "@skerry/contracts";
 import { failureOf, type CallListener } from "@skerry/ledger-client";
-import type { Shown } from "../answer.ts";
-import type { BodyHold } from "../body-budget.ts";
-import { GatheredBody } from "../gathered-body.ts";
-import type { Invocation } from "../invocation.ts";
-import type { Recipient } from "../recipient.ts";
+import {
+  type Shown,
+  type BodyHold,
+  GatheredBody,
+  type Invocation,
+  type Recipient,
+} from "@skerry/live-invocations";
 import { contentTypeOf, keptHeadersOf, wireErrorOf } from "./ledger-recipient.ts";
 
 export interface CallRecipientOptions {

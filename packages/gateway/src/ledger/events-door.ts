@@ -31,7 +31,7 @@ import {
   type ListedEvent,
 } from "@skerry/ledger-client";
 import type { Piece } from "@skerry/link";
-import { BodyHold, type BodyBudget } from "../body-budget.ts";
+import { BodyHold, type BodyBudget } from "@skerry/live-invocations";
 import type { AcceptLimits } from "./accept-limits.ts";
 import type { AsyncRequest } from "./async-door.ts";
 import { readLedgerBody } from "./ledger-body.ts";

@@ -5,7 +5,7 @@ import type { FunctionEntry, SettlePiece } from "@skerry/contracts";
 import { HandClock, LeapClock } from "@skerry/testkit";
 import { ListeningLedger, runPiece } from "../../test/ledger-control.ts";
 import { until, World, type AgentDouble, type Call } from "../../test/world.ts";
-import type { Unanswered } from "../unanswered.ts";
+import type { Unanswered } from "@skerry/live-invocations";
 import { Job } from "./job.ts";
 
 let world: World;

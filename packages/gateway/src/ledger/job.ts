@@ -7,9 +7,13 @@
 import type { Cancel, Clock } from "@skerry/base";
 import { ASYNC_POLICY, cancelGraceOf, LIMITS, type AbortHead } from "@skerry/contracts";
 import { IGNORING_STREAM } from "@skerry/link";
-import type { Invocation, InvocationOwner } from "../invocation.ts";
-import type { AttemptSide } from "../invocation-request.ts";
-import { saidNothing, wasCancelled } from "../unanswered.ts";
+import {
+  type Invocation,
+  type InvocationOwner,
+  type AttemptSide,
+  saidNothing,
+  wasCancelled,
+} from "@skerry/live-invocations";
 
 /** For what lies in the link of a handler that seems silent to be read. */
 const READ_MS = 50;

@@ -3,8 +3,7 @@ import type { IncomingMessage } from "node:http";
 import { PlatformError, type Clock } from "@skerry/base";
 import { failFunction, type FunctionEntry } from "@skerry/contracts";
 import { readBody } from "@skerry/http";
-import type { BodyHold } from "../body-budget.ts";
-import { noRoom } from "../enter.ts";
+import { type BodyHold, noRoom } from "@skerry/live-invocations";
 
 export interface LedgerBodyOptions {
   readonly clock: Clock;

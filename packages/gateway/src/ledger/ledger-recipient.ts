@@ -6,9 +6,7 @@ import { PlatformError, type WireError } from "@skerry/base";
 import { LIMITS, type Outcome, type ReplyHead } from "@skerry/contracts";
 import type { AttemptEnd } from "@skerry/ledger-client";
 import { platformHeaders } from "@skerry/requests";
-import type { BodyHold } from "../body-budget.ts";
-import { GatheredBody } from "../gathered-body.ts";
-import type { Recipient } from "../recipient.ts";
+import { type BodyHold, GatheredBody, type Recipient } from "@skerry/live-invocations";
 
 /** What of an error is told, so that each fits into the head of a piece. */
 const ERROR_CHARS_MAX = 1 << 10;

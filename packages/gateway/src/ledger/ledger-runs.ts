@@ -12,11 +12,16 @@ import type {
   RunningAttempt,
 } from "@skerry/ledger-client";
 import { tracedHeaders } from "@skerry/requests";
-import { BodyHold, type BodyBudget } from "../body-budget.ts";
-import { enter, noRoom, type Callee } from "../enter.ts";
-import { Invocation } from "../invocation.ts";
-import type { InvocationRequest } from "../invocation-request.ts";
-import type { Recipient } from "../recipient.ts";
+import {
+  BodyHold,
+  type BodyBudget,
+  enter,
+  noRoom,
+  type Callee,
+  Invocation,
+  type InvocationRequest,
+  type Recipient,
+} from "@skerry/live-invocations";
 import { Job } from "./job.ts";
 import { LedgerRecipient, wireErrorOf } from "./ledger-recipient.ts";
 

@@ -1,7 +1,7 @@
 /** Puts the gateway's part of the ledger together: the way in, and the attempts made here. */
 import type { Clock, IdSource, Log, Random } from "@skerry/base";
 import { LedgerClient, type OpenStream } from "@skerry/ledger-client";
-import { BodyBudget } from "../body-budget.ts";
+import { BodyBudget } from "@skerry/live-invocations";
 import { AcceptLimits } from "./accept-limits.ts";
 import { AsyncDoor } from "./async-door.ts";
 import { CallDoor } from "./call-door.ts";

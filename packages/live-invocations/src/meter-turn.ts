@@ -13,7 +13,12 @@ import {
   type MeterRecord,
   type TraceEntry,
 } from "@skerry/contracts";
-import type { MeterSink } from "./ports.ts";
+
+/** Where metering records go; the spool writer of telemetry fits. */
+export interface MeterSink {
+  /** Appends whole records before it returns; never throws. The bytes are reused afterwards. */
+  append(bytes: Uint8Array): void;
+}
 
 export interface Metered {
   readonly record: MeterRecord;
