@@ -102,6 +102,14 @@ export function forwardedHeaders(
   return out;
 }
 
+/** What `forwardedHeaders` says of the URL, as a target may have it in links and redirects. */
+export function forwardedUrl(headers: readonly string[]): string {
+  for (let i = headers.length - 2; i >= 0; i -= 2) {
+    if (headers[i] === PROTO) return headers.slice(i).join("\n");
+  }
+  return "";
+}
+
 function isEncryptedBy({ socket }: IncomingMessage): boolean {
   return "encrypted" in socket && socket.encrypted === true;
 }

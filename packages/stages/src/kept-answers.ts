@@ -5,6 +5,7 @@
 import type { PurgesEntry, StageEntry } from "@skerry/contracts";
 import type { AnswerSink } from "@skerry/http";
 import type { CacheRequest, ResponseCache } from "@skerry/response-cache";
+import { forwardedUrl } from "./client-address.ts";
 import type { Exchange } from "./exchange.ts";
 import type { OpenTarget } from "./targets/target.ts";
 
@@ -55,6 +56,8 @@ export class KeptAnswers {
     if (!SAFE.has(method) || exchange.hasBody || came.upgrade !== undefined) return undefined;
     // A publication may change what a target is asked and what is made of its answers.
     const scope = [entry.apiId, entry.stage, entry.publication, guarded.name, target.version];
+    // A redirect to HTTPS, or to a port, is for those who came without.
+    scope.push(address.authority, forwardedUrl(exchange.headers));
     return {
       ...{ scope: scope.join("\n"), stage: nameOf(entry), method, policy },
       ...{ host: address.hostname, url: exchange.url, headers: exchange.headers },
