@@ -1,7 +1,8 @@
 /**
  * `Cache-Control` (RFC 9111, 5.2) of requests and answers, and `CDN-Cache-Control` (RFC 9213),
  * which is a dictionary of structured fields and is left out whole when it is none. What cannot be
- * read of a lifetime makes it zero: an answer that is asked for anew harms nobody.
+ * read of a lifetime makes it zero, and what forbids something holds however it is written
+ * (`private; max-age=60`): an answer that is asked for anew harms nobody.
  */
 import { valueOf } from "./header-list.ts";
 
@@ -43,6 +44,13 @@ const SECONDS_MAX = 2 ** 31;
 const DIRECTIVE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:=(?:"((?:[^"\\]|\\.)*)"|([^\s,;"]*)))?$/;
 const SF_MEMBER =
   /^([a-z*][a-z0-9_.*-]*)(?:=(\?[01]|-?\d{1,15}(?:\.\d{1,3})?|"(?:[^"\\]|\\["\\])*"|[A-Za-z*][A-Za-z0-9!#$%&'*+.^_`|~:/-]*))?(?:;[ ]*[a-z*][a-z0-9_.*-]*(?:=[^;,]*)?)*$/;
+/** They may name the fields that alone are meant. */
+const OF_FIELDS: ReadonlySet<string> = new Set(["private", "no-cache"]);
+/** Found in what cannot be read, they are said; a lifetime among them is none. */
+const FORBIDDING: ReadonlySet<string> = new Set([
+  ...["no-store", "private", "no-cache", "must-revalidate", "proxy-revalidate", "no-transform"],
+  ...["max-age", "s-maxage"],
+]);
 const NOTHING: RequestDirectives = {
   ...{ noStore: false, noCache: false, onlyIfCached: false, noTransform: false },
   ...{ maxAgeS: undefined, minFreshS: undefined, maxStaleS: undefined },
@@ -90,22 +98,33 @@ export function requestDirectives(
   };
 }
 
-/** Of a lifetime that is said twice the shorter holds. */
+/** Of a lifetime that is said twice the shorter holds, and of fields all that are named. */
 function parse(value: string | undefined): Directives {
   const said = new Map<string, string | true>();
+  const broken: string[] = [];
   for (const part of value === undefined ? [] : splitOutsideQuotes(value)) {
     const [, name, quoted, plain] = DIRECTIVE.exec(part) ?? [];
-    if (name === undefined) continue;
+    if (name === undefined) {
+      broken.push(part);
+      continue;
+    }
     const key = name.toLowerCase();
     const given = quoted ?? plain ?? true;
     const before = said.get(key);
-    said.set(key, before === undefined ? given : shorter(before, given));
+    said.set(key, before === undefined ? given : both(key, before, given));
+  }
+  for (const word of broken.flatMap((part) => part.toLowerCase().split(/[\s,;="]+/))) {
+    if (FORBIDDING.has(word)) said.set(word, true);
   }
   return said;
 }
 
-function shorter(a: string | true, b: string | true): string | true {
+function both(key: string, a: string | true, b: string | true): string | true {
   if (a === true || b === true) return true;
+  return OF_FIELDS.has(key) ? `${a},${b}` : shorter(a, b);
+}
+
+function shorter(a: string, b: string): string {
   const [first = 0, second = 0] = [secondsOf(a), secondsOf(b)];
   return second < first ? b : a;
 }

@@ -34,6 +34,13 @@ const DIRECTIVES: readonly Case[] = [
   never("store-no-store", "`no-store` is never kept.", { [CC]: "no-store, max-age=60" }),
   never("store-no-store-case", "In any case.", { [CC]: "No-StOrE, max-age=60" }),
   never("store-private", "`private` is never kept.", { [CC]: "private, max-age=60" }),
+  ...["private; max-age=60", "max-age=60; private", "no-store;", 'max-age=60, x="a, private'].map(
+    (one, i) =>
+      ({
+        ...never(`store-unread-${i + 1}`, `Also when it is written \`${one}\`.`, { [CC]: one }),
+        policy: { ttl: 60 },
+      }) satisfies Case,
+  ),
   never(
     "store-vary-any",
     "Nor what varies by everything.",
@@ -98,6 +105,17 @@ const DIRECTIVES: readonly Case[] = [
         sees: { "x-a": "1" },
       },
       { gets: "kept", sees: { "x-a": "" } },
+    ],
+  },
+  {
+    id: "store-private-fields",
+    ...{ rule: "RFC 9111, 5.2.2.7", holds: "Also when it says so of several, one by one." },
+    steps: [
+      {
+        origin: { [CC]: 'max-age=60, private="x-a", private="x-b"', "X-A": "1", "X-B": "2" },
+        ...{ gets: "asked", sees: { "x-a": "1", "x-b": "2" } },
+      },
+      { gets: "kept", sees: { "x-a": "", "x-b": "" } },
     ],
   },
   {
