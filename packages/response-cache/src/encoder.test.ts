@@ -5,6 +5,8 @@ import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from "node:zlib"
 import { until } from "@skerry/testkit";
 import { openWorld, type Client, type World } from "../test/world.ts";
 import { codingsOf } from "./codings.ts";
+import { createMemoryStore } from "./memory-store.ts";
+import type { CacheStore } from "./ports.ts";
 
 const TEXT = "many words, and many words again. ".repeat(100);
 const FIELDS = { "Cache-Control": "max-age=60", "Content-Type": "text/html", ETag: '"a"' };
@@ -55,6 +57,26 @@ void describe("kept answers in codings", () => {
     const third = world.send({ headers: ["Accept-Encoding", "br"] });
     assert.equal(third.state, "done", "answered in the same turn");
     assert.deepEqual(third.bytes, one?.bytes);
+  });
+
+  void it("hold no more memory than what is counted of them", async () => {
+    const store = createMemoryStore({ bytesMax: 1 << 24 });
+    const held: number[][] = [];
+    const put: CacheStore["put"] = (entry) => {
+      const { kept } = entry;
+      if (kept.kind !== "vary") held.push([kept.body.buffer.byteLength, kept.body.length]);
+      return store.put(entry);
+    };
+    const world = openWorld({ ...store, put });
+    const headers = Object.entries(FIELDS).flat();
+    world.send({}, ({ to }) => {
+      to.begin({ status: 200, headers }, undefined);
+      for (const half of [TEXT.slice(0, 900), TEXT.slice(900)]) to.write(Buffer.from(half));
+      to.end();
+    });
+    for (const accepted of ["br", "zstd", "gzip"]) await get(world, accepted);
+    assert.equal(held.length, 4);
+    for (const [whole, counted] of held) assert.equal(whole, counted);
   });
 
   void it("are those of the answer that is kept now", async () => {

@@ -54,7 +54,8 @@ export class Encoder {
     const { stage, kept, coding } = wanted;
     try {
       const shorter = await encode(kept.body, coding);
-      const body = shorter.length < kept.body.length ? shorter : new Uint8Array();
+      // A copy: zlib's is a piece of 64 KiB, which nobody would have counted.
+      const body = new Uint8Array(shorter.length < kept.body.length ? shorter : []);
       const coded = { kind: "coded", of: kept.bodyId, body } as const;
       void this.#store.put({ stage, key: keyOf(wanted), kept: coded, keepMs: KEEP_MS });
       return body;

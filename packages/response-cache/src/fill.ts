@@ -165,5 +165,12 @@ export class Fill implements Sink {
 function joined(parts: readonly Uint8Array[], bytes: number): Uint8Array {
   const [first] = parts;
   if (parts.length === 1 && first !== undefined) return first;
-  return Buffer.concat(parts, bytes);
+  // Not a piece of a pool, all of which would be kept with it.
+  const whole = new Uint8Array(bytes);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
