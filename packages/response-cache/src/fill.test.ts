@@ -1,6 +1,7 @@
 /** Answers that come in parts while several wait for them. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { fail } from "./errors.ts";
 import { openWorld, POLICY, type World } from "../test/world.ts";
 
 const HEAD = { status: 200, headers: ["Cache-Control", "max-age=60"] };
@@ -99,6 +100,19 @@ void describe("answers that are being kept", () => {
       clients.map(({ state }) => state),
       ["begun", "waiting"],
     );
+  });
+
+  void it("fail for the one who asked when their head cannot be sent on", () => {
+    const world = openWorld();
+    const client = world.send();
+    client.begin = () => {
+      throw fail("CACHE_ANSWER_BROKEN");
+    };
+    const to = world.asked[0]?.to;
+    const begin = (): void => to?.begin({ status: 200, headers: [] }, undefined);
+    assert.throws(begin);
+    to?.fail(fail("CACHE_ANSWER_BROKEN"));
+    assert.deepEqual([client.state, client.status], ["failed", 502]);
   });
 
   void it("are let go by those who wait for another language", async () => {

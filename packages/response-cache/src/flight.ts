@@ -92,6 +92,9 @@ export class Flight implements AnswerSink {
   }
 
   fail(error: PlatformError): void {
+    const course = this.#course;
+    // Its head could not be sent: whoever was told to wait for it still waits.
+    if (course?.kind === "relay") return course.to.fail(error);
     this.#host.failed(this, error);
   }
 
