@@ -39,6 +39,25 @@ export function codingsOf(accepted: string | undefined): readonly Coding[] {
   );
 }
 
+/**
+ * One text for lists that mean the same. It has codings that are not made here, too: an origin may
+ * have chosen one of them.
+ */
+export function codingsText(accepted: string): string {
+  const weights = weightsOf(accepted);
+  const others = [...weights].filter(([name]) => !isMade(name)).toSorted(byText);
+  const rest = others.map(([name, weight]) => (weight === 1 ? name : `${name};q=${weight}`));
+  return [...codingsOf(accepted), ...rest.filter((one) => one !== "" && one !== "identity")].join();
+}
+
+function isMade(name: string): boolean {
+  return CODINGS.some((coding) => coding === name);
+}
+
+function byText([a]: readonly [string, number], [b]: readonly [string, number]): number {
+  return a < b ? -1 : 1;
+}
+
 function weightsOf(accepted: string): Map<string, number> {
   const weights = new Map<string, number>();
   for (const part of accepted.toLowerCase().split(",").slice(0, 32)) {

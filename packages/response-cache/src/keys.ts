@@ -3,7 +3,7 @@
  * answer itself says (`Vary`). Line feeds part the pieces, since no URL and no header holds one.
  */
 import type { CachePolicy } from "@skerry/contracts";
-import { codingsOf } from "./codings.ts";
+import { codingsText } from "./codings.ts";
 import { valueOf } from "./header-list.ts";
 import type { CacheRequest } from "./ports.ts";
 import { cookiesOf } from "./request-facts.ts";
@@ -37,7 +37,7 @@ export function variantKey(key: string, vary: readonly string[], request: CacheR
 function varyValue(name: string, headers: readonly string[]): string {
   const value = valueOf(headers, name);
   if (value === undefined) return "";
-  if (name === "accept-encoding") return `:${codingsOf(value).join(",")}`;
+  if (name === "accept-encoding") return `:${codingsText(value)}`;
   const parts = value.split(",").map((part) => part.trim().replaceAll(/\s+/g, " "));
   const text = parts.filter((part) => part !== "").join(",");
   return `:${name === "accept-language" ? text.toLowerCase().replaceAll(" ", "") : text}`;

@@ -331,6 +331,22 @@ const KEYS: readonly Case[] = [
       { gets: "asked" },
     ],
   },
+  {
+    id: "key-encoded-others",
+    ...{
+      rule: "RFC 9111, 4.1",
+      holds: "Also when it came in a coding that this cache does not make.",
+    },
+    steps: [
+      {
+        sent: { "accept-encoding": "deflate" },
+        ...{ origin: { ...FRESH, "Content-Encoding": "deflate" }, gets: "asked" },
+      },
+      { sent: { "accept-encoding": "deflate;q=1" }, gets: "kept" },
+      { sent: { "accept-encoding": "identity" }, gets: "asked" },
+      { sent: { "accept-encoding": "deflate;q=0, identity" }, gets: "asked" },
+    ],
+  },
 ];
 
 export const STORING: readonly Case[] = [...DIRECTIVES, ...STATUSES, ...CALLERS, ...KEYS];
