@@ -82,7 +82,9 @@ const ROUTES = [{ path: "/buy", to: { function: "cart" } }];
 test("gateway APIs are compared by what the file says of them, and no other stage is looked at", async () => {
   const manifest = (web: object) =>
     declaredBy(projectManifest.parse({ app: "shop", functions: { cart: {} }, apis: { web } }));
-  const own = { routes: ROUTES, stages: { dev: {}, release: { variables: { theme: "spring" } } } };
+  // Some names mean something to objects of JavaScript.
+  const release = { variables: { theme: "spring" } };
+  const own = { routes: ROUTES, stages: { dev: {}, constructor: {}, release } };
   const stageOf = (stage: string, more: object = {}) => ({
     ...{ app: "shop", api: "web", stage, urls: [], qualifier: stage, variables: {} },
     ...{ follows: false, publication: null, etag: '"1"', ...more },
@@ -100,6 +102,7 @@ test("gateway APIs are compared by what the file says of them, and no other stag
       items: [
         stageOf("test", { qualifier: "$LATEST", follows: true }),
         stageOf("release", { variables: { theme: "spring" } }),
+        stageOf("constructor"),
         stageOf("own", { variables: { theme: "autumn" } }),
       ],
       nextCursor: null,

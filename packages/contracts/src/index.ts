@@ -313,7 +313,7 @@ export {
   purge,
   type Purge,
   routes,
-  STAGE_ALIASES,
+  stageCalled,
   STAGE_HOST_SUFFIX,
   STAGE_PATH_PREFIX,
   stageDefaults,

@@ -13,8 +13,11 @@ export const gatewayApiName = functionName;
 export const stageName = functionName;
 /** Stages that every API has from the beginning, in the order of a release. */
 export const STAGES = ["test", "prepub", "release"] as const;
-/** Another name of `test`. */
-export const STAGE_ALIASES: Readonly<Record<string, string>> = { dev: "test" };
+
+/** The name of the stage that somebody calls so: `dev` is another one of `test`. */
+export function stageCalled(said: string): string {
+  return said === "dev" ? "test" : said;
+}
 
 export const routes = z
   .array(route)

@@ -4,7 +4,7 @@
  */
 import type { GatewayApiListed, ProjectManifest } from "@skerry/api-schema";
 import { PlatformError } from "@skerry/base";
-import { STAGE_ALIASES, stageDefaults, type StageSettings } from "@skerry/contracts";
+import { stageCalled, stageDefaults, type StageSettings } from "@skerry/contracts";
 import { everyItem } from "./pages.ts";
 import type { Client } from "./types.ts";
 
@@ -19,7 +19,7 @@ export function normalApi({ routes, stages = {} }: DeclaredApi): {
   readonly stages: Stages;
 } {
   const named = Object.entries(stages).map(([said, settings]) => {
-    const stage = STAGE_ALIASES[said] ?? said;
+    const stage = stageCalled(said);
     const { qualifier, follows } = stageDefaults(stage);
     const { variables } = settings;
     const own = {

@@ -5,7 +5,7 @@
  * the configuration changes, so that requests for something else pay one look into a map.
  */
 import type { DomainEntry, StageEntry } from "@skerry/contracts";
-import { STAGE_ALIASES, STAGE_HOST_SUFFIX, STAGE_PATH_PREFIX } from "@skerry/contracts";
+import { stageCalled, STAGE_HOST_SUFFIX, STAGE_PATH_PREFIX } from "@skerry/contracts";
 import { parseAuthority, targetBelow, type Authority, type ParsedTarget } from "@skerry/http";
 import { isFunctionHost } from "@skerry/requests";
 import type { GatewayApiId } from "@skerry/base";
@@ -86,8 +86,7 @@ export class StageAddresses {
   }
 
   #byName(app: string, api: string, stage: string): StageEntry | undefined {
-    const path = `${app}/${api}/${Object.hasOwn(STAGE_ALIASES, stage) ? STAGE_ALIASES[stage] : stage}`;
-    return this.#stages.stageByName(path);
+    return this.#stages.stageByName(`${app}/${api}/${stageCalled(stage)}`);
   }
 
   #readHost(host: string | undefined): HostReading {

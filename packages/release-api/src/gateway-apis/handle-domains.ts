@@ -8,7 +8,7 @@ import {
   versionOf,
   type OperationHandlers,
 } from "@skerry/api-serving";
-import { STAGE_ALIASES, type Principal } from "@skerry/contracts";
+import { stageCalled, type Principal } from "@skerry/contracts";
 import { domainKeyIdentity } from "@skerry/secrets";
 import { answered } from "../answered.ts";
 import type { ReleaseApiDeps } from "../ports.ts";
@@ -58,7 +58,7 @@ async function put(
   const write = async (kept: PutCertificate): Promise<Done> =>
     await store.call(module, "putDomain", {
       ...{ stamp: call.stamp(), host, apps: reachOf(principal).apps, app, api, httpsOnly },
-      ...{ stage: STAGE_ALIASES[body.stage] ?? body.stage, certificate: kept },
+      ...{ stage: stageCalled(body.stage), certificate: kept },
       ifVersion: versionOf(req.headers["if-match"]),
     });
   if (certificate === undefined) return await answered(deps, call, await write("keep"));

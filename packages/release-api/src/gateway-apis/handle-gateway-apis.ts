@@ -13,7 +13,7 @@ import {
   type OperationCall,
   type OperationHandlers,
 } from "@skerry/api-serving";
-import { invalid, LIMITS, STAGE_ALIASES, STAGES, type Route } from "@skerry/contracts";
+import { invalid, LIMITS, stageCalled, STAGES, type Route } from "@skerry/contracts";
 import { failGatewayApi, routesText, type RoutesText } from "@skerry/gateway-apis";
 import { answered, below } from "../answered.ts";
 import type { ReleaseApiDeps } from "../ports.ts";
@@ -96,7 +96,11 @@ function comparingHandlers({ store, module, gatewayUrl }: ReleaseApiDeps) {
     },
     getGatewayApiDocument: async (call) => {
       const { stage } = call.query;
-      const of = { ...ofApi(call), gatewayUrl, stage: stage === undefined ? null : stageOf(stage) };
+      const of = {
+        ...ofApi(call),
+        gatewayUrl,
+        stage: stage === undefined ? null : stageCalled(stage),
+      };
       const { routes, about } = await store.call(module, "documentedRoutes", of);
       return json(openApiOfRoutes(routes, about));
     },
@@ -112,7 +116,7 @@ function apiHandlers(deps: ReleaseApiDeps) {
       const args = {
         ...{ ...changeOf(call), freshId: gatewayApis.freshId(), routes, reason, madeBy },
         stages: Object.fromEntries(
-          Object.entries(stages).map(([stage, settings]) => [stageOf(stage), settings]),
+          Object.entries(stages).map(([stage, settings]) => [stageCalled(stage), settings]),
         ),
         ifVersion: versionOf(call.req.headers["if-match"]),
       };
@@ -141,13 +145,13 @@ function stageHandlers(deps: ReleaseApiDeps) {
     createPublication: async (call) => {
       const { from, restore = null, qualifier = null, variables = null } = call.body;
       const { reason, dryRun } = call.body;
-      const asked = { from: from === undefined ? null : stageOf(from), restore, qualifier };
+      const asked = { from: from === undefined ? null : stageCalled(from), restore, qualifier };
       const args = { ...stageChangeOf(deps, call), ...asked, variables, reason, dryRun };
       const done = await store.call(module, "createPublication", args);
       return dryRun ? json(done.answer) : await answered(deps, call, done);
     },
     createPurge: async (call) => {
-      const stage = stageOf(call.params.stage);
+      const stage = stageCalled(call.params.stage);
       const args = { ...changeOf(call), stage, what: call.body };
       return await answered(deps, call, await store.call(module, "createPurge", args));
     },
@@ -162,7 +166,7 @@ function ofApi({ principal: { accountId }, params: { app, api } }: Named) {
 }
 
 function ofStage(call: Named) {
-  return { ...ofApi(call), stage: stageOf(call.params.stage) };
+  return { ...ofApi(call), stage: stageCalled(call.params.stage) };
 }
 
 function changeOf({ params: { app, api }, stamp }: Changing) {
@@ -174,18 +178,14 @@ function stageChangeOf(
   call: Changing & Pick<OperationCall<"deleteStage">, "req">,
 ) {
   const ifChange = versionOf(call.req.headers["if-match"]);
-  return { ...changeOf(call), stage: stageOf(call.params.stage), gatewayUrl, ifChange };
-}
-
-function stageOf(said: string): string {
-  return STAGE_ALIASES[said] ?? said;
+  return { ...changeOf(call), stage: stageCalled(call.params.stage), gatewayUrl, ifChange };
 }
 
 /** Of `draft`, STAGE or STAGE:NUMBER. */
 function sideOf(said: string): SideNamed {
   const [stage = "", number] = said.split(":");
   if (said === DRAFT) return { stage: null, number: null };
-  return { stage: stageOf(stage), number: number === undefined ? null : Number(number) };
+  return { stage: stageCalled(stage), number: number === undefined ? null : Number(number) };
 }
 
 function sideText({ stage, number }: SideNamed): string {
