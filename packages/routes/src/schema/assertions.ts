@@ -1,5 +1,15 @@
 /** Keywords that say something of a value by itself (2020-12 Validation, 6). */
-import { canonical, countCharacters, isMultipleOf, isObject } from "./json-value.ts";
+import {
+  canonical,
+  countCharacters,
+  isMultipleOf,
+  isObject,
+  namesOf,
+  spendOnItems,
+  spendOnText,
+  TooMuchWork,
+  type Work,
+} from "./json-value.ts";
 import type { Check, Keyword, Place } from "./schema-compiler.ts";
 
 type Test = (value: unknown) => boolean;
@@ -13,11 +23,10 @@ const TYPES: Readonly<Record<string, Test>> = {
   array: Array.isArray,
   object: isObject,
 };
-/** What is longer fits no expression: looking would take too long. */
+/** Nobody says of what is longer whether it fits: looking would take too long. */
 const PATTERN_VALUE_CHARS_MAX = 16_384;
 /** Steps of an expression, for each character, that take as long as one step of a run. */
 const PATTERN_STEPS_OF_WORK = 16;
-const CHARS_OF_WORK = 64;
 
 export const ASSERTIONS: readonly (readonly [string, Keyword])[] = [
   ["type", typeKeyword],
@@ -53,16 +62,14 @@ function typeKeyword(given: unknown, at: Place): Check | undefined {
 
 function oneOf(values: readonly unknown[]): Check {
   const simple = new Set(values.filter((value) => typeof value !== "object" || value === null));
-  const texts = new Set(values.map(canonical));
+  const texts = new Set(values.map((value) => canonical(value)));
   const hasWhole = simple.size < values.length;
   const words = values.length === 1 ? "not the one value" : "none of the values";
   return (value, run) => {
     const isSimple = typeof value !== "object" || value === null;
     if (isSimple) return simple.has(value) || run.refuse(`${words} that may stand here`);
     if (!hasWhole) return run.refuse(`${words} that may stand here`);
-    const text = canonical(value);
-    run.spend(text.length / CHARS_OF_WORK);
-    return texts.has(text) || run.refuse(`${words} that may stand here`);
+    return texts.has(canonical(value, run)) || run.refuse(`${words} that may stand here`);
   };
 }
 
@@ -83,7 +90,7 @@ function ofNumber(test: (value: number, bound: number) => boolean, words: string
 }
 
 function ofCount(
-  countOf: (value: unknown) => number | undefined,
+  countOf: (value: unknown, work: Work) => number | undefined,
   test: (count: number, bound: number) => boolean,
   ...[most, what]: readonly [string, string]
 ): Keyword {
@@ -91,23 +98,25 @@ function ofCount(
     if (!Number.isInteger(given) || (given as number) < 0) return at.tell("a whole number");
     const bound = given as number;
     return (value, run) => {
-      const count = countOf(value);
+      const count = countOf(value, run);
       if (count === undefined || test(count, bound)) return true;
       return run.refuse(`not ${most} ${bound} ${what}`);
     };
   };
 }
 
-function charactersOf(value: unknown): number | undefined {
-  return typeof value === "string" ? countCharacters(value) : undefined;
+function charactersOf(value: unknown, work: Work): number | undefined {
+  if (typeof value !== "string") return undefined;
+  spendOnText(value.length, work);
+  return countCharacters(value);
 }
 
 function itemsOf(value: unknown): number | undefined {
   return Array.isArray(value) ? value.length : undefined;
 }
 
-function membersOf(value: unknown): number | undefined {
-  return isObject(value) ? Object.keys(value).length : undefined;
+function membersOf(value: unknown, work: Work): number | undefined {
+  return isObject(value) ? namesOf(value, work).length : undefined;
 }
 
 function pattern(given: unknown, at: Place): Check | undefined {
@@ -116,9 +125,9 @@ function pattern(given: unknown, at: Place): Check | undefined {
   return (value, run) => {
     if (typeof value !== "string") return true;
     if (value.length > PATTERN_VALUE_CHARS_MAX) {
-      return run.refuse(
-        `longer than the ${PATTERN_VALUE_CHARS_MAX} characters that a pattern takes`,
-      );
+      run.refuse(`longer than the ${PATTERN_VALUE_CHARS_MAX} characters that a pattern takes`);
+      // Where nothing may match, as within `not`, to fit no pattern would be to pass.
+      throw new TooMuchWork();
     }
     run.spend(1 + (value.length * compiled.steps) / PATTERN_STEPS_OF_WORK);
     return compiled.isIn(value) || run.refuse("it does not match the pattern");
@@ -132,8 +141,8 @@ function uniqueItems(given: unknown, at: Place): Check | undefined {
     if (!Array.isArray(value)) return true;
     const known = new Set<string>();
     for (const item of value) {
-      const text = canonical(item);
-      run.spend(1 + text.length / CHARS_OF_WORK);
+      run.spend(1);
+      const text = canonical(item, run);
       if (known.has(text)) return run.refuse("two of its items are the same");
       known.add(text);
     }
@@ -148,7 +157,7 @@ function requiredCheck(given: unknown, at: Place): Check | undefined {
   const names: readonly string[] = given;
   return (value, run) => {
     if (!isObject(value)) return true;
-    run.spend(names.length / CHARS_OF_WORK);
+    spendOnItems(names.length, run);
     const missing = names.filter((name) => !Object.hasOwn(value, name));
     if (missing.length === 0) return true;
     return run.refuse(`it lacks ${missing.slice(0, 5).join(", ")}`);

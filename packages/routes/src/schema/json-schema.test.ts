@@ -213,6 +213,25 @@ test("schemas too deep, too many or with too long expressions are refused, and t
   );
 });
 
+test("what is gone through again and again is counted, though nothing of it is looked at", () => {
+  const most = "/: looking at it takes too much";
+  const times = (schema: object): object => ({
+    allOf: Array.from({ length: 500 }, () => ({ ...schema })),
+  });
+  const members = Object.fromEntries(Array.from({ length: 3_000 }, (_, n) => [`k${n}`, n]));
+  for (const schema of [
+    ...[{ minProperties: 1 }, { patternProperties: {} }, { propertyNames: true }],
+    ...[{ enum: [members, {}] }, { unevaluatedProperties: true }],
+  ]) {
+    assert.deepEqual(misfits(times(schema), members), [most], JSON.stringify(schema).slice(0, 40));
+    assert.deepEqual(misfits(schema, members), [], "the control");
+  }
+  const items = Array.from({ length: 30_000 }, () => 1);
+  for (const schema of [{ items: true }, { contains: true }, { enum: [items, []] }])
+    assert.deepEqual(misfits(times(schema), items), [most], JSON.stringify(schema).slice(0, 40));
+  assert.deepEqual(misfits(times({ minLength: 1 }), "x".repeat(200_000)), [most]);
+});
+
 test("neither a schema nor a value makes looking go on without end", () => {
   const most = "/: looking at it takes too much";
   const loop = { $ref: "#/$defs/a", $defs: { a: { $ref: "#/$defs/b" }, b: { $ref: "#/$defs/a" } } };
@@ -231,6 +250,8 @@ test("neither a schema nor a value makes looking go on without end", () => {
   const list = Array.from({ length: 5_000 }, () => long);
   assert.equal(misfits({ items: { pattern: "^(a+)+$" } }, list).at(-1), most);
   assert.match(String(misfits({ pattern: "a" }, `${long}a`)), /longer/);
+  for (const schema of [{ not: { pattern: "<script" } }, { oneOf: [{ pattern: "<script" }, true] }])
+    assert.deepEqual(misfits(schema, `<script>${long}`), [most], "too long for any word on it");
   for (const keyword of [{ uniqueItems: true }, { const: [1] }, { enum: [[]] }]) {
     assert.equal(misfits(keyword, [nested]).at(-1), most);
   }

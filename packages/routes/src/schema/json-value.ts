@@ -12,18 +12,50 @@ export class TooMuchWork extends Error {}
 /** Deeper ones would take more of the stack than there is. */
 const COMPARED_DEPTH_MAX = 200;
 
-/** One text for all values that are equal: members in order of their names, 1.0 as 1. */
-export function canonical(value: unknown): string {
-  return textOf(value, 0);
+/** What work is counted by. Throws when there was too much. */
+export interface Work {
+  spend(steps: number): void;
 }
 
-function textOf(value: unknown, depth: number): string {
+const UNCOUNTED: Work = { spend: () => undefined };
+const CHARS_OF_WORK = 64;
+const ITEMS_OF_WORK = 8;
+
+/** Names of all members: gathering them takes longer than looking at one. */
+export function namesOf(value: JsonObject, work: Work): readonly string[] {
+  const names = Object.keys(value);
+  work.spend(names.length);
+  return names;
+}
+
+/** Before so many characters are gone through. */
+export function spendOnText(length: number, work: Work): void {
+  work.spend(length / CHARS_OF_WORK);
+}
+
+/** Before so many items are gone through. */
+export function spendOnItems(count: number, work: Work): void {
+  work.spend(count / ITEMS_OF_WORK);
+}
+
+/** One text for all values that are equal: members in order of their names, 1.0 as 1. */
+export function canonical(value: unknown, work = UNCOUNTED): string {
+  const text = textOf(value, { depth: 0, work });
+  spendOnText(text.length, work);
+  return text;
+}
+
+function textOf(value: unknown, { depth, work }: { depth: number; work: Work }): string {
   if (depth > COMPARED_DEPTH_MAX) throw new TooMuchWork();
-  if (Array.isArray(value)) return `[${value.map((one) => textOf(one, depth + 1)).join(",")}]`;
+  const below = { depth: depth + 1, work };
+  if (Array.isArray(value)) {
+    spendOnItems(value.length, work);
+    return `[${value.map((one) => textOf(one, below)).join(",")}]`;
+  }
   if (!isObject(value)) return JSON.stringify(value) ?? "";
-  const members = Object.keys(value)
+  const members = namesOf(value, work)
     .toSorted()
-    .map((name) => `${JSON.stringify(name)}:${textOf(value[name], depth + 1)}`);
+    .map((name) => `${JSON.stringify(name)}:${textOf(value[name], below)}`);
   return `{${members.join(",")}}`;
 }
 

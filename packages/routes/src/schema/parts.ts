@@ -1,5 +1,5 @@
 /** Keywords that apply schemas to members of objects and items of arrays (2020-12, 10.3 and 11). */
-import { isObject } from "./json-value.ts";
+import { isObject, namesOf, spendOnItems } from "./json-value.ts";
 import type { Check, CompiledSchema, Keyword, Place, SchemaPattern } from "./schema-compiler.ts";
 import type { SchemaRun } from "./schema-run.ts";
 
@@ -37,7 +37,7 @@ function membersCheck(
   return (value, run, seen) => {
     if (!isObject(value)) return true;
     let fits = true;
-    for (const name of Object.keys(value)) {
+    for (const name of namesOf(value, run)) {
       const schemas = schemasOf(name, run);
       if (schemas.length > 0) seen?.names.add(name);
       for (const schema of schemas) {
@@ -94,7 +94,6 @@ function additionalProperties(given: unknown, at: Place): Check {
   const names = new Set(isObject(named) ? Object.keys(named) : []);
   const patterns = patternsOf(at.schema["patternProperties"], at);
   return membersCheck((name, run) => {
-    run.spend(1);
     const isOther = !names.has(name) && !patterns.some((pattern) => matches(pattern, name, run));
     return isOther ? schema : [];
   });
@@ -104,7 +103,7 @@ function propertyNames(given: unknown, at: Place): Check {
   const schema = at.schemaOf(given);
   return (value, run) => {
     if (!isObject(value)) return true;
-    return Object.keys(value).every(
+    return namesOf(value, run).every(
       (name) =>
         run.quietly(() => schema.check(name, run, undefined)) ||
         run.refuse(`the name ${JSON.stringify(name.slice(0, 64))} does not fit`),
@@ -141,6 +140,7 @@ function itemsFit(
   const isList = Array.isArray(schemas);
   const end = isList ? schemas.length : value.length;
   let fits = true;
+  spendOnItems(Math.max(0, end - from), run);
   for (let index = from; index < end; index += 1) {
     const schema = isList ? (schemas as readonly CompiledSchema[])[index] : schemas;
     if (fitsBelow(schema as CompiledSchema, run, value[index], index)) continue;
@@ -160,6 +160,7 @@ function contains(given: unknown, at: Place): Check {
   return (value, run, seen) => {
     if (!Array.isArray(value)) return true;
     let count = 0;
+    spendOnItems(value.length, run);
     for (const [index, item] of value.entries()) {
       if (!run.quietly(() => schema.check(item, run, undefined))) continue;
       count += 1;
@@ -175,8 +176,7 @@ function unevaluatedProperties(given: unknown, at: Place): Check {
   return (value, run, seen) => {
     if (!isObject(value) || seen === undefined) return true;
     let fits = true;
-    for (const name of Object.keys(value)) {
-      run.spend(1);
+    for (const name of namesOf(value, run)) {
       if (!seen.hasName(name) && !fitsBelow(schema, run, value[name], name)) fits = false;
     }
     seen.allNames = true;
