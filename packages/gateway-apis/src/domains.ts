@@ -80,19 +80,26 @@ export function* domainsOfApi(
 }
 
 /**
- * Whether another account has the host, a pattern that stands for it, or a host that it stands for:
- * nobody takes requests that are somebody else's.
+ * Whether another account, or an app that is none of `apps`, has the host, a pattern that stands
+ * for it, or a host that it stands for: nobody takes requests that are somebody else's.
  */
 export function* isTakenByOther(
   tx: Tx,
-  { host, accountId }: { readonly host: string; readonly accountId: AccountId },
+  args: {
+    readonly host: string;
+    readonly accountId: AccountId;
+    /** Null: all of the account. */
+    readonly apps: readonly string[] | null;
+  },
 ): TxStep<boolean> {
-  const rows = yield* tx.all<{ host: string }>(
-    "SELECT host FROM gateway_domains WHERE parent = ? AND account_id <> ?",
-    [parentOf(host), accountId],
+  const { host, accountId, apps } = args;
+  const rows = yield* tx.all<{ host: string; account_id: AccountId; app: string }>(
+    "SELECT host, account_id, app FROM gateway_domains WHERE parent = ?",
+    [parentOf(host)],
   );
-  return rows.some(({ host: other }) => {
-    return other === host || other.startsWith("*.") || host.startsWith("*.");
+  return rows.some(({ host: other, account_id: holder, app }) => {
+    const isOwn = holder === accountId && (apps === null || apps.includes(app));
+    return !isOwn && (other === host || other.startsWith("*.") || host.startsWith("*."));
   });
 }
 

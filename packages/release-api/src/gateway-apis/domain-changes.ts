@@ -47,12 +47,10 @@ export function* putDomain(tx: Tx, args: PutDomain): TxStep<Done & Told> {
   const { accountId, atMs: wallMs } = stamp;
   const api = yield* getApi(tx, { accountId, app, api: args.api });
   const stage = yield* getStage(tx, api, args.stage);
-  if (yield* isTakenByOther(tx, { host, accountId }))
+  // To a key of other apps it is somebody else's, too.
+  if (yield* isTakenByOther(tx, { host, accountId, apps }))
     throw failGatewayApi("DOMAIN_TAKEN", { host });
   const before = yield* findDomain(tx, host);
-  // To a key of other apps it is somebody else's, too.
-  if (before !== undefined && !reaches(apps, before))
-    throw failGatewayApi("DOMAIN_TAKEN", { host });
   assertTag({ host, ifVersion }, before?.version ?? 0);
   const next: DomainRecord = {
     ...{ host, accountId, app, apiId: api.id, api: api.name, stage: stage.name, httpsOnly },

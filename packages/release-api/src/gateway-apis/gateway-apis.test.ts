@@ -239,7 +239,9 @@ const DOMAINS: ReleaseCases = {
     const moved = await apis.lead("shop.example", { stage: "test", ifVersion: 1 });
     assert.deepEqual([moved.stage, moved.etag], ["test", '"2"']);
     await refused(apis.lead("shop.example", { ifVersion: 1 }), "DOMAIN_CHANGED");
-    await refused(apis.lead("shop.example", { apps: ["blog"] }), "DOMAIN_TAKEN");
+    for (const host of ["shop.example", "pay.shop.example"]) {
+      await refused(apis.lead(host, { apps: ["blog"] }), "DOMAIN_TAKEN");
+    }
     await refused(apis.lead("new.example", { stage: "none" }), "STAGE_NOT_FOUND");
   },
 
