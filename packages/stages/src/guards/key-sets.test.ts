@@ -107,6 +107,8 @@ test("while its issuer is away a set goes on to hold for a day, and no longer", 
   const late = kids();
   asked.at(-1)?.reject(new Error("away"));
   await assert.rejects(late, { reason: "ROUTE_AUTH_UNAVAILABLE" });
+  const next = async (): Promise<unknown> => await kids();
+  await assert.rejects(next, { reason: "ROUTE_AUTH_UNAVAILABLE" }, "nor a moment later");
 });
 
 test("an issuer that is away from the beginning lets nobody in, and is asked with measure", async () => {

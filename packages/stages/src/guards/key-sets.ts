@@ -57,8 +57,9 @@ export class KeySets {
     if (jwksUrl === undefined) return this.#givenBy(policy);
     const kept = this.#setAt(jwksUrl);
     const now = this.#deps.clock.monotonicMs();
+    if (now - kept.readMs > KEPT_MS) kept.keys = undefined;
     const { keys } = kept;
-    if (keys === undefined || now - kept.readMs > KEPT_MS) {
+    if (keys === undefined) {
       return this.#read(jwksUrl, kept, FAILED_MS).catch((error: unknown) => {
         const why = "the keys of its issuer cannot be read";
         throw failGuard("ROUTE_AUTH_UNAVAILABLE", { route, why }, error);
