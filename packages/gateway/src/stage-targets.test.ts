@@ -6,7 +6,7 @@ import type { AddressInfo, Socket } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, test, type TestContext } from "node:test";
 import { openRaw } from "@skerry/testkit";
-import { World } from "../test/world.ts";
+import { until, World } from "../test/world.ts";
 
 let world: World;
 beforeEach(() => {
@@ -173,6 +173,29 @@ test("an upstream is asked over a kept connection, with its body and without wha
   client.write(`POST / HTTP/1.1\r\nHost: ${HOST}\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}`);
   await client.receive(/201 Created[\s\S]*"body":"body\+ it"/);
   assert.doesNotMatch(client.received, /x-trailer/);
+});
+
+test("an upstream that answers without end is left once nobody reads, though answers are kept", async (t) => {
+  const left = new Set<string>();
+  const { origin } = await upstream(t, (req, res) => {
+    const { url = "" } = req;
+    const beat = setInterval(() => res.write("beat"), 5);
+    res.once("close", () => {
+      clearInterval(beat);
+      left.add(url);
+    });
+    res.writeHead(200, url === "/alone" ? { "cache-control": "no-store" } : {});
+  });
+  world.stage({
+    routes: [{ path: "/{rest...}", to: { upstream: origin }, cache: { ttl: 60, bytesMax: 1 } }],
+  });
+  await world.start();
+  for (const path of ["/alone", "/long"]) {
+    using client = await openRaw(world.port);
+    client.write(`GET ${path} HTTP/1.1\r\nHost: ${HOST}\r\n\r\n`);
+    await client.receive(/beat[\s\S]*beat/);
+  }
+  await until(() => left.size === 2);
 });
 
 test("an upstream that is away, silent or broken is told as such", async (t) => {

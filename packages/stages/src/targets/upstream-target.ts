@@ -158,6 +158,8 @@ class UpstreamCall implements RoutedCall {
   #pass(chunk: Uint8Array, response: IncomingMessage): void {
     const { to } = this.#asked;
     if (this.#isOver) return;
+    // A cache gives up nothing for a client that leaves, and says so here once nobody is left.
+    if (to.isGone) return this.abandon();
     try {
       if (to.write(chunk)) return this.#await();
     } catch {
@@ -168,6 +170,7 @@ class UpstreamCall implements RoutedCall {
     this.#cancelWait();
     response.pause();
     const resume = (): void => {
+      if (this.#isOver) return;
       this.#await();
       response.resume();
     };
