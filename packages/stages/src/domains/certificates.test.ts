@@ -82,6 +82,22 @@ describe("certificates of domains", () => {
   });
 });
 
+describe("a certificate whose key cannot be opened at the moment", () => {
+  it("is tried again with the next update", async () => {
+    let isAway = true;
+    const certificates = new Certificates({
+      log: silentLog(),
+      openKey: (entry) => (isAway ? Promise.reject(new TypeError("away")) : open(entry)),
+    });
+    const domains = [domain("shop.example", exact)];
+    certificates.update(domains);
+    assert.equal(await certificates.identityOf("shop.example"), undefined);
+    isAway = false;
+    certificates.update(domains);
+    assert.equal((await certificates.identityOf("shop.example"))?.covers("shop.example"), true);
+  });
+});
+
 describe("the platform's certificate files", () => {
   function follow(t: TestContext): {
     readonly clock: HandClock;

@@ -2,7 +2,8 @@
  * Which certificate a TLS handshake gets: that of the domain of its name, that of the pattern that
  * stands for it, or the platform's own. A domain whose certificate changes is served with
  * the new one from the moment on at which the gateway has its entry: a handshake that comes while
- * the key is being opened waits for it. One that cannot be opened leaves the one before in force.
+ * the key is being opened waits for it. One that cannot be opened leaves the one before in force,
+ * and is tried again when the configuration changes next.
  */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
@@ -22,7 +23,8 @@ export interface CertificatesDeps {
 type Certificate = NonNullable<DomainEntry["certificate"]>;
 
 interface Held {
-  readonly certificate: Certificate;
+  /** Undefined: it could not be used, and is tried again with the next update. */
+  certificate: Certificate | undefined;
   identity: TlsIdentity | Promise<TlsIdentity | undefined> | undefined;
 }
 
@@ -63,7 +65,7 @@ export class Certificates implements TlsIdentities {
       if (certificate === null) continue;
       present.add(host);
       const before = this.#held.get(host);
-      if (before === undefined || !isSame(before.certificate, certificate)) {
+      if (!isSame(before?.certificate, certificate)) {
         this.#open(domain, certificate, before?.identity);
       }
     }
@@ -78,6 +80,7 @@ export class Certificates implements TlsIdentities {
       .catch((error: unknown) => {
         const why = error instanceof Error ? error.message : String(error);
         this.#deps.log.error("a domain's certificate cannot be used", { host: domain.host, why });
+        held.certificate = undefined;
         return before;
       });
     held.identity = opening;
@@ -86,8 +89,8 @@ export class Certificates implements TlsIdentities {
   }
 }
 
-function isSame(a: Certificate, b: Certificate): boolean {
-  return a.chain === b.chain && a.sealedKey.value === b.sealedKey.value;
+function isSame(a: Certificate | undefined, b: Certificate): boolean {
+  return a?.chain === b.chain && a.sealedKey.value === b.sealedKey.value;
 }
 
 function identityOf({ cert, key }: PemIdentity): TlsIdentity {
