@@ -347,9 +347,13 @@ export class Platform {
 
   /** Nothing of the home is on the machine; the kernel gets a moment to end what was killed. */
   async assertNothingLeft(): Promise<void> {
-    const isClean = (): boolean => Object.values(findLeftovers(this.home)).flat().length === 0;
+    let left = NOTHING_LEFT;
+    const isClean = (): boolean => {
+      left = findLeftovers(this.home);
+      return Object.values(left).flat().length === 0;
+    };
     await until("nothing left", isClean, { deadlineMs: GONE_WITHIN_MS }).catch(() => undefined);
-    assert.deepEqual(findLeftovers(this.home), NOTHING_LEFT);
+    assert.deepEqual(left, NOTHING_LEFT);
   }
 
   /** Ends everything at once, for teardown after a failure. Says nothing about leftovers. */
