@@ -19,7 +19,7 @@ import {
   type Platform,
   type TestCertificate,
 } from "@skerry/testkit";
-import { findChromium, startBrowser } from "./console/browser.ts";
+import { findChromium, Person, startBrowser } from "./console/browser.ts";
 
 const CODE = `export default { async fetch(request) {
   const url = new URL(request.url);
@@ -238,7 +238,7 @@ describe("domains of a gateway that answers TLS", () => {
     const spki = publicKey.export({ type: "spki", format: "der" });
     const pin = createHash("sha256").update(spki).digest("base64");
     await using browser = await startBrowser([`--ignore-certificate-errors-spki-list=${pin}`]);
-    const page = await browser.newPage();
+    const { page } = await Person.arrive(browser);
     await page.goto(`https://shop.test:${to().port}/`);
     assert.equal(await page.innerText("body"), "Shop.");
     const protocol = await page.evaluate(
