@@ -1,7 +1,7 @@
 /** Heads that clients see: what is kept, with `Age` and `Cache-Status` (RFC 9211). */
 import type { AnswerHead } from "@skerry/http";
 import type { Coding } from "./codings.ts";
-import { firstLineOf, only, without } from "./header-list.ts";
+import { firstLineOf, only, valueOf, without } from "./header-list.ts";
 import { ageMsOf, type KeptAnswer } from "./kept-answer.ts";
 import { TAG_HEADERS } from "./storing.ts";
 
@@ -77,7 +77,7 @@ function keptHead({ status, headers }: AnswerHead, ageS: number, text: string): 
 
 /** Other caches have said theirs before (RFC 9211, 2). */
 function withStatus(headers: string[], text: string): string[] {
-  const before = firstLineOf(headers, "cache-status");
+  const before = valueOf(headers, "cache-status");
   if (before === undefined) {
     headers.push(STATUS, text);
     return headers;

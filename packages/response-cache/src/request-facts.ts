@@ -1,6 +1,5 @@
 /** What a request says that matters to a cache, read in one pass: hits are served at this price. */
 import { requestDirectives, type RequestDirectives } from "./directives.ts";
-import { listOf } from "./header-list.ts";
 import type { CacheRequest } from "./ports.ts";
 
 export interface RequestFacts {
@@ -105,7 +104,9 @@ function areNamed(cookie: string, { policy }: CacheRequest): boolean {
 
 /** Names and values, as they came. */
 export function cookiesOf(cookie: string): (readonly [string, string])[] {
-  return listOf(cookie.replaceAll(",", "%2C").replaceAll(";", ",")).map((pair) => {
+  const pairs = cookie.split(";").map((pair) => pair.trim());
+  const named = pairs.filter((pair) => pair !== "");
+  return named.map((pair) => {
     const at = pair.indexOf("=");
     return at < 0 ? ["", pair] : [pair.slice(0, at).trim(), pair.slice(at + 1).trim()];
   });

@@ -316,6 +316,16 @@ const KEYS: readonly Case[] = [
     ],
   },
   {
+    id: "key-cookie-comma",
+    ...{ rule: "RFC 6265, 5.2", holds: "A comma in a cookie is not the same as `%2C`." },
+    policy: { cookies: ["a"] },
+    steps: [
+      { sent: { cookie: "a=1,2" }, origin: FRESH, gets: "asked" },
+      { sent: { cookie: "a=1,2" }, gets: "kept" },
+      { sent: { cookie: "a=1%2C2" }, gets: "asked" },
+    ],
+  },
+  {
     id: "key-encoded",
     ...{
       rule: "RFC 9110, 12.5.5",
