@@ -3,6 +3,7 @@
  * Requests with credentials and those without never wait for each other's answers.
  */
 import { PlatformError, type Clock, type Random } from "@skerry/base";
+import type { Purge } from "@skerry/contracts";
 import type { AnswerHead } from "@skerry/http";
 import { AloneKeys } from "./alone-keys.ts";
 import { isSameEtag } from "./conditions.ts";
@@ -16,9 +17,10 @@ import type { KeptAnswer } from "./kept-answer.ts";
 import { variantKey } from "./keys.ts";
 import { confirmed, confirmedHeaders } from "./merged.ts";
 import type { CacheStore } from "./ports.ts";
+import { mayName } from "./purge-rules.ts";
 import { NOBODY, relayTo } from "./relay.ts";
 import { CONDITIONS } from "./request-facts.ts";
-import { storableOf, type Exchange, type Storable } from "./storing.ts";
+import { originOf, storableOf, type Exchange, type Storable } from "./storing.ts";
 import { decideUse, maySee, mayReplaceError } from "./use.ts";
 import { giveKept, type Waiter } from "./waiter.ts";
 
@@ -89,10 +91,12 @@ export class OriginAsks implements FlightHost {
     }
   }
 
-  /** Nobody who comes from now on waits for what was asked before. */
-  closeStage(stage: string): void {
+  /** Nobody who comes from now on waits for what was asked before and may be named by a purge. */
+  letGo(stage: string, purges: readonly Purge[]): void {
     for (const [key, { asker }] of this.#flights) {
-      if (asker.request.stage === stage) this.#flights.delete(key);
+      if (asker.request.stage !== stage) continue;
+      const origin = originOf(asker.request);
+      if (purges.some((what) => mayName(what, origin))) this.#flights.delete(key);
     }
   }
 

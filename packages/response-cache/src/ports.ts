@@ -41,6 +41,8 @@ export interface UnsafeAnswer {
   readonly status: number;
   /** Of the answer, flat. */
   readonly headers: readonly string[];
+  /** Those of the stage's policies: what they leave out of a URL is the same answer. */
+  readonly queries?: readonly CachePolicy["query"][];
 }
 
 export interface ResponseCache {
@@ -56,8 +58,11 @@ export interface ResponseCache {
    * for routes of the stage that keep nothing.
    */
   noteUnsafe(answer: UnsafeAnswer): void;
-  /** Resolves when nothing that it names is answered from here any more. */
-  purge(stage: string, what: Purge): Promise<void>;
+  /**
+   * Resolves when nothing that it names is answered from here any more. A URL names whatever would
+   * answer it by `queries`, those of the stage's policies.
+   */
+  purge(stage: string, what: Purge, queries?: UnsafeAnswer["queries"]): Promise<void>;
   /** What was done until now. */
   figures(): CacheFigures;
 }

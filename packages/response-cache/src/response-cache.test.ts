@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { CachePolicy } from "@skerry/contracts";
 import { openWorld, POLICY } from "../test/world.ts";
 
+const EMPTY = new Uint8Array();
 const FRESH = { "cache-control": "max-age=60" };
 
 void describe("response cache", () => {
@@ -82,6 +84,45 @@ void describe("response cache", () => {
       assert.equal(world.send({}, (asked) => asked.answer(fields, "two")).text, "two");
       await world.cache.purge("stage", { all: true });
     }
+  });
+
+  void it("adds to what all caches before it said", () => {
+    const headers = ["Cache-Status", "one; hit", "Cache-Status", "two; hit"];
+    const answered = openWorld().send({}, ({ to }) => to.whole({ status: 200, headers }, EMPTY));
+    const [said] = (answered.header("cache-status") ?? "").split(", skerry");
+    assert.equal(said, "one; hit, two; hit");
+  });
+
+  void it("forgets a URL however its parameters are written, by a purge and by a change", async () => {
+    const cases: readonly (readonly [CachePolicy["query"], string])[] = [
+      ["all", "/a?c=2&b=1"],
+      [["b"], "/a?from=letter&b=1"],
+    ];
+    for (const [query, written] of cases) {
+      const policy = { ...POLICY, query };
+      const url = query === "all" ? "/a?b=1&c=2" : "/a?b=1";
+      const world = openWorld();
+      world.send({ policy, url }, (asked) => asked.answer(FRESH, "one"));
+      assert.equal(world.send({ policy, url: written }).text, "one");
+      await world.cache.purge("stage", { url: `shop.example${written}` }, ["all", ["b"]]);
+      world.send({ policy, url }, (asked) => asked.answer(FRESH, "two"));
+      assert.equal(world.send({ policy, url: written }).text, "two");
+      const change = { policy, url: written, method: "POST" };
+      world.send(change, (asked) => asked.answer({}, "", 204));
+      assert.equal(world.send({ policy, url }, (to) => to.answer(FRESH, "three")).text, "three");
+    }
+  });
+
+  void it("has others go on to wait together while something else changes", async () => {
+    const world = openWorld();
+    world.send();
+    world.send({ method: "POST", url: "/b" }, (asked) => asked.answer({}, "", 204));
+    await world.cache.purge("stage", { prefix: "/b" });
+    world.send();
+    assert.equal(world.asked.length, 1);
+    await world.cache.purge("stage", { tag: "unknown until it is answered" });
+    world.send();
+    assert.equal(world.asked.length, 2);
   });
 
   void it("keeps nothing that was asked for before a purge", async () => {

@@ -1,6 +1,6 @@
 /** The cache as a whole: finds what is kept, decides by it, and has the origin asked. */
 import type { Clock, Log, Random } from "@skerry/base";
-import type { Purge } from "@skerry/contracts";
+import type { CachePolicy, Purge } from "@skerry/contracts";
 import type { AnswerSink } from "@skerry/http";
 import { codingFor, type Coding } from "./codings.ts";
 import { Encoder } from "./encoder.ts";
@@ -8,7 +8,7 @@ import { changedUrls } from "./changed-urls.ts";
 import { fail } from "./errors.ts";
 import { hitHead, type Forward } from "./heads.ts";
 import type { Kept, KeptAnswer } from "./kept-answer.ts";
-import { keyOf, variantKey } from "./keys.ts";
+import { keyOf, keyUrlOf, variantKey } from "./keys.ts";
 import { OriginAsks } from "./origin-asks.ts";
 import type {
   AskOrigin,
@@ -58,7 +58,7 @@ class Cache implements ResponseCache {
       return this.#answer(waiter);
     }
     this.#asks.pass(waiter, method === "GET" || method === "HEAD" ? "bypass" : "method", (head) => {
-      this.noteUnsafe({ ...request, ...head });
+      this.noteUnsafe({ ...request, ...head, queries: [request.policy.query] });
     });
   }
 
@@ -78,13 +78,22 @@ class Cache implements ResponseCache {
   }
 
   noteUnsafe(answer: UnsafeAnswer): void {
-    for (const url of changedUrls(answer)) void this.purge(answer.stage, { url });
+    for (const url of changedUrls(answer)) void this.purge(answer.stage, { url }, answer.queries);
   }
 
-  async purge(stage: string, what: Purge): Promise<void> {
-    this.#asks.closeStage(stage);
-    await this.#deps.store.purge(stage, what);
-    this.#asks.closeStage(stage);
+  async purge(
+    stage: string,
+    what: Purge,
+    queries: UnsafeAnswer["queries"] = ["all"],
+  ): Promise<void> {
+    const all = "url" in what ? namesOf(what.url, queries).map((url) => ({ url })) : [what];
+    this.#asks.letGo(stage, all);
+    await Promise.all(
+      all.map(async (one) => {
+        await this.#deps.store.purge(stage, one);
+      }),
+    );
+    this.#asks.letGo(stage, all);
   }
 
   figures(): CacheFigures {
@@ -161,6 +170,11 @@ class Cache implements ResponseCache {
     if (value instanceof Promise) void value.then(then);
     else then(value);
   }
+}
+
+/** The URL as it is asked for, and as it stands in keys. */
+function namesOf(url: string, queries: readonly CachePolicy["query"][]): string[] {
+  return [...new Set([url, ...queries.map((query) => keyUrlOf(url, query))])];
 }
 
 /** What may be told to this one. */

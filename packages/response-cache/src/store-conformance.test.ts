@@ -50,6 +50,15 @@ const CASES: Readonly<Record<string, Case>> = {
       assert.equal(await answerAt(store), undefined, JSON.stringify(what));
     }
   },
+  async "forgets long URLs, too, and tells them apart"(store) {
+    const [one, other] = [`/a?${"b".repeat(1_000)}`, `/a?${"b".repeat(999)}c`];
+    const origin = { stage: "stage", host: "shop.example", url: one, keyUrl: one };
+    await putAs(store, { origin });
+    await store.purge("stage", { url: other });
+    assert.notEqual(await answerAt(store), undefined);
+    await store.purge("stage", { url: `shop.example${one}` });
+    assert.equal(await answerAt(store), undefined);
+  },
   async "leaves what a purge does not name"(store) {
     await putAs(store, { tags: ["t"] });
     for (const what of [

@@ -187,7 +187,8 @@ function keptHeaders(
   return kept;
 }
 
-function originOf({ stage, host, url, policy }: CacheRequest): KeptAnswer["origin"] {
+/** Where an answer to it is from. */
+export function originOf({ stage, host, url, policy }: CacheRequest): KeptAnswer["origin"] {
   return { stage, host: host.toLowerCase(), url, keyUrl: keyUrlOf(url, policy.query) };
 }
 

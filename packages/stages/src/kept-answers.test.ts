@@ -1,7 +1,7 @@
 /** What of a request says which kept answer fits. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { RouteInput } from "@skerry/contracts";
+import type { PurgesEntry, RouteInput } from "@skerry/contracts";
 import type { ResponseCache } from "@skerry/response-cache";
 import { GuardWorld } from "../test/guard-world.ts";
 import { forwardedHeaders } from "./client-address.ts";
@@ -54,4 +54,23 @@ test("an answer for whoever passed a guard is nobody else's, though it has no na
   assert.equal(principalOf(authorizer, { principal: "ann" }), "ann");
   // The control: what everyone may have is kept for everyone.
   assert.equal(principalOf("none", {}), undefined);
+});
+
+test("a purge is told what the routes of its stage leave out of URLs", () => {
+  const world = new GuardWorld();
+  const cache = { ttl: 60, query: ["q"] };
+  const { stage, route } = world.route({ cache });
+  const routes = [route, route, world.route({ cache: { ttl: 60 } }).route, world.route({}).route];
+  const told: unknown[] = [];
+  const purge = (...args: unknown[]): Promise<void> => Promise.resolve(void told.push(args));
+  let newest: PurgesEntry["newest"] = [];
+  const kept = new KeptAnswers({ purge } as unknown as ResponseCache, {
+    stages: () => [{ ...stage, routes }],
+    purgesOf: () => ({ ...stage, kind: "purges", newest }),
+  });
+  kept.update();
+  newest = [{ number: 1, what: { url: "/a?from=b&q=c" } }];
+  kept.update();
+  const name = `${stage.apiId}/${stage.stage}`;
+  assert.deepEqual(told, [[name, { url: "/a?from=b&q=c" }, [["q"], "all"]]]);
 });

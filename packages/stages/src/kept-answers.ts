@@ -2,7 +2,7 @@
  * The response cache as stages use it: which requests go through it and under which scope, and what
  * of purges that control tells has been carried out here.
  */
-import type { PurgesEntry, StageEntry } from "@skerry/contracts";
+import type { CachePolicy, PurgesEntry, StageEntry } from "@skerry/contracts";
 import type { AnswerSink } from "@skerry/http";
 import type { CacheRequest, ResponseCache } from "@skerry/response-cache";
 import { forwardedUrl } from "./client-address.ts";
@@ -21,8 +21,8 @@ export class KeptAnswers {
   readonly #stages: PurgesView;
   /** Number of the newest purge of each stage that was carried out here. */
   readonly #purged = new Map<string, number>();
-  /** Stages of which something may be kept. */
-  readonly #keeping = new WeakMap<StageEntry, boolean>();
+  /** By which parameters the routes of a stage tell answers apart; none where nothing is kept. */
+  readonly #queriesOf = new WeakMap<StageEntry, readonly CachePolicy["query"][]>();
   #isFirst = true;
 
   constructor(cache: ResponseCache, stages: PurgesView) {
@@ -34,7 +34,8 @@ export class KeptAnswers {
    * Carries out purges that the configuration tells. What is kept here is younger than the first.
    */
   update(): void {
-    for (const { apiId, stage } of this.#stages.stages()) {
+    for (const entry of this.#stages.stages()) {
+      const { apiId, stage } = entry;
       const purges = this.#stages.purgesOf(apiId, stage);
       const newest = purges?.newest.at(-1)?.number;
       if (purges === undefined || newest === undefined) continue;
@@ -43,7 +44,7 @@ export class KeptAnswers {
       this.#purged.set(name, newest);
       const missed = purges.newest.filter(({ number }) => number > done);
       if (missed.length < newest - done) void this.#cache.purge(name, { all: true });
-      else for (const { what } of missed) void this.#cache.purge(name, what);
+      else for (const { what } of missed) void this.#cache.purge(name, what, this.#queries(entry));
     }
     this.#isFirst = false;
   }
@@ -79,17 +80,20 @@ export class KeptAnswers {
   /** A request has been answered that may have changed something. */
   noteAnswer(exchange: Exchange, status: number, headers: readonly string[]): void {
     const { entry, method, address, url } = exchange;
-    if (SAFE.has(method) || !this.#keeps(entry)) return;
-    const what = { stage: nameOf(entry), method, host: address.hostname, url };
+    if (SAFE.has(method)) return;
+    const queries = this.#queries(entry);
+    if (queries.length === 0) return;
+    const what = { stage: nameOf(entry), method, host: address.hostname, url, queries };
     this.#cache.noteUnsafe({ ...what, status, headers });
   }
 
-  #keeps(entry: StageEntry): boolean {
-    const known = this.#keeping.get(entry);
+  #queries(entry: StageEntry): readonly CachePolicy["query"][] {
+    const known = this.#queriesOf.get(entry);
     if (known !== undefined) return known;
-    const keeps = entry.routes.some(({ cache }) => cache !== undefined);
-    this.#keeping.set(entry, keeps);
-    return keeps;
+    const all = entry.routes.flatMap(({ cache }) => (cache === undefined ? [] : [cache.query]));
+    const queries = [...new Map(all.map((query) => [JSON.stringify(query), query])).values()];
+    this.#queriesOf.set(entry, queries);
+    return queries;
   }
 }
 
