@@ -16,6 +16,7 @@ test("each row is of the newest results that have it, and what was not measured 
     machine: { date: "2026-01-01" },
     warm: [{ ...row, name: "Express", ratio: 0.1 }],
     density: { perGb: 90 },
+    overload: [{ times: 10, goodput: 0.913, refusedP99Ms: 6.28 }],
   };
   const newer = {
     machine: { date: "2026-02-01" },
@@ -23,6 +24,10 @@ test("each row is of the newest results that have it, and what was not measured 
   };
   const text = renderFigures(MARKS, [older, newer]);
   assert.match(text, /Express \| 0\.20 \(12,345 a second\) \|/);
+  assert.match(
+    text,
+    /^\| 10 times .* \| 0\.91, refusals p99 6\.3 ms \| 0\.90, refusals p99 5 ms \|/m,
+  );
   assert.match(text, /idle instances in a GB \| 90 \| 80 \|/);
   assert.doesNotMatch(text, /old|0\.10|cold start|undefined/);
   assert.match(text, /^before\n[^]*\nafter\n$/);

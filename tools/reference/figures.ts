@@ -16,6 +16,7 @@ export interface Results {
   readonly deploy?: { readonly p50Ms: number; readonly p95Ms: number };
   readonly calls?: { readonly p50Us: number; readonly p95Us: number };
   readonly density?: { readonly perGb: number };
+  readonly overload?: readonly OverloadFigure[];
   readonly ledger?: LedgerFigures;
 }
 
@@ -76,6 +77,13 @@ interface ColdFigure {
   readonly p95Ms: number;
 }
 
+interface OverloadFigure {
+  /** Of the peak. */
+  readonly times: number;
+  readonly goodput: number;
+  readonly refusedP99Ms: number;
+}
+
 type Row = readonly [what: string, measured: string, aim: string];
 
 export function readReadme(): string {
@@ -100,6 +108,7 @@ export function renderFigures(readme: string, results: readonly Results[]): stri
     ...bodyRows(newest.bodies ?? []),
     ...coldRows(newest.cold ?? []),
     ...otherRows(newest),
+    ...overloadRows(newest.overload ?? []),
     ...(newest.ledger === undefined ? [] : ledgerRows(newest.ledger)),
   ];
   const table = rows.map((row) => `| ${row.join(" | ").trimEnd()} |`).join("\n");
@@ -163,6 +172,22 @@ function coldRows(figures: readonly ColdFigure[]): readonly Row[] {
   return figures.map(({ name, code, p50Ms, p95Ms }): Row => {
     const what = `${COLD_NAMES.get(name) ?? name}, ${code === "page" ? "Express and React" : code}`;
     return [what, `p50 ${p50Ms} ms, p95 ${p95Ms} ms`, COLD_AIMS.get(`${name}, ${code}`) ?? ""];
+  });
+}
+
+const GOODPUT_AIMS: ReadonlyMap<number, string> = new Map([
+  [2, "0.95"],
+  [10, "0.90"],
+]);
+
+function overloadRows(figures: readonly OverloadFigure[]): readonly Row[] {
+  return figures.map(({ times, goodput, refusedP99Ms }): Row => {
+    const aim = GOODPUT_AIMS.get(times) ?? "";
+    return [
+      `${times} times as many requests as a function can do: share of its peak that is answered`,
+      `${goodput.toFixed(2)}, refusals p99 ${refusedP99Ms.toFixed(1)} ms`,
+      `${aim}, refusals p99 5 ms`,
+    ];
   });
 }
 
