@@ -1,13 +1,14 @@
 /**
  * Everything that may happen to a function under an alias while requests arrive: versions are
  * published, the alias is moved, shared and rolled back, configuration changes, versions that
- * nobody is led to are removed, and instances are stopped, in an order drawn from a seed. Throws
+ * nobody is led to are removed, and instances are killed, in an order drawn from a seed. Throws
  * when a request fails, when one is answered by a version to which the alias did not lead, or when
  * shares are not kept.
  */
 import assert from "node:assert/strict";
 import { seededRandom } from "@skerry/base";
 import { startOpenLoad, until, type HttpAnswer, type Platform } from "@skerry/testkit";
+import { killInstance } from "../kill/instances.ts";
 import { strayed } from "./shares.ts";
 
 const PAGES = { app: "course", fn: "pages" };
@@ -30,7 +31,7 @@ export interface ChangesAccount {
   readonly shares: { readonly windows: number; readonly chiSquare: number; readonly bound: number };
 }
 
-const CHANGES = ["publish", "move", "share", "rollback", "configure", "remove", "stop"] as const;
+const CHANGES = ["publish", "move", "share", "rollback", "configure", "remove", "kill"] as const;
 type Change = (typeof CHANGES)[number];
 
 export async function changeUnderLoad(
@@ -73,13 +74,14 @@ class ChangingFunction {
     await this.#publish();
     await this.#publish();
     await this.#lead({ version: 1 });
+    await this.#serve();
     const done: Record<string, number> = {};
     const { gatewayPort: port } = this.#platform;
     const load = startOpenLoad({
       perSecond,
       call: (arrival) => {
         this.#sentIn.set(arrival, this.#allowed.length - 1);
-        return { port, path: "/-/course/pages:release/" };
+        return { port, path: "/~/course/web/release/" };
       },
       check: (answer, arrival) => this.#check(answer, arrival),
     });
@@ -109,6 +111,16 @@ class ChangingFunction {
       changes: done as Record<Change, number>,
       ...{ answered, failed, slowestMs: Math.round(slowestMs), shares },
     };
+  }
+
+  /** The alias behind a route that asks again, since what runs in a killed instance is lost. */
+  async #serve(): Promise<void> {
+    const { client } = this.#platform;
+    const retries = { attempts: 3, budgetPercent: 100 };
+    const route = { path: "/", to: { function: PAGES.fn }, auth: "none", retries } as const;
+    const params = { app: PAGES.app, api: "web" };
+    await client.putGatewayApi({ params, body: { routes: [route] } });
+    await client.createPublication({ params: { ...params, stage: "release" }, body: {} });
   }
 
   #check({ status, text }: HttpAnswer, arrival: number): void {
@@ -163,8 +175,9 @@ class ChangingFunction {
         return true;
       case "remove":
         return await this.#remove(now);
-      case "stop":
-        return await this.#stopOne();
+      case "kill":
+        await killInstance(this.#platform, this.#random);
+        return true;
     }
   }
 
@@ -189,17 +202,6 @@ class ChangingFunction {
     const params = { ...PAGES, version: String(unused) };
     await this.#platform.client.deleteVersion({ params });
     this.#published.splice(this.#published.indexOf(unused), 1);
-    return true;
-  }
-
-  async #stopOne(): Promise<boolean> {
-    const { client } = this.#platform;
-    const { items } = await client.listInstances({});
-    const own = items.filter(({ app }) => app === PAGES.app);
-    const one = own[this.#draw(own.length)];
-    if (one === undefined) return false;
-    // It may have gone by itself meanwhile.
-    await client.stopInstance({ params: { instance: one.id } }).catch(() => undefined);
     return true;
   }
 

@@ -22,7 +22,7 @@ try {
   const tookMs = Math.round(clock.monotonicMs() - startedMs);
   writeResult("alias-changes", {
     measured:
-      "publishes, moves, shares, rollbacks, deploys, removals and stops of instances under requests that arrive at a fixed rate",
+      "publishes, moves, shares, rollbacks, deploys, removals and kill -9 of instances, behind a route that asks again, under requests that arrive at a fixed rate",
     ...{ version, seed, perSecond, tookMs, ...account },
   });
 } finally {
