@@ -15,8 +15,9 @@ export interface RetryBudget {
 }
 
 /**
- * What may be saved up for one burst: of so many requests that came before. At 20 % that is what one
- * instance serves at once when nobody says otherwise, so that none of it is lost with the instance.
+ * What may be saved up for one burst: of so many requests that came before. At 20 % that is what
+ * one instance serves at once when nobody says otherwise, so that none of it is lost with the
+ * instance.
  */
 const SAVED_REQUESTS = 500;
 const BACKOFF = { delayMsMin: 20, delayMsMax: 1_000 };
