@@ -35,7 +35,7 @@ import { appReleaseChanges, type AppReleaseChanges } from "./app-releases.ts";
 import { gatewayApiChanges, type GatewayApiChanges } from "./gateway-apis/procedures.ts";
 import { createRelease, releaseOpen } from "./create-release.ts";
 import { provisionOf } from "./move-aliases.ts";
-import type { Done, RecordChange, Told } from "./recorded.ts";
+import { recordedBy, type Done, type RecordChange, type Told } from "./recorded.ts";
 import { aliasResourceOf, versionResourceOf } from "./resources.ts";
 
 interface ChangeIn {
@@ -229,12 +229,7 @@ export type ReleaseChanges = {
 
 /** Procedures of the module that has the catalogue's tables. */
 export function releaseChanges(record: RecordChange): ReleaseChanges {
-  const recorded = <A extends ChangeIn>(make: (tx: Tx, args: A) => TxStep<Made>) =>
-    function* (tx: Tx, args: A): TxStep<Done> {
-      const { answer, seq, ...told } = yield* make(tx, args);
-      yield* record(tx, args.stamp, { ...told, ...(answer && { answer: () => answer }) });
-      return { answer, seq };
-    };
+  const recorded = recordedBy(record);
   return {
     publishVersion: recorded(publishVersion),
     publishApp: recorded(publishApp),

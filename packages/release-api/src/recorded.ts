@@ -18,3 +18,21 @@ export interface Done {
   readonly answer: object | null;
   readonly seq: number;
 }
+
+export interface Stamped {
+  readonly stamp: ChangeStamp;
+}
+
+/** Changes of which each is written with its record in its transaction, but for those left out. */
+export function recordedBy<C extends Stamped>(
+  record: RecordChange,
+  isLeftOut: (args: C) => boolean = () => false,
+) {
+  return <A extends C>(make: (tx: Tx, args: A) => TxStep<Done & Told>) =>
+    function* (tx: Tx, args: A): TxStep<Done> {
+      const { answer, seq, ...told } = yield* make(tx, args);
+      if (isLeftOut(args)) return { answer, seq };
+      yield* record(tx, args.stamp, { ...told, ...(answer && { answer: () => answer }) });
+      return { answer, seq };
+    };
+}

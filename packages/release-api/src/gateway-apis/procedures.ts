@@ -1,7 +1,6 @@
 /** The changes of gateway APIs and stages, each with its record in its transaction. */
-import type { ChangeStamp } from "@skerry/api-serving";
 import type { Tx, TxStep } from "@skerry/store";
-import type { Done, RecordChange, Told } from "../recorded.ts";
+import { recordedBy, type Done, type RecordChange, type Stamped } from "../recorded.ts";
 import { deleteDomain, putDomain } from "./domain-changes.ts";
 import { deleteGatewayApi, putGatewayApi } from "./gateway-api-changes.ts";
 import { createPurge } from "./purge-stage.ts";
@@ -25,21 +24,14 @@ export type GatewayApiChanges = {
   ) => TxStep<Done>;
 };
 
-interface Stamped {
-  readonly stamp: ChangeStamp;
-  /** Nothing was changed. */
+interface MaybeDry extends Stamped {
+  /** Nothing is changed. */
   readonly dryRun?: boolean;
 }
 
 /** Procedures of the module that has the catalogue's tables and those of gateway APIs. */
 export function gatewayApiChanges(record: RecordChange): GatewayApiChanges {
-  const recorded = <A extends Stamped>(make: (tx: Tx, args: A) => TxStep<Done & Told>) =>
-    function* (tx: Tx, args: A): TxStep<Done> {
-      const { answer, seq, ...told } = yield* make(tx, args);
-      if (args.dryRun === true) return { answer, seq };
-      yield* record(tx, args.stamp, { ...told, ...(answer && { answer: () => answer }) });
-      return { answer, seq };
-    };
+  const recorded = recordedBy<MaybeDry>(record, ({ dryRun }) => dryRun === true);
   return {
     putGatewayApi: recorded(putGatewayApi),
     deleteGatewayApi: recorded(deleteGatewayApi),
