@@ -1,35 +1,19 @@
 /** Who is killed in the middle of a publication leaves the stage before it or the one after. */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { assertServed, GatewayApis } from "../../test/gateway-api-world.ts";
 import { openReleaseStore } from "../../test/open-release-store.ts";
 import { KILLED_APP, ReleaseWorld } from "../../test/release-world.ts";
+import { untilKilled } from "../../test/until-killed.ts";
 
-const CHILD = fileURLToPath(new URL("../../test/stage-publishing-child.ts", import.meta.url));
+const CHILD = "stage-publishing-child.ts";
 /** How many publications each child acknowledges before it is killed, somewhere in its next. */
 const KILLED_AFTER = [1, 5];
 /** A child that never begins must not hang the suite. */
 const TIMEOUT = { timeout: 240_000 };
-
-/** The last number that was acknowledged. */
-async function publishUntilKilled(directory: string, last: number, more: number): Promise<number> {
-  const args = [CHILD, directory, `${last}`];
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
-  let told = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    told += text;
-    if (told.split("\n").length > more) child.kill("SIGKILL");
-  });
-  await once(child, "close");
-  assert.equal(child.signalCode, "SIGKILL", "the child ended by itself");
-  return Number(told.trimEnd().split("\n").at(-1));
-}
 
 /** What the stages `test` and `release` serve, once it was seen that all of it is there. */
 async function served(directory: string): Promise<{ readonly test: number; release: number }> {
@@ -60,7 +44,7 @@ test(
     t.after(() => rmSync(directory, { recursive: true, force: true }));
     let last = 0;
     for (const more of KILLED_AFTER) {
-      const acknowledged = await publishUntilKilled(directory, last, more);
+      const acknowledged = await untilKilled({ child: CHILD, directory, last, more });
       const { test: followed, release } = await served(directory);
       assert.ok(release >= acknowledged, "what was acknowledged is there");
       assert.ok(
