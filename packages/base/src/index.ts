@@ -52,6 +52,7 @@ export {
   type WireError,
 } from "./platform-error.ts";
 export { seededRandom, systemRandom, type Random } from "./random.ts";
+export { RateTable } from "./rate-table.ts";
 export { hashKey, mixBits } from "./spread-hash.ts";
 export { Recurrence } from "./recurrence.ts";
 export { createMask, secretForms } from "./secret-mask.ts";

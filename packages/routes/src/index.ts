@@ -17,7 +17,6 @@ export {
 export { readJwkSet, type CheckKey } from "./guards/jwk-set.ts";
 export { decideClaims } from "./guards/jwt-claims.ts";
 export { chooseKey, isSignedBy, readToken, type ReadToken } from "./guards/jwt.ts";
-export { RateTable } from "./guards/rate-table.ts";
 export { compileSchema, schemaProblems, type Misfits } from "./schema/json-schema.ts";
 export type { CompilePattern } from "./schema/schema-compiler.ts";
 export { routeLabel } from "./route-name.ts";

@@ -2,9 +2,9 @@
  * Rates and concurrency of routes, as far as this gateway holds them (ADR 0035). What is counted is
  * the route's by its name, so that a publication that leaves a limit as it was changes nothing.
  */
-import { partOfCount, partOfRate, type Clock, type TokenRate } from "@skerry/base";
+import { partOfCount, partOfRate, RateTable, type Clock, type TokenRate } from "@skerry/base";
 import { rateLimitOf, type Route } from "@skerry/contracts";
-import { callerOfAddress, RateTable } from "@skerry/routes";
+import { callerOfAddress } from "@skerry/routes";
 import { failGuard } from "./errors.ts";
 import type { GuardedRoute } from "./facts.ts";
 

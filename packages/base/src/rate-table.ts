@@ -7,18 +7,18 @@
  * burst allow, but for one burst more when it leaves a shared bucket; what is refused uses up
  * nothing; never more than `keysMax` buckets and the shared ones.
  */
+import { hashKey } from "./spread-hash.ts";
 import {
   createBucket,
-  hashKey,
   ONE_TOKEN,
   refillBucket,
   spendToken,
   tokenWaitMs,
   type TokenBucket,
   type TokenRate,
-} from "@skerry/base";
+} from "./token-bucket.ts";
 
-export const RATE_KEYS_MAX = 100_000;
+const RATE_KEYS_MAX = 100_000;
 const SHARED = 1_024;
 /** How many the hand looks at for each key that finds no room. */
 const LOOKED_AT = 16;

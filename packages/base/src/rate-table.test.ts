@@ -1,7 +1,7 @@
 /** Rates of many callers hold whatever they do, in bounded memory. Replay with SKERRY_TEST_SEED. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { seededRandom } from "@skerry/base";
+import { seededRandom } from "./random.ts";
 import { RateTable } from "./rate-table.ts";
 
 const RUNS = 100;
