@@ -40,6 +40,8 @@ export type ToRole =
   | { readonly op: "ask" }
   | { readonly op: "agents"; readonly agents: readonly AgentAddress[] }
   | { readonly op: "instance"; readonly grant: InstanceGrant; readonly handedOver: boolean }
+  /** To a gateway: from now on this key encrypts its session tickets, in base64. */
+  | { readonly op: "tls-tickets"; readonly key: string }
   /** To the only agent: end whatever another agent left behind. */
   | { readonly op: "sweep" }
   /** Finish what is under way, then exit with code 0. */

@@ -39,7 +39,7 @@ const NODE_FLAGS: Readonly<Record<RoleName, readonly string[]>> = {
 export const LISTEN_FD = 4;
 /** The one for TLS, where there is one. */
 export const TLS_FD = 5;
-/** Where a gateway finds the key of its session tickets, in base64. */
+/** Where a gateway finds the first key of its session tickets, in base64. */
 export const TLS_TICKETS_ENV = "SKERRY_TLS_TICKETS";
 
 export class RoleProcess {

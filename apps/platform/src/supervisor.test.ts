@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { silentLog } from "@skerry/base";
 import { platformConfig } from "@skerry/contracts";
-import { HandClock } from "@skerry/testkit";
+import { HandClock, until } from "@skerry/testkit";
 import { layoutOf, prepareHome } from "./layout.ts";
 import { Supervisor } from "./supervisor.ts";
 
@@ -16,7 +16,7 @@ interface Scene {
 }
 
 /** `program` runs in each role's process, with `role`, `alone` and `say` at hand. */
-function supervise(t: TestContext, program: string): Scene {
+function supervise(t: TestContext, program: string, settings: object = {}): Scene {
   const home = mkdtempSync(join(tmpdir(), "skerry-supervisor-"));
   const layout = layoutOf(home);
   prepareHome(layout);
@@ -29,7 +29,7 @@ function supervise(t: TestContext, program: string): Scene {
   ];
   writeFileSync(main, `${given.join("\n")}\n${program}`);
   const clock = new HandClock();
-  const config = platformConfig.parse({ home, apiPort: 0, gatewayPort: 0 });
+  const config = platformConfig.parse({ home, apiPort: 0, gatewayPort: 0, ...settings });
   const supervisor = new Supervisor({ clock, config, layout, log: silentLog(), main });
   t.after(async () => {
     supervisor.killAll();
@@ -66,4 +66,32 @@ test("an agent that hangs in ending what another left is not replaced", async (t
   clock.advance(25_000);
   await order;
   assert.equal(supervisor.factsOf("agent")["pid"], pid);
+});
+
+test("gateways get another key of TLS tickets every twelve hours, and later ones start with it", async (t) => {
+  const { clock, supervisor } = supervise(
+    t,
+    `const ready = (key) => say({ op: "ready", facts: { key } });
+     process.on("message", ({ op, key }) => {
+       if (op === "tls-tickets") void ready(key);
+       if (op === "drain") process.exit(0);
+     });
+     await ready(process.env.SKERRY_TLS_TICKETS ?? "none");`,
+    { roleSilenceMs: 0 },
+  );
+  const keyOf = (role: "gateway" | "agent") => supervisor.factsOf(role)["key"] ?? "";
+  await supervisor.start();
+  const first = keyOf("gateway");
+  assert.equal(Buffer.from(first, "base64").length, 48);
+  assert.equal(keyOf("agent"), "none");
+  clock.advance(12 * 3_600_000 - 1);
+  await supervisor.restart("gateway");
+  assert.equal(keyOf("gateway"), first, "a gateway takes up its predecessor's sessions");
+  clock.advance(1);
+  await until("the gateway has another key", () => keyOf("gateway") !== first);
+  const second = keyOf("gateway");
+  await supervisor.restart("gateway");
+  assert.equal(keyOf("gateway"), second);
+  clock.advance(12 * 3_600_000);
+  await until("it is renewed again", () => keyOf("gateway") !== second);
 });

@@ -3,7 +3,6 @@
  * agents to gateways, and replaces a role without losing a request. It holds no state worth saving
  * and does nothing per request.
  */
-import { randomBytes } from "node:crypto";
 import { createServer, type Server, type Socket } from "node:net";
 import { chmodSync, rmSync } from "node:fs";
 import {
@@ -26,6 +25,7 @@ import { Launch } from "./launch.ts";
 import { bindPorts, type BoundPort, type BoundPorts } from "./listeners.ts";
 import { isRoleName, type AgentAddress, type RoleName, type ToSupervisor } from "./messages.ts";
 import { RoleProcess, TLS_TICKETS_ENV, type RoleListener } from "./role-process.ts";
+import { TlsTickets } from "./tls-tickets.ts";
 
 export interface SupervisorOptions {
   readonly config: PlatformConfig;
@@ -54,9 +54,6 @@ interface Relaunch {
 /** Why an agent is not replaced. */
 const SWEEP_HANGS = "the one that is there does not finish ending what another left";
 
-/** What Node asks for. */
-const TLS_TICKET_KEY_BYTES = 48;
-
 /** Answer to an order that was carried out. */
 export const DONE = "ok";
 
@@ -78,8 +75,7 @@ export class Supervisor implements RoleListener {
   readonly #health: HealthWatch;
   readonly #restarts = new Map<RoleName, Promise<void>>();
   readonly #ports: BoundPorts;
-  /** Gateways that replace each other take up each other's sessions. */
-  readonly #tlsTickets = randomBytes(TLS_TICKET_KEY_BYTES).toString("base64");
+  readonly #tlsTickets: TlsTickets;
   #admin: Server | undefined;
   #stopping = false;
 
@@ -90,6 +86,9 @@ export class Supervisor implements RoleListener {
     this.#ids = createIdSource({ clock: this.#clock, random: systemRandom() });
     this.#sweeps = new AgentSweeps(this.#clock, () => this.#of("agent"));
     this.#ports = bindPorts(options.config);
+    this.#tlsTickets = new TlsTickets(this.#clock, (key) => {
+      for (const gateway of this.#of("gateway")) gateway.send({ op: "tls-tickets", key });
+    });
     this.#health = new HealthWatch(
       { clock: this.#clock, log: options.log, processes: () => this.#processes },
       options.config.roleSilenceMs,
@@ -200,6 +199,7 @@ export class Supervisor implements RoleListener {
     this.#stopping = true;
     this.#admin?.close();
     this.#health.close();
+    this.#tlsTickets.close();
     for (const { process } of this.#successors.values()) process.child.kill("SIGKILL");
     for (const role of ["gateway", "agent", "control"] as const) {
       await Promise.all(this.#of(role).map((process) => process.drain(deadlineMs)));
@@ -353,7 +353,7 @@ export class Supervisor implements RoleListener {
           ...this.#roleEnv(config),
           SKERRY_ROLE_ALONE: String(alone),
           SKERRY_ROLE_STANDBY: String(role === "control" && successorOf !== undefined),
-          ...(role === "gateway" ? { [TLS_TICKETS_ENV]: this.#tlsTickets } : {}),
+          ...(role === "gateway" ? { [TLS_TICKETS_ENV]: this.#tlsTickets.key } : {}),
         },
         listenFd: role === "agent" ? undefined : this.#portOf(role).fd,
         tlsFd: role === "gateway" ? this.#ports.gatewayTls?.fd : undefined,

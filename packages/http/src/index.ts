@@ -23,6 +23,7 @@ export {
   type UpgradeHandler,
 } from "./server.ts";
 export type { PemIdentity, TlsIdentities, TlsIdentity, TlsOptions } from "./tls/identities.ts";
+export { TICKET_KEY_BYTES, TicketKeys } from "./tls/ticket-keys.ts";
 export { DEFAULT_LIMITS, type HttpLimits } from "./limits.ts";
 export { nodeHttp } from "./node-http.ts";
 export type { SwitchedSocket, Upgrade } from "./upgrade.ts";

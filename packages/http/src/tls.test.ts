@@ -12,7 +12,13 @@ import { HandClock, until } from "@skerry/testkit";
 
 import { frame, headerBlock } from "../test/http2-frames.ts";
 import { ask, authority, serveSecure, type SecureServer } from "../test/secure-server.ts";
-import { resetConnection, sendBytes, type RequestHandler } from "./index.ts";
+import {
+  resetConnection,
+  sendBytes,
+  TICKET_KEY_BYTES,
+  TicketKeys,
+  type RequestHandler,
+} from "./index.ts";
 
 const hello: RequestHandler = (req, res, target) =>
   sendBytes(res, { status: 200, headers: [] }, `${req.httpVersion} ${target.rawPath}`);
@@ -36,6 +42,25 @@ async function get(
   const { serialNumber } = (res.socket as TLSSocket).getPeerCertificate();
   const parts = await res.setEncoding("utf8").toArray();
   return { status: res.statusCode ?? 0, text: parts.join(""), serial: serialNumber };
+}
+
+/** A session that a client may take up again. */
+async function sessionAt(secure: SecureServer): Promise<Buffer> {
+  const socket = await secure.socket("a.test");
+  const ticket = once(socket, "session");
+  socket.write("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+  const [session] = (await ticket) as [Buffer];
+  socket.destroy();
+  return session;
+}
+
+async function isTakenUp({ port }: SecureServer, session: Buffer): Promise<boolean> {
+  const to = { host: "127.0.0.1", port, ca: authority.cert, session };
+  const socket = connect({ ...to, servername: "a.test" });
+  await once(socket, "secureConnect");
+  const isReused = socket.isSessionReused();
+  socket.destroy();
+  return isReused;
 }
 
 describe("a handshake", () => {
@@ -85,25 +110,27 @@ describe("a handshake", () => {
   });
 
   it("is taken up again at another server of the same tickets, and at no other", async () => {
-    const ticketKeys = randomBytes(48);
+    const ticketKeys = new TicketKeys(randomBytes(TICKET_KEY_BYTES));
     await using one = await serveSecure({ onRequest: hello, ticketKeys });
     await using two = await serveSecure({ onRequest: hello, ticketKeys });
     await using stranger = await serveSecure({ onRequest: hello });
-    const first = await one.socket("a.test");
-    const ticket = once(first, "session");
-    first.write("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n");
-    const [session] = (await ticket) as [Buffer];
-    first.destroy();
-    for (const [secure, isTaken] of [
-      [two, true],
-      [stranger, false],
-    ] as const) {
-      const to = { host: "127.0.0.1", port: secure.port, ca: authority.cert, session };
-      const again = connect({ ...to, servername: "a.test" });
-      await once(again, "secureConnect");
-      assert.equal(again.isSessionReused(), isTaken);
-      again.destroy();
-    }
+    const session = await sessionAt(one);
+    assert.equal(await isTakenUp(two, session), true);
+    assert.equal(await isTakenUp(stranger, session), false);
+  });
+
+  it("is made whole with a ticket of a former key, also after another certificate", async () => {
+    const former = randomBytes(TICKET_KEY_BYTES);
+    const ticketKeys = new TicketKeys(former);
+    await using secure = await serveSecure({ onRequest: hello, ticketKeys });
+    const session = await sessionAt(secure);
+    assert.equal(await isTakenUp(secure, session), true);
+    ticketKeys.renew(randomBytes(TICKET_KEY_BYTES));
+    assert.equal(await isTakenUp(secure, session), false);
+    const next = await sessionAt(secure);
+    secure.identities.putUnnamed(authority.issue(["127.0.0.1"]));
+    assert.equal(await isTakenUp(secure, session), false);
+    assert.equal(await isTakenUp(secure, next), true);
   });
 });
 

@@ -14,6 +14,7 @@ import {
   type HttpServer,
   type PemIdentity,
   type RequestHandler,
+  type TicketKeys,
   type TlsIdentities,
   type TlsIdentity,
   type UpgradeHandler,
@@ -69,7 +70,7 @@ export interface SecureOptions {
   readonly onUpgrade?: UpgradeHandler;
   readonly limits?: Partial<HttpLimits>;
   readonly clock?: Clock;
-  readonly ticketKeys?: Buffer;
+  readonly ticketKeys?: TicketKeys;
 }
 
 /** Serves `a.test`, and `*.wild.test` under `w.wild.test`. */

@@ -4,6 +4,7 @@ import { assert, type GatewayId, type NodeId } from "@skerry/base";
 import { sourceTreeIn } from "@skerry/code-store";
 import { splitPatterns } from "@skerry/contracts";
 import { startGateway, type GatewayOptions } from "@skerry/gateway";
+import { TicketKeys } from "@skerry/http";
 import type { AgentAddress } from "@skerry/instance-links";
 import { systemNetwork, type Network } from "@skerry/reach";
 import { createMemoryStore, openRedisStore, type CacheStore } from "@skerry/response-cache";
@@ -36,15 +37,11 @@ export async function startGatewayRole(
   );
   const figures = watchProcess(clock);
   const secretKeys = secretKeysOf(context);
+  const tls = tlsOf(context, secretKeys);
   const snapshotPath = join(layout.snapshots, "gateway.json");
   const gateway = await startGateway(
     {
-      clock,
-      random,
-      log,
-      meter,
-      network,
-      accessSpool,
+      ...{ clock, random, log, meter, network, accessSpool },
       cacheStore: await openCacheStore(context),
       sourceDirectory: (digest) => sourceTreeIn(layout.code, digest),
       openServerKey: (entry) => openValue(secretKeys, entry, entry.sealed),
@@ -68,12 +65,13 @@ export async function startGatewayRole(
       ownPorts: ownPortsOf(config),
       trustedProxies: splitPatterns(config.trustedProxies),
       build: RELEASE,
-      ...(config.gatewayTlsPort === undefined ? {} : { tls: tlsOf(context, secretKeys) }),
+      ...(tls === undefined ? {} : { tls }),
     },
   );
   const known = new Map<string, AgentAddress>();
   const onMessage: RunningRole["onMessage"] = (message, socket) => {
     if (message.op === "agents") meetAgents(message, known, gateway);
+    if (message.op === "tls-tickets") tls?.ticketKeys?.renew(Buffer.from(message.key, "base64"));
     if (message.op === "instance" && socket !== undefined) {
       gateway.onInstance(message.grant, socket, message.handedOver ? "gateway" : "agent");
     }
@@ -90,14 +88,17 @@ export async function startGatewayRole(
   };
 }
 
-function tlsOf({ config }: RoleContext, keys: MasterKeys): NonNullable<GatewayOptions["tls"]> {
-  const { gatewayTlsPort = 0, gatewayTlsPublicPort, gatewayTlsCert, gatewayTlsKey } = config;
+function tlsOf({ config }: RoleContext, keys: MasterKeys): GatewayOptions["tls"] {
+  const { gatewayTlsPort, gatewayTlsPublicPort, gatewayTlsCert, gatewayTlsKey } = config;
+  if (gatewayTlsPort === undefined) return undefined;
   const tickets = process.env[TLS_TICKETS_ENV];
   return {
     listen: { fd: TLS_FD },
     publicPort: gatewayTlsPublicPort ?? gatewayTlsPort,
     ...(gatewayTlsCert === "" ? {} : { files: { cert: gatewayTlsCert, key: gatewayTlsKey } }),
-    ...(tickets === undefined ? {} : { ticketKeys: Buffer.from(tickets, "base64") }),
+    ...(tickets === undefined
+      ? {}
+      : { ticketKeys: new TicketKeys(Buffer.from(tickets, "base64")) }),
     openKey: async (domain) => {
       const { certificate } = domain;
       assert(certificate !== null, "only a domain with a certificate has a key");

@@ -1,6 +1,8 @@
 /** Who this server is to clients of TLS: a certificate for each name, at any time anew. */
 import type { SecureContext } from "node:tls";
 
+import type { TicketKeys } from "./ticket-keys.ts";
+
 export interface TlsIdentity {
   /** What a handshake is made with. */
   readonly context: SecureContext;
@@ -28,8 +30,8 @@ export interface TlsIdentities {
 export interface TlsOptions {
   readonly identities: TlsIdentities;
   /**
-   * 48 bytes that encrypt session tickets; servers that have the same take each other's. By default
-   * random bytes of this server's own.
+   * Servers that have the same take each other's sessions up. By default each has random bytes of
+   * its own for as long as it lives.
    */
-  readonly ticketKeys?: Buffer;
+  readonly ticketKeys?: TicketKeys;
 }

@@ -106,6 +106,7 @@ export class TlsServer {
     };
     this.server.on("secureConnection", (socket) => this.#onSecure(socket));
     this.server.on("connection", (socket: Socket) => this.#onRaw(socket));
+    deps.tls.ticketKeys?.onRenewed((key) => this.server.setTicketKeys(key));
     deps.tls.identities.onUnnamed(() => this.server.setSecureContext(contextOptions(deps.tls)));
   }
 
@@ -174,7 +175,7 @@ function contextOptions({ identities, ticketKeys }: TlsOptions): ServerOptions {
     ciphers: CIPHERS,
     honorCipherOrder: true,
     sessionIdContext: SESSION_CONTEXT,
-    ...(ticketKeys === undefined ? {} : { ticketKeys }),
+    ...(ticketKeys === undefined ? {} : { ticketKeys: ticketKeys.current }),
     ...(cert === undefined || key === undefined ? {} : { cert, key }),
   };
 }

@@ -10,6 +10,7 @@ import {
   type HttpServerOptions,
   type ListenTarget,
   type PemIdentity,
+  type TicketKeys,
 } from "@skerry/http";
 import { followCertificateFiles, type CertificateFiles } from "./certificate-files.ts";
 import { Certificates } from "./certificates.ts";
@@ -22,10 +23,8 @@ export interface TlsListening {
   readonly publicPort: number;
   /** Of the certificate for hosts that are no domain with one of its own. */
   readonly files?: CertificateFiles;
-  /**
-   * 48 bytes that the gateways of a platform share, so that each takes up sessions of the others.
-   */
-  readonly ticketKeys?: Buffer;
+  /** The gateways of a platform share them, so that each takes up sessions of the others. */
+  readonly ticketKeys?: TicketKeys;
   /** The private key of a domain's certificate, PEM. */
   readonly openKey: (domain: DomainEntry) => Promise<string>;
 }
