@@ -24,7 +24,7 @@ import {
   type MeterRecord,
   type SpooledLogLine,
 } from "@skerry/contracts";
-import { openPostgresStore, openSqliteStore, type Store } from "@skerry/store";
+import { openPostgresStore, openSqliteStoreHere, type Store } from "@skerry/store";
 import { openSpoolWriter, type SpoolWriter } from "@skerry/telemetry";
 import { HandClock } from "@skerry/testkit";
 import { Collector } from "../src/collector.ts";
@@ -73,7 +73,7 @@ export class World {
     const { databaseUrl: url } = options;
     world.#store =
       url === undefined
-        ? await openSqliteStore(deps, { directory: join(world.root, "state"), modules })
+        ? await openSqliteStoreHere(deps, { directory: join(world.root, "state"), modules })
         : await openPostgresStore(deps, { url, modules, poolMax: 2 });
     t.after(() => world.#close());
     return world;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { createIdSource, createLog, systemClock, systemRandom } from "@skerry/base";
 import { MasterKeys } from "@skerry/secrets";
-import { openSqliteStore, type Store } from "@skerry/store";
+import { openSqliteStoreHere, type Store } from "@skerry/store";
 import { HandClock, until } from "@skerry/testkit";
 import { SecretKeeper, type Rotation } from "./secret-keeper.ts";
 import { storeModule, storeModuleUrl } from "./store-module.ts";
@@ -26,7 +26,10 @@ describe("the keeper of secrets", () => {
   before(async () => {
     directory = await mkdtemp(join(tmpdir(), "skerry-keeper-"));
     const modules = [{ module: storeModule, url: storeModuleUrl }];
-    store = await openSqliteStore({ clock, log }, { directory: join(directory, "state"), modules });
+    store = await openSqliteStoreHere(
+      { clock, log },
+      { directory: join(directory, "state"), modules },
+    );
   });
   after(async () => {
     await store.close();

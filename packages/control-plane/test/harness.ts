@@ -8,7 +8,7 @@ import type { DeploymentResource } from "@skerry/api-schema";
 import type { BuildHead } from "@skerry/contracts";
 import { serveHttp, type HttpServer } from "@skerry/http";
 import { MasterKeys } from "@skerry/secrets";
-import { openPostgresStore, openSqliteStore, type Store } from "@skerry/store";
+import { openPostgresStore, openSqliteStoreHere, type Store } from "@skerry/store";
 import { openApiDocument } from "@skerry/openapi";
 import { LeapClock } from "@skerry/testkit";
 import { createOpenApiCheck } from "@skerry/testkit/openapi-check";
@@ -166,7 +166,7 @@ export class Harness implements AsyncDisposable {
     const deps = { log, clock, random };
     const store =
       this.#databaseUrl === undefined
-        ? await openSqliteStore(deps, { directory: join(this.directory, "state"), modules })
+        ? await openSqliteStoreHere(deps, { directory: join(this.directory, "state"), modules })
         : await openPostgresStore(deps, { url: this.#databaseUrl, modules, poolMax: 4 });
     const codeStore = await openCodeStore(
       { random, clock, log },

@@ -32,7 +32,7 @@ import {
   type LinkLimits,
   type LinkSocket,
 } from "@skerry/control-links";
-import { openPostgresStore, openSqliteStore, type Store } from "@skerry/store";
+import { openPostgresStore, openSqliteStoreHere, type Store } from "@skerry/store";
 import { LeapClock } from "@skerry/testkit";
 import { createDispatch, LedgerService, ledgerSources, type Dispatch } from "../src/index.ts";
 import type { DispatchDeps } from "../src/ports.ts";
@@ -197,7 +197,10 @@ export class World implements AsyncDisposable {
       const options = { url: this.#shared.url, modules, poolMax: 4 };
       return openPostgresStore({ clock, log, random }, options);
     }
-    return openSqliteStore({ clock, log }, { directory: join(this.#directory, "state"), modules });
+    return openSqliteStoreHere(
+      { clock, log },
+      { directory: join(this.#directory, "state"), modules },
+    );
   }
 
   #faulty(store: Store): Pick<Store, "call"> {

@@ -24,6 +24,7 @@ export type { PostgresStoreDeps, PostgresStoreOptions } from "./postgres-store.t
 export {
   openMemoryStore,
   openSqliteStore,
+  openSqliteStoreHere,
   prepareSqliteStore,
   type PreparedStore,
   type SqliteStoreDeps,

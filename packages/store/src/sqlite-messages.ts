@@ -43,6 +43,16 @@ export type FromWorker =
   | { readonly kind: "replies"; readonly replies: readonly Reply[] }
   | { readonly kind: "closed" };
 
+/** What a store hears of the side that serves it. */
+export interface Listener {
+  onMessage(message: FromWorker): void;
+  onError(error: unknown): void;
+  onExit(): void;
+}
+
+/** Starts a side that serves; gives how it is told something. */
+export type Serve = (listener: Listener) => (message: ToWorker) => void;
+
 /** A PlatformError across the thread hop: everything but its class. */
 export interface ClonedError {
   readonly code: ErrorCode;

@@ -1,8 +1,8 @@
 /**
- * The worker: loads modules from its start on, opens its databases when it is told to, and then
- * serves. Its loop takes what is queued, runs it in groups by database, answers each group after
- * its commit. Calls that arrive while a group runs form the next one, so the group grows with the
- * load and no timer adds latency.
+ * The serving side: loads modules from its start on, opens its databases when it is told to, and
+ * then serves, in a worker or in its caller's own thread. Its loop takes what is queued, runs it in
+ * groups by database, answers each group after its commit. Calls that arrive while a group runs
+ * form the next one, so the group grows with the load and no timer adds latency.
  */
 import {
   parentPort,
@@ -47,16 +47,21 @@ interface OpenStore {
   close(): void;
 }
 
-/**
- * Serves the store that it is told to open, until it is told to close. Call once, in the worker.
- */
-export async function runSqliteWorker(deps: {
+interface ServingDeps {
   readonly openConnection: OpenConnection;
-}): Promise<void> {
+}
+
+/** Serves over the worker's own port. Call once, in the worker. */
+export async function runSqliteWorker(deps: ServingDeps): Promise<void> {
   assert(parentPort !== null, "the SQLite worker runs in a thread of its own");
-  const port = parentPort;
-  const ordered = firstOrder(port);
+  const serving = serveOn(parentPort, deps);
   loadAhead(workerOptions as WorkerOptions);
+  await serving;
+}
+
+/** Serves the store that it is told to open, until it is told to close. Never rejects. */
+export async function serveOn(port: MessagePort, deps: ServingDeps): Promise<void> {
+  const ordered = firstOrder(port);
   try {
     const onMigrating = (): void => post(port, { kind: "migrating" });
     serve(port, await openStore({ ...deps, onMigrating }, await ordered));

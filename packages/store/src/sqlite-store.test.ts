@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { readdirSync, rmSync } from "node:fs";
 import { test } from "node:test";
 import { reasonOf, testStoreConformance } from "../test/conformance.ts";
-import { prepareSqliteStore } from "../src/index.ts";
+import { openSqliteStoreHere, prepareSqliteStore } from "../src/index.ts";
 import { conformanceSource, storeModule as conformance } from "../test/conformance-module.ts";
 import { dyingSource, storeModule as dying } from "../test/dying-module.ts";
 import { sqlitePlace, storeDeps, temporaryDirectory } from "../test/places.ts";
 
-testStoreConformance("sqlite", sqlitePlace);
+testStoreConformance("sqlite", () => sqlitePlace());
+testStoreConformance("sqlite here", () => sqlitePlace(openSqliteStoreHere));
 
 test("when the worker dies every waiting call is answered, and the store says it is gone", async () => {
   const place = sqlitePlace();

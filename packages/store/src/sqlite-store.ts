@@ -15,6 +15,7 @@ import {
   type FromWorker,
   type OpenOrder,
   type Reply,
+  type Serve,
   type ToWorker,
   type WorkerOptions,
 } from "./sqlite-messages.ts";
@@ -34,6 +35,8 @@ export interface SqliteStoreOptions {
   readonly directory: string;
   readonly modules: readonly ModuleSource[];
 }
+
+type Places = Pick<OpenOrder, "directory"> & Pick<SqliteStoreOptions, "modules">;
 
 /**
  * Opens the embedded store and brings its tables up to date. Rejects with `STORE_IN_USE`,
@@ -61,15 +64,32 @@ export function prepareSqliteStore(
   deps: SqliteStoreDeps,
   moduleUrls: readonly string[],
 ): PreparedStore {
-  return new SqliteStore(deps, { moduleUrls, url: workerUrl() });
+  return new SqliteStore(deps, inWorker(workerUrl(), moduleUrls));
 }
 
-/** The same store without files, for tests of engines: whatever it holds ends with `close`. */
-export function openMemoryStore(
+/**
+ * The same store in the caller's own thread, for tests of engines: no thread loads their modules
+ * once more, which takes longer than most cases, and every flush stalls the caller.
+ */
+export async function openSqliteStoreHere(
   deps: SqliteStoreDeps,
-  options: { readonly modules: readonly ModuleSource[] },
+  options: SqliteStoreOptions,
 ): Promise<Store> {
-  return openSqliteStoreIn(deps, { ...options, directory: undefined }, workerUrl());
+  return await openHere(deps, options);
+}
+
+/** As `openSqliteStoreHere`, without files: whatever it holds ends with `close`. */
+export async function openMemoryStore(
+  deps: SqliteStoreDeps,
+  { modules }: Pick<SqliteStoreOptions, "modules">,
+): Promise<Store> {
+  return await openHere(deps, { modules, directory: undefined });
+}
+
+async function openHere(deps: SqliteStoreDeps, options: Places): Promise<Store> {
+  // What the thread loads and its caller else never does.
+  const { serveHere } = await import("./sqlite-here.ts");
+  return await new SqliteStore(deps, serveHere).open(options);
 }
 
 function workerUrl(): URL {
@@ -79,11 +99,22 @@ function workerUrl(): URL {
 /** As `openSqliteStore`, over a worker that the test chose. Not part of the package's door. */
 export async function openSqliteStoreIn(
   deps: SqliteStoreDeps,
-  options: Omit<SqliteStoreOptions, "directory"> & { readonly directory: string | undefined },
+  options: SqliteStoreOptions,
   url: URL,
 ): Promise<Store> {
   const moduleUrls = options.modules.map((source) => source.url);
-  return await new SqliteStore(deps, { moduleUrls, url }).open(options);
+  return await new SqliteStore(deps, inWorker(url, moduleUrls)).open(options);
+}
+
+function inWorker(url: URL, moduleUrls: readonly string[]): Serve {
+  return (listener) => {
+    const workerData: WorkerOptions = { moduleUrls };
+    const worker = new Worker(url, { workerData, name: "skerry-store" });
+    worker.on("message", (message: FromWorker) => listener.onMessage(message));
+    worker.on("error", (error) => listener.onError(error));
+    worker.on("exit", () => listener.onExit());
+    return (message) => worker.postMessage(message);
+  };
 }
 
 interface PendingCall {
@@ -93,7 +124,7 @@ interface PendingCall {
 }
 
 class SqliteStore implements Store, PreparedStore {
-  readonly #worker: Worker;
+  readonly #post: (message: ToWorker) => void;
   readonly #deps: SqliteStoreDeps;
   #modules: ReadonlySet<string> = new Set();
   readonly #backlog = new Backlog();
@@ -105,28 +136,21 @@ class SqliteStore implements Store, PreparedStore {
   #isLost = false;
   #closing: Promise<void> | undefined;
 
-  constructor(
-    deps: SqliteStoreDeps,
-    { moduleUrls, url }: { readonly moduleUrls: readonly string[]; readonly url: URL },
-  ) {
+  constructor(deps: SqliteStoreDeps, serve: Serve) {
     this.#deps = deps;
-    const workerData: WorkerOptions = { moduleUrls };
-    const worker = new Worker(url, { workerData, name: "skerry-store" });
-    this.#worker = worker;
     // One that ends before it is told to open anything.
     this.#opening.promise.catch(() => undefined);
-    worker.on("message", (message: FromWorker) => this.#receive(message));
-    worker.on("error", (error) => this.#lose(error));
-    worker.on("exit", () => {
-      this.#lose(undefined);
-      this.#exited.resolve();
+    this.#post = serve({
+      onMessage: (message) => this.#receive(message),
+      onError: (error) => this.#lose(error),
+      onExit: () => {
+        this.#lose(undefined);
+        this.#exited.resolve();
+      },
     });
   }
 
-  async open({
-    directory,
-    modules,
-  }: Pick<OpenOrder, "directory"> & Pick<SqliteStoreOptions, "modules">): Promise<Store> {
+  async open({ directory, modules }: Places): Promise<Store> {
     this.#modules = new Set(modules.map(({ module }) => module.name));
     this.#post({
       kind: "open",
@@ -182,10 +206,6 @@ class SqliteStore implements Store, PreparedStore {
         this.#take(id)?.reject(storeError("STORE_NOT_CLONEABLE", details, cause));
       }
     }
-  }
-
-  #post(message: ToWorker): void {
-    this.#worker.postMessage(message);
   }
 
   #receive(message: FromWorker): void {

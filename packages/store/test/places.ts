@@ -30,11 +30,11 @@ export function temporaryDirectory(): string {
   return mkdtempSync(join(tmpdir(), "skerry-store-"));
 }
 
-export function sqlitePlace(): Place {
+export function sqlitePlace(openStore = openSqliteStore): Place {
   const directory = temporaryDirectory();
   return {
     open: (modules = [conformanceSource], onMigrating = () => undefined) =>
-      openSqliteStore({ ...storeDeps, onMigrating }, { directory, modules }),
+      openStore({ ...storeDeps, onMigrating }, { directory, modules }),
     remove: () => rmSync(directory, { recursive: true, force: true }),
   };
 }
