@@ -2,14 +2,19 @@
  * Purges of the stages of one process. Nothing is looked for when a purge comes: it gets a number,
  * each kept answer has the number that was the last when it was asked for, and an answer that is
  * named by a later purge is none any more. So an answer that was under way when the purge came is
- * covered, too. A stage has so many rules; beyond them the oldest is forgotten, and everything that
- * was asked for before it goes with it.
+ * covered, too. A stage has so many rules by themselves; beyond them the oldest shares a number
+ * with others, by its hash, and takes a few answers with it that it does not name: requests of
+ * strangers make rules, and must not empty a stage at a price. Prefixes are made by its owner
+ * alone: the oldest is forgotten, and everything that was asked for before it.
  */
+import { hashKey } from "@skerry/base";
 import type { Purge } from "@skerry/contracts";
 import type { KeptAnswer } from "./kept-answer.ts";
 import { isBelow, ruleOf, rulesNaming } from "./purge-rules.ts";
 
 export const RULES_MAX = 10_000;
+/** Numbers that rules share which have none of their own any more. */
+export const SHARED_NUMBERS = 1 << 18;
 /** Each is compared with every answer that is older than the last purge. */
 export const PREFIXES_MAX = 200;
 
@@ -20,6 +25,8 @@ interface StageRules {
   /** The oldest first. */
   readonly rules: Map<string, number>;
   readonly prefixes: Map<string, number>;
+  /** The newest by the hash of rules; there once it is needed. */
+  shared: Float64Array | undefined;
 }
 
 export class PurgeBook {
@@ -33,29 +40,28 @@ export class PurgeBook {
 
   note(stage: string, what: Purge): void {
     const known = this.#stages.get(stage) ?? {
-      ...{
-        last: 0,
-        floor: 0,
-        rules: new Map<string, number>(),
-        prefixes: new Map<string, number>(),
-      },
+      ...{ last: 0, floor: 0, shared: undefined },
+      ...{ rules: new Map<string, number>(), prefixes: new Map<string, number>() },
     };
     this.#stages.set(stage, known);
     known.last = ++this.#count;
     if ("all" in what) return forgetAll(known);
-    const isPrefix = "prefix" in what;
-    const rules = isPrefix ? known.prefixes : known.rules;
+    const rules = "prefix" in what ? known.prefixes : known.rules;
     const rule = ruleOf(what);
     rules.delete(rule);
     rules.set(rule, known.last);
-    if (rules.size > (isPrefix ? PREFIXES_MAX : RULES_MAX)) forgetOldest(known, rules);
+    if (known.prefixes.size > PREFIXES_MAX) forgetOldestPrefix(known);
+    if (known.rules.size > RULES_MAX) shareOldest(known);
   }
 
   isPurged({ mark, origin, tags }: KeptAnswer): boolean {
     const known = this.#stages.get(origin.stage);
     if (known === undefined || mark >= known.last) return false;
     if (mark < known.floor) return true;
-    const isLater = (rule: string): boolean => (known.rules.get(rule) ?? 0) > mark;
+    const { shared } = known;
+    const isLater = (rule: string): boolean =>
+      (known.rules.get(rule) ?? 0) > mark ||
+      (shared !== undefined && (shared[shareOf(rule)] ?? 0) > mark);
     if (rulesNaming(origin, tags).some(isLater)) return true;
     return [...known.prefixes].some(([rule, number]) => number > mark && isBelow(rule, origin));
   }
@@ -65,12 +71,27 @@ function forgetAll(known: StageRules): void {
   known.floor = known.last;
   known.rules.clear();
   known.prefixes.clear();
+  known.shared = undefined;
 }
 
-function forgetOldest(known: StageRules, rules: Map<string, number>): void {
-  for (const [rule, number] of rules) {
-    rules.delete(rule);
+function forgetOldestPrefix(known: StageRules): void {
+  for (const [rule, number] of known.prefixes) {
+    known.prefixes.delete(rule);
     known.floor = Math.max(known.floor, number);
     return;
   }
+}
+
+/** Numbers only grow from one to the next. */
+function shareOldest(known: StageRules): void {
+  for (const [rule, number] of known.rules) {
+    known.rules.delete(rule);
+    known.shared ??= new Float64Array(SHARED_NUMBERS);
+    known.shared[shareOf(rule)] = number;
+    return;
+  }
+}
+
+function shareOf(rule: string): number {
+  return hashKey(rule) % SHARED_NUMBERS;
 }

@@ -28,13 +28,13 @@ function ruleOfUrl(url: string): string {
   return `u:#${createHash("sha256").update(url).digest("base64url")}`;
 }
 
-/** Every rule, beside those of prefixes, that would name an answer. */
+/** Every rule, beside that of all and those of prefixes, that would name an answer. */
 export function rulesNaming(origin: AnswerOrigin, tags: readonly string[]): string[] {
   const host = withoutPort(origin.host);
   const urls = [origin.url, origin.keyUrl];
-  const rules = [ALL, ...urls.flatMap((url) => [ruleOfUrl(url), ruleOfUrl(host + url)])];
+  const rules = urls.flatMap((url) => [ruleOfUrl(url), ruleOfUrl(host + url)]);
   for (const tag of tags) rules.push(`t:${tag}`);
-  return rules;
+  return [...new Set(rules)];
 }
 
 /** Whether a rule of a prefix names an answer: of its path, or of its host and path. */

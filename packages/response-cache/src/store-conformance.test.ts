@@ -8,6 +8,7 @@ import { openWorld } from "../test/world.ts";
 import type { KeptAnswer } from "./kept-answer.ts";
 import { createMemoryStore } from "./memory-store.ts";
 import type { CacheStore } from "./ports.ts";
+import { RULES_MAX } from "./purge-book.ts";
 import { openRedisStore } from "./redis/redis-store.ts";
 
 const BODY = [...keptAnswer().body];
@@ -82,6 +83,28 @@ const CASES: Readonly<Record<string, Case>> = {
     assert.notEqual(await answerAt(store), undefined);
     await putAs(store, { tags: ["t"] });
     assert.notEqual(await answerAt(store), undefined);
+  },
+  async "holds more purges than it has rules for, and forgets little beside"(store) {
+    const keys = Array.from({ length: 100 }, (_, i) => `other ${i}`);
+    const atUrl = (url: string): KeptAnswer["origin"] => ({
+      ...{ stage: "stage", host: "shop.example", url, keyUrl: url },
+    });
+    await putAs(store, {}, "first");
+    for (const key of keys) await putAs(store, { origin: atUrl(`/${key}`) }, key);
+    const purge = async (url: string): Promise<void> => {
+      await store.purge("stage", { url: `shop.example${url}` });
+    };
+    const purges = [purge("/a?b=1")];
+    for (let i = 0; i < 2 * RULES_MAX; i++) {
+      purges.push(purge(`/b?c=${i}`));
+      if (i % 500 === 0) await Promise.all(purges.splice(0));
+    }
+    await Promise.all(purges);
+    assert.equal(await answerAt(store, "first"), undefined);
+    const left = await Promise.all(keys.map((key) => answerAt(store, key)));
+    assert.ok(left.filter((kept) => kept !== undefined).length > 80);
+    await store.purge("stage", { all: true });
+    assert.equal(await answerAt(store, keys[0]), undefined);
   },
   async "serves a whole cache: fresh, stale, varied and purged"(store) {
     const world = openWorld(store);

@@ -1,45 +1,35 @@
 /**
  * Purges in Redis: a counter for each stage, and the rules by the number at which they were made.
  * A kept answer has the counter's number of when it was asked for; only when that is not the last
- * one its rules are looked up. One script makes a purge, so that whoever sees its number sees its
- * rule. A purge that Redis does not take is kept here and tried again, and until then this process
- * finds nothing of the stage.
+ * one its rules are looked up. Commands of a connection are carried out in their order: whatever is
+ * looked up after a purge was sent finds it. One that Redis does not take is held here and tried
+ * again, and until then this process finds nothing of the stage.
  */
 import type { Clock } from "@skerry/base";
 import type { Purge } from "@skerry/contracts";
 import type { KeptAnswer } from "../kept-answer.ts";
-import { PREFIXES_MAX, RULES_MAX } from "../purge-book.ts";
 import { ALL, isBelow, ruleOf, rulesNaming } from "../purge-rules.ts";
 import { AWAY, type RedisArgument, type RedisLink } from "./link.ts";
+import { purgeCommand, readShared, sharedCommand } from "./purge-script.ts";
 
 const RETRY_MS = 500;
 /** Of one stage; more become one purge of everything. */
-const PENDING_MAX = 1_000;
+const HELD_MAX = 10_000;
+/** Of one script, for which Redis lets all others wait. */
+const BATCH_MAX = 200;
 
-const SCRIPT = `
-local number = redis.call('INCR', KEYS[1])
-if ARGV[1] == '*' then
-  redis.call('DEL', KEYS[2], KEYS[3])
-  redis.call('SET', KEYS[4], number)
-  return number
-end
-local isPrefix = string.sub(ARGV[1], 1, 2) == 'p:'
-local rules = isPrefix and KEYS[3] or KEYS[2]
-redis.call('ZADD', rules, number, ARGV[1])
-redis.call('SETNX', KEYS[4], 0)
-if redis.call('ZCARD', rules) > tonumber(isPrefix and ARGV[3] or ARGV[2]) then
-  local oldest = redis.call('ZPOPMIN', rules)
-  if tonumber(oldest[2]) > tonumber(redis.call('GET', KEYS[4])) then
-    redis.call('SET', KEYS[4], oldest[2])
-  end
-end
-return number`;
+/** Rules that Redis has not taken, the oldest first. */
+interface Held {
+  /** Without those that are on their way. */
+  rules: Set<string>;
+  isSending: boolean;
+}
 
 export class RedisPurges {
   readonly #link: RedisLink;
   readonly #clock: Clock;
   readonly #prefix: string;
-  readonly #pending = new Map<string, Set<Purge>>();
+  readonly #held = new Map<string, Held>();
   #isTrying = false;
   #isClosed = false;
 
@@ -49,21 +39,17 @@ export class RedisPurges {
     this.#prefix = prefix;
   }
 
-  /** Nothing of the stage may be found: a purge has not come to Redis yet. */
-  isPending(stage: string): boolean {
-    return this.#pending.has(stage);
+  /** Nothing of the stage may be found: Redis did not take a purge of it. */
+  isHeld(stage: string): boolean {
+    return this.#held.has(stage);
   }
 
-  /** Resolves when it is in Redis, or is kept until it is. */
+  /** Resolves when it is in Redis, or is held until it is. */
   async purge(stage: string, what: Purge): Promise<void> {
-    const pending = this.#pending.get(stage) ?? new Set();
-    if (pending.size >= PENDING_MAX) {
-      pending.clear();
-      pending.add({ all: true });
-    }
-    pending.add(what);
-    this.#pending.set(stage, pending);
-    await this.#flush(stage);
+    const rule = ruleOf(what);
+    if (!this.#held.has(stage) && (await this.#send(stage, [rule]))) return;
+    this.#hold(stage, rule);
+    this.#tryLater();
   }
 
   /** Asks for the number of purges of a stage. */
@@ -77,15 +63,21 @@ export class RedisPurges {
     // A counter that went back was lost, and the purges with it.
     if (mark > count) return true;
     const { stage } = origin;
+    const rules = rulesNaming(origin, tags);
     const answered = await this.#link.ask(
       ["GET", this.#key(stage, "floor")],
-      ["ZMSCORE", this.#key(stage, "rules"), ...rulesNaming(origin, tags)],
+      ["ZMSCORE", this.#key(stage, "rules"), ...rules],
       ["ZRANGE", this.#key(stage, "prefixes"), "0", "-1", "WITHSCORES"],
+      ...rules.map((rule) => sharedCommand(this.#key(stage, "shared"), rule)),
     );
     if (answered === AWAY) return true;
-    const [floor, scores, prefixes] = answered as [Buffer | null, unknown[], unknown[]];
+    const [floor, scores, prefixes, ...shared] = answered as [
+      ...[Buffer | null, unknown[], unknown[]],
+      ...unknown[],
+    ];
     if (floor === null || Number(floor) > mark) return true;
     if (scores.some((score) => score !== null && Number(score) > mark)) return true;
+    if (shared.some((reply) => readShared(reply) > mark)) return true;
     return pairsOf(prefixes).some(([rule, number]) => number > mark && isBelow(rule, origin));
   }
 
@@ -93,13 +85,37 @@ export class RedisPurges {
     this.#isClosed = true;
   }
 
-  async #flush(stage: string): Promise<void> {
-    const some = [...(this.#pending.get(stage) ?? [])];
-    const answered = await this.#link.ask(...some.map((what) => this.#command(stage, what)));
-    if (answered === AWAY) return this.#tryLater();
-    const pending = this.#pending.get(stage);
-    for (const what of some) pending?.delete(what);
-    if (pending?.size === 0) this.#pending.delete(stage);
+  #hold(stage: string, rule: string): void {
+    const held = this.#held.get(stage) ?? { rules: new Set(), isSending: false };
+    this.#held.set(stage, held);
+    if (held.rules.size >= HELD_MAX) {
+      held.rules.clear();
+      held.rules.add(ALL);
+    } else if (!held.rules.has(ALL)) {
+      held.rules.add(rule);
+    }
+  }
+
+  /** Whether Redis took them. */
+  async #send(stage: string, rules: readonly string[]): Promise<boolean> {
+    const command = purgeCommand((name) => this.#key(stage, name), rules);
+    return (await this.#link.ask(command)) !== AWAY;
+  }
+
+  async #sendHeld(stage: string, held: Held): Promise<void> {
+    if (held.isSending) return;
+    held.isSending = true;
+    while (held.rules.size > 0) {
+      const some = [...held.rules].slice(0, BATCH_MAX);
+      // The same may be purged again meanwhile.
+      for (const one of some) held.rules.delete(one);
+      if (await this.#send(stage, some)) continue;
+      held.rules = new Set([...some, ...held.rules]);
+      break;
+    }
+    held.isSending = false;
+    if (held.rules.size === 0) this.#held.delete(stage);
+    else this.#tryLater();
   }
 
   #tryLater(): void {
@@ -110,16 +126,10 @@ export class RedisPurges {
       () => {
         this.#isTrying = false;
         if (this.#isClosed) return;
-        for (const stage of this.#pending.keys()) void this.#flush(stage);
+        for (const [stage, held] of this.#held) void this.#sendHeld(stage, held);
       },
       { background: true },
     );
-  }
-
-  #command(stage: string, what: Purge): RedisArgument[] {
-    const keys = ["count", "rules", "prefixes", "floor"].map((name) => this.#key(stage, name));
-    const rule = "all" in what ? ALL : ruleOf(what);
-    return ["EVAL", SCRIPT, "4", ...keys, rule, String(RULES_MAX), String(PREFIXES_MAX)];
   }
 
   #key(stage: string, name: string): string {

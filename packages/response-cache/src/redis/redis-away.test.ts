@@ -59,14 +59,14 @@ void describe("a Redis that is away", () => {
     const purges = new RedisPurges(link, clock, "p:");
     redis.isReady = false;
     await purges.purge("stage", { tag: "t" });
-    assert.equal(purges.isPending("stage"), true);
-    assert.equal(purges.isPending("other"), false);
+    assert.equal(purges.isHeld("stage"), true);
+    assert.equal(purges.isHeld("other"), false);
     redis.isReady = true;
     for (let tries = 0; tries < 4; tries++) {
       clock.advance(500);
       await settled();
     }
-    assert.equal(purges.isPending("stage"), false);
+    assert.equal(purges.isHeld("stage"), false);
     assert.equal(redis.commands.filter(([name]) => name === "EVAL").length, 1);
   });
 

@@ -112,14 +112,14 @@ class RedisStore {
   }
 
   async get(stage: string, key: string): Promise<Kept | undefined> {
-    if (this.purges.isPending(stage)) return undefined;
+    if (this.purges.isHeld(stage)) return undefined;
     const answered = await this.#link.ask(["GET", this.#key(key)], this.purges.count(stage));
     if (answered === AWAY) return undefined;
     const [value, count] = answered as [Buffer | null, Buffer | null];
     const kept = value === null ? undefined : decodeKept(value);
     if (kept?.kind !== "answer") return kept;
     if (await this.purges.isPurged(kept, Number(count ?? 0))) return undefined;
-    return this.purges.isPending(stage) ? undefined : kept;
+    return this.purges.isHeld(stage) ? undefined : kept;
   }
 
   async mark(stage: string): Promise<number> {
