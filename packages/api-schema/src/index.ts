@@ -35,7 +35,6 @@ export type {
 export type {
   FollowedMessage,
   PublishedMessage,
-  RedriveTriggerRequest,
   TopicDeadLetter,
   TopicMessageResource,
   TopicResource,
@@ -125,7 +124,7 @@ export {
   type StageRequest,
   type StageResource,
 } from "./gateway-apis.ts";
-export type { RedriveResource } from "./redrives.ts";
+export type { RedriveRequest, RedriveResource } from "./redrives.ts";
 export {
   RELEASE_GUARDS,
   type CreateReleaseRequest,

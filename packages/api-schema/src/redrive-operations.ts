@@ -30,7 +30,8 @@ export const REDRIVE_OPERATIONS = {
     about:
       "The platform carries it out, also after a restart. What was accepted before it was made is " +
       "meant. Each becomes an invocation of its own, which names the old one as its source; one " +
-      "that was redriven before is left out.",
+      "that was redriven before is left out. Dead letters of a trigger go each alone, those of one " +
+      "key one after another; those that fail again stay.",
     body: redriveRequest,
     answer: redriveResource,
     status: 201,

@@ -1,7 +1,8 @@
 /**
- * What the API says of redrives: passes over the ledger that accept anew what failed or expired.
+ * What the API says of redrives: passes over the ledger, or over the dead letters of a topic
+ * trigger, that accept anew what failed or expired.
  */
-import { LEDGER_SOURCES, qualifier } from "@skerry/contracts";
+import { functionName, LEDGER_SOURCES, qualifier } from "@skerry/contracts";
 import { z } from "zod";
 import { invocationFilter } from "./ledger-resources.ts";
 import { wireError } from "./resources.ts";
@@ -11,13 +12,20 @@ const REDRIVE_STATES = ["running", "paused", "done", "cancelled", "failed"] as c
 /** As wanted. */
 export const redriveRequest = z.strictObject({
   ...invocationFilter,
+  trigger: z
+    .string()
+    .optional()
+    .describe("The dead letters of this topic trigger of `app` instead; times are of their death."),
+  target: functionName
+    .optional()
+    .describe("Function of the app that dead letters go to; the trigger's own when absent."),
   state: z.enum(["failed", "expired"]).optional().describe("Only what ended so; both when absent."),
   limit: z
     .int()
     .min(1)
     .max(1_000_000_000)
     .optional()
-    .describe("Invocations at most, the newest; all when absent."),
+    .describe("So many at most, the newest; all when absent."),
   ratePerSecond: z
     .number()
     .min(0.01)
@@ -29,6 +37,7 @@ export const redriveRequest = z.strictObject({
     .describe("Version that runs them; what each was accepted for when absent."),
   dryRun: z.boolean().default(false).describe("Only count."),
 });
+export type RedriveRequest = z.infer<typeof redriveRequest>;
 
 /** As it stands. */
 export const redriveResource = z.object({
@@ -40,11 +49,13 @@ export const redriveResource = z.object({
   filter: z.object({
     app: z.string().nullable(),
     function: z.string().nullable(),
+    trigger: z.string().nullable().describe("Whose dead letters are meant, not invocations."),
     source: z.enum(LEDGER_SOURCES).nullable(),
     from: z.string().nullable(),
     to: z.string().nullable(),
     state: z.enum(["failed", "expired"]).nullable(),
   }),
+  target: z.string().nullable().describe("Function that dead letters go to instead."),
   limit: z.int().nullable(),
   ratePerSecond: z.number().nullable(),
   qualifier: z.string().nullable(),

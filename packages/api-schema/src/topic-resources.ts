@@ -114,15 +114,6 @@ export type TopicTriggerResource = z.infer<typeof topicTriggerResource>;
 
 export const seekRequest = z.strictObject({ to: startAt });
 
-export const redriveTriggerRequest = z.strictObject({
-  function: functionName
-    .optional()
-    .describe("Function of the same app that they go to; the trigger's own when absent."),
-});
-export type RedriveTriggerRequest = z.infer<typeof redriveTriggerRequest>;
-export const redriveTriggerAnswer = z.object({
-  redriven: z.int().describe("Dead letters that are put through again."),
-});
 export const discardTriggerAnswer = z.object({ discarded: z.int() });
 
 export const topicDeadLetter = keptMessage.extend({

@@ -142,15 +142,20 @@ const cancel: Command = {
 };
 
 /** What was given of both. */
-export function filterOf({ args, flag, oneOf, host }: CommandCall) {
+export function filterOf(call: CommandCall) {
+  const { args, oneOf } = call;
   const { app, fn } = args[0] === undefined ? {} : readAppOrFunction(args[0]);
+  return { app, function: fn, source: oneOf("source", LEDGER_SOURCES), ...timesOf(call) };
+}
+
+/** `--from` and `--to`. */
+export function timesOf({ flag, host }: CommandCall) {
   const timeOf = (name: string): string | undefined => {
     const value = flag(name);
     const named = { command: "invocations", flag: `--${name}`, nowMs: host.clock.wallMs() };
     return value === undefined ? undefined : readTime(value, named);
   };
-  const source = oneOf("source", LEDGER_SOURCES);
-  return { app, function: fn, source, from: timeOf("from"), to: timeOf("to") };
+  return { from: timeOf("from"), to: timeOf("to") };
 }
 
 function printBytes({ screen }: CommandCall, bytes: Uint8Array): void {

@@ -39,6 +39,38 @@ test("a redrive is asked for as it was said", async () => {
   assert.equal(bodies.length, 2);
 });
 
+test("a redrive of dead letters is asked for and told of as one of invocations is", async () => {
+  const bodies: unknown[] = [];
+  const { filter } = redriveOf();
+  const one = redriveOf({ filter: { ...filter, trigger: "store" }, target: "mended" });
+  await using platform = await startFakePlatform({
+    ...redriveAnswers(),
+    createRedrive: ({ body }) => {
+      bodies.push(body);
+      return one;
+    },
+    getRedrive: () => ({ ...one, ...ENDED, state: "done", matched: 5, skipped: 1, redriven: 4 }),
+    listRedrives: () => ({ items: [one], nextCursor: null }),
+  });
+  const of = ["triggers", "redrive", "store", "--app", "shop"];
+  const how = ["--function", "mended", "--limit", "5", "--rate", "2", "--qualifier", "3"];
+  const times = ["--from", "2030-01-01T08:00:00Z"];
+  const { stdout } = await runPiped([...of, ...how, ...times], platform);
+  assert.match(stdout, /Accepted 4 dead letters anew\.\n1 were not there any more\./);
+  await runPiped([...of, "--dry-run", "--detach"], platform);
+  const said = { app: "shop", trigger: "store" };
+  const [first, second] = bodies;
+  assert.deepEqual(first, {
+    ...{ ...said, target: "mended", from: "2030-01-01T08:00:00Z" },
+    ...{ limit: 5, ratePerSecond: 2, qualifier: "3", dryRun: false },
+  });
+  assert.deepEqual(second, { ...said, dryRun: true });
+  const listed = await runPiped(["redrives", "ls"], platform);
+  assert.match(listed.stdout, /dead letters of shop\/store/);
+  const wrong = await runPiped(["triggers", "redrive", "store"], platform);
+  assert.match(wrong.stderr, /--app/);
+});
+
 test("who interrupts a redrive that is followed hears how to end it, and ends nothing", async () => {
   const stop = new AbortController();
   let cancelled = 0;

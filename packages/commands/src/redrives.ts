@@ -1,4 +1,4 @@
-import type { RedriveResource } from "@skerry/api-schema";
+import type { RedriveRequest, RedriveResource } from "@skerry/api-schema";
 import {
   ageText,
   countText,
@@ -12,7 +12,8 @@ import {
 } from "@skerry/terminal";
 import type { Command, CommandCall } from "./command.ts";
 import { printList } from "./print-list.ts";
-import { FILTER_FLAGS, filterOf, OF } from "./accepted.ts";
+import { FILTER_FLAGS, filterOf, OF, timesOf } from "./accepted.ts";
+import { APP_FLAG } from "./app-scope.ts";
 import { readQualifier, TO_FLAG } from "./qualifier.ts";
 
 const PAGE = 1_000;
@@ -23,51 +24,100 @@ const ID = { name: "ID", description: "The redrive, as `skerry redrives ls` show
 /** `--to` is a time where others are listed. */
 const QUALIFIER_FLAG: Flag = { ...TO_FLAG, name: "qualifier" };
 
+const HOW_FLAGS: readonly Flag[] = [
+  { name: "limit", short: "n", value: "N", description: "At most N, the newest." },
+  { name: "rate", value: "N/s", description: "Spread out, N a second; at once without it." },
+  QUALIFIER_FLAG,
+  { name: "dry-run", description: "Only count." },
+  { name: "detach", description: "Print its id, and do not wait." },
+];
+const GOES_ON =
+  "The platform carries it out, and waits where limits of a function or the account leave no " +
+  "room. Ctrl-C only ends the looking: `skerry redrives` shows, pauses and cancels it.";
+
 const create: Command = {
   name: "invocations redrive",
   summary: "Accept anew what failed or expired",
   about: [
     "Each becomes an invocation of its own, which names the old one as its source. One that was " +
       "redriven before is left out, so that the command may be repeated.",
-    "The platform carries it out, and waits where limits of a function or the account leave no " +
-      "room. Ctrl-C only ends the looking: `skerry redrives` shows, pauses and cancels it.",
+    GOES_ON,
   ],
   args: [OF],
   flags: [
     { name: "state", value: "STATE", description: "Only failed, or only expired." },
     ...FILTER_FLAGS.filter(({ name }) => name !== "state"),
-    { name: "limit", short: "n", value: "N", description: "At most N, the newest." },
-    { name: "rate", value: "N/s", description: "Spread out, N a second; at once without it." },
-    QUALIFIER_FLAG,
-    { name: "dry-run", description: "Only count." },
-    { name: "detach", description: "Print its id, and do not wait." },
+    ...HOW_FLAGS,
   ],
   examples: [
     { line: "invocations redrive shop --from 1d --dry-run", says: "How much it would be." },
     { line: "invocations redrive shop/checkout --rate 10/s", says: "Ten a second." },
   ],
-  async run(call) {
-    const { screen, client, count, flag, isOn } = call;
+  run: (call) => {
     const state = call.oneOf("state", ["failed", "expired"] as const);
-    const asked = count("limit", { min: 1, max: LIMIT_MAX, otherwise: 0 });
-    const rate = flag("rate");
-    const qualifier = readQualifier(call, "invocations redrive", QUALIFIER_FLAG);
-    const named = { command: "invocations redrive", flag: "--rate" };
-    const ratePerSecond = rate === undefined ? undefined : readRate(rate, named);
-    const limit = asked === 0 ? undefined : asked;
-    const how = { state, limit, ratePerSecond, qualifier, dryRun: isOn("dry-run") };
-    const made = await client().createRedrive({ body: { ...filterOf(call), ...how } });
-    if (isOn("detach")) {
-      if (screen.json) screen.printJson(made);
-      else screen.print(made.id);
-      return 0;
-    }
-    const ended = await follow(call, made.id);
-    if (screen.json) screen.printJson(ended);
-    else screen.print(...endLines(ended, screen.style));
-    return exitCodeOf(ended);
+    return perform(call, "invocations redrive", { ...filterOf(call), state });
   },
 };
+
+const createOfLetters: Command = {
+  name: "triggers redrive",
+  summary: "Put the dead letters of a topic trigger through again",
+  about: [
+    "Each goes alone, those of one key one after another. One that fails again stays a dead letter.",
+    GOES_ON,
+  ],
+  args: [{ name: "TRIGGER", description: "A topic trigger of the app." }],
+  flags: [
+    APP_FLAG,
+    { name: "function", value: "FN", description: "To this function of the app instead." },
+    {
+      name: "from",
+      value: "TIME",
+      description: "Only what died then or later: ISO, or 2h ago as 2h.",
+    },
+    { name: "to", value: "TIME", description: "Only what died before then." },
+    ...HOW_FLAGS,
+  ],
+  examples: [
+    { line: "triggers redrive store --app shop", says: "After the function was mended." },
+    { line: "triggers redrive store --app shop --function store-fixed", says: "To another one." },
+    {
+      line: "triggers redrive store --app shop --rate 5/s --dry-run",
+      says: "How many it would be.",
+    },
+  ],
+  run: (call) => {
+    const of = { app: call.required("app"), trigger: call.args[0] ?? "" };
+    const target = call.flag("function");
+    return perform(call, "triggers redrive", { ...of, target, ...timesOf(call) });
+  },
+};
+
+/** Has it made as the flags say, and waits for its end unless it is to be left alone. */
+async function perform(
+  call: CommandCall,
+  command: string,
+  of: Omit<Partial<RedriveRequest>, "limit" | "ratePerSecond" | "qualifier" | "dryRun">,
+): Promise<number> {
+  const { screen, client, count, flag, isOn } = call;
+  const asked = count("limit", { min: 1, max: LIMIT_MAX, otherwise: 0 });
+  const rate = flag("rate");
+  const qualifier = readQualifier(call, command, QUALIFIER_FLAG);
+  const ratePerSecond =
+    rate === undefined ? undefined : readRate(rate, { command, flag: "--rate" });
+  const limit = asked === 0 ? undefined : asked;
+  const how = { limit, ratePerSecond, qualifier, dryRun: isOn("dry-run") };
+  const made = await client().createRedrive({ body: { ...of, ...how } });
+  if (isOn("detach")) {
+    if (screen.json) screen.printJson(made);
+    else screen.print(made.id);
+    return 0;
+  }
+  const ended = await follow(call, made.id);
+  if (screen.json) screen.printJson(ended);
+  else screen.print(...endLines(ended, screen.style));
+  return exitCodeOf(ended);
+}
 
 const list: Command = {
   name: "redrives ls",
@@ -174,15 +224,17 @@ function standOf(one: RedriveResource): string {
 
 /** What became of it. */
 function endLines(one: RedriveResource, { green }: Style): readonly string[] {
-  const { id, state, dryRun, matched, skipped, redriven, error } = one;
-  const what = countText(dryRun ? matched - skipped : redriven, "invocation");
+  const { id, state, filter, dryRun, matched, skipped, redriven, error } = one;
+  const thing = filter.trigger === null ? "invocation" : "dead letter";
+  const what = countText(dryRun ? matched - skipped : redriven, thing);
   const done = dryRun ? `Would accept ${what} anew.` : `Accepted ${what} anew.`;
   if (state === "done") return [`${dryRun ? "" : `${green("✓")} `}${done}`, ...leftOutLines(one)];
   return [done, ...leftOutLines(one), `${id} is ${state}${error ? `: ${error.message}` : "."}`];
 }
 
-function leftOutLines({ skipped, refused }: RedriveResource): readonly string[] {
-  const before = skipped > 0 ? [`${skipped} had been redriven before.`] : [];
+function leftOutLines({ skipped, refused, filter }: RedriveResource): readonly string[] {
+  const why = filter.trigger === null ? "had been redriven before" : "were not there any more";
+  const before = skipped > 0 ? [`${skipped} ${why}.`] : [];
   return [...before, ...refused.map(({ reason, count }) => `${count} were refused: ${reason}.`)];
 }
 
@@ -190,7 +242,7 @@ function lines(one: RedriveResource, style: Style): readonly string[] {
   const { id, state, filter, limit, ratePerSecond, nextAt, endedAt, error } = one;
   const facts = {
     ...{ Of: ofText(one), State: filter.state, Source: filter.source },
-    ...{ From: filter.from, To: filter.to, Limit: limit },
+    ...{ From: filter.from, To: filter.to, Limit: limit, Function: one.target },
     ...{ Rate: ratePerSecond && `${ratePerSecond}/s`, As: one.qualifier, Stands: standOf(one) },
     ...{ Waits: nextAt && `until ${nextAt}`, Ended: endedAt, Error: error?.message },
   };
@@ -208,8 +260,11 @@ function columns(nowMs: number): readonly Column<RedriveResource>[] {
   ];
 }
 
-function ofText({ filter: { app, function: fn } }: RedriveResource): string {
+function ofText({ filter: { app, function: fn, trigger } }: RedriveResource): string {
+  if (trigger !== null) return `dead letters of ${app}/${trigger}`;
   return app === null ? "everything" : fn === null ? app : `${app}/${fn}`;
 }
 
-export const REDRIVE_COMMANDS: readonly Command[] = [create, list, show, pause, resume, cancel];
+export const REDRIVE_COMMANDS: readonly Command[] = [
+  ...[create, createOfLetters, list, show, pause, resume, cancel],
+];

@@ -138,33 +138,6 @@ const seek: Command = {
   },
 };
 
-const redrive: Command = {
-  name: "triggers redrive",
-  summary: "Put the dead letters of a topic trigger through again",
-  about: [
-    "Each goes alone, those of one key one after another. One that fails again stays a dead letter.",
-  ],
-  args: [NAME],
-  flags: [
-    APP_FLAG,
-    { name: "to", value: "FN", description: "Another function of the app. Default the trigger's." },
-  ],
-  examples: [
-    { line: "triggers redrive store --app shop", says: "After the function was mended." },
-    { line: "triggers redrive store --app shop --to store-fixed", says: "To another one." },
-  ],
-  async run(call) {
-    const { screen, client, flag } = call;
-    const params = paramsOf(call);
-    const to = flag("to");
-    const body = to === undefined ? {} : { function: to };
-    const answer = await client().redriveTopicTrigger({ params, body });
-    const what = `${answer.redriven} dead letters of ${params.app}/${params.trigger}`;
-    screen.printDone(answer, `${what} are put through again.`);
-    return 0;
-  },
-};
-
 async function discardDead(call: CommandCall): Promise<number> {
   const { screen, client } = call;
   const params = paramsOf(call);
@@ -269,5 +242,5 @@ const COLUMNS: readonly Column<TopicTriggerResource>[] = [
 ];
 
 export const TOPIC_TRIGGER_COMMANDS: readonly Command[] = [
-  ...[list, set, remove, pause, resume, seek, dead, redrive],
+  ...[list, set, remove, pause, resume, seek, dead],
 ];

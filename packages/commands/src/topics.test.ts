@@ -52,7 +52,6 @@ before(async () => {
     deleteTopicTrigger: answered(undefined),
     setTopicTriggerEnabled: answered({ ...TRIGGER, enabled: false }),
     seekTopicTrigger: answered(TRIGGER),
-    redriveTopicTrigger: answered({ redriven: 2 }),
     discardTopicDeadLetters: answered({ discarded: 2 }),
     listTopicDeadLetters: () => {
       const letter = { ...MESSAGE, attempts: 3, reason: "It failed.", deadAt: AT };
@@ -141,9 +140,6 @@ test("triggers are listed, paused, moved, asked for what they gave up, and remov
   assert.deepEqual(bodyOf(), { to: "earliest" });
   const dead = await run("triggers", "dead", "store", ...ofShop);
   assert.match(dead.stdout, /1:4 hotel-7 3 attempts: It failed\./);
-  const redriven = await run("triggers", "redrive", "store", ...ofShop, "--to", "mended");
-  assert.match(redriven.stdout, /2 dead letters of shop\/store are put through again\./);
-  assert.deepEqual(bodyOf(), { function: "mended" });
   const discarded = await run("triggers", "dead", "store", ...ofShop, "--discard", "--yes");
   assert.match(discarded.stdout, /Forgot 2 dead letters\./);
   const removed = await run("triggers", "rm", "store", ...ofShop, "--yes", "--json");

@@ -9,7 +9,11 @@ const AT = "2026-01-01T00:00:00.000Z";
 export function redriveOf(more: Partial<RedriveResource> = {}): RedriveResource {
   return {
     ...{ id: "rdr_1", state: "running", counting: true, limit: null, ratePerSecond: null },
-    filter: { app: "shop", function: null, source: null, from: null, to: null, state: null },
+    filter: {
+      ...{ app: "shop", function: null, trigger: null, source: null },
+      ...{ from: null, to: null, state: null },
+    },
+    ...{ target: null },
     ...{ qualifier: "$LATEST", dryRun: false, matched: 0, skipped: 0, redriven: 0, refused: [] },
     ...{ left: 0, nextAt: null, error: null, createdAt: AT, endedAt: null, ...more },
   };

@@ -211,10 +211,6 @@ const MUTATIONS: Readonly<Record<Mutating, (harness: Harness) => Promise<Mutatio
     const { path } = await madeFirst(harness, `${TRIGGERS}/moved`, TRIGGER);
     return { method: "PUT", path: `${path}/position`, request: { body: { to: "earliest" } } };
   },
-  redriveTopicTrigger: async (harness) => {
-    const { path } = await madeFirst(harness, `${TRIGGERS}/redriven`, TRIGGER);
-    return { method: "POST", path: `${path}/dead-letters/redrives`, request: { body: {} } };
-  },
   discardTopicDeadLetters: async (harness) => {
     const { path } = await madeFirst(harness, `${TRIGGERS}/discarded`, TRIGGER);
     return { method: "DELETE", path: `${path}/dead-letters`, request: {} };

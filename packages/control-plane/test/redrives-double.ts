@@ -18,10 +18,11 @@ export class RedrivesDouble implements RedriveBook {
   create(args: Parameters<RedriveBook["create"]>[0]) {
     const { asked, apps, source = null, state = null, dryRun } = args;
     const { app = null, function: fn = null, from = null, to = null } = asked;
+    const { trigger = null, target = null } = asked;
     const one: RedriveResource = {
       ...{ id: ids.id("rdr"), state: "running", counting: true, dryRun },
-      filter: { app, function: fn, source, from, to, state },
-      ...{ limit: args.limit ?? null, ratePerSecond: args.ratePerSecond ?? null },
+      filter: { app, function: fn, trigger, source, from, to, state },
+      ...{ target, limit: args.limit ?? null, ratePerSecond: args.ratePerSecond ?? null },
       ...{ qualifier: "$LATEST", matched: 0, skipped: 0, redriven: 0, refused: [], left: 0 },
       ...{ nextAt: null, error: null, createdAt: AT, endedAt: null },
     };

@@ -6,6 +6,7 @@ import {
   type TopicTriggerRequest,
   type TopicTriggerResource,
 } from "@skerry/api-schema";
+import type { TopicGroupId } from "@skerry/base";
 import { invalid } from "@skerry/contracts";
 import type { TopicBook } from "@skerry/event-api";
 
@@ -114,9 +115,9 @@ export class TopicsDouble implements TopicBook {
     return Promise.resolve({ cursor: "0:1", lines: ReadableStream.from([line]) });
   }
 
-  async redriveTopicTrigger(asked: Asked) {
-    await this.getTopicTrigger(asked);
-    return { redriven: 2 };
+  async lettersOf({ app, trigger }: Parameters<TopicBook["lettersOf"]>[0]) {
+    await this.getTopicTrigger({ params: { app, trigger, topic: "" }, body: null });
+    return { groupId: "tgr_1" as TopicGroupId, to: null };
   }
 
   async discardTopicDeadLetters(asked: Asked) {

@@ -218,11 +218,10 @@ class RunningDispatch implements Dispatch {
       onAccepted: (functionId, dueMs) => this.#dispatcher.wake(functionId, dueMs),
     });
     const ledger = this.#ledgerOf(nextSeq);
-    this.#sources = new EventSources(
-      { ...deps, ledger },
-      { isShared, events: options.events ?? EVENTS_KEPT },
-    );
-    this.redrives = new Redrives({ ...this.#deps, ledger }, { isShared });
+    const onRoom = (): void => this.redrives.wake();
+    const events = options.events ?? EVENTS_KEPT;
+    this.#sources = new EventSources({ ...deps, ledger, onRoom }, { isShared, events });
+    this.redrives = new Redrives({ ...this.#deps, ledger, letters: this.topics }, { isShared });
     this.#books = new Books(this.#deps, this.#dispatcher, this.#admission);
     this.#webhooks = new Webhooks(
       {

@@ -80,14 +80,15 @@ export function redriveResourceOf(record: RedriveRecord, nowMs: number): Redrive
   const { state, phase, matched, skipped, redriven, refused, error } = redrive;
   const { source, states, limit, ratePerSecond, dryRun, qualifier = null } = selection;
   const { app = null, function: fn = null, from = null, to = null } = asked;
+  const { trigger = null, target = null } = asked;
   const work = nextWork(redrive, selection, nowMs);
   return {
     ...{ id, state, counting: phase === "counting" && state !== "done" },
     filter: {
-      ...{ app, function: fn, source, from, to },
+      ...{ app, function: fn, trigger, source, from, to },
       state: states.length === 1 ? (states[0] ?? null) : null,
     },
-    ...{ limit, ratePerSecond, qualifier, dryRun, matched, skipped, redriven },
+    ...{ target, limit, ratePerSecond, qualifier, dryRun, matched, skipped, redriven },
     refused: Object.entries(refused).map(([reason, count]) => ({ reason, count })),
     left: Math.max(0, matched - skipped - handledOf(redrive)),
     nextAt: work.kind === "wait" ? timeOf(work.untilMs) : null,

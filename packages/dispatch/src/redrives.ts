@@ -11,6 +11,7 @@ import {
   counted,
   decideStep,
   ended,
+  newLetterRedrive,
   newRedrive,
   nextWork,
   redrivenId,
@@ -22,10 +23,11 @@ import {
   type DueRedrives,
   type Redrivable,
   type Redrive,
+  type RedriveLetters,
   type RedriveRecord,
   type Verdict,
 } from "@skerry/invocations";
-import type { Ledger } from "@skerry/event-sources";
+import type { Ledger, Topics } from "@skerry/event-sources";
 import type { ConfigView } from "./config-view.ts";
 import { redriveResourceOf } from "./ledger-resources.ts";
 import type { DispatchDeps } from "./ports.ts";
@@ -38,18 +40,23 @@ export interface RedrivesDeps extends Pick<
 > {
   readonly config: ConfigView;
   readonly ledger: Pick<Ledger, "nextSeq" | "holdBackMs" | "maxAgeOf" | "wake">;
+  /** Puts dead letters of topics through. */
+  readonly letters: Pick<Topics, "redriveLetters">;
 }
 
 interface Name extends Scope {
   readonly id: RedriveId;
 }
+type AskedName = "app" | "function" | "trigger" | "target" | "from" | "to";
 interface Asked extends Selection {
   readonly state?: "failed" | "expired" | undefined;
   readonly limit?: number | undefined;
   readonly ratePerSecond?: number | undefined;
   readonly qualifier?: string | undefined;
   readonly dryRun: boolean;
-  readonly asked: Readonly<Partial<Record<"app" | "function" | "from" | "to", string | undefined>>>;
+  readonly asked: Readonly<Partial<Record<AskedName, string | undefined>>>;
+  /** These instead of invocations. */
+  readonly letters?: RedriveLetters | undefined;
   readonly once?: string | undefined;
 }
 
@@ -99,24 +106,34 @@ export class Redrives {
 
   /** Resolves when it is on disk. Rejects with REDRIVES_OPEN_LIMITED. */
   async create(asked: Asked): Promise<RedriveResource> {
-    const { store, clock, ids, ledger } = this.#deps;
-    const { accountId, apps, functionId, state, source, fromMs, toMs, once } = asked;
-    const { limit, ratePerSecond, qualifier, dryRun } = asked;
-    const toSeq = Math.min(ledger.nextSeq(), toMs === undefined ? Infinity : seqAt(toMs));
-    const fromSeq = Math.min(toSeq, fromMs === undefined ? 0 : seqAt(fromMs));
-    const { app, function: fn, from, to } = asked.asked;
+    const { store, clock, ids } = this.#deps;
+    const { accountId, apps, functionId, state, source, once } = asked;
+    const { limit, ratePerSecond, qualifier, dryRun, letters } = asked;
+    const { app, function: fn, trigger, target, from, to } = asked.asked;
+    const shown = { app, function: fn, trigger, target, from, to };
     const made = await store.call(storeModule, "makeRedrive", {
       ...{ id: ids.id("rdr"), accountId, once: once ?? null, openMax: LIMITS.redrivesOpenMax },
-      ...{ madeMs: clock.wallMs(), redrive: newRedrive({ fromSeq, toSeq }) },
-      asked: { app: app ?? null, function: fn ?? null, from: from ?? null, to: to ?? null },
+      ...{ madeMs: clock.wallMs(), redrive: this.#newOf(asked) },
+      asked: Object.fromEntries(Object.entries(shown).map(([name, said]) => [name, said ?? null])),
       selection: {
         ...{ functionId: functionId ?? null, apps, source: source ?? null },
         states: state === undefined ? ["failed", "expired"] : [state],
         ...{ limit: limit ?? null, ratePerSecond: ratePerSecond ?? null, dryRun, qualifier },
+        letters,
       },
     });
     this.wake();
     return this.#resourceOf(made);
+  }
+
+  #newOf({ letters, fromMs, toMs }: Asked): Redrive {
+    if (letters !== undefined) return newLetterRedrive({ fromMs, toMs });
+    const nextSeq = this.#deps.ledger.nextSeq();
+    const toSeq = Math.min(nextSeq, toMs === undefined ? Infinity : seqAt(toMs));
+    return newRedrive({
+      fromSeq: Math.min(toSeq, fromMs === undefined ? 0 : seqAt(fromMs)),
+      toSeq,
+    });
   }
 
   /** Newest first. Throws INPUT_INVALID for a cursor that was never given out. */
@@ -237,8 +254,8 @@ export class Redrives {
   }
 
   async #goOn(record: RedriveRecord): Promise<number> {
-    const { store, clock } = this.#deps;
-    const { accountId, redrive, selection } = record;
+    const { clock } = this.#deps;
+    const { redrive, selection } = record;
     const work = nextWork(redrive, selection, clock.wallMs());
     switch (work.kind) {
       case "rest":
@@ -247,15 +264,25 @@ export class Redrives {
         return Math.max(1, work.untilMs - clock.wallMs());
       case "end":
         return await this.#write(record, ended(redrive), []);
-      case "count": {
-        const { fromSeq, toSeq } = work;
-        const range = { accountId, selection, fromSeq, toSeq, rowsMax: REDRIVE_STEPS.rowsMax };
-        const found = await store.call(storeModule, "countRedrivable", range);
-        return await this.#write(record, counted(redrive, selection, found), []);
+      case "count":
+      case "look": {
+        const { letters } = selection;
+        if (letters === undefined) return await this.#stepInvocations(record, work);
+        return (await this.#deps.letters.redriveLetters(record, letters)) ?? this.#leave(record);
       }
-      case "look":
-        return await this.#accept(record, work);
     }
+  }
+
+  async #stepInvocations(
+    record: RedriveRecord,
+    work: Extract<ReturnType<typeof nextWork>, { readonly kind: "count" | "look" }>,
+  ): Promise<number> {
+    if (work.kind === "look") return await this.#accept(record, work);
+    const { accountId, redrive, selection } = record;
+    const { fromSeq, toSeq } = work;
+    const range = { accountId, selection, fromSeq, toSeq, rowsMax: REDRIVE_STEPS.rowsMax };
+    const found = await this.#deps.store.call(storeModule, "countRedrivable", range);
+    return await this.#write(record, counted(redrive, selection, found), []);
   }
 
   async #accept(
@@ -307,11 +334,12 @@ export class Redrives {
   }
 
   async #write(
-    { id, version }: RedriveRecord,
+    record: RedriveRecord,
     next: Redrive,
     enter: readonly AcceptedAnew[],
   ): Promise<number> {
     const { store, clock, random, ledger } = this.#deps;
+    const { id, version } = record;
     const args = { id, version, next, enter, nowMs: clock.wallMs(), slot: slotOf(random) };
     const done = await store.call(storeModule, "stepRedrive", args);
     const dueOf = new Map<FunctionId, number>();
@@ -320,9 +348,12 @@ export class Redrives {
       dueOf.set(functionId, Math.min(dueMs, dueOf.get(functionId) ?? dueMs));
     }
     for (const [functionId, dueMs] of dueOf) ledger.wake(functionId, dueMs);
-    if (done.kind === "stepped") return 0;
-    // Somebody paused it, or another platform carries it out.
-    this.#left.set(id, clock.monotonicMs() + LEAVE_MS);
+    return done.kind === "stepped" ? 0 : this.#leave(record);
+  }
+
+  /** Somebody paused it, or another platform carries it out. */
+  #leave({ id }: RedriveRecord): number {
+    this.#left.set(id, this.#deps.clock.monotonicMs() + LEAVE_MS);
     return LEAVE_MS;
   }
 }

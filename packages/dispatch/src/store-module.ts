@@ -51,6 +51,7 @@ import {
   TIMER_TABLES,
   TOPIC_MAKER_COLUMNS,
   TOPIC_REDRIVE_COLUMNS,
+  TOPIC_REDRIVEN_COLUMN,
   TOPIC_TABLES,
 } from "@skerry/triggers";
 import { claim, endWaiting, release, settle } from "./told-ends.ts";
@@ -71,6 +72,7 @@ export const storeModule = defineStoreModule({
     { version: 10, sql: REDRIVE_TABLES },
     { version: 11, sql: REDRIVE_DUE_COLUMNS },
     { version: 12, sql: DELIVERY_LANES },
+    { version: 13, sql: TOPIC_REDRIVEN_COLUMN },
   ],
   reads: [
     "findCalls",

@@ -4,112 +4,16 @@
  */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import {
-  groupSettings,
-  type GroupSettings,
-  topicOptions,
-  type TopicTriggerRequest,
-} from "@skerry/api-schema";
+import { topicOptions } from "@skerry/api-schema";
 import { createIdSource, systemClock, systemRandom, type AccountId } from "@skerry/base";
 import type { PublishResult } from "@skerry/contracts";
 import { hasPostgres, startPostgres, until, type PostgresServer } from "@skerry/testkit";
-import type { GatewayDouble, HeldRun } from "../test/gateway-double.ts";
+import { batches, eventsOf, FULL_WITH_ONE, Shop } from "../test/shop.ts";
 import { World } from "../test/world.ts";
-
-interface Event {
-  readonly id: string;
-  readonly source: string;
-  readonly partitionkey?: string;
-  readonly data: number;
-}
-
-/** What a test asks of topics, with what it does not care for left out. */
-class Shop {
-  readonly world: World;
-
-  constructor(world: World) {
-    this.world = world;
-  }
-
-  asked<B>(body: B, more: { readonly trigger?: string; readonly limit?: number } = {}) {
-    const { accountId } = this.world;
-    const { trigger = "store", limit = 1_000 } = more;
-    const params = { app: "shop", topic: "prices", trigger };
-    return { accountId, params, query: { limit, from: "earliest" }, body };
-  }
-
-  get topics() {
-    return this.world.dispatch.topics;
-  }
-
-  async open(settings: Partial<GroupSettings> = {}): Promise<void> {
-    await this.topics.putTopic(this.asked(topicOptions.parse({ partitions: 2 })));
-    await this.trigger({ settings: groupSettings.parse(settings) });
-  }
-
-  async trigger(more: Partial<TopicTriggerRequest> = {}): Promise<void> {
-    const trigger = { topic: "prices", function: "work", from: "earliest", enabled: true };
-    const settings = groupSettings.parse({});
-    const asked = this.asked({ ...trigger, settings, ...more });
-    await this.topics.check("putTopicTrigger", asked);
-    await this.topics.putTopicTrigger(asked);
-  }
-
-  publish(...pairs: readonly (readonly [key: string, data: number])[]) {
-    const messages = pairs.map(([key, data]) => ({ key, data }));
-    return this.topics.publishMessages(this.asked({ messages }));
-  }
-
-  stand() {
-    return this.topics.getTopicTrigger(this.asked(null));
-  }
-
-  /** Publishes messages that fail, each alone or with others, until they are dead. */
-  async die(
-    gateway: GatewayDouble,
-    pairs: readonly (readonly [key: string, data: number])[],
-  ): Promise<void> {
-    await this.publish(...pairs);
-    await until(`${pairs.length} dead letters`, async () => {
-      const runs = [...gateway.held.values()];
-      if (runs.length > 0) await gateway.settle(runs, { outcome: "function_error" });
-      return (await this.stand()).deadLettersKept === pairs.length;
-    });
-  }
-
-  async untilDead(count: number): Promise<void> {
-    await until(`${count} dead letters`, async () => {
-      return (await this.stand()).deadLettersKept === count;
-    });
-  }
-
-  async untilSettled(count: number): Promise<void> {
-    await until(`${count} to be settled`, async () => (await this.stand()).settled === count);
-  }
-}
-
-function eventsOf(run: HeldRun | undefined): readonly Event[] {
-  return JSON.parse(run?.payload ?? "[]") as readonly Event[];
-}
 
 function otherAccount(): AccountId {
   return createIdSource({ clock: systemClock(), random: systemRandom() }).id("acct");
 }
-
-function dataOf(run: HeldRun): readonly number[] {
-  return eventsOf(run).map(({ data }) => data);
-}
-
-/** Waits for batches that carry as many messages, all together. */
-async function batches(gateway: GatewayDouble, count: number): Promise<readonly HeldRun[]> {
-  const held = (): readonly HeldRun[] => [...gateway.held.values()];
-  const sum = (): number => held().reduce((all, run) => all + eventsOf(run).length, 0);
-  await until(`${count} messages at the gateway`, () => sum() === count);
-  return held();
-}
-
-/** What is out already is not to be refused when control says it again. */
-const FULL_WITH_ONE = { policy: { openInvocationsMax: 1 } };
 
 type Open = () => Promise<World>;
 type Cases = Readonly<Record<string, (world: World, shop: Shop) => Promise<void>>>;
@@ -199,93 +103,6 @@ const CASES: Cases = {
     const [letter] = await letters();
     assert.deepEqual([letter?.data, letter?.attempts, letter?.key], [2, 2, "a"]);
     assert.deepEqual([(await shop.stand()).lag, (await shop.stand()).deadLetters], [0, 1]);
-  },
-
-  "dead letters go through again alone, key by key: what runs well leaves, the rest stays dead":
-    async (world, shop) => {
-      world.function();
-      const mended = world.function({ name: "mended" });
-      const gateway = await world.gateway();
-      await shop.open({ attempts: 1, retryDelayMs: 10 });
-      await shop.die(gateway, [
-        ["a", 1],
-        ["a", 2],
-        ["b", 3],
-      ]);
-      const { redriven } = await shop.topics.redriveTopicTrigger(shop.asked({}));
-      assert.equal(redriven, 3);
-      const first = await batches(gateway, 2);
-      const [one, three] = first.toSorted((a, b) => Number(dataOf(a)[0]) - Number(dataOf(b)[0]));
-      const given = [one, three].flatMap((run) => (run === undefined ? [] : [dataOf(run)]));
-      assert.deepEqual(given, [[1], [3]], "2 waits for 1, whose key it has");
-      assert.deepEqual([(await shop.stand()).redriving, (await shop.stand()).lag], [3, 0]);
-      await gateway.settle(three === undefined ? [] : [three], { outcome: "function_error" });
-      await gateway.settle(one === undefined ? [] : [one]);
-      const second = await batches(gateway, 1);
-      assert.deepEqual(second.map(dataOf), [[2]]);
-      await gateway.settle(second);
-      await shop.untilDead(1);
-      const { items } = await shop.topics.listTopicDeadLetters(shop.asked(null));
-      assert.deepEqual(
-        items.map(({ data, attempts }) => [data, attempts]),
-        [[3, 2]],
-      );
-      await shop.topics.redriveTopicTrigger(shop.asked({ function: "mended" }));
-      const [last] = await batches(gateway, 1);
-      assert.equal(last?.head.f, mended);
-      await gateway.settle(last === undefined ? [] : [last]);
-      await shop.untilDead(0);
-      const unknown = shop.asked({ function: "nobody" });
-      await assert.rejects(shop.topics.check("redriveTopicTrigger", unknown), /no function/);
-    },
-
-  "a redrive that control's end interrupts goes on, and runs nothing twice": async (
-    world,
-    shop,
-  ) => {
-    world.function(FULL_WITH_ONE);
-    const gateway = await world.gateway();
-    await shop.open({ attempts: 1, retryDelayMs: 10 });
-    await shop.die(gateway, [
-      ["a", 1],
-      ["a", 2],
-    ]);
-    await shop.topics.redriveTopicTrigger(shop.asked({}));
-    const runs = await batches(gateway, 1);
-    await world.stop();
-    await world.start();
-    gateway.reconnect();
-    await gateway.sayHolding();
-    await gateway.settle(runs);
-    const rest = await batches(gateway, 1);
-    assert.deepEqual(rest.map(dataOf), [[2]]);
-    await gateway.settle(rest);
-    await shop.untilDead(0);
-    assert.equal(gateway.given.filter(({ id }) => id === runs[0]?.head.id).length, 1);
-  },
-
-  "a paused trigger redrives nothing until it is resumed; what is discarded is gone": async (
-    world,
-    shop,
-  ) => {
-    world.function();
-    const gateway = await world.gateway();
-    await shop.open({ attempts: 1, retryDelayMs: 10 });
-    await shop.die(gateway, [
-      ["a", 1],
-      ["b", 2],
-    ]);
-    await shop.topics.setTopicTriggerEnabled(shop.asked({ enabled: false }));
-    await shop.topics.redriveTopicTrigger(shop.asked({}));
-    assert.deepEqual([gateway.held.size, (await shop.stand()).redriving], [0, 2]);
-    await shop.topics.setTopicTriggerEnabled(shop.asked({ enabled: true }));
-    await batches(gateway, 2);
-    const discard = () => shop.topics.discardTopicDeadLetters(shop.asked(null));
-    assert.equal((await discard()).discarded, 0, "those that are out come to their end");
-    await gateway.settle([...gateway.held.values()], { outcome: "function_error" });
-    await until("both to be dead again", async () => (await shop.stand()).redriving === 0);
-    assert.equal((await discard()).discarded, 2);
-    assert.equal((await shop.stand()).deadLettersKept, 0);
   },
 
   "a batch that is out when control goes away is still the gateway's, and settled when it ends":

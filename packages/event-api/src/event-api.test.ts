@@ -81,7 +81,6 @@ const CHANGES = {
   deleteTopicTrigger: "topics.deleteTopicTrigger",
   setTopicTriggerEnabled: "topics.setTopicTriggerEnabled",
   seekTopicTrigger: "topics.seekTopicTrigger",
-  redriveTopicTrigger: "topics.redriveTopicTrigger",
   discardTopicDeadLetters: "topics.discardTopicDeadLetters",
   putRule: "bus.putRule",
   deleteRule: "bus.removeRule",
@@ -153,6 +152,28 @@ test("a key that is confined to apps redrives nothing of another", async () => {
   assert.equal(noted.length, 0);
   await handlerOf(api, "createRedrive")(callOf("developer", ["shop"]));
   assert.ok(noted.includes("redrives.create"), "the control: it does so of its own");
+});
+
+test("dead letters are redriven by a trigger of an app, and by nothing that invocations have", async () => {
+  const { api, noted } = open();
+  const redrive = (body: object, apps?: readonly string[]) => {
+    const call = { ...callOf("developer", apps), body: { dryRun: false, ...body } };
+    return handlerOf(api, "createRedrive")(call);
+  };
+  const of = { app: "shop", trigger: "one" };
+  for (const body of [
+    ...[{ trigger: "one" }, { app: "shop", target: "hello" }],
+    ...[
+      { ...of, function: "hello" },
+      { ...of, source: "url" },
+      { ...of, state: "failed" },
+    ],
+  ])
+    await assert.rejects(redrive(body), { reason: "INPUT_INVALID" }, JSON.stringify(body));
+  await assert.rejects(redrive(of, ["other"]), { reason: "ACTION_DENIED" });
+  assert.deepEqual(noted, []);
+  await redrive({ ...of, target: "hello" });
+  assert.deepEqual(noted.slice(0, 3), ["topics.lettersOf", "recorded", "redrives.create"]);
 });
 
 test("a key that is confined to apps gives none of them a topic of the account", async () => {

@@ -3,12 +3,13 @@
  */
 import { assertMay, json, type OperationCall, type OperationHandlers } from "@skerry/api-serving";
 import type { RedriveResource } from "@skerry/api-schema";
+import { invalid } from "@skerry/contracts";
 import { fail } from "./errors.ts";
 import { filterOf, scopeOf } from "./handle-ledger.ts";
 import { onceOf } from "./once.ts";
 import type { EventApiDeps } from "./ports.ts";
 import { recordedChange } from "./recorded-change.ts";
-import type { RedriveName } from "./redrive-ports.ts";
+import type { Letters, RedriveName } from "./redrive-ports.ts";
 
 type Reads = "listRedrives" | "getRedrive";
 type Changes = "createRedrive" | "setRedriveEnabled" | "cancelRedrive";
@@ -22,16 +23,18 @@ export function redriveHandlers(deps: EventApiDeps): Pick<OperationHandlers, Rea
     createRedrive: async (call) => {
       const { principal, body, stamp } = call;
       const { state, limit, ratePerSecond, qualifier, dryRun } = body;
-      const { app, function: fn, from, to } = body;
+      const { app, function: fn, trigger, target, from, to } = body;
       // One of nothing would belong to nobody.
       if (app !== undefined) assertMay(principal, "invocations.write", app);
+      const letters = await lettersOf(deps, call);
       const filter = await filterOf(deps, principal, body);
       const details = { operation: "createRedrive", ...body };
       const told = { stamp, action: "invocations.write", subject: "redrives", details };
       return await recordedChange(deps, told, () =>
         redrives.create({
-          ...{ ...filter, state, limit, ratePerSecond, qualifier, dryRun },
-          ...{ asked: { app, function: fn, from, to }, once: onceOf(call, "createRedrive") },
+          ...{ ...filter, state, limit, ratePerSecond, qualifier, dryRun, letters },
+          asked: { app, function: fn, trigger, target, from, to },
+          once: onceOf(call, "createRedrive"),
         }),
       );
     },
@@ -43,6 +46,24 @@ export function redriveHandlers(deps: EventApiDeps): Pick<OperationHandlers, Rea
     cancelRedrive: (call) =>
       turn(deps, call, { turn: "cancel", details: { operation: "cancelRedrive" } }),
   };
+}
+
+/** The dead letters that are meant; undefined when invocations are. Throws INPUT_INVALID. */
+async function lettersOf(
+  { topics }: EventApiDeps,
+  { principal, body }: OperationCall<"createRedrive">,
+): Promise<Letters | undefined> {
+  const { app, trigger, target: fn, qualifier } = body;
+  if (trigger === undefined) {
+    if (fn === undefined) return undefined;
+    throw invalid("body", ["target: needs the trigger"]);
+  }
+  if (app === undefined) throw invalid("body", ["trigger: needs the app"]);
+  const strange = (["function", "source", "state"] as const).find((one) => body[one] !== undefined);
+  if (strange !== undefined) throw invalid("body", [`${strange}: is not of dead letters`]);
+  const { accountId } = principal;
+  assertMay(principal, "topics.write", app);
+  return await topics.lettersOf({ accountId, app, trigger, fn, qualifier });
 }
 
 type OneCall = Pick<OperationCall<"cancelRedrive">, "params" | "principal" | "stamp">;

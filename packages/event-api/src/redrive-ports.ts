@@ -1,7 +1,13 @@
 /** What the API needs of redrives. The composition root supplies it. */
-import type { RedriveId } from "@skerry/base";
+import type { RedriveId, TopicGroupId } from "@skerry/base";
 import type { RedriveResource } from "@skerry/api-schema";
 import type { LedgerFilter, LedgerScope } from "./ledger-ports.ts";
+
+/** Dead letters of a topic trigger, and what they go to. */
+export interface Letters {
+  readonly groupId: TopicGroupId;
+  readonly to: string | null;
+}
 
 export interface RedriveName extends LedgerScope {
   readonly id: RedriveId;
@@ -21,10 +27,14 @@ export interface RedriveBook {
       /** Version that runs them; undefined: what each was accepted for. */
       readonly qualifier?: string | undefined;
       readonly dryRun: boolean;
+      /** Dead letters that are meant instead of invocations, as `TopicBook` names them. */
+      readonly letters?: Letters | undefined;
       /** As it was asked for, to be shown. */
       readonly asked: {
         readonly app?: string | undefined;
         readonly function?: string | undefined;
+        readonly trigger?: string | undefined;
+        readonly target?: string | undefined;
         readonly from?: string | undefined;
         readonly to?: string | undefined;
       };

@@ -20,6 +20,8 @@ export interface EventSourcesDeps {
   readonly ids: IdSource;
   readonly log: Log;
   readonly ledger: Ledger;
+  /** A redrive of dead letters that was held up may go on. */
+  readonly onRoom: () => void;
 }
 
 export interface EventSourcesOptions {

@@ -19,6 +19,7 @@ import {
 import { savePosition } from "./bus/letters.ts";
 import { tickTimers } from "./bus/missed.ts";
 import { BUS_PROCEDURES, BUS_READS } from "./bus/store.ts";
+import { stepLetters } from "./topics/letter-steps.ts";
 import { publishEnds } from "./topics/publish-ends.ts";
 
 /** For transactions of the ledger, whose module is loaded without the rest of this room. */
@@ -38,7 +39,7 @@ export const storeModule = defineStoreModule({
   reads: [...BUS_READS, ...(Object.keys(READS) as (keyof typeof READS)[])],
   procedures: {
     ...{ ...READS, ...BUS_PROCEDURES, ...TIMER_CHANGES, ...TOPIC_CHANGES },
-    ...{ publishEnds, savePosition, tickTimers },
+    ...{ publishEnds, savePosition, stepLetters, tickTimers },
   },
 });
 

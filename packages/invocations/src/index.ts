@@ -174,10 +174,18 @@ export {
   type Redrive,
   type Verdict,
 } from "./redrives/decide.ts";
+export {
+  countedLetters,
+  lettersAtOnce,
+  newLetterRedrive,
+  tookLetters,
+} from "./redrives/letters.ts";
 export { REDRIVE_PROCEDURES, REDRIVE_READS } from "./redrives/procedures.ts";
 export { redrivenId } from "./redrives/redrivable.ts";
 export {
   asQualified,
+  beginStep,
+  endStep,
   type AcceptedAnew,
   type DuePlace,
   type DueRedrives,
@@ -185,6 +193,7 @@ export {
 export {
   REDRIVE_DUE_COLUMNS,
   REDRIVE_TABLES,
+  type RedriveLetters,
   type RedriveRecord,
   type RedriveSelection,
 } from "./redrives/tables.ts";

@@ -131,11 +131,22 @@ export {
   type Saved,
 } from "./topics/positions.ts";
 export { offsetAtTime, placedMessages, type PlacedMessage, type ReadArgs } from "./topics/read.ts";
-export type { Redrive, RedriveEnd } from "./topics/redrive.ts";
+export {
+  countLetters,
+  takeLetters,
+  type LettersTaken,
+  type Redrive,
+  type RedriveEnd,
+} from "./topics/redrive.ts";
 export { TOPIC_CHANGES, TOPIC_READS } from "./topics/procedures.ts";
 export { decodeRecord, recordBytes, type TopicMessage } from "./topics/records.ts";
 export type { Trimmed } from "./topics/retention.ts";
-export { TOPIC_MAKER_COLUMNS, TOPIC_REDRIVE_COLUMNS, TOPIC_TABLES } from "./topics/tables.ts";
+export {
+  TOPIC_MAKER_COLUMNS,
+  TOPIC_REDRIVE_COLUMNS,
+  TOPIC_REDRIVEN_COLUMN,
+  TOPIC_TABLES,
+} from "./topics/tables.ts";
 export { createTopicPort, laneOf, type TopicCalls } from "./topics/topic-port.ts";
 export {
   findTopic,

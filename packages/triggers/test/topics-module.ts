@@ -2,10 +2,12 @@
 import type { TopicId } from "@skerry/base";
 import { defineStoreModule, type ModuleSource, type Tx, type TxStep } from "@skerry/store";
 import {
+  takeLetters,
   TOPIC_CHANGES,
   TOPIC_MAKER_COLUMNS,
   TOPIC_READS,
   TOPIC_REDRIVE_COLUMNS,
+  TOPIC_REDRIVEN_COLUMN,
   TOPIC_TABLES,
 } from "../src/index.ts";
 
@@ -24,9 +26,10 @@ export const storeModule = defineStoreModule({
   database: "ledger",
   migrations: [
     { version: 1, sql: [...TOPIC_TABLES, ...TOPIC_MAKER_COLUMNS, ...TOPIC_REDRIVE_COLUMNS] },
+    { version: 2, sql: TOPIC_REDRIVEN_COLUMN },
   ],
   reads: Object.keys(TOPIC_READS) as (keyof typeof TOPIC_READS)[],
-  procedures: { ...TOPIC_READS, ...TOPIC_CHANGES, fillPartition },
+  procedures: { ...TOPIC_READS, ...TOPIC_CHANGES, fillPartition, takeLetters },
 });
 
 export const topicsSource: ModuleSource = { module: storeModule, url: import.meta.url };

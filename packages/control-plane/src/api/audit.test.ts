@@ -68,7 +68,6 @@ const PROCEDURES: Readonly<Record<Mutating, string>> = {
   deleteTopicTrigger: "recordAudit",
   setTopicTriggerEnabled: "recordAudit",
   seekTopicTrigger: "recordAudit",
-  redriveTopicTrigger: "recordAudit",
   discardTopicDeadLetters: "recordAudit",
   putRule: "recordAudit",
   deleteRule: "recordAudit",

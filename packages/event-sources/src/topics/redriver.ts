@@ -1,16 +1,19 @@
 /**
  * Puts dead letters of triggers through again, each as an invocation of its own, a few of a group
- * at once. What is wanted and what is out lies in the store; here is only who looks.
+ * at once, as redrives take them. What is out lies in the store, and what could not be run and is
+ * to be taken again; here is only who looks.
  */
 import type { Cancel, Clock, IdSource, Log, RequestId, TopicGroupId } from "@skerry/base";
 import type { Store } from "@skerry/store";
+import { keptQualifier } from "@skerry/contracts";
+import type { RedriveLetters, RedriveRecord } from "@skerry/invocations";
 import { decodeRecord, type BatchEnd, type Redrive, type RedriveEnd } from "@skerry/triggers";
 import type { Ledger } from "../ledger.ts";
 import { storeModule } from "../store-module.ts";
 import { batchEndOf } from "./batch-event.ts";
 import { isEntered } from "./entered.ts";
 import { batchEvent } from "./event-formats.ts";
-import { splitName } from "./resource.ts";
+import { groupNameOf, splitName } from "./resource.ts";
 
 export interface RedriverDeps {
   readonly store: Pick<Store, "call">;
@@ -18,6 +21,8 @@ export interface RedriverDeps {
   readonly ids: IdSource;
   readonly log: Log;
   readonly ledger: Pick<Ledger, "accept" | "functionOf">;
+  /** A redrive that was held up may go on. */
+  readonly onRoom: () => void;
 }
 
 export const REDRIVES = {
@@ -39,7 +44,11 @@ export class Redriver {
   readonly #unsure = new Set<Redrive>();
   readonly #wanted = new Set<TopicGroupId>();
   readonly #taking = new Set<TopicGroupId>();
+  /** Redrives of these were held up, until a monotonic time. */
+  readonly #heldUp = new Map<TopicGroupId, number>();
   readonly #work = new Set<Promise<unknown>>();
+  /** A step may have been written though nobody heard of it. */
+  #mayMissSome = false;
   #cancelLook: Cancel | undefined;
   #isClosed = false;
 
@@ -54,8 +63,61 @@ export class Redriver {
     this.#scheduleLook();
   }
 
-  /** Letters of the group were marked, or it is let go on. */
-  wanted(groupId: TopicGroupId): void {
+  /**
+   * Makes a step of a redrive. How long it has nothing to do then; undefined when somebody else
+   * has changed it. Rejects with the store's reasons.
+   */
+  async step(record: RedriveRecord, letters: RedriveLetters): Promise<number | undefined> {
+    const { store, clock, ids } = this.#deps;
+    const { id, version, redrive } = record;
+    const { groupId, to } = letters;
+    const heldMs = (this.#heldUp.get(groupId) ?? 0) - clock.monotonicMs();
+    if (heldMs > 0) return heldMs;
+    const room = REDRIVES.atOnceMax - this.#outOf(groupId);
+    if (room <= 0) return this.#holdUp(groupId);
+    const args = { id, version, redrive, groupId, to, seen: REDRIVES.seenMax };
+    const fresh = Array.from({ length: room }, () => ids.requestId());
+    const call = { ...args, ids: fresh, nowMs: clock.wallMs() };
+    const done = await this.#written(store.call(storeModule, "stepLetters", call));
+    if (done.kind === "overtaken") return undefined;
+    if (done.kind === "held") return this.#holdUp(groupId);
+    this.#took(done.taken);
+    return 0;
+  }
+
+  #holdUp(groupId: TopicGroupId): number {
+    this.#heldUp.set(groupId, this.#deps.clock.monotonicMs() + REDRIVES.lookEveryMs);
+    return REDRIVES.lookEveryMs;
+  }
+
+  async #written<T>(step: Promise<T>): Promise<T> {
+    try {
+      return await step;
+    } catch (error) {
+      this.#mayMissSome = true;
+      this.#scheduleLook();
+      throw error;
+    }
+  }
+
+  #took(taken: readonly Redrive[]): void {
+    for (const redrive of taken) this.#out.set(redrive.id, redrive);
+    for (const redrive of taken) this.#track(this.#enter(redrive));
+    this.#scheduleLook();
+  }
+
+  #outOf(groupId: TopicGroupId): number {
+    return [...this.#out.values()].filter((one) => one.groupId === groupId).length;
+  }
+
+  /** Its redrives go on at once, if they were held up. */
+  #freed(groupId: TopicGroupId): void {
+    if (this.#heldUp.delete(groupId)) this.#deps.onRoom();
+  }
+
+  /** The group is let go on. */
+  resumed(groupId: TopicGroupId): void {
+    this.#freed(groupId);
     this.#wanted.add(groupId);
     this.#track(this.#take(groupId));
     this.#scheduleLook();
@@ -87,15 +149,14 @@ export class Redriver {
     if (this.#isClosed || this.#taking.has(groupId) || !this.#wanted.has(groupId)) return;
     this.#taking.add(groupId);
     try {
-      const outNow = [...this.#out.values()].filter((one) => one.groupId === groupId).length;
+      const outNow = this.#outOf(groupId);
       const ids = Array.from({ length: Math.max(0, REDRIVES.atOnceMax - outNow) }, () =>
         this.#deps.ids.requestId(),
       );
       if (ids.length === 0) return;
       const args = { groupId, ids, seen: REDRIVES.seenMax };
-      const taken = await this.#deps.store.call(storeModule, "takeRedrives", args);
-      for (const redrive of taken) this.#out.set(redrive.id, redrive);
-      for (const redrive of taken) this.#track(this.#enter(redrive));
+      const taken = await this.#written(this.#deps.store.call(storeModule, "takeRedrives", args));
+      this.#took(taken);
       if (taken.length === 0 && outNow === 0) await this.#forgetIfDone(groupId);
     } catch (error) {
       this.#deps.log.warn("dead letters could not be taken; it is tried again", { error });
@@ -113,8 +174,8 @@ export class Redriver {
 
   async #enter(redrive: Redrive): Promise<void> {
     const { clock, ledger } = this.#deps;
-    const { id, accountId, target, name } = redrive;
-    const [app, fn] = splitName(target);
+    const { id, accountId, name } = redrive;
+    const { app, fn } = targetOf(redrive);
     const functionId = await ledger.functionOf(accountId, app, fn).catch(() => undefined);
     if (functionId === undefined) return await this.#refused(redrive);
     const told = { source: "topic", sourceId: name, atMs: clock.wallMs() } as const;
@@ -154,7 +215,9 @@ export class Redriver {
       await store.call(storeModule, "endRedrive", args);
       this.#out.delete(id);
       // What could not be run is taken again at the next look.
-      if (end.kind !== "unavailable") this.#track(this.#take(groupId));
+      if (end.kind === "unavailable") this.#wanted.add(groupId);
+      else this.#track(this.#take(groupId));
+      this.#freed(groupId);
     } catch (error) {
       log.warn("the end of a dead letter could not be written; it is tried again", { error });
     }
@@ -162,7 +225,7 @@ export class Redriver {
 
   #scheduleLook(): void {
     if (this.#isClosed || this.#cancelLook !== undefined) return;
-    const isBusy = this.#out.size > 0 || this.#wanted.size > 0;
+    const isBusy = this.#out.size > 0 || this.#wanted.size > 0 || this.#mayMissSome;
     if (!isBusy && !this.#isShared) return;
     const run = (): void => {
       this.#cancelLook = undefined;
@@ -174,7 +237,8 @@ export class Redriver {
 
   async #look(): Promise<void> {
     try {
-      if (this.#isShared) await this.#takeUp();
+      if (this.#isShared || this.#mayMissSome) await this.#takeUp();
+      this.#mayMissSome = false;
       const unsure = [...this.#unsure];
       this.#unsure.clear();
       for (const redrive of unsure) await this.#refused(redrive);
@@ -204,7 +268,26 @@ function eventOf(redrive: Redrive) {
     [{ ...about, value }],
     settings.eventFormat,
   );
-  return { event, payload };
+  return { event: { ...event, ...keptQualifier(targetOf(redrive).qualifier) }, payload };
+}
+
+/** As `to` of letters names what they go to: a function, a version, or a version of that one. */
+export function targetText(
+  app: string,
+  {
+    fn = "",
+    qualifier,
+  }: { readonly fn?: string | undefined; readonly qualifier?: string | undefined },
+): string | null {
+  if (fn === "" && qualifier === undefined) return null;
+  return groupNameOf(app, qualifier === undefined ? fn : `${fn}:${qualifier}`);
+}
+
+function targetOf({ target, to }: Redrive) {
+  const [app, own] = splitName(target);
+  const [, named] = to === null ? ["", ""] : splitName(to);
+  const [fn = "", qualifier] = named.split(":");
+  return { app, fn: fn === "" ? own : fn, qualifier };
 }
 
 /** Of one message what failed in part has failed. */

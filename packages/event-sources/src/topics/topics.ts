@@ -6,7 +6,6 @@ import type { AccountId, IdSource, TopicGroupId } from "@skerry/base";
 import type {
   FollowedMessage,
   PublishedMessage,
-  RedriveTriggerRequest,
   TopicMessageResource,
   TopicOptions,
   TopicResource,
@@ -15,6 +14,7 @@ import type {
 } from "@skerry/api-schema";
 import { failFunction, invalid, LIMITS, type PublishResult } from "@skerry/contracts";
 import { pageOfAll } from "@skerry/api-serving";
+import type { RedriveLetters } from "@skerry/invocations";
 import { placedMessages, type NamedGroup, type StartAt, type Topic } from "@skerry/triggers";
 import { storeModule } from "../store-module.ts";
 import { failTopic } from "./errors.ts";
@@ -24,7 +24,7 @@ import type { FunctionPublish } from "../function-publish.ts";
 import { publishAll } from "./function-publish.ts";
 import { Publisher } from "./publisher.ts";
 import { readPublished } from "./published.ts";
-import { Redriver } from "./redriver.ts";
+import { Redriver, targetText } from "./redriver.ts";
 import {
   deadLetterOf,
   groupNameOf,
@@ -39,6 +39,8 @@ import { TopicSweeper } from "./sweeper.ts";
 
 export interface TopicsDeps extends TopicRunnerDeps {
   readonly ids: IdSource;
+  /** A redrive of letters that was held up may go on. */
+  readonly onRoom: () => void;
 }
 
 interface Page {
@@ -128,8 +130,6 @@ export class Topics {
         return void (await this.#find(asked));
       case "putTopicTrigger":
         return await this.#checkTrigger(asked as Asked<unknown, TopicTriggerRequest>);
-      case "redriveTopicTrigger":
-        return await this.#checkRedrive(asked as Asked<unknown, RedriveTriggerRequest>);
       default:
         return void (await this.#findTrigger(asked));
     }
@@ -276,7 +276,7 @@ export class Topics {
     if (source === undefined) {
       await this.#deps.store.call(storeModule, "pauseGroup", { groupId, paused: !enabled });
     } else await (enabled ? source.resume() : source.pause());
-    if (enabled) this.#redriver.wanted(groupId);
+    if (enabled) this.#redriver.resumed(groupId);
     return await this.getTopicTrigger(asked);
   }
 
@@ -305,13 +305,31 @@ export class Topics {
     return { items: shown.map(deadLetterOf), nextCursor };
   }
 
-  async redriveTopicTrigger(asked: Asked<unknown, RedriveTriggerRequest>) {
+  /**
+   * Which dead letters a redrive means, and what they go to where it is not what the trigger names.
+   * Rejects when there is no such trigger or function.
+   */
+  async lettersOf({
+    accountId,
+    app,
+    trigger,
+    ...to
+  }: {
+    readonly accountId: AccountId;
+    readonly app: string;
+    readonly trigger: string;
+    readonly fn?: string | undefined;
+    readonly qualifier?: string | undefined;
+  }): Promise<RedriveLetters> {
+    const asked = { accountId, params: { app, trigger } };
     const { id: groupId } = await this.#findTrigger(asked);
-    const { function: fn } = asked.body;
-    const target = fn === undefined ? null : groupNameOf(asked.params.app, fn);
-    const redriven = await this.#deps.store.call(storeModule, "wantRedrive", { groupId, target });
-    if (redriven > 0) this.#redriver.wanted(groupId);
-    return { redriven };
+    if (to.fn !== undefined) await this.#checkFunction(asked, to.fn);
+    return { groupId, to: targetText(app, to) };
+  }
+
+  /** Makes a step of a redrive of letters; see `Redriver`. */
+  redriveLetters(...step: Parameters<Redriver["step"]>): Promise<number | undefined> {
+    return this.#redriver.step(...step);
   }
 
   async discardTopicDeadLetters(asked: Asked) {
@@ -355,13 +373,13 @@ export class Topics {
     }
   }
 
-  async #checkRedrive(asked: Asked<unknown, RedriveTriggerRequest>): Promise<void> {
-    await this.#findTrigger(asked);
-    const { function: fn } = asked.body;
-    if (fn !== undefined) await this.#checkFunction(asked, fn);
-  }
-
-  async #checkFunction({ accountId, params }: Asked, fn: string): Promise<void> {
+  async #checkFunction(
+    {
+      accountId,
+      params,
+    }: { readonly accountId: AccountId; readonly params: { readonly app: string } },
+    fn: string,
+  ): Promise<void> {
     if ((await this.#deps.ledger.functionOf(accountId, params.app, fn)) !== undefined) return;
     throw failFunction("FUNCTION_NOT_FOUND", { function: groupNameOf(params.app, fn) });
   }
@@ -378,7 +396,13 @@ export class Topics {
     return found;
   }
 
-  async #findTrigger({ accountId, params: { app, trigger } }: Asked): Promise<NamedGroup> {
+  async #findTrigger({
+    accountId,
+    params: { app, trigger },
+  }: {
+    readonly accountId: AccountId;
+    readonly params: Pick<Asked["params"], "app" | "trigger">;
+  }): Promise<NamedGroup> {
     const all = await this.#deps.store.call(storeModule, "listAllGroups", { accountId });
     const found = all.find(({ name }) => name === groupNameOf(app, trigger));
     if (found === undefined) throw failTopic("TOPIC_TRIGGER_NOT_FOUND", { app, trigger });

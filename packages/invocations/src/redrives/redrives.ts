@@ -158,7 +158,7 @@ export function* turnRedrive(
   if (found === null || next === undefined || next === found.redrive) return found;
   if (found.settledMs !== null && args.turn.kind === "resume")
     yield* assertRoom(tx, args.accountId, args.openMax);
-  return (yield* write(tx, found, { next: next ?? found.redrive, nowMs: args.nowMs })) ?? found;
+  return (yield* endStep(tx, found, { next: next ?? found.redrive, nowMs: args.nowMs })) ?? found;
 }
 
 /** One that is accepted anew: of the old one, what is not read with its event. */
@@ -173,6 +173,27 @@ export type Stepped =
   | { readonly kind: "overtaken" }
   | { readonly kind: "stepped"; readonly functionIds: readonly FunctionId[] };
 
+/** A redrive whose step is being written. */
+export type BegunStep = Pick<RedriveRecord, "id" | "version" | "selection">;
+
+/**
+ * Takes a running redrive for a step, to be ended in the same transaction; undefined when it is not
+ * as it was seen any more. First of all: on PostgreSQL who else has seen it so waits here, and is
+ * overtaken.
+ */
+export function* beginStep(
+  tx: Tx,
+  { id, version }: Pick<RedriveRecord, "id" | "version">,
+): TxStep<BegunStep | undefined> {
+  const [seen] = yield* tx.all<{ selection: string }>(
+    `UPDATE ledger_redrives SET version = version + 1
+     WHERE id = ? AND version = ? AND state = 'running' RETURNING selection`,
+    [id, version],
+  );
+  if (seen === undefined) return undefined;
+  return { id, version: version + 1, selection: JSON.parse(seen.selection) as RedriveSelection };
+}
+
 /** Moves a running redrive on. What is not there any more, or was redriven before, is left out. */
 export function* stepRedrive(
   tx: Tx,
@@ -186,15 +207,10 @@ export function* stepRedrive(
     readonly slot: number;
   },
 ): TxStep<Stepped> {
-  const { id, version, next, enter, nowMs, slot } = args;
-  // First of all: on PostgreSQL who else has seen it so waits here, and is overtaken.
-  const [seen] = yield* tx.all<{ selection: string }>(
-    `UPDATE ledger_redrives SET version = version + 1
-     WHERE id = ? AND version = ? AND state = 'running' RETURNING selection`,
-    [id, version],
-  );
+  const { next, enter, nowMs, slot } = args;
+  const seen = yield* beginStep(tx, args);
   if (seen === undefined) return { kind: "overtaken" };
-  const selection = JSON.parse(seen.selection) as RedriveSelection;
+  const { selection } = seen;
   const items: NewInvocation[] = [];
   const events = yield* eventsOf(tx, enter);
   for (const one of enter) {
@@ -208,8 +224,7 @@ export function* stepRedrive(
   const answers = yield* accept(tx, { items, slot });
   const accepted = items.filter((_, i) => answers[i]?.kind === "accepted");
   const redriven = next.redriven + accepted.length;
-  const stand = { next: { ...next, redriven }, nowMs };
-  yield* write(tx, { id, version: version + 1, selection }, stand);
+  yield* endStep(tx, seen, { next: { ...next, redriven }, nowMs });
   return { kind: "stepped", functionIds: accepted.map(({ functionId }) => functionId) };
 }
 
@@ -247,9 +262,9 @@ function* eventsOf(
 }
 
 /** How it is written then; undefined when it was changed since. */
-function* write(
+export function* endStep(
   tx: Tx,
-  seen: Pick<RedriveRecord, "id" | "version" | "selection">,
+  seen: BegunStep,
   { next, nowMs }: { readonly next: Redrive; readonly nowMs: number },
 ): TxStep<RedriveRecord | undefined> {
   const isOpen = next.state === "running" || next.state === "paused";

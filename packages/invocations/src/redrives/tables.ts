@@ -1,5 +1,5 @@
 /** Tables of redrives, and what a row of them is. */
-import type { AccountId, FunctionId, RedriveId } from "@skerry/base";
+import type { AccountId, FunctionId, RedriveId, TopicGroupId } from "@skerry/base";
 import type { LedgerSource } from "@skerry/contracts";
 import type { Migration } from "@skerry/store";
 import type { Redrive, RedriveBounds, RedriveState } from "./decide.ts";
@@ -35,6 +35,15 @@ export interface RedriveSelection extends RedriveBounds {
   readonly states: readonly ("failed" | "expired")[];
   /** What they are put through to; absent: what each was accepted for. */
   readonly qualifier?: string | undefined;
+  /** These are meant instead of invocations. */
+  readonly letters?: RedriveLetters | undefined;
+}
+
+/** Dead letters of a group, which another room keeps and puts through. */
+export interface RedriveLetters {
+  readonly groupId: TopicGroupId;
+  /** What they go to, as that room writes it; null: what the group goes to. */
+  readonly to: string | null;
 }
 
 /** One redrive as the store has it. */

@@ -21,7 +21,6 @@ import {
   endRedrive,
   listRedrives,
   takeRedrives,
-  wantRedrive,
 } from "./redrive.ts";
 import { trimTopic } from "./retention.ts";
 import {
@@ -73,5 +72,4 @@ export const TOPIC_CHANGES = {
   sweepRemoved,
   takeRedrives,
   trimTopic,
-  wantRedrive,
 } as const;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import type { TopicGroupId } from "@skerry/base";
+import { createIdSource, seededRandom, type RedriveId, type TopicGroupId } from "@skerry/base";
 import { LIMITS } from "@skerry/contracts";
+import { HandClock } from "@skerry/testkit";
 import {
   message,
   onBothStores,
@@ -9,6 +10,7 @@ import {
 } from "../../test/topics-world.ts";
 import { encodeMessages } from "./records.ts";
 
+const ids = createIdSource({ clock: new HandClock(), random: seededRandom(7) });
 const record = encodeMessages([message("a", "x")], () => 0).records;
 
 /** Gives up as many messages from an offset on. */
@@ -40,6 +42,26 @@ const CASES: TopicCases = {
       });
       assert.equal(await world.call("discardDeadLetters", { groupId }), most);
       assert.equal(await bury(world, groupId, most, 1), "saved");
+    },
+
+  "a redrive takes a letter once, also by a clock that was set back; another one takes it again":
+    async (world) => {
+      const topicId = await world.topic({ partitions: 1 });
+      const groupId = await world.group(topicId);
+      assert.equal(await bury(world, groupId, 0, 1), "saved");
+      const fresh = [0, 1, 2].map(() => ids.requestId());
+      const [id = ids.requestId()] = fresh;
+      const take = async (redriveId: RedriveId) => {
+        const of = { groupId, redriveId, to: null, fromMs: 0, toMs: world.nowMs + 1, seen: 10 };
+        const { taken, isMore } = await world.call("takeLetters", { ...of, ids: fresh });
+        return [taken.length, isMore];
+      };
+      const [one, other] = [ids.id("rdr"), ids.id("rdr")];
+      assert.deepEqual(await take(one), [1, false]);
+      const end = { kind: "failed", reason: "Again." } as const;
+      await world.call("endRedrive", { groupId, id, end, nowMs: world.nowMs - 1 });
+      assert.deepEqual(await take(one), [0, false]);
+      assert.deepEqual(await take(other), [1, false]);
     },
 
   "shows what is out and since when the oldest waits": async (world) => {

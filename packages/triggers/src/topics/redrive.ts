@@ -5,12 +5,13 @@
  * or finds how it ended. A letter leaves only when it was run well; otherwise it is a dead letter
  * as before.
  */
-import type { AccountId, RequestId, TopicGroupId, TopicId } from "@skerry/base";
+import type { AccountId, RedriveId, RequestId, TopicGroupId, TopicId } from "@skerry/base";
 import type { GroupSettings } from "@skerry/api-schema";
+import { LIMITS } from "@skerry/contracts";
 import type { Tx, TxStep } from "@skerry/store";
 import { decodeRecord } from "./records.ts";
 
-/** Of `redrive` of a letter that is to be put through, and is not out. */
+/** Of `redrive` of a letter that was taken and could not be run: it is to be taken again. */
 const WANTED = "";
 
 /** One letter that is out, and all that is needed to run it. */
@@ -21,8 +22,10 @@ export interface Redrive {
   readonly name: string;
   readonly topicId: TopicId;
   readonly topic: string;
-  /** What it goes to. */
+  /** What its group goes to. */
   readonly target: string;
+  /** What it was redriven to instead; a text of whoever runs it. */
+  readonly to: string | null;
   readonly settings: GroupSettings;
   readonly partition: number;
   readonly offset: number;
@@ -31,16 +34,61 @@ export interface Redrive {
   readonly record: Uint8Array;
 }
 
-/** Marks all letters of a group that are not marked yet; `target` instead of the group's own. */
-export function* wantRedrive(
+/**
+ * Which letters of a group are meant, by when they died: from the first time to before the other.
+ */
+interface LettersOf {
+  readonly groupId: TopicGroupId;
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** How many there are that are not out, of the newest `limit`, and when the first and last died. */
+export function* countLetters(
   tx: Tx,
-  { groupId, target }: { readonly groupId: TopicGroupId; readonly target: string | null },
-): TxStep<number> {
-  return yield* tx.run(
-    `UPDATE topic_dead_letters SET redrive = ?, redrive_to = ?
-     WHERE group_id = ? AND redrive IS NULL`,
-    [WANTED, target, groupId],
+  args: LettersOf & { readonly limit: number | null },
+): TxStep<{ readonly count: number; readonly fromMs: number; readonly toMs: number }> {
+  const { groupId, fromMs, toMs, limit } = args;
+  const row = yield* tx.get<{ count: number; first: number | null; last: number | null }>(
+    `SELECT CAST(COUNT(*) AS @integer) AS count, MIN(at_ms) AS first, MAX(at_ms) AS last
+     FROM (SELECT at_ms FROM topic_dead_letters
+       WHERE group_id = ? AND redrive IS NULL AND at_ms >= ? AND at_ms < ?
+       ORDER BY at_ms DESC, partition DESC, offset_number DESC LIMIT ?) newest`,
+    [groupId, fromMs, toMs, limit ?? LIMITS.topicDeadLettersMax],
   );
+  const { count = 0, first = null, last = null } = row ?? {};
+  return { count, fromMs: first ?? fromMs, toMs: last === null ? fromMs : last + 1 };
+}
+
+export interface LettersTaken {
+  readonly taken: readonly Redrive[];
+  /** There are others that this redrive has not taken yet. */
+  readonly isMore: boolean;
+}
+
+/**
+ * Takes as many letters as there are ids for a redrive: the oldest that it has not had and whose
+ * keys are free; none of a group that is paused. It looks at the first `seen` of them.
+ */
+export function* takeLetters(
+  tx: Tx,
+  args: LettersOf & {
+    readonly redriveId: RedriveId;
+    /** What they go to; null: what the group goes to. */
+    readonly to: string | null;
+    readonly ids: readonly RequestId[];
+    readonly seen: number;
+  },
+): TxStep<LettersTaken> {
+  const { groupId, fromMs, toMs, redriveId, to, ids, seen } = args;
+  const rows = yield* tx.all<RedriveRowOf & { paused: number }>(
+    `${SELECT} WHERE d.group_id = ? AND d.redrive IS NULL AND d.at_ms >= ? AND d.at_ms < ?
+       AND (d.redriven_by IS NULL OR d.redriven_by <> ?) ${ORDER} LIMIT ?`,
+    [groupId, fromMs, toMs, redriveId, seen],
+  );
+  const isPaused = rows[0]?.paused === 1;
+  const taken = isPaused ? [] : yield* takeRows(tx, { groupId, ids, rows, by: { redriveId, to } });
+  return { taken, isMore: rows.length === seen || taken.length < rows.length };
 }
 
 interface RedriveRow {
@@ -62,15 +110,13 @@ interface RedriveRow {
 type RedriveRowOf = RedriveRow & Record<keyof RedriveRow, string | number | Uint8Array | null>;
 
 const SELECT = `SELECT d.redrive, d.redrive_to, d.group_id, g.account_id, g.name, g.topic_id,
-  t.name AS topic, g.target, g.settings, d.partition, d.offset_number, d.attempts, d.at_ms, d.record
+  t.name AS topic, g.target, g.settings, g.paused,
+  d.partition, d.offset_number, d.attempts, d.at_ms, d.record
   FROM topic_dead_letters d JOIN topic_groups g ON g.id = d.group_id
   JOIN topics t ON t.id = g.topic_id`;
 const ORDER = "ORDER BY d.partition, d.offset_number";
 
-/**
- * Takes as many letters as there are ids, the oldest whose keys are free; none of a group that is
- * paused. It looks at the first `seen` of them.
- */
+/** The same of those that were taken before and could not be run, whichever redrive they are of. */
 export function* takeRedrives(
   tx: Tx,
   args: {
@@ -80,28 +126,46 @@ export function* takeRedrives(
   },
 ): TxStep<readonly Redrive[]> {
   const { groupId, ids, seen } = args;
-  const out = yield* tx.all<{ record: Uint8Array }>(
-    "SELECT record FROM topic_dead_letters WHERE group_id = ? AND redrive <> ?",
-    [groupId, WANTED],
-  );
-  const held = new Set(out.flatMap(({ record }) => decodeRecord(record).key ?? []));
-  const wanted = yield* tx.all<RedriveRowOf>(
+  const rows = yield* tx.all<RedriveRowOf>(
     `${SELECT} WHERE d.group_id = ? AND d.redrive = ? AND g.paused = 0 ${ORDER} LIMIT ?`,
     [groupId, WANTED, seen],
   );
+  return yield* takeRows(tx, { groupId, ids, rows });
+}
+
+/** Those of the rows whose keys are free, in their order; of one key one. */
+function* takeRows(
+  tx: Tx,
+  args: {
+    readonly groupId: TopicGroupId;
+    readonly ids: readonly RequestId[];
+    readonly rows: readonly RedriveRow[];
+    /** Of what had been taken before it stands already. */
+    readonly by?: { readonly redriveId: RedriveId; readonly to: string | null };
+  },
+): TxStep<readonly Redrive[]> {
+  const { groupId, ids, rows, by } = args;
+  // What waits to be taken again goes before others of its key.
+  const out = yield* tx.all<{ record: Uint8Array }>(
+    `SELECT record FROM topic_dead_letters
+     WHERE group_id = ? AND redrive ${by === undefined ? "<> ?" : ">= ?"}`,
+    [groupId, WANTED],
+  );
+  const held = new Set(out.flatMap(({ record }) => decodeRecord(record).key ?? []));
+  const set = by === undefined ? "redrive = ?" : "redrive = ?, redriven_by = ?, redrive_to = ?";
   const taken: Redrive[] = [];
-  for (const row of wanted) {
+  for (const row of rows) {
     const id = ids[taken.length];
     const { key } = decodeRecord(row.record);
     if (id === undefined) break;
     if (key !== null && held.has(key)) continue;
     if (key !== null) held.add(key);
     yield* tx.run(
-      `UPDATE topic_dead_letters SET redrive = ?
+      `UPDATE topic_dead_letters SET ${set}
        WHERE group_id = ? AND partition = ? AND offset_number = ?`,
-      [id, groupId, row.partition, row.offset_number],
+      [id, ...(by ? [by.redriveId, by.to] : []), groupId, row.partition, row.offset_number],
     );
-    taken.push(redriveOf({ ...row, redrive: id }));
+    taken.push(redriveOf({ ...row, redrive: id, redrive_to: by ? by.to : row.redrive_to }));
   }
   return taken;
 }
@@ -190,7 +254,7 @@ function redriveOf(row: RedriveRow): Redrive {
   return {
     ...{ id: row.redrive as RequestId, groupId: row.group_id as TopicGroupId },
     ...{ accountId: row.account_id as AccountId, name: row.name, topic: row.topic },
-    ...{ topicId: row.topic_id as TopicId, target: row.redrive_to ?? row.target },
+    ...{ topicId: row.topic_id as TopicId, target: row.target, to: row.redrive_to },
     settings: JSON.parse(row.settings) as GroupSettings,
     ...{ partition: row.partition, offset: row.offset_number, attempts: row.attempts },
     ...{ atMs: row.at_ms, record: row.record },

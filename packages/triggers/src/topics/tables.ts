@@ -27,6 +27,11 @@ export const TOPIC_REDRIVE_COLUMNS: readonly string[] = [
     WHERE redrive IS NOT NULL`,
 ];
 
+/** Came later: which redrive has taken a letter last, also after it died again. */
+export const TOPIC_REDRIVEN_COLUMN: readonly string[] = [
+  "ALTER TABLE topic_dead_letters ADD COLUMN redriven_by @text",
+];
+
 export const TOPIC_TABLES: Migration["sql"] = [
   `CREATE TABLE topics (
     id @text PRIMARY KEY, account_id @text NOT NULL, name @text NOT NULL,
