@@ -1,5 +1,6 @@
 /** Gateway APIs: routes that are worked on, stages, and the publications that stages serve. */
 import {
+  DRAFT,
   LIMITS,
   purge,
   qualifier,
@@ -22,8 +23,6 @@ const behind = z
     "Gateways that did not confirm the change in time: they may go on as before until they do. " +
       "Empty when it is in force everywhere.",
   );
-/** What the routes that are worked on are called beside stages; no stage has that name. */
-export const DRAFT = "draft";
 
 /** Of a stage; what is absent is as the stage has it from the beginning. */
 const settings = z.strictObject({

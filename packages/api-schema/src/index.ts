@@ -111,7 +111,6 @@ export type { ChangedDomain, DomainRequest, DomainResource } from "./domains.ts"
 export {
   type ChangedGatewayApi,
   type ChangedStage,
-  DRAFT,
   type GatewayApiDiff,
   type GatewayApiListed,
   type GatewayApiRequest,

@@ -3,7 +3,8 @@
  * of lines at a time: a search over a long log is many short reads, between which others get their
  * turn. Runs in the store's worker, so that what is not wanted does not leave it.
  */
-import { type LogFilter, type LogLineResource, matchesLog } from "@skerry/api-schema";
+import type { LogFilter, LogLineResource } from "@skerry/api-schema";
+import { matchesLog } from "@skerry/api-schema/log-filter";
 import { reportLines, type RecordRow } from "@skerry/invocations";
 import type { Tx, TxStep } from "@skerry/store";
 import type { LogLineRow } from "@skerry/telemetry";

@@ -309,6 +309,7 @@ export {
 } from "./routes.ts";
 export { functionsOfRoutes } from "./route-functions.ts";
 export {
+  DRAFT,
   gatewayApiName,
   purge,
   type Purge,

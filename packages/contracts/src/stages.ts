@@ -13,6 +13,8 @@ export const gatewayApiName = functionName;
 export const stageName = functionName;
 /** Stages that every API has from the beginning, in the order of a release. */
 export const STAGES = ["test", "prepub", "release"] as const;
+/** What the routes that are worked on are called beside stages; no stage has that name. */
+export const DRAFT = "draft";
 
 /** The name of the stage that somebody calls so: `dev` is another one of `test`. */
 export function stageCalled(said: string): string {

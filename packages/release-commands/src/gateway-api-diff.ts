@@ -1,6 +1,6 @@
 /** What differs between two lists of routes: those worked on, and what stages serve or served. */
-import { DRAFT } from "@skerry/api-schema";
 import type { Command } from "@skerry/commands";
+import { DRAFT } from "@skerry/contracts";
 import { API_ARGUMENT, readApiPath } from "./gateway-api-path.ts";
 import { diffText } from "./gateway-api-view.ts";
 

@@ -1,8 +1,8 @@
 /** Transactions on gateway APIs as a whole. Each is one commit with its entries and its record. */
-import { DRAFT, type ChangedGatewayApi } from "@skerry/api-schema";
+import type { ChangedGatewayApi } from "@skerry/api-schema";
 import type { ChangeStamp } from "@skerry/api-serving";
 import type { AppId, GatewayApiId } from "@skerry/base";
-import { LIMITS, stageDefaults, type StageSettings } from "@skerry/contracts";
+import { DRAFT, LIMITS, stageDefaults, type StageSettings } from "@skerry/contracts";
 import { readConfigSeq, removeConfig } from "@skerry/functions";
 import {
   domainsOfApi,

@@ -1,13 +1,12 @@
 /** Transactions that only read gateway APIs, their stages and publications. */
-import {
-  DRAFT,
-  type GatewayApiListed,
-  type GatewayApiResource,
-  type PublicationContent,
-  type PublicationResource,
-  type StageResource,
+import type {
+  GatewayApiListed,
+  GatewayApiResource,
+  PublicationContent,
+  PublicationResource,
+  StageResource,
 } from "@skerry/api-schema";
-import type { Route } from "@skerry/contracts";
+import { DRAFT, type Route } from "@skerry/contracts";
 import {
   failGatewayApi,
   findPublication,

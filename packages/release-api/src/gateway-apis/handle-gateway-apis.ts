@@ -2,7 +2,6 @@
  * The API's part about gateway APIs. What changes is answered once it is in force at every gateway
  * that is there, or with the names of those that did not confirm it in time.
  */
-import { DRAFT } from "@skerry/api-schema";
 import {
   json,
   pageOfAll,
@@ -13,7 +12,7 @@ import {
   type OperationCall,
   type OperationHandlers,
 } from "@skerry/api-serving";
-import { invalid, LIMITS, stageCalled, STAGES, type Route } from "@skerry/contracts";
+import { DRAFT, invalid, LIMITS, stageCalled, STAGES, type Route } from "@skerry/contracts";
 import { failGatewayApi, routesText, type RoutesText } from "@skerry/gateway-apis";
 import { answered, below } from "../answered.ts";
 import type { ReleaseApiDeps } from "../ports.ts";

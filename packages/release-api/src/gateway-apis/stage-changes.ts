@@ -1,5 +1,6 @@
 /** Transactions on stages. Each is one commit with its entry, its history and its record. */
-import { DRAFT, type ChangedStage, type MadePublication } from "@skerry/api-schema";
+import type { ChangedStage, MadePublication } from "@skerry/api-schema";
+import { DRAFT } from "@skerry/contracts";
 import { readConfigSeq, removeConfig } from "@skerry/functions";
 import {
   failGatewayApi,
