@@ -54,7 +54,7 @@ const DOCUMENTS: Readonly<Record<string, readonly RegExp[]>> = {
     /^0:0$[^]*^3$/m,
   ],
   "releases.md": [
-    /release +100 % +done[^]*planned[^]*Approved rel_[^]*Aborted rel_[^]*aborted[^]*Says version 1[^]*exit code \d+[^]*release +100 % +done[^]*Says version 2[^]* done\n[^]* aborted\n[^]* done\n/,
+    /release +100 % +done[^]*Says version 1[^]*planned[^]*web\/release +to come: publication 2 of draft, before: 1; routes \+1 -0 ~0[^]*Approved rel_[^]*Aborted rel_[^]*aborted[^]*Says version 1[^]*exit code \d+[^]*release +100 % +done[^]*Says version 2\.\nSays version 2[^]* done\n[^]* aborted\n[^]* done\n/,
   ],
   "versions.md": [
     /costs 5, says version 1[^]*costs 3, says version 2[^]*costs 3, says version 2[^]*back to change 1: it costs too much[^]*it sells[^]*Removed delivery\/buy:2/,

@@ -1,11 +1,21 @@
 /**
  * Releases at work: an app of two functions under load goes to its new version by itself, one that
- * fails goes back by itself, and neither a killed control nor a person leaves it in between.
+ * fails goes back by itself, and neither a killed control nor a person leaves it in between. The
+ * routes of its gateway API are wherever its aliases are.
  */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { CreateReleaseRequest, ReleaseResource } from "@skerry/api-schema";
-import { startLoad, startPlatform, until, type Load, type Platform } from "@skerry/testkit";
+import type { RouteInput } from "@skerry/contracts";
+import {
+  callHttp,
+  startLoad,
+  startPlatform,
+  until,
+  type HttpAnswer,
+  type Load,
+  type Platform,
+} from "@skerry/testkit";
 
 const TIMEOUT = { timeout: 1_800_000 };
 /** Far longer than a release takes on a machine that does other things. */
@@ -45,14 +55,23 @@ describe("releases", TIMEOUT, () => {
   let load: Load;
   let revision = 0;
 
-  /** Deploys both functions anew; `failing` names the one that fails from time to time. */
-  const deploy = async (failing?: string): Promise<void> => {
+  /** Deploys both functions and routes anew; `failing` names the one that fails at times. */
+  const deploy = async (failing?: string, routes: readonly RouteInput[] = []): Promise<void> => {
     revision += 1;
     for (const fn of FUNCTIONS) {
       const files = { "index.ts": codeOf(revision, fn === failing) };
       await platform.deploy({ app: APP, fn, files, config });
     }
+    const edition: RouteInput = {
+      ...{ path: "/edition", auth: "none", to: { answer: { body: `${revision}` } } },
+    };
+    // A stage of its own, so that only releases change what it serves.
+    const stages = { test: { follows: false, qualifier: "test" } };
+    const body = { routes: [edition, ...routes], stages };
+    await platform.client.putGatewayApi({ params: { app: APP, api: "web" }, body });
   };
+  const asked = (stage: string, path: string): Promise<HttpAnswer> =>
+    callHttp({ port: platform.gatewayPort, path: `/~/${APP}/web/${stage}${path}` });
 
   const params = { app: APP };
   const create = (more: CreateReleaseRequest = {}): Promise<ReleaseResource> =>
@@ -90,6 +109,12 @@ describe("releases", TIMEOUT, () => {
   };
   const assertLed = async (alias: string, version: number | undefined): Promise<void> => {
     assert.deepEqual(await led(alias), { add: version, list: version }, `${alias} of all`);
+    if (version === undefined) return;
+    // Each revision is released, so that versions have the numbers of editions.
+    await until(`routes of ${version} at ${alias}`, async () => {
+      const { text } = await asked(alias, "/edition");
+      return text === `${version}`;
+    });
   };
 
   const callAll = (): Load =>
@@ -107,6 +132,8 @@ describe("releases", TIMEOUT, () => {
     platform = await startPlatform();
     await deploy();
     await platform.client.publishApp({ params, body: { alias: "release" } });
+    const stage = { app: APP, api: "web", stage: "release" };
+    await platform.client.createPublication({ params: stage, body: {} });
     load = callAll();
   }, TIMEOUT);
   after(async () => {
@@ -137,12 +164,18 @@ describe("releases", TIMEOUT, () => {
   });
 
   it("control that is killed in the middle of a canary goes on behind it", async () => {
-    await deploy();
+    // Only the new routes lead to a function that only the new version has.
+    await platform.deploy({ app: APP, fn: "extra", files: { "index.ts": codeOf(0, false) } });
+    await deploy(undefined, [{ path: "/extra", to: { function: "extra" }, auth: "none" }]);
     // Without samples it stays in its canary, however long that takes here.
     await load.stop();
     const { id } = await create();
     await inCanary(id);
     await assertLed("release", undefined);
+    const isLed = async (): Promise<boolean> => (await asked("test", "/extra")).text === "1";
+    await until("the whole of test to be led there", isLed);
+    assert.equal((await asked("release", "/edition")).text, "3", "both versions are met");
+    assert.equal((await asked("release", "/extra")).status, 404);
     await platform.kill("control");
     load = callAll();
     const done = await until(
@@ -155,6 +188,7 @@ describe("releases", TIMEOUT, () => {
     );
     assert.equal(done.state, "done", JSON.stringify(done));
     await assertLed("release", 4);
+    assert.equal((await asked("release", "/extra")).text, "1");
   });
 
   it("a release waits for its approval, and an abort leads back to what was before", async () => {

@@ -82,6 +82,10 @@ export const createReleaseRequest = z.strictObject({
   fromStage: aliasName
     .optional()
     .describe("Publish nothing: what this stage leads to goes on to the stage behind it."),
+  apis: z
+    .boolean()
+    .default(true)
+    .describe("Publish the routes of the app's gateway APIs with its stages."),
   approved: z.boolean().default(false).describe("Needs no approval."),
   description: z.string().max(TEXT_MAX).default("").describe("Of the versions that it publishes."),
   reason: z.string().max(TEXT_MAX).default("").describe("Why, for the history."),
@@ -101,6 +105,22 @@ const side = z.object({
   errors: z.int(),
   errorRate: z.number().nullable().describe("Of 1; null without requests."),
   p95Ms: z.number().nullable(),
+});
+
+const releasedApi = z.object({
+  api: z.string(),
+  stage: z.string(),
+  state: z
+    .enum(["ahead", "published", "restored", "skipped"])
+    .describe("`skipped`: the stage serves nothing yet, and lacks variables that its routes name."),
+  from: z.string().describe("Where the routes are from: `draft`, or `STAGE:NUMBER`."),
+  before: z.int().nullable().describe("The publication that it served; null: none."),
+  publication: z.int().describe("The one that it gets, when nobody else publishes, or got."),
+  added: z.int().describe("Routes that the stage did not have."),
+  removed: z.int(),
+  changed: z.int(),
+  settings: z.boolean().describe("Its qualifier or variables are others, too."),
+  lacks: z.array(z.string()).describe("Variables, when it is skipped."),
 });
 
 /** As it stands. */
@@ -129,6 +149,9 @@ export const releaseResource = z.object({
       to: versionNumber,
     }),
   ),
+  apis: z
+    .array(releasedApi)
+    .describe("Stages of gateway APIs that get other routes or settings with it."),
   isApproved: z.boolean(),
   figures: z
     .object({ from: side.nullable(), to: side })

@@ -47,7 +47,11 @@ export function ReleasesCard({ client, shown }: ShownFunction): ReactNode {
       )}
       <ol className="places" aria-label="Stages of the release">
         {newest.places.map((place) => (
-          <PlaceRow key={`${place.stage} ${place.percent}`} place={place} />
+          <PlaceRow
+            key={`${place.stage} ${place.percent}`}
+            place={place}
+            routesOf={routesAt(newest, place)}
+          />
         ))}
       </ol>
       {newest.figures === null ? null : <BothVersions figures={newest.figures} />}
@@ -91,13 +95,26 @@ function tagOf({ state }: ReleaseResource): string {
   return state === "aborted" ? "tag" : "tag cold";
 }
 
-function PlaceRow({ place }: { readonly place: Place }): ReactNode {
+/** Names of the APIs whose routes the stage gets as the place is entered. */
+function routesAt({ apis }: ReleaseResource, { stage, percent }: Place): readonly string[] {
+  if (percent < 100) return [];
+  const here = apis.filter((one) => one.stage === stage && one.state !== "skipped");
+  return here.map(({ api }) => api);
+}
+
+interface PlaceShown {
+  readonly place: Place;
+  readonly routesOf: readonly string[];
+}
+
+function PlaceRow({ place, routesOf }: PlaceShown): ReactNode {
   const { stage, percent, state, needsApproval, isUnsampled } = place;
   const { mark, says } = PLACES[state];
   const remarks = [
     says,
     ...(needsApproval && state === "ahead" ? ["behind an approval"] : []),
     ...(isUnsampled ? ["without enough requests to tell"] : []),
+    ...(routesOf.length > 0 ? [`routes of ${routesOf.join(", ")}`] : []),
   ];
   const width = state === "ahead" ? 0 : percent;
   return (

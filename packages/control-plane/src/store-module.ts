@@ -15,9 +15,9 @@ import {
   type AuditRecord,
   type AuditRetention,
 } from "@skerry/accounts";
-import { GATEWAY_API_TABLES } from "@skerry/gateway-apis";
+import { GATEWAY_API_TABLES, HELD_ROUTES_TABLES } from "@skerry/gateway-apis";
 import { RELEASE_READS, sealedNotUnder } from "@skerry/release-api/procedures";
-import { RELEASE_TABLES } from "@skerry/releases";
+import { RELEASE_ROUTES_COLUMN, RELEASE_TABLES } from "@skerry/releases";
 import {
   ACTION_TABLES,
   ALIAS_TABLES,
@@ -121,6 +121,7 @@ export const storeModule = defineStoreModule({
     { version: 12, sql: [...VERSION_TABLES, ...ALIAS_TABLES] },
     { version: 13, sql: RELEASE_TABLES },
     { version: 14, sql: GATEWAY_API_TABLES },
+    { version: 15, sql: [RELEASE_ROUTES_COLUMN, ...HELD_ROUTES_TABLES] },
   ],
   procedures: {
     listToldEvents: told.listToldEvents,

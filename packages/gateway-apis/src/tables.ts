@@ -35,6 +35,14 @@ export const GATEWAY_API_TABLES: readonly string[] = [
   "CREATE INDEX gateway_domains_by_api ON gateway_domains (api_id, stage)",
 ];
 
+/** Lists that are kept for somebody who means to publish them, by the id of that. */
+export const HELD_ROUTES_TABLES: readonly string[] = [
+  `CREATE TABLE gateway_held_routes (
+    api_id @text NOT NULL, digest @text NOT NULL, holder @text NOT NULL,
+    PRIMARY KEY (api_id, digest, holder))`,
+  "CREATE INDEX gateway_held_routes_by_holder ON gateway_held_routes (holder)",
+];
+
 /** An API without its routes. */
 export interface GatewayApiRecord {
   readonly id: GatewayApiId;
@@ -172,19 +180,43 @@ export function* readRoutes(
   return row === undefined ? [] : (JSON.parse(row.routes) as readonly Route[]);
 }
 
-/** Forgets the lists that neither the draft nor a publication holds. */
+/** Keeps a list, which must be kept already, until its holder lets it go. May be said twice. */
+export function* holdRoutes(
+  tx: Tx,
+  held: { readonly apiId: GatewayApiId; readonly digest: string; readonly holder: string },
+): TxStep<void> {
+  yield* tx.run(
+    `INSERT INTO gateway_held_routes (api_id, digest, holder) VALUES (?, ?, ?)
+     ON CONFLICT (api_id, digest, holder) DO NOTHING`,
+    [held.apiId, held.digest, held.holder],
+  );
+}
+
+/** Lets go whatever somebody holds, and forgets what nobody else does. */
+export function* letRoutesGo(tx: Tx, holder: string): TxStep<void> {
+  const held = yield* tx.all<{ api_id: GatewayApiId }>(
+    "SELECT DISTINCT api_id FROM gateway_held_routes WHERE holder = ?",
+    [holder],
+  );
+  yield* tx.run("DELETE FROM gateway_held_routes WHERE holder = ?", [holder]);
+  for (const { api_id: apiId } of held) yield* forgetRoutes(tx, apiId);
+}
+
+/** Forgets the lists that neither the draft nor a publication nor anybody else holds. */
 export function* forgetRoutes(tx: Tx, apiId: GatewayApiId): TxStep<void> {
   yield* tx.run(
     `DELETE FROM gateway_routes WHERE api_id = ?
        AND digest NOT IN (SELECT digest FROM gateway_apis WHERE id = ?)
-       AND digest NOT IN (SELECT digest FROM gateway_publications WHERE api_id = ?)`,
-    [apiId, apiId, apiId],
+       AND digest NOT IN (SELECT digest FROM gateway_publications WHERE api_id = ?)
+       AND digest NOT IN (SELECT digest FROM gateway_held_routes WHERE api_id = ?)`,
+    [apiId, apiId, apiId, apiId],
   );
 }
 
 /** Removes all rows of an API but those of its domains. */
 export function* removeApiRows(tx: Tx, id: GatewayApiId): TxStep<void> {
-  for (const table of ["gateway_publications", "gateway_stages", "gateway_routes"]) {
+  const tables = ["publications", "stages", "routes", "held_routes"];
+  for (const table of tables.map((name) => `gateway_${name}`)) {
     yield* tx.run(`DELETE FROM ${table} WHERE api_id = ?`, [id]);
   }
   yield* tx.run("DELETE FROM gateway_apis WHERE id = ?", [id]);

@@ -1,8 +1,8 @@
 /**
  * Transactions on releases of apps. A release moves on together with what it moves: the step, the
- * aliases of all functions, their history, the config log and the audit record are one commit, so
- * that whoever is killed anywhere leaves the place before or the one after. Aliases that somebody
- * else has changed are left alone: the release pauses then, and says so.
+ * aliases of all functions, the routes of stages, their history, the config log and the audit
+ * record are one commit, so that whoever is killed anywhere leaves the place before or the one
+ * after. What somebody else has changed is left alone: the release pauses then, and says so.
  */
 import type { AppId, AuditId, KeyId, ReleaseId, RequestId } from "@skerry/base";
 import type { ReleaseResource } from "@skerry/api-schema";
@@ -15,6 +15,7 @@ import {
   readConfigSeq,
   type FunctionRecord,
 } from "@skerry/functions";
+import { letRoutesGo } from "@skerry/gateway-apis";
 import {
   decide,
   dueReleases,
@@ -23,12 +24,13 @@ import {
   isOpen,
   listReleasesOf,
   writeRelease,
+  type Decision,
   type ReleaseEvent,
   type ReleaseRecord,
   type ReleaseTurn,
 } from "@skerry/releases";
 import type { Tx, TxStep } from "@skerry/store";
-import { moveAliases } from "./move-aliases.ts";
+import { moveReleased } from "./move-released.ts";
 import type { Done, RecordChange } from "./recorded.ts";
 import { releaseResourceOf } from "./release-resource.ts";
 
@@ -114,23 +116,19 @@ function* advance(
   if (!isOpen(found.stand)) return { next: found, isMoved: false };
   const released =
     event.kind === "resume" && found.stand.state === "paused" ? unpinned(found) : found;
-  const decided = decide(found.stand, found.plan, by);
   const there = yield* functionsThere(tx, found);
-  const decision =
-    there.length === 0
-      ? { next: { ...decided.next, state: "aborted" as const, why: GONE }, move: null }
-      : decided;
-  const { move } = decision;
-  if (move === null) return yield* write(tx, { ...released, stand: decision.next }, nowMs);
-  const isForced = event.kind === "abort";
-  const note = { ...noteOf(found, decision.next, by), isForced };
-  const moved = yield* moveAliases(tx, released, { move, there, note });
+  const isGone = there.length === 0;
+  const isForced = event.kind === "abort" || isGone;
+  const { next, move } = isGone ? gone(found, nowMs) : decide(found.stand, found.plan, by);
+  if (move === null) return yield* write(tx, { ...released, stand: next }, nowMs);
+  const note = noteOf(found, next, by);
+  const moved = yield* moveReleased(tx, released, { move, there, note, isForced });
   if (moved.kind === "moved") {
-    const { functions } = moved;
-    const kept = { ...released, functions, stand: decision.next };
+    const { functions, apis } = moved;
+    const kept = { ...released, functions, apis, stand: next };
     return { ...(yield* write(tx, kept, nowMs)), isMoved: true };
   }
-  const cause = decision.next.why;
+  const cause = next.why;
   const why = cause === null ? moved.why : `${moved.why} ${cause}`;
   const stuck = decide(found.stand, found.plan, { event: { ...moved, why }, nowMs });
   return yield* write(tx, { ...released, stand: stuck.next }, nowMs);
@@ -138,6 +136,11 @@ function* advance(
 
 const GONE = "Every function that it released was removed.";
 const REASON_MAX = 500;
+
+function gone({ stand, plan }: ReleaseRecord, nowMs: number): Decision {
+  const { next, move } = decide(stand, plan, { event: { kind: "abort" }, nowMs });
+  return { next: { ...next, why: GONE }, move };
+}
 
 function noteOf(
   { id, keyId }: { readonly id: ReleaseId; readonly keyId: KeyId },
@@ -153,10 +156,11 @@ function* write(tx: Tx, record: ReleaseRecord, nowMs: number): TxStep<Advanced> 
   const isWritten = yield* writeRelease(tx, { record, nowMs });
   if (!isWritten) throw failRelease("RELEASE_CHANGED", { release: record.id, actual: "another" });
   const settledMs = isOpen(record.stand) ? null : (record.settledMs ?? nowMs);
+  if (settledMs !== null) yield* letRoutesGo(tx, record.id);
   return { next: { ...record, version: record.version + 1, settledMs }, isMoved: false };
 }
 
-/** Whatever its aliases are by now, they are the release's again. */
+/** Whatever its aliases and stages are by now, they are the release's again. */
 function unpinned(record: ReleaseRecord): ReleaseRecord {
   const functions = record.functions.map((fn) => ({
     ...fn,
@@ -164,7 +168,8 @@ function unpinned(record: ReleaseRecord): ReleaseRecord {
       Object.entries(fn.aliases).map(([stage, held]) => [stage, { ...held, change: null }]),
     ),
   }));
-  return { ...record, functions };
+  const apis = record.apis.map((one) => ({ ...one, expected: null }));
+  return { ...record, functions, apis };
 }
 
 function* functionsThere(

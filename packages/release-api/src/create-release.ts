@@ -1,5 +1,8 @@
-/** How a release of an app begins: every function is published, and what was before it is noted. */
-import type { ReleaseId } from "@skerry/base";
+/**
+ * How a release of an app begins: every function is published, the routes that it takes along are
+ * kept, and what was before it is noted.
+ */
+import type { AppId, ReleaseId } from "@skerry/base";
 import type { ChangeStamp } from "@skerry/api-serving";
 import { LIMITS } from "@skerry/contracts";
 import {
@@ -19,10 +22,12 @@ import {
   findOpenRelease,
   forgetReleases,
   insertRelease,
+  isReplaced,
   newRelease,
   WHOLE,
   type HeldAlias,
   type ReleasedFunction,
+  type ReleasedRoutes,
   type ReleasePlan,
   type ReleaseRecord,
 } from "@skerry/releases";
@@ -30,6 +35,7 @@ import type { Tx, TxStep } from "@skerry/store";
 import { appOf } from "./app-releases.ts";
 import type { Done, RecordChange } from "./recorded.ts";
 import { releaseResourceOf } from "./release-resource.ts";
+import { holdReleased, releasedRoutes } from "./released-routes.ts";
 
 export interface CreateRelease {
   readonly stamp: ChangeStamp;
@@ -38,6 +44,8 @@ export interface CreateRelease {
   readonly plan: Omit<ReleasePlan, "first">;
   /** Publish nothing: what it leads to goes on. */
   readonly fromStage: string | null;
+  /** Publish the routes of the app's gateway APIs with its stages. */
+  readonly withApis: boolean;
   readonly isApproved: boolean;
   readonly description: string;
   readonly reason: string;
@@ -50,7 +58,8 @@ const RELEASES_KEPT = 50;
 
 /**
  * Makes a release, or says what it would be. Throws APP_NOT_FOUND, RELEASE_OPEN,
- * RELEASE_STAGE_UNKNOWN, RELEASE_ALIAS_DIVIDED, RELEASE_NOTHING_NEW, VERSIONS_LIMIT.
+ * RELEASE_STAGE_UNKNOWN, RELEASE_ALIAS_DIVIDED, RELEASE_NOTHING_NEW, VERSIONS_LIMIT,
+ * ROUTE_FUNCTIONS_MISSING, STAGE_VARIABLES_MISSING.
  */
 export function createRelease(record: RecordChange) {
   return function* (tx: Tx, args: CreateRelease): TxStep<Done> {
@@ -61,15 +70,21 @@ export function createRelease(record: RecordChange) {
     if (open !== undefined) throw releaseOpen(open);
     const functions = yield* releasedFunctions(tx, args);
     const plan = planOf(args, functions);
+    const apis = yield* routesOf(tx, { ...args, appId }, plan);
+    assertNews(args, functions, apis);
     const stand = newRelease(madeMs, args);
-    const made = { id, accountId, appId, app, keyId, reason, plan, functions, stand, madeMs };
+    const made = { id, accountId, appId, app, keyId, reason, plan, functions, apis, stand, madeMs };
     const shown = releaseResourceOf({ ...made, settledMs: null });
     if (dryRun) return { answer: { ...shown, id: "", state: "planned" }, seq: 0 };
     yield* insertRelease(tx, made);
+    yield* holdReleased(tx, id, apis);
     yield* forgetReleases(tx, { appId, keep: RELEASES_KEPT });
     yield* record(tx, stamp, {
       ...{ action: "functions.deploy", resource: `app/${app}/release/${id}` },
-      details: { operation: "createRelease", functions: shown.functions, places: shown.places },
+      details: {
+        ...{ operation: "createRelease", functions: shown.functions, places: shown.places },
+        apis: shown.apis,
+      },
       answer: () => shown,
     });
     return { answer: shown, seq: yield* readConfigSeq(tx) };
@@ -86,9 +101,30 @@ function planOf(
   functions: readonly ReleasedFunction[],
 ): ReleasePlan {
   const first = fromStage === null ? 0 : plan.stages.indexOf(fromStage) + 1;
-  // Where nobody was led before, there is nobody to share with.
-  const steps = functions.some(({ from }) => from !== null) ? plan.steps : [WHOLE];
+  // Where nobody is led elsewhere than before, there is nothing to share.
+  const steps = functions.some(isReplaced) ? plan.steps : [WHOLE];
   return { ...plan, steps, first };
+}
+
+function* routesOf(
+  tx: Tx,
+  { appId, withApis, fromStage }: CreateRelease & { readonly appId: AppId },
+  { stages, first }: ReleasePlan,
+): TxStep<readonly ReleasedRoutes[]> {
+  if (!withApis) return [];
+  return yield* releasedRoutes(tx, { appId, stages: stages.slice(first), fromStage });
+}
+
+/** Throws RELEASE_NOTHING_NEW. */
+function assertNews(
+  { app, plan: { stages } }: CreateRelease,
+  functions: readonly ReleasedFunction[],
+  apis: readonly ReleasedRoutes[],
+): void {
+  const isNew = functions.some(({ from, to }) => from?.version !== to.version);
+  const isRouted = functions.length > 0 && apis.some(({ state }) => state === "ahead");
+  if (isNew || isRouted) return;
+  throw failRelease("RELEASE_NOTHING_NEW", { app, alias: stages.at(-1) ?? "" });
 }
 
 function* releasedFunctions(tx: Tx, args: CreateRelease): TxStep<readonly ReleasedFunction[]> {
@@ -113,9 +149,6 @@ function* releasedFunctions(tx: Tx, args: CreateRelease): TxStep<readonly Releas
     const was = number === undefined ? null : yield* getVersion(tx, { fn, number });
     const from = was && { version: was.number, revisionId: was.revision.id };
     released.push({ id: fn.id, name: fn.name, to, from, aliases });
-  }
-  if (released.every(({ from, to }) => from?.version === to.version)) {
-    throw failRelease("RELEASE_NOTHING_NEW", { app, alias: last });
   }
   return released;
 }

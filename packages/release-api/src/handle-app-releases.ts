@@ -44,16 +44,17 @@ export function appReleaseHandlers(deps: ReleaseApiDeps): AppReleaseHandlers {
 async function create(deps: ReleaseApiDeps, call: OperationCall<"createRelease">) {
   const { store, module, releases, applied } = deps;
   const { params, body, stamp, signal } = call;
-  const { fromStage = null, approved, description, reason, dryRun, steps, ...plan } = body;
-  const { maxErrorRate } = plan;
+  const { fromStage = null, apis: withApis, approved, description, reason, dryRun } = body;
+  const { stages, steps, stepWaitMs, sampleWaitMs, samplesMin, withoutSamples, guards } = body;
+  const { maxErrorRate, maxP95Ms } = body;
   const { answer, seq } = await store.call(module, "createRelease", {
     ...{ stamp: stamp(), app: params.app, freshId: releases.freshId(), fromStage },
     plan: {
-      ...plan,
+      ...{ stages, stepWaitMs, sampleWaitMs, samplesMin, withoutSamples, guards, maxP95Ms },
       steps: steps.map((percent) => Math.round((percent * WHOLE) / 100)),
       maxErrorRate: maxErrorRate === null ? null : maxErrorRate / 100,
     },
-    ...{ isApproved: approved, description, reason, dryRun },
+    ...{ withApis, isApproved: approved, description, reason, dryRun },
   });
   if (!dryRun) {
     await applied(seq, signal);

@@ -17,40 +17,35 @@ import {
 } from "@skerry/releases";
 import type { Tx, TxStep } from "@skerry/store";
 
-export type Moved =
-  | { readonly kind: "moved"; readonly functions: readonly ReleasedFunction[] }
-  /** Somebody else has changed an alias; nothing was moved. */
-  | { readonly kind: "stuck"; readonly why: string };
-
-interface Moving {
+export interface MovingAliases {
   readonly move: Move;
   /** Those of the release's functions that there are. */
   readonly there: readonly FunctionRecord[];
-  readonly note: AliasNote & {
-    /** Whatever somebody else has done meanwhile. */
-    readonly isForced: boolean;
-  };
+}
+type Releasing = Pick<ReleaseRecord, "functions">;
+
+/** Why the aliases that are to be moved are not the release's any more; null: they are. */
+export function* whyAliasesTaken(
+  tx: Tx,
+  releasing: Releasing,
+  of: MovingAliases,
+): TxStep<string | null> {
+  for (const { fn, released, alias } of movingOf(releasing, of)) {
+    const expected = released.aliases[alias]?.change ?? null;
+    const actual = (yield* findAlias(tx, { fn, alias }))?.change ?? 0;
+    if (expected === null || expected === actual) continue;
+    return `The alias ${pathOf(fn)}:${alias} was changed by somebody else.`;
+  }
+  return null;
 }
 
 /** Throws VERSION_NOT_FOUND when what is to be led to was removed, ALIASES_LIMIT. */
 export function* moveAliases(
   tx: Tx,
-  { functions }: Pick<ReleaseRecord, "functions">,
-  { move, there, note }: Moving,
-): TxStep<Moved> {
-  const stages = move.kind === "lead" ? [move.stage] : move.stages;
-  const byId = new Map(there.map((fn) => [fn.id, fn]));
-  const moving = functions.flatMap((released) => {
-    const fn = byId.get(released.id);
-    return fn === undefined ? [] : stages.map((alias) => ({ fn, released, alias }));
-  });
-  for (const { fn, released, alias } of moving) {
-    const expected = released.aliases[alias]?.change ?? null;
-    const actual = (yield* findAlias(tx, { fn, alias }))?.change ?? 0;
-    if (note.isForced || expected === null || expected === actual) continue;
-    const why = `The alias ${pathOf(fn)}:${alias} was changed by somebody else.`;
-    return { kind: "stuck", why };
-  }
+  releasing: Releasing,
+  { move, there, note }: MovingAliases & { readonly note: AliasNote },
+): TxStep<readonly ReleasedFunction[]> {
+  const moving = movingOf(releasing, { move, there });
   const changes = new Map<string, number>();
   for (const { fn, released, alias } of moving) {
     const target = targetOf(released, { alias, move });
@@ -61,7 +56,16 @@ export function* moveAliases(
       changes.set(key, record.change);
     }
   }
-  return { kind: "moved", functions: functions.map((fn) => held(fn, changes)) };
+  return releasing.functions.map((fn) => held(fn, changes));
+}
+
+function movingOf({ functions }: Releasing, { move, there }: MovingAliases) {
+  const stages = move.kind === "lead" ? [move.stage] : move.stages;
+  const byId = new Map(there.map((fn) => [fn.id, fn]));
+  return functions.flatMap((released) => {
+    const fn = byId.get(released.id);
+    return fn === undefined ? [] : stages.map((alias) => ({ fn, released, alias }));
+  });
 }
 
 /** Where an alias is to lead; null: it is to be no more. */

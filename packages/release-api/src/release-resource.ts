@@ -16,6 +16,7 @@ export function releaseResourceOf(record: Omit<ReleaseRecord, "version">): Relea
     functions: functions.map(({ name, from, to }) => {
       return { function: name, from: from?.version ?? null, to: to.version };
     }),
+    apis: record.apis.map(apiOf),
     ...{ isApproved, figures: sides && figuresOf(sides) },
     stepSince: place < 0 ? null : timeOf(enteredMs),
     plan: {
@@ -40,6 +41,14 @@ function placesIn({ plan, stand }: Pick<ReleaseRecord, "plan" | "stand">) {
       ...{ isUnsampled: unsampled.includes(i), needsApproval: i === approvalPlace(plan) },
     };
   });
+}
+
+function apiOf(one: ReleaseRecord["apis"][number]): ReleaseResource["apis"][number] {
+  const { api, stage, state, source: from, former, publication, lacks, difference } = one;
+  return {
+    ...{ api, stage, state, from, publication, before: former?.number ?? null },
+    ...{ ...difference, lacks: [...lacks] },
+  };
 }
 
 function figuresOf({ base, next }: Sides): Figures {

@@ -14,6 +14,7 @@ import {
   type RevisionId,
 } from "@skerry/base";
 import {
+  isReplaced,
   nextWork,
   NO_COUNTS,
   versionCounts,
@@ -144,12 +145,17 @@ export class ReleaseRunner {
     if (done.kind === "stepped" && done.seq !== null) committed(done.seq);
   }
 
-  /** Of each function whose version changes. */
+  /**
+   * Of each function whose version changes. Where callers meet no other version than before, it is
+   * the routes that changed: all functions are compared with what they did before.
+   */
   async #measure(
     { functions }: ReleaseRecord,
     { base, next }: Extract<ReleaseWork, { readonly kind: "measure" }>,
   ): Promise<readonly FunctionFigures[]> {
-    const changing = functions.filter(({ from, to }) => from?.version !== to.version);
+    const changing = functions.some(isReplaced)
+      ? functions.filter(({ from, to }) => from?.version !== to.version)
+      : functions;
     const were = await this.#counts(
       base,
       changing.flatMap(({ from }) => (from === null ? [] : [from.revisionId])),

@@ -40,7 +40,14 @@ export class AppReleases {
   ): Promise<ReleaseResource> {
     const done = await this.world.store.call(storeModule, "createRelease", {
       ...{ stamp: this.#stamp(), app: this.world.app, freshId: ids.id("rel"), plan: PLAN },
-      ...{ fromStage: null, isApproved: true, description: "", reason: "", dryRun: false },
+      ...{
+        fromStage: null,
+        withApis: true,
+        isApproved: true,
+        description: "",
+        reason: "",
+        dryRun: false,
+      },
       ...more,
     });
     return done.answer as ReleaseResource;

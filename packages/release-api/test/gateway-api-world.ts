@@ -144,7 +144,7 @@ function stageEntries({ entries }: KeptApis["log"]): readonly StageEntry[] {
  * state, its routes are there whole, nothing else is kept, and the audit knows who did it.
  */
 export function assertServed(kept: KeptApis): void {
-  const { stages, publications, lists, drafts, audited, log } = kept;
+  const { stages, publications, lists, drafts, holds, audited, log } = kept;
   const texts = new Map(lists.map((one) => [`${one.api_id}/${one.digest}`, one.routes]));
   const records = new Set(audited.map(({ id }) => id));
   const expected = stages.flatMap(({ api_id: api, name, publication }) => {
@@ -165,7 +165,7 @@ export function assertServed(kept: KeptApis): void {
     "gateways are told what is kept",
   );
   const held = new Set([
-    ...publications.map((one) => `${one.api_id}/${one.digest}`),
+    ...[...publications, ...holds].map((one) => `${one.api_id}/${one.digest}`),
     ...drafts.map(({ id, digest }) => `${id}/${digest}`),
   ]);
   assert.deepEqual(new Set(texts.keys()), held, "each list is held, and each that is held is kept");

@@ -24,8 +24,8 @@ import {
 } from "@skerry/functions";
 import { SECRET_TABLES } from "@skerry/secrets";
 import { defineStoreModule, type ModuleSource, type Tx, type TxStep } from "@skerry/store";
-import { GATEWAY_API_TABLES } from "@skerry/gateway-apis";
-import { RELEASE_TABLES } from "@skerry/releases";
+import { GATEWAY_API_TABLES, HELD_ROUTES_TABLES } from "@skerry/gateway-apis";
+import { RELEASE_ROUTES_COLUMN, RELEASE_TABLES } from "@skerry/releases";
 import {
   releaseChanges,
   RELEASE_READS,
@@ -125,6 +125,8 @@ export interface KeptApis {
   }[];
   readonly lists: readonly { api_id: string; digest: string; routes: string }[];
   readonly drafts: readonly { id: string; digest: string }[];
+  /** By open releases. */
+  readonly holds: readonly { api_id: string; digest: string }[];
   readonly audited: readonly { id: string }[];
   readonly log: ConfigPage;
 }
@@ -137,6 +139,7 @@ function* readKeptApis(tx: Tx, _args: null): TxStep<KeptApis> {
     ),
     lists: yield* tx.all("SELECT api_id, digest, routes FROM gateway_routes"),
     drafts: yield* tx.all("SELECT id, digest FROM gateway_apis"),
+    holds: yield* tx.all("SELECT api_id, digest FROM gateway_held_routes"),
     audited: yield* tx.all("SELECT id FROM audit_records"),
     log: yield* readConfig(tx, { after: 0, limit: 10_000 }),
   };
@@ -161,6 +164,7 @@ export const storeModule = defineStoreModule({
         ...[...CATALOGUE_TABLES, ...ACCOUNT_TABLES, ...CODE_SWEEP_TABLES, ...LAYER_COLUMNS],
         ...[...FORMER_NAME_TABLES, ...VERSION_TABLES, ...ALIAS_TABLES, ...RELEASE_TABLES],
         ...[...GATEWAY_API_TABLES, ...SECRET_TABLES],
+        ...[RELEASE_ROUTES_COLUMN, ...HELD_ROUTES_TABLES],
       ],
     },
   ],

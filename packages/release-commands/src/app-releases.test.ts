@@ -24,6 +24,7 @@ function releaseOf(more: Partial<ReleaseResource> = {}): ReleaseResource {
   return {
     ...{ id: ID, app: "shop", state: "running", why: null, places: placesAt(0) },
     functions: [{ function: "buy", from: 1, to: 2 }],
+    apis: [],
     ...{ isApproved: true, figures: null, stepSince: AT, reason: "", startedBy: "key_1" },
     plan: {
       ...{ stepWaitMs: 1, sampleWaitMs: 1, samplesMin: 1, withoutSamples: false },
@@ -57,7 +58,8 @@ test("a release is asked for as it was said, and what is wrong is said", async (
     createRelease: ({ body }) => releaseOf({ id: `rel_${bodies.push(body)}` }),
   });
   const how = ["--steps", "5,100", "--step-wait", "10m", "--guards", "none", "--max-p95", "300ms"];
-  const more = ["--max-error-rate", "2.5", "--stages", "a,b", "--samples", "0", "--yes"];
+  const rates = ["--max-error-rate", "2.5", "--stages", "a,b", "--samples", "0"];
+  const more = [...rates, "--yes", "--no-apis"];
   const { stdout } = await runPiped(["release", "shop", ...how, ...more, "--detach"], platform);
   assert.equal(stdout, "rel_1\n");
   await runPiped(["release", "shop", "--plan"], platform);
@@ -66,8 +68,10 @@ test("a release is asked for as it was said, and what is wrong is said", async (
     ...{ description: "", reason: "", sampleWaitMs: 3_600_000 },
     ...{ stages: ["a", "b"], steps: [5, 100], stepWaitMs: 600_000, guards: [], maxP95Ms: 300 },
     ...{ maxErrorRate: 2.5, samplesMin: 0, withoutSamples: false, approved: true, dryRun: false },
+    apis: false,
   });
-  assert.partialDeepStrictEqual(second, { steps: [1, 10, 50, 100], approved: false, dryRun: true });
+  const otherwise = { steps: [1, 10, 50, 100], approved: false, dryRun: true, apis: true };
+  assert.partialDeepStrictEqual(second, otherwise);
   for (const [flag = "", value = ""] of [
     ["--steps", "1;2"],
     ["--guards", "luck"],
@@ -138,6 +142,25 @@ test("who interrupts hears that it goes on, and ends nothing", async () => {
   assert.match(stderr, /It goes on; see it with `skerry releases show shop rel_1 --follow`/);
   assert.match(stderr, /end it with `skerry releases abort shop rel_1`/);
   assert.equal(aborted, 0);
+});
+
+test("a plan says which stage of which API gets what, and at which place", async () => {
+  const counts = { added: 2, removed: 1, changed: 0, settings: true, lacks: [] };
+  const web = { api: "web", stage: "release", from: "draft", before: 3, publication: 4, ...counts };
+  const beta = { ...web, stage: "beta", before: null, lacks: ["theme"] };
+  const apis: ReleaseResource["apis"] = [
+    { ...web, state: "ahead" },
+    { ...beta, state: "skipped" },
+  ];
+  await using platform = await startFakePlatform({
+    createRelease: () => releaseOf({ id: "", apis }),
+  });
+  const { stdout } = await runPiped(["release", "shop", "--plan"], platform);
+  assert.match(stdout, /release +100 % .*routes of web$/m);
+  assert.equal(stdout.match(/routes of web/g)?.length, 1);
+  const release = "web/release  to come: publication 4 of draft, before: 3";
+  assert.ok(stdout.includes(`${release}; routes +2 -1 ~0, other settings\n`), stdout);
+  assert.match(stdout, /web\/beta {2}left out: its routes name variables .* lacks: theme/);
 });
 
 test("releases are listed, shown and turned", async () => {

@@ -51,6 +51,7 @@ const PLAN_FLAGS: readonly Flag[] = [
   },
   { name: "max-error-rate", value: "PERCENT", description: "Go back above it." },
   { name: "max-p95", value: "TIME", description: "Go back above it." },
+  { name: "no-apis", description: "Leave the routes of the app's gateway APIs as they are." },
 ];
 
 const release: Command = {
@@ -60,6 +61,8 @@ const release: Command = {
     "Every function is published and moves together: to the test stage, behind an approval to the " +
       "pre-release, and then through growing shares of the callers. At each share both versions are " +
       "compared by Fisher's exact test; one that fails more often, or is slower, goes back at once.",
+    "Routes of the app's gateway APIs go along: a stage gets them, and gives them back, together " +
+      "with the last of its callers.",
     "The platform carries it out. Ctrl-C only ends the looking.",
   ],
   args: [APP],
@@ -116,6 +119,7 @@ function bodyOf(call: CommandCall): CreateReleaseRequest {
   return {
     ...given,
     ...{ withoutSamples: isOn("without-samples"), approved: isOn("yes"), dryRun: isOn("plan") },
+    apis: !isOn("no-apis"),
   };
 }
 

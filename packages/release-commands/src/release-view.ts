@@ -3,6 +3,7 @@ import type { ReleaseResource } from "@skerry/api-schema";
 import { fieldLines, type Field, type Style } from "@skerry/terminal";
 
 type Place = ReleaseResource["places"][number];
+type Api = ReleaseResource["apis"][number];
 type Side = NonNullable<ReleaseResource["figures"]>["to"];
 
 const BAR_WIDTH = 20;
@@ -35,8 +36,9 @@ export function releaseLines(one: ReleaseResource, style: Style): readonly strin
   const fields = Object.entries(facts).map(([name, value]): Field => [name, `${value ?? ""}`]);
   return [
     `${style.bold(id === "" ? app : `${app} ${id}`)}  ${stateText(one)}`,
-    ...places.map((place) => placeLine(place, style)),
+    ...places.map((place) => placeLine(place, { one, style })),
     ...(figures === null ? [] : sidesTexts(figures)),
+    ...one.apis.map(apiText),
     ...fieldLines(fields, style),
   ];
 }
@@ -46,7 +48,7 @@ export function liveLines(one: ReleaseResource, style: Style): readonly string[]
   const { app, id, state, places, figures } = one;
   return [
     `${style.bold(app)}  ${STATES[state]}`,
-    ...places.map((place) => placeLine(place, style)),
+    ...places.map((place) => placeLine(place, { one, style })),
     ...(figures === null ? [] : sidesTexts(figures)),
     ...(state === "waiting" ? [`  ${approvalHint(app, id)}`] : []),
   ];
@@ -58,7 +60,12 @@ export function changeLine(one: ReleaseResource): string {
   return `${placeText(one)}  ${stateText(one)}${figures}`;
 }
 
-function placeLine(place: Place, { green, dim, red }: Style): string {
+interface Shown {
+  readonly one: ReleaseResource;
+  readonly style: Style;
+}
+
+function placeLine(place: Place, { one, style: { green, dim, red } }: Shown): string {
   const { state, isUnsampled, needsApproval } = place;
   const isIn = state === "current" || state === "passed";
   const full = isIn ? Math.max(1, Math.round((place.percent / 100) * BAR_WIDTH)) : 0;
@@ -68,8 +75,32 @@ function placeLine(place: Place, { green, dim, red }: Style): string {
   const said = [
     ...(needsApproval && state === "ahead" ? ["behind an approval"] : []),
     ...(isUnsampled ? ["left without enough requests"] : []),
+    ...routesTexts(one, place),
   ].join(", ");
   return `  ${marks[state]} ${placeName(place).padEnd(STAGE_WIDTH + 6)} ${blocks} ${dim(said)}`.trimEnd();
+}
+
+/** Whose routes the stage gets as this place is entered. */
+function routesTexts({ apis }: ReleaseResource, { stage, percent }: Place): readonly string[] {
+  const here = apis.filter((one) => one.stage === stage && one.state !== "skipped");
+  if (percent < 100 || here.length === 0) return [];
+  return [`routes of ${here.map(({ api }) => api).join(", ")}`];
+}
+
+const API_STATES: Readonly<Record<Api["state"], string>> = {
+  ...{ ahead: "to come", published: "published", restored: "gone back" },
+  skipped: "left out",
+};
+
+function apiText(api: Api): string {
+  const { stage, state, from, before, publication, added, removed, changed, settings } = api;
+  const counts = `+${added} -${removed} ~${changed}${settings ? ", other settings" : ""}`;
+  const was = before === null ? "serves nothing yet" : `before: ${before}`;
+  const what =
+    state === "skipped"
+      ? `its routes name variables that the stage lacks: ${api.lacks.join(", ")}`
+      : `publication ${publication} of ${from}, ${was}; routes ${counts}`;
+  return `    ${api.api}/${stage}  ${API_STATES[state]}: ${what}`;
 }
 
 function placeName({ stage, percent }: Place): string {

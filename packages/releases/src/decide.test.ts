@@ -72,6 +72,38 @@ test("a release goes through its stages, waits for its approval, and then throug
   assert.deepEqual(moves, led);
 });
 
+test("each stage gets its routes with the whole of its callers, and only those go back", () => {
+  const withRoutes = (release: Release, event: ReleaseEvent, nowMs: number) => {
+    const { next, move } = decide(release, PLAN, { event, nowMs });
+    return { next, routes: move?.kind === "lead" ? move.withRoutes : move?.routesOf };
+  };
+  let release = newRelease(0, { isApproved: true });
+  const got: unknown[] = [];
+  for (let at = 2_000; at <= 14_000; at += 2_000) {
+    const { state } = release;
+    const event: ReleaseEvent = release.place < 2 ? STEP : measured(FINE);
+    const back = withRoutes(release, { kind: "abort" }, at).routes;
+    const forth = withRoutes(release, event, at);
+    if (state === "running") got.push([forth.routes, back]);
+    release = forth.next;
+  }
+  const before = ["test", "prepub"];
+  assert.deepEqual(got, [
+    ...[
+      [true, undefined],
+      [true, ["test"]],
+      [false, before],
+    ],
+    ...[
+      [false, before],
+      [false, before],
+      [true, before],
+    ],
+    [undefined, [...before, "release"]],
+  ]);
+  assert.equal(release.state, "done");
+});
+
 test("a share is held as long as it should be, and until there are enough samples", () => {
   const { release, moves } = play([[500, measured(FINE)]], PLAN, CANARY);
   assert.deepEqual([release.place, moves], [CANARY.place, []]);

@@ -6,7 +6,7 @@
  * canary only when its guards have spoken; it goes back at once, to what was before it.
  */
 import { judge, samplesMissing, sidesOf, type FunctionFigures, type Sides } from "./guards.ts";
-import { approvalPlace, placesOf, WHOLE, type ReleasePlan } from "./plan.ts";
+import { approvalPlace, placesOf, takesRoutes, WHOLE, type ReleasePlan } from "./plan.ts";
 
 /** The first three are open. `waiting`: for the approval. */
 type ReleaseState = "running" | "waiting" | "paused" | "done" | "rolledBack" | "aborted";
@@ -47,11 +47,22 @@ export type ReleaseEvent =
 /** What people do to a release. */
 export type ReleaseTurn = "approve" | "pause" | "resume" | "abort";
 
-/** What is to be done to aliases together with a step. */
+/** What is to be done to aliases and routes together with a step. */
 export type Move =
-  | { readonly kind: "lead"; readonly stage: string; readonly perMille: number }
-  /** These lead again where they did. */
-  | { readonly kind: "restore"; readonly stages: readonly string[] };
+  | {
+      readonly kind: "lead";
+      readonly stage: string;
+      readonly perMille: number;
+      /** The stage serves the new routes, too, from then on. */
+      readonly withRoutes: boolean;
+    }
+  | {
+      readonly kind: "restore";
+      /** These lead again where they did. */
+      readonly stages: readonly string[];
+      /** These of them serve again the routes that they did. */
+      readonly routesOf: readonly string[];
+    };
 
 export interface Decision {
   readonly next: Release;
@@ -185,14 +196,16 @@ function forward(release: Release, plan: ReleasePlan, nowMs: number): Decision {
     ...{ place, enteredMs: nowMs, priorMs: release.enteredMs, countedMs: nowMs, nextMs: nowMs },
     sides: null,
   });
-  return { next, move: { kind: "lead", stage: at.stage, perMille: at.perMille } };
+  const { stage, perMille } = at;
+  return { next, move: { kind: "lead", stage, perMille, withRoutes: takesRoutes(at) } };
 }
 
 function back(release: Release, plan: ReleasePlan, to: Pick<Release, "state" | "why">): Decision {
   const entered = placesOf(plan).slice(0, release.place + 1);
   const stages = [...new Set(entered.map(({ stage }) => stage))];
+  const routesOf = entered.filter(takesRoutes).map(({ stage }) => stage);
   const next = changed(release, to);
-  return { next, move: stages.length === 0 ? null : { kind: "restore", stages } };
+  return { next, move: stages.length === 0 ? null : { kind: "restore", stages, routesOf } };
 }
 
 function stay(next: Release): Decision {

@@ -46,6 +46,14 @@ export interface Place {
 
 export const WHOLE = 1_000;
 
+/**
+ * Whether the stage gets its new routes as this place is entered: nobody is led to the old versions
+ * any more, so that no route meets a version that does not know it.
+ */
+export function takesRoutes({ perMille }: Place): boolean {
+  return perMille === WHOLE;
+}
+
 /** All places of a release, in order. */
 export function placesOf({ stages, first, steps }: ReleasePlan): readonly Place[] {
   const last = stages.at(-1) ?? "";

@@ -12,26 +12,33 @@ import {
   newRelease,
   nextWork,
   type Decision,
+  type Move,
   type Release,
   type ReleaseEvent,
 } from "./decide.ts";
 import { judge, type FunctionFigures } from "./guards.ts";
-import { approvalPlace, placesOf, type ReleasePlan } from "./plan.ts";
+import { approvalPlace, placesOf, WHOLE, type ReleasePlan } from "./plan.ts";
 
 const SEEDS = 400;
 const TURNS = ["approve", "pause", "resume", "resume", "abort"] as const;
 
+type Decide = typeof decide;
+
 class World {
+  readonly #decide: Decide;
   readonly #random: () => number;
   readonly plan: ReleasePlan;
   readonly #errorRate: number;
   release: Release;
   /** Share of the new version by stage, as it was written: 0 is the state before. */
   readonly shares: Record<string, number> = {};
+  /** The routes that each stage serves. */
+  readonly routes: Record<string, "old" | "new"> = {};
   nowMs = 1_000;
   wasApproved: boolean;
 
-  constructor(seed: number) {
+  constructor(seed: number, how: Decide = decide) {
+    this.#decide = how;
     const random = seededRandom(seed);
     this.#random = () => random.float();
     const stages = ["test", "prepub", "release"].slice(this.#below(3));
@@ -44,7 +51,10 @@ class World {
     this.#errorRate = this.#random() < 0.5 ? 0 : 0.5;
     this.wasApproved = this.#random() < 0.2;
     this.release = newRelease(this.nowMs, { isApproved: this.wasApproved });
-    for (const stage of stages) this.shares[stage] = 0;
+    for (const stage of stages) {
+      this.shares[stage] = 0;
+      this.routes[stage] = "old";
+    }
   }
 
   /** Something happens; what was decided is written, unless whoever decided dies before. */
@@ -52,29 +62,40 @@ class World {
     this.nowMs += this.#below(700);
     const event = this.#random() < 0.06 ? this.#turn() : this.#work();
     if (event === undefined) return;
-    const decision = decide(this.release, this.plan, { event, nowMs: this.nowMs });
+    const decision = this.#decide(this.release, this.plan, { event, nowMs: this.nowMs });
     if (this.#random() < 0.2) return;
     this.#check(event, decision);
     if (event.kind === "approve" && isOpen(this.release)) this.wasApproved = true;
     this.release = decision.next;
-    const { move } = decision;
-    if (move?.kind === "lead") this.shares[move.stage] = move.perMille;
-    for (const stage of move?.kind === "restore" ? move.stages : []) this.shares[stage] = 0;
+    this.#moved(decision.move);
   }
 
   /** Somebody ends it: approves, resumes, and lets it go on; at last aborts. */
   finish(): void {
     for (let i = 0; i < 300 && isOpen(this.release); i += 1) this.next();
     while (isOpen(this.release)) {
-      const decision = decide(this.release, this.plan, {
-        event: { kind: "abort" },
-        nowMs: this.nowMs,
-      });
+      const how = { event: { kind: "abort" }, nowMs: this.nowMs } as const;
+      const decision = this.#decide(this.release, this.plan, how);
       this.release = decision.next;
-      for (const stage of Object.keys(this.shares)) {
-        if (decision.move?.kind === "restore" && decision.move.stages.includes(stage))
-          this.shares[stage] = 0;
-      }
+      this.#moved(decision.move);
+    }
+  }
+
+  /**
+   * What is moved is one transaction, so that what must hold of it may be looked at behind each.
+   */
+  #moved(move: Move | null): void {
+    if (move?.kind === "lead") {
+      this.shares[move.stage] = move.perMille;
+      if (move.withRoutes) this.routes[move.stage] = "new";
+    }
+    if (move?.kind === "restore") {
+      for (const stage of move.stages) this.shares[stage] = 0;
+      for (const stage of move.routesOf) this.routes[stage] = "old";
+    }
+    for (const [stage, share] of Object.entries(this.shares)) {
+      const wanted = share === WHOLE ? "new" : "old";
+      assert.equal(this.routes[stage], wanted, `routes at ${share} of ${stage}`);
     }
   }
 
@@ -118,25 +139,54 @@ class World {
   }
 }
 
+/** Plays it to its end; what the release had become. */
+function played(seed: number, how?: Decide): string {
+  const world = new World(seed, how);
+  const { plan } = world;
+  try {
+    world.finish();
+    const { state } = world.release;
+    const moved = plan.stages.slice(plan.first);
+    const shares = moved.map((stage) => world.shares[stage]);
+    const wanted = moved.map(() => (state === "done" ? WHOLE : 0));
+    assert.deepEqual(shares, wanted, `it is ${state}`);
+    for (const stage of plan.stages.slice(0, plan.first)) assert.equal(world.shares[stage], 0);
+    return state;
+  } catch (error) {
+    throw new Error(`seed ${seed}: replay with new World(${seed})`, { cause: error });
+  }
+}
+
 test("releases keep their promises in every order of events, and end at the new or the old", () => {
   const ends = new Map<string, number>();
   for (let seed = 1; seed <= SEEDS; seed += 1) {
-    const world = new World(seed);
-    const { plan } = world;
-    try {
-      world.finish();
-      const { state } = world.release;
-      const moved = plan.stages.slice(plan.first);
-      const shares = moved.map((stage) => world.shares[stage]);
-      const wanted = moved.map(() => (state === "done" ? 1_000 : 0));
-      assert.deepEqual(shares, wanted, `it is ${state}`);
-      for (const stage of plan.stages.slice(0, plan.first)) assert.equal(world.shares[stage], 0);
-      ends.set(state, (ends.get(state) ?? 0) + 1);
-    } catch (error) {
-      throw new Error(`seed ${seed}: replay with new World(${seed})`, { cause: error });
-    }
+    const state = played(seed);
+    ends.set(state, (ends.get(state) ?? 0) + 1);
   }
   for (const state of ["done", "rolledBack", "aborted"]) {
     assert.ok((ends.get(state) ?? 0) > SEEDS / 50, `${state}: ${ends.get(state)} of ${SEEDS}`);
+  }
+});
+
+/** Decides as it should but for the move. */
+function mistaken(change: (move: Move) => Move): Decide {
+  return (...args) => {
+    const { next, move } = decide(...args);
+    return { next, move: move && change(move) };
+  };
+}
+
+test("control: what moves routes too early, never, or not back is found", () => {
+  const early = mistaken((move) => (move.kind === "lead" ? { ...move, withRoutes: true } : move));
+  const never = mistaken((move) => (move.kind === "lead" ? { ...move, withRoutes: false } : move));
+  const stays = mistaken((move) => (move.kind === "restore" ? { ...move, routesOf: [] } : move));
+  const half = mistaken((move) =>
+    move.kind === "restore" ? { ...move, routesOf: move.routesOf.slice(1) } : move,
+  );
+  for (const mistake of [early, never, stays, half]) {
+    const findIt = () => {
+      for (let seed = 1; seed <= SEEDS; seed += 1) played(seed, mistake);
+    };
+    assert.throws(findIt, ({ cause }: Error) => /routes at \d+ of/.test(String(cause)));
   }
 });

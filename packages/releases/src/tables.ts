@@ -1,8 +1,16 @@
 /**
- * Releases as they lie in the store. `stand` changes with each look, `functions` with each move;
- * both are JSON that only this package reads. A row goes with its app.
+ * Releases as they lie in the store. `stand` changes with each look, `functions` and `apis` with
+ * each move; they are JSON that only this package reads. A row goes with its app.
  */
-import type { AccountId, AppId, FunctionId, KeyId, ReleaseId, RevisionId } from "@skerry/base";
+import type {
+  AccountId,
+  AppId,
+  FunctionId,
+  GatewayApiId,
+  KeyId,
+  ReleaseId,
+  RevisionId,
+} from "@skerry/base";
 import { versionsOfAlias, type AliasTarget } from "@skerry/contracts";
 import type { Tx, TxStep } from "@skerry/store";
 import { isOpen, LOOK_MS_MAX, type Release } from "./decide.ts";
@@ -18,6 +26,9 @@ export const RELEASE_TABLES: readonly string[] = [
   "CREATE UNIQUE INDEX app_releases_open ON app_releases (app_id) WHERE settled_ms IS NULL",
   "CREATE INDEX app_releases_due ON app_releases (due_ms, id) WHERE due_ms IS NOT NULL",
 ];
+
+/** What releases that move routes need beside it. */
+export const RELEASE_ROUTES_COLUMN = "ALTER TABLE app_releases ADD COLUMN apis @text";
 
 /** How one alias stands to a release. */
 export interface HeldAlias {
@@ -38,6 +49,42 @@ export interface ReleasedFunction {
   readonly aliases: Readonly<Record<string, HeldAlias>>;
 }
 
+/** What a stage of a gateway API served before a release. */
+export interface FormerRoutes {
+  /** Of the publication. */
+  readonly number: number;
+  readonly digest: string;
+  readonly qualifier: string;
+  readonly variables: Readonly<Record<string, string>>;
+}
+
+/** Routes that a release publishes to one stage of a gateway API. */
+export interface ReleasedRoutes {
+  readonly apiId: GatewayApiId;
+  readonly api: string;
+  readonly stage: string;
+  /** Of the routes; they are kept for it while the release is open. */
+  readonly digest: string;
+  /** Where they are from: `draft`, or `STAGE:NUMBER`. */
+  readonly source: string;
+  /** Null: the stage served nothing. */
+  readonly former: FormerRoutes | null;
+  /** The number up to which publications of the stage are expected; null: whichever it is. */
+  readonly expected: number | null;
+  /** The number that its publication got, or gets when nobody else publishes. */
+  readonly publication: number;
+  readonly state: "ahead" | "published" | "restored" | "skipped";
+  /** Variables that the routes name, and which the stage that served nothing lacks: skipped. */
+  readonly lacks: readonly string[];
+  readonly difference: {
+    readonly added: number;
+    readonly removed: number;
+    readonly changed: number;
+    /** Its qualifier or its variables are others. */
+    readonly settings: boolean;
+  };
+}
+
 /** One release, as it lies there. */
 export interface ReleaseRecord {
   readonly id: ReleaseId;
@@ -49,6 +96,7 @@ export interface ReleaseRecord {
   readonly reason: string;
   readonly plan: ReleasePlan;
   readonly functions: readonly ReleasedFunction[];
+  readonly apis: readonly ReleasedRoutes[];
   readonly stand: Release;
   /** Goes up with each write. */
   readonly version: number;
@@ -65,13 +113,15 @@ interface ReleaseRow {
   readonly reason: string;
   readonly plan: string;
   readonly functions: string;
+  /** Null: of before routes went along. */
+  readonly apis: string | null;
   readonly stand: string;
   readonly version: number;
   readonly made_ms: number;
   readonly settled_ms: number | null;
 }
 
-const COLUMNS = `id, account_id, app_id, app, key_id, reason, plan, functions, stand, version,
+const COLUMNS = `id, account_id, app_id, app, key_id, reason, plan, functions, apis, stand, version,
   made_ms, settled_ms`;
 
 /** Writes one that was just made. The app must have none that is open. */
@@ -80,12 +130,13 @@ export function* insertRelease(
   record: Omit<ReleaseRecord, "version" | "settledMs">,
 ): TxStep<void> {
   const { id, accountId, appId, app, keyId, reason, plan, functions, stand, madeMs } = record;
+  const moved = [JSON.stringify(functions), JSON.stringify(record.apis)];
   yield* tx.run(
     `INSERT INTO app_releases (${COLUMNS}, due_ms)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, NULL, ?)`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, NULL, ?)`,
     [
       ...[id, accountId, appId, app, keyId, reason, JSON.stringify(plan)],
-      ...[JSON.stringify(functions), JSON.stringify(stand), madeMs, dueOf(stand)],
+      ...[...moved, JSON.stringify(stand), madeMs, dueOf(stand)],
     ],
   );
 }
@@ -97,6 +148,11 @@ export function* findOpenRelease(tx: Tx, appId: AppId): TxStep<ReleaseRecord | u
     [appId],
   );
   return row && recordOf(row);
+}
+
+/** Whether callers of the last stage met another version of it. */
+export function isReplaced({ from, to }: Pick<ReleasedFunction, "from" | "to">): boolean {
+  return from !== null && from.version !== to.version;
 }
 
 /** Whether it may have an alias of the function lead to that version, going on or back. */
@@ -167,13 +223,13 @@ export function* writeRelease(
   tx: Tx,
   { record, nowMs }: { readonly record: ReleaseRecord; readonly nowMs: number },
 ): TxStep<boolean> {
-  const { id, version, stand, functions } = record;
+  const { id, version, stand, functions, apis } = record;
   const written = yield* tx.run(
-    `UPDATE app_releases SET version = version + 1, stand = ?, functions = ?, due_ms = ?,
-       settled_ms = ? WHERE id = ? AND version = ?`,
+    `UPDATE app_releases SET version = version + 1, stand = ?, functions = ?, apis = ?,
+       due_ms = ?, settled_ms = ? WHERE id = ? AND version = ?`,
     [
-      ...[JSON.stringify(stand), JSON.stringify(functions), dueOf(stand)],
-      ...[isOpen(stand) ? null : nowMs, id, version],
+      ...[JSON.stringify(stand), JSON.stringify(functions), JSON.stringify(apis)],
+      ...[dueOf(stand), isOpen(stand) ? null : nowMs, id, version],
     ],
   );
   return written === 1;
@@ -206,6 +262,7 @@ function recordOf(row: ReleaseRow): ReleaseRecord {
     ...{ id, accountId: row.account_id, appId: row.app_id, app, keyId: row.key_id, reason },
     plan: JSON.parse(row.plan) as ReleasePlan,
     functions: JSON.parse(row.functions) as readonly ReleasedFunction[],
+    apis: row.apis === null ? [] : (JSON.parse(row.apis) as readonly ReleasedRoutes[]),
     stand: JSON.parse(row.stand) as Release,
     ...{ version, madeMs: row.made_ms, settledMs: row.settled_ms },
   };

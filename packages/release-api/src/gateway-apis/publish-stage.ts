@@ -3,8 +3,8 @@
  * config log by one transaction, or none of it is.
  */
 import type { ChangeStamp } from "@skerry/api-serving";
-import { functionsOfRoutes, LIMITS, type StageEntry } from "@skerry/contracts";
-import { listFunctions, putConfig, readConfigSeq } from "@skerry/functions";
+import { functionsOfRoutes, LIMITS, type Route, type StageEntry } from "@skerry/contracts";
+import { listFunctions, putConfig, readConfigSeq, removeConfig } from "@skerry/functions";
 import {
   failGatewayApi,
   findPublication,
@@ -28,6 +28,8 @@ export interface Publishing {
   readonly source: string | null;
   readonly restores: number | null;
   readonly note: Pick<ChangeStamp, "id" | "keyId" | "atMs"> & { readonly reason: string };
+  /** It was served before: what it lacks by now is no reason to leave it out. */
+  readonly isUnchecked?: boolean;
   /** Look whether it could be, and write nothing. */
   readonly dryRun?: boolean;
 }
@@ -47,14 +49,13 @@ export function* publishStage(tx: Tx, publishing: Publishing): TxStep<Published>
   const { qualifier, variables, name } = stage;
   const at = { apiId: api.id, stage: name, number: stage.publication };
   const serving = yield* findPublication(tx, at);
-  if (serving !== undefined && isSame(serving, publishing)) {
+  if (serving !== undefined && isServed(serving, publishing)) {
     return { stage, publication: serving, isNew: false, seq: yield* readConfigSeq(tx) };
   }
   const routes = yield* readRoutes(tx, { apiId: api.id, digest });
-  yield* assertFunctionsThere(tx, api, functionsOfRoutes(routes));
-  const absent = variablesOfRoutes(routes).filter((one) => !Object.hasOwn(variables, one));
-  if (absent.length > 0) {
-    throw failGatewayApi("STAGE_VARIABLES_MISSING", { stage: name, variables: absent });
+  if (publishing.isUnchecked !== true) {
+    yield* assertFunctionsThere(tx, api, routes);
+    assertVariables(routes, stage);
   }
   const number = stage.publication + 1;
   const { id: auditId, keyId, atMs, reason } = note;
@@ -75,7 +76,22 @@ export function* publishStage(tx: Tx, publishing: Publishing): TxStep<Published>
   return { stage: next, publication, isNew: true, seq };
 }
 
-function isSame(serving: PublicationRecord, { stage, digest }: Publishing): boolean {
+/** Has a stage serve nothing. Its number goes up, as with a publication. */
+export function* unserveStage(
+  tx: Tx,
+  { api, stage }: Pick<Publishing, "api" | "stage">,
+): TxStep<StageRecord> {
+  const next = { ...stage, change: stage.change + 1, publication: stage.publication + 1 };
+  yield* writeStage(tx, api.id, next);
+  yield* removeConfig(tx, stageConfigKey(api.id, stage.name));
+  return next;
+}
+
+/** Whether a stage that serves that publication serves these routes with its settings. */
+export function isServed(
+  serving: PublicationRecord,
+  { stage, digest }: Pick<Publishing, "stage" | "digest">,
+): boolean {
   return (
     serving.digest === digest &&
     serving.qualifier === stage.qualifier &&
@@ -87,11 +103,31 @@ function sortedText(variables: Readonly<Record<string, string>>): string {
   return JSON.stringify(Object.entries(variables).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-function* assertFunctionsThere(
+/** Variables that routes name, and the stage does not have. */
+export function absentVariables(
+  routes: readonly Route[],
+  { variables }: Pick<StageRecord, "variables">,
+): readonly string[] {
+  return variablesOfRoutes(routes).filter((one) => !Object.hasOwn(variables, one));
+}
+
+/** Throws STAGE_VARIABLES_MISSING. */
+export function assertVariables(
+  routes: readonly Route[],
+  stage: Pick<StageRecord, "name" | "variables">,
+): void {
+  const variables = absentVariables(routes, stage);
+  if (variables.length === 0) return;
+  throw failGatewayApi("STAGE_VARIABLES_MISSING", { stage: stage.name, variables });
+}
+
+/** Throws ROUTE_FUNCTIONS_MISSING. */
+export function* assertFunctionsThere(
   tx: Tx,
   { accountId, app, name: api }: GatewayApiRecord,
-  named: readonly string[],
+  routes: readonly Route[],
 ): TxStep<void> {
+  const named = functionsOfRoutes(routes);
   if (named.length === 0) return;
   const limit = LIMITS.functionsPerAppMax;
   const all = yield* listFunctions(tx, { accountId, app, after: "", limit });

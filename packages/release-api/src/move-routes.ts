@@ -1,0 +1,93 @@
+/**
+ * What a release does to the routes of gateway APIs: each stage that is led to the new versions as
+ * a whole gets a publication, and on the way back one with the state of the former. All of it is in
+ * the transaction that moves the aliases. An API or a stage that was removed meanwhile is left out.
+ */
+import {
+  findApiById,
+  findStage,
+  writeStage,
+  type GatewayApiRecord,
+  type StageRecord,
+} from "@skerry/gateway-apis";
+import type { Move, ReleasedRoutes, ReleaseRecord } from "@skerry/releases";
+import type { Tx, TxStep } from "@skerry/store";
+import { publishStage, unserveStage, type Publishing } from "./gateway-apis/publish-stage.ts";
+
+type Releasing = Pick<ReleaseRecord, "apis">;
+type Note = Publishing["note"];
+
+interface There {
+  readonly api: GatewayApiRecord;
+  readonly stage: StageRecord;
+}
+
+/** Why a stage that is to be moved is not the release's any more; null: they all are. */
+export function* whyStagesTaken(tx: Tx, { apis }: Releasing, move: Move): TxStep<string | null> {
+  for (const released of apis.filter((one) => isMoved(one, move))) {
+    const there = yield* thereOf(tx, released);
+    const { expected } = released;
+    if (there === undefined || expected === null) continue;
+    if (there.stage.publication === expected) continue;
+    return `The stage ${released.api}/${released.stage} was published to by somebody else.`;
+  }
+  return null;
+}
+
+/** Throws ROUTE_FUNCTIONS_MISSING, STAGE_VARIABLES_MISSING, on the way forward. */
+export function* moveRoutes(
+  tx: Tx,
+  { apis }: Releasing,
+  { move, note }: { readonly move: Move; readonly note: Note },
+): TxStep<readonly ReleasedRoutes[]> {
+  const moved: ReleasedRoutes[] = [];
+  for (const released of apis) {
+    const there = isMoved(released, move) ? yield* thereOf(tx, released) : undefined;
+    if (there === undefined) moved.push(released);
+    else if (move.kind === "lead") moved.push(yield* publish(tx, released, { ...there, note }));
+    else moved.push(yield* restore(tx, released, { ...there, note }));
+  }
+  return moved;
+}
+
+function isMoved({ stage, state }: ReleasedRoutes, move: Move): boolean {
+  if (move.kind === "restore") return state === "published" && move.routesOf.includes(stage);
+  return state === "ahead" && move.withRoutes && move.stage === stage;
+}
+
+function* thereOf(tx: Tx, { apiId, stage: name }: ReleasedRoutes): TxStep<There | undefined> {
+  const api = yield* findApiById(tx, apiId);
+  const stage = api && (yield* findStage(tx, api, name));
+  return api && stage && { api, stage };
+}
+
+function* publish(
+  tx: Tx,
+  released: ReleasedRoutes,
+  { api, stage, note }: There & { readonly note: Note },
+): TxStep<ReleasedRoutes> {
+  const { digest, source } = released;
+  const done = yield* publishStage(tx, { api, stage, digest, source, restores: null, note });
+  const { number } = done.publication;
+  return { ...released, expected: number, publication: number, state: "published" };
+}
+
+/** Also settings that were not published yet stay what they are. */
+function* restore(
+  tx: Tx,
+  released: ReleasedRoutes,
+  { api, stage, note }: There & { readonly note: Note },
+): TxStep<ReleasedRoutes> {
+  const { former } = released;
+  if (former === null) {
+    const { publication: expected } = yield* unserveStage(tx, { api, stage });
+    return { ...released, expected, state: "restored" };
+  }
+  const { digest, qualifier, variables, number: restores } = former;
+  const was = { ...stage, qualifier, variables: { ...variables } };
+  const how = { digest, source: null, restores, note, isUnchecked: true };
+  const { stage: next } = yield* publishStage(tx, { api, stage: was, ...how });
+  const { qualifier: setQualifier, variables: setVariables } = stage;
+  yield* writeStage(tx, api.id, { ...next, qualifier: setQualifier, variables: setVariables });
+  return { ...released, expected: next.publication, state: "restored" };
+}
