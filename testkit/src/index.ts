@@ -33,6 +33,7 @@ export { fetchOnce } from "./fetch-once.ts";
 export { freePort } from "./free-port.ts";
 export { HandClock } from "./hand-clock.ts";
 export { callHttp, openHttp, type HttpAnswer, type HttpCall } from "./http-call.ts";
+export { frame, headerBlock, openFrames, type FramesClient } from "./http2-frames.ts";
 export { LeapClock } from "./leap-clock.ts";
 export {
   answerLedger,

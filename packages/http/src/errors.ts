@@ -77,8 +77,14 @@ export const fail = defineReasons({
   },
   REQUEST_FRAMING_REFUSED: {
     ...badTarget,
-    message: "The transfer coding of the request is not supported.",
+    message: "The length or the transfer coding of the request is not supported.",
     hint: HINT_FRAMING,
+  },
+  REQUEST_METHOD_UNKNOWN: {
+    ...badTarget,
+    httpStatus: 501,
+    message: "The method of the request is none that HTTP/1.1 clients may use here.",
+    hint: "Use a registered method, in capital letters; CONNECT is not served.",
   },
   REQUEST_VERSION_REFUSED: {
     ...badTarget,

@@ -5,9 +5,8 @@ import { describe, it } from "node:test";
 import type { ClientHttp2Session, ClientHttp2Stream } from "node:http2";
 
 import { systemClock } from "@skerry/base";
-import { until } from "@skerry/testkit";
+import { frame, headerBlock, openFrames, until } from "@skerry/testkit";
 
-import { frame, headerBlock, openFrames } from "../test/http2-frames.ts";
 import { ask, serveSecure } from "../test/secure-server.ts";
 import { openBody, readBody, sendBytes, sendJson, type RequestHandler } from "./index.ts";
 
@@ -60,6 +59,8 @@ describe("a request of HTTP/2", () => {
     assert.equal(await of({ ":authority": "a.test", host: "b.test" }), "400 HOST_AMBIGUOUS");
     assert.equal(await of({ ":authority": "a.test", host: "a.test:1" }), "400 HOST_AMBIGUOUS");
     assert.equal(await of({ ":authority": "a_b..test" }), "400 HOST_INVALID");
+    for (const method of ["get", "connect", "SMUGGLE"])
+      assert.equal(await of({ ":method": method }), "501 REQUEST_METHOD_UNKNOWN");
     const large = "x".repeat(1_000_001);
     assert.equal(await of({ ":method": "POST" }, large), "413 BODY_TOO_LARGE");
     const many = Object.fromEntries(Array.from({ length: 140 }, (_, i) => [`x-${i}`, "1"]));
@@ -198,7 +199,7 @@ describe("a client of HTTP/2 that means harm", () => {
       },
     });
     for (const [name, lines, body = ""] of forms) {
-      const client = await openFrames(secure);
+      const client = openFrames(await secure.socket("a.test", ["h2"]));
       client.send(frame.headers(1, headerBlock(lines), body === ""));
       if (body !== "") client.send(frame.data(1, body));
       const ended = await client.untilEnded(1);
@@ -207,7 +208,7 @@ describe("a client of HTTP/2 that means harm", () => {
     }
     assert.deepEqual(reached, []);
     // The control: the same client without a fault.
-    const client = await openFrames(secure);
+    const client = openFrames(await secure.socket("a.test", ["h2"]));
     client.send(frame.headers(1, headerBlock([...HEAD, "content-length", "5"]), false));
     client.send(frame.data(1, "whole"));
     assert.equal(await client.untilEnded(1), "status 200");
@@ -231,7 +232,7 @@ describe("a client of HTTP/2 that means harm", () => {
       ["x-one\r\nx-two", "2"],
     ];
     for (const lines of broken) {
-      const client = await openFrames(secure);
+      const client = openFrames(await secure.socket("a.test", ["h2"]));
       client.send(frame.headers(1, headerBlock([...HEAD, ...lines]), true));
       assert.equal(await client.untilEnded(1), "status 200");
       client.close();
@@ -241,7 +242,7 @@ describe("a client of HTTP/2 that means harm", () => {
 
   it("is sent away for frames that are none, and others are served on", async () => {
     await using secure = await serveSecure({ onRequest: echo });
-    const client = await openFrames(secure);
+    const client = openFrames(await secure.socket("a.test", ["h2"]));
     client.send(Buffer.from("GET / HTTP/1.1\r\nHost: a.test\r\n\r\n".repeat(100)));
     assert.match(await client.untilEnded(1), /^goaway/);
     client.close();

@@ -23,6 +23,9 @@ describe("requestHeaders", () => {
   it("drops what CGI would take for a reserved name, and keeps other names with low lines", () => {
     const forged = ["X_Skerry-Principal", "a", "x-skerry_principal", "a", "X_INTERNAL", "b"];
     assert.deepEqual(policy.requestHeaders([...forged, "x_own", "1"]), ["x_own", "1"]);
+    const framing = ["Transfer_Encoding", "Content_Length", "content_type", "HTTP2_Settings"];
+    assert.deepEqual(policy.requestHeaders(framing.flatMap((name) => [name, "1"])), []);
+    assert.deepEqual(policy.requestHeaders(["Content-Length", "1"]), ["content-length", "1"]);
   });
 
   it("drops what Connection names, over repeated and oddly spelled lines", () => {

@@ -59,8 +59,13 @@ export function createHeaderPolicy(options: HeaderPolicyOptions): HeaderPolicy {
   const isReserved = reservedMatcher(options.reserved);
   const requestDrops = new Set(REQUEST_ONLY);
   const responseDrops = new Set(RESPONSE_ONLY);
+  // Servers that speak CGI take `x_y` for `x-y`: nobody may pass as what is said by another rule.
+  const isDropped = (name: string): boolean => {
+    const meant = name.replaceAll("_", "-");
+    return requestDrops.has(meant) || (meant !== name && PROTECTED.has(meant));
+  };
   return {
-    requestHeaders: createFilter((name) => requestDrops.has(name) || isReserved(name)),
+    requestHeaders: createFilter((name) => isDropped(name) || isReserved(name)),
     responseHeaders: createFilter((name) => responseDrops.has(name) || isReserved(name)),
     isReserved: (name) => isReserved(name.toLowerCase()),
   };
@@ -70,7 +75,6 @@ function reservedMatcher(reserved: readonly string[]): (lower: string) => boolea
   const names = new Set(reserved.filter((name) => !name.endsWith("*")));
   const prefixes = reserved.filter((name) => name.endsWith("*")).map((name) => name.slice(0, -1));
   return (lower) => {
-    // Servers that speak CGI take `x_y` for `x-y`: nobody may pass as what the platform says.
     const name = lower.replaceAll("_", "-");
     return names.has(name) || prefixes.some((prefix) => name.startsWith(prefix));
   };

@@ -8,9 +8,8 @@ import { connect as connectTcp } from "node:net";
 import { describe, it } from "node:test";
 import { connect, type TLSSocket } from "node:tls";
 
-import { HandClock, until } from "@skerry/testkit";
+import { HandClock, frame, headerBlock, until } from "@skerry/testkit";
 
-import { frame, headerBlock } from "../test/http2-frames.ts";
 import { ask, authority, serveSecure, type SecureServer } from "../test/secure-server.ts";
 import {
   resetConnection,

@@ -3,13 +3,22 @@
  * by now: pseudo headers twice, unknown or late, header lines of connections, upper case, line
  * breaks in values, and bodies that do not have the length they announced.
  */
+import { assertLength } from "../admission.ts";
 import { isSameAuthority, parseAuthority } from "../authority.ts";
 import { fail } from "../errors.ts";
 import type { HttpLimits } from "../limits.ts";
+import { nodeHttp } from "../node-http.ts";
 import { parseRequestTarget, type ParsedTarget } from "../target.ts";
 import type { StreamHead, StreamRequest } from "./stream-request.ts";
 
 const HTTPS_PORT = 443;
+/**
+ * What HTTP/1.1 takes here. Any word is a method in HTTP/2, and one that another hop writes in
+ * capital letters would be another method behind the guards.
+ */
+const METHODS: ReadonlySet<string> = new Set(
+  nodeHttp.METHODS.filter((method) => method !== "CONNECT"),
+);
 
 /** The header lines of a stream as HTTP/1.1 would say them. Total. */
 export function readStreamHead(
@@ -45,7 +54,8 @@ export function readStreamHead(
 
 /**
  * The parsed target of a stream's request. Throws for a host that is missing, repeated or another
- * than `:authority`, a scheme other than `https`, a path that is none, and too many header lines.
+ * than `:authority`, a scheme other than `https`, a path that is none, a method that HTTP/1.1 does
+ * not know, and what `admitRequest` refuses of lengths and header lines.
  */
 export function admitStream(
   req: StreamRequest,
@@ -56,6 +66,8 @@ export function admitStream(
   if (count > limits.headersMax) {
     throw fail("REQUEST_HEADERS_TOO_MANY", { count, countMax: limits.headersMax });
   }
+  assertLength(req);
+  if (!METHODS.has(req.method ?? "")) throw fail("REQUEST_METHOD_UNKNOWN");
   if (said.scheme !== "https" || !(req.url ?? "").startsWith("/")) {
     throw fail("TARGET_FORM_REFUSED");
   }

@@ -47,3 +47,38 @@ test("one that listens no more has a second to be seen to have ended", async (t)
   await passed;
   assert.deepEqual(told, ["WebServerFailed"]);
 });
+
+test("a body that servers need not read ends its connection, which nobody else uses", async (t) => {
+  const seen: string[] = [];
+  const server = createServer((request, answer) => {
+    seen.push(`${request.method} ${request.headers.connection}`);
+    answer.end();
+  });
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
+  const log = (): void => undefined;
+  const web = new WebServer(
+    { clock: new HandClock(), log },
+    (server.address() as AddressInfo).port,
+  );
+  const pass = async (m: string, body: string): Promise<void> => {
+    const call = {
+      ...{ id: "r", gone: false, whenGone: () => undefined, body: { whole: Buffer.from(body) } },
+      head: { m, u: "/", a: "web", h: ["content-length", String(body.length)] },
+      ...{ answer: () => undefined, begin: () => undefined, end: () => undefined },
+    };
+    await web.pass(call as unknown as Call);
+  };
+  for (const [m, body] of [
+    ["GET", "x"],
+    ["DELETE", "x"],
+    ["GET", ""],
+    ["POST", "x"],
+  ] as const)
+    await pass(m, body);
+  const kept = ["GET keep-alive", "POST keep-alive"];
+  assert.deepEqual(seen, ["GET close", "DELETE close", ...kept]);
+});

@@ -20,6 +20,7 @@ const ATTEMPT = "x-skerry-attempt";
 const DEATH_WAIT_MS = 1_000;
 /** What listens so long after it broke off has not ended. */
 const LIFE_LOOK_MS = 50;
+const BODIED: ReadonlySet<string> = new Set(["POST", "PUT", "PATCH", "QUERY", "EVENT"]);
 const SHORT_BYTES_MAX = 64 << 10;
 
 export class WebServer {
@@ -71,8 +72,10 @@ export class WebServer {
   }
 
   async #exchange(call: Call, whole: Uint8Array | undefined): Promise<IncomingMessage> {
-    // Whoever sends a stream cannot send it twice.
-    const first = this.#send(call, { fresh: whole === undefined });
+    // Whoever sends a stream cannot send it twice. A server that expects no body reads one as the
+    // next request, which nobody has asked for as far as the gateway knows (ADR 0067).
+    const isUnexpected = whole !== undefined && whole.length > 0 && !BODIED.has(call.head.m);
+    const first = this.#send(call, { fresh: whole === undefined || isUnexpected });
     void this.#sendBody(call, first, whole);
     try {
       return await responseOf(call, first);

@@ -27,6 +27,13 @@ const EMPTY = new Uint8Array(0);
 const LENGTH = /^(?:0|[1-9][0-9]{0,15})$/;
 /** What may be asked again of a connection that the upstream had closed already. */
 const REPEATABLE: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);
+/** 1xx; Node passes over them, however many there are. */
+const INTERIM_MAX = 32;
+/**
+ * Methods whose bodies every server reads. One that does not expect a body takes it for the next
+ * request on the connection, of another caller as far as it can tell (RFC 9110, 9.3.1).
+ */
+const BODIED: ReadonlySet<string> = new Set(["POST", "PUT", "PATCH", "QUERY"]);
 
 export function openUpstream(
   deps: UpstreamDeps,
@@ -54,6 +61,7 @@ class UpstreamCall implements RoutedCall {
   readonly #deps: UpstreamDeps;
   readonly #asked: Asked;
   #request: ClientRequest;
+  #response: IncomingMessage | undefined;
   #hasBegun = false;
   #isOver = false;
   #isSecond = false;
@@ -78,12 +86,26 @@ class UpstreamCall implements RoutedCall {
     const body = passed.body ?? (exchange.hasBody ? came.req : EMPTY);
     const headers = this.#headers(body);
     const request = this.#deps.upstreams.request(url, { method: exchange.method, headers });
+    if (isAlone(exchange.method, body)) request.shouldKeepAlive = false;
     request.once("response", (response) => this.#take(response));
-    request.on("error", (error) => this.#fail(error, request));
+    this.#followEnd(request);
     this.#await();
     if (body instanceof Uint8Array) request.end(body);
     else this.#upload(body, request);
     return request;
+  }
+
+  /** However it ends before the answer's head: with an error, without a word, or never. */
+  #followEnd(request: ClientRequest): void {
+    let interim = 0;
+    request.on("information", () => {
+      interim += 1;
+      if (interim > INTERIM_MAX) this.#refuse(this.#broke("it sends interim answers without end"));
+    });
+    request.on("error", (error) => this.#fail(error, request));
+    request.once("close", () => {
+      if (request === this.#request && !this.#hasBegun) this.#refuse(this.#broke("no answer"));
+    });
   }
 
   #headers(body: Uint8Array | IncomingMessage): string[] {
@@ -95,10 +117,12 @@ class UpstreamCall implements RoutedCall {
       if (name !== "host" && name !== "content-length") out.push(name, value);
     }
     out.push(GATEWAY_HEADERS.requestId, exchange.came.id);
+    if (isAlone(exchange.method, body)) out.push("connection", "close");
     if (!(body instanceof Uint8Array)) {
       const length = body.headers["content-length"];
       if (length === undefined) out.push("transfer-encoding", "chunked");
-      else out.push("content-length", length);
+      // In the one spelling that nobody reads otherwise.
+      else out.push("content-length", String(Number(length)));
     } else if (body.length > 0 || !REPEATABLE.has(exchange.method)) {
       out.push("content-length", String(body.length));
     }
@@ -126,8 +150,10 @@ class UpstreamCall implements RoutedCall {
   #take(response: IncomingMessage): void {
     const { exchange, to } = this.#asked;
     if (this.#isOver) return void response.destroy();
-    const { statusCode: status = 0, rawHeaders } = response;
-    if (status < 200 || status > 599) return this.#refuse(this.#broke("its status is no answer's"));
+    const { statusCode: status = 0, rawHeaders, httpVersionMajor } = response;
+    this.#response = response;
+    if (status < 200 || status > 599 || httpVersionMajor !== 1)
+      return this.#refuse(this.#broke("its version or status is no answer's"));
     const head = { status, headers: platformHeaders.responseHeaders(rawHeaders) };
     const announced = response.headers["content-length"] ?? "";
     const length = LENGTH.test(announced) ? Number(announced) : undefined;
@@ -187,6 +213,8 @@ class UpstreamCall implements RoutedCall {
 
   #fail(error: unknown, request: ClientRequest): void {
     if (request !== this.#request && this.#isSecond) return;
+    // What is wrong with what came behind the whole answer is the connection's, which is destroyed.
+    if (this.#hasBegun && this.#response?.complete === true) return;
     const { exchange } = this.#asked;
     const isStale = request.reusedSocket && !this.#hasBegun && !this.#isSecond;
     if (isStale && !this.#isOver && !exchange.hasBody && REPEATABLE.has(exchange.method)) {
@@ -225,4 +253,10 @@ class UpstreamCall implements RoutedCall {
     // The upstream would take the next request on the connection for what is missing of this one.
     if (!this.#request.writableEnded) this.#request.destroy();
   }
+}
+
+/** The connection is for this request and none after it. */
+function isAlone(method: string, body: Uint8Array | IncomingMessage): boolean {
+  const hasBody = !(body instanceof Uint8Array) || body.length > 0;
+  return hasBody && !BODIED.has(method);
 }

@@ -1,9 +1,6 @@
 /** A client of HTTP/2 that sends whatever bytes it is told to (RFC 9113, RFC 7541). */
 import type { TLSSocket } from "node:tls";
-
-import { until } from "@skerry/testkit";
-
-import type { SecureServer } from "./secure-server.ts";
+import { until } from "./until.ts";
 
 const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const DATA = 0;
@@ -34,11 +31,11 @@ export const frame = {
     ]),
   headers: (stream: number, block: Buffer, isEnd: boolean): Buffer =>
     build(HEADERS, { flags: END_HEADERS | (isEnd ? END_STREAM : 0), stream }, block),
-  data: (stream: number, text: string): Buffer =>
-    build(DATA, { flags: END_STREAM, stream }, Buffer.from(text)),
+  data: (stream: number, text: string, isEnd = true): Buffer =>
+    build(DATA, { flags: isEnd ? END_STREAM : 0, stream }, Buffer.from(text)),
 };
 
-/** Flat names and values as literals that are never indexed, in plain octets. */
+/** Flat names and values of up to 126 bytes, as literals never indexed, in plain octets. */
 export function headerBlock(lines: readonly string[]): Buffer {
   const parts: Buffer[] = [];
   for (let i = 0; i + 1 < lines.length; i += 2) {
@@ -59,8 +56,8 @@ export interface FramesClient {
   close(): void;
 }
 
-export async function openFrames(secure: SecureServer): Promise<FramesClient> {
-  const socket: TLSSocket = await secure.socket("a.test", ["h2"]);
+/** Speaks HTTP/2 over a connection that has agreed to it. */
+export function openFrames(socket: TLSSocket): FramesClient {
   const seen = new Map<number, string>();
   let kept = Buffer.alloc(0);
   let ended: string | undefined;
@@ -81,7 +78,8 @@ export async function openFrames(secure: SecureServer): Promise<FramesClient> {
   return {
     send: (bytes) => void socket.write(bytes),
     untilEnded: async (stream) => {
-      await until("the stream ends", () => seen.has(stream) || ended !== undefined);
+      const look = (): boolean => seen.has(stream) || ended !== undefined;
+      await until("the stream ends", look, { everyMs: 1 });
       return seen.get(stream) ?? ended ?? "";
     },
     close: () => void socket.destroy(),
