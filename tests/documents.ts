@@ -35,13 +35,24 @@ export async function paste(
     chmodSync(npx, 0o755);
     const { stdout } = await promisify(execFile)("bash", ["-euc", script], {
       cwd: cwd ?? folder,
-      env: { ...env, PATH: `${folder}:${node}:${process.env["PATH"]}`, HOME: folder },
+      env: {
+        ...compiled(),
+        ...env,
+        PATH: `${folder}:${node}:${process.env["PATH"]}`,
+        HOME: folder,
+      },
       timeout: TIMEOUT_MS,
     });
     return stdout;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** A compile cache only saves time; a new home has none of its own. */
+function compiled(): Readonly<Record<string, string>> {
+  const { NODE_COMPILE_CACHE } = process.env;
+  return NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE };
 }
 
 /**

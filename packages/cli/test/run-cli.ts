@@ -18,8 +18,9 @@ const BIN = fileURLToPath(new URL("../bin/skerry.mjs", import.meta.url));
 /** The discard port, where no platform is. */
 const NOBODY = "http://127.0.0.1:9";
 
-/** Compiled once for all the processes of a test file. */
+/** Compiled once for all the processes of a test file, or of the run where that says where. */
 const CACHES = mkdtempSync(join(tmpdir(), "skerry-cli-cache-"));
+const COMPILED = process.env["NODE_COMPILE_CACHE"] ?? CACHES;
 process.once("exit", () => rmSync(CACHES, { recursive: true, force: true }));
 
 export interface CliOptions {
@@ -57,7 +58,7 @@ export function startCli(args: readonly string[], options: CliOptions = {}): Run
       SKERRY_API: url,
       SKERRY_GATEWAY: url,
       SKERRY_KEY: FAKE_KEY,
-      ...(throughBin ? { XDG_CACHE_HOME: CACHES } : { NODE_COMPILE_CACHE: CACHES }),
+      ...(throughBin ? { XDG_CACHE_HOME: CACHES } : { NODE_COMPILE_CACHE: COMPILED }),
       ...env,
     },
   });
