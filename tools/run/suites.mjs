@@ -3,7 +3,15 @@
  * then those under `tests/`, which start whole platforms, then the few that compare what the
  * machine can do and want it for themselves. All report into one list of failures and one summary.
  */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { COMPILE_CACHE, giveUp, ROOT, run } from "./setup.mjs";
@@ -85,9 +93,9 @@ function printSlowest(files) {
     process.stdout.write(`ℹ ${seconds.toFixed(1).padStart(6)} s ${relative(ROOT, file)}\n`);
 }
 
-async function runPhase(node, phase) {
-  const folder = mkdtempSync(join(tmpdir(), "skerry-test-"));
+async function runPhase(node, { folder, ...phase }) {
   const totalsFile = join(folder, "totals.json");
+  rmSync(totalsFile, { force: true });
   const code = await run(
     node,
     [
@@ -102,12 +110,15 @@ async function runPhase(node, phase) {
     ],
     {
       wholeGroup: true,
-      env: { SKERRY_TEST_TOTALS: totalsFile, NODE_COMPILE_CACHE: COMPILE_CACHE },
+      env: {
+        SKERRY_TEST_TOTALS: totalsFile,
+        SKERRY_TEST_SHARED: folder,
+        NODE_COMPILE_CACHE: COMPILE_CACHE,
+      },
     },
   );
   const counted = existsSync(totalsFile) ? JSON.parse(readFileSync(totalsFile, "utf8")) : {};
   const { totals = {}, files = [] } = counted;
-  rmSync(folder, { recursive: true, force: true });
   return { code, totals, files };
 }
 
@@ -126,12 +137,16 @@ export async function runSuites(node, args) {
   ];
   let [worst, totals] = [0, {}];
   const durations = [];
+  const folder = mkdtempSync(join(tmpdir(), "skerry-test-"));
+  // Servers of other users are started from what suites share in it.
+  chmodSync(folder, 0o755);
   for (const phase of phases.filter(({ files }) => files.length > 0)) {
-    const { code, totals: added, files } = await runPhase(node, { ...phase, options });
+    const { code, totals: added, files } = await runPhase(node, { ...phase, folder, options });
     worst = Math.max(worst, code);
     totals = addTotals(totals, added);
     durations.push(...files);
   }
+  rmSync(folder, { recursive: true, force: true });
   printSlowest(durations);
   printSummary(totals);
   return worst;
