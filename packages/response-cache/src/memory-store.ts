@@ -34,6 +34,12 @@ export function createMemoryStore({ bytesMax }: MemoryStoreOptions): CacheStore 
     purge(stage: string, what: Purge): void {
       book.note(stage, what);
     },
+    follow(stage: string, told): void {
+      book.follow(stage, told);
+    },
+    drop(stage: string): void {
+      book.drop(stage);
+    },
     figures: (): StoreFigures => ({ entries: kept.size, bytes: kept.weight, isAway: false }),
     close: () => undefined,
   };

@@ -63,8 +63,22 @@ export interface ResponseCache {
    * answer it by `queries`, those of the stage's policies.
    */
   purge(stage: string, what: Purge, queries?: UnsafeAnswer["queries"]): Promise<void>;
+  /** Carries out, of purges that are told by number, those that the store has not. */
+  follow(
+    stage: string,
+    told: readonly NumberedPurge[],
+    queries: UnsafeAnswer["queries"],
+  ): Promise<void>;
+  /** A stage is gone for good: nobody asks for its answers again. */
+  drop(stage: string): void;
   /** What was done until now. */
   figures(): CacheFigures;
+}
+
+/** Numbers of a stage go up by one. */
+export interface NumberedPurge {
+  readonly number: number;
+  readonly what: Purge;
 }
 
 export interface CacheFigures extends StoreFigures {
@@ -87,8 +101,21 @@ export interface CacheStore {
   mark(stage: string): number | Promise<number>;
   put(entry: StoredEntry): void | Promise<void>;
   purge(stage: string, what: Purge): void | Promise<void>;
+  /**
+   * Carries out what no process has in this store yet, and remembers its number. Purges may be told
+   * again; where some were missed, all of the stage is forgotten.
+   */
+  follow(stage: string, told: readonly ToldPurge[]): void | Promise<void>;
+  /** Forgets purges of a stage of which nothing will be asked for again. */
+  drop(stage: string): void | Promise<void>;
   figures(): StoreFigures;
   close(): void | Promise<void>;
+}
+
+/** One that a number tells, in all forms in which it names answers. */
+export interface ToldPurge {
+  readonly number: number;
+  readonly all: readonly Purge[];
 }
 
 export interface StoredEntry {

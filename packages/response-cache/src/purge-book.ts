@@ -10,6 +10,7 @@
 import { hashKey } from "@skerry/base";
 import type { Purge } from "@skerry/contracts";
 import type { KeptAnswer } from "./kept-answer.ts";
+import type { ToldPurge } from "./ports.ts";
 import { isBelow, ruleOf, rulesNaming } from "./purge-rules.ts";
 
 export const RULES_MAX = 10_000;
@@ -32,10 +33,37 @@ interface StageRules {
 export class PurgeBook {
   #count = 0;
   readonly #stages = new Map<string, StageRules>();
+  /** Number of the last purge that was told, by stage. */
+  readonly #told = new Map<string, number>();
+  #isUsed = false;
 
   /** The purges until now. */
   mark(): number {
+    this.#isUsed = true;
     return this.#count;
+  }
+
+  /** Notes what was told since, or all where some of it is missing. */
+  follow(stage: string, told: readonly ToldPurge[]): void {
+    for (const { number, all } of told) {
+      const last = this.#told.get(stage) ?? 0;
+      if (number <= last) continue;
+      this.#told.set(stage, number);
+      // Whatever will be kept is younger.
+      if (!this.#isUsed) continue;
+      if (number > last + 1) this.note(stage, { all: true });
+      else for (const what of all) this.note(stage, what);
+    }
+  }
+
+  drop(stage: string): void {
+    this.#stages.delete(stage);
+    this.#told.delete(stage);
+  }
+
+  /** Stages of which something is remembered. */
+  get stages(): number {
+    return new Set([...this.#stages.keys(), ...this.#told.keys()]).size;
   }
 
   note(stage: string, what: Purge): void {

@@ -1,6 +1,6 @@
 /** The cache as a whole: finds what is kept, decides by it, and has the origin asked. */
 import type { Clock, Log, Random } from "@skerry/base";
-import type { CachePolicy, Purge } from "@skerry/contracts";
+import type { Purge } from "@skerry/contracts";
 import type { AnswerSink } from "@skerry/http";
 import { codingFor, type Coding } from "./codings.ts";
 import { Encoder } from "./encoder.ts";
@@ -15,6 +15,7 @@ import type {
   CacheFigures,
   CacheRequest,
   CacheStore,
+  NumberedPurge,
   ResponseCache,
   UnsafeAnswer,
 } from "./ports.ts";
@@ -81,12 +82,8 @@ class Cache implements ResponseCache {
     for (const url of changedUrls(answer)) void this.purge(answer.stage, { url }, answer.queries);
   }
 
-  async purge(
-    stage: string,
-    what: Purge,
-    queries: UnsafeAnswer["queries"] = ["all"],
-  ): Promise<void> {
-    const all = "url" in what ? namesOf(what.url, queries).map((url) => ({ url })) : [what];
+  async purge(stage: string, what: Purge, queries?: UnsafeAnswer["queries"]): Promise<void> {
+    const all = formsOf(what, queries);
     this.#asks.letGo(stage, all);
     await Promise.all(
       all.map(async (one) => {
@@ -94,6 +91,22 @@ class Cache implements ResponseCache {
       }),
     );
     this.#asks.letGo(stage, all);
+  }
+
+  async follow(
+    stage: string,
+    purges: readonly NumberedPurge[],
+    queries: UnsafeAnswer["queries"],
+  ): Promise<void> {
+    const told = purges.map(({ number, what }) => ({ number, all: formsOf(what, queries) }));
+    const all = told.flatMap((one) => one.all);
+    this.#asks.letGo(stage, all);
+    await this.#deps.store.follow(stage, told);
+    this.#asks.letGo(stage, all);
+  }
+
+  drop(stage: string): void {
+    void this.#deps.store.drop(stage);
   }
 
   figures(): CacheFigures {
@@ -172,9 +185,13 @@ class Cache implements ResponseCache {
   }
 }
 
-/** The URL as it is asked for, and as it stands in keys. */
-function namesOf(url: string, queries: readonly CachePolicy["query"][]): string[] {
-  return [...new Set([url, ...queries.map((query) => keyUrlOf(url, query))])];
+/** A URL is meant as it is asked for, and as it stands in keys. */
+function formsOf(what: Purge, queries: UnsafeAnswer["queries"] = ["all"]): readonly Purge[] {
+  if (!("url" in what)) return [what];
+  const { url } = what;
+  return [...new Set([url, ...queries.map((query) => keyUrlOf(url, query))])].map((one) => ({
+    url: one,
+  }));
 }
 
 /** What may be told to this one. */

@@ -7,7 +7,7 @@ import { keptAnswer } from "../test/kept.ts";
 import { openWorld } from "../test/world.ts";
 import type { KeptAnswer } from "./kept-answer.ts";
 import { createMemoryStore } from "./memory-store.ts";
-import type { CacheStore } from "./ports.ts";
+import type { CacheStore, ToldPurge } from "./ports.ts";
 import { RULES_MAX } from "./purge-book.ts";
 import { openRedisStore } from "./redis/redis-store.ts";
 
@@ -106,6 +106,22 @@ const CASES: Readonly<Record<string, Case>> = {
     await store.purge("stage", { all: true });
     assert.equal(await answerAt(store, keys[0]), undefined);
   },
+  async "carries out what is told by number once, and all where a number is missing"(store) {
+    const tag = (number: number): ToldPurge => ({ number, all: [{ tag: `t${number}` }] });
+    await putAs(store, { tags: ["t2"] });
+    await store.follow("stage", [tag(1)]);
+    assert.notEqual(await answerAt(store), undefined);
+    await store.follow("stage", [tag(1), tag(2)]);
+    assert.equal(await answerAt(store), undefined);
+    await putAs(store, { tags: ["t2"] });
+    await store.follow("stage", [tag(1), tag(2)]);
+    assert.notEqual(await answerAt(store), undefined);
+    await store.follow("stage", [tag(4)]);
+    assert.equal(await answerAt(store), undefined);
+    await putAs(store, { tags: ["t4"] });
+    await store.follow("stage", [tag(3), tag(4)]);
+    assert.notEqual(await answerAt(store), undefined);
+  },
   async "serves a whole cache: fresh, stale, varied and purged"(store) {
     const world = openWorld(store);
     const ask = async (url: string, language: string, text: string): Promise<string> => {
@@ -168,6 +184,22 @@ void describe("store of kept answers, Redis", { skip }, () => {
     assert.equal(await answerAt(other), undefined);
     await two.purge("stage", { tag: "t" });
     assert.equal(await answerAt(one), undefined);
+  });
+
+  void it("lets a process that starts carry out what was told while none was there", async (t) => {
+    const told = [1, 2].map((number) => ({ number, all: [{ tag: `t${number}` }] }));
+    const former = await open("told:");
+    await former.follow("stage", told.slice(0, 1));
+    await putAs(former, { tags: ["t1"] }, "one");
+    await putAs(former, { tags: ["t2"] }, "two");
+    await former.close();
+    const next = await open("told:");
+    t.after(() => next.close());
+    const followed = next.follow("stage", told);
+    assert.equal(await answerAt(next, "two"), undefined, "also before Redis has answered");
+    await followed;
+    assert.equal(await answerAt(next, "two"), undefined);
+    assert.notEqual(await answerAt(next, "one"), undefined, "what is younger than its purge stays");
   });
 
   void it("stores nothing longer than it may", async (t) => {

@@ -56,21 +56,36 @@ test("an answer for whoever passed a guard is nobody else's, though it has no na
   assert.equal(principalOf("none", {}), undefined);
 });
 
-test("a purge is told what the routes of its stage leave out of URLs", () => {
+test("the cache is told purges once, with what the routes leave out of URLs, until the stage goes", () => {
   const world = new GuardWorld();
   const cache = { ttl: 60, query: ["q"] };
-  const { stage, route } = world.route({ cache });
+  const guarded = world.route({ cache });
+  const { stage, route } = guarded;
   const routes = [route, route, world.route({ cache: { ttl: 60 } }).route, world.route({}).route];
-  const told: unknown[] = [];
-  const purge = (...args: unknown[]): Promise<void> => Promise.resolve(void told.push(args));
-  let newest: PurgesEntry["newest"] = [];
-  const kept = new KeptAnswers({ purge } as unknown as ResponseCache, {
-    stages: () => [{ ...stage, routes }],
-    purgesOf: () => ({ ...stage, kind: "purges", newest }),
-  });
-  kept.update();
-  newest = [{ number: 1, what: { url: "/a?from=b&q=c" } }];
-  kept.update();
   const name = `${stage.apiId}/${stage.stage}`;
-  assert.deepEqual(told, [[name, { url: "/a?from=b&q=c" }, [["q"], "all"]]]);
+  const told: unknown[] = [];
+  const note = (...args: unknown[]): Promise<void> => Promise.resolve(void told.push(args));
+  let stages = [{ ...stage, routes }];
+  let newest: PurgesEntry["newest"] = [{ number: 3, what: { tag: "t" } }];
+  const kept = new KeptAnswers(
+    { follow: note, drop: note, noteUnsafe: note } as unknown as ResponseCache,
+    { stages: () => stages, purgesOf: () => ({ ...stage, kind: "purges", newest }) },
+  );
+  const post = {
+    ...{ entry: stages[0], method: "POST", url: "/a", address: { hostname: "a.example" } },
+  } as unknown as Exchange;
+  kept.update();
+  assert.deepEqual(told.splice(0), [[name, newest, [["q"], "all"]]], "also what was before it");
+  newest = [...newest, { number: 4, what: { url: "/a?from=b&q=c" } }];
+  kept.update();
+  kept.update();
+  assert.deepEqual(told.splice(0), [[name, newest.slice(1), [["q"], "all"]]]);
+  kept.noteAnswer(post, 200, []);
+  assert.equal(told.splice(0).length, 1);
+  stages = [];
+  kept.update();
+  kept.update();
+  assert.deepEqual(told.splice(0), [[name]]);
+  kept.noteAnswer(post, 200, []);
+  assert.deepEqual(told, [], "what is answered after the end of its stage is noted nowhere");
 });

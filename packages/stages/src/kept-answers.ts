@@ -19,11 +19,11 @@ const SAFE: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "Q
 export class KeptAnswers {
   readonly #cache: ResponseCache;
   readonly #stages: PurgesView;
-  /** Number of the newest purge of each stage that was carried out here. */
-  readonly #purged = new Map<string, number>();
+  /** Number of the newest purge of each stage that the cache was told. */
+  readonly #told = new Map<string, number>();
+  #served: ReadonlySet<string> = new Set();
   /** By which parameters the routes of a stage tell answers apart; none where nothing is kept. */
   readonly #queriesOf = new WeakMap<StageEntry, readonly CachePolicy["query"][]>();
-  #isFirst = true;
 
   constructor(cache: ResponseCache, stages: PurgesView) {
     this.#cache = cache;
@@ -31,22 +31,29 @@ export class KeptAnswers {
   }
 
   /**
-   * Carries out purges that the configuration tells. What is kept here is younger than the first.
+   * Tells the cache which purges there were, also before this process: it knows which of them its
+   * store has carried out. What it knows of stages that are gone goes.
    */
   update(): void {
+    const served = new Set<string>();
     for (const entry of this.#stages.stages()) {
       const { apiId, stage } = entry;
-      const purges = this.#stages.purgesOf(apiId, stage);
-      const newest = purges?.newest.at(-1)?.number;
-      if (purges === undefined || newest === undefined) continue;
-      const name = nameOf({ apiId, stage });
-      const done = this.#purged.get(name) ?? (this.#isFirst ? newest : 0);
-      this.#purged.set(name, newest);
-      const missed = purges.newest.filter(({ number }) => number > done);
-      if (missed.length < newest - done) void this.#cache.purge(name, { all: true });
-      else for (const { what } of missed) void this.#cache.purge(name, what, this.#queries(entry));
+      const name = nameOf(entry);
+      served.add(name);
+      const told = this.#told.get(name) ?? 0;
+      const purges = this.#stages.purgesOf(apiId, stage)?.newest ?? [];
+      const missed = purges.filter(({ number }) => number > told);
+      const last = missed.at(-1)?.number;
+      if (last === undefined) continue;
+      this.#told.set(name, last);
+      void this.#cache.follow(name, missed, this.#queries(entry));
     }
-    this.#isFirst = false;
+    for (const name of this.#served) {
+      if (served.has(name)) continue;
+      this.#told.delete(name);
+      this.#cache.drop(name);
+    }
+    this.#served = served;
   }
 
   /** What of a request says which kept answer fits; undefined where the route keeps none. */
@@ -82,7 +89,7 @@ export class KeptAnswers {
     const { entry, method, address, url } = exchange;
     if (SAFE.has(method)) return;
     const queries = this.#queries(entry);
-    if (queries.length === 0) return;
+    if (queries.length === 0 || !this.#served.has(nameOf(entry))) return;
     const what = { stage: nameOf(entry), method, host: address.hostname, url, queries };
     this.#cache.noteUnsafe({ ...what, status, headers });
   }

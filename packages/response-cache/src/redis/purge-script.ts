@@ -8,12 +8,12 @@ import { PREFIXES_MAX, RULES_MAX, SHARED_NUMBERS } from "../purge-book.ts";
 import type { RedisArgument } from "./link.ts";
 
 /** The keys of a stage, in the script's order. */
-const KEYS = ["count", "rules", "prefixes", "floor", "shared"] as const;
+const KEYS = ["count", "rules", "prefixes", "floor", "shared", "told"] as const;
 const NUMBER_BYTES = 8;
 const HASH_DIGITS = 8;
 
 const SCRIPT = `
-local count, rules, prefixes, floor, shared = unpack(KEYS)
+local count, rules, prefixes, floor, shared, told = unpack(KEYS)
 local rulesMax, prefixesMax, sharedNumbers = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 
 local function purge(rule)
@@ -41,15 +41,40 @@ local function purge(rule)
   end
 end
 
-for at = 4, #ARGV do purge(ARGV[at]) end`;
+local last = tonumber(redis.call('GET', told) or '0')
+local at = 4
+while at < #ARGV do
+  local number, rulesEnd = tonumber(ARGV[at]), at + 1 + tonumber(ARGV[at + 1])
+  if number > last + 1 then
+    purge('*')
+  elseif number == 0 or number > last then
+    for i = at + 2, rulesEnd do purge(ARGV[i]) end
+  end
+  if number > last then
+    last = number
+    redis.call('SET', told, number)
+  end
+  at = rulesEnd + 1
+end`;
 
-/** Carries out rules of a stage, in their order. */
+/** Rules that go together. */
+export interface PurgeStep {
+  /** By which control tells it; 0 for what nobody else tells. */
+  readonly number: number;
+  readonly rules: readonly string[];
+}
+
+/**
+ * Carries out steps of a stage, in their order, without those that any process has carried out; all
+ * is forgotten where a number is not the next.
+ */
 export function purgeCommand(
   keyOf: (name: string) => string,
-  rules: readonly string[],
+  steps: readonly PurgeStep[],
 ): RedisArgument[] {
   const bounds = [RULES_MAX, PREFIXES_MAX, SHARED_NUMBERS].map(String);
-  return ["EVAL", SCRIPT, String(KEYS.length), ...KEYS.map(keyOf), ...bounds, ...rules];
+  const told = steps.flatMap(({ number, rules }) => [`${number}`, `${rules.length}`, ...rules]);
+  return ["EVAL", SCRIPT, String(KEYS.length), ...KEYS.map(keyOf), ...bounds, ...told];
 }
 
 /** Asks for the number that a rule shares with others. */

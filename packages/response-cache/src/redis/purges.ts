@@ -9,8 +9,9 @@ import type { Clock } from "@skerry/base";
 import type { Purge } from "@skerry/contracts";
 import type { KeptAnswer } from "../kept-answer.ts";
 import { ALL, isBelow, ruleOf, rulesNaming } from "../purge-rules.ts";
+import type { ToldPurge } from "../ports.ts";
 import { AWAY, type RedisArgument, type RedisLink } from "./link.ts";
-import { purgeCommand, readShared, sharedCommand } from "./purge-script.ts";
+import { purgeCommand, readShared, sharedCommand, type PurgeStep } from "./purge-script.ts";
 
 const RETRY_MS = 500;
 /** Of one stage; more become one purge of everything. */
@@ -18,12 +19,14 @@ const HELD_MAX = 10_000;
 /** Of one script, for which Redis lets all others wait. */
 const BATCH_MAX = 200;
 
-/** Rules that Redis has not taken, the oldest first. */
+/** What Redis has not taken of a stage, the oldest first. */
 interface Held {
-  /** Without those that are on their way. */
-  rules: Set<string>;
+  /** By what they say, without those that are on their way. */
+  steps: Map<string, PurgeStep>;
   isSending: boolean;
 }
+
+const EVERYTHING: PurgeStep = { number: 0, rules: [ALL] };
 
 export class RedisPurges {
   readonly #link: RedisLink;
@@ -46,10 +49,13 @@ export class RedisPurges {
 
   /** Resolves when it is in Redis, or is held until it is. */
   async purge(stage: string, what: Purge): Promise<void> {
-    const rule = ruleOf(what);
-    if (!this.#held.has(stage) && (await this.#send(stage, [rule]))) return;
-    this.#hold(stage, rule);
-    this.#tryLater();
+    await this.#take(stage, [{ number: 0, rules: [ruleOf(what)] }]);
+  }
+
+  /** Brings a stage in line with what is told; resolves as `purge` does. */
+  async follow(stage: string, told: readonly ToldPurge[]): Promise<void> {
+    const steps = told.map(({ number, all }) => ({ number, rules: all.map(ruleOf) }));
+    await this.#take(stage, steps);
   }
 
   /** Asks for the number of purges of a stage. */
@@ -85,36 +91,38 @@ export class RedisPurges {
     this.#isClosed = true;
   }
 
-  #hold(stage: string, rule: string): void {
-    const held = this.#held.get(stage) ?? { rules: new Set(), isSending: false };
+  async #take(stage: string, steps: readonly PurgeStep[]): Promise<void> {
+    if (!this.#held.has(stage) && (await this.#send(stage, steps))) return;
+    const held = this.#held.get(stage) ?? { steps: new Map(), isSending: false };
     this.#held.set(stage, held);
-    if (held.rules.size >= HELD_MAX) {
-      held.rules.clear();
-      held.rules.add(ALL);
-    } else if (!held.rules.has(ALL)) {
-      held.rules.add(rule);
+    for (const step of steps) {
+      held.steps.delete(nameOf(step));
+      held.steps.set(nameOf(step), step);
     }
+    if (held.steps.size > HELD_MAX) held.steps = new Map([[nameOf(EVERYTHING), EVERYTHING]]);
+    this.#tryLater();
   }
 
   /** Whether Redis took them. */
-  async #send(stage: string, rules: readonly string[]): Promise<boolean> {
-    const command = purgeCommand((name) => this.#key(stage, name), rules);
+  async #send(stage: string, steps: readonly PurgeStep[]): Promise<boolean> {
+    const command = purgeCommand((name) => this.#key(stage, name), steps);
     return (await this.#link.ask(command)) !== AWAY;
   }
 
   async #sendHeld(stage: string, held: Held): Promise<void> {
     if (held.isSending) return;
     held.isSending = true;
-    while (held.rules.size > 0) {
-      const some = [...held.rules].slice(0, BATCH_MAX);
+    while (held.steps.size > 0) {
+      const some = [...held.steps].slice(0, BATCH_MAX);
       // The same may be purged again meanwhile.
-      for (const one of some) held.rules.delete(one);
-      if (await this.#send(stage, some)) continue;
-      held.rules = new Set([...some, ...held.rules]);
+      for (const [name] of some) held.steps.delete(name);
+      const steps = some.map(([, step]) => step);
+      if (await this.#send(stage, steps)) continue;
+      held.steps = new Map([...some, ...held.steps]);
       break;
     }
     held.isSending = false;
-    if (held.rules.size === 0) this.#held.delete(stage);
+    if (held.steps.size === 0) this.#held.delete(stage);
     else this.#tryLater();
   }
 
@@ -135,6 +143,10 @@ export class RedisPurges {
   #key(stage: string, name: string): string {
     return `${this.#prefix}{${stage}}:${name}`;
   }
+}
+
+function nameOf({ number, rules }: PurgeStep): string {
+  return [number, ...rules].join("\n");
 }
 
 /** Members and scores, flat or in pairs, as the two versions of the protocol say them. */

@@ -81,6 +81,8 @@ function storeOf(store: RedisStore, disconnect: () => void): CacheStore {
     mark: (stage) => store.mark(stage),
     put: (entry) => store.put(entry),
     purge: (stage, what) => store.purges.purge(stage, what),
+    follow: (stage, told) => store.purges.follow(stage, told),
+    drop: (stage) => store.purges.purge(stage, { all: true }),
     figures: () => ({ entries: undefined, bytes: undefined, isAway: store.isAway }),
     close: () => {
       store.purges.close();
