@@ -110,9 +110,12 @@ const GOING: ReleaseCases = {
     const routed = new Routed(world);
     const { releases, apis } = routed;
     await releases.prepare();
-    await apis.put([answering("/", "new")]);
-    const { id } = await releases.create();
-    for (const event of [STEP, STEP, FINE]) await routed.step(event);
+    const stages = { test: { variables: {}, follows: false } };
+    await apis.put([answering("/", "new")], { stages });
+    const { id } = await releases.create({ plan: { ...PLAN, stages: ["release"] } });
+    // From now on only the release holds the routes that it publishes.
+    await apis.put([answering("/", "newer")]);
+    for (const event of [STEP, FINE]) await routed.step(event);
     assert.equal(await routed.serves("release"), "new");
     await releases.turn("abort", id);
     assert.equal(await apis.told("release"), undefined);
