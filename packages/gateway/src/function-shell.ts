@@ -178,7 +178,8 @@ export class FunctionShell implements InvocationOwner {
   update(entry: FunctionEntry): void {
     if (entry === this.#entry && !this.#removed) return;
     const { id, config } = this.#entry.latest;
-    const isLimited = entry.latest.config.maxInstances !== config.maxInstances;
+    const { maxInstances, provisionedInstances: kept } = entry.latest.config;
+    const isLimited = maxInstances !== config.maxInstances || kept !== config.provisionedInstances;
     const changed = entry.latest.id !== id || isLimited || this.#removed;
     this.#entry = entry;
     this.#removed = false;
