@@ -21,12 +21,16 @@ const RELEASE = { params: { ...PAGES, alias: "release" } };
 
 describe("versions and aliases", TIMEOUT, () => {
   let platform: Platform;
-  /** Which versions may answer: after each change, and before it is acknowledged. */
+  /**
+   * Which versions may answer: after each change, and before it is acknowledged. A half more stands
+   * for the version with the variables of the alias.
+   */
   const allowed: (readonly number[])[] = [];
   const published: number[] = [];
 
   const publish = async (): Promise<number> => {
-    const source = `export default { fetch: () => new Response(process.env.SKERRY_VERSION) };
+    const source = `const { SKERRY_VERSION, LEVEL = "" } = process.env;
+      export default { fetch: () => new Response(SKERRY_VERSION + LEVEL) };
       // ${published.length}`;
     const config = { auth: "none", concurrency: 8 } as const;
     await platform.deploy({ ...PAGES, files: { "index.ts": source }, config });
@@ -41,10 +45,11 @@ describe("versions and aliases", TIMEOUT, () => {
     await make();
     allowed.push(to);
   };
-  const moveTo = (version: number, other?: number): Promise<void> => {
+  const moveTo = (version: number, other?: number, env?: { readonly LEVEL: ".5" }) => {
     const shares = other === undefined ? [] : [{ version: other, perMille: 500 }];
-    const body = { target: { version, shares } };
-    const to = other === undefined ? [version] : [version, other];
+    const body = { target: { version, shares, ...(env && { env }) } };
+    const plain = other === undefined ? [version] : [version, other];
+    const to = env === undefined ? plain : plain.map((one) => one + 0.5);
     return change(to, () => platform.client.putAlias({ ...RELEASE, body }));
   };
 
@@ -94,12 +99,13 @@ describe("versions and aliases", TIMEOUT, () => {
     t.after(() => load.stop());
     await answeredMore(load);
     for (let i = 0; i < CHANGES; i += 1) {
-      const [first = 0] = allowed.at(-1) ?? [];
+      const first = Math.floor(allowed.at(-1)?.[0] ?? 0);
       const others = published.filter((one) => one !== first);
       const other = others[i % others.length] ?? 0;
       if (i % 8 === 7) await moveTo(await publish(), first);
       else if (i % 4 === 3) await moveAndBack(other);
-      else await moveTo(other, i % 4 === 1 ? first : undefined);
+      else if (i % 4 === 1) await moveTo(other, first);
+      else await moveTo(other, undefined, i % 4 === 2 ? { LEVEL: ".5" } : undefined);
       await answeredMore(load);
     }
     const { answered, failures } = await load.stop();
@@ -149,6 +155,32 @@ describe("versions and aliases", TIMEOUT, () => {
     const answer = await fetchOnce(`${platform.gatewayUrl}/-/course/pages:release/`);
     assert.equal(await answer.text(), String(version));
     await lead(1, 0);
+  });
+
+  it("variables of an alias are seen behind it alone, at once, and follow it back", async () => {
+    const version = await publish();
+    const LOUD = { params: { ...PAGES, alias: "loud" } };
+    const lead = (to: number, env?: Record<string, string>) =>
+      platform.client.putAlias({
+        ...LOUD,
+        body: { target: { version: to, ...(env && { env, provisionedInstances: 1 }) } },
+      });
+    const textOf = async (qualifier: string): Promise<string> =>
+      await (await fetchOnce(`${platform.gatewayUrl}/-/course/pages:${qualifier}/`)).text();
+    await lead(version, { LEVEL: " warn" });
+    assert.equal(await textOf("loud"), `${version} warn`);
+    assert.equal(await textOf(String(version)), String(version), "the version's own");
+    await lead(version, { LEVEL: " debug" });
+    assert.equal(await textOf("loud"), `${version} debug`);
+    await platform.client.rollbackAlias({ ...LOUD, body: {} });
+    assert.equal(await textOf("loud"), `${version} warn`);
+    const figures = { params: { ...PAGES, version: String(version) }, query: {} };
+    await until("all of them to count for the version", async () => {
+      const { invocations } = await platform.client.getVersionFigures(figures);
+      return invocations >= 4;
+    });
+    await lead(version);
+    assert.equal(await textOf("loud"), String(version));
   });
 
   it("a move during which control is killed happens whole or not at all", async () => {

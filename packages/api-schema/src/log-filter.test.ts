@@ -32,8 +32,8 @@ test("times bound from both sides, the bounds included", () => {
   assert.ok(!wants({ until: "2026-01-31T08:59:59+00:00" }));
 });
 
-test("lines of one revision alone, and of none that is not said", () => {
-  const filter = readLogFilter({ revisionId: "rev_1" });
+test("lines of the revisions that are named alone, and of none that is not said", () => {
+  const filter = readLogFilter({ revisionIds: ["rev_0", "rev_1"] });
   assert.ok(filter !== undefined);
   assert.ok(matchesLog(LINE, filter));
   assert.ok(!matchesLog({ ...LINE, revisionId: "rev_2" }, filter));

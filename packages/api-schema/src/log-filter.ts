@@ -15,7 +15,8 @@ export interface LogFilter {
   readonly sinceMs?: number | undefined;
   readonly untilMs?: number | undefined;
   readonly field?: LogField | undefined;
-  readonly revisionId?: string | undefined;
+  /** Of any of these. */
+  readonly revisionIds?: readonly string[] | undefined;
 }
 
 /** A field of the line, or of its text where that is a JSON object. */
@@ -50,7 +51,7 @@ export const logFilterQuery = {
   version: qualifier
     .optional()
     .describe(
-      "Only lines of the revision that this leads to when the answer begins: `$LATEST`, the number of a version, or an alias, which stands for its main version.",
+      "Only lines of what this leads to when the answer begins: `$LATEST`; the number of a version, by whatever alias it was reached; or an alias, which stands for its main version with the variables of the alias.",
     ),
 };
 
@@ -68,14 +69,14 @@ interface LogFilterParts {
 
 /** Undefined when every line is wanted. Of which revision a version is, the catalogue knows. */
 export function readLogFilter(
-  query: LogFilterParts & { readonly revisionId?: string | undefined },
+  query: LogFilterParts & { readonly revisionIds?: readonly string[] | undefined },
 ): LogFilter | undefined {
-  const { grep, level, since, until, field, revisionId } = query;
-  const parts = [grep, level, since, until, field, revisionId];
+  const { grep, level, since, until, field, revisionIds } = query;
+  const parts = [grep, level, since, until, field, revisionIds];
   if (parts.every((part) => part === undefined || part === "")) return undefined;
   const equals = field?.indexOf("=") ?? -1;
   return {
-    ...{ text: grep?.toLowerCase(), level, revisionId },
+    ...{ text: grep?.toLowerCase(), level, revisionIds },
     sinceMs: since === undefined ? undefined : Date.parse(since),
     untilMs: until === undefined ? undefined : Date.parse(until),
     field:
@@ -87,8 +88,8 @@ export function readLogFilter(
 
 /** The filter's text must be in lower case, as `readLogFilter` gives it. */
 export function matchesLog(line: LogLineResource, filter: LogFilter): boolean {
-  const { text, level, sinceMs, untilMs, field, revisionId } = filter;
-  if (revisionId !== undefined && line.revisionId !== revisionId) return false;
+  const { text, level, sinceMs, untilMs, field, revisionIds } = filter;
+  if (revisionIds?.includes(line.revisionId ?? "") === false) return false;
   if (level !== undefined && LOG_LEVELS.indexOf(line.level) < LOG_LEVELS.indexOf(level)) {
     return false;
   }

@@ -14,6 +14,7 @@ import type {
   SecretId,
 } from "@skerry/base";
 import type { ActionEntry } from "./actions.ts";
+import type { Variables } from "./environment.ts";
 import type { FunctionConfig } from "./function-config.ts";
 import type { HandlerKind } from "./handler-kind.ts";
 import type { Role } from "./identity.ts";
@@ -47,6 +48,8 @@ export interface RevisionEntry {
   readonly runtimeBuild: string;
   readonly config: FunctionConfig;
   readonly createdWallMs: number;
+  /** Of one that is derived from a version's: what an alias laid over its environment. */
+  readonly overlay?: Variables;
 }
 
 /** A numbered revision of a function. Key `version/<function id>/<number>`. */

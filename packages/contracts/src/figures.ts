@@ -4,9 +4,15 @@
  * that a page of metrics stays bounded whatever callers send.
  */
 import type { FunctionId, RevisionId } from "@skerry/base";
-import { COLD_REASONS, START_KINDS } from "./metering.ts";
 import { THROTTLE_REASONS } from "./limit-errors.ts";
-import type { ColdReason, Outcome, StartKind } from "./metering.ts";
+import {
+  COLD_REASONS,
+  OUTCOMES,
+  START_KINDS,
+  type ColdReason,
+  type Outcome,
+  type StartKind,
+} from "./metering.ts";
 import { z } from "zod";
 
 /** Upper bounds of the buckets of every histogram, milliseconds; one more bucket has none. */
@@ -66,6 +72,24 @@ export interface RevisionFigures {
   readonly serverErrors: number;
   /** From the request's arrival to its answer. */
   readonly duration: Histogram;
+}
+
+/** What several did together, under the id of the first; undefined when there are none. */
+export function sumFigures(all: readonly RevisionFigures[]): RevisionFigures | undefined {
+  const [first, ...others] = all;
+  return first && others.reduce(addFigures, first);
+}
+
+function addFigures(sum: RevisionFigures, one: RevisionFigures): RevisionFigures {
+  const outcomes = { ...sum.outcomes };
+  for (const outcome of OUTCOMES) {
+    const count = (sum.outcomes[outcome] ?? 0) + (one.outcomes[outcome] ?? 0);
+    if (count > 0) outcomes[outcome] = count;
+  }
+  const counts = sum.duration.counts.map((count, i) => count + (one.duration.counts[i] ?? 0));
+  const sumMs = sum.duration.sumMs + one.duration.sumMs;
+  const serverErrors = sum.serverErrors + one.serverErrors;
+  return { revisionId: sum.revisionId, outcomes, serverErrors, duration: { counts, sumMs } };
 }
 
 /** Control → gateway or agent. The reply's body is RoleFigures. */

@@ -4,6 +4,7 @@
  */
 import { isTimeZone, parseCron } from "@skerry/base";
 import { z } from "zod";
+import { envName, variables } from "./environment.ts";
 import type { HandlerKind } from "./handler-kind.ts";
 import { asyncPolicy } from "./ledger.ts";
 import { LIMITS } from "./limits.ts";
@@ -11,23 +12,6 @@ import { functionLimits } from "./quotas.ts";
 import { BUS_TOPIC } from "./ledger-wire.ts";
 import { secretName, topicName } from "./names.ts";
 import { networkTarget, targetPattern } from "./network-targets.ts";
-
-const ENV_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
-
-const envName = z
-  .string()
-  .regex(ENV_NAME, "An environment name is letters, digits and _, not led by a digit.")
-  .refine(
-    (name) => !name.startsWith("SKERRY_"),
-    "Environment names that begin with SKERRY_ belong to the platform.",
-  );
-
-const env = z
-  .record(envName, z.string())
-  .refine(
-    (record) => utf8Bytes(JSON.stringify(record)) <= LIMITS.envBytesMax,
-    `All environment values together may take ${LIMITS.envBytesMax} bytes.`,
-  );
 
 const OPEN_NEEDS =
   "`open` needs a network namespace that an administrator has prepared for sandboxes, which this " +
@@ -240,7 +224,7 @@ export const functionConfig = z.strictObject({
       "Digests of uploaded folders that the code sees at /opt, merged in this order; in " +
         "`skerry.yaml` names of its `layers`.",
     ),
-  env: env.default({}).describe("Environment variables of the function."),
+  env: variables.default({}).describe("Environment variables of the function."),
 });
 
 /** A checked configuration with every default filled in. */
@@ -285,14 +269,4 @@ export function takesUpgrades(code: {
 }): boolean {
   const { config, handlerKind } = code;
   return handlerKind === "web" || (handlerKind === "fetch" && config.runtime.startsWith("node"));
-}
-
-/** Bytes of well-formed or lone UTF-16 in UTF-8. */
-function utf8Bytes(text: string): number {
-  let bytes = 0;
-  for (const character of text) {
-    const point = character.codePointAt(0) ?? 0;
-    bytes += point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
-  }
-  return bytes;
 }

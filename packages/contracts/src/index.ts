@@ -56,8 +56,10 @@ export {
   type RoleValue,
   type RoleValueName,
   START_STAGES,
+  sumFigures,
   type StartStage,
 } from "./figures.ts";
+export type { Variables } from "./environment.ts";
 export {
   attemptTimeoutOf,
   BACKGROUND_TIMEOUT_MS,

@@ -42,6 +42,10 @@ export const LIMITS = {
   aliasesPerFunctionMax: 50,
   /** Changes of one alias that its history keeps. */
   aliasChangesKept: 100,
+  /**
+   * Revisions of one function by overlays of former days that are still counted as of a version.
+   */
+  overlaysKept: 100,
   /** Layers of one function. */
   layersMax: 5,
   /** Requests that wait for a slot of one function in one gateway. */

@@ -13,6 +13,7 @@ import type {
   RevisionId,
   WireError,
 } from "@skerry/base";
+import type { Variables } from "./environment.ts";
 import type { RuntimeName } from "./function-config.ts";
 import type { HandlerKind } from "./handler-kind.ts";
 import type { SpecialiseReply } from "./invocation-wire.ts";
@@ -28,6 +29,8 @@ export interface StartHead {
   readonly reason: ColdReason;
   /** Of which version it is to be; absent for `$LATEST`. */
   readonly version?: number;
+  /** What is laid over the version's environment: the revision is the one derived by it. */
+  readonly overlay?: Variables;
 }
 
 export type StartReply =

@@ -4,6 +4,7 @@
  * points to versions, by rules and by weights.
  */
 import { z } from "zod";
+import { variables } from "./environment.ts";
 import { functionName, parseFunctionPath } from "./names.ts";
 
 /** What a function runs that was deployed last. */
@@ -77,6 +78,11 @@ export const aliasTarget = z
       .optional()
       .describe(
         "Instances that are kept ready of the versions that it leads to, divided as its requests are.",
+      ),
+    env: variables
+      .optional()
+      .describe(
+        "Environment variables that are laid over those of a version when it is reached by this alias.",
       ),
   })
   .refine(({ shares }) => shares.reduce((sum, { perMille }) => sum + perMille, 0) <= PER_MILLE, {

@@ -57,7 +57,7 @@ export async function metricsPage(deps: MetricsDeps, accountId: AccountId): Prom
     deps.store.call(storeModule, "getQuotas", { accountId }),
     deps.store.call(storeModule, "shownVersions", { accountId, limit }),
   ]);
-  const totals = await metrics.revisionTotals(versions.map(({ revisionId }) => revisionId));
+  const totals = await metrics.revisionTotals(versions.flatMap(({ revisionIds }) => revisionIds));
   const quotas = quotasOf(set);
   const instances = nodes.flatMap((node) => node.instances);
   const told = peers.flatMap(({ figures }) => figures?.functions ?? []);

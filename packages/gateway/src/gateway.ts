@@ -251,9 +251,8 @@ class RunningGateway implements Gateway {
     this.#agents.note(ref, { op: "stop", instanceId, why: "removed" });
   }
 
-  #shellFor({ functionId, version }: InstanceGrant): FunctionShell | undefined {
-    const fn = this.#functions.get(functionId);
-    return version === undefined ? fn?.latest : fn?.versionOf(version);
+  #shellFor(grant: InstanceGrant): FunctionShell | undefined {
+    return this.#functions.get(grant.functionId)?.shellOf(grant);
   }
 
   *#shells(): Iterable<FunctionShell> {

@@ -1,17 +1,31 @@
 /**
  * A function with its versions, as a gateway serves it: a shell for `$LATEST`, and one for each
- * version that was ever asked for here. Each routes to instances of its own, so that a version that
- * takes over starts beside the one that still answers. The limits are the function's, whatever it
- * is called by, as `$LATEST` sets them; the instances of all of them together are bounded by
- * agents.
+ * version that was ever asked for here, and for each that is derived from one by the variables of
+ * an alias. Each routes to instances of its own, so that a version that takes over starts beside
+ * the one that still answers. The limits are the function's, whatever it is called by, as `$LATEST`
+ * sets them; the instances of all of them together are bounded by agents.
  */
-import { failFunction, type FunctionEntry, LATEST, parseQualifier } from "@skerry/contracts";
+import type { RevisionId } from "@skerry/base";
+import {
+  failFunction,
+  LATEST,
+  LIMITS,
+  parseQualifier,
+  versionsOfAlias,
+  type AliasTarget,
+  type FunctionEntry,
+  type InstanceGrant,
+  type Variables,
+} from "@skerry/contracts";
 import type { ConfigFold } from "@skerry/config-follower";
 import {
   AliasPatterns,
   CallLimits,
   decideAlias,
-  provisionByAliases,
+  overlaid,
+  overlaidId,
+  overlayOf,
+  provisionedOf,
   type AliasAsk,
   type LimitsDeps,
   type ThrottleCount,
@@ -31,6 +45,10 @@ export class QualifiedFunction {
   readonly #shellDeps: ShellDeps;
   readonly #limits: CallLimits;
   readonly #versions = new Map<number, FunctionShell>();
+  /** The first is the one that was asked for first. */
+  readonly #overlaid = new Map<RevisionId, FunctionShell>();
+  /** The same as aliases lead to them, by version. */
+  #led = new WeakMap<Variables, Map<number, FunctionShell>>();
   readonly #patterns = new AliasPatterns();
   #isRemoved = false;
 
@@ -58,21 +76,24 @@ export class QualifiedFunction {
   *shells(): Iterable<FunctionShell> {
     yield this.latest;
     yield* this.#versions.values();
+    yield* this.#overlaid.values();
   }
 
   update(entry: FunctionEntry): void {
     this.#isRemoved = false;
     this.#limits.update(entry);
     this.latest.update(entry);
-    for (const [number, shell] of this.#versions) {
-      const pinned = this.#pinned(number);
+    for (const shell of [...this.#versions.values(), ...this.#overlaid.values()]) {
+      const pinned = this.#pinned(shell.version ?? 0, shell.entry.latest.overlay);
       if (pinned === undefined) shell.remove("versionRemoved");
       else shell.update(pinned);
     }
+    this.#dropFormer();
   }
 
   remove(): void {
     this.#isRemoved = true;
+    this.#led = new WeakMap();
     for (const shell of [...this.shells()]) shell.remove("functionRemoved");
   }
 
@@ -89,6 +110,75 @@ export class QualifiedFunction {
     return shell;
   }
 
+  /** The shell of an instance that comes; undefined when nothing leads to what it runs. */
+  shellOf({
+    version,
+    revisionId,
+  }: Pick<InstanceGrant, "version" | "revisionId">): FunctionShell | undefined {
+    if (version === undefined) return this.latest;
+    const found = this.#overlaid.get(revisionId);
+    if (found !== undefined) return found;
+    const { id } = this.entry;
+    const own = this.#deps.fold().versionOf(id, version)?.revision.id;
+    if (own === undefined) return undefined;
+    if (own === revisionId) return this.versionOf(version);
+    for (const { target } of this.#deps.fold().aliasesOf(id)) {
+      const overlay = overlayOf(target);
+      if (overlay === undefined || overlaidId(own, overlay) !== revisionId) continue;
+      return this.#overlaidOf(version, overlay);
+    }
+    return undefined;
+  }
+
+  /** The shell of a version as an alias has it; undefined when there is no such version. */
+  #ledTo(target: AliasTarget, number: number): FunctionShell | undefined {
+    const overlay = overlayOf(target);
+    if (overlay === undefined) return this.versionOf(number);
+    const known = this.#led.get(overlay) ?? new Map<number, FunctionShell>();
+    const found = known.get(number) ?? this.#overlaidOf(number, overlay);
+    if (found === undefined) return undefined;
+    this.#led.set(overlay, known.set(number, found));
+    return found;
+  }
+
+  #overlaidOf(number: number, overlay: Variables): FunctionShell | undefined {
+    const pinned = this.#isRemoved ? undefined : this.#pinned(number, overlay);
+    if (pinned === undefined) return undefined;
+    const { id } = pinned.latest;
+    const shell =
+      this.#overlaid.get(id) ??
+      new FunctionShell(this.#shellDeps, { entry: pinned, version: number });
+    this.#overlaid.set(id, shell);
+    return shell;
+  }
+
+  /**
+   * Those to which an alias led once are kept for requests that are on their way there, and for
+   * when it is rolled back, but not for ever.
+   */
+  #dropFormer(): void {
+    let surplus = this.#overlaid.size - LIMITS.overlaysKept;
+    if (surplus <= 0) return;
+    const led = new Set(this.#overlaysInForce());
+    for (const [id, shell] of this.#overlaid) {
+      if (surplus <= 0) return;
+      if (led.has(id) || !shell.isEmpty) continue;
+      this.#overlaid.delete(id);
+      surplus -= 1;
+    }
+  }
+
+  *#overlaysInForce(): Iterable<RevisionId> {
+    const { id } = this.entry;
+    for (const { target } of this.#deps.fold().aliasesOf(id)) {
+      const overlay = overlayOf(target);
+      for (const number of overlay === undefined ? [] : versionsOfAlias(target)) {
+        const own = this.#deps.fold().versionOf(id, number)?.revision.id;
+        if (own !== undefined && overlay !== undefined) yield overlaidId(own, overlay);
+      }
+    }
+  }
+
   /** Where a qualifier leads. Throws QUALIFIER_NOT_FOUND. */
   shellFor(said: string, ask: AliasAsk): FunctionShell {
     if (said === LATEST) return this.latest;
@@ -98,11 +188,10 @@ export class QualifiedFunction {
       qualifier?.kind === "alias" ? this.#deps.fold().aliasOf(id, qualifier.name) : undefined;
     // Functions of one app send the same users ahead.
     const ground = { salt: `${appId} ${alias?.name}`, patterns: this.#patterns };
-    const number =
+    const shell =
       qualifier?.kind === "version"
-        ? qualifier.number
-        : alias && decideAlias({ ...ground, target: alias.target }, ask);
-    const shell = number === undefined ? undefined : this.versionOf(number);
+        ? this.versionOf(qualifier.number)
+        : alias && this.#ledTo(alias.target, decideAlias({ ...ground, target: alias.target }, ask));
     if (shell !== undefined) return shell;
     throw failFunction("QUALIFIER_NOT_FOUND", { function: `${app}/${name}`, qualifier: said });
   }
@@ -111,28 +200,34 @@ export class QualifiedFunction {
    * How many instances there may be, of all versions together, `$LATEST` says; how many are kept
    * ready, aliases do.
    */
-  #pinned(number: number): FunctionEntry | undefined {
+  #pinned(number: number, overlay?: Variables): FunctionEntry | undefined {
     const { entry } = this.latest;
-    const revision = this.#deps.fold().versionOf(entry.id, number)?.revision;
-    if (revision === undefined) return undefined;
+    const own = this.#deps.fold().versionOf(entry.id, number)?.revision;
+    if (own === undefined) return undefined;
+    const revision = overlaid(own, overlay);
     const { maxInstances } = entry.latest.config;
-    const wanted = provisionByAliases(this.#deps.fold().aliasesOf(entry.id)).get(number) ?? 0;
+    const aliases = this.#deps.fold().aliasesOf(entry.id);
+    const wanted = provisionedOf(aliases, { version: number, overlay });
     const kept = { provisionedInstances: wanted, provisionedSchedules: undefined };
     const config = { ...revision.config, maxInstances, ...kept };
     return { ...entry, latest: { ...revision, config } };
   }
 
   #forget(shell: FunctionShell): void {
+    const { id } = shell.entry.latest;
     if (shell.version !== undefined && this.#versions.get(shell.version) === shell) {
       this.#versions.delete(shell.version);
     }
-    if (!this.#isRemoved || this.#versions.size > 0 || !this.latest.isEmpty) return;
+    if (this.#overlaid.get(id) === shell) this.#overlaid.delete(id);
+    const { size } = this.#versions;
+    if (!this.#isRemoved || size + this.#overlaid.size > 0 || !this.latest.isEmpty) return;
     this.#deps.onGone(this.entry.id);
   }
 
   /** As many instances run as may: one that idles for another version gives way. */
   #makeRoom(asking: FunctionShell): void {
-    for (const shell of [...this.#versions.values(), this.latest]) {
+    const others = [...this.#versions.values(), ...this.#overlaid.values()];
+    for (const shell of [...others, this.latest]) {
       const { instances } = shell.counts;
       if (shell === asking || instances === 0) continue;
       shell.makeRoom();

@@ -45,7 +45,11 @@ export class Starter {
   ): void {
     this.#book.asked(revisionId);
     const timeoutMs = entry.latest.config.initTimeoutMs + START_GRACE_MS;
-    const head = { op: "start", functionId: entry.id, revisionId, reason } as const;
+    const { overlay } = entry.latest;
+    const head = {
+      ...({ op: "start", functionId: entry.id, revisionId, reason } as const),
+      ...(overlay === undefined ? {} : { overlay }),
+    };
     this.#deps.agents.start(
       version === undefined ? head : { ...head, version },
       timeoutMs,

@@ -1,13 +1,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { FunctionId, RevisionId } from "@skerry/base";
-import type { FunctionEntry, RevisionEntry, VersionEntry } from "@skerry/contracts";
+import {
+  functionConfig,
+  type FunctionEntry,
+  type RevisionEntry,
+  type VersionEntry,
+} from "@skerry/contracts";
+import { overlaid } from "@skerry/functions";
 import { findRevision } from "./ports.ts";
 
 const functionId = "fn_1" as FunctionId;
 
 function revision(id: string): RevisionEntry {
-  return { id: id as RevisionId } as RevisionEntry;
+  const config = functionConfig.parse({ env: { LEVEL: "info" } });
+  return { id: id as RevisionId, config } as RevisionEntry;
 }
 
 const fn = { kind: "function", id: functionId, latest: revision("rev_new") } as FunctionEntry;
@@ -31,4 +38,14 @@ test("an instance runs what $LATEST or a version points to, and nothing that was
   assert.equal(found("rev_old"), undefined, "an older revision is no $LATEST");
   assert.equal(found("rev_new", 3), undefined, "a version never changes");
   assert.equal(found("rev_old", 4), undefined);
+});
+
+test("what an alias lays over a version is run, whether or not an alias here still does", () => {
+  const overlay = { LEVEL: "warn" };
+  const { id: revisionId } = overlaid(version.revision, overlay);
+  const asked = { functionId, revisionId, version: 3 };
+  const ref = findRevision(config, { ...asked, overlay });
+  assert.deepEqual([ref?.revision.config.env, ref?.version], [overlay, 3]);
+  assert.equal(findRevision(config, asked), undefined, "the id says with what it is to run");
+  assert.equal(findRevision(config, { ...asked, overlay: { LEVEL: "debug" } }), undefined);
 });

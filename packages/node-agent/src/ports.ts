@@ -15,6 +15,7 @@ import type {
   VersionEntry,
 } from "@skerry/contracts";
 import type { SandboxDriver } from "@skerry/sandbox";
+import { overlaid } from "@skerry/functions";
 import type { KeyWrapper } from "@skerry/secrets";
 import type { SpoolWriter } from "@skerry/telemetry";
 import type { Runtimes } from "./runtimes.ts";
@@ -42,14 +43,17 @@ export interface RevisionRef {
   readonly version?: number | undefined;
 }
 
-/** The revision that is asked for, if it is what `$LATEST` or the version points to here, too. */
+/**
+ * The revision that is asked for, if it is what `$LATEST` or the version points to here, too, or is
+ * derived from that: by which alias is no matter, since that one may just have been moved.
+ */
 export function findRevision(
   config: Pick<ConfigView, "functionById" | "versionOf">,
-  { functionId, revisionId, version }: Pick<StartHead, "functionId" | "revisionId" | "version">,
+  { functionId, revisionId, version, overlay }: Omit<StartHead, "op" | "reason">,
 ): RevisionRef | undefined {
   const fn = config.functionById(functionId);
-  const revision =
-    version === undefined ? fn?.latest : config.versionOf(functionId, version)?.revision;
+  const own = version === undefined ? fn?.latest : config.versionOf(functionId, version)?.revision;
+  const revision = own && overlaid(own, overlay);
   const isKnown = fn !== undefined && revision?.id === revisionId;
   return isKnown ? { fn, revision, version } : undefined;
 }

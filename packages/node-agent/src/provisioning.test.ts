@@ -98,6 +98,28 @@ test("aliases keep versions ready in what the function's limit leaves them", () 
   );
 });
 
+test("what an alias keeps ready has the variables of the alias", () => {
+  const fn = entryOf("buy", { env: { LEVEL: "info" }, maxInstances: 3 });
+  const target = { version: 1, shares: [], rules: [], provisionedInstances: 1 };
+  const alias = { kind: "alias", functionId: fn.id, name: "live" } as const;
+  const config = configOf([fn], {
+    versionOf: (functionId, number) => ({
+      ...{ kind: "version", functionId, number, revision: fn.latest },
+    }),
+    aliasesOf: () => [
+      { ...alias, target },
+      { ...alias, name: "loud", target: { ...target, env: { LEVEL: "debug" } } },
+    ],
+  });
+  const lacking = missingProvisioned({ config, wallMs: 0 }, ({ revision }) =>
+    revision.id === fn.latest.id ? 1 : 0,
+  );
+  assert.deepEqual(
+    lacking.map(({ revision, version }) => [revision.config.env, version]),
+    [[{ LEVEL: "debug" }, 1]],
+  );
+});
+
 test("each function lacks what it is promised less what it has, never more than its limit", () => {
   const functions = [
     entryOf("none", {}),

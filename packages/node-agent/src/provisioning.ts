@@ -4,7 +4,7 @@
  */
 import type { FunctionId } from "@skerry/base";
 import { LATEST, type FunctionEntry, type InstanceView } from "@skerry/contracts";
-import { provisionAt, provisionByAliases } from "@skerry/functions";
+import { overlaid, provisionAt, provisionByAliases } from "@skerry/functions";
 import type { ConfigView, RevisionRef } from "./ports.ts";
 
 /** Whether time alone may change what is promised. */
@@ -61,11 +61,11 @@ function* wantedOf(
   const latest = provisionAt(fn.latest.config, wallMs).instances;
   yield [{ fn, revision: fn.latest }, latest];
   let left = fn.latest.config.maxInstances - latest;
-  for (const [version, count] of provisionByAliases(config.aliasesOf(fn.id))) {
-    const revision = config.versionOf(fn.id, version)?.revision;
-    const wanted = Math.min(count, left);
+  for (const { version, overlay, instances } of provisionByAliases(config.aliasesOf(fn.id))) {
+    const own = config.versionOf(fn.id, version)?.revision;
+    const wanted = Math.min(instances, left);
     left -= wanted;
-    if (revision !== undefined) yield [{ fn, revision, version }, wanted];
+    if (own !== undefined) yield [{ fn, revision: overlaid(own, overlay), version }, wanted];
   }
 }
 

@@ -78,7 +78,7 @@ function targetOf(
   const rules = former?.rules ?? [];
   const kept = {
     ...(former?.stickyBy === undefined ? {} : { stickyBy: former.stickyBy }),
-    ...provisionOf(former),
+    ...followingOf(former),
   };
   const isWhole = move.perMille === WHOLE || former === null || former.version === to.version;
   // As the schema has them in order: an alias that leads there already is left as it is.
@@ -106,8 +106,13 @@ function held(fn: ReleasedFunction, changes: ReadonlyMap<string, number>): Relea
   return { ...fn, aliases };
 }
 
-/** What an alias keeps ready, wherever it leads. */
-export function provisionOf(former: AliasTarget | null): Pick<AliasTarget, "provisionedInstances"> {
-  const { provisionedInstances } = former ?? {};
-  return provisionedInstances === undefined ? {} : { provisionedInstances };
+/** What follows an alias, wherever it leads: what it keeps ready, and its variables. */
+export function followingOf(
+  former: AliasTarget | null,
+): Pick<AliasTarget, "provisionedInstances" | "env"> {
+  const { provisionedInstances, env } = former ?? {};
+  return {
+    ...(provisionedInstances === undefined ? {} : { provisionedInstances }),
+    ...(env === undefined ? {} : { env }),
+  };
 }

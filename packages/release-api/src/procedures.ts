@@ -34,7 +34,7 @@ import type { Tx, TxStep } from "@skerry/store";
 import { appReleaseChanges, type AppReleaseChanges } from "./app-releases.ts";
 import { gatewayApiChanges, type GatewayApiChanges } from "./gateway-apis/procedures.ts";
 import { createRelease, releaseOpen } from "./create-release.ts";
-import { provisionOf } from "./move-aliases.ts";
+import { followingOf } from "./move-aliases.ts";
 import { recordedBy, type Done, type RecordChange, type Told } from "./recorded.ts";
 import { aliasResourceOf, versionResourceOf } from "./resources.ts";
 
@@ -175,7 +175,7 @@ function* deleteAlias(tx: Tx, args: AliasChangeOf): TxStep<Made> {
   return {
     ...{ answer: null, seq, action: "functions.delete" },
     resource: `function/${pathOf(fn)}/alias/${alias}`,
-    details: { operation: "deleteAlias", target: record.target },
+    details: { operation: "deleteAlias", target: toldTarget(record.target) },
   };
 }
 
@@ -203,7 +203,10 @@ function* rollbackApp(
     answer: { app, alias, functions, ...UNTOLD } satisfies RolledBackApp,
     seq: yield* readConfigSeq(tx),
     ...{ action: "functions.deploy", resource: `app/${app}/alias/${alias}` },
-    details: { operation: "rollbackApp", functions },
+    details: {
+      operation: "rollbackApp",
+      functions: functions.map((one) => ({ ...one, target: toldTarget(one.target) })),
+    },
   };
 }
 
@@ -261,7 +264,7 @@ function* numberLatest(
   if (alias === null) return done;
   const former = (yield* findAlias(tx, { fn, alias }))?.target ?? null;
   const version = done.record.number;
-  const target = { version, shares: [], rules: [], ...provisionOf(former) };
+  const target = { version, shares: [], rules: [], ...followingOf(former) };
   yield* setAlias(tx, { fn, alias, target, ifChange: null, note: noteOf(args) });
   return done;
 }
@@ -269,6 +272,11 @@ function* numberLatest(
 function noteOf({ stamp, reason }: Reasoned & { readonly stamp: ChangeStamp }): AliasNote {
   const { id: auditId, keyId, atMs: wallMs } = stamp;
   return { auditId, keyId, reason, wallMs };
+}
+
+/** For the audit, which is kept for long and read by others: what variables are called. */
+function toldTarget({ env, ...target }: AliasTarget): object {
+  return env === undefined ? target : { ...target, env: Object.keys(env) };
 }
 
 function madeOf(
@@ -281,6 +289,6 @@ function madeOf(
     answer: { ...aliasResourceOf(fn, set.record, gatewayUrl), ...UNTOLD },
     seq: set.seq,
     ...{ action: "functions.deploy", resource: `function/${pathOf(fn)}/alias/${name}` },
-    details: { operation, target, change, isChanged: set.isChanged },
+    details: { operation, target: toldTarget(target), change, isChanged: set.isChanged },
   };
 }

@@ -13,7 +13,7 @@ import {
 import type { Tx, TxStep } from "@skerry/store";
 import { DOMAIN_READS } from "./gateway-apis/domain-changes.ts";
 import { GATEWAY_API_READS } from "./gateway-apis/gateway-api-reads.ts";
-import { qualifiedRevision } from "./qualified-revision.ts";
+import { qualifiedRevisions, revisionsOfVersions } from "./qualified-revisions.ts";
 import { APP_RELEASE_READS } from "./app-releases.ts";
 import { aliasChangeResourceOf, aliasResourceOf, versionResourceOf } from "./resources.ts";
 
@@ -75,7 +75,8 @@ export const RELEASE_READS = {
   oneAlias,
   aliasChangePage,
   shownVersions,
-  qualifiedRevision,
+  qualifiedRevisions,
+  revisionsOfVersions,
   ...APP_RELEASE_READS,
   ...GATEWAY_API_READS,
   ...DOMAIN_READS,

@@ -21,6 +21,8 @@ class Running implements AsyncDisposable {
   /** How often figures were asked for. */
   asked = 0;
   areFiguresThere = true;
+  /** Revisions without a request. */
+  uncalled: ReadonlySet<string> = new Set();
   readonly #clock = new HandClock();
 
   constructor(world: ReleaseWorld) {
@@ -33,7 +35,8 @@ class Running implements AsyncDisposable {
           if (!this.areFiguresThere) throw new Error("the records are away");
           return revisionIds.map((revisionId): RevisionFigures => {
             const duration = emptyHistogram();
-            return { revisionId, outcomes: { ok: 100 }, serverErrors: 0, duration };
+            const ok = this.uncalled.has(revisionId) ? 0 : 100;
+            return { revisionId, outcomes: { ok }, serverErrors: 0, duration };
           });
         },
       },
@@ -84,6 +87,25 @@ const CASES: ReleaseCases = {
     assert.deepEqual([state, places[1]?.state], ["running", "current"]);
     running.areFiguresThere = true;
     await running.until("done", async () => (await releases.get(id)).state === "done");
+  },
+
+  "requests by an alias with variables count for the version, and releases leave it those": async (
+    world,
+  ) => {
+    await using running = new Running(world);
+    const { releases, runner } = running;
+    await releases.prepare();
+    const { functions } = await world.kept();
+    const env = { LEVEL: "warn" };
+    for (const { name } of functions) await world.set(`${name}:release`, { version: 1, env });
+    const { id } = await releases.create();
+    running.uncalled = new Set((await world.kept()).revisions.map((one) => one.id));
+    runner.wake();
+    await running.until("done", async () => (await releases.get(id)).state === "done");
+    for (const { name } of functions) {
+      const { target } = await world.alias(name, "release");
+      assert.deepEqual(target, { version: 2, shares: [], rules: [], env });
+    }
   },
 
   "what people must see to pauses it and is said, and they may abort it": async (world) => {

@@ -27,12 +27,16 @@ import {
 } from "@skerry/releases";
 import type { Store, StoreModule } from "@skerry/store";
 import type { APP_RELEASE_READS, AppReleaseChanges } from "./app-releases.ts";
-import type { RevisionQueries } from "./version-figures.ts";
+import type { NumberedRevision } from "./qualified-revisions.ts";
+import type { ReleaseReads } from "./reads.ts";
+import { figuresOfVersions, type RevisionQueries } from "./version-figures.ts";
 
 export interface ReleaseRunnerDeps {
   readonly store: Pick<Store, "call">;
   readonly module: StoreModule & {
-    readonly procedures: typeof APP_RELEASE_READS & Pick<AppReleaseChanges, "stepRelease">;
+    readonly procedures: typeof APP_RELEASE_READS &
+      Pick<ReleaseReads, "revisionsOfVersions"> &
+      Pick<AppReleaseChanges, "stepRelease">;
   };
   readonly figures: RevisionQueries;
   readonly clock: Clock;
@@ -158,11 +162,11 @@ export class ReleaseRunner {
       : functions;
     const were = await this.#counts(
       base,
-      changing.flatMap(({ from }) => (from === null ? [] : [from.revisionId])),
+      changing.flatMap(({ id, from }) => (from === null ? [] : [{ functionId: id, ...from }])),
     );
     const are = await this.#counts(
       next,
-      changing.map(({ to }) => to.revisionId),
+      changing.map(({ id, to }) => ({ functionId: id, ...to })),
     );
     return changing.map(({ name, from, to }) => ({
       function: name,
@@ -173,12 +177,16 @@ export class ReleaseRunner {
 
   async #counts(
     span: Span,
-    revisionIds: readonly RevisionId[],
+    versions: readonly NumberedRevision[],
   ): Promise<ReadonlyMap<RevisionId, VersionCounts>> {
-    if (revisionIds.length === 0) return new Map();
-    const found = await this.#deps.figures.versionFigures({ ...span, revisionIds });
+    const { store, module, figures } = this.#deps;
+    const revisions = await store.call(module, "revisionsOfVersions", versions);
+    const found = await figuresOfVersions(figures, span, revisions);
     return new Map(
-      revisionIds.map((id, i): [RevisionId, VersionCounts] => [id, versionCounts(found[i])]),
+      versions.map(({ revisionId: id }, i): [RevisionId, VersionCounts] => [
+        id,
+        versionCounts(found[i]),
+      ]),
     );
   }
 }

@@ -23,10 +23,13 @@ function timeOf(wallMs: number): string {
 }
 
 /** A target as it is shown: what it does not have is left out. */
-function targetOf({ version, shares, rules, stickyBy }: AliasTarget): AliasResource["target"] {
+function targetOf(target: AliasTarget): AliasResource["target"] {
+  const { version, shares, rules, stickyBy, provisionedInstances, env } = target;
   return {
     ...{ version, shares: [...shares], rules: [...rules] },
     ...(stickyBy === undefined ? {} : { stickyBy }),
+    ...(provisionedInstances === undefined ? {} : { provisionedInstances }),
+    ...(env === undefined ? {} : { env }),
   };
 }
 

@@ -2,7 +2,7 @@
 import type { VersionFigures } from "@skerry/api-schema";
 import { json, type OperationCall, type OperationHandlers } from "@skerry/api-serving";
 import type { Clock, RevisionId } from "@skerry/base";
-import { invalid, type RevisionFigures } from "@skerry/contracts";
+import { invalid, sumFigures, type RevisionFigures } from "@skerry/contracts";
 import { quantileMs } from "@skerry/releases";
 import type { Store, StoreModule } from "@skerry/store";
 import type { ReleaseReads } from "./reads.ts";
@@ -15,6 +15,19 @@ export interface RevisionQueries {
     readonly sinceMs: number;
     readonly untilMs: number;
   }): Promise<readonly RevisionFigures[]>;
+}
+
+/** What each did, given all revisions that ran as it; undefined for none. */
+export async function figuresOfVersions(
+  figures: RevisionQueries,
+  { sinceMs, untilMs }: Window,
+  versions: readonly (readonly RevisionId[])[],
+): Promise<readonly (RevisionFigures | undefined)[]> {
+  const revisionIds = versions.flat();
+  if (revisionIds.length === 0) return [];
+  const found = await figures.versionFigures({ revisionIds, sinceMs, untilMs });
+  let end = 0;
+  return versions.map(({ length }) => sumFigures(found.slice(end, (end += length))));
 }
 
 interface FigureDeps {
@@ -34,8 +47,9 @@ export function figureHandlers(deps: FigureDeps): Pick<OperationHandlers, "getVe
       const { app, fn: name, version: qualifier } = call.params;
       const window = windowOf(call.query, deps.clock.wallMs());
       const args = { accountId, app, name, qualifier };
-      const revisionId = await store.call(module, "qualifiedRevision", args);
-      const [did] = await figures.versionFigures({ revisionIds: [revisionId], ...window });
+      const revisionIds = await store.call(module, "qualifiedRevisions", args);
+      const [revisionId = ""] = revisionIds;
+      const [did] = await figuresOfVersions(figures, window, [revisionIds]);
       const of = { app, function: name, version: Number(qualifier), revisionId };
       return json({ ...of, ...figuresOf(window, did) } satisfies VersionFigures);
     },

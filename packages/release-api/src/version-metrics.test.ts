@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { emptyHistogram } from "@skerry/contracts";
 import { storeModule } from "../test/release-module.ts";
 import { onBothStores, type ReleaseCases, type ReleaseWorld } from "../test/release-world.ts";
 import { versionFamilies } from "./version-metrics.ts";
@@ -35,6 +36,28 @@ const CASES: ReleaseCases = {
     const versions = await world.store.call(storeModule, "shownVersions", { accountId, limit: 9 });
     assert.equal(versions.length, 1);
     for (const { samples } of versionFamilies(versions, [])) assert.deepEqual(samples, []);
+  },
+
+  "all that ran as a version is counted as it, whatever an alias laid over it": async (world) => {
+    await world.release("buy", "a");
+    await world.set("buy:loud", { version: 1, env: { LEVEL: "debug" } });
+    await world.set("buy:loud", { version: 1, env: { LEVEL: "trace" } });
+    const { accountId } = world;
+    const versions = await world.store.call(storeModule, "shownVersions", { accountId, limit: 9 });
+    const [revisionIds = []] = versions.map((one) => one.revisionIds);
+    assert.equal(new Set(revisionIds).size, 3, "also by an overlay of before");
+    const totals = revisionIds.map((revisionId, i) => ({
+      ...{ revisionId, outcomes: i === 0 ? { ok: 1 } : { ok: 2, timeout: 3 }, serverErrors: 0 },
+      duration: { counts: emptyHistogram().counts.map((_, at) => (at === i ? 1 : 0)), sumMs: 5 },
+    }));
+    const [counters, durations] = versionFamilies(versions, totals);
+    const histogram = { counts: emptyHistogram().counts.map((_, i) => (i < 3 ? 1 : 0)), sumMs: 15 };
+    const labels = { app: "shop", function: "buy", version: "1" };
+    assert.deepEqual(counters?.samples, [
+      { labels: { ...labels, outcome: "ok" }, value: 5 },
+      { labels: { ...labels, outcome: "timeout" }, value: 6 },
+    ]);
+    assert.deepEqual(durations?.samples, [{ labels, histogram }]);
   },
 };
 

@@ -3,7 +3,7 @@
  * that have had a version are shown, and a bounded number of revisions in all.
  */
 import type { RevisionId } from "@skerry/base";
-import type { RevisionFigures } from "@skerry/contracts";
+import { sumFigures, type RevisionFigures } from "@skerry/contracts";
 import type { ShownVersion } from "@skerry/functions";
 import type { MetricFamily } from "@skerry/telemetry";
 
@@ -15,8 +15,8 @@ export function versionFamilies(
   const byRevision = new Map<RevisionId, RevisionFigures>(
     totals.map((total) => [total.revisionId, total]),
   );
-  const rows = versions.flatMap(({ revisionId, app, function: fn, version }) => {
-    const total = byRevision.get(revisionId);
+  const rows = versions.flatMap(({ revisionIds, app, function: fn, version }) => {
+    const total = sumFigures(revisionIds.flatMap((id) => byRevision.get(id) ?? []));
     return total === undefined ? [] : [{ labels: { app, function: fn, version }, total }];
   });
   return [

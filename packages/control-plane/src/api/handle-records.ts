@@ -32,8 +32,8 @@ export function recordHandlers(deps: ApiDeps): Pick<OperationHandlers, HandledRe
   const { store, logs, invocations } = deps;
   return {
     listLogs: async (call) => {
-      const revisionId = await revisionIdOf(deps, call);
-      const of = { functionId: await functionIdOf(deps, call), revisionId };
+      const revisionIds = await revisionIdsOf(deps, call);
+      const of = { functionId: await functionIdOf(deps, call), revisionIds };
       return await answerLines(logs, call, logSelection(call, of));
     },
     listGatewayApiLogs: async (call) => {
@@ -113,14 +113,14 @@ async function functionIdOf(deps: ApiDeps, call: FunctionCall): Promise<Function
 }
 
 /** Of the version that is asked for, if one is. */
-async function revisionIdOf(
+async function revisionIdsOf(
   deps: ApiDeps,
   { principal: { accountId }, params, query }: OperationCall<"listLogs">,
-): Promise<RevisionId | undefined> {
+): Promise<readonly RevisionId[] | undefined> {
   const { app, fn: name } = params;
   if (query.version === undefined) return undefined;
   const args = { accountId, app, name, qualifier: query.version };
-  return await deps.store.call(storeModule, "qualifiedRevision", args);
+  return await deps.store.call(storeModule, "qualifiedRevisions", args);
 }
 
 type LogCall = Pick<OperationCall<"listGatewayApiLogs">, "query" | "signal" | "isHead">;
@@ -142,8 +142,8 @@ function logSelection(
   { query }: LogCall,
   {
     functionId,
-    revisionId,
-  }: Pick<LogSelection, "functionId"> & { revisionId?: RevisionId | undefined },
+    revisionIds,
+  }: Pick<LogSelection, "functionId"> & { revisionIds?: readonly RevisionId[] | undefined },
 ): LogSelection {
   const { request, cursor, tail, follow } = query;
   if (tail && follow) {
@@ -152,7 +152,7 @@ function logSelection(
   if (request !== undefined && !isRequestId(request)) {
     throw invalid("query", ["request: this is not the id of a request"]);
   }
-  const filter = readLogFilter({ ...query, revisionId });
+  const filter = readLogFilter({ ...query, revisionIds });
   return {
     functionId,
     ...(filter === undefined ? {} : { filter }),

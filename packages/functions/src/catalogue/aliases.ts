@@ -15,6 +15,7 @@ import {
   removeConfigUnder,
 } from "./config-log.ts";
 import { failCatalogue } from "./errors.ts";
+import { noteOverlays } from "./overlays.ts";
 import { assertVersionsThere, listVersions, pathOf, type QualifiedFunction } from "./versions.ts";
 
 /** Tables that came with aliases. Numbers up to `alias_floor` were of aliases that are gone. */
@@ -138,7 +139,8 @@ export function* setAlias(
     readonly note: AliasNote;
   },
 ): TxStep<SetAlias> {
-  const { fn, alias, target, note } = args;
+  const { fn, alias, note } = args;
+  const target = canonical(args.target);
   const before = yield* findAlias(tx, args);
   assertChange(args, before);
   yield* assertVersionsThere(tx, { fn, numbers: versionsOfAlias(target) });
@@ -154,10 +156,17 @@ export function* setAlias(
        change = excluded.change, updated_at_ms = excluded.updated_at_ms`,
     [fn.id, alias, text, number, note.wallMs, note.wallMs],
   );
+  yield* noteOverlays(tx, { functionId: fn.id, target, wallMs: note.wallMs });
   const value: AliasEntry = { kind: "alias", functionId: fn.id, name: alias, target };
   const seq = yield* putConfig(tx, { key: aliasConfigKey(fn.id, alias), value });
   yield* keepChange(tx, { ...args, number, text, seq });
   return { record: yield* getAlias(tx, args), isChanged: true, seq };
+}
+
+/** Equal targets are equal texts: variables by name, and none are absent. */
+function canonical({ env = {}, ...target }: AliasTarget): AliasTarget {
+  const sorted = Object.entries(env).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return sorted.length === 0 ? target : { ...target, env: Object.fromEntries(sorted) };
 }
 
 function* keepChange(

@@ -8,7 +8,8 @@ export interface ShownVersion {
   readonly function: string;
   /** A number, or `$LATEST` for a revision without one. */
   readonly version: string;
-  readonly revisionId: RevisionId;
+  /** What ran as it: its own first, then those by overlays of aliases. */
+  readonly revisionIds: readonly RevisionId[];
 }
 
 interface Row {
@@ -21,7 +22,8 @@ interface Row {
 
 /**
  * Versions, and what is deployed without a number, of functions that have had versions: each
- * revision once, those published or deployed last first, at most `limit`.
+ * revision once, those published or deployed last first, at most `limit`, and at most as many more
+ * by overlays.
  */
 export function* shownVersions(
   tx: Tx,
@@ -44,6 +46,14 @@ export function* shownVersions(
      ORDER BY f.updated_at_ms DESC, f.id LIMIT ?`,
     [accountId, limit],
   );
+  const overlaid = yield* tx.all<{ revision_id: RevisionId; version_id: RevisionId }>(
+    `SELECT o.revision_id AS revision_id, v.revision_id AS version_id
+     FROM version_overlays o JOIN functions f ON f.id = o.function_id
+     JOIN function_versions v ON v.function_id = o.function_id AND v.number = o.number
+     WHERE f.account_id = ? ORDER BY o.led_at_ms DESC, o.revision_id LIMIT ?`,
+    [accountId, limit],
+  );
+  const byVersion = Map.groupBy(overlaid, (one) => one.version_id);
   return [...numbered, ...latest]
     .toSorted((a, b) => b.since_ms - a.since_ms)
     .slice(0, limit)
@@ -51,6 +61,9 @@ export function* shownVersions(
       app: row.app,
       function: row.function,
       version: `${row.number ?? LATEST}`,
-      revisionId: row.revision_id,
+      revisionIds: [
+        row.revision_id,
+        ...(byVersion.get(row.revision_id) ?? []).map((one) => one.revision_id),
+      ],
     }));
 }

@@ -9,6 +9,7 @@ import { LIMITS, type RevisionEntry, type VersionEntry } from "@skerry/contracts
 import type { Tx, TxStep } from "@skerry/store";
 import { putConfig, removeConfig, removeConfigUnder, versionConfigKey } from "./config-log.ts";
 import { failCatalogue } from "./errors.ts";
+import { removeOverlays } from "./overlays.ts";
 import { REVISION_COLUMNS, revisionOf, type RevisionColumns } from "./revision-rows.ts";
 
 /** Tables that came with versions. */
@@ -162,6 +163,7 @@ export function* removeVersion(
     [fn.id, number],
   );
   if (removed === 0) throw versionNotFound(fn, number);
+  yield* removeOverlays(tx, { functionId: fn.id, number });
   const seq = yield* removeConfig(tx, versionConfigKey(fn.id, number));
   assert(seq !== undefined, "each version is in the config log");
   return seq;
@@ -170,6 +172,7 @@ export function* removeVersion(
 /** Removes all versions of a function that is being removed. */
 export function* removeVersionsOf(tx: Tx, functionId: FunctionId): TxStep<void> {
   yield* tx.run("DELETE FROM function_versions WHERE function_id = ?", [functionId]);
+  yield* removeOverlays(tx, { functionId, number: null });
   yield* removeConfigUnder(tx, `version/${functionId}`);
 }
 

@@ -1,13 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AliasTarget } from "@skerry/contracts";
-import { provisionByAliases } from "./alias-provision.ts";
+import { provisionByAliases, provisionedOf } from "./alias-provision.ts";
 
 const leads = (target: Partial<AliasTarget>) => ({
   target: { version: 1, shares: [], rules: [], ...target },
 });
 const provision = (...aliases: readonly ReturnType<typeof leads>[]) =>
-  Object.fromEntries(provisionByAliases(aliases));
+  Object.fromEntries(
+    provisionByAliases(aliases).map(({ version, overlay, instances }) => [
+      overlay === undefined ? `${version}` : `${version} ${Object.keys(overlay).join()}`,
+      instances,
+    ]),
+  );
 
 test("an alias keeps its instances of the version to which it leads", () => {
   assert.deepEqual(provision(leads({ provisionedInstances: 3 })), { 1: 3 });
@@ -34,4 +39,14 @@ test("what several aliases keep of a version adds up", () => {
     1: 4,
     2: 1,
   });
+});
+
+test("a version is kept ready by itself and with variables apart, alike ones together", () => {
+  const provisionedInstances = 1;
+  const warns = leads({ provisionedInstances, env: { LEVEL: "warn" } });
+  const plain = leads({ provisionedInstances, env: {} });
+  assert.deepEqual(provision(warns, plain, warns), { 1: 1, "1 LEVEL": 2 });
+  const of = (overlay: { readonly LEVEL: string } | undefined) =>
+    provisionedOf([warns, plain, warns], { version: 1, overlay });
+  assert.deepEqual([of({ LEVEL: "warn" }), of(undefined), of({ LEVEL: "info" })], [2, 1, 0]);
 });

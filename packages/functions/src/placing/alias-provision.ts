@@ -1,21 +1,44 @@
 /** Instances that aliases keep ready of the versions to which they lead. */
-import { PER_MILLE, type AliasEntry, type AliasTarget } from "@skerry/contracts";
+import { PER_MILLE, type AliasEntry, type AliasTarget, type Variables } from "@skerry/contracts";
+import { overlayOf, overlayText } from "../qualifying/overlay.ts";
+
+/** So many are to be kept ready of a version, with what is laid over its environment. */
+export interface AliasProvision {
+  readonly version: number;
+  readonly overlay: Variables | undefined;
+  readonly instances: number;
+}
 
 /**
- * How many of each version are to be kept ready, of all aliases of a function together. An alias
- * divides its number as it divides requests, rounded up; a version that only a rule leads to gets
- * one. Versions that get none are absent.
+ * How many are to be kept ready, of all aliases of a function together. An alias divides its number
+ * as it divides requests, rounded up; a version that only a rule leads to gets one. What gets none
+ * is absent.
  */
 export function provisionByAliases(
   aliases: Iterable<Pick<AliasEntry, "target">>,
-): ReadonlyMap<number, number> {
-  const wanted = new Map<number, number>();
+): readonly AliasProvision[] {
+  const wanted = new Map<string, AliasProvision>();
   for (const { target } of aliases) {
+    const overlay = overlayOf(target);
     for (const [version, count] of partsOf(target)) {
-      wanted.set(version, (wanted.get(version) ?? 0) + count);
+      const key = `${version} ${overlay && overlayText(overlay)}`;
+      const instances = (wanted.get(key)?.instances ?? 0) + count;
+      wanted.set(key, { version, overlay, instances });
     }
   }
-  return wanted;
+  return [...wanted.values()];
+}
+
+/** How many of one of them. */
+export function provisionedOf(
+  aliases: Iterable<Pick<AliasEntry, "target">>,
+  { version, overlay }: Pick<AliasProvision, "version" | "overlay">,
+): number {
+  const text = overlay && overlayText(overlay);
+  const found = provisionByAliases(aliases).find(
+    (one) => one.version === version && (one.overlay && overlayText(one.overlay)) === text,
+  );
+  return found?.instances ?? 0;
 }
 
 function partsOf(target: AliasTarget): ReadonlyMap<number, number> {

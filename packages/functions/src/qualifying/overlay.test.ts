@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { isId, type RevisionId } from "@skerry/base";
+import { functionConfig, type RevisionEntry } from "@skerry/contracts";
+import { overlaid, overlayOf } from "./overlay.ts";
+
+const revision: RevisionEntry = {
+  ...{ id: "rev_01kzzzzzzzzzzzzzzzzzzzzzzz" as RevisionId, sourceDigest: "src_1" },
+  ...{ artefactKey: "art_1", handlerKind: "fetch", runtimeBuild: "node", createdWallMs: 1 },
+  config: functionConfig.parse({ env: { LEVEL: "info", REGION: "eu" }, memoryMb: 256 }),
+};
+
+test("a version with variables over it runs its code with both, under an id of its own", () => {
+  const overlay = { LEVEL: "warn", MORE: "" };
+  const derived = overlaid(revision, overlay);
+  const { id, config } = derived;
+  assert.deepEqual(config, {
+    ...revision.config,
+    env: { LEVEL: "warn", REGION: "eu", MORE: "" },
+  });
+  assert.ok(isId("rev", id) && id !== revision.id);
+  assert.deepEqual(derived, { ...revision, id, config, overlay });
+});
+
+test("the same of the same are the same, and nothing else is", () => {
+  const idOf = (overlay: Record<string, string>, of = revision): string => overlaid(of, overlay).id;
+  const one = idOf({ A: "1", B: "2" });
+  assert.equal(idOf({ B: "2", A: "1" }), one, "in whatever order");
+  const other = { ...revision, id: "rev_01kzzzzzzzzzzzzzzzzzzzzzzy" as RevisionId };
+  const all = [
+    ...[one, idOf({ A: "1" }), idOf({ A: "1", B: "3" }), idOf({ A: '1","B":"2' })],
+    idOf({ A: "1", B: "2" }, other),
+  ];
+  assert.equal(new Set(all).size, all.length);
+});
+
+test("nothing laid over a version is the version", () => {
+  assert.equal(overlayOf({}), undefined);
+  assert.equal(overlayOf({ env: {} }), undefined);
+  assert.equal(overlaid(revision, undefined), revision);
+});

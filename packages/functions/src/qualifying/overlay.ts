@@ -1,0 +1,39 @@
+/**
+ * What runs of a version that is reached by an alias with variables of its own: a revision that is
+ * derived from the version's. It is a function of the two alone, its id included, so that whoever
+ * has both, control, gateway or agent, means the same one without having been told of it.
+ */
+import { createHash } from "node:crypto";
+import { idFromBytes, idToBytes, type RevisionId } from "@skerry/base";
+import type { AliasTarget, RevisionEntry, Variables } from "@skerry/contracts";
+
+/** Of the 16 bytes of an id those that say its age. */
+const AGE_BYTES = 6;
+
+/** What an alias lays over its versions' environment; undefined when that is nothing. */
+export function overlayOf({ env }: Pick<AliasTarget, "env">): Variables | undefined {
+  return env === undefined || Object.keys(env).length === 0 ? undefined : env;
+}
+
+/** The same text for the same variables, in whatever order they were written. */
+export function overlayText(overlay: Variables): string {
+  return JSON.stringify(Object.entries(overlay).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** The revision of a version with an overlay; without one its own. */
+export function overlaid(revision: RevisionEntry, overlay: Variables | undefined): RevisionEntry {
+  if (overlay === undefined) return revision;
+  const { config } = revision;
+  const env = { ...config.env, ...overlay };
+  return { ...revision, id: overlaidId(revision.id, overlay), config: { ...config, env }, overlay };
+}
+
+/** The id of the same. It sorts beside that of the version's revision. */
+export function overlaidId(id: RevisionId, overlay: Variables): RevisionId {
+  const bytes = createHash("sha256")
+    .update(`${id}\n${overlayText(overlay)}`)
+    .digest();
+  const derived = new Uint8Array(bytes.subarray(0, 16));
+  derived.set(idToBytes(id).subarray(0, AGE_BYTES));
+  return idFromBytes("rev", derived);
+}
