@@ -22,6 +22,7 @@ export interface Asked {
   readonly body: unknown;
   readonly archive: Buffer;
   readonly idempotencyKey: string | undefined;
+  readonly ifMatch: string | undefined;
 }
 
 /** Gives the answer's JSON, or lines of it; throws a PlatformError to refuse. */
@@ -111,6 +112,7 @@ async function serve(exchange: Exchange): Promise<void> {
       body: isJson ? parseInput(body, JSON.parse(bytes.toString()), "body") : undefined,
       archive: bytes,
       idempotencyKey: req.headers["idempotency-key"]?.toString(),
+      ifMatch: req.headers["if-match"],
     });
     await send(res, operation, value);
     return;

@@ -12,7 +12,7 @@ import type { CommandCall } from "@skerry/commands";
 type Rule = AliasTarget["rules"][number];
 type Share = AliasTarget["shares"][number];
 
-const COMMAND = "aliases set";
+export const ALIAS_COMMAND = "aliases set";
 
 export const TARGET_FLAGS: readonly Flag[] = [
   {
@@ -30,11 +30,6 @@ export const TARGET_FLAGS: readonly Flag[] = [
     value: "PART",
     description: "Requests alike in header:NAME, cookie:NAME, query:NAME or path share a version.",
   },
-  {
-    name: "provisioned",
-    value: "N",
-    description: "Instances that are kept ready of the versions that it leads to.",
-  },
 ];
 
 /** What help says of these flags. */
@@ -44,20 +39,18 @@ export const TARGET_ABOUT =
   "`cookie:id 5% -> 3` for so many of a hundred values, always the same ones.";
 
 /** Reads the flags around a main version. Throws ARGUMENT_INVALID, FLAG_VALUE_INVALID. */
-export function readTarget(main: string, { flag, every, count }: CommandCall): AliasTarget {
+export function readTarget(main: string, { flag, every }: CommandCall): AliasTarget {
   const version = versionOf(main);
   if (version === undefined) {
     const hint = "Versions are numbers; `skerry versions APP/FN` lists them.";
     throw failCommand("ARGUMENT_INVALID", { value: main, expected: "VERSION", hint });
   }
   const sticky = flag("sticky-by");
-  const provisioned = count("provisioned", { min: 0, max: 1_000, otherwise: 0 });
   return {
     version,
     shares: every("share").map(readShare),
     rules: every("rule").map(readRule),
     ...(sticky === undefined ? {} : { stickyBy: readPart(sticky, "--sticky-by", sticky) }),
-    ...(provisioned === 0 ? {} : { provisionedInstances: provisioned }),
   };
 }
 
@@ -72,7 +65,7 @@ function readShare(value: string): Share {
   const [version, perMille] = [versionOf(number), Math.round(Number(percent) * 10)];
   if (version !== undefined && perMille <= PER_MILLE) return { version, perMille };
   const why = "it is a version, `=` and a percentage with one decimal at most, as in 4=0.5";
-  throw failCommand("FLAG_VALUE_INVALID", { command: COMMAND, flag: "--share", value, why });
+  throw failCommand("FLAG_VALUE_INVALID", { command: ALIAS_COMMAND, flag: "--share", value, why });
 }
 
 const RULE = /^(.*?)\s*(\^=|~=|=|\sin\s|\s(?=[\d.]+%\s*->))\s*(.*)->\s*(\d+)$/s;
@@ -84,7 +77,7 @@ function readRule(value: string): Rule {
     return { part: readPart(part, "--rule", value), is: matcher, version };
   }
   const why = "it is like `header:x-ring=inner -> 3`, or as `skerry aliases set --help` shows";
-  throw failCommand("FLAG_VALUE_INVALID", { command: COMMAND, flag: "--rule", value, why });
+  throw failCommand("FLAG_VALUE_INVALID", { command: ALIAS_COMMAND, flag: "--rule", value, why });
 }
 
 function matcherOf(sign: string, text: string): AliasMatcher | undefined {
@@ -109,21 +102,35 @@ function readPart(text: string, flag: string, value: string): RequestPart {
     return { from: from as Exclude<RequestPart["from"], "path">, name };
   }
   const why = "a part is header:NAME, cookie:NAME, query:NAME or path";
-  throw failCommand("FLAG_VALUE_INVALID", { command: COMMAND, flag, value, why });
+  throw failCommand("FLAG_VALUE_INVALID", { command: ALIAS_COMMAND, flag, value, why });
 }
 
 /** In one line, as tables show it. */
 export function targetText(target: AliasTarget): string {
-  const { version, shares, rules, stickyBy, provisionedInstances = 0 } = target;
+  const { version, shares, rules, stickyBy, provisionedInstances = 0, env = {} } = target;
+  const variables = Object.keys(env).length;
   return [
     String(version),
     ...shares.map((share) => `${share.perMille / 10} % to ${share.version}`),
     ...(rules.length === 0 ? [] : [countText(rules.length, "rule")]),
     ...(stickyBy === undefined ? [] : [`sticky by ${partText(stickyBy)}`]),
     ...(provisionedInstances === 0 ? [] : [`${provisionedInstances} kept ready`]),
+    ...(variables === 0 ? [] : [countText(variables, "variable")]),
   ].join(", ");
 }
 
-function partText({ from, name }: RequestPart): string {
+/** As a rule is written on a command line. */
+export function ruleText({ part, is, version }: Rule): string {
+  return `${partText(part)}${matcherText(is)} -> ${version}`;
+}
+
+function matcherText(is: AliasMatcher): string {
+  if ("exact" in is) return `=${is.exact}`;
+  if ("prefix" in is) return `^=${is.prefix}`;
+  if ("pattern" in is) return `~=${is.pattern}`;
+  return "percent" in is ? ` ${is.percent}%` : ` in ${is.from}..${is.to}`;
+}
+
+export function partText({ from, name }: RequestPart): string {
   return name === undefined ? from : `${from}:${name}`;
 }

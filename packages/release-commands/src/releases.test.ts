@@ -1,11 +1,15 @@
 /** Publishing, aliases and rolling back, as a command line says and shows them. */
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { AliasTarget } from "@skerry/contracts";
 import {
   type Asked,
   AT,
   type FakePlatform,
+  refusal,
   startFakePlatform,
   withPipes,
   type RunResult,
@@ -34,6 +38,7 @@ const LIVE: AliasTarget = {
   stickyBy: { from: "cookie", name: "id" },
 };
 const PLAIN: AliasTarget = { version: 1, shares: [], rules: [] };
+const LOUD: AliasTarget = { ...LIVE, provisionedInstances: 2, env: { LEVEL: "debug", A: "" } };
 const led = (number: number, target: AliasTarget, more: object): object => ({
   ...{ number, target, reason: "", restores: null, changedBy: "key_1", at: AT },
   ...more,
@@ -73,6 +78,10 @@ before(async () => {
       ...aliasOf(params["alias"] ?? "", (body as { target: AliasTarget }).target),
       behind,
     })),
+    getAlias: ({ params }) => {
+      if (params["alias"] === "loud") return aliasOf("loud", LOUD);
+      throw refusal("NOT_FOUND", "ALIAS_NOT_FOUND");
+    },
     deleteAlias: noted(() => undefined),
     listAliasHistory: () =>
       page(led(4, LIVE, { reason: "orders fail", restores: 2 }), led(3, PLAIN, {})),
@@ -173,6 +182,55 @@ test("an alias is set as the flags say, rules and shares in their order", async 
       stickyBy: { from: "header", name: "x-user" },
     },
   });
+});
+
+test("an alias is shown whole, and of its variables the names", async () => {
+  const text = await shown("aliases", "show", "shop/buy:loud");
+  assert.match(text, /Rules +path\^=\/new -> 3\n/);
+  assert.match(text, /Kept ready +2 instances\n.*Env +LEVEL, A \(values with --json\)/s);
+  assert.doesNotMatch(text, /debug/);
+  const { target } = await jsonOf("aliases", "show", "shop/buy:loud");
+  assert.deepEqual(target, LOUD);
+});
+
+test("what follows an alias stays unless it is given anew, and is not taken from a later state", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "skerry-alias-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, "loud.env");
+  writeFileSync(file, "# For callers behind loud.\nLEVEL=warn\nexport GREETING='good day'\n");
+  const both = ["--env-file", file, "--env", "LEVEL=a=b", "--env", "EMPTY="];
+  const warn = { LEVEL: "a=b", GREETING: "good day", EMPTY: "" };
+  const { env } = LOUD;
+  for (const [alias, flags, following, ifMatch] of [
+    ["loud", [], { provisionedInstances: 2, env }, '"4"'],
+    ["loud", both, { provisionedInstances: 2, env: warn }, '"4"'],
+    ["loud", [...both, "--provisioned", "0"], { env: warn }, undefined],
+    ["loud", ["--no-env"], { provisionedInstances: 2 }, '"4"'],
+    ["loud", ["--no-env", "--provisioned", "0"], {}, undefined],
+    ["loud", ["--if-match", '"3"'], { provisionedInstances: 2, env }, '"3"'],
+    ["fresh", ["--env", "A=1", "--provisioned", "3"], { provisionedInstances: 3, env: { A: "1" } }],
+    ["fresh", [], {}],
+  ] as const) {
+    await shown("aliases", "set", `shop/buy:${alias}`, "5", ...flags);
+    const [call] = asked.splice(0);
+    const target = { version: 5, shares: [], rules: [], ...following };
+    assert.deepEqual([call?.body, call?.ifMatch], [{ reason: "", target }, ifMatch], `${flags}`);
+  }
+  assert.match(
+    await shown("aliases", "set", "shop/buy:loud", "5"),
+    /leads to 5, 2 kept ready, 2 variables/,
+  );
+  asked.splice(0);
+  for (const [why, ...flags] of [
+    [/as in LOG_LEVEL=warn/, "--env", "LEVEL"],
+    [/neither/, "--no-env", "--env", "A=1"],
+    [/ENOENT/, "--env-file", `${file}.none`],
+  ] as const) {
+    const { exitCode, stderr } = await run("aliases", "set", "shop/buy:loud", "5", ...flags);
+    assert.notEqual(exitCode, 0);
+    assert.match(stderr, why);
+  }
+  assert.deepEqual(asked, []);
 });
 
 test("what is no target is refused before anything is asked, and says what is one", async () => {

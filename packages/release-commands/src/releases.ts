@@ -15,9 +15,25 @@ import {
   versionsOfAlias,
 } from "@skerry/contracts";
 import { everyItem } from "@skerry/sdk";
-import { ageText, collect, confirm, countText, failCommand, YES_FLAG } from "@skerry/terminal";
-import type { Argument, Column, Flag } from "@skerry/terminal";
-import { readTarget, TARGET_ABOUT, TARGET_FLAGS, targetText } from "./alias-target.ts";
+import {
+  ageText,
+  collect,
+  confirm,
+  countText,
+  failCommand,
+  fieldLines,
+  YES_FLAG,
+} from "@skerry/terminal";
+import type { Argument, Column, Field, Flag } from "@skerry/terminal";
+import { FOLLOWING_FLAGS, readFollowing } from "./alias-following.ts";
+import {
+  partText,
+  readTarget,
+  ruleText,
+  TARGET_ABOUT,
+  TARGET_FLAGS,
+  targetText,
+} from "./alias-target.ts";
 import {
   type Command,
   type CommandCall,
@@ -231,15 +247,51 @@ function aliasColumns(nowMs: number): readonly Column<AliasResource>[] {
   ];
 }
 
+const showAlias: Command = {
+  name: "aliases show",
+  summary: "Show one alias: where it leads, by which rules, and what follows it",
+  args: [ALIAS],
+  flags: [],
+  examples: [{ line: "aliases show shop/buy:live", says: "Everything about one alias." }],
+  async run(call) {
+    const { screen, client } = call;
+    const alias = await client().getAlias({ params: aliasParamsOf(call) });
+    const { app, function: fn, name } = alias;
+    if (screen.json) screen.printJson(alias);
+    else {
+      const title = nameOf({ app, fn, alias: name });
+      screen.print(screen.style.bold(title), ...fieldLines(fieldsOf(alias), screen.style));
+    }
+    return 0;
+  },
+};
+
+function fieldsOf({ target, urls, change, updatedAt }: AliasResource): readonly Field[] {
+  const { version, shares, rules, stickyBy, provisionedInstances = 0, env = {} } = target;
+  const names = Object.keys(env).join(", ");
+  return [
+    ["URLs", urls],
+    ["Rules", rules.map(ruleText)],
+    ["Shares", shares.map((share) => `${share.perMille / 10} % to ${share.version}`)],
+    ["Leads to", `${version}`],
+    ["Sticky by", stickyBy === undefined ? "" : partText(stickyBy)],
+    ["Kept ready", provisionedInstances === 0 ? "" : countText(provisionedInstances, "instance")],
+    ["Env", names === "" ? "" : `${names} (values with --json)`],
+    ["Change", `${change}`],
+    ["Changed", updatedAt],
+  ];
+}
+
 const setAlias: Command = {
   name: "aliases set",
   summary: "Have an alias lead to a version, or to several",
   about: [
-    "In force everywhere when it is answered. What it had is replaced as a whole.",
+    "In force everywhere when it is answered. Versions, shares and rules are replaced as a whole; what " +
+      "follows the alias, instances that are kept ready and variables, stays unless it is given anew.",
     TARGET_ABOUT,
   ],
   args: [ALIAS, { name: "VERSION", description: "Takes what nothing sends elsewhere." }],
-  flags: [...TARGET_FLAGS, REASON, IF_MATCH_FLAG],
+  flags: [...TARGET_FLAGS, ...FOLLOWING_FLAGS, REASON, IF_MATCH_FLAG],
   examples: [
     { line: "aliases set shop/buy:live 3", says: "All of it." },
     {
@@ -250,12 +302,19 @@ const setAlias: Command = {
       line: "aliases set shop/buy:live 3 --rule 'header:x-ring=inner -> 4'",
       says: "Those who send that header to version 4.",
     },
+    {
+      line: "aliases set shop/buy:live 3 --env LOG_LEVEL=warn --env-file live.env",
+      says: "With variables of its own, whichever version it leads to from then on.",
+    },
   ],
   async run(call) {
     const params = aliasParamsOf(call);
-    const target = readTarget(call.args[1] ?? "", call);
+    const leads = readTarget(call.args[1] ?? "", call);
+    const { following, takenFrom } = await readFollowing(call, params);
+    const target = { ...leads, ...following };
     const body = { target, reason: call.flag("reason") ?? "" };
-    const set = await call.client().putAlias({ params, body, ...ifMatchOf(call) });
+    const seen = takenFrom === undefined ? {} : { ifMatch: takenFrom };
+    const set = await call.client().putAlias({ params, body, ...seen, ...ifMatchOf(call) });
     show(call, set);
     return 0;
   },
@@ -397,6 +456,7 @@ export const RELEASE_COMMANDS: readonly Command[] = [
   removeVersion,
   pruneVersions,
   aliases,
+  showAlias,
   setAlias,
   removeAlias,
   history,
