@@ -17,7 +17,12 @@ async function serving(t: TestContext, listener: RequestListener): Promise<strin
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-const fetch = createFetch();
+const asked = createFetch();
+const fetch = (
+  url: string,
+  init: Partial<Parameters<typeof asked>[1]> = {},
+): ReturnType<typeof asked> =>
+  asked(url, { method: "GET", headers: {}, redirect: "manual", ...init });
 
 test("method, headers, body and answer pass as they are; redirections are the caller's", async (t) => {
   const url = await serving(t, (req, res) => {
@@ -49,7 +54,7 @@ test("a stream is sent as it comes, and its failure is the request's", async (t)
     );
   });
   const body = ReadableStream.from([Buffer.from("one "), Buffer.from("two")]);
-  const sent = { method: "PUT", body, duplex: "half" } as RequestInit;
+  const sent = { method: "PUT", body, duplex: "half" } as const;
   assert.equal(await (await fetch(url, sent)).text(), "one two");
   const why = new TypeError("the file changed");
   const broken = new ReadableStream({ start: (controller) => controller.error(why) });

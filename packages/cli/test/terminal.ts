@@ -1,5 +1,6 @@
 /** Whole command lines in this process, on a terminal in memory. */
 import { systemRandom } from "@skerry/base";
+import type { Fetch } from "@skerry/sdk";
 import { FAKE_KEY, openMemoryTerminal, type MemoryTerminalOptions } from "@skerry/testkit";
 import type { Host } from "../src/host.ts";
 import { runCommandLine } from "../src/run.ts";
@@ -7,7 +8,7 @@ import { runCommandLine } from "../src/run.ts";
 export interface TerminalOptions extends MemoryTerminalOptions {
   /** Of the fake platform; API and gateway are one. */
   readonly url: string;
-  readonly fetch?: typeof globalThis.fetch;
+  readonly fetch?: Fetch;
 }
 
 export interface TerminalResult {

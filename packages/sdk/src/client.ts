@@ -6,7 +6,14 @@ import { createIdSource, systemClock, systemRandom, type Clock, type Random } fr
 import { type Operation, type OperationName, OPERATIONS } from "@skerry/api-schema";
 import { GATEWAY_HEADERS, parseQualifier, RESPOND_ASYNC } from "@skerry/contracts";
 import { fail } from "./errors.ts";
-import { interruptionOf, send, type Arrival, type HttpDeps, type RequestBody } from "./http.ts";
+import {
+  interruptionOf,
+  send,
+  type Arrival,
+  type Fetch,
+  type HttpDeps,
+  type RequestBody,
+} from "./http.ts";
 import { createIdempotencyKeys, type IdempotencyKeys } from "./idempotency-keys.ts";
 import type {
   AcceptedAnswer,
@@ -30,7 +37,7 @@ export interface ClientOptions {
    * of its own.
    */
   readonly idempotencyKey?: string | undefined;
-  readonly fetch?: typeof globalThis.fetch;
+  readonly fetch?: Fetch;
   readonly clock?: Clock;
   readonly random?: Random;
 }

@@ -9,8 +9,26 @@ import { fail } from "./errors.ts";
 /** What `fetch` takes as a body. */
 export type RequestBody = NonNullable<RequestInit["body"]>;
 
+/** What a client asks of `fetch`; that of the language does. */
+export type Fetch = (
+  url: string,
+  init: {
+    readonly method: string;
+    readonly headers: Readonly<Record<string, string>>;
+    readonly redirect: "manual";
+    readonly body?: RequestBody;
+    readonly duplex?: "half";
+    readonly signal?: AbortSignal;
+  },
+) => Promise<FetchedAnswer>;
+
+/** What a client needs of an answer; a `Response` is one. */
+export type FetchedAnswer = Pick<Response, "arrayBuffer" | "body" | "ok" | "status" | "text"> & {
+  readonly headers: Pick<Headers, "get">;
+};
+
 export interface HttpDeps {
-  readonly fetch: typeof globalThis.fetch;
+  readonly fetch: Fetch;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -35,7 +53,7 @@ export interface HttpRequest {
 
 /** A successful answer, and what is needed to word what may still go wrong with it. */
 export interface Arrival {
-  readonly response: Response;
+  readonly response: FetchedAnswer;
   readonly url: string;
   readonly signal: AbortSignal | undefined;
   readonly repeatWith?: string | undefined;
@@ -62,10 +80,10 @@ function isUnavailable(error: unknown): boolean {
   return PlatformError.is(error) && error.code === "UNAVAILABLE" && error.retryable;
 }
 
-async function sendOnce(deps: HttpDeps, request: HttpRequest): Promise<Response> {
+async function sendOnce(deps: HttpDeps, request: HttpRequest): Promise<FetchedAnswer> {
   const { url, method, headers, signal } = request;
   const body = typeof request.body === "function" ? request.body() : request.body;
-  let response: Response;
+  let response: FetchedAnswer;
   try {
     response = await deps.fetch(url, {
       method,
@@ -105,7 +123,7 @@ function whyOf(error: unknown): string {
 }
 
 /** The error in an answer, with the request id among its details. */
-async function errorOf(response: Response, request: HttpRequest): Promise<PlatformError> {
+async function errorOf(response: FetchedAnswer, request: HttpRequest): Promise<PlatformError> {
   const { url, ofFunction = false } = request;
   const text = await response.text().catch(() => "");
   const invocation = ofFunction ? response.headers.get(GATEWAY_HEADERS.requestId) : null;

@@ -11,6 +11,7 @@ export {
 export { followDeploymentLog, type FollowDeploymentOptions } from "./follow-deployment-log.ts";
 export { followTopic, type FollowTopicOptions } from "./follow-topic.ts";
 export { followLogs, type FollowOptions } from "./follow-logs.ts";
+export type { Fetch, FetchedAnswer } from "./http.ts";
 export { everyItem } from "./pages.ts";
 export type {
   AcceptedAnswer,
