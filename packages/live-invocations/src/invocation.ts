@@ -504,6 +504,8 @@ export class Invocation implements StreamHandler, Settled, Casualty, OpenConnect
   /** Grants the instance more once the client has taken what there was. */
   #writeOut(chunk: Uint8Array): void {
     if (chunk.length === 0) return;
+    // Those who wait for an answer together leave it without a word to who gives it.
+    if (this.#recipient.isGone) return this.clientLeft();
     const grant = (): void => this.#stream?.grant(chunk.length);
     try {
       if (this.#recipient.write(chunk)) return grant();
@@ -512,8 +514,10 @@ export class Invocation implements StreamHandler, Settled, Casualty, OpenConnect
       this.#stream?.cancel("more body than announced");
       return this.#settle("bad_response", { kind: "reset" });
     }
-    // A rejection means that the client left, which its close event tells as well.
-    this.#recipient.drained().then(grant, () => undefined);
+    // A rejection means that a client left; what it had begun to take may be wanted all the same.
+    this.#recipient
+      .drained()
+      .then(grant, () => (this.#recipient.isGone ? this.clientLeft() : grant()));
   }
 
   #lied(why: string): void {

@@ -10,7 +10,7 @@ import type { GuardedRoute } from "../guards/facts.ts";
 import type { KeptAnswers } from "../kept-answers.ts";
 import type { RoutedCall } from "../ports.ts";
 import { openTarget, type TargetDeps } from "../targets/open-target.ts";
-import { ANSWERED, type OpenTarget } from "../targets/target.ts";
+import type { OpenTarget } from "../targets/target.ts";
 import { askTarget, type AskDeps, type Asked } from "./ask-target.ts";
 import { Downgrade } from "./downgrade.ts";
 
@@ -60,15 +60,20 @@ function askOrKeep(deps: AnswerDeps, asked: Asked, to: AnswerSink): RoutedCall {
   const { exchange, target } = asked;
   const request = deps.kept.requestOf(exchange, target);
   if (request === undefined) return askTarget(deps, asked, { headers: exchange.headers, to });
+  let under: { readonly call: RoutedCall; readonly sink: AnswerSink } | undefined;
   deps.kept.answer(request, to, (headers, sink) => {
     try {
-      askTarget(deps, asked, { headers, to: sink });
+      under = { call: askTarget(deps, asked, { headers, to: sink }), sink };
     } catch (error) {
       sink.fail(PlatformError.from(error));
     }
   });
-  // Others may wait for the same answer: it is not given up with this client.
-  return ANSWERED;
+  // Others may wait for the same answer, or ask for what is kept of it.
+  return {
+    abandon: () => {
+      if (under?.sink.isGone === true) under.call.abandon();
+    },
+  };
 }
 
 type Opened = { readonly target: OpenTarget } | { readonly error: PlatformError };
