@@ -33,7 +33,7 @@ export interface ErrorContext {
 }
 
 /** Up to here a body is joined with its head into one write. */
-const JOINED_BYTES_MAX = 4 << 10;
+const JOINED_BYTES_MAX = 1 << 10;
 
 /**
  * Answers with a whole body and its Content-Length. Text is sent as UTF-8. Throws

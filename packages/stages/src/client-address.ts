@@ -104,8 +104,10 @@ export function forwardedHeaders(
 
 /** What `forwardedHeaders` says of the URL, as a target may have it in links and redirects. */
 export function forwardedUrl(headers: readonly string[]): string {
+  let text = "";
   for (let i = headers.length - 2; i >= 0; i -= 2) {
-    if (headers[i] === PROTO) return headers.slice(i).join("\n");
+    text += `${headers[i]}=${headers[i + 1]}\n`;
+    if (headers[i] === PROTO) return text;
   }
   return "";
 }

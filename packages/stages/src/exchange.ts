@@ -10,6 +10,7 @@ import type { GuardedRoute, Passed, RequestFacts } from "./guards/facts.ts";
 import type { CameRequest, FoundFunction } from "./ports.ts";
 import type { StageAddress } from "./stage-address.ts";
 
+const NOTHING = (): void => undefined;
 /** Longest upload of a body that a guard reads whole. */
 const BODY_DEADLINE_MS = 60_000;
 
@@ -29,6 +30,8 @@ export class Exchange implements RequestFacts {
   guarded: GuardedRoute | undefined;
   params: Readonly<Record<string, string>> = {};
   passed: Passed = {};
+  /** Runs once, when the answer or its connection has ended. */
+  onClose: () => void = NOTHING;
   /** The function that was asked last. */
   asked: { readonly name: string; readonly fn: FoundFunction } | undefined;
   readonly #clock: Clock;

@@ -7,6 +7,7 @@ import type { AnswerSink } from "@skerry/http";
 import type { CacheRequest, ResponseCache } from "@skerry/response-cache";
 import { forwardedUrl } from "./client-address.ts";
 import type { Exchange } from "./exchange.ts";
+import type { GuardedRoute } from "./guards/facts.ts";
 import type { OpenTarget } from "./targets/target.ts";
 
 export interface PurgesView {
@@ -24,6 +25,8 @@ export class KeptAnswers {
   #served: ReadonlySet<string> = new Set();
   /** By which parameters the routes of a stage tell answers apart; none where nothing is kept. */
   readonly #queriesOf = new WeakMap<StageEntry, readonly CachePolicy["query"][]>();
+  /** What scopes begin with: made once, since each request of the route has it in its key. */
+  readonly #published = new WeakMap<GuardedRoute, string>();
 
   constructor(cache: ResponseCache, stages: PurgesView) {
     this.#cache = cache;
@@ -62,12 +65,11 @@ export class KeptAnswers {
     const policy = guarded?.route.cache;
     if (policy === undefined || guarded === undefined) return undefined;
     if (!SAFE.has(method) || exchange.hasBody || came.upgrade !== undefined) return undefined;
-    // A publication may change what a target is asked and what is made of its answers.
-    const scope = [entry.apiId, entry.stage, entry.publication, guarded.name, target.version];
     // A redirect to HTTPS, or to a port, is for those who came without.
-    scope.push(address.authority, forwardedUrl(exchange.headers));
+    const from = `${address.authority}\n${forwardedUrl(exchange.headers)}`;
+    const scope = `${this.#publishedOf(entry, guarded)}\n${target.version}\n${from}`;
     return {
-      ...{ scope: scope.join("\n"), stage: nameOf(entry), method, policy },
+      ...{ scope, stage: nameOf(entry), method, policy },
       ...{ host: address.hostname, url: exchange.url, headers: exchange.headers },
       // Whoever passed a guard may have been answered for itself, though nobody gave it a name.
       principal: passed.principal ?? (guarded.route.auth === "none" ? undefined : ""),
@@ -92,6 +94,15 @@ export class KeptAnswers {
     if (queries.length === 0 || !this.#served.has(nameOf(entry))) return;
     const what = { stage: nameOf(entry), method, host: address.hostname, url, queries };
     this.#cache.noteUnsafe({ ...what, status, headers });
+  }
+
+  /** A publication may change what a target is asked and what is made of its answers. */
+  #publishedOf({ apiId, stage, publication }: StageEntry, guarded: GuardedRoute): string {
+    const known = this.#published.get(guarded);
+    if (known !== undefined) return known;
+    const made = [apiId, stage, publication, guarded.name].join("\n");
+    this.#published.set(guarded, made);
+    return made;
   }
 
   #queries(entry: StageEntry): readonly CachePolicy["query"][] {

@@ -112,9 +112,15 @@ export class StageDoor {
     }
     const client = this.#clients.of(came.req);
     const exchange = new Exchange(this.#deps, { came, address, entry }, client);
-    came.res.once("close", () => this.#access.note(exchange));
+    // Said once by Node; `once` would wrap the listener for each request.
+    came.res.on("close", () => this.#closed(exchange));
     this.#handle(exchange);
     return true;
+  }
+
+  #closed(exchange: Exchange): void {
+    this.#access.note(exchange);
+    exchange.onClose();
   }
 
   #handle(exchange: Exchange): void {
@@ -158,14 +164,12 @@ export class StageDoor {
   #enter(exchange: Exchange, passed: Passed): void {
     const { sink, came, guarded } = exchange;
     exchange.passed = passed;
+    if (came.res.destroyed || guarded === undefined) return passed.done?.();
     let answer: RouteAnswer | undefined;
-    const onClose = (): void => {
+    exchange.onClose = () => {
       answer?.abandon();
       passed.done?.();
     };
-    if (came.res.destroyed) return onClose();
-    came.res.once("close", onClose);
-    if (guarded === undefined) return;
     this.#bound(exchange, guarded, (error) => answer?.expire(error) ?? true);
     try {
       answer = answerRoute(this.#answerDeps, exchange, guarded);
