@@ -55,8 +55,11 @@ export const SMALL_BODY = JSON.stringify({
 });
 
 /** Starts a module that says its port by IPC, and ends when the channel closes. */
-export async function startPeer(module: URL): Promise<Peer> {
-  const child = fork(fileURLToPath(module));
+export async function startPeer(
+  module: URL,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Peer> {
+  const child = fork(fileURLToPath(module), { env: { ...process.env, ...environment } });
   const [message] = (await once(child, "message")) as [{ port: number }];
   return { child, port: message.port };
 }

@@ -5,11 +5,13 @@
 import { writeFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
 import { benchBodies } from "./bodies.ts";
+import { benchBurst, burstTable, BURSTS } from "./burst.ts";
 import { benchCalls } from "./calls.ts";
 import { benchCold, coldTable } from "./cold.ts";
 import { contestTable } from "./contest.ts";
 import { benchDensity } from "./density.ts";
 import { benchDeploy } from "./deploy.ts";
+import { benchKept } from "./kept.ts";
 import { benchLedger, sayLedger } from "./ledger-part.ts";
 import { benchOverload, overloadTable } from "./overload.ts";
 import { benchRoutes } from "./routes.ts";
@@ -59,6 +61,16 @@ async function run(options: RunOptions): Promise<void> {
     results["routes"] = routes;
     say(`\nThrough gateway APIs, ${options.rounds} alternating rounds of ${options.seconds} s\n`);
     say(contestTable(routes));
+  }
+  if (wanted.has("kept")) {
+    const kept = await benchKept(options);
+    results["kept"] = kept;
+    say(`\nKept answers of 2 KiB, ${options.rounds} alternating rounds of ${options.seconds} s\n`);
+    say(contestTable(kept));
+    const burst = await benchBurst();
+    results["burst"] = burst;
+    say(`\nAsked for by many at once what nobody has asked for yet, medians of ${BURSTS}\n`);
+    say(burstTable(burst));
   }
   if (wanted.has("overload")) {
     const overload = await benchOverload(options);

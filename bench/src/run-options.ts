@@ -13,7 +13,7 @@ export interface RunOptions {
 }
 
 export const PARTS = [
-  ...(["warm", "bodies", "cold", "deploy", "calls", "ledger", "routes"] as const),
+  ...(["warm", "bodies", "cold", "deploy", "calls", "ledger", "routes", "kept"] as const),
   ...(["overload", "density"] as const),
 ] as const;
 

@@ -16,6 +16,7 @@ export interface WrkRound {
 
 export interface WrkTarget {
   readonly url: string;
+  /** Posted as JSON; empty is asked for with GET. */
   readonly body: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -48,12 +49,11 @@ export async function runWrk(
 }
 
 function luaScript({ body, headers }: WrkTarget): string {
-  const lines = Object.entries({ "content-type": "application/json", ...headers }).map(
-    ([name, value]) => `wrk.headers[${JSON.stringify(name)}] = ${JSON.stringify(value)}`,
-  );
-  return `wrk.method = "POST"
-wrk.body = ${JSON.stringify(body)}
-${lines.join("\n")}
+  const posted = { "content-type": "application/json" };
+  const all = Object.entries({ ...(body === "" ? {} : posted), ...headers });
+  const lines = all.map(([name, value]) => `wrk.headers[${asLua(name)}] = ${asLua(value)}`);
+  if (body !== "") lines.push(`wrk.method = "POST"`, `wrk.body = ${asLua(body)}`);
+  return `${lines.join("\n")}
 function done(summary, latency)
   local e = summary.errors
   io.write(string.format("figures %d %d %d %d %d\\n", summary.requests, summary.duration,
@@ -61,4 +61,8 @@ function done(summary, latency)
     e.connect + e.read + e.write + e.status + e.timeout))
 end
 `;
+}
+
+function asLua(text: string): string {
+  return JSON.stringify(text);
 }
