@@ -164,6 +164,8 @@ export const LIMITS = {
   routesBytesMax: 4 << 20,
   /** Body of a fixed answer. */
   routeAnswerBytesMax: 64 << 10,
+  /** Body that a schema looks at, where the route's `limits.bodyBytesMax` does not say more. */
+  routeSchemaBodyBytesMax: 1 << 20,
   stageVariablesMax: 100,
   /** Publications of a stage that its history keeps. */
   publicationsKept: 50,

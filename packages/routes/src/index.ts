@@ -17,7 +17,7 @@ export {
 export { readJwkSet, type CheckKey } from "./guards/jwk-set.ts";
 export { decideClaims } from "./guards/jwt-claims.ts";
 export { chooseKey, isSignedBy, readToken, type ReadToken } from "./guards/jwt.ts";
-export { compileSchema, schemaProblems, type Misfits } from "./schema/json-schema.ts";
+export { compileSchema, schemaProblems, type Looked, type Misfits } from "./schema/json-schema.ts";
 export type { CompilePattern } from "./schema/schema-compiler.ts";
 export { routeLabel } from "./route-name.ts";
 export { compileRoutes, duplicateProblems, type RouteTable } from "./route-table.ts";

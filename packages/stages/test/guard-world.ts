@@ -1,5 +1,6 @@
 /** A guard with all that it asks in the test's hands. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { Readable } from "node:stream";
 import { mintKey } from "@skerry/accounts";
 import {
   createIdSource,
@@ -9,7 +10,7 @@ import {
   type RevisionId,
 } from "@skerry/base";
 import { route, type KeyEntry, type Role, type RouteInput } from "@skerry/contracts";
-import { parseRequestTarget, type AnswerSink } from "@skerry/http";
+import { parseRequestTarget, readBody, type AnswerSink } from "@skerry/http";
 import { KeyCheck } from "@skerry/requests";
 import { HandClock } from "@skerry/testkit";
 import type { GuardedRoute, Passed, RequestFacts } from "../src/guards/facts.ts";
@@ -31,6 +32,9 @@ export interface AuthorizerCall {
   readonly answer: AnswerSink;
   isAbandoned: boolean;
 }
+
+/** Bodies of tests never take long. */
+const BODY_IN_TIME = { deadlineMs: 60_000, clock: new HandClock() };
 
 export class GuardWorld {
   readonly clock = new HandClock();
@@ -102,12 +106,12 @@ export class GuardWorld {
     } as unknown as IncomingMessage;
     const target = parseRequestTarget(url);
     const came = { id: this.ids.requestId(), req, res: {} as ServerResponse, target };
-    const readBody: RequestFacts["readBody"] = ({ admit }) => {
-      const bytes = Buffer.from(body ?? "");
-      const refused = admit?.(bytes.length);
-      return refused === undefined ? Promise.resolve(bytes) : Promise.reject(refused);
-    };
-    return { came, clientIp: ip, params: {}, readBody } satisfies RequestFacts;
+    const come = Object.assign(Readable.from([Buffer.from(body ?? "")]), { headers: known });
+    return {
+      ...{ came, clientIp: ip, params: {} },
+      readBody: (limits) =>
+        readBody(come as unknown as IncomingMessage, { ...limits, ...BODY_IN_TIME }),
+    } satisfies RequestFacts;
   }
 
   #found(fn: string, qualifier: string): FoundFunction {

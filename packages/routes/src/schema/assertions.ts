@@ -6,6 +6,7 @@ import {
   isObject,
   namesOf,
   spendOnItems,
+  spendOnPattern,
   spendOnText,
   TooMuchWork,
   type Work,
@@ -25,8 +26,8 @@ const TYPES: Readonly<Record<string, Test>> = {
 };
 /** Nobody says of what is longer whether it fits: looking would take too long. */
 const PATTERN_VALUE_CHARS_MAX = 16_384;
-/** Steps of an expression, for each character, that take as long as one step of a run. */
-const PATTERN_STEPS_OF_WORK = 16;
+/** Of each item that is noted, in steps of a run. */
+const NOTING_WORK = 3;
 
 export const ASSERTIONS: readonly (readonly [string, Keyword])[] = [
   ["type", typeKeyword],
@@ -77,7 +78,7 @@ function multipleOf(given: unknown, at: Place): Check | undefined {
   if (typeof given !== "number" || given <= 0) return at.tell("a number above zero");
   return (value, run) =>
     typeof value !== "number" ||
-    isMultipleOf(value, given) ||
+    isMultipleOf(value, given, run) ||
     run.refuse(`no multiple of ${given}`);
 }
 
@@ -129,7 +130,7 @@ function pattern(given: unknown, at: Place): Check | undefined {
       // Where nothing may match, as within `not`, to fit no pattern would be to pass.
       throw new TooMuchWork();
     }
-    run.spend(1 + (value.length * compiled.steps) / PATTERN_STEPS_OF_WORK);
+    spendOnPattern(compiled.steps, value.length, run);
     return compiled.isIn(value) || run.refuse("it does not match the pattern");
   };
 }
@@ -139,12 +140,14 @@ function uniqueItems(given: unknown, at: Place): Check | undefined {
   if (!given) return undefined;
   return (value, run) => {
     if (!Array.isArray(value)) return true;
-    const known = new Set<string>();
-    for (const item of value) {
-      run.spend(1);
-      const text = canonical(item, run);
-      if (known.has(text)) return run.refuse("two of its items are the same");
-      known.add(text);
+    const [simple, whole] = [new Set<unknown>(), new Set<unknown>()];
+    for (const item of value as readonly unknown[]) {
+      run.spend(NOTING_WORK);
+      const isSimple = typeof item !== "object" || item === null;
+      const known = isSimple ? simple : whole;
+      const one: unknown = isSimple ? item : canonical(item, run);
+      if (known.has(one)) return run.refuse("two of its items are the same");
+      known.add(one);
     }
     return true;
   };

@@ -12,11 +12,15 @@ import { SchemaRun } from "./schema-run.ts";
 
 const KEYWORDS = new Map([...APPLICATORS, ...ASSERTIONS, ...PARTS, ...UNEVALUATED]);
 
-/**
- * Up to 20 places where the value does not fit, each a JSON pointer and why; none when it fits.
- * Total: a value that takes too much work does not fit.
- */
-export type Misfits = (value: unknown) => readonly string[];
+export interface Looked {
+  /** Up to 20, each a JSON pointer and why; without one the value fits, unless `isCutShort`. */
+  readonly places: readonly string[];
+  /** Looking at the rest would have taken too much work. */
+  readonly isCutShort: boolean;
+}
+
+/** Where a value does not fit. Total. */
+export type Misfits = (value: unknown) => Looked;
 
 /** Compiles a schema. One with problems fits no value. */
 export function compileSchema(
@@ -26,7 +30,8 @@ export function compileSchema(
   const compiler = new SchemaCompiler(schema, KEYWORDS, compilePattern);
   const { problems } = compiler;
   const root = compileWhole(compiler);
-  if (root === undefined) return { problems, misfits: () => ["/: its schema cannot be used"] };
+  const unusable = { places: ["/: its schema cannot be used"], isCutShort: false };
+  if (root === undefined) return { problems, misfits: () => unusable };
   return {
     problems,
     misfits: (value) => {
@@ -35,14 +40,12 @@ export function compileSchema(
         root.check(value, run, undefined);
       } catch (error) {
         if (!(error instanceof TooMuchWork)) throw error;
-        return [...run.places, "/: looking at it takes too much"].slice(-PLACES_TOLD);
+        return { places: run.places, isCutShort: true };
       }
-      return run.places;
+      return { places: run.places, isCutShort: false };
     },
   };
 }
-
-const PLACES_TOLD = 20;
 
 function compileWhole(compiler: SchemaCompiler): CompiledSchema | undefined {
   try {

@@ -20,6 +20,12 @@ export interface Work {
 const UNCOUNTED: Work = { spend: () => undefined };
 const CHARS_OF_WORK = 64;
 const ITEMS_OF_WORK = 8;
+/** Steps of an expression, for each character, that take as long as one step of a run. */
+const PATTERN_STEPS_OF_WORK = 16;
+/** What these take, in steps of a run. */
+const SORTING_WORK = 3;
+const DECIMAL_WORK = 4;
+const DIGITS_OF_WORK = 64;
 
 /** Names of all members: gathering them takes longer than looking at one. */
 export function namesOf(value: JsonObject, work: Work): readonly string[] {
@@ -38,6 +44,11 @@ export function spendOnItems(count: number, work: Work): void {
   work.spend(count / ITEMS_OF_WORK);
 }
 
+/** Before an expression of so many steps goes through so many characters. */
+export function spendOnPattern(steps: number, length: number, work: Work): void {
+  work.spend(1 + (length * steps) / PATTERN_STEPS_OF_WORK);
+}
+
 /** One text for all values that are equal: members in order of their names, 1.0 as 1. */
 export function canonical(value: unknown, work = UNCOUNTED): string {
   const text = textOf(value, { depth: 0, work });
@@ -53,16 +64,20 @@ function textOf(value: unknown, { depth, work }: { depth: number; work: Work }):
     return `[${value.map((one) => textOf(one, below)).join(",")}]`;
   }
   if (!isObject(value)) return JSON.stringify(value) ?? "";
-  const members = namesOf(value, work)
+  const names = namesOf(value, work);
+  work.spend(names.length * SORTING_WORK);
+  const members = names
     .toSorted()
     .map((name) => `${JSON.stringify(name)}:${textOf(value[name], below)}`);
   return `{${members.join(",")}}`;
 }
 
 /** Whether one number is a whole multiple of the other, as they are written in decimal. */
-export function isMultipleOf(value: number, of: number): boolean {
+export function isMultipleOf(value: number, of: number, work: Work): boolean {
   if (!Number.isFinite(value)) return false;
+  if (Number.isSafeInteger(value) && Number.isSafeInteger(of)) return value % of === 0;
   const [a, b] = [decimalOf(value), decimalOf(of)];
+  work.spend(DECIMAL_WORK + Math.abs(a.exponent - b.exponent) / DIGITS_OF_WORK);
   const exponent = Math.min(a.exponent, b.exponent);
   const whole = (one: Decimal): bigint => one.digits * 10n ** BigInt(one.exponent - exponent);
   return whole(a) % whole(b) === 0n;

@@ -1,9 +1,7 @@
 /** Keywords that apply schemas to members of objects and items of arrays (2020-12, 10.3 and 11). */
-import { isObject, namesOf, spendOnItems } from "./json-value.ts";
+import { isObject, namesOf, spendOnItems, spendOnPattern } from "./json-value.ts";
 import type { Check, CompiledSchema, Keyword, Place, SchemaPattern } from "./schema-compiler.ts";
 import type { SchemaRun } from "./schema-run.ts";
-
-const PATTERN_STEPS_OF_WORK = 16;
 
 export const PARTS: readonly (readonly [string, Keyword])[] = [
   ["properties", properties],
@@ -73,7 +71,7 @@ function patternsOf(given: unknown, at: Place): readonly SchemaPattern[] {
 }
 
 function matches({ steps, isIn }: SchemaPattern, name: string, run: SchemaRun): boolean {
-  run.spend(1 + (name.length * steps) / PATTERN_STEPS_OF_WORK);
+  spendOnPattern(steps, name.length, run);
   return isIn(name);
 }
 

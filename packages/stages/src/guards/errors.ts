@@ -87,6 +87,11 @@ export const failGuard = defineReasons({
     message: "The {what} does not fit the schema of the route {route}: {places}",
     hint: "The details list up to 20 places as JSON pointers; the route's `schemas` say what fits.",
   },
+  ROUTE_SCHEMA_TOO_COSTLY: {
+    ...invalid,
+    message: "To see whether the {what} fits the schema of the route {route} takes too much work.",
+    hint: "Send less at once, or make the schema simpler: `multipleOf`, `uniqueItems`, and long texts by a `pattern` take most.",
+  },
   ROUTE_CREDENTIALS_AMBIGUOUS: {
     ...invalid,
     message: "The request names its caller more than once: {where}.",

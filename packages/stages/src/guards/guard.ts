@@ -21,7 +21,13 @@ import { fetchKeySet } from "./fetch-key-set.ts";
 import { checkKey } from "./key-guard.ts";
 import { KeySets } from "./key-sets.ts";
 import { compileLimits, LimitBook, type RouteLimits } from "./route-limits.ts";
-import { checkParts, compileSchemas, takeBody, type RouteSchemas } from "./route-schemas.ts";
+import {
+  bodyMaxOf,
+  checkParts,
+  compileSchemas,
+  takeBody,
+  type RouteSchemas,
+} from "./route-schemas.ts";
 import { TokenGuard } from "./token-guard.ts";
 
 export interface Guard {
@@ -154,9 +160,8 @@ function checkAddress(of: GuardedRoute, { allow, deny }: Compiled, bits: string)
 
 /** What is longer than it says is refused by who reads it. */
 function checkAnnounced({ route }: GuardedRoute, { came }: RequestFacts): void {
-  const { bodyBytesMax } = route.limits ?? {};
   const announced = came.req.headers["content-length"];
-  if (bodyBytesMax === undefined || announced === undefined) return;
-  if (Number(announced) <= bodyBytesMax) return;
-  throw failStage("ROUTE_BODY_TOO_LARGE", { bytesMax: bodyBytesMax });
+  if (announced === undefined) return;
+  const bytesMax = bodyMaxOf(route);
+  if (Number(announced) > bytesMax) throw failStage("ROUTE_BODY_TOO_LARGE", { bytesMax });
 }

@@ -132,3 +132,30 @@ test("a body takes room until its request is over, and one that is refused takes
   first.done?.();
   assert.equal(await verdict(check), "passed");
 });
+
+test("a body is looked at up to a megabyte, unless its route takes more", async () => {
+  const long = (bytes: number): string => `{"name":"${"a".repeat(bytes - 11)}"}`;
+  const body = { properties: { name: { type: "string" } } };
+  const announced = worldOf({ body });
+  assert.equal(await announced.ask(posted(long(1 << 20))), "passed");
+  assert.equal(await announced.ask(posted(long((1 << 20) + 1))), "ROUTE_BODY_TOO_LARGE");
+  const streamed: Asked = {
+    ...{ method: "POST", body: long((1 << 20) + 1) },
+    headers: [
+      ["content-type", "application/json"],
+      ["transfer-encoding", "chunked"],
+    ],
+  };
+  assert.equal(await announced.ask(streamed), "ROUTE_BODY_TOO_LARGE");
+  const larger = worldOf({ body }, { limits: { bodyBytesMax: 2 << 20 } });
+  assert.equal(await larger.ask(streamed), "passed");
+  assert.equal(await larger.ask(posted(long((2 << 20) + 1))), "ROUTE_BODY_TOO_LARGE");
+});
+
+test("a body that takes too much to be looked at is refused for that, not for its shape", async () => {
+  const { guard, of, world } = worldOf({ body: { items: { multipleOf: 0.01 } } });
+  const cents = (count: number): Asked => posted(`[${"1.5,".repeat(count - 1)}1.5]`);
+  const refused = Promise.resolve(guard.check(of, world.facts(cents(130_000))));
+  await assert.rejects(refused, { reason: "ROUTE_SCHEMA_TOO_COSTLY", httpStatus: 400 });
+  assert.equal(await verdict(() => guard.check(of, world.facts(cents(1_000)))), "passed");
+});

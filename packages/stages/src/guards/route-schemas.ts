@@ -3,10 +3,12 @@
  * whole for that, and goes on as it came.
  */
 import type { IncomingMessage } from "node:http";
-import { LIMITS } from "@skerry/contracts";
+import { PlatformError } from "@skerry/base";
+import { LIMITS, type Route } from "@skerry/contracts";
 import { compilePattern } from "@skerry/functions";
-import { compileSchema, type Misfits } from "@skerry/routes";
+import { compileSchema, type Looked, type Misfits } from "@skerry/routes";
 import type { TakenRoom } from "./body-room.ts";
+import { failStage } from "../errors.ts";
 import { failGuard } from "./errors.ts";
 import type { GuardedRoute, RequestFacts } from "./facts.ts";
 
@@ -29,7 +31,7 @@ export function compileSchemas({ route }: GuardedRoute): RouteSchemas {
   return { query: misfitsOf(query), headers: misfitsOf(headers), body: misfitsOf(body) };
 }
 
-/** Throws ROUTE_SCHEMA_MISMATCH when the query or the headers do not fit. */
+/** Throws ROUTE_SCHEMA_MISMATCH or ROUTE_SCHEMA_TOO_COSTLY for the query or the headers. */
 export function checkParts(of: GuardedRoute, schemas: RouteSchemas, { came }: RequestFacts): void {
   if (schemas.query !== undefined) {
     check(of, "query", schemas.query(queryOf(came.target.rawQuery)));
@@ -55,16 +57,30 @@ export function takeBody(
     throw failGuard("ROUTE_BODY_NOT_JSON", { route: of.name });
   }
   checkType(of, req);
-  const { bodyBytesMax = LIMITS.payloadBytesMax } = of.route.limits ?? {};
-  const bytesMax = Math.min(bodyBytesMax, LIMITS.payloadBytesMax);
-  return facts.readBody({ bytesMax, admit: room.admit }).then((bytes) => {
-    check(of, "body", misfits(valueOf(of, bytes)));
-    return bytes;
-  });
+  return facts.readBody({ bytesMax: bodyMaxOf(of.route), admit: room.admit }).then(
+    (bytes) => {
+      check(of, "body", misfits(valueOf(of, bytes)));
+      return bytes;
+    },
+    (error: unknown) => {
+      if (PlatformError.from(error).reason !== "BODY_TOO_LARGE") throw error;
+      throw failStage("ROUTE_BODY_TOO_LARGE", { bytesMax: bodyMaxOf(of.route) });
+    },
+  );
 }
 
-function check({ name }: GuardedRoute, what: string, places: readonly string[]): void {
+/**
+ * How long a body a route takes; more than a default one where it is looked at must be asked for.
+ */
+export function bodyMaxOf({ limits, schemas }: Route): number {
+  const { bodyBytesMax } = limits ?? {};
+  if (schemas?.body === undefined) return bodyBytesMax ?? Infinity;
+  return Math.min(bodyBytesMax ?? LIMITS.routeSchemaBodyBytesMax, LIMITS.payloadBytesMax);
+}
+
+function check({ name }: GuardedRoute, what: string, { places, isCutShort }: Looked): void {
   if (places.length > 0) throw failGuard("ROUTE_SCHEMA_MISMATCH", { route: name, what, places });
+  if (isCutShort) throw failGuard("ROUTE_SCHEMA_TOO_COSTLY", { route: name, what });
 }
 
 /**
