@@ -1,6 +1,7 @@
 /**
  * Makes the fixture of this release's files for the upgrade test: a home in which functions were
- * deployed and called, one with a secret, a config object, a layer and a schedule, and whose
+ * deployed and called, one with a secret, a config object, a layer and a schedule, which holds work
+ * for later and what calls it (`upgrade/later-work.ts`), and whose
  * platform was killed before control had read the spools. Its master key and the value of its
  * secret are made for it and used nowhere else. Run it once per release,
  * `node tests/make-home-fixture.ts NAME`, list its contents in upgrade.test.ts, and keep every
@@ -23,6 +24,7 @@ import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { packFolder } from "@skerry/sdk/pack";
 import { callHttp, startPlatform, until, type Platform } from "@skerry/testkit";
+import { fill as fillLater } from "./upgrade/later-work.ts";
 
 /** What a later release must be able to open; the rest is made anew at each start. */
 const KEPT = ["code", "node.json", "secrets.key", "snapshots", "spool", "state"];
@@ -124,6 +126,7 @@ chmodSync(home, 0o755);
 const platform = await startPlatform({ home });
 try {
   await fill(platform);
+  await fillLater(platform);
   await leaveUnread(platform, join(home, "spool", "logs"));
   shrink(join(home, "state"));
   rmSync(target, { recursive: true, force: true });

@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { fetchOnce, startPlatform, until, type Platform } from "@skerry/testkit";
+import { assertKept as assertKeptLater, KEEPS_ALL } from "./upgrade/later-work.ts";
 
 const FIXTURES = fileURLToPath(new URL("fixtures", import.meta.url));
 const TIMEOUT = { timeout: 600_000 };
@@ -36,6 +37,8 @@ interface Contents {
   readonly printed: readonly string[];
   /** Whether there is one that needs a secret, a config object and a layer. */
   readonly lends?: true;
+  /** Whether there is work for later, and what calls it. */
+  readonly isForLater?: true;
 }
 
 const CONTENTS: Readonly<Record<string, Contents>> = {
@@ -56,6 +59,16 @@ const CONTENTS: Readonly<Record<string, Contents>> = {
     },
     printed: ["asked by Ada", "asked by Grace"],
     lends: true,
+  },
+  "home-4": {
+    records: {
+      greeter: ["blank ok", "resumed ok"],
+      picky: ["none init_failed", "none init_failed"],
+      lent: ["fresh ok"],
+    },
+    printed: ["asked by Ada", "asked by Grace"],
+    lends: true,
+    isForLater: true,
   },
 };
 
@@ -112,7 +125,7 @@ test("every kept home is looked into", () => {
 for (const [name, contents] of Object.entries(CONTENTS)) {
   test(`the home ${name} of an earlier release is opened and goes on`, TIMEOUT, async () => {
     const home = copyOf(name);
-    const platform = await startPlatform({ home });
+    const platform = await startPlatform({ home, settings: KEEPS_ALL });
     try {
       await assertKept(platform, contents);
       const params = { app: "kept", fn: "greeter" };
@@ -121,6 +134,7 @@ for (const [name, contents] of Object.entries(CONTENTS)) {
       const answer = await fetchOnce(`${platform.gatewayUrl}/-/kept/greeter/`);
       assert.deepEqual(await answer.json(), { greeting: "from an earlier release" });
       if (contents.lends === true) await assertLent(platform);
+      if (contents.isForLater === true) await assertKeptLater(platform);
       // The fixture is without that release's runtimes.
       const told = (): number =>
         platform.logTail(2_000).split("a recorded runtime is not kept here").length - 1;
