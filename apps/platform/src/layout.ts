@@ -32,6 +32,8 @@ export interface Layout {
   readonly controlSocket: string;
   readonly supervisorSocket: string;
   readonly lockFile: string;
+  /** What gateways tell one another of requests that count once. */
+  readonly usedNonces: string;
 }
 
 /** `sun_path` without its NUL. unix(7) of Linux, unix(4) of macOS. */
@@ -69,6 +71,7 @@ export function layoutOf(home: string): Layout {
     controlSocket: at("run", "control.sock"),
     supervisorSocket: at("run", "supervisor.sock"),
     lockFile: at("run", "supervisor.json"),
+    usedNonces: at("run", "nonces"),
   };
 }
 

@@ -11,6 +11,7 @@ import {
   type AccountId,
   type Cancel,
   type FunctionId,
+  type Log,
 } from "@skerry/base";
 import { ConfigFollower } from "@skerry/config-follower";
 import {
@@ -23,7 +24,7 @@ import {
 } from "@skerry/contracts";
 import { AccountBook, untilNextMinuteMs } from "@skerry/functions";
 import { DEFAULT_LIMITS } from "@skerry/http";
-import { KeyCheck, Nonces, noParts } from "@skerry/requests";
+import { KeyCheck, NonceJournal, Nonces, noParts } from "@skerry/requests";
 import { ActionDoor } from "./actions/action-door.ts";
 import { BodyBudget, MeterTurn, OpenConnections } from "@skerry/live-invocations";
 import { Front } from "./front.ts";
@@ -92,6 +93,11 @@ export async function startGateway(deps: GatewayDeps, options: GatewayOptions): 
   return gateway;
 }
 
+function journalOf(log: Log, options: GatewayOptions): NonceJournal | undefined {
+  const { usedNonces: directory, gatewayId: writer } = options;
+  return directory === undefined ? undefined : new NonceJournal(log, { directory, writer });
+}
+
 class RunningGateway implements Gateway {
   readonly #deps: GatewayDeps;
   readonly #options: GatewayOptions;
@@ -106,6 +112,8 @@ class RunningGateway implements Gateway {
   readonly #stages: StageDoor;
   readonly #inApps = new Map<string, QualifiedFunction>();
   readonly #ledger: Ledger;
+  /** Of tickets' nonces; undefined for a gateway that shares them with nobody. */
+  readonly #journal: NonceJournal | undefined;
   readonly #open: OpenConnections;
   readonly #listeners: Listeners;
   #spooledNoted = false;
@@ -116,6 +124,7 @@ class RunningGateway implements Gateway {
     this.#deps = deps;
     this.#options = options;
     this.#open = new OpenConnections(clock);
+    this.#journal = journalOf(log, options);
     this.#listeners = new Listeners(log, options);
     this.#turn = new MeterTurn(deps.meter, () => this.#noteSpooled());
     this.#agents = new AgentLinks({
@@ -162,7 +171,7 @@ class RunningGateway implements Gateway {
     const actions = new ActionDoor({
       ...{ clock, bodies, keys, openKey: deps.openServerKey },
       shellOf: (app, fn) => functionOf(app, fn)?.latest,
-      nonces: new Nonces(() => clock.monotonicMs()),
+      ...{ nonces: new Nonces(() => clock.monotonicMs()), journal: this.#journal },
       actionOf: (app, name) => this.#follower.fold.actionByName(app, name),
       serverKeyOf: (id) => this.#follower.fold.serverKeyById(id),
     });
@@ -302,6 +311,7 @@ class RunningGateway implements Gateway {
     await new Promise((resolve) => setImmediate(resolve));
     this.#agents.close();
     await this.#follower.close();
+    this.#journal?.close();
   }
 
   stats(): GatewayStats {

@@ -55,6 +55,8 @@ export interface GatewayOptions {
   readonly configWaitMs?: number;
   /** How many gateways share the limits of functions and accounts; default 1. */
   readonly gateways?: number;
+  /** Directory in which gateways tell one another which tickets' nonces they took; default none. */
+  readonly usedNonces?: string;
   /** What functions may name in `connect`; default everything. */
   readonly connectTargets?: readonly string[];
   /** Link-local and metadata addresses that it may lead to all the same; default none. */

@@ -60,6 +60,7 @@ export async function startGatewayRole(
       configWaitMs: configWaitMs(snapshotPath),
       agents: [],
       gateways: config.gateways,
+      usedNonces: layout.usedNonces,
       connectTargets: splitPatterns(config.connectTargets),
       connectMetadata: splitPatterns(config.connectMetadata),
       ownPorts: ownPortsOf(config),

@@ -1,14 +1,18 @@
 /** Who runs an action by a ticket or a key, and every way in which one of them does not count. */
 import assert from "node:assert/strict";
 import { createHash, createHmac, randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { text as textOf } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
 import {
   createIdSource,
   PlatformError,
   seededRandom,
+  silentLog,
   systemClock,
   type AccountId,
   type KeyId,
@@ -29,6 +33,7 @@ import { HandClock } from "@skerry/testkit";
 import {
   KeyCheck,
   NONCE_LIMITS,
+  NonceJournal,
   type NonceOwner,
   Nonces,
   type NonceUse,
@@ -64,13 +69,14 @@ class Door {
   opened = 0;
   port = 0;
 
-  constructor(t: TestContext, nonces?: { use(): NonceUse }) {
+  constructor(t: TestContext, nonces?: { use(): NonceUse }, journal?: NonceJournal) {
     const random = seededRandom(1);
     const door = new ActionDoor({
       clock: this.clock,
       bodies: new BodyBudget(1 << 20),
       keys: new KeyCheck({ keyById: (id) => this.issuers.get(id) }),
       nonces: nonces ?? new Nonces(() => this.clock.monotonicMs()),
+      journal,
       actionOf: (app, name) => (app === "arena" && name === "score" ? this.action : undefined),
       serverKeyOf: (id) => this.keys.get(id),
       openKey: ({ sealed }) => {
@@ -301,6 +307,30 @@ test("an action says whose tickets it takes, and whether it takes any", async (t
   door.action = actionOf(null, true);
   assert.equal(await door.send(door.sign(player)), "GATEWAY_DRIVE_MISSING");
   assert.equal(await door.send("x", { path: "/-/arena/actions/none" }), "GATEWAY_ACTION_MISSING");
+});
+
+test("of several gateways one takes a request, and none that comes after them", async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), "skerry-nonces-"));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const open = (writer: string, shared = directory) => {
+    const journal = new NonceJournal(silentLog(), { directory: shared, writer });
+    t.after(() => journal.close());
+    return new Door(t, undefined, journal);
+  };
+  const [one, other] = [open("one"), open("other")];
+  const key = one.key();
+  for (const [id, entry] of one.keys) other.keys.set(id, entry);
+  for (const signer of [key, one.ticket(key)]) {
+    const header = one.sign(signer);
+    assert.match(await one.send(header), /score/);
+    assert.equal(await other.send(header), "GATEWAY_TICKET_USED");
+    const next = one.sign(signer);
+    assert.match(await other.send(next), /score/);
+    assert.equal(await one.send(next), "GATEWAY_TICKET_USED");
+    const later = open("later");
+    for (const [id, entry] of one.keys) later.keys.set(id, entry);
+    assert.equal(await later.send(next), "GATEWAY_TICKET_USED", "as after a restart");
+  }
 });
 
 test("nonces are kept for as long as a call may be repeated", () => {

@@ -21,6 +21,7 @@ import {
   type CallTarget,
   isSigned,
   type KeyCheck,
+  type NonceJournal,
   type Nonces,
   readTicket,
   type Ticket,
@@ -37,6 +38,8 @@ export interface ActionDoorDeps {
   readonly bodies: BodyBudget;
   readonly keys: KeyCheck;
   readonly nonces: Pick<Nonces, "use">;
+  /** What other gateways have taken; undefined where there are none. */
+  readonly journal: Pick<NonceJournal, "claim"> | undefined;
   readonly actionOf: (app: string, name: string) => ActionEntry | undefined;
   readonly serverKeyOf: (id: SecretId) => SecretEntry | undefined;
   /** The value of a server key. */
@@ -134,7 +137,9 @@ export class ActionDoor {
         { app: `${action.accountId}/${app}`, key: ticket.keyId, player: ticket.player?.id },
         ticket.nonce,
       );
-      if (use === "used") throw failGateway("GATEWAY_TICKET_USED");
+      const signed = { key: ticket.keyId, nonce: ticket.nonce, timeS: Number(ticket.time) };
+      const isElsewhere = use === "fresh" && this.#deps.journal?.claim(signed) === false;
+      if (use === "used" || isElsewhere) throw failGateway("GATEWAY_TICKET_USED");
       if (use === "full") throw failGateway("GATEWAY_TICKETS_BUSY");
     } catch (error) {
       hold.release();
