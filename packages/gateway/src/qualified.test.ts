@@ -156,12 +156,22 @@ test("a version that idles makes room for one that is called, within the functio
   const limited = { auth: "none", maxInstances: 1, queueTimeoutMs: 30_000 } as const;
   const fn = world.fn({ config: limited });
   world.entries.push(versionOf(fn, 1, limited), versionOf(fn, 2, limited));
+  world.entries.push(aliasOf(fn, "loud", { version: 2, env: { LEVEL: "debug" } }));
   const started = limitTo(1);
   await world.start();
-  for (const number of ["1", "2", "1"]) {
-    assert.equal(await bodyOf(`/-/shop/hello:${number}/`), number);
+  for (const [qualifier, number] of [
+    ...([
+      ["1", "1"],
+      ["2", "2"],
+    ] as const),
+    ...([
+      ["loud", "2"],
+      ["1", "1"],
+    ] as const),
+  ]) {
+    assert.equal(await bodyOf(`/-/shop/hello:${qualifier}/`), number);
   }
-  assert.equal(started.size, 3, "one after the other");
+  assert.equal(started.size, 4, "one after the other");
 });
 
 test("for one place one instance goes, however many versions idle", async () => {
@@ -202,12 +212,14 @@ test("the limits are the function's, whatever it is called by", async () => {
   const limits = { concurrency: 1 };
   const fn = world.fn({ config: { limits } });
   world.entries.push(versionOf(fn, 1), aliasOf(fn, "release", { version: 1 }));
+  world.entries.push(aliasOf(fn, "loud", { version: 1, env: { LEVEL: "debug" } }));
   const held: Call[] = [];
   agent.handle = (call) => void held.push(call);
   await world.start();
   const first = bodyOf("/-/shop/hello:1/");
   await until(() => held.length === 1);
-  for (const path of ["/-/shop/hello/", "/-/shop/hello:1/", "/-/shop/hello:release/"]) {
+  for (const qualifier of ["", ":1", ":release", ":loud"]) {
+    const path = `/-/shop/hello${qualifier}/`;
     const { status, error } = await world.ask({ path });
     assert.deepEqual([status, error.reason], [429, "CONCURRENCY_LIMITED"], path);
   }

@@ -72,6 +72,28 @@ test("versions and aliases are told to gateways, and gone from there with their 
   assert.equal(foldOf(gateway).length, 2);
 });
 
+test("variables of an alias are checked, told and shown, and the audit has their names", async () => {
+  await using harness = await openDeployed();
+  const gateway = harness.peer({ role: "gateway", id: "gw_1" }).watch(0);
+  await publish(harness);
+  const setEnv = (env: Record<string, string>) =>
+    harness.send<AliasResource & Problem>("PUT", LIVE, { body: { target: { version: 1, env } } });
+  for (const env of [{ "NOT-ONE": "" }, { SKERRY_VERSION: "7" }, { BIG: "x".repeat(32 << 10) }]) {
+    const { status, body } = await setEnv(env);
+    assert.deepEqual([status, body.error.reason], [400, "INPUT_INVALID"]);
+  }
+  const env = { LEVEL: "of-nobody-else" };
+  assert.equal((await setEnv(env)).status, 200);
+  assert.deepEqual((await harness.send<AliasResource>("GET", LIVE)).body.target.env, env);
+  await gateway.until(() => foldOf(gateway).length === 2);
+  const told = foldOf(gateway)[1]?.[1];
+  assert.deepEqual(told?.kind === "alias" && told.target.env, env);
+  await harness.send("DELETE", LIVE);
+  const audit = JSON.stringify((await harness.send("GET", "/v1/audit")).body);
+  assert.ok(audit.includes('"env":["LEVEL"]'), audit);
+  assert.ok(!audit.includes(env.LEVEL));
+});
+
 test("a move of an alias is answered once every gateway has it in force", async () => {
   await using harness = await openDeployed({ appliedDeadlineMs: 120_000 });
   await publish(harness);
