@@ -144,6 +144,34 @@ test("what an alias kept ready goes like others when it is kept no more", async 
   await control.close();
 });
 
+test("what a stage keeps of an alias's answers is for those who meet the same variables", async () => {
+  const fn = world.fn({ kind: "fetch" });
+  const named = (env?: Record<string, string>) =>
+    aliasOf(fn, "loud", { version: 1, ...(env && { env }) });
+  world.entries.push(versionOf(fn, 1), named(WARN));
+  const routes = [{ path: "/n", to: { function: "hello" }, cache: { ttl: 600 } }];
+  world.stage({ routes, qualifier: "loud" });
+  let times = 0;
+  agent.handle = (call) => call.answer(`${(times += 1)}`);
+  const control = await controlDouble(world);
+  await world.start();
+  await until(() => world.gateway.stats().controlConnected);
+  const ask = async (): Promise<string> =>
+    (await world.ask({ path: "/~/shop/public/release/n" })).body;
+  assert.deepEqual([await ask(), await ask()], ["1", "1"]);
+  for (const [env, answer] of [
+    [DEBUG, "2"],
+    [undefined, "3"],
+    [WARN, "1"],
+  ] as const) {
+    const change = named(env);
+    control.send([change]);
+    await until(() => control.applied.includes(change.seq));
+    assert.equal(await ask(), answer, JSON.stringify(env));
+  }
+  await control.close();
+});
+
 test("former variables are forgotten at last, those with requests and those in force never", async () => {
   const fn = world.fn();
   const first = versionOf(fn, 1, { auth: "none", queueTimeoutMs: 0 });
