@@ -22,8 +22,10 @@ export type ChildEffect = {
 
 /** Longest pause before a role that cannot even start is tried again. */
 const RESTART_MS_MAX = 5_000;
-/** Longest pause after one that was up: people wait for it. */
-const RESTART_UP_MS_MAX = 250;
+/** The pause after one that was up: people wait for it. */
+const RESTART_UP_MS = 250;
+/** One that was up is replaced at once so often, though it ended soon each time. */
+const RESTARTS_AT_ONCE = 3;
 /** A process that was up this long has not failed at once. */
 const HEALTHY_AFTER_MS = 10_000;
 
@@ -52,7 +54,10 @@ function afterExit(life: ChildLife, nowMs: number): readonly ChildEffect[] {
   const wasUp = life.kind === "up";
   const healthy = wasUp && nowMs - life.sinceMs >= HEALTHY_AFTER_MS;
   const failures = healthy ? 0 : life.failures + 1;
-  const afterMsMax = wasUp ? RESTART_UP_MS_MAX : RESTART_MS_MAX;
-  const afterMs = failures <= 1 ? 0 : Math.min(afterMsMax, 50 * 2 ** failures);
-  return [{ kind: "replace", afterMs, failures }];
+  return [{ kind: "replace", afterMs: pauseMs(wasUp, failures), failures }];
+}
+
+function pauseMs(wasUp: boolean, failures: number): number {
+  if (wasUp) return failures <= RESTARTS_AT_ONCE ? 0 : RESTART_UP_MS;
+  return failures <= 1 ? 0 : Math.min(RESTART_MS_MAX, 50 * 2 ** failures);
 }

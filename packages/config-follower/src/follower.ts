@@ -54,6 +54,11 @@ export interface FollowerOptions {
 }
 
 const RECONNECT = { delayMsMin: 20, delayMsMax: 1_000 };
+/**
+ * Where nobody listens. On one machine asking in vain costs next to nothing, and what is accepted
+ * waits for control: whoever asked less often the longer it was away would find it so much later.
+ */
+const LOOK_FOR_IT = { delayMsMin: 20, delayMsMax: 100 };
 const SILENCE_MS_MAX = 10_000;
 const SAVE_AFTER_MS = 50;
 
@@ -172,7 +177,8 @@ export class ConfigFollower {
     if (wasConnected) this.#options.onLost?.();
     if (this.#closed) return;
     if (wasConnected) this.#deps.log.warn("control is away; serving from what is known");
-    const waitMs = backoffMs(this.#attempt, RECONNECT, this.#deps.random);
+    const pauses = wasConnected ? RECONNECT : LOOK_FOR_IT;
+    const waitMs = backoffMs(this.#attempt, pauses, this.#deps.random);
     this.#attempt += 1;
     this.#cancelRetry = this.#deps.clock.schedule(waitMs, () => this.#connect());
   }

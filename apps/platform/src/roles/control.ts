@@ -101,11 +101,12 @@ export async function startControlRole(
     },
   );
   await dispatch.start();
+  // Gateways that were held up by its absence go on first.
+  const links = await control.listenLinks(layout.controlSocket);
   const sweeper = sweepLedger(context, store);
   await telemetry.deliver(namesIn(store, control));
   const troubles = watchTroubles(context, { control, dispatch, queries, store });
   adminKey = await keepAdminKey(control, layout.adminKeyFile);
-  const links = await control.listenLinks(layout.controlSocket);
   const api = await serveHttp(
     { clock, log, requestId: () => ids.requestId(), onRequest: control.apiHandler },
     { listen: { fd: LISTEN_FD } },
