@@ -86,8 +86,11 @@ export class Redriver {
   }
 
   #holdUp(groupId: TopicGroupId): number {
-    this.#heldUp.set(groupId, this.#deps.clock.monotonicMs() + REDRIVES.lookEveryMs);
-    return REDRIVES.lookEveryMs;
+    const { lookEveryMs, lookForOthersEveryMs } = REDRIVES;
+    // With nothing of it out here it is paused, or another platform has its keys.
+    const waitMs = this.#outOf(groupId) > 0 ? lookEveryMs : lookForOthersEveryMs;
+    this.#heldUp.set(groupId, this.#deps.clock.monotonicMs() + waitMs);
+    return waitMs;
   }
 
   async #written<T>(step: Promise<T>): Promise<T> {

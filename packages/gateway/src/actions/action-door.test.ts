@@ -407,7 +407,8 @@ test("by a gateway, a run's function hears of its action; without ticket or key 
   const developer = world.key();
   const agent = await world.agent();
   agent.handle = (call) => call.answer(JSON.stringify(call.head));
-  await world.start();
+  const usedNonces = join(world.directory, "nonces");
+  await world.start({ usedNonces });
   const time = String(Math.floor(systemClock().wallMs() / 1_000));
   const nonce = "n".repeat(22);
   const digest = createHash("sha256").update(BODY).digest("hex");
@@ -428,4 +429,12 @@ test("by a gateway, a run's function hears of its action; without ticket or key 
   });
   const got = await world.ask({ path: PATH, headers: keyed });
   assert.deepEqual([got.status, got.error.reason], [405, "GATEWAY_ACTION_METHOD"]);
+  const first = world.gateway;
+  const send = () => world.ask({ path: PATH, body: BODY, headers: { "x-skerry-ticket": header } });
+  await world.start({ usedNonces });
+  assert.equal((await send()).error.reason, "GATEWAY_TICKET_USED", "also another gateway's");
+  await world.gateway.close();
+  await world.start();
+  assert.equal((await send()).status, 200, "the control: it shares nothing");
+  await first.close();
 });
