@@ -39,7 +39,7 @@ const codeOf = (revision: number, fails: boolean): string => `let n = 0;
   };
   // ${revision}`;
 
-/** Cold starts make a new version slow for a moment: only errors are compared here. */
+/** How long requests take says more of a busy machine than of a version: errors are compared. */
 const HOW: CreateReleaseRequest = {
   ...{ stages: ["test", "release"], steps: [20, 100], approved: true, guards: ["error-rate"] },
   ...{ stepWaitMs: 500, sampleWaitMs: 3_000_000, samplesMin: 200 },

@@ -6,7 +6,12 @@ import type {
   LogLineResource,
   TraceResource,
 } from "@skerry/api-schema";
-import { type FunctionTally, invalid, type RevisionFigures } from "@skerry/contracts";
+import {
+  type FunctionTally,
+  invalid,
+  type RevisionFigures,
+  type WindowFigures,
+} from "@skerry/contracts";
 import {
   type FiguresWindow,
   renderTrace,
@@ -215,10 +220,10 @@ export class TelemetryQueries {
    */
   async versionFigures(
     args: FiguresWindow & { readonly revisionIds: readonly RevisionId[] },
-  ): Promise<readonly RevisionFigures[]> {
+  ): Promise<readonly WindowFigures[]> {
     const { revisionIds, ...window } = args;
     await this.#catchUp();
-    const found: RevisionFigures[] = [];
+    const found: WindowFigures[] = [];
     // Each by a read of its own, so that others get their turn.
     for (const revisionId of revisionIds) {
       found.push(await this.#store.call(storeModule, "revisionFigures", { revisionId, ...window }));

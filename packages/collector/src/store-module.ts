@@ -4,7 +4,7 @@
  * Imported again by the store's worker.
  */
 import type { FunctionId, RevisionId } from "@skerry/base";
-import type { FunctionTally, Placement, RevisionFigures } from "@skerry/contracts";
+import type { FunctionTally, Placement, RevisionFigures, WindowFigures } from "@skerry/contracts";
 import {
   addToRevisionSums,
   addToTallies,
@@ -14,6 +14,7 @@ import {
   RECORD_COLUMNS,
   RECORD_INDEXES,
   RECORD_TABLES,
+  REVISION_COLD_TABLES,
   REVISION_SUM_TABLES,
   REVISION_TOTAL_TABLES,
   recordValues,
@@ -249,7 +250,7 @@ function* tallies(tx: Tx, _args: null): TxStep<readonly FunctionTally[]> {
 function* revisionFigures(
   tx: Tx,
   args: Parameters<typeof selectRevisionFigures>[1],
-): TxStep<RevisionFigures> {
+): TxStep<WindowFigures> {
   return yield* selectRevisionFigures(tx, args);
 }
 
@@ -275,6 +276,7 @@ export const storeModule = defineStoreModule({
     { version: 8, sql: RECORD_ACTION_COLUMNS },
     { version: 9, sql: REVISION_SUM_TABLES },
     { version: 10, sql: REVISION_TOTAL_TABLES },
+    { version: 11, sql: REVISION_COLD_TABLES },
   ],
   procedures: {
     ...{ positions, take, forgetSpool, readLog, readRecords, readRecord, readTrace },

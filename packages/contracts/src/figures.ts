@@ -86,10 +86,26 @@ function addFigures(sum: RevisionFigures, one: RevisionFigures): RevisionFigures
     const count = (sum.outcomes[outcome] ?? 0) + (one.outcomes[outcome] ?? 0);
     if (count > 0) outcomes[outcome] = count;
   }
-  const counts = sum.duration.counts.map((count, i) => count + (one.duration.counts[i] ?? 0));
-  const sumMs = sum.duration.sumMs + one.duration.sumMs;
   const serverErrors = sum.serverErrors + one.serverErrors;
-  return { revisionId: sum.revisionId, outcomes, serverErrors, duration: { counts, sumMs } };
+  const duration = addHistograms(sum.duration, one.duration);
+  return { revisionId: sum.revisionId, outcomes, serverErrors, duration };
+}
+
+function addHistograms(sum: Histogram, one: Histogram): Histogram {
+  const counts = sum.counts.map((count, i) => count + (one.counts[i] ?? 0));
+  return { counts, sumMs: sum.sumMs + one.sumMs };
+}
+
+/** Of a window it is known, too, who waited for an instance to start. */
+export interface WindowFigures extends RevisionFigures {
+  /** What those took, the wait included: a part of `duration`. */
+  readonly cold: Histogram;
+}
+
+/** The same of a window. */
+export function sumWindows(all: readonly WindowFigures[]): WindowFigures | undefined {
+  const sum = sumFigures(all);
+  return sum && { ...sum, cold: all.map(({ cold }) => cold).reduce(addHistograms) };
 }
 
 /** Control → gateway or agent. The reply's body is RoleFigures. */

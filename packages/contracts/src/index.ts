@@ -57,7 +57,9 @@ export {
   type RoleValueName,
   START_STAGES,
   sumFigures,
+  sumWindows,
   type StartStage,
+  type WindowFigures,
 } from "./figures.ts";
 export type { Variables } from "./environment.ts";
 export {

@@ -11,6 +11,7 @@ import {
   type FunctionTally,
   type RevisionFigures,
   type RoleFigures,
+  type WindowFigures,
 } from "@skerry/contracts";
 import type { UsageSum } from "@skerry/invocations";
 import type { InvocationQueries, LogQueries, LogSelection, MetricQueries } from "../src/ports.ts";
@@ -129,10 +130,11 @@ export class MetricsDouble implements MetricQueries {
     return Promise.resolve(this.countedByRevision.filter(isAsked));
   }
 
-  versionFigures(args: {
+  async versionFigures(args: {
     readonly revisionIds: readonly RevisionId[];
-  }): Promise<readonly RevisionFigures[]> {
-    return this.revisionTotals(args.revisionIds);
+  }): Promise<readonly WindowFigures[]> {
+    const found = await this.revisionTotals(args.revisionIds);
+    return found.map((one) => ({ ...one, cold: emptyHistogram() }));
   }
 
   readonly used: UsageSum[] = [];

@@ -127,6 +127,7 @@ export {
   expireRevisionSums,
   FIGURES_KEPT_MS,
   type FiguresWindow,
+  REVISION_COLD_TABLES,
   REVISION_SUM_TABLES,
   REVISION_TOTAL_TABLES,
   selectRevisionFigures,

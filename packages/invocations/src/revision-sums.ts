@@ -12,6 +12,7 @@ import {
   type MeterRecord,
   type Outcome,
   type RevisionFigures,
+  type WindowFigures,
 } from "@skerry/contracts";
 import type { SqlValue, Tx, TxStep } from "@skerry/store";
 
@@ -26,23 +27,30 @@ const BUCKETS = emptyHistogram().counts.map((_, at) => `bucket_${at}`);
 const KEYS = ["revision_id", "span_ms", "at_ms", "outcome"];
 const SUMS = [...BUCKETS, "sum_us", "server_errors"];
 const SERVER_ERROR = 500;
+type SpanTable = "revision_sums" | "revision_cold_sums";
 const TOTAL_KEYS = ["revision_id", "outcome"];
 const DAY_MS = 24 * 3_600_000;
 
 /** SQL of a migration of the composing module. What ended before it is not in the sums. */
-export const REVISION_SUM_TABLES: readonly string[] = [
-  `CREATE TABLE revision_sums (
-    revision_id @text NOT NULL,
-    span_ms @integer NOT NULL,
-    at_ms @integer NOT NULL,
-    outcome @text NOT NULL,
-    ${SUMS.map((name) => `${name} @integer NOT NULL`).join(", ")},
-    PRIMARY KEY (${KEYS.join(", ")})
-  )`,
-  "CREATE INDEX revision_sums_by_age ON revision_sums (span_ms, at_ms)",
-];
+export const REVISION_SUM_TABLES = tablesOf("revision_sums");
+/** SQL of a later one: the part of those sums that waited for an instance to start. */
+export const REVISION_COLD_TABLES = tablesOf("revision_cold_sums");
 
-/** SQL of the migration after that one. */
+function tablesOf(table: SpanTable): readonly string[] {
+  return [
+    `CREATE TABLE ${table} (
+      revision_id @text NOT NULL,
+      span_ms @integer NOT NULL,
+      at_ms @integer NOT NULL,
+      outcome @text NOT NULL,
+      ${SUMS.map((name) => `${name} @integer NOT NULL`).join(", ")},
+      PRIMARY KEY (${KEYS.join(", ")})
+    )`,
+    `CREATE INDEX ${table}_by_age ON ${table} (span_ms, at_ms)`,
+  ];
+}
+
+/** SQL of the migration after that of the sums. */
 export const REVISION_TOTAL_TABLES: readonly string[] = [
   `CREATE TABLE revision_totals (
     revision_id @text NOT NULL,
@@ -67,7 +75,7 @@ interface Sum {
 
 /**
  * Adds the records of requests to the sums of the second and of the minute in which they ended, and
- * to totals.
+ * to totals; those that waited for a start also to sums of their own.
  */
 export function* addToRevisionSums(
   tx: Tx,
@@ -76,6 +84,8 @@ export function* addToRevisionSums(
   const seconds = secondsOf(records);
   const minutes = sumsBy(MINUTE_MS, seconds);
   yield* addRows(tx, ADDING_SPANS, [...seconds, ...minutes].map(spanValues));
+  const cold = secondsOf(records.filter(({ coldReason }) => coldReason !== "warm"));
+  yield* addRows(tx, ADDING_COLD, [...cold, ...sumsBy(MINUTE_MS, cold)].map(spanValues));
   const day = Math.floor(wallMs / DAY_MS);
   const totals = sumsBy(Number.POSITIVE_INFINITY, minutes);
   yield* addRows(
@@ -151,6 +161,7 @@ const SIZES = [32, 16, 8, 4, 2, 1] as const;
 type Adding = ReadonlyMap<number, string>;
 
 const ADDING_SPANS = addingTo("revision_sums", KEYS, []);
+const ADDING_COLD = addingTo("revision_cold_sums", KEYS, []);
 const ADDING_TOTALS = addingTo("revision_totals", TOTAL_KEYS, ["last_day"]);
 
 /** Statements that add sums to the rows of these keys, and set what else rows have. */
@@ -198,17 +209,21 @@ export interface FiguresWindow {
 /**
  * Sums of one revision. Windows side by side share no invocation and miss none, as long as seconds
  * are kept; of one that begins or ends earlier, what lies outside of whole minutes is missing.
- * Reads as many rows as the window has minutes, and twice sixty more, times the outcomes.
+ * Reads as many rows as the window has minutes, and twice sixty more, times the outcomes, and as
+ * many of starts.
  */
 export function* selectRevisionFigures(
   tx: Tx,
   { revisionId, ...window }: FiguresWindow & { readonly revisionId: RevisionId },
-): TxStep<RevisionFigures> {
-  const rows: SumRow[] = [];
+): TxStep<WindowFigures> {
+  const [rows, coldRows]: [SumRow[], SumRow[]] = [[], []];
   for (const { spanMs, sinceMs, untilMs } of partsOf(window)) {
-    rows.push(...(yield* tx.all<SumRow>(SELECT, [revisionId, spanMs, sinceMs, untilMs])));
+    const values = [revisionId, spanMs, sinceMs, untilMs];
+    rows.push(...(yield* tx.all<SumRow>(SELECT, values)));
+    coldRows.push(...(yield* tx.all<SumRow>(SELECT_COLD, values)));
   }
-  return figuresOf(revisionId, rows);
+  const { duration: cold } = figuresOf(revisionId, coldRows);
+  return { ...figuresOf(revisionId, rows), cold };
 }
 
 /** Counters of those revisions that ever had an invocation. */
@@ -250,10 +265,15 @@ function figuresOf(revisionId: RevisionId, rows: readonly SumRow[]): RevisionFig
   return { revisionId, outcomes, serverErrors, duration };
 }
 
-const SELECT = `SELECT outcome,
-    ${SUMS.map((name) => `CAST(SUM(${name}) AS @integer) AS ${name}`).join(", ")}
-  FROM revision_sums WHERE revision_id = ? AND span_ms = ? AND at_ms >= ? AND at_ms < ?
-  GROUP BY outcome`;
+const SELECT = selectOf("revision_sums");
+const SELECT_COLD = selectOf("revision_cold_sums");
+
+function selectOf(table: SpanTable): string {
+  return `SELECT outcome,
+      ${SUMS.map((name) => `CAST(SUM(${name}) AS @integer) AS ${name}`).join(", ")}
+    FROM ${table} WHERE revision_id = ? AND span_ms = ? AND at_ms >= ? AND at_ms < ?
+    GROUP BY outcome`;
+}
 
 /** Whole minutes, and the seconds on either side of them. */
 function partsOf({
@@ -288,14 +308,16 @@ export function* expireRevisionSums(
   args: { readonly wallMs: number; readonly beforeMs: number; readonly limit: number },
 ): TxStep<boolean> {
   let isMore = false;
-  for (const [spanMs, keptMs] of [
-    [SECOND_MS, SECONDS_KEPT_MS],
-    [MINUTE_MS, FIGURES_KEPT_MS],
+  for (const [table, spanMs, keptMs] of [
+    ["revision_sums", SECOND_MS, SECONDS_KEPT_MS],
+    ["revision_sums", MINUTE_MS, FIGURES_KEPT_MS],
+    ["revision_cold_sums", SECOND_MS, SECONDS_KEPT_MS],
+    ["revision_cold_sums", MINUTE_MS, FIGURES_KEPT_MS],
   ] as const) {
     const beforeMs = Math.floor(Math.max(args.beforeMs, args.wallMs - keptMs));
     const gone = yield* tx.run(
-      `DELETE FROM revision_sums WHERE span_ms = ? AND at_ms < ? AND at_ms IN
-         (SELECT at_ms FROM revision_sums WHERE span_ms = ? ORDER BY at_ms LIMIT ?)`,
+      `DELETE FROM ${table} WHERE span_ms = ? AND at_ms < ? AND at_ms IN
+         (SELECT at_ms FROM ${table} WHERE span_ms = ? ORDER BY at_ms LIMIT ?)`,
       [spanMs, beforeMs, spanMs, args.limit],
     );
     isMore ||= gone >= args.limit;

@@ -14,9 +14,7 @@ const CHILD = "publishing-child.ts";
 const KILLED_AFTER = [1, 4, 7];
 /** A child that never begins must not hang the suite. */
 const TIMEOUT = { timeout: 240_000 };
-/**
- * How many changes of a release each child tells of: it is killed in each of its moves, and back.
- */
+/** How many changes of releases each child tells of before it is killed, in another move each. */
 const KILLED_AFTER_CHANGES = [5, 7, 8];
 
 async function withWorld<T>(

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { createIdSource, silentLog, systemClock, systemRandom } from "@skerry/base";
-import { emptyHistogram, type RevisionFigures } from "@skerry/contracts";
+import { emptyHistogram, type WindowFigures } from "@skerry/contracts";
 import { HandClock, until } from "@skerry/testkit";
 import { AppReleases } from "../test/app-release-world.ts";
 import { storeModule } from "../test/release-module.ts";
@@ -33,10 +33,10 @@ class Running implements AsyncDisposable {
         versionFigures: async ({ revisionIds }) => {
           this.asked += 1;
           if (!this.areFiguresThere) throw new Error("the records are away");
-          return revisionIds.map((revisionId): RevisionFigures => {
-            const duration = emptyHistogram();
+          return revisionIds.map((revisionId): WindowFigures => {
+            const [duration, cold] = [emptyHistogram(), emptyHistogram()];
             const ok = this.uncalled.has(revisionId) ? 0 : 100;
-            return { revisionId, outcomes: { ok }, serverErrors: 0, duration };
+            return { revisionId, outcomes: { ok }, serverErrors: 0, duration, cold };
           });
         },
       },

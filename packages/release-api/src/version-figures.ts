@@ -2,7 +2,7 @@
 import type { VersionFigures } from "@skerry/api-schema";
 import { json, type OperationCall, type OperationHandlers } from "@skerry/api-serving";
 import type { Clock, RevisionId } from "@skerry/base";
-import { invalid, sumFigures, type RevisionFigures } from "@skerry/contracts";
+import { invalid, sumWindows, type RevisionFigures, type WindowFigures } from "@skerry/contracts";
 import { quantileMs } from "@skerry/releases";
 import type { Store, StoreModule } from "@skerry/store";
 import type { ReleaseReads } from "./reads.ts";
@@ -14,7 +14,7 @@ export interface RevisionQueries {
     readonly revisionIds: readonly RevisionId[];
     readonly sinceMs: number;
     readonly untilMs: number;
-  }): Promise<readonly RevisionFigures[]>;
+  }): Promise<readonly WindowFigures[]>;
 }
 
 /** What each did, given all revisions that ran as it; undefined for none. */
@@ -22,12 +22,12 @@ export async function figuresOfVersions(
   figures: RevisionQueries,
   { sinceMs, untilMs }: Window,
   versions: readonly (readonly RevisionId[])[],
-): Promise<readonly (RevisionFigures | undefined)[]> {
+): Promise<readonly (WindowFigures | undefined)[]> {
   const revisionIds = versions.flat();
   if (revisionIds.length === 0) return [];
   const found = await figures.versionFigures({ revisionIds, sinceMs, untilMs });
   let end = 0;
-  return versions.map(({ length }) => sumFigures(found.slice(end, (end += length))));
+  return versions.map(({ length }) => sumWindows(found.slice(end, (end += length))));
 }
 
 interface FigureDeps {

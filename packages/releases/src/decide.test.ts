@@ -166,6 +166,8 @@ test("a slower version goes back, one as slow does not, and bounds hold whatever
   assert.equal(look(did(200, 0, 80)), "failing");
   assert.equal(look(did(200, 0, 80), { ...PLAN, guards: ["error-rate"] }), "passing");
   assert.equal(look(did(200, 0, 20), { ...PLAN, maxP95Ms: 15 }), "failing");
+  const fewTimed = { ...did(200), durations: did(19, 0, 20).durations };
+  assert.equal(look(fewTimed, { ...PLAN, maxP95Ms: 15 }), "passing", "the others were starts");
   assert.equal(look(did(200, 9), { ...PLAN, guards: [], maxErrorRate: 0.04 }), "failing");
   assert.equal(look(did(200, 9), { ...PLAN, guards: [], maxErrorRate: 0.05 }), "passing");
 });
