@@ -230,6 +230,13 @@ describe("course site on the platform", TIMEOUT, () => {
     const search = at("test", "/?q=bread");
     const shell = await answered(search, "x-skerry-downgrade", /^failing; files of assets/);
     assert.match(shell.text, /<div id="root"><\/div>/);
+    const headers = { authorization: `Bearer ${platform.key}` };
+    const { text } = await callHttp({ port: platform.apiPort, path: "/metrics", headers });
+    const labels = 'app="courses",api="public",stage="test",route="[^"]+",reason="failing"';
+    assert.match(
+      text,
+      new RegExp(`^skerry_route_downgrades_total\\{${labels},id="[^"]+"\\} \\d`, "m"),
+    );
     const load = startLoad({
       connections: 4,
       // A search of its own each time, so that the list is rendered each time.

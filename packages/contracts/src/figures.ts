@@ -3,7 +3,7 @@
  * tells of itself when control asks. Every label comes from a closed set or from the catalogue, so
  * that a page of metrics stays bounded whatever callers send.
  */
-import type { FunctionId, RevisionId } from "@skerry/base";
+import type { AccountId, FunctionId, RevisionId } from "@skerry/base";
 import { THROTTLE_REASONS } from "./limit-errors.ts";
 import {
   COLD_REASONS,
@@ -13,6 +13,7 @@ import {
   type Outcome,
   type StartKind,
 } from "./metering.ts";
+import { DOWNGRADE_REASONS } from "./routes.ts";
 import { z } from "zod";
 
 /** Upper bounds of the buckets of every histogram, milliseconds; one more bucket has none. */
@@ -244,6 +245,23 @@ const functionFigures = z.object({
 /** A function in one gateway. */
 export type FunctionFigures = z.infer<typeof functionFigures>;
 
+/** Routes beyond so many are told of together, for each account. */
+export const ROUTE_FIGURES_MAX = 500;
+/** Longest name of a route here. */
+export const ROUTE_LABEL_CHARS_MAX = 200;
+
+const routeFigures = z.object({
+  accountId: z.string().transform((id) => id as AccountId),
+  app: z.string(),
+  api: z.string(),
+  stage: z.string(),
+  route: z.string().max(ROUTE_LABEL_CHARS_MAX),
+  /** Requests that something else than its target answered, by why. */
+  downgrades: z.partialRecord(z.enum(DOWNGRADE_REASONS), amount).catch({}),
+});
+/** A route of a stage in one gateway; all are `_other` of those that are told of together. */
+export type RouteFigures = z.infer<typeof routeFigures>;
+
 /** One process as it sees itself. Values of a later release are passed over. */
 export const roleFigures: z.ZodType<RoleFigures> = z.object({
   loopLag: histogram,
@@ -265,6 +283,7 @@ export const roleFigures: z.ZodType<RoleFigures> = z.object({
     .max(ROLE_VALUES_MAX)
     .transform((values) => values.filter((value) => value !== null)),
   functions: z.array(functionFigures).max(FUNCTION_FIGURES_MAX).optional(),
+  routes: z.array(routeFigures).max(ROUTE_FIGURES_MAX).optional(),
 });
 export interface RoleFigures {
   /** How much later than asked timers of the process ran. */
@@ -277,6 +296,8 @@ export interface RoleFigures {
   readonly values: readonly RoleValue[];
   /** Of a gateway: functions with requests, or that had some turned away. */
   readonly functions?: readonly FunctionFigures[] | undefined;
+  /** Of a gateway: routes that something else than their target answered for. */
+  readonly routes?: readonly RouteFigures[] | undefined;
 }
 
 export interface RoleValue {

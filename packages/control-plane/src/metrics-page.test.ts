@@ -86,9 +86,21 @@ test("what limits turned away is counted by function and reason, quotas beside t
   assert.ok(one !== undefined);
   views.push(instanceOf(one, { id: ids.id("inst"), app: "shop", fn: "one", memoryMb: 256 }));
   const throttled = { RATE_LIMITED: 7 };
+  const route = {
+    app: "shop",
+    api: "public",
+    stage: "test",
+    route: 'GET /"a',
+    downgrades: { cold: 3 },
+  };
+  const { accountId } = harness.control;
   const figures = {
     ...harness.metrics.figures(),
     functions: [{ functionId: one, live: 2, waiting: 1, throttled }],
+    routes: [
+      { accountId, ...route },
+      { accountId: ids.id("acct"), ...route, app: "theirs" },
+    ],
   };
   const answer = (): object => inBody({}, JSON.stringify(figures));
   harness.peer({ role: "gateway", id: ids.id("gw"), answer });
@@ -96,6 +108,10 @@ test("what limits turned away is counted by function and reason, quotas beside t
   const text = await page(harness);
   const own = 'app="shop",function="one",reason="RATE_LIMITED"';
   assert.match(text, new RegExp(`^skerry_throttled_total\\{${own},id="gw_.*"\\} 7$`, "m"));
+  const routes = text.match(/^skerry_route_downgrades_total\{.*$/gm) ?? [];
+  const ofRoute = 'app="shop",api="public",stage="test",route="GET /\\"a",reason="cold",id="gw_';
+  assert.equal(routes.length, 1, "those of another account are not told");
+  assert.ok(routes[0]?.includes(ofRoute) === true && routes[0].endsWith(" 3"), routes[0]);
   assert.match(text, /^skerry_quota\{quota="concurrency"\} 40$/m);
   assert.doesNotMatch(text, /skerry_quota\{quota="storageMb"\}/);
   assert.match(text, /^skerry_quota_used\{quota="concurrency"\} 3$/m);

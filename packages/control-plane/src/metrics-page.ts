@@ -18,7 +18,7 @@ import {
   type RoleValueName,
 } from "@skerry/contracts";
 import { addTallies } from "@skerry/invocations";
-import { versionFamilies } from "@skerry/release-api";
+import { routeFamilies, versionFamilies } from "@skerry/release-api";
 import { requestsUnderWay } from "./account-use.ts";
 import { renderExposition, type Labels, type MetricFamily, type Sample } from "@skerry/telemetry";
 import type { ControlLimits } from "./limits.ts";
@@ -78,6 +78,7 @@ export async function metricsPage(deps: MetricsDeps, accountId: AccountId): Prom
     ...versionFamilies(versions, totals),
     ...instanceFamilies(instances, labels),
     ...limitFamilies({ roles, labels, instances, quotas }),
+    ...routeFamilies(roles, accountId),
     ...roleFamilies(roles),
   ]);
 }

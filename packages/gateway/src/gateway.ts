@@ -355,7 +355,8 @@ class RunningGateway implements Gateway {
       }
       own.push(...this.#stages.values());
       const functions = functionFigures(this.#functions.values());
-      return { ...figures, values: [...figures.values, ...own], functions };
+      const routes = this.#stages.routeFigures();
+      return { ...figures, values: [...figures.values, ...own], functions, routes };
     };
   }
 

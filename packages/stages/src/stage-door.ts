@@ -10,7 +10,7 @@ import {
   type IdSource,
   type Random,
 } from "@skerry/base";
-import type { DowngradeReason, RoleValue } from "@skerry/contracts";
+import type { RoleValue, RouteFigures } from "@skerry/contracts";
 import type { ResponseCache } from "@skerry/response-cache";
 import { findRoute, rewriteHeaders, withCors } from "@skerry/routes";
 import { AccessLog, type AccessLogDeps } from "./access-log.ts";
@@ -23,6 +23,7 @@ import type { Guard } from "./guards/guard.ts";
 import { KeptAnswers, type PurgesView } from "./kept-answers.ts";
 import type { CameRequest, Functions } from "./ports.ts";
 import { answerRoute, type AnswerDeps, type RouteAnswer } from "./resilience/answer-route.ts";
+import { DowngradeCounts } from "./resilience/downgrade-counts.ts";
 import { RouteHealths } from "./resilience/ask-target.ts";
 import { routeValues } from "./route-values.ts";
 import { StageAddresses, type StagesView } from "./stage-address.ts";
@@ -56,8 +57,7 @@ export class StageDoor {
   readonly #tables = new StageTables();
   readonly #clients: ClientAddresses;
   readonly #answerDeps: AnswerDeps;
-  /** Answers of something else than a route's target, by why. */
-  readonly #downgrades = new Map<DowngradeReason, number>();
+  readonly #downgrades = new DowngradeCounts();
   readonly #upstreams: Upstreams;
   readonly #kept: KeptAnswers;
 
@@ -70,8 +70,7 @@ export class StageDoor {
     this.#clients = new ClientAddresses(deps.trustedProxies);
     this.#answerDeps = {
       ...{ ...deps, healths: new RouteHealths(), upstreams: this.#upstreams, kept: this.#kept },
-      onDowngrade: (reason) =>
-        this.#downgrades.set(reason, (this.#downgrades.get(reason) ?? 0) + 1),
+      downgrades: this.#downgrades,
     };
   }
 
@@ -90,7 +89,12 @@ export class StageDoor {
   values(): readonly RoleValue[] {
     const { statuses, dropped } = this.#access;
     const cache = this.#deps.cache.figures();
-    return routeValues({ statuses, dropped, downgrades: this.#downgrades, cache });
+    return routeValues({ statuses, dropped, downgrades: this.#downgrades.byReason, cache });
+  }
+
+  /** What is counted of each route. */
+  routeFigures(): readonly RouteFigures[] {
+    return this.#downgrades.byRoute;
   }
 
   /** Writes down what there is to tell, and ends the connections that it keeps. */

@@ -1,7 +1,7 @@
 /**
  * Answers a request that has passed the guards: by the route's target, or what stands in its place.
  */
-import type { DowngradeReason, RouteTarget } from "@skerry/contracts";
+import type { RouteTarget } from "@skerry/contracts";
 import { PlatformError } from "@skerry/base";
 import type { AnswerSink } from "@skerry/http";
 import { failStage } from "../errors.ts";
@@ -13,11 +13,11 @@ import { openTarget, type TargetDeps } from "../targets/open-target.ts";
 import type { OpenTarget } from "../targets/target.ts";
 import { askTarget, type AskDeps, type Asked } from "./ask-target.ts";
 import { Downgrade } from "./downgrade.ts";
+import type { DowngradeCounts } from "./downgrade-counts.ts";
 
 export interface AnswerDeps extends AskDeps, TargetDeps {
   readonly kept: KeptAnswers;
-  /** Something else than the target of a route answers. */
-  readonly onDowngrade: (reason: DowngradeReason) => void;
+  readonly downgrades: DowngradeCounts;
 }
 
 /** An answer that is under way. */
@@ -51,7 +51,7 @@ export function answerRoute(
       const request = "target" in opened && deps.kept.requestOf(exchange, opened.target);
       return request ? deps.kept.answerStale(request, to) : Promise.resolve(false);
     },
-    onDowngrade: deps.onDowngrade,
+    onDowngrade: (reason) => deps.downgrades.note(reason, guarded.name, exchange.entry),
   });
 }
 
