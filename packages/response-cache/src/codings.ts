@@ -9,6 +9,11 @@ const BYTES_MIN = 1 << 10;
 const BYTES_MAX = 4 << 20;
 const BROWSERS = "gzip, deflate, br, zstd";
 
+/** Whether a body of this length may be encoded here; one of which it is not known may. */
+export function isOfCodedLength(length: number | undefined): boolean {
+  return length === undefined || (length >= BYTES_MIN && length <= BYTES_MAX);
+}
+
 /** What a request says of codings. */
 interface AskedCoding {
   readonly acceptEncoding: string | undefined;
@@ -23,7 +28,7 @@ export function codingFor(
 ): Coding | undefined {
   const { acceptEncoding, range, directives } = facts;
   if (!kept.isEncodable || acceptEncoding === undefined || range !== undefined) return undefined;
-  if (kept.body.length < BYTES_MIN || kept.body.length > BYTES_MAX) return undefined;
+  if (!isOfCodedLength(kept.body.length)) return undefined;
   if (directives?.noTransform === true) return undefined;
   // What browsers say is one of a few texts, and need not be taken apart for each request.
   return acceptEncoding === BROWSERS ? "br" : codingsOf(acceptEncoding)[0];

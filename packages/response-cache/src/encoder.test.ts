@@ -48,6 +48,23 @@ void describe("kept answers in codings", () => {
     assert.equal(plain.header("vary"), "Accept-Encoding");
   });
 
+  void it("are told to vary by codings where they may come in one, from the first on", () => {
+    for (const [length, vary] of [
+      [1_023, undefined],
+      [1_024, "Accept-Encoding"],
+    ] as const) {
+      const text = "a".repeat(length);
+      const world = openWorld();
+      const first = world.send({}, (asked) => asked.answer(FIELDS, text));
+      const next = world.send({});
+      assert.deepEqual([first.header("vary"), next.header("vary")], [vary, vary]);
+      // Confirmed by its origin it is what it was.
+      world.clock.advance(60_000);
+      const asked = world.send({}, (question) => question.answer({}, "", 304));
+      assert.deepEqual([asked.status, asked.header("vary")], [200, vary]);
+    }
+  });
+
   void it("are made once, and are at hand from then on", async () => {
     const world = filled();
     const [one, two] = await Promise.all([get(world, "br"), get(world, "br")]);

@@ -7,7 +7,6 @@ import type { Purge } from "@skerry/contracts";
 import type { AnswerHead } from "@skerry/http";
 import { AloneKeys } from "./alone-keys.ts";
 import { isSameEtag } from "./conditions.ts";
-import { varyByCoding } from "./encodable.ts";
 import { Fill } from "./fill.ts";
 import { FillBudget } from "./fill-budget.ts";
 import { Flight, type Course, type FillCourse, type FlightHost } from "./flight.ts";
@@ -20,7 +19,7 @@ import type { CacheStore } from "./ports.ts";
 import { mayName } from "./purge-rules.ts";
 import { NOBODY, relayTo } from "./relay.ts";
 import { CONDITIONS } from "./request-facts.ts";
-import { originOf, storableOf, type Exchange, type Storable } from "./storing.ts";
+import { originOf, shownHeaders, storableOf, type Exchange, type Storable } from "./storing.ts";
 import { decideUse, maySee, mayReplaceError } from "./use.ts";
 import { giveKept, type Waiter } from "./waiter.ts";
 
@@ -107,7 +106,7 @@ export class OriginAsks implements FlightHost {
     if (about !== undefined && ERRORS.has(head.status) && mayReplaceError(about, clock.wallMs())) {
       return this.#giveOlder(flight, about, head.status);
     }
-    const storable = storableOf(this.#exchange(flight, head));
+    const storable = storableOf(this.#exchange(flight, head, length));
     const { bytesMax } = asker.request.policy;
     if (storable === undefined || (length ?? 0) > bytesMax) return this.#relay(flight);
     return this.#fill(flight, { head, length, storable });
@@ -144,9 +143,13 @@ export class OriginAsks implements FlightHost {
     }
   }
 
-  #exchange({ asker, mark, askedAtMs }: Flight, head: AnswerHead): Exchange {
+  #exchange(
+    { asker, mark, askedAtMs }: Flight,
+    head: AnswerHead,
+    length: number | undefined,
+  ): Exchange {
     const { request, facts } = asker;
-    return { request, facts, head, mark, askedAtMs, cameAtMs: this.#deps.clock.wallMs() };
+    return { request, facts, head, length, mark, askedAtMs, cameAtMs: this.#deps.clock.wallMs() };
   }
 
   /** The answer is for the one who asked; all others ask for themselves. */
@@ -176,7 +179,7 @@ export class OriginAsks implements FlightHost {
       else queueMicrotask(() => this.#again(waiter));
     }
     const how = { fwd: flight.fwd, fwdStatus: head.status, isStored: true };
-    const shown = storable.isEncodable ? { ...head, headers: varyByCoding(head.headers) } : head;
+    const shown = { ...head, headers: shownHeaders(came, storable.isEncodable) };
     const headFor = (waiter: Waiter): AnswerHead =>
       waiter === asker
         ? passedHead(shown, { ...how, isCollapsed: false })
@@ -243,7 +246,7 @@ export class OriginAsks implements FlightHost {
     if (tag !== undefined && about.etag !== undefined && !isSameEtag(tag, about.etag)) {
       return this.#askWithout(flight);
     }
-    const exchange = this.#exchange(flight, head);
+    const exchange = this.#exchange(flight, head, about.body.length);
     const renewed = confirmed(about, exchange);
     if (renewed === undefined) this.#close(flight);
     else this.#keep(flight, this.#moveTo(flight, renewed), renewed);

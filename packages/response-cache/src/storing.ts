@@ -6,6 +6,7 @@
  * caches, is not enough. No freshness is guessed.
  */
 import type { AnswerHead } from "@skerry/http";
+import { isOfCodedLength } from "./codings.ts";
 import { mayBeEncoded, varyByCoding } from "./encodable.ts";
 import { answerDirectives, type AnswerDirectives } from "./directives.ts";
 import { firstLineOf, listOf, valueOf, without } from "./header-list.ts";
@@ -23,6 +24,8 @@ export interface Exchange {
   readonly request: CacheRequest;
   readonly facts: RequestFacts;
   readonly head: AnswerHead;
+  /** Of the body, where it is known. */
+  readonly length: number | undefined;
   readonly mark: number;
   readonly askedAtMs: number;
   readonly cameAtMs: number;
@@ -71,7 +74,7 @@ export function storableOf(exchange: Exchange): Storable | undefined {
   return {
     kind: "answer",
     status: head.status,
-    headers: keptHeaders(isEncodable ? varyByCoding(head.headers) : head.headers, said, cameAtMs),
+    headers: keptHeaders(shownHeaders(exchange, isEncodable), said, cameAtMs),
     ...{ cameAtMs, cameAgedMs: agedMs(exchange), freshForS, ...windows },
     staleRule: staleRuleOf(said),
     noCache: said.noCache === true,
@@ -79,6 +82,14 @@ export function storableOf(exchange: Exchange): Storable | undefined {
     origin: originOf(request),
     tags: tagsOf(request, head.headers),
   };
+}
+
+/** With what caches before this must know. */
+export function shownHeaders(
+  { head, length }: Pick<Exchange, "head" | "length">,
+  isEncodable: boolean,
+): readonly string[] {
+  return isEncodable && isOfCodedLength(length) ? varyByCoding(head.headers) : head.headers;
 }
 
 function mayBeKept({ request, facts, head }: Exchange, said: AnswerDirectives): boolean {
