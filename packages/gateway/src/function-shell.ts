@@ -51,6 +51,7 @@ import type { Socket } from "node:net";
 import {
   DeadlineQueue,
   type Background,
+  ComingBodies,
   type Invocation,
   type InvocationOwner,
   isLong,
@@ -90,12 +91,10 @@ export interface Routed {
 
 type Timeouts = DeadlineQueue<Invocation>;
 type Effect = RouteEffect<Invocation>;
-type RejectEffect = Extract<Effect, { readonly kind: "reject" }>;
 
 /**
  * Time for the agent to say how an instance ended: it takes milliseconds, and seconds on a machine
  * that runs out of memory or processes, longer than the agent waits for its tree to end by itself.
- * A cause told late is worth more than none.
  */
 const EXIT_WAIT_MS = 8_000;
 /**
@@ -120,6 +119,7 @@ export class FunctionShell implements InvocationOwner {
   readonly #starter: Starter;
   readonly #limits: CallLimits;
   readonly version: number | undefined;
+  readonly coming = new ComingBodies();
   readonly #events: RouteEvent<Invocation>[] = [];
   #entry: FunctionEntry;
   #ids: MeterIds;
@@ -168,7 +168,7 @@ export class FunctionShell implements InvocationOwner {
   /** Nothing of it is left here. */
   get isEmpty(): boolean {
     const { waiting, starting, instances } = this.counts;
-    return waiting + starting + instances + this.#instances.size === 0;
+    return waiting + starting + instances + this.#instances.size + this.coming.count === 0;
   }
 
   now(): number {
@@ -461,7 +461,7 @@ export class FunctionShell implements InvocationOwner {
     this.#deps.agents.note(instance, { op: resting ? "rest" : "resume", instanceId });
   }
 
-  #reject(effect: RejectEffect): void {
+  #reject(effect: Extract<Effect, { readonly kind: "reject" }>): void {
     const { request, coldReason, refusal } = effect;
     const { app, name } = this.#entry;
     const { outcome, error } = rejectionOf(`${app}/${name}`, effect);

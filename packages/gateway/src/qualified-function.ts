@@ -85,7 +85,7 @@ export class QualifiedFunction {
     this.latest.update(entry);
     for (const shell of [...this.#versions.values(), ...this.#overlaid.values()]) {
       const pinned = this.#pinned(shell.version ?? 0, shell.entry.latest.overlay);
-      if (pinned === undefined) shell.remove("versionRemoved");
+      if (pinned === undefined) shell.coming.whenNone(() => shell.remove("versionRemoved"));
       else shell.update(pinned);
     }
     this.#dropFormer();

@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { afterEach, beforeEach, test } from "node:test";
 import { seededRandom } from "@skerry/base";
 import { GATEWAY_HEADERS } from "@skerry/contracts";
+import { openRaw, type RawConnection } from "@skerry/testkit";
 import { controlDouble } from "../test/control.ts";
 import { aliasOf, removalOf, versionOf } from "../test/qualified.ts";
 import { type AgentDouble, type Call, ids, until, World } from "../test/world.ts";
@@ -245,6 +246,38 @@ test("who waits for a version when it is removed is answered by it", async () =>
   agent.handle = (call) => call.answer(nameOf(call));
   held[0]?.answer("1");
   assert.deepEqual(await Promise.all(answers), ["1", "1"]);
+  await until(() => world.gateway.stats().shells === 1);
+  await control.close();
+});
+
+test("who asked for a version while it was there is answered by it, however slowly the body comes", async () => {
+  const fn = world.fn();
+  const first = versionOf(fn, 1);
+  world.entries.push(first);
+  world.stage({ routes: [{ path: "/", to: { function: "hello", qualifier: "1" } }] });
+  const control = await controlDouble(world);
+  await world.start();
+  await until(() => world.gateway.stats().controlConnected);
+  assert.equal(await bodyOf("/-/shop/hello:1/"), "1");
+  const asking: RawConnection[] = [];
+  for (const path of ["/-/shop/hello:1/", "/~/shop/public/release/"]) {
+    const client = await openRaw(world.port);
+    asking.push(client);
+    const expect = "Content-Length: 4\r\nExpect: 100-continue";
+    client.write(`POST ${path} HTTP/1.1\r\nHost: x\r\n${expect}\r\n\r\n`);
+    // It has been told to go on by who reads it.
+    await client.receive(/100 Continue/);
+  }
+  const removal = removalOf(first);
+  control.send([removal]);
+  await until(() => control.applied.includes(removal.seq));
+  const { error } = await world.ask({ path: "/-/shop/hello:1/" });
+  assert.equal(error.reason, "QUALIFIER_NOT_FOUND", "nobody finds it any more");
+  for (const client of asking) {
+    client.write("body");
+    await client.receive(/ 200 OK[^]*\r\n\r\n1$/);
+    client.socket.destroy();
+  }
   await until(() => world.gateway.stats().shells === 1);
   await control.close();
 });

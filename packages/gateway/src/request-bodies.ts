@@ -73,17 +73,20 @@ export class RequestBodies {
       clock,
       admit: (bytes: number) => (hold.take(bytes) ? undefined : noRoom(callee.entry)),
     };
-    readBody(req, limits).then(
-      (body) => {
-        if (invocation.phase !== "reading") return hold.release();
-        invocation.bodyHold = hold;
-        enter(callee, invocation, body);
-      },
-      (error: unknown) => {
-        hold.release();
-        refuseBody(PlatformError.from(error), invocation, limits.bytesMax);
-      },
-    );
+    const came = callee.coming.begin();
+    readBody(req, limits)
+      .then(
+        (body) => {
+          if (invocation.phase !== "reading") return hold.release();
+          invocation.bodyHold = hold;
+          enter(callee, invocation, body);
+        },
+        (error: unknown) => {
+          hold.release();
+          refuseBody(PlatformError.from(error), invocation, limits.bytesMax);
+        },
+      )
+      .finally(came);
   }
 }
 

@@ -1,11 +1,13 @@
 /** The last step of every way in: a request whose body is there gets in line for its function. */
 import type { PlatformError } from "@skerry/base";
 import { failFunction, type FunctionEntry } from "@skerry/contracts";
+import type { ComingBodies } from "./coming-bodies.ts";
 import type { Invocation, InvocationOwner } from "./invocation.ts";
 import type { Upload } from "./upload.ts";
 
 /** A function, as its callers see it; the function's shell fits. */
 export interface Callee extends InvocationOwner {
+  readonly coming: ComingBodies;
   /**
    * Counts one more invocation as under way, until it has ended, or says why there may not be one
    * now.
