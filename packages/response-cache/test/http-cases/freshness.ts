@@ -164,6 +164,13 @@ const PARSING: readonly Case[] = [
     "RFC 9111, 5.2.3",
   ),
   reuse(
+    "parse-pragma",
+    "`Pragma` of an answer says nothing.",
+    { [CC]: "max-age=60", pragma: "no-cache" },
+    true,
+    "RFC 9111, 5.4",
+  ),
+  reuse(
     "parse-zeros",
     "Leading zeros say nothing.",
     { [CC]: "max-age=0060" },
