@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import type {
-  AccessFacts,
-  ConfigValue,
-  RouteInput,
-  SpooledLogLine,
-  StageEntry,
+import {
+  LIMITS,
+  type AccessFacts,
+  type ConfigValue,
+  type RouteInput,
+  type SpooledLogLine,
+  type StageEntry,
 } from "@skerry/contracts";
 import { openRaw } from "@skerry/testkit";
 import { controlDouble } from "../test/control.ts";
@@ -297,4 +298,30 @@ test("answers are kept for a version and a publication, until a purge or a chang
   } finally {
     await control.close();
   }
+});
+
+test("a publication of four megabytes is served, and by the next gateway without control", async () => {
+  const body = "x".repeat(LIMITS.routeAnswerBytesMax - 200);
+  const count = Math.floor(LIMITS.routesBytesMax / LIMITS.routeAnswerBytesMax);
+  const stage = world.stage({
+    routes: Array.from({ length: count }, (_, i) => ({ path: `/${i}`, to: { answer: { body } } })),
+  });
+  const entries = world.entries.splice(0);
+  assert.ok(JSON.stringify(stage).length > 0.95 * LIMITS.routesBytesMax);
+  const control = await controlDouble(world);
+  const served = async (): Promise<string> =>
+    (await world.ask({ path: stagePath(`/${count - 1}`) })).body;
+  try {
+    await world.start();
+    await until(() => world.gateway.stats().controlConnected);
+    assert.notEqual(await served(), body, "the control: it does not know it yet");
+    control.send(entries);
+    await until(() => control.applied.includes(1));
+    assert.equal(await served(), body);
+    await world.gateway.close();
+  } finally {
+    await control.close();
+  }
+  await world.start();
+  assert.equal(await served(), body);
 });

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LIMITS } from "@skerry/contracts";
 import { Harness, type Problem } from "../../test/harness.ts";
+import type { PeerDouble } from "../../test/peer-double.ts";
 
 const API = "/v1/apps/shop/gateway-apis/web";
 const BODY = "x".repeat(200);
@@ -39,3 +40,40 @@ test("ten thousand routes, longer than other bodies may be, reach a gateway whol
 });
 
 const LARGE = { description: "x".repeat(LIMITS.routesBytesMax) };
+
+test("what stages serve, domains and purges are told to gateways, and to agents their numbers alone", async () => {
+  await using harness = await Harness.open();
+  harness.agent();
+  await harness.ended(await harness.deploy("shop", { hello: "1" }));
+  const put = async (method: string, path: string, body: object): Promise<void> => {
+    const { status, body: said } = await harness.send(method, path, { body });
+    assert.ok(status < 300, `${path}: ${JSON.stringify(said)}`);
+  };
+  await put("PUT", API, { routes: [answering("/")] });
+  await put("PUT", "/v1/domains/shop.example.com", { app: "shop", api: "web", stage: "test" });
+  await put("POST", `${API}/stages/test/purges`, { all: true });
+  const agent = harness.peer({ role: "agent", id: "agent-watching" }).watch(0);
+  const gateway = harness.peer({ role: "gateway", id: "gw_1" }).watch(0);
+  for (const peer of [agent, gateway]) await peer.until(() => peer.batches.length > 0);
+  // Those that are told a log from its beginning, and those that follow it.
+  await put("POST", `${API}/stages/test/purges`, { all: true });
+  await gateway.until(() => gateway.batches.length > 1);
+  await agent.until(() => agent.seq === gateway.seq);
+  const told = (peer: PeerDouble) =>
+    peer
+      .entries()
+      .filter(({ key }) => /^(?:stage|domain|purges)\//.test(key))
+      .map(
+        ({ seq, key, value }) =>
+          `${seq} ${key.split("/")[0]} ${value === null ? "withheld" : "told"}`,
+      );
+  const kinds = told(gateway).map((line) => line.replace(/^\d+ /, ""));
+  assert.deepEqual(new Set(kinds), new Set(["stage told", "domain told", "purges told"]));
+  assert.equal(kinds.filter((kind) => kind === "purges told").length, 2);
+  assert.deepEqual(
+    told(agent),
+    told(gateway).map((line) => line.replace("told", "withheld")),
+  );
+  const functions = agent.entries().filter(({ value }) => value?.kind === "function");
+  assert.ok(functions.length > 0, "the control: it is told of functions");
+});
