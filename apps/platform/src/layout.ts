@@ -34,6 +34,8 @@ export interface Layout {
   readonly lockFile: string;
   /** What gateways tell one another of requests that count once. */
   readonly usedNonces: string;
+  /** What gateways leave to the next ones of purges that their Redis did not take. */
+  readonly heldPurges: string;
 }
 
 /** `sun_path` without its NUL. unix(7) of Linux, unix(4) of macOS. */
@@ -72,6 +74,7 @@ export function layoutOf(home: string): Layout {
     supervisorSocket: at("run", "supervisor.sock"),
     lockFile: at("run", "supervisor.json"),
     usedNonces: at("run", "nonces"),
+    heldPurges: at("snapshots", "held-purges"),
   };
 }
 

@@ -108,12 +108,14 @@ function tlsOf({ config }: RoleContext, keys: MasterKeys): GatewayOptions["tls"]
   };
 }
 
-async function openCacheStore({ clock, config, log }: RoleContext): Promise<CacheStore> {
+async function openCacheStore(context: RoleContext): Promise<CacheStore> {
+  const { clock, config, id, layout, log } = context;
   const { responseCacheMb, responseCacheStore } = config;
   if (responseCacheStore === "memory") {
     return createMemoryStore({ bytesMax: responseCacheMb * 2 ** 20 });
   }
-  return await openRedisStore({ clock, log }, { url: responseCacheStore });
+  const held = { directory: layout.heldPurges, owner: id };
+  return await openRedisStore({ clock, log }, { url: responseCacheStore, held });
 }
 
 /** Brings the gateway's agents in line with what the supervisor says is there. */

@@ -10,6 +10,7 @@ import type { Purge } from "@skerry/contracts";
 import type { KeptAnswer } from "../kept-answer.ts";
 import { ALL, isBelow, ruleOf, rulesNaming } from "../purge-rules.ts";
 import type { ToldPurge } from "../ports.ts";
+import type { HeldStages } from "./held-stages.ts";
 import { AWAY, type RedisArgument, type RedisLink } from "./link.ts";
 import { purgeCommand, readShared, sharedCommand, type PurgeStep } from "./purge-script.ts";
 
@@ -28,18 +29,33 @@ interface Held {
 
 const EVERYTHING: PurgeStep = { number: 0, rules: [ALL] };
 
+export interface RedisPurgesDeps {
+  readonly link: RedisLink;
+  readonly clock: Clock;
+  /** Begins every key. */
+  readonly prefix: string;
+  /** Without it, what is held is lost when the process ends. */
+  readonly heldStages?: HeldStages;
+}
+
 export class RedisPurges {
   readonly #link: RedisLink;
   readonly #clock: Clock;
   readonly #prefix: string;
+  readonly #heldStages: HeldStages | undefined;
   readonly #held = new Map<string, Held>();
   #isTrying = false;
   #isClosed = false;
 
-  constructor(link: RedisLink, clock: Clock, prefix: string) {
+  constructor({ link, clock, prefix, heldStages }: RedisPurgesDeps) {
     this.#link = link;
     this.#clock = clock;
     this.#prefix = prefix;
+    this.#heldStages = heldStages;
+    for (const { stage, remove } of heldStages?.left() ?? []) {
+      // It is in Redis, or noted as this process's own.
+      void this.#take(stage, [EVERYTHING]).then(remove);
+    }
   }
 
   /** Nothing of the stage may be found: Redis did not take a purge of it. */
@@ -94,6 +110,7 @@ export class RedisPurges {
   async #take(stage: string, steps: readonly PurgeStep[]): Promise<void> {
     if (!this.#held.has(stage) && (await this.#send(stage, steps))) return;
     const held = this.#held.get(stage) ?? { steps: new Map(), isSending: false };
+    if (!this.#held.has(stage)) this.#heldStages?.note(stage);
     this.#held.set(stage, held);
     for (const step of steps) {
       held.steps.delete(nameOf(step));
@@ -122,8 +139,9 @@ export class RedisPurges {
       break;
     }
     held.isSending = false;
-    if (held.steps.size === 0) this.#held.delete(stage);
-    else this.#tryLater();
+    if (held.steps.size > 0) return this.#tryLater();
+    this.#held.delete(stage);
+    this.#heldStages?.clear(stage);
   }
 
   #tryLater(): void {

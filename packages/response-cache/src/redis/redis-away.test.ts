@@ -1,10 +1,14 @@
 /** A Redis in trouble makes misses, not errors, and forgets no purge. */
 import assert from "node:assert/strict";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { silentLog } from "@skerry/base";
 import { HandClock } from "@skerry/testkit";
 import { keptAnswer } from "../../test/kept.ts";
 import { encodeKept } from "./codec.ts";
+import { HeldStages } from "./held-stages.ts";
 import { AWAY, RedisLink, type RedisArgument } from "./link.ts";
 import { RedisPurges } from "./purges.ts";
 
@@ -56,7 +60,7 @@ void describe("a Redis that is away", () => {
 
   void it("finds nothing of a stage whose purge it did not take, and takes it later", async () => {
     const { clock, redis, link } = openLink();
-    const purges = new RedisPurges(link, clock, "p:");
+    const purges = new RedisPurges({ link, clock, prefix: "p:" });
     redis.isReady = false;
     await purges.purge("stage", { tag: "t" });
     assert.equal(purges.isHeld("stage"), true);
@@ -70,9 +74,36 @@ void describe("a Redis that is away", () => {
     assert.equal(redis.commands.filter(([name]) => name === "EVAL").length, 1);
   });
 
+  void it("has the next process forget the stages whose purges one held that ended", async (t) => {
+    const directory = mkdtempSync(join(tmpdir(), "skerry-held-"));
+    t.after(() => rmSync(directory, { recursive: true }));
+    const { clock, redis, link } = openLink();
+    const open = (owner: string): RedisPurges => {
+      const heldStages = new HeldStages(silentLog(), { directory, owner });
+      return new RedisPurges({ link, clock, prefix: "p:", heldStages });
+    };
+    redis.isReady = false;
+    const first = open("first");
+    await first.purge("api/stage", { tag: "t" });
+    first.close();
+    const next = open("next");
+    await settled();
+    assert.equal(next.isHeld("api/stage"), true);
+    assert.equal(next.isHeld("other"), false);
+    assert.deepEqual(readdirSync(directory), ["next.api%2Fstage"], "it is its own now");
+    redis.isReady = true;
+    for (let tries = 0; tries < 4; tries++) {
+      clock.advance(500);
+      await settled();
+    }
+    assert.equal(next.isHeld("api/stage"), false);
+    assert.deepEqual(readdirSync(directory), []);
+    assert.equal(redis.commands.at(-1)?.includes("*"), true, "all of it is forgotten");
+  });
+
   void it("makes an answer a miss whose purges cannot be looked up, or were lost", async () => {
     const { clock, redis, link } = openLink();
-    const purges = new RedisPurges(link, clock, "p:");
+    const purges = new RedisPurges({ link, clock, prefix: "p:" });
     const kept = keptAnswer({ mark: 3 });
     assert.equal(await purges.isPurged(kept, 3), false);
     assert.equal(await purges.isPurged(kept, 2), true);

@@ -7,6 +7,7 @@ import type { Clock, Log } from "@skerry/base";
 import type { Kept } from "../kept-answer.ts";
 import type { CacheStore, StoredEntry } from "../ports.ts";
 import { decodeKept, encodeKept } from "./codec.ts";
+import { HeldStages, type HeldStagesOptions } from "./held-stages.ts";
 import { AWAY, RedisLink } from "./link.ts";
 import { RedisPurges } from "./purges.ts";
 
@@ -22,6 +23,8 @@ export interface RedisStoreOptions {
   readonly prefix?: string;
   /** Longest value that is stored. */
   readonly valueBytesMax?: number;
+  /** Where it is noted that purges could not be carried out; nowhere by default. */
+  readonly held?: HeldStagesOptions;
   /** A command that has no answer by then has none. */
   readonly answerWithinMs?: number;
 }
@@ -70,7 +73,7 @@ export async function openRedisStore(
       },
       settings.answerWithinMs,
     ),
-    { ...settings, clock: deps.clock },
+    { ...settings, clock: deps.clock, heldStages: new HeldStages(deps.log, options.held) },
   );
   return storeOf(store, () => client.destroy());
 }
@@ -93,6 +96,7 @@ function storeOf(store: RedisStore, disconnect: () => void): CacheStore {
 
 interface StoreSettings {
   readonly clock: Clock;
+  readonly heldStages: HeldStages;
   readonly prefix: string;
   readonly valueBytesMax: number;
 }
@@ -106,7 +110,8 @@ class RedisStore {
   constructor(link: RedisLink, settings: StoreSettings) {
     this.#link = link;
     this.#settings = settings;
-    this.purges = new RedisPurges(link, settings.clock, settings.prefix);
+    const { clock, prefix, heldStages } = settings;
+    this.purges = new RedisPurges({ link, clock, prefix, heldStages });
   }
 
   get isAway(): boolean {
