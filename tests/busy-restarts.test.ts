@@ -110,7 +110,7 @@ describe("restarts under load", TIMEOUT, () => {
   );
 
   it("no request fails while the agent and all its instances are replaced", TIMEOUT, async (t) => {
-    const load = loadFunctions();
+    const load = loadFunctions(50);
     t.after(() => load.stop());
     const old = platform.pids("agent");
     await restart("agent", AGENT_RESTARTS);
@@ -193,7 +193,7 @@ describe("restarts under load", TIMEOUT, () => {
   });
 
   it("control: killing the gateway instead does fail requests", TIMEOUT, async (t) => {
-    const load = loadFunctions();
+    const load = loadFunctions(50);
     t.after(() => load.stop());
     for (let kills = 0; kills < 5; kills += 1) {
       await platform.untilWhole();
