@@ -34,6 +34,7 @@ export { freePort } from "./free-port.ts";
 export { HandClock } from "./hand-clock.ts";
 export { callHttp, openHttp, type HttpAnswer, type HttpCall } from "./http-call.ts";
 export { frame, headerBlock, openFrames, type FramesClient } from "./http2-frames.ts";
+export { shareLaidDown, takeLaidDown } from "./laid-down.ts";
 export { LeapClock } from "./leap-clock.ts";
 export {
   answerLedger,

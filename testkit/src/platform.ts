@@ -27,6 +27,7 @@ import { PlatformError } from "@skerry/base";
 import { createClient, type Client } from "@skerry/sdk";
 import { packFolder } from "@skerry/sdk/pack";
 import { fetchOnce } from "./fetch-once.ts";
+import { shareLaidDown, takeLaidDown } from "./laid-down.ts";
 import { findLeftovers, killLeftovers, NOTHING_LEFT } from "./leftovers.ts";
 import { until } from "./until.ts";
 
@@ -65,6 +66,8 @@ export async function start(options: PlatformOptions): Promise<Platform> {
   const platform = new Platform(home, options);
   try {
     await platform.start();
+    // A home that somebody else made may be on another disk, or an earlier release's.
+    if (options.home === undefined && options.user === undefined) shareLaidDown(home);
   } catch (error) {
     await platform.abandon();
     throw error;
@@ -82,7 +85,8 @@ function makeHome({ user }: PlatformOptions): string {
   const home = mkdtempSync(join(tmpdir(), "skerry-platform-"));
   // Sandboxes have uids of their own and must be able to enter it.
   chmodSync(home, 0o755);
-  if (user !== undefined) chownSync(home, user.uid, user.gid);
+  if (user === undefined) takeLaidDown(home);
+  else chownSync(home, user.uid, user.gid);
   return home;
 }
 

@@ -42,6 +42,7 @@ import {
 import { bufferText, IGNORING_STREAM, Link, socketPipe } from "@skerry/link";
 import { MasterKeys } from "@skerry/secrets";
 import { openSandboxDriver, type SandboxDriver, type SandboxRung } from "@skerry/sandbox";
+import { shareLaidDown, takeLaidDown } from "@skerry/testkit";
 import {
   BUILD_TREE_LIMITS,
   BuildDisk,
@@ -174,6 +175,7 @@ export class Node {
       mkdirSync(join(home, name), { mode: 0o755 });
       chmodSync(join(home, name), 0o755);
     }
+    takeLaidDown(home);
     const log = createLog(() => undefined);
     const [sandboxes, runtimes, tool, code] = await Promise.all([
       openSandboxDriver({ clock, log }, { home: join(home, "sandboxes"), rung }),
@@ -188,6 +190,7 @@ export class Node {
       prepareBuildTool(join(home, "tools")),
       openCodeStore({ clock, random, log }, { directory: join(home, "code") }),
     ]);
+    shareLaidDown(home);
     return new Node(home, { sandboxes, runtimes, code, tool }, options);
   }
 
