@@ -80,7 +80,7 @@ describe("restarts under load", TIMEOUT, () => {
   const loadApi = (): Load =>
     startLoad({
       connections: 2,
-      pauseMsMax: 20,
+      pauseMsMax: 60,
       call: () => ({
         ...{ port: platform.apiPort, path: "/v1/apps/load/functions" },
         headers: { authorization: `Bearer ${platform.key}` },
@@ -102,7 +102,7 @@ describe("restarts under load", TIMEOUT, () => {
     TIMEOUT,
     async (t) => {
       // Some request is under way at any moment, and the restarts need not wait for a processor.
-      const loads = [loadFunctions(50), loadApi()];
+      const loads = [loadFunctions(80), loadApi()];
       t.after(() => Promise.all(loads.map((load) => load.stop())));
       await Promise.all([restart("gateway", RESTARTS), restart("control", RESTARTS)]);
       for (const load of loads) await assertNoneFailed(load);
@@ -110,7 +110,7 @@ describe("restarts under load", TIMEOUT, () => {
   );
 
   it("no request fails while the agent and all its instances are replaced", TIMEOUT, async (t) => {
-    const load = loadFunctions(50);
+    const load = loadFunctions(80);
     t.after(() => load.stop());
     const old = platform.pids("agent");
     await restart("agent", AGENT_RESTARTS);
@@ -193,7 +193,7 @@ describe("restarts under load", TIMEOUT, () => {
   });
 
   it("control: killing the gateway instead does fail requests", TIMEOUT, async (t) => {
-    const load = loadFunctions(50);
+    const load = loadFunctions(80);
     t.after(() => load.stop());
     for (let kills = 0; kills < 5; kills += 1) {
       await platform.untilWhole();

@@ -71,7 +71,7 @@ export async function killUnderLoad(
   const answered = new Map<string, Answered>();
   const load = startLoad({
     connections: 8,
-    pauseMsMax: 25,
+    pauseMsMax: 50,
     call: (client) => ({ port: platform.gatewayPort, path: PATHS[client % 3] ?? "/" }),
     onAnswer: (answer) => note(answered, answer),
   });
