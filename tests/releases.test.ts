@@ -67,7 +67,8 @@ describe("releases", TIMEOUT, () => {
     };
     // A stage of its own, so that only releases change what it serves.
     const stages = { test: { follows: false, qualifier: "test" } };
-    const body = { routes: [edition, ...routes], stages };
+    const add: RouteInput = { path: "/add", to: { function: "add" }, auth: "none" };
+    const body = { routes: [edition, add, ...routes], stages };
     await platform.client.putGatewayApi({ params: { app: APP, api: "web" }, body });
   };
   const asked = (stage: string, path: string): Promise<HttpAnswer> =>
@@ -121,12 +122,17 @@ describe("releases", TIMEOUT, () => {
     startLoad({
       connections: CLIENTS,
       call: (client, turn) => {
-        const fn = FUNCTIONS[(client + turn) % FUNCTIONS.length];
-        return { port: platform.gatewayPort, path: `/-/${APP}/${fn}:release/` };
+        const paths = [`/-/${APP}/list:release/`, `/~/${APP}/web/release/add`];
+        return { port: platform.gatewayPort, path: paths[(client + turn) % paths.length] ?? "" };
       },
-      // What fails here is the releases' to see.
-      check: () => undefined,
+      // What versions fail at is the releases' to see, but nobody is led to nowhere.
+      check: ({ status, text }) => assert.notEqual(status, 404, text),
     });
+  const stopLoad = async (): Promise<void> => {
+    const { answered, failures } = await load.stop();
+    assert.ok(answered > 0);
+    assert.deepEqual(failures, [], "each request has its route");
+  };
 
   before(async () => {
     platform = await startPlatform();
@@ -168,7 +174,7 @@ describe("releases", TIMEOUT, () => {
     await platform.deploy({ app: APP, fn: "extra", files: { "index.ts": codeOf(0, false) } });
     await deploy(undefined, [{ path: "/extra", to: { function: "extra" }, auth: "none" }]);
     // Without samples it stays in its canary, however long that takes here.
-    await load.stop();
+    await stopLoad();
     const { id } = await create();
     await inCanary(id);
     await assertLed("release", undefined);
@@ -206,5 +212,6 @@ describe("releases", TIMEOUT, () => {
     assert.equal(aborted.state, "aborted");
     await assertLed("test", 4);
     await assertLed("release", 4);
+    await stopLoad();
   });
 });
