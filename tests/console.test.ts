@@ -150,6 +150,8 @@ describe("the start page", { ...TIMEOUT, skip: SKIP }, () => {
     await deploy(`export default { fetch: () => new Response("mint") };`);
     await platform.client.publishApp({ params, body: { alias: "release" } });
     await deploy(`export default { fetch: () => new Response("cold", { status: 500 }) };`);
+    const routes = [{ path: "/tea", to: { function: tavern.fn } }];
+    await platform.client.putGatewayApi({ params: { ...params, api: "bar" }, body: { routes } });
     // It waits for requests in its first share, however long this takes here.
     const waits = { stepWaitMs: 4_000, sampleWaitMs: 3_600_000, samplesMin: 1_000_000 };
     const body = { stages: ["test", "release"], steps: [50, 100], ...waits };
@@ -170,6 +172,7 @@ describe("the start page", { ...TIMEOUT, skip: SKIP }, () => {
     assert.equal(state, "waiting", "it was asked about, and not done");
     await turn("Approve");
     await card.getByRole("listitem").filter({ hasText: "50 %now" }).waitFor();
+    await card.getByRole("listitem").filter({ hasText: "100 %ahead, routes of bar" }).waitFor();
     await card.getByRole("table").filter({ hasText: "p95" }).waitFor();
     await turn("Pause");
     await isNow("paused");
