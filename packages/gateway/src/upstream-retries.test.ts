@@ -96,7 +96,8 @@ test("what may have had an effect, has answered or took all of its time is not",
   assert.equal(await upstream.ask("/again", answers, put), "502 after 1");
   const refuse: Answer = (_, res) => void res.writeHead(503, { connection: "close" }).end();
   assert.equal(await upstream.ask("/again", [refuse, ok]), "503 after 1");
-  assert.equal(await upstream.ask("/silent", [() => undefined, ok]), "504 after 1");
+  // It may not even have been asked before its time was over.
+  assert.match(await upstream.ask("/silent", [() => undefined, ok]), /^504 after [01]$/);
 });
 
 test("an answer that has begun is broken off with its upstream, and never begun again", async (t) => {
