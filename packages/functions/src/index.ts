@@ -41,7 +41,7 @@ export {
 } from "./catalogue/versions.ts";
 export { shownVersions, type ShownVersion } from "./catalogue/shown-versions.ts";
 export { decideAlias, type AliasAsk } from "./qualifying/alias.ts";
-export { overlaid, overlaidId, overlayOf, overlayText } from "./qualifying/overlay.ts";
+export { overlaid, overlaidId, OverlaidIds, overlayOf } from "./qualifying/overlay.ts";
 export { OVERLAY_TABLES, overlaysOfVersion } from "./catalogue/overlays.ts";
 export { AliasPatterns, compilePattern, patternProblems } from "./qualifying/patterns.ts";
 export { decideRoute } from "./routing/router.ts";
@@ -187,11 +187,7 @@ export {
   DEPLOYMENT_LOG_TABLES,
   LAYER_COLUMNS,
 } from "./catalogue/tables.ts";
-export {
-  provisionByAliases,
-  provisionedOf,
-  type AliasProvision,
-} from "./placing/alias-provision.ts";
+export { provisionByAliases, type AliasProvision } from "./placing/alias-provision.ts";
 export { provisionAt, untilNextMinuteMs, type Provision } from "./placing/schedule.ts";
 export {
   decidePlacing,

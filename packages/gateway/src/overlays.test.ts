@@ -103,6 +103,33 @@ test("who waits while the variables change is answered with those of before, who
   await control.close();
 });
 
+test("a revision that was published anew meets callers while the removed version still answers", async () => {
+  const fn = world.fn();
+  const one = versionOf(fn, 1);
+  const loud = aliasOf(fn, "loud", { version: 1, env: WARN });
+  world.entries.push(one, loud);
+  const control = await controlDouble(world);
+  await world.start();
+  await until(() => world.gateway.stats().controlConnected);
+  const held: Call[] = [];
+  agent.handle = (call) => void held.push(call);
+  const early = answering("loud");
+  await until(() => held.length === 1);
+  agent.handle = (call) => call.answer(`${call.instance.grant.version}`);
+  const gone = [removalOf(loud), removalOf(one)];
+  const two = versionOf(fn, 2);
+  assert.ok(two.value?.kind === "version");
+  const again = { ...two, value: { ...two.value, revision: revisionOf(one) } };
+  const moved = aliasOf(fn, "loud", { version: 2, env: WARN });
+  control.send([...gone, again, moved]);
+  await until(() => control.applied.includes(moved.seq));
+  assert.equal(await answering("loud"), "2");
+  held[0]?.answer("1");
+  assert.equal(await early, "1");
+  assert.equal(await answering("loud"), "2", "also when that is gone");
+  await control.close();
+});
+
 test("an instance that comes unasked is taken when an alias leads to it, and sent away else", async () => {
   const fn = world.fn();
   const one = versionOf(fn, 1);

@@ -15,6 +15,7 @@ import {
   type AliasTarget,
   type FunctionEntry,
   type InstanceGrant,
+  type RevisionEntry,
   type Variables,
 } from "@skerry/contracts";
 import type { ConfigFold } from "@skerry/config-follower";
@@ -23,10 +24,11 @@ import {
   CallLimits,
   decideAlias,
   overlaid,
-  overlaidId,
+  OverlaidIds,
   overlayOf,
-  provisionedOf,
+  provisionByAliases,
   type AliasAsk,
+  type AliasProvision,
   type LimitsDeps,
   type ThrottleCount,
 } from "@skerry/functions";
@@ -46,7 +48,8 @@ export class QualifiedFunction {
   readonly #limits: CallLimits;
   readonly #versions = new Map<number, FunctionShell>();
   /** The first is the one that was asked for first. */
-  readonly #overlaid = new Map<RevisionId, FunctionShell>();
+  readonly #overlaid = new Map<string, FunctionShell>();
+  readonly #ids = new OverlaidIds();
   /** The same as aliases lead to them, by version. */
   #led = new WeakMap<Variables, Map<number, FunctionShell>>();
   readonly #patterns = new AliasPatterns();
@@ -83,10 +86,13 @@ export class QualifiedFunction {
     this.#isRemoved = false;
     this.#limits.update(entry);
     this.latest.update(entry);
-    for (const shell of [...this.#versions.values(), ...this.#overlaid.values()]) {
-      const pinned = this.#pinned(shell.version ?? 0, shell.entry.latest.overlay);
-      if (pinned === undefined) shell.coming.whenNone(() => shell.remove("versionRemoved"));
-      else shell.update(pinned);
+    const shells = [...this.#versions.values(), ...this.#overlaid.values()];
+    if (shells.length === 0) return;
+    const kept = this.#kept();
+    for (const shell of shells) {
+      const revision = this.#revisionOf(shell);
+      if (revision === undefined) shell.coming.whenNone(() => shell.remove("versionRemoved"));
+      else shell.update(this.#pinned(revision, kept));
     }
     this.#dropFormer();
   }
@@ -99,13 +105,11 @@ export class QualifiedFunction {
 
   /** The shell of a version; undefined when there is no such version. */
   versionOf(number: number): FunctionShell | undefined {
-    const { id } = this.entry;
-    if (this.#isRemoved || this.#deps.fold().versionOf(id, number) === undefined) return undefined;
+    const own = this.#ownOf(number);
+    if (own === undefined) return undefined;
     const found = this.#versions.get(number);
     if (found !== undefined) return found;
-    const pinned = this.#pinned(number);
-    if (pinned === undefined) return undefined;
-    const shell = new FunctionShell(this.#shellDeps, { entry: pinned, version: number });
+    const shell = this.#shellWith(own, number);
     this.#versions.set(number, shell);
     return shell;
   }
@@ -116,15 +120,12 @@ export class QualifiedFunction {
     revisionId,
   }: Pick<InstanceGrant, "version" | "revisionId">): FunctionShell | undefined {
     if (version === undefined) return this.latest;
-    const found = this.#overlaid.get(revisionId);
+    const found = this.#overlaid.get(keyOf(version, revisionId));
     if (found !== undefined) return found;
-    const { id } = this.entry;
-    const own = this.#deps.fold().versionOf(id, version)?.revision.id;
-    if (own === undefined) return undefined;
-    if (own === revisionId) return this.versionOf(version);
-    for (const { target } of this.#deps.fold().aliasesOf(id)) {
+    if (this.#ownOf(version)?.id === revisionId) return this.versionOf(version);
+    for (const { target } of this.#deps.fold().aliasesOf(this.entry.id)) {
       const overlay = overlayOf(target);
-      if (overlay === undefined || overlaidId(own, overlay) !== revisionId) continue;
+      if (overlay === undefined || this.#idOf(version, overlay) !== revisionId) continue;
       return this.#overlaidOf(version, overlay);
     }
     return undefined;
@@ -142,13 +143,11 @@ export class QualifiedFunction {
   }
 
   #overlaidOf(number: number, overlay: Variables): FunctionShell | undefined {
-    const pinned = this.#isRemoved ? undefined : this.#pinned(number, overlay);
-    if (pinned === undefined) return undefined;
-    const { id } = pinned.latest;
-    const shell =
-      this.#overlaid.get(id) ??
-      new FunctionShell(this.#shellDeps, { entry: pinned, version: number });
-    this.#overlaid.set(id, shell);
+    const own = this.#ownOf(number);
+    if (own === undefined) return undefined;
+    const key = keyOf(number, this.#ids.of(own.id, overlay));
+    const shell = this.#overlaid.get(key) ?? this.#shellWith(overlaid(own, overlay), number);
+    this.#overlaid.set(key, shell);
     return shell;
   }
 
@@ -160,21 +159,21 @@ export class QualifiedFunction {
     let surplus = this.#overlaid.size - LIMITS.overlaysKept;
     if (surplus <= 0) return;
     const led = new Set(this.#overlaysInForce());
-    for (const [id, shell] of this.#overlaid) {
+    for (const [key, shell] of this.#overlaid) {
       if (surplus <= 0) return;
-      if (led.has(id) || !shell.isEmpty) continue;
-      this.#overlaid.delete(id);
+      if (led.has(key) || !shell.isEmpty) continue;
+      this.#overlaid.delete(key);
       surplus -= 1;
     }
   }
 
-  *#overlaysInForce(): Iterable<RevisionId> {
-    const { id } = this.entry;
-    for (const { target } of this.#deps.fold().aliasesOf(id)) {
+  /** By the same keys. */
+  *#overlaysInForce(): Iterable<string> {
+    for (const { target } of this.#deps.fold().aliasesOf(this.entry.id)) {
       const overlay = overlayOf(target);
       for (const number of overlay === undefined ? [] : versionsOfAlias(target)) {
-        const own = this.#deps.fold().versionOf(id, number)?.revision.id;
-        if (own !== undefined && overlay !== undefined) yield overlaidId(own, overlay);
+        const id = this.#idOf(number, overlay);
+        if (id !== undefined) yield keyOf(number, id);
       }
     }
   }
@@ -196,29 +195,56 @@ export class QualifiedFunction {
     throw failFunction("QUALIFIER_NOT_FOUND", { function: `${app}/${name}`, qualifier: said });
   }
 
+  /** The revision of a version; undefined when there is none. */
+  #ownOf(number: number): RevisionEntry | undefined {
+    return this.#isRemoved
+      ? undefined
+      : this.#deps.fold().versionOf(this.entry.id, number)?.revision;
+  }
+
+  #idOf(number: number, overlay: Variables | undefined): RevisionId | undefined {
+    const own = this.#ownOf(number);
+    return own && this.#ids.of(own.id, overlay);
+  }
+
+  /** What a shell of a version runs; undefined when its version is no more. */
+  #revisionOf({ version = 0, entry: { latest } }: FunctionShell): RevisionEntry | undefined {
+    const own = this.#ownOf(version);
+    if (own === undefined || latest.overlay === undefined) return own;
+    return this.#ids.of(own.id, latest.overlay) === latest.id ? latest : undefined;
+  }
+
+  #shellWith(revision: RevisionEntry, version: number): FunctionShell {
+    const entry = this.#pinned(revision, this.#kept());
+    return new FunctionShell(this.#shellDeps, { entry, version });
+  }
+
+  /** What aliases keep ready, which is looked at whenever anything is configured anywhere. */
+  #kept(): ReadonlyMap<RevisionId, AliasProvision> {
+    const aliases = this.#deps.fold().aliasesOf(this.entry.id);
+    return provisionByAliases(aliases, ({ version, overlay }) => this.#idOf(version, overlay));
+  }
+
   /**
    * How many instances there may be, of all versions together, `$LATEST` says; how many are kept
    * ready, aliases do.
    */
-  #pinned(number: number, overlay?: Variables): FunctionEntry | undefined {
+  #pinned(revision: RevisionEntry, kept: ReadonlyMap<RevisionId, AliasProvision>): FunctionEntry {
     const { entry } = this.latest;
-    const own = this.#deps.fold().versionOf(entry.id, number)?.revision;
-    if (own === undefined) return undefined;
-    const revision = overlaid(own, overlay);
     const { maxInstances } = entry.latest.config;
-    const aliases = this.#deps.fold().aliasesOf(entry.id);
-    const wanted = provisionedOf(aliases, { version: number, overlay });
-    const kept = { provisionedInstances: wanted, provisionedSchedules: undefined };
-    const config = { ...revision.config, maxInstances, ...kept };
+    const provisionedInstances = kept.get(revision.id)?.instances ?? 0;
+    const ready = { provisionedInstances, provisionedSchedules: undefined };
+    const config = { ...revision.config, maxInstances, ...ready };
     return { ...entry, latest: { ...revision, config } };
   }
 
   #forget(shell: FunctionShell): void {
-    const { id } = shell.entry.latest;
-    if (shell.version !== undefined && this.#versions.get(shell.version) === shell) {
-      this.#versions.delete(shell.version);
+    const { version } = shell;
+    if (version !== undefined && this.#versions.get(version) === shell) {
+      this.#versions.delete(version);
     }
-    if (this.#overlaid.get(id) === shell) this.#overlaid.delete(id);
+    const key = keyOf(version ?? 0, shell.entry.latest.id);
+    if (this.#overlaid.get(key) === shell) this.#overlaid.delete(key);
     const { size } = this.#versions;
     if (!this.#isRemoved || size + this.#overlaid.size > 0 || !this.latest.isEmpty) return;
     this.#deps.onGone(this.entry.id);
@@ -234,4 +260,9 @@ export class QualifiedFunction {
       if (shell.counts.instances < instances) return;
     }
   }
+}
+
+/** A revision may get another number when its version was removed. */
+function keyOf(version: number, revisionId: RevisionId): string {
+  return `${version} ${revisionId}`;
 }

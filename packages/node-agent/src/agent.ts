@@ -17,7 +17,7 @@ import type {
   StartReply,
   StopInstanceHead,
 } from "@skerry/contracts";
-import { untilNextMinuteMs } from "@skerry/functions";
+import { OverlaidIds, untilNextMinuteMs } from "@skerry/functions";
 import { IGNORING_STREAM, type OpenedStream, type StreamHandler } from "@skerry/link";
 import type { SandboxLevel } from "@skerry/sandbox";
 import { Builder } from "./builder.ts";
@@ -92,6 +92,7 @@ class NodeAgent implements Agent {
   readonly #probe: NodeProbe;
   readonly #failures: ProvisionFailures = new Map();
   readonly #provisioning = new Map<string, number>();
+  readonly #overlaidIds = new OverlaidIds();
   #revisions = new Set<RevisionId>();
   #closed = false;
   #cancelLook: Cancel = () => undefined;
@@ -280,11 +281,8 @@ class NodeAgent implements Agent {
     const nowMs = this.#deps.clock.monotonicMs();
     const have = countInstances(this.#instances.list());
     const missing = missingProvisioned(
-      { config: this.#deps.config, wallMs: this.#deps.clock.wallMs() },
-      (ref) => {
-        const kind = kindOfRef(ref);
-        return (have.get(kind) ?? 0) + (this.#provisioning.get(kind) ?? 0);
-      },
+      { config: this.#deps.config, wallMs: this.#deps.clock.wallMs(), ids: this.#overlaidIds },
+      (kind) => (have.get(kind) ?? 0) + (this.#provisioning.get(kind) ?? 0),
     );
     for (const ref of missing) {
       if ((this.#failures.get(ref.fn.id)?.retryAtMs ?? 0) > nowMs) continue;

@@ -7,8 +7,9 @@ import {
   type FunctionConfigInput,
   type FunctionEntry,
 } from "@skerry/contracts";
+import { OverlaidIds } from "@skerry/functions";
 import type { ConfigView } from "./ports.ts";
-import { countInstances, missingProvisioned, provisionRetryMs } from "./provisioning.ts";
+import { countInstances, kindOf, missingProvisioned, provisionRetryMs } from "./provisioning.ts";
 
 function entryOf(name: string, config: FunctionConfigInput): FunctionEntry {
   return {
@@ -47,15 +48,16 @@ function configOf(
   };
 }
 
+const ids = new OverlaidIds();
+
 function missing(
   functions: readonly FunctionEntry[],
   have: Readonly<Record<string, number>>,
   wallMs = 0,
 ): readonly string[] {
   const config = configOf(functions);
-  return missingProvisioned({ config, wallMs }, ({ fn }) => have[fn.name] ?? 0).map(
-    ({ fn }) => fn.name,
-  );
+  const countOf = (kind: string) => have[/^rev_(\w+):/.exec(kind)?.[1] ?? ""] ?? 0;
+  return missingProvisioned({ config, wallMs, ids }, countOf).map(({ fn }) => fn.name);
 }
 
 test("an instance that is being started to be kept ready is not counted a second time", () => {
@@ -87,7 +89,7 @@ test("aliases keep versions ready in what the function's limit leaves them", () 
     }),
     aliasesOf: () => [{ ...alias, target: { ...target, provisionedInstances: 4 } }],
   });
-  const lacking = missingProvisioned({ config, wallMs: 0 }, () => 0);
+  const lacking = missingProvisioned({ config, wallMs: 0, ids }, () => 0);
   assert.deepEqual(
     lacking.map((ref) => [ref.revision.id, ref.version]),
     [
@@ -111,9 +113,8 @@ test("what an alias keeps ready has the variables of the alias", () => {
       { ...alias, name: "loud", target: { ...target, env: { LEVEL: "debug" } } },
     ],
   });
-  const lacking = missingProvisioned({ config, wallMs: 0 }, ({ revision }) =>
-    revision.id === fn.latest.id ? 1 : 0,
-  );
+  const own = kindOf({ revisionId: fn.latest.id, version: 1 });
+  const lacking = missingProvisioned({ config, wallMs: 0, ids }, (kind) => (kind === own ? 1 : 0));
   assert.deepEqual(
     lacking.map(({ revision, version }) => [revision.config.env, version]),
     [[{ LEVEL: "debug" }, 1]],

@@ -2,9 +2,14 @@
  * How many instances must be started so that every function has those it is promised. Pure and
  * level-triggered.
  */
-import type { FunctionId } from "@skerry/base";
-import { LATEST, type FunctionEntry, type InstanceView } from "@skerry/contracts";
-import { overlaid, provisionAt, provisionByAliases } from "@skerry/functions";
+import type { FunctionId, RevisionId } from "@skerry/base";
+import {
+  LATEST,
+  type FunctionEntry,
+  type InstanceView,
+  type RevisionEntry,
+} from "@skerry/contracts";
+import { overlaid, provisionAt, provisionByAliases, type OverlaidIds } from "@skerry/functions";
 import type { ConfigView, RevisionRef } from "./ports.ts";
 
 /** Whether time alone may change what is promised. */
@@ -39,33 +44,56 @@ export function countInstances(
   return counts;
 }
 
-/** What is missing, one entry for each instance to start. */
+interface Look {
+  readonly config: ConfigView;
+  readonly wallMs: number;
+  /** Kept from look to look. */
+  readonly ids: OverlaidIds;
+}
+
+/** What is promised of one revision of a function. */
+interface Wanted {
+  readonly revisionId: RevisionId;
+  readonly version?: number;
+  readonly instances: number;
+  /** Made when one is to start: there are many looks, and what they want is mostly there. */
+  revision(): RevisionEntry;
+}
+
+/** What is missing, one entry for each instance to start; counts are by `kindOf`. */
 export function missingProvisioned(
-  { config, wallMs }: { readonly config: ConfigView; readonly wallMs: number },
-  countOf: (ref: RevisionRef) => number,
+  look: Look,
+  countOf: (kind: string) => number,
 ): readonly RevisionRef[] {
   const missing: RevisionRef[] = [];
-  for (const fn of config.functions()) {
-    for (const [ref, wanted] of wantedOf(fn, { config, wallMs })) {
-      for (let have = countOf(ref); have < wanted; have += 1) missing.push(ref);
+  for (const fn of look.config.functions()) {
+    for (const wanted of wantedOf(fn, look)) {
+      const lack = wanted.instances - countOf(kindOf(wanted));
+      if (lack <= 0) continue;
+      const ref = { fn, revision: wanted.revision(), version: wanted.version };
+      for (let n = 0; n < lack; n += 1) missing.push(ref);
     }
   }
   return missing;
 }
 
 /** What is promised of a function: of `$LATEST` by its configuration, of versions by aliases. */
-function* wantedOf(
-  fn: FunctionEntry,
-  { config, wallMs }: { readonly config: ConfigView; readonly wallMs: number },
-): Iterable<readonly [RevisionRef, number]> {
+function* wantedOf(fn: FunctionEntry, { config, wallMs, ids }: Look): Iterable<Wanted> {
   const latest = provisionAt(fn.latest.config, wallMs).instances;
-  yield [{ fn, revision: fn.latest }, latest];
+  yield { revisionId: fn.latest.id, instances: latest, revision: () => fn.latest };
   let left = fn.latest.config.maxInstances - latest;
-  for (const { version, overlay, instances } of provisionByAliases(config.aliasesOf(fn.id))) {
-    const own = config.versionOf(fn.id, version)?.revision;
+  const ownOf = (version: number) => config.versionOf(fn.id, version)?.revision;
+  const byAliases = provisionByAliases(config.aliasesOf(fn.id), ({ version, overlay }) => {
+    const own = ownOf(version);
+    return own && ids.of(own.id, overlay);
+  });
+  for (const [revisionId, { version, overlay, instances }] of byAliases) {
+    const own = ownOf(version);
+    if (own === undefined) continue;
     const wanted = Math.min(instances, left);
     left -= wanted;
-    if (own !== undefined) yield [{ fn, revision: overlaid(own, overlay), version }, wanted];
+    const revision = (): RevisionEntry => overlaid(own, overlay);
+    yield { revisionId, version, instances: wanted, revision };
   }
 }
 

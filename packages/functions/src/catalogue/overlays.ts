@@ -7,7 +7,7 @@
 import type { FunctionId, RevisionId } from "@skerry/base";
 import { LIMITS, versionsOfAlias, type AliasTarget } from "@skerry/contracts";
 import type { Tx, TxStep } from "@skerry/store";
-import { overlaidId, overlayOf } from "../qualifying/overlay.ts";
+import { idsWith, overlayOf } from "../qualifying/overlay.ts";
 
 /** Tables that came with overlays. */
 export const OVERLAY_TABLES: readonly string[] = [
@@ -79,9 +79,10 @@ function derivedBy(
 ): readonly (readonly [number, RevisionId])[] {
   const overlay = overlayOf(target);
   if (overlay === undefined) return [];
+  const idOf = idsWith(overlay);
   return versionsOfAlias(target).flatMap((number) => {
     const id = ids.get(number);
-    return id === undefined ? [] : [[number, overlaidId(id, overlay)] as const];
+    return id === undefined ? [] : [[number, idOf(id)] as const];
   });
 }
 

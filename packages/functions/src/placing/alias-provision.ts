@@ -1,6 +1,7 @@
 /** Instances that aliases keep ready of the versions to which they lead. */
+import type { RevisionId } from "@skerry/base";
 import { PER_MILLE, type AliasEntry, type AliasTarget, type Variables } from "@skerry/contracts";
-import { overlayOf, overlayText } from "../qualifying/overlay.ts";
+import { overlayOf } from "../qualifying/overlay.ts";
 
 /** So many are to be kept ready of a version, with what is laid over its environment. */
 export interface AliasProvision {
@@ -10,35 +11,26 @@ export interface AliasProvision {
 }
 
 /**
- * How many are to be kept ready, of all aliases of a function together. An alias divides its number
- * as it divides requests, rounded up; a version that only a rule leads to gets one. What gets none
- * is absent.
+ * How many are to be kept ready, of all aliases of a function together, by the ids of their
+ * revisions. An alias divides its number as it divides requests, rounded up; a version that only a
+ * rule leads to gets one. What gets none, or has no id, is absent.
  */
 export function provisionByAliases(
   aliases: Iterable<Pick<AliasEntry, "target">>,
-): readonly AliasProvision[] {
-  const wanted = new Map<string, AliasProvision>();
+  idOf: (of: Omit<AliasProvision, "instances">) => RevisionId | undefined,
+): ReadonlyMap<RevisionId, AliasProvision> {
+  const wanted = new Map<RevisionId, AliasProvision>();
   for (const { target } of aliases) {
-    const overlay = overlayOf(target);
-    for (const [version, count] of partsOf(target)) {
-      const key = `${version} ${overlay && overlayText(overlay)}`;
-      const instances = (wanted.get(key)?.instances ?? 0) + count;
-      wanted.set(key, { version, overlay, instances });
+    const parts = partsOf(target);
+    const overlay = parts.size === 0 ? undefined : overlayOf(target);
+    for (const [version, count] of parts) {
+      const id = idOf({ version, overlay });
+      if (id === undefined) continue;
+      const instances = (wanted.get(id)?.instances ?? 0) + count;
+      wanted.set(id, { version, overlay, instances });
     }
   }
-  return [...wanted.values()];
-}
-
-/** How many of one of them. */
-export function provisionedOf(
-  aliases: Iterable<Pick<AliasEntry, "target">>,
-  { version, overlay }: Pick<AliasProvision, "version" | "overlay">,
-): number {
-  const text = overlay && overlayText(overlay);
-  const found = provisionByAliases(aliases).find(
-    (one) => one.version === version && (one.overlay && overlayText(one.overlay)) === text,
-  );
-  return found?.instances ?? 0;
+  return wanted;
 }
 
 function partsOf(target: AliasTarget): ReadonlyMap<number, number> {

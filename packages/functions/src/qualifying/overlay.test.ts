@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isId, type RevisionId } from "@skerry/base";
 import { functionConfig, type RevisionEntry } from "@skerry/contracts";
-import { overlaid, overlayOf } from "./overlay.ts";
+import { overlaid, overlaidId, OverlaidIds, overlayOf } from "./overlay.ts";
 
 const revision: RevisionEntry = {
   ...{ id: "rev_01kzzzzzzzzzzzzzzzzzzzzzzz" as RevisionId, sourceDigest: "src_1" },
@@ -38,4 +38,22 @@ test("nothing laid over a version is the version", () => {
   assert.equal(overlayOf({}), undefined);
   assert.equal(overlayOf({ env: {} }), undefined);
   assert.equal(overlaid(revision, undefined), revision);
+});
+
+test("who asks again and again has each overlay read once for each version", () => {
+  let reads = 0;
+  const get = (): string => {
+    reads += 1;
+    return "warn";
+  };
+  const overlay = new Proxy<Record<string, string>>({ LEVEL: "warn" }, { get });
+  const other = "rev_01kzzzzzzzzzzzzzzzzzzzzzzy" as RevisionId;
+  const ids = new OverlaidIds();
+  for (let look = 0; look < 100; look += 1) {
+    for (const id of [revision.id, other]) {
+      assert.equal(ids.of(id, overlay), overlaidId(id, { LEVEL: "warn" }));
+    }
+    assert.equal(ids.of(other, undefined), other);
+  }
+  assert.equal(reads, 2);
 });

@@ -16,7 +16,7 @@ export function overlayOf({ env }: Pick<AliasTarget, "env">): Variables | undefi
 }
 
 /** The same text for the same variables, in whatever order they were written. */
-export function overlayText(overlay: Variables): string {
+function overlayText(overlay: Variables): string {
   return JSON.stringify(Object.entries(overlay).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }
 
@@ -30,10 +30,33 @@ export function overlaid(revision: RevisionEntry, overlay: Variables | undefined
 
 /** The id of the same. It sorts beside that of the version's revision. */
 export function overlaidId(id: RevisionId, overlay: Variables): RevisionId {
-  const bytes = createHash("sha256")
-    .update(`${id}\n${overlayText(overlay)}`)
-    .digest();
-  const derived = new Uint8Array(bytes.subarray(0, 16));
-  derived.set(idToBytes(id).subarray(0, AGE_BYTES));
-  return idFromBytes("rev", derived);
+  return idsWith(overlay)(id);
+}
+
+/** Ids of revisions with one overlay, which is read once. */
+export function idsWith(overlay: Variables): (id: RevisionId) => RevisionId {
+  const text = overlayText(overlay);
+  return (id) => {
+    const bytes = createHash("sha256").update(`${id}\n${text}`).digest();
+    const derived = new Uint8Array(bytes.subarray(0, 16));
+    derived.set(idToBytes(id).subarray(0, AGE_BYTES));
+    return idFromBytes("rev", derived);
+  };
+}
+
+/**
+ * The same for whoever has the config log and asks at each change of it, of all functions: an
+ * overlay may be large, and is read when it is new.
+ */
+export class OverlaidIds {
+  readonly #known = new WeakMap<Variables, Map<RevisionId, RevisionId>>();
+
+  /** The id of a revision with an overlay; without one its own. */
+  of(id: RevisionId, overlay: Variables | undefined): RevisionId {
+    if (overlay === undefined) return id;
+    const known = this.#known.get(overlay) ?? new Map<RevisionId, RevisionId>();
+    const found = known.get(id) ?? overlaidId(id, overlay);
+    this.#known.set(overlay, known.set(id, found));
+    return found;
+  }
 }
