@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, it, test } from "node:test";
 import type { TopItem, UsageResource } from "@skerry/api-schema";
 import type { FunctionConfigInput, QuotasRequest } from "@skerry/contracts";
 import { everyItem } from "@skerry/sdk";
@@ -260,5 +260,22 @@ describe("limits and quotas", TIMEOUT, () => {
       sums.push([item.function, count, billedUs / 1_000, bytesOut]);
     }
     return { usage, sums };
+  }
+});
+
+test("a function of one instance answers behind each of two gateways", TIMEOUT, async () => {
+  const platform = await startPlatform({ settings: { gateways: 2 } });
+  try {
+    const config = { auth: "none", maxInstances: 1 } as const;
+    await platform.deploy({ app: APP, fn: "one", files: MIRROR, config });
+    const url = `${platform.gatewayUrl}/-/${APP}/one/`;
+    await until("both gateways have one", async () => {
+      const asked = Array.from({ length: 40 }, () => fetchOnce(url));
+      for (const answer of await Promise.all(asked)) assert.equal(answer.status, 200);
+      const { items } = await platform.client.listInstances();
+      return items.length === 2;
+    });
+  } finally {
+    await platform.stop();
   }
 });

@@ -276,8 +276,8 @@ class NodeAgent implements Agent {
 
   #provision(): void {
     if (this.#closed) return;
-    const [gatewayId] = this.#gateways.gateways();
-    if (gatewayId === undefined) return;
+    const gateways = this.#gateways.gateways();
+    if (gateways.length === 0) return;
     const nowMs = this.#deps.clock.monotonicMs();
     const have = countInstances(this.#instances.list());
     const missing = missingProvisioned(
@@ -286,8 +286,15 @@ class NodeAgent implements Agent {
     );
     for (const ref of missing) {
       if ((this.#failures.get(ref.fn.id)?.retryAtMs ?? 0) > nowMs) continue;
-      void this.#provisionOne(ref, gatewayId);
+      void this.#provisionOne(ref, this.#leastServed(ref.fn.id, gateways));
     }
+  }
+
+  /** Of several gateways each is to have some. */
+  #leastServed(functionId: FunctionId, gateways: readonly GatewayId[]): GatewayId {
+    const held = this.#instances.heldBy(functionId);
+    const of = (id: GatewayId): number => held.get(id) ?? 0;
+    return gateways.reduce((least, id) => (of(id) < of(least) ? id : least));
   }
 
   async #provisionOne(ref: RevisionRef, gatewayId: GatewayId): Promise<void> {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { AccountId, FunctionId, RevisionId } from "@skerry/base";
+import type { AccountId, FunctionId, GatewayId, RevisionId } from "@skerry/base";
 import {
   functionConfig,
   quotasOf,
@@ -23,19 +23,61 @@ const latest: RevisionRef = { fn, revision: fn.latest };
 const narrow: RevisionRef = { fn, revision: revision("rev_1", 1), version: 1 };
 const wide: RevisionRef = { fn, revision: revision("rev_2", 10), version: 2 };
 
+const [one, two, three] = ["gw_1", "gw_2", "gw_3"] as GatewayId[] as [
+  GatewayId,
+  GatewayId,
+  GatewayId,
+];
+
 test("a function has as many instances as $LATEST says, whatever its versions said", () => {
   const places = new HeldPlaces({
     config: { quotasOf: () => quotasOf({}) },
+    ...{ gateways: 1, holdersOf: () => [one] },
     outdated: () => [],
     freed: () => undefined,
   });
   places.take(latest);
-  assert.equal(places.refusalOf(narrow), undefined, "there is room for one more of any");
+  assert.equal(places.refusalOf(narrow, one), undefined, "there is room for one more of any");
   places.take(narrow);
   for (const ref of [latest, narrow, wide]) {
     const why = "all 2 instances allowed are in use";
-    assert.deepEqual(places.refusalOf(ref), { kind: "limit", why });
+    assert.deepEqual(places.refusalOf(ref, one), { kind: "limit", why });
   }
   places.giveBack(narrow);
-  assert.equal(places.refusalOf(wide), undefined, "the control");
+  assert.equal(places.refusalOf(wide, one), undefined, "the control");
+});
+
+/** Takes places for gateways in turn, and says who got how many. */
+function placesOf(gateways: number, askers: readonly GatewayId[]): Map<GatewayId, number> {
+  const held = new Map<GatewayId, number>();
+  const places = new HeldPlaces({
+    config: { quotasOf: () => quotasOf({}) },
+    ...{ gateways, holdersOf: () => held.keys() },
+    outdated: () => [],
+    freed: () => undefined,
+  });
+  for (const asker of askers) {
+    if (places.refusalOf(latest, asker) !== undefined) continue;
+    places.take(latest);
+    held.set(asker, (held.get(asker) ?? 0) + 1);
+  }
+  return held;
+}
+
+test("each of several gateways has a place, whoever asks first and how few there are", () => {
+  const greedy = [one, one, one, two, two, three];
+  assert.deepEqual(
+    [...placesOf(2, greedy)],
+    [
+      [one, 1],
+      [two, 1],
+    ],
+  );
+  const each = [
+    [one, 1],
+    [two, 1],
+    [three, 1],
+  ];
+  assert.deepEqual([...placesOf(3, greedy)], each, "one for each, though two are allowed");
+  assert.deepEqual([...placesOf(1, greedy)], [[one, 2]], "the control: one has all");
 });

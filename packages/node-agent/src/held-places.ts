@@ -2,9 +2,10 @@
  * What the instances of this node hold: places in their function's limit, memory of their account's
  * quota, and artefacts and layers on disk. Counted from the beginning of a start until nothing of
  * the instance is left, so that the limits hold however many ask at once. One that is to be
- * replaced leaves room for its replacement, up to a bound.
+ * replaced leaves room for its replacement, up to a bound. An instance serves one gateway: each of
+ * several has a place of its own, or whoever it serves would wait for what others hold.
  */
-import type { AccountId, FunctionId } from "@skerry/base";
+import type { AccountId, FunctionId, GatewayId } from "@skerry/base";
 import type { StartRefusal } from "@skerry/contracts";
 import { layerNames } from "./layers.ts";
 import type { ConfigView, RevisionRef } from "./ports.ts";
@@ -14,6 +15,10 @@ const REPLACING_FACTOR = 2;
 
 export interface PlacesDeps {
   readonly config: Pick<ConfigView, "quotasOf">;
+  /** Gateway processes among which connections are divided. */
+  readonly gateways: number;
+  /** Who has instances of the function, or waits for the first to start. */
+  holdersOf(functionId: FunctionId): Iterable<GatewayId>;
   /** Living instances that are to be replaced. */
   outdated(): Iterable<RevisionRef>;
   /** The number of instances of a function went down. */
@@ -51,18 +56,21 @@ export class HeldPlaces {
   }
 
   /**
-   * Why there is no place for one more; undefined when there is one. How many there may be, of all
-   * versions together, `$LATEST` says.
+   * Why there is no place for one more that serves `gatewayId`; undefined when there is one. How
+   * many there may be, of all versions together, `$LATEST` says.
    */
-  refusalOf({ fn, revision }: RevisionRef): StartRefusal | undefined {
-    const { maxInstances } = fn.latest.config;
+  refusalOf({ fn, revision }: RevisionRef, gatewayId: GatewayId): StartRefusal | undefined {
     const { memoryMb } = revision.config;
+    const allowed = Math.max(fn.latest.config.maxInstances, this.#deps.gateways);
+    const kept = this.#keptForOthers(fn.id, gatewayId);
+    const placesMax = allowed - kept;
     const count = this.countOf(fn.id);
     const hasRoom =
-      count < maxInstances ||
-      (count < REPLACING_FACTOR * maxInstances && this.#currentOf(fn.id) < maxInstances);
+      count < placesMax ||
+      (count < REPLACING_FACTOR * placesMax && this.#currentOf(fn.id) < placesMax);
     if (!hasRoom) {
-      return { kind: "limit", why: `all ${maxInstances} instances allowed are in use` };
+      const others = kept === 0 ? "" : `, or kept for ${kept} other gateways`;
+      return { kind: "limit", why: `all ${allowed} instances allowed are in use${others}` };
     }
     const quotaMemoryMb = this.#deps.config.quotasOf(fn.accountId).memoryMb;
     const usedMb = this.#memoryMb.get(fn.accountId) ?? 0;
@@ -74,6 +82,12 @@ export class HeldPlaces {
     if (isReplacing) return undefined;
     const why = `the account's instances have ${usedMb} of their ${quotaMemoryMb} MiB`;
     return { kind: "limit", why, quotaMemoryMb };
+  }
+
+  /** A place for each gateway that has none yet. */
+  #keptForOthers(functionId: FunctionId, gatewayId: GatewayId): number {
+    const holders = new Set(this.#deps.holdersOf(functionId)).add(gatewayId);
+    return Math.max(0, this.#deps.gateways - holders.size);
   }
 
   /** One that is to be replaced does not count: its replacement would never fit. */

@@ -95,6 +95,8 @@ export class Instances {
   /** Starts under way and lives: each resolves once what it holds is handed over or gone. */
   readonly #pending = new Set<Promise<unknown>>();
   readonly #places: HeldPlaces;
+  /** Starts that gateways wait for. */
+  readonly #asked = new Set<{ readonly functionId: FunctionId; readonly gatewayId: GatewayId }>();
   readonly #logVolumes: LogVolumes;
   readonly #loading: Loading;
   /** By id: what the pools' keys name. */
@@ -112,6 +114,8 @@ export class Instances {
     this.#listener = listener;
     this.#places = new HeldPlaces({
       config: deps.config,
+      gateways: options.gateways ?? 1,
+      holdersOf: (functionId) => this.heldBy(functionId).keys(),
       outdated: () => this.#outdated(),
       freed: (functionId) => listener.freed(functionId),
     });
@@ -156,10 +160,25 @@ export class Instances {
 
   /** Starts an instance of the revision and gives its link to the gateway. Never rejects. */
   async start(ref: RevisionRef, gatewayId: GatewayId, cause: StartCause): Promise<StartOutcome> {
-    const refusal = this.#refusalOf(ref);
+    const refusal = this.#refusalOf(ref, gatewayId);
     if (refusal !== undefined) return { ok: false, refusal };
     this.#places.take(ref);
-    return await this.#track(this.#startCounted(ref, gatewayId, cause));
+    const asked = { functionId: ref.fn.id, gatewayId };
+    this.#asked.add(asked);
+    const started = this.#startCounted(ref, gatewayId, cause);
+    return await this.#track(started.finally(() => this.#asked.delete(asked)));
+  }
+
+  /** How many instances of the function each gateway has, those on their way to it included. */
+  heldBy(functionId: FunctionId): ReadonlyMap<GatewayId, number> {
+    const held = new Map<GatewayId, number>();
+    const count = (by: GatewayId): void => void held.set(by, (held.get(by) ?? 0) + 1);
+    for (const asked of this.#asked) if (asked.functionId === functionId) count(asked.gatewayId);
+    for (const { ref, life } of this.#live.values()) {
+      const isHeld = life.kind === "ready" || life.kind === "resting";
+      if (isHeld && ref.fn.id === functionId) count(life.gatewayId);
+    }
+    return held;
   }
 
   /** Gives the count back unless the instance lives; then its end does. */
@@ -398,9 +417,9 @@ export class Instances {
     return await this.#startProcess({ ...options, warmFor: "none" });
   }
 
-  #refusalOf(ref: RevisionRef): StartRefusal | undefined {
+  #refusalOf(ref: RevisionRef, gatewayId: GatewayId): StartRefusal | undefined {
     if (this.#draining) return { kind: "unavailable", why: "the node is draining" };
-    return this.#places.refusalOf(ref);
+    return this.#places.refusalOf(ref, gatewayId);
   }
 
   *#outdated(): Generator<RevisionRef> {

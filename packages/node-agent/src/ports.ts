@@ -86,4 +86,6 @@ export interface AgentOptions {
   readonly socketPath: string;
   /** Blanks kept for each hot pool. */
   readonly blanks: number;
+  /** Gateway processes among which connections are divided; 1 without it. */
+  readonly gateways?: number;
 }

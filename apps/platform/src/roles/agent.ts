@@ -173,6 +173,7 @@ async function openParts(
       ...{ nodeId, agentId: context.id, socketPath, placement: LOCAL_PLACEMENT },
       instancesDirectory: ownDirectories(context).instances,
       blanks: config.blanks,
+      gateways: config.gateways,
     },
   );
   serving.agent = agent;
