@@ -10,9 +10,14 @@ import {
   type GatewayApiRecord,
   type StageRecord,
 } from "@skerry/gateway-apis";
-import type { Move, ReleasedRoutes, ReleaseRecord } from "@skerry/releases";
+import type { Move, ReleasedRoutes, ReleaseRecord, ServedRoutes } from "@skerry/releases";
 import type { Tx, TxStep } from "@skerry/store";
-import { publishStage, unserveStage, type Publishing } from "./gateway-apis/publish-stage.ts";
+import {
+  publishStage,
+  unserveStage,
+  type Published,
+  type Publishing,
+} from "./gateway-apis/publish-stage.ts";
 
 type Releasing = Pick<ReleaseRecord, "apis">;
 type Note = Publishing["note"];
@@ -66,13 +71,13 @@ function* publish(
   released: ReleasedRoutes,
   { api, stage, note }: There & { readonly note: Note },
 ): TxStep<ReleasedRoutes> {
-  const { digest, source } = released;
-  const done = yield* publishStage(tx, { api, stage, digest, source, restores: null, note });
-  const { number } = done.publication;
+  const { source } = released;
+  const how = { api, stage, source, restores: null, note };
+  const { publication } = yield* publishServed(tx, released, how);
+  const { number } = publication;
   return { ...released, expected: number, publication: number, state: "published" };
 }
 
-/** Also settings that were not published yet stay what they are. */
 function* restore(
   tx: Tx,
   released: ReleasedRoutes,
@@ -83,11 +88,22 @@ function* restore(
     const { publication: expected } = yield* unserveStage(tx, { api, stage });
     return { ...released, expected, state: "restored" };
   }
-  const { digest, qualifier, variables, number: restores } = former;
-  const was = { ...stage, qualifier, variables: { ...variables } };
-  const how = { digest, source: null, restores, note, isUnchecked: true };
-  const { stage: next } = yield* publishStage(tx, { api, stage: was, ...how });
-  const { qualifier: setQualifier, variables: setVariables } = stage;
-  yield* writeStage(tx, api.id, { ...next, qualifier: setQualifier, variables: setVariables });
-  return { ...released, expected: next.publication, state: "restored" };
+  const how = { api, stage, source: null, restores: former.number, note, isUnchecked: true };
+  const { publication } = yield* publishServed(tx, former, how);
+  return { ...released, expected: publication.number, state: "restored" };
+}
+
+/** Settings that were not published yet stay what they are. */
+function* publishServed(
+  tx: Tx,
+  { digest, qualifier, variables }: ServedRoutes,
+  how: Omit<Publishing, "digest">,
+): TxStep<Published> {
+  const { api, stage: set } = how;
+  const stage = { ...set, qualifier, variables: { ...variables } };
+  const done = yield* publishStage(tx, { ...how, stage, digest });
+  const { qualifier: setQualifier, variables: setVariables } = set;
+  const next = { ...done.stage, qualifier: setQualifier, variables: setVariables };
+  yield* writeStage(tx, api.id, next);
+  return done;
 }

@@ -61,7 +61,8 @@ const GOING: ReleaseCases = {
       assert.deepEqual(planned, [{ ...release, ...difference, state: "ahead" }]);
       // Whatever is deployed meanwhile, it takes along what there was when it began.
       await apis.put([answering("/", "newer")]);
-      await apis.put([answering("/", "newest")]);
+      const settings = { qualifier: "later", variables: { theme: "later" } };
+      await apis.put([answering("/", "newest")], { stages: { release: settings } });
       await routed.step();
       await routed.step();
       assert.deepEqual((await releases.led())["buy:release"], {
@@ -71,6 +72,10 @@ const GOING: ReleaseCases = {
       await routed.assertKept();
       await routed.step(FINE);
       assert.equal(await routed.serves("release"), "new", "nobody meets the old one");
+      const told = await apis.told("release");
+      assert.deepEqual([told?.qualifier, told?.variables], ["release", {}]);
+      const { qualifier, variables } = await apis.stage("release");
+      assert.deepEqual({ qualifier, variables }, settings, "they wait");
       assert.equal((await releases.get(id)).apis[0]?.state, "published");
       const [published] = await apis.history("release");
       assert.match(published?.reason ?? "", new RegExp(`^Release ${id}`));

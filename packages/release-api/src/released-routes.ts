@@ -1,7 +1,8 @@
 /**
  * Which routes a release publishes, as it begins: those that are worked on, or what the stage
- * serves from which it goes on. They are kept from then on, whatever is deployed meanwhile. A stage
- * that follows the draft has them already, and is left alone.
+ * serves from which it goes on. They are kept from then on, and so are the settings with which the
+ * stage is to serve them, whatever is deployed meanwhile. A stage that follows the draft has them
+ * already, and is left alone.
  */
 import type { AppId, ReleaseId } from "@skerry/base";
 import { DRAFT, LIMITS, type Route } from "@skerry/contracts";
@@ -110,13 +111,15 @@ function* releasedTo(
 ): TxStep<ReleasedRoutes | undefined> {
   const { api, stage, next } = of;
   const { digest, source, routes } = next;
+  const { qualifier, variables } = stage;
   const serving = yield* servingOf(tx, api, stage);
   if (serving !== undefined && isServed(serving, { stage, digest })) return undefined;
   yield* assertFunctionsThere(tx, api, routes);
   const lacks = serving === undefined ? absentVariables(routes, stage) : [];
   if (lacks.length === 0) assertVariables(routes, stage);
   return {
-    ...{ apiId: api.id, api: api.name, stage: stage.name, digest, source, lacks },
+    ...{ apiId: api.id, api: api.name, stage: stage.name, source, lacks },
+    ...{ digest, qualifier, variables },
     former: serving === undefined ? null : formerOf(serving),
     ...{ expected: stage.publication, publication: stage.publication + 1 },
     state: lacks.length === 0 ? "ahead" : "skipped",

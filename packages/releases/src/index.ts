@@ -31,6 +31,7 @@ export {
   type HeldAlias,
   type ReleasedFunction,
   type ReleasedRoutes,
+  type ServedRoutes,
   type ReleaseRecord,
 } from "./tables.ts";
 export { NO_COUNTS, versionCounts } from "./version-counts.ts";

@@ -49,22 +49,27 @@ export interface ReleasedFunction {
   readonly aliases: Readonly<Record<string, HeldAlias>>;
 }
 
-/** What a stage of a gateway API served before a release. */
-export interface FormerRoutes {
-  /** Of the publication. */
-  readonly number: number;
+/** Routes, and what a stage of a gateway API serves them with. */
+export interface ServedRoutes {
   readonly digest: string;
   readonly qualifier: string;
   readonly variables: Readonly<Record<string, string>>;
 }
 
-/** Routes that a release publishes to one stage of a gateway API. */
-export interface ReleasedRoutes {
+/** What a stage served before a release. */
+export interface FormerRoutes extends ServedRoutes {
+  /** Of the publication. */
+  readonly number: number;
+}
+
+/**
+ * Routes that a release publishes to one stage of a gateway API; they are kept for it while it is
+ * open.
+ */
+export interface ReleasedRoutes extends ServedRoutes {
   readonly apiId: GatewayApiId;
   readonly api: string;
   readonly stage: string;
-  /** Of the routes; they are kept for it while the release is open. */
-  readonly digest: string;
   /** Where they are from: `draft`, or `STAGE:NUMBER`. */
   readonly source: string;
   /** Null: the stage served nothing. */
