@@ -311,4 +311,20 @@ describe("streamTo", () => {
     await new Promise<void>((resolve) => clock.schedule(300, resolve));
     assert.ok(produced < 32 << 20, `produced ${produced}`);
   });
+
+  it("waits for a client with one listener, however many pieces do", async () => {
+    const all = Promise.withResolvers<void>();
+    let listeners = 0;
+    await using server = await start((res) => {
+      const writer = openBody(res, head());
+      while (writer.write(Buffer.alloc(64 << 10)));
+      const waits = Array.from({ length: 20 }, () => writer.drained());
+      listeners = res.listenerCount("drain");
+      Promise.all(waits).then(() => all.resolve(writer.end()), all.reject);
+    });
+    using raw = await openRaw(server.port ?? 0);
+    raw.write("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    await all.promise;
+    assert.equal(listeners, 1);
+  });
 });

@@ -78,11 +78,13 @@ export async function streamTo(
 
 /** What a response tells its own writer when a piece that was waited for has left. */
 const PIECES_TAKEN = Symbol("piecesTaken");
+type RoomEvent = "drain" | typeof PIECES_TAKEN;
 
 class Writer implements BodyWriter {
   readonly #res: ServerResponse;
   readonly #expected: number | undefined;
   readonly #gauge: PieceGauge;
+  readonly #waits = new Map<RoomEvent, Promise<void>>();
   #sent = 0;
   #hasWritten = false;
 
@@ -104,8 +106,17 @@ class Writer implements BodyWriter {
 
   async drained(): Promise<void> {
     if (this.#res.destroyed) throw fail("RESPONSE_CANCELLED");
-    if (this.#res.writableNeedDrain) return await waitFor(this.#res, "drain");
-    if (this.#gauge.isBehind) await waitFor(this.#res, PIECES_TAKEN);
+    if (this.#res.writableNeedDrain) return await this.#until("drain");
+    if (this.#gauge.isBehind) await this.#until(PIECES_TAKEN);
+  }
+
+  /** However many pieces wait, one listener does. */
+  async #until(event: RoomEvent): Promise<void> {
+    const known = this.#waits.get(event);
+    if (known !== undefined) return await known;
+    const wait = waitFor(this.#res, event).finally(() => this.#waits.delete(event));
+    this.#waits.set(event, wait);
+    await wait;
   }
 
   end(): void {
@@ -135,7 +146,7 @@ class Writer implements BodyWriter {
   }
 }
 
-function waitFor(res: ServerResponse, event: "drain" | symbol): Promise<void> {
+function waitFor(res: ServerResponse, event: RoomEvent): Promise<void> {
   return new Promise((resolve, reject) => {
     const onTaken = (): void => {
       res.off("close", onClose);
