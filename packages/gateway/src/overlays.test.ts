@@ -1,11 +1,19 @@
 /** Variables that an alias lays over its versions, as callers and agents meet them. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import { GATEWAY_HEADERS, LIMITS, type ConfigEntry, type RevisionEntry } from "@skerry/contracts";
-import { overlaid, overlaidId } from "@skerry/functions";
+import {
+  GATEWAY_HEADERS,
+  LIMITS,
+  type AliasEntry,
+  type ConfigEntry,
+  type RevisionEntry,
+  type VersionEntry,
+} from "@skerry/contracts";
+import { AccountBook, overlaid, overlaidId, type AliasAsk } from "@skerry/functions";
 import { controlDouble } from "../test/control.ts";
 import { aliasOf, removalOf, versionOf } from "../test/qualified.ts";
-import { type AgentDouble, type Call, ids, until, World } from "../test/world.ts";
+import { type AgentDouble, type Call, clock, ids, until, World } from "../test/world.ts";
+import { QualifiedFunction, type QualifiedDeps } from "./qualified-function.ts";
 
 const WARN = { LEVEL: "warn" };
 const DEBUG = { LEVEL: "debug" };
@@ -227,4 +235,40 @@ test("former variables are forgotten at last, those with requests and those in f
   held[0]?.answer("the first");
   assert.equal(await early, "the first");
   await control.close();
+});
+
+/** Counts how often somebody reads its value. */
+function counted(LEVEL: string): { env: Record<string, string>; reads(): number } {
+  let reads = 0;
+  const get = (): string => {
+    reads += 1;
+    return LEVEL;
+  };
+  return { env: new Proxy<Record<string, string>>({ LEVEL }, { get }), reads: () => reads };
+}
+
+test("large variables are read when they are new, not at each change of whatever is configured", async () => {
+  const fn = world.fn();
+  await world.start();
+  const version = versionOf(fn, 1).value as VersionEntry;
+  const all = ["a", "b", "c"].map((name) => {
+    const { env, reads } = counted(name);
+    const entry = aliasOf(fn, name, { version: 1, provisionedInstances: 1 }).value as AliasEntry;
+    return { name, reads, entry: { ...entry, target: { ...entry.target, env } } };
+  });
+  const fold: ReturnType<QualifiedDeps["fold"]> = {
+    versionOf: (_, number) => (number === 1 ? version : undefined),
+    aliasOf: (_, name) => all.find((one) => one.name === name)?.entry,
+    aliasesOf: () => all.map(({ entry }) => entry),
+  };
+  const deps = { clock, fold: () => fold, accounts: new AccountBook(1) };
+  const served = new QualifiedFunction(deps as unknown as QualifiedDeps, fn);
+  const ask: AliasAsk = { part: () => undefined, chance: () => 0 };
+  for (const { name } of all) served.shellFor(name, ask);
+  const before = all.map(({ reads }) => reads());
+  for (let change = 0; change < 10; change += 1) served.update(fn);
+  assert.deepEqual(
+    all.map(({ reads }) => reads()),
+    before,
+  );
 });
