@@ -119,6 +119,40 @@ const CASES: Cases = {
     assert.equal((await shop.stand()).deadLettersKept, 0);
   },
 
+  "letters sent to a function that is gone are dead as before, and may be sent elsewhere": async (
+    world,
+    shop,
+  ) => {
+    world.function();
+    const gone = world.function({ name: "gone" });
+    const gateway = await world.gateway();
+    await shop.open({ attempts: 1, retryDelayMs: 10 });
+    await shop.die(gateway, [["a", 1]]);
+    const asked = await letters(shop, {}, { fn: "gone" });
+    world.remove(gone);
+    assert.equal((await redrive(world, asked)).redriven, 1);
+    await until("it to be dead again", async () => (await shop.stand()).redriving === 0);
+    const { items } = await shop.topics.listTopicDeadLetters(shop.asked(null));
+    const [one] = items;
+    assert.equal(one?.attempts, 1, "nobody ran it");
+    assert.match(one.reason, /FUNCTION_NOT_FOUND/);
+    await redrive(world, await letters(shop));
+    assert.deepEqual((await batches(gateway, 1)).map(dataOf), [[1]]);
+  },
+
+  "a redrive that only counts waits for none that is out": async (world, shop) => {
+    world.function();
+    const gateway = await world.gateway();
+    await shop.open({ attempts: 1, retryDelayMs: 10 });
+    await shop.die(
+      gateway,
+      Array.from({ length: 17 }, (_, n) => [String(n), n] as const),
+    );
+    await makeRedrive(world, await letters(shop));
+    await until("as many to be out as may", async () => (await shop.stand()).redriving === 16);
+    assert.equal((await redrive(world, await letters(shop, { dryRun: true }))).matched, 1);
+  },
+
   "a redrive of letters counts, takes the newest so many at its pace, and stops when it is told":
     async (world, shop) => {
       world.function();

@@ -36,6 +36,12 @@ export const REDRIVES = {
   lookForOthersEveryMs: 5_000,
 } as const;
 
+/** A dead letter as before, which may be redriven elsewhere. */
+const NO_FUNCTION: RedriveEnd = {
+  kind: "refused",
+  reason: "FUNCTION_NOT_FOUND: What it was redriven to is not there.",
+};
+
 export class Redriver {
   readonly #deps: RedriverDeps;
   readonly #isShared: boolean;
@@ -46,6 +52,8 @@ export class Redriver {
   readonly #taking = new Set<TopicGroupId>();
   /** Redrives of these were held up, until a monotonic time. */
   readonly #heldUp = new Map<TopicGroupId, number>();
+  /** How often something let redrives go on: what a step saw before that holds no more. */
+  #frees = 0;
   readonly #work = new Set<Promise<unknown>>();
   /** A step may have been written though nobody heard of it. */
   #mayMissSome = false;
@@ -71,16 +79,18 @@ export class Redriver {
     const { store, clock, ids } = this.#deps;
     const { id, version, redrive } = record;
     const { groupId, to } = letters;
+    const isCounting = redrive.phase === "counting";
     const heldMs = (this.#heldUp.get(groupId) ?? 0) - clock.monotonicMs();
-    if (heldMs > 0) return heldMs;
-    const room = REDRIVES.atOnceMax - this.#outOf(groupId);
-    if (room <= 0) return this.#holdUp(groupId);
+    if (heldMs > 0 && !isCounting) return heldMs;
+    const room = isCounting ? 0 : REDRIVES.atOnceMax - this.#outOf(groupId);
+    if (room <= 0 && !isCounting) return this.#holdUp(groupId);
     const args = { id, version, redrive, groupId, to, seen: REDRIVES.seenMax };
     const fresh = Array.from({ length: room }, () => ids.requestId());
     const call = { ...args, ids: fresh, nowMs: clock.wallMs() };
+    const frees = this.#frees;
     const done = await this.#written(store.call(storeModule, "stepLetters", call));
     if (done.kind === "overtaken") return undefined;
-    if (done.kind === "held") return this.#holdUp(groupId);
+    if (done.kind === "held") return frees === this.#frees ? this.#holdUp(groupId) : 0;
     this.#took(done.taken);
     return 0;
   }
@@ -115,6 +125,7 @@ export class Redriver {
 
   /** Its redrives go on at once, if they were held up. */
   #freed(groupId: TopicGroupId): void {
+    this.#frees += 1;
     if (this.#heldUp.delete(groupId)) this.#deps.onRoom();
   }
 
@@ -179,8 +190,9 @@ export class Redriver {
     const { clock, ledger } = this.#deps;
     const { id, accountId, name } = redrive;
     const { app, fn } = targetOf(redrive);
-    const functionId = await ledger.functionOf(accountId, app, fn).catch(() => undefined);
-    if (functionId === undefined) return await this.#refused(redrive);
+    const functionId = await ledger.functionOf(accountId, app, fn).catch(() => null);
+    if (functionId === null) return await this.#refused(redrive);
+    if (functionId === undefined) return await this.#refused(redrive, NO_FUNCTION);
     const told = { source: "topic", sourceId: name, atMs: clock.wallMs() } as const;
     const [answer] = await ledger.accept([{ id, functionId, ...told, ...eventOf(redrive) }]);
     if (answer?.ok !== true) return await this.#refused(redrive);
@@ -188,9 +200,9 @@ export class Redriver {
   }
 
   /** It may be taken under another id, unless it was entered all the same. */
-  async #refused(redrive: Redrive): Promise<void> {
+  async #refused(redrive: Redrive, end: RedriveEnd = { kind: "unavailable" }): Promise<void> {
     const isThere = await isEntered(this.#deps.store, redrive.id);
-    if (isThere === false) return await this.#end(redrive, { kind: "unavailable" });
+    if (isThere === false) return await this.#end(redrive, end);
     if (isThere === true) await this.#readEnds([redrive.id]);
     else this.#unsure.add(redrive);
   }

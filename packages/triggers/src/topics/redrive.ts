@@ -195,6 +195,8 @@ export function* listRedrives(tx: Tx): TxStep<OpenRedrives> {
 export type RedriveEnd =
   | { readonly kind: "ok" }
   | { readonly kind: "failed"; readonly reason: string }
+  /** Nobody has run it, nor will. */
+  | { readonly kind: "refused"; readonly reason: string }
   /** Nobody has run it: it is wanted still. */
   | { readonly kind: "unavailable" };
 
@@ -213,11 +215,11 @@ export function* endRedrive(
     yield* tx.run("DELETE FROM topic_dead_letters WHERE group_id = ? AND redrive = ?", [
       ...[groupId, id],
     ]);
-  } else if (end.kind === "failed") {
+  } else if (end.kind !== "unavailable") {
     yield* tx.run(
-      `UPDATE topic_dead_letters SET attempts = attempts + 1, reason = ?, at_ms = ?,
+      `UPDATE topic_dead_letters SET attempts = attempts + ?, reason = ?, at_ms = ?,
         redrive = NULL, redrive_to = NULL WHERE group_id = ? AND redrive = ?`,
-      [end.reason, nowMs, groupId, id],
+      [end.kind === "failed" ? 1 : 0, end.reason, nowMs, groupId, id],
     );
   } else {
     yield* tx.run("UPDATE topic_dead_letters SET redrive = ? WHERE group_id = ? AND redrive = ?", [
