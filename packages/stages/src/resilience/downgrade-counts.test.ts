@@ -16,14 +16,19 @@ test("each route has its counts by reason, and beyond a bound those of an accoun
   for (let n = 0; n < 2 * ROUTE_FIGURES_MAX; n += 1)
     counts.note("cold", `GET /${"long".repeat(99)}/${n}`, entryOf("acct_1"));
   assert.equal(counts.byRoute.length, 2, "a name is cut, and what then reads alike is one");
-  for (let n = 0; n < 2 * ROUTE_FIGURES_MAX; n += 1)
-    for (const account of ["acct_1", "acct_2"]) counts.note("cold", `GET /${n}`, entryOf(account));
+  for (const account of ["acct_1", "acct_2"])
+    for (let n = 0; n < 2 * ROUTE_FIGURES_MAX; n += 1)
+      counts.note("cold", `GET /${n}`, entryOf(account));
   const others = counts.byRoute.filter(({ route }) => route === "_other");
   assert.deepEqual(
     others.map(({ accountId }) => accountId),
     ["acct_1", "acct_2"],
   );
   assert.equal(counts.byRoute.length, ROUTE_FIGURES_MAX / 2 + 2);
+  const owns = ["acct_1", "acct_2"].map(
+    (account) => counts.byRoute.filter(({ accountId }) => accountId === account).length,
+  );
+  assert.ok(Math.max(...owns) <= ROUTE_FIGURES_MAX / 4 + 1, "one account leaves room for others");
   for (let n = 0; n < ROUTE_FIGURES_MAX; n += 1) counts.note("cold", "GET /", entryOf(`acct_${n}`));
   assert.equal(counts.byRoute.length, ROUTE_FIGURES_MAX);
   const told = counts.byRoute.reduce((sum, { downgrades }) => sum + (downgrades.cold ?? 0), 0);
