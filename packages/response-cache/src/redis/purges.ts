@@ -86,17 +86,16 @@ export class RedisPurges {
     if (mark > count) return true;
     const { stage } = origin;
     const rules = rulesNaming(origin, tags);
+    // Others may purge between any two: where a rule goes is looked up after where it was.
     const answered = await this.#link.ask(
-      ["GET", this.#key(stage, "floor")],
       ["ZMSCORE", this.#key(stage, "rules"), ...rules],
       ["ZRANGE", this.#key(stage, "prefixes"), "0", "-1", "WITHSCORES"],
       ...rules.map((rule) => sharedCommand(this.#key(stage, "shared"), rule)),
+      ["GET", this.#key(stage, "floor")],
     );
     if (answered === AWAY) return true;
-    const [floor, scores, prefixes, ...shared] = answered as [
-      ...[Buffer | null, unknown[], unknown[]],
-      ...unknown[],
-    ];
+    const [scores, prefixes, ...shared] = answered as [unknown[], unknown[], ...unknown[]];
+    const floor = shared.pop() as Buffer | null;
     if (floor === null || Number(floor) > mark) return true;
     if (scores.some((score) => score !== null && Number(score) > mark)) return true;
     if (shared.some((reply) => readShared(reply) > mark)) return true;

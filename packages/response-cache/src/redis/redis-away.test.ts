@@ -17,10 +17,12 @@ class FakeRedis {
   isReady = true;
   isHung = false;
   readonly commands: string[][] = [];
+  replyTo: (name: string) => unknown = () => null;
 
   sendCommand(command: readonly RedisArgument[]): Promise<unknown> {
     this.commands.push(command.map(String));
-    return this.isHung ? new Promise(() => undefined) : Promise.resolve(null);
+    if (this.isHung) return new Promise(() => undefined);
+    return Promise.resolve(this.replyTo(String(command[0])));
   }
 }
 
@@ -99,6 +101,28 @@ void describe("a Redis that is away", () => {
     assert.equal(next.isHeld("api/stage"), false);
     assert.deepEqual(readdirSync(directory), []);
     assert.equal(redis.commands.at(-1)?.includes("*"), true, "all of it is forgotten");
+  });
+
+  void it("finds a purge whose rule goes while it is looked up", async () => {
+    const { clock, link, redis } = openLink();
+    const purges = new RedisPurges({ link, clock, prefix: "p:" });
+    // Purge 4 names it; then another process forgets all, between the first two looks.
+    const rules = { ZMSCORE: ["4"], ZRANGE: [], GETRANGE: Buffer.alloc(0), GET: "0" };
+    const gone: Readonly<Record<string, unknown>> = {
+      ZMSCORE: [null],
+      ZRANGE: [],
+      GETRANGE: Buffer.alloc(0),
+      GET: "5",
+    };
+    let now: Readonly<Record<string, unknown>> = rules;
+    redis.replyTo = (name) => {
+      const reply = now[name];
+      now = gone;
+      return reply;
+    };
+    assert.equal(await purges.isPurged(keptAnswer({ mark: 3 }), 4), true);
+    redis.replyTo = (name) => (name === "GET" ? "0" : gone[name]);
+    assert.equal(await purges.isPurged(keptAnswer({ mark: 3 }), 4), false, "the control");
   });
 
   void it("makes an answer a miss whose purges cannot be looked up, or were lost", async () => {
