@@ -64,6 +64,19 @@ test("a function is let go when nobody waits for its answer any more, and nothin
   }
 });
 
+test("a function is let go by the head of an answer that was for one who has left", async () => {
+  const client = await ask("/left");
+  await until(() => calls.length === 1);
+  client.socket.destroy();
+  await until(() => world.gateway.stats().connections === 0);
+  const [call] = calls;
+  assert.ok(call);
+  call.begin(new Uint8Array(), { h: ["cache-control", "no-store"] });
+  await call.cancelled;
+  await until(() => outcomes().length > 0);
+  assert.deepEqual(outcomes(), ["cancelled"]);
+});
+
 test("a function is let go when the last of those leaves that follow an answer too long to keep", async () => {
   const { client, call } = await begin("/shared", Buffer.from("beat"));
   const other = await ask("/shared");

@@ -469,8 +469,10 @@ export class Invocation implements StreamHandler, Settled, Casualty, OpenConnect
     try {
       this.#recipient.begin(head, this.#shownAtHead());
     } catch (error) {
-      this.#lied((error as Error).message);
+      return this.#lied((error as Error).message);
     }
+    // A cache knows by the head alone that it is for one who has left.
+    if (this.#recipient.isGone) this.clientLeft();
   }
 
   #shownAtHead(): Shown {
