@@ -47,6 +47,24 @@ test("a function has as many instances as $LATEST says, whatever its versions sa
   assert.equal(places.refusalOf(wide, one), undefined, "the control");
 });
 
+test("none of several gateways takes the place where another replaces what it has", () => {
+  const current = new Set<GatewayId>();
+  const outdated = [narrow, narrow];
+  const places = new HeldPlaces({
+    config: { quotasOf: () => quotasOf({}) },
+    ...{ gateways: 2, holdersOf: () => current, outdated: () => outdated },
+    freed: () => undefined,
+  });
+  for (const ref of outdated) places.take(ref);
+  const takers = [one, one, two, one, two].filter((asker) => {
+    if (places.refusalOf(latest, asker) !== undefined) return false;
+    places.take(latest);
+    current.add(asker);
+    return true;
+  });
+  assert.deepEqual(takers, [one, two]);
+});
+
 /** Takes places for gateways in turn, and says who got how many. */
 function placesOf(gateways: number, askers: readonly GatewayId[]): Map<GatewayId, number> {
   const held = new Map<GatewayId, number>();

@@ -17,7 +17,7 @@ export interface PlacesDeps {
   readonly config: Pick<ConfigView, "quotasOf">;
   /** Gateway processes among which connections are divided. */
   readonly gateways: number;
-  /** Who has instances of the function, or waits for the first to start. */
+  /** Who has instances of the function that are to stay, or waits for the first to start. */
   holdersOf(functionId: FunctionId): Iterable<GatewayId>;
   /** Living instances that are to be replaced. */
   outdated(): Iterable<RevisionRef>;
@@ -67,7 +67,7 @@ export class HeldPlaces {
     const count = this.countOf(fn.id);
     const hasRoom =
       count < placesMax ||
-      (count < REPLACING_FACTOR * placesMax && this.#currentOf(fn.id) < placesMax);
+      (count < REPLACING_FACTOR * allowed && this.#currentOf(fn.id) < placesMax);
     if (!hasRoom) {
       const others = kept === 0 ? "" : `, or kept for ${kept} other gateways`;
       return { kind: "limit", why: `all ${allowed} instances allowed are in use${others}` };

@@ -169,14 +169,18 @@ export class Instances {
     return await this.#track(started.finally(() => this.#asked.delete(asked)));
   }
 
-  /** How many instances of the function each gateway has, those on their way to it included. */
+  /**
+   * How many instances of the function each gateway has, with those on their way to it and without
+   * those that are to be replaced.
+   */
   heldBy(functionId: FunctionId): ReadonlyMap<GatewayId, number> {
     const held = new Map<GatewayId, number>();
     const count = (by: GatewayId): void => void held.set(by, (held.get(by) ?? 0) + 1);
     for (const asked of this.#asked) if (asked.functionId === functionId) count(asked.gatewayId);
-    for (const { ref, life } of this.#live.values()) {
-      const isHeld = life.kind === "ready" || life.kind === "resting";
-      if (isHeld && ref.fn.id === functionId) count(life.gatewayId);
+    for (const instance of this.#live.values()) {
+      const { ref, life } = instance;
+      if (ref.fn.id !== functionId || this.#isOutdated(instance)) continue;
+      if (life.kind === "ready" || life.kind === "resting") count(life.gatewayId);
     }
     return held;
   }

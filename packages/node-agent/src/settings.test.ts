@@ -101,6 +101,7 @@ for (const { rung, options } of RUNGS) {
       const { instanceId } = held.grant;
       instances.renew();
       assert.deepEqual(node.outdated, [], "nothing has changed");
+      assert.deepEqual([...instances.heldBy(ref.fn.id)], [[GATEWAY, 1]]);
       const [former] = node.secrets;
       assert.ok(former !== undefined);
       node.secrets = [{ ...former, version: 7 }];
@@ -111,6 +112,7 @@ for (const { rung, options } of RUNGS) {
       instances.renew();
       await until("it is told again", () => node.outdated.length > 1);
       assert.deepEqual(new Set(node.outdated), new Set([instanceId]));
+      assert.equal(instances.heldBy(ref.fn.id).size, 0, "its place is for its replacement");
       const next = await started();
       assert.equal((await call(next, {}))["password"], "another");
       assert.equal((await call(held, {}))["password"], CANARY, "who runs keeps what it has");
