@@ -73,7 +73,7 @@ export function layoutOf(home: string): Layout {
     controlSocket: at("run", "control.sock"),
     supervisorSocket: at("run", "supervisor.sock"),
     lockFile: at("run", "supervisor.json"),
-    usedNonces: at("run", "nonces"),
+    usedNonces: at("snapshots", "used-nonces"),
     heldPurges: at("snapshots", "held-purges"),
   };
 }
