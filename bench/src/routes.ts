@@ -59,14 +59,14 @@ async function through(
   return contestant(platform, shown, `/~/${APP}/${name}/test${path}`);
 }
 
-/** Two versions of the same code, half of the requests each. */
+/** Two versions of the same code, half of the requests each, beside the one that the others ask. */
 async function divided(
   platform: Platform,
   config: NonNullable<Parameters<Platform["deploy"]>[0]["config"]>,
 ): Promise<Contestant> {
   await platform.client.publishVersion({ params: FN, body: {} });
   const files = { ...ECHO, "more.ts": "export const more = true;" };
-  await platform.deploy({ ...FN, files, config: { ...config, maxInstances: 2 } });
+  await platform.deploy({ ...FN, files, config: { ...config, maxInstances: 3 } });
   await platform.client.publishVersion({ params: FN, body: {} });
   await platform.client.putAlias({
     params: { ...FN, alias: "release" },
