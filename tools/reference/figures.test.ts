@@ -16,6 +16,15 @@ test("each row is of the newest results that have it, and what was not measured 
     machine: { date: "2026-01-01" },
     warm: [{ ...row, name: "Express", ratio: 0.1 }],
     density: { perGb: 90 },
+    routes: [
+      { ...row, name: "function URL", ratio: 1 },
+      { ...row, name: "a route", ratio: 1.04 },
+    ],
+    kept: [
+      { ...row, name: "bare node:https", ratio: 1 },
+      { ...row, connections: 1, name: "a kept answer, TLS", ratio: 0.84 },
+    ],
+    burst: [{ name: "without", callers: 1_000, made: 1_000, lastMs: 5_186.5 }],
     overload: [{ times: 10, goodput: 0.913, refusedP99Ms: 6.28 }],
   };
   const newer = {
@@ -28,6 +37,13 @@ test("each row is of the newest results that have it, and what was not measured 
     text,
     /^\| 10 times .* \| 0\.91, refusals p99 6\.3 ms \| 0\.90, refusals p99 5 ms \|/m,
   );
+  assert.match(text, /own URL: a route \| 1\.04 \(12,345 a second\) \|/);
+  assert.match(
+    text,
+    /^\| one .*`node:https`.*answer, TLS \| 0\.84 \(12,345 a second\) \| 1\.0 \|/m,
+  );
+  assert.match(text, /^\| 1,000 .*, without \| made 1,000 times, last answer after 5187 ms \|/m);
+  assert.doesNotMatch(text, /URL: function URL|bytes: bare/);
   assert.match(text, /idle instances in a GB \| 90 \| 80 \|/);
   assert.doesNotMatch(text, /old|0\.10|cold start|undefined/);
   assert.match(text, /^before\n[^]*\nafter\n$/);

@@ -16,6 +16,9 @@ export interface Results {
   readonly deploy?: { readonly p50Ms: number; readonly p95Ms: number };
   readonly calls?: { readonly p50Us: number; readonly p95Us: number };
   readonly density?: { readonly perGb: number };
+  readonly routes?: readonly LoadFigure[];
+  readonly kept?: readonly LoadFigure[];
+  readonly burst?: readonly BurstFigure[];
   readonly overload?: readonly OverloadFigure[];
   readonly ledger?: LedgerFigures;
 }
@@ -77,6 +80,13 @@ interface ColdFigure {
   readonly p95Ms: number;
 }
 
+interface BurstFigure {
+  readonly name: string;
+  readonly callers: number;
+  readonly made: number;
+  readonly lastMs: number;
+}
+
 interface OverloadFigure {
   /** Of the peak. */
   readonly times: number;
@@ -108,6 +118,9 @@ export function renderFigures(readme: string, results: readonly Results[]): stri
     ...bodyRows(newest.bodies ?? []),
     ...coldRows(newest.cold ?? []),
     ...otherRows(newest),
+    ...routeRows(newest.routes ?? []),
+    ...keptRows(newest.kept ?? []),
+    ...burstRows(newest.burst ?? []),
     ...overloadRows(newest.overload ?? []),
     ...(newest.ledger === undefined ? [] : ledgerRows(newest.ledger)),
   ];
@@ -172,6 +185,34 @@ function coldRows(figures: readonly ColdFigure[]): readonly Row[] {
   return figures.map(({ name, code, p50Ms, p95Ms }): Row => {
     const what = `${COLD_NAMES.get(name) ?? name}, ${code === "page" ? "Express and React" : code}`;
     return [what, `p50 ${p50Ms} ms, p95 ${p95Ms} ms`, COLD_AIMS.get(`${name}, ${code}`) ?? ""];
+  });
+}
+
+function routeRows(figures: readonly LoadFigure[]): readonly Row[] {
+  return figures
+    .filter(({ name, connections }) => name !== "function URL" && connections === 64)
+    .map(({ name, ratio, requestsPerSecond }): Row => {
+      const what = `64 connections, share of the function's own URL: ${name}`;
+      return [what, rate(ratio, requestsPerSecond), ""];
+    });
+}
+
+function keptRows(figures: readonly LoadFigure[]): readonly Row[] {
+  return figures
+    .filter(({ name }) => !name.startsWith("bare"))
+    .map(({ name, connections, ratio, requestsPerSecond }): Row => {
+      const bare = name.endsWith("TLS") ? "node:https" : "node:http";
+      const at = connections === 1 ? "one connection" : `${connections} connections`;
+      const what = `${at}, share of bare \`${bare}\` with the same bytes: ${name}`;
+      return [what, rate(ratio, requestsPerSecond), name.startsWith("a kept answer") ? "1.0" : ""];
+    });
+}
+
+function burstRows(figures: readonly BurstFigure[]): readonly Row[] {
+  return figures.map(({ name, callers, made, lastMs }): Row => {
+    const what = `${callers.toLocaleString("en")} callers of a page that nobody asked for yet, ${name}`;
+    const times = made === 1 ? "once" : `${made.toLocaleString("en")} times`;
+    return [what, `made ${times}, last answer after ${Math.round(lastMs)} ms`, ""];
   });
 }
 
