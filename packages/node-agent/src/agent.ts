@@ -276,8 +276,8 @@ class NodeAgent implements Agent {
 
   #provision(): void {
     if (this.#closed) return;
-    const gateways = this.#gateways.gateways();
-    if (gateways.length === 0) return;
+    const [gateway, ...others] = this.#gateways.gateways();
+    if (gateway === undefined) return;
     const nowMs = this.#deps.clock.monotonicMs();
     const have = countInstances(this.#instances.list());
     const missing = missingProvisioned(
@@ -286,7 +286,8 @@ class NodeAgent implements Agent {
     );
     for (const ref of missing) {
       if ((this.#failures.get(ref.fn.id)?.retryAtMs ?? 0) > nowMs) continue;
-      void this.#provisionOne(ref, this.#leastServed(ref.fn.id, gateways));
+      const to = others.length === 0 ? gateway : this.#leastServed(ref.fn.id, [gateway, ...others]);
+      void this.#provisionOne(ref, to);
     }
   }
 

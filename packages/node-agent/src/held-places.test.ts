@@ -32,7 +32,10 @@ const [one, two, three] = ["gw_1", "gw_2", "gw_3"] as GatewayId[] as [
 test("a function has as many instances as $LATEST says, whatever its versions said", () => {
   const places = new HeldPlaces({
     config: { quotasOf: () => quotasOf({}) },
-    ...{ gateways: 1, holdersOf: () => [one] },
+    ...{
+      gateways: 1,
+      holdersOf: () => assert.fail("a single gateway has all, whoever holds what"),
+    },
     outdated: () => [],
     freed: () => undefined,
   });

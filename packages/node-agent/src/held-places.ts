@@ -84,8 +84,9 @@ export class HeldPlaces {
     return { kind: "limit", why, quotaMemoryMb };
   }
 
-  /** A place for each gateway that has none yet. */
+  /** A place for each gateway that has none yet. A single one keeps nothing for others. */
   #keptForOthers(functionId: FunctionId, gatewayId: GatewayId): number {
+    if (this.#deps.gateways === 1) return 0;
     const holders = new Set(this.#deps.holdersOf(functionId)).add(gatewayId);
     return Math.max(0, this.#deps.gateways - holders.size);
   }
