@@ -50,14 +50,18 @@ export async function handler(asked: Asked, context: { attempt: number }): Promi
 `,
 };
 
-/** Says what it ran once it has run a batch as a whole; the poisoned message fails all of it. */
+/**
+ * Says what it ran, and when, once it has run a batch as a whole; the poisoned message fails all of
+ * it.
+ */
 const STORE: SourceFiles = {
   "index.ts": `
 interface Message { readonly partitionkey: string; readonly data: number }
 export async function handler(messages: readonly Message[]): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 20));
   if (messages.some(({ data }) => data === ${POISON})) throw new TypeError("poison");
-  console.log("stored " + messages.map(({ data }) => data).join(" "));
+  const stored = messages.map(({ data }) => data).join(" ");
+  console.log("stored " + process.hrtime.bigint() + " " + stored);
 }
 `,
 };
@@ -176,15 +180,19 @@ async function timesPrinted(text: string): Promise<number> {
   return times;
 }
 
-/** Numbers of messages in the order in which they were stored, first time each. */
+/**
+ * Numbers of messages in the order in which they were stored, first time each: by the machine's
+ * clock, since a log has the lines of several instances in the order in which they were read.
+ */
 async function stored(): Promise<readonly number[]> {
-  const numbers = new Set<number>();
+  const batches: { readonly atNs: bigint; readonly numbers: readonly number[] }[] = [];
   const params = { app: "ledger", fn: "store" };
   for await (const { text } of platform.client.listLogs({ params, query: { limit: 1_000 } })) {
-    if (!text.startsWith("stored ")) continue;
-    for (const number of text.split(" ").slice(1)) numbers.add(Number(number));
+    const [word, at, ...numbers] = text.split(" ");
+    if (word === "stored") batches.push({ atNs: BigInt(at ?? ""), numbers: numbers.map(Number) });
   }
-  return [...numbers];
+  const ordered = batches.toSorted((a, b) => (a.atNs < b.atNs ? -1 : 1));
+  return [...new Set(ordered.flatMap(({ numbers }) => numbers))];
 }
 
 async function publish(from: number, to: number): Promise<void> {
