@@ -111,8 +111,10 @@ const releasedApi = z.object({
   api: z.string(),
   stage: z.string(),
   state: z
-    .enum(["ahead", "published", "restored", "skipped"])
-    .describe("`skipped`: the stage serves nothing yet, and lacks variables that its routes name."),
+    .enum(["ahead", "published", "restored", "taken", "skipped"])
+    .describe(
+      "`taken`: it went back, but for this stage, to which somebody else had published. `skipped`: the stage serves nothing yet, and lacks variables that its routes name.",
+    ),
   from: z.string().describe("Where the routes are from: `draft`, or `STAGE:NUMBER`."),
   before: z.int().nullable().describe("The publication that it served; null: none."),
   publication: z.int().describe("The one that it gets, when nobody else publishes, or got."),

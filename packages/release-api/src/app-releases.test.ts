@@ -82,26 +82,48 @@ const GOING: ReleaseCases = {
     await refused(releases.turn("resume", first.id), "RELEASE_ENDED");
   },
 
-  "what somebody else changed is left alone: it pauses, and takes it back when resumed": async (
-    world,
-  ) => {
-    const releases = new AppReleases(world);
-    await releases.prepare();
-    const { id } = await releases.create();
-    await releases.toCanary(id);
-    await world.set("list:release", 2, { reason: "by hand" });
-    const between = await releases.led();
-    await releases.step(await releases.due(), BAD);
-    const paused = await releases.get(id);
-    assert.equal(paused.state, "paused");
-    assert.match(paused.why ?? "", /changed by somebody else\. add: 40 % of 100 requests fail/);
-    assert.match(paused.why ?? "", /The alias shop\/list:release was changed by somebody else/);
-    assert.deepEqual(await releases.led(), between, "nothing was moved");
-    await releases.turn("resume", id);
-    await releases.step(await releases.due(), FINE);
-    await releases.step(await releases.due(), FINE);
-    assert.equal((await releases.get(id)).state, "done");
-  },
+  "what somebody else changed is not led further: it pauses, and takes it back when resumed":
+    async (world) => {
+      const releases = new AppReleases(world);
+      await releases.prepare();
+      const { id } = await releases.create();
+      await releases.toCanary(id);
+      await world.set("list:release", 2, { reason: "by hand" });
+      const between = await releases.led();
+      await releases.step(await releases.due(), FINE);
+      const paused = await releases.get(id);
+      assert.equal(paused.state, "paused");
+      assert.match(paused.why ?? "", /The alias shop\/list:release was changed by somebody else/);
+      assert.deepEqual(await releases.led(), between, "nothing was moved");
+      await releases.turn("resume", id);
+      await releases.step(await releases.due(), FINE);
+      await releases.step(await releases.due(), FINE);
+      assert.equal((await releases.get(id)).state, "done");
+    },
+
+  "one that fails goes back but for what somebody else changed, and names it; an abort takes all":
+    async (world) => {
+      const releases = new AppReleases(world);
+      await releases.prepare();
+      const before = await releases.led();
+      for (const isAborted of [false, true]) {
+        const { id } = await releases.create();
+        await releases.toCanary(id);
+        const byHand = { version: 1, shares: [{ version: 2, perMille: 3 }] };
+        await world.set("list:release", byHand, { reason: "by hand" });
+        if (isAborted) await releases.turn("abort", id);
+        else await releases.step(await releases.due(), BAD);
+        const { state, why } = await releases.get(id);
+        assert.equal(state, isAborted ? "aborted" : "rolledBack");
+        const theirs = { "list:release": { ...byHand, rules: [] } };
+        const wanted = isAborted ? before : { ...before, ...theirs };
+        assert.deepEqual(await releases.led(), wanted);
+        const left = /fail.* changed it: the alias shop\/list:release\.$/;
+        if (!isAborted) assert.match(why ?? "", left);
+        assertWhole(await world.kept());
+        await world.set("list:release", 1);
+      }
+    },
 };
 
 const EDGES: ReleaseCases = {

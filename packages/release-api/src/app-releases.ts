@@ -2,7 +2,8 @@
  * Transactions on releases of apps. A release moves on together with what it moves: the step, the
  * aliases of all functions, the routes of stages, their history, the config log and the audit
  * record are one commit, so that whoever is killed anywhere leaves the place before or the one
- * after. What somebody else has changed is left alone: the release pauses then, and says so.
+ * after. What somebody else has changed is left alone, and said: the release pauses instead of
+ * going on, and goes back without it.
  */
 import type { AppId, AuditId, KeyId, ReleaseId, RequestId } from "@skerry/base";
 import type { ReleaseResource } from "@skerry/api-schema";
@@ -22,6 +23,7 @@ import {
   failRelease,
   findRelease,
   isOpen,
+  leaving,
   listReleasesOf,
   writeRelease,
   type Decision,
@@ -118,19 +120,16 @@ function* advance(
     event.kind === "resume" && found.stand.state === "paused" ? unpinned(found) : found;
   const there = yield* functionsThere(tx, found);
   const isGone = there.length === 0;
-  const isForced = event.kind === "abort" || isGone;
   const { next, move } = isGone ? gone(found, nowMs) : decide(found.stand, found.plan, by);
   if (move === null) return yield* write(tx, { ...released, stand: next }, nowMs);
   const note = noteOf(found, next, by);
-  const moved = yield* moveReleased(tx, released, { move, there, note, isForced });
+  const moved = yield* moveReleased(tx, released, { move, there, note });
   if (moved.kind === "moved") {
-    const { functions, apis } = moved;
-    const kept = { ...released, functions, apis, stand: next };
+    const { functions, apis, left } = moved;
+    const kept = { ...released, functions, apis, stand: leaving(next, left) };
     return { ...(yield* write(tx, kept, nowMs)), isMoved: true };
   }
-  const cause = next.why;
-  const why = cause === null ? moved.why : `${moved.why} ${cause}`;
-  const stuck = decide(found.stand, found.plan, { event: { ...moved, why }, nowMs });
+  const stuck = decide(found.stand, found.plan, { event: moved, nowMs });
   return yield* write(tx, { ...released, stand: stuck.next }, nowMs);
 }
 

@@ -24,28 +24,34 @@ export interface MovingAliases {
 }
 type Releasing = Pick<ReleaseRecord, "functions">;
 
-/** Why the aliases that are to be moved are not the release's any more; null: they are. */
-export function* whyAliasesTaken(
+/** Of the aliases that are to be moved those that somebody else has changed: as they are called. */
+export function* takenAliases(
   tx: Tx,
   releasing: Releasing,
   of: MovingAliases,
-): TxStep<string | null> {
+): TxStep<readonly string[]> {
+  const taken: string[] = [];
   for (const { fn, released, alias } of movingOf(releasing, of)) {
     const expected = released.aliases[alias]?.change ?? null;
     const actual = (yield* findAlias(tx, { fn, alias }))?.change ?? 0;
-    if (expected === null || expected === actual) continue;
-    return `The alias ${pathOf(fn)}:${alias} was changed by somebody else.`;
+    if (expected !== null && expected !== actual) taken.push(nameOf(fn, alias));
   }
-  return null;
+  return taken;
 }
 
-/** Throws VERSION_NOT_FOUND when what is to be led to was removed, ALIASES_LIMIT. */
+/**
+ * Moves all but what is spared, by name. Throws VERSION_NOT_FOUND when what is to be led to was
+ * removed, ALIASES_LIMIT.
+ */
 export function* moveAliases(
   tx: Tx,
   releasing: Releasing,
-  { move, there, note }: MovingAliases & { readonly note: AliasNote },
+  how: MovingAliases & { readonly note: AliasNote; readonly spared: readonly string[] },
 ): TxStep<readonly ReleasedFunction[]> {
-  const moving = movingOf(releasing, { move, there });
+  const { move, note, spared } = how;
+  const moving = movingOf(releasing, how).filter(
+    ({ fn, alias }) => !spared.includes(nameOf(fn, alias)),
+  );
   const changes = new Map<string, number>();
   for (const { fn, released, alias } of moving) {
     const target = targetOf(released, { alias, move });
@@ -57,6 +63,10 @@ export function* moveAliases(
     }
   }
   return releasing.functions.map((fn) => held(fn, changes));
+}
+
+function nameOf(fn: FunctionRecord, alias: string): string {
+  return `${pathOf(fn)}:${alias}`;
 }
 
 function movingOf({ functions }: Releasing, { move, there }: MovingAliases) {

@@ -1,38 +1,52 @@
-/** What a step of a release moves: aliases and routes, all of them or nothing. */
+/** What a step of a release moves: aliases and routes, all that is its own, or nothing. */
 import type { AliasNote } from "@skerry/functions";
 import type { ReleasedFunction, ReleasedRoutes, ReleaseRecord } from "@skerry/releases";
 import type { Tx, TxStep } from "@skerry/store";
-import { moveAliases, whyAliasesTaken, type MovingAliases } from "./move-aliases.ts";
-import { moveRoutes, whyStagesTaken } from "./move-routes.ts";
+import { moveAliases, takenAliases, type MovingAliases } from "./move-aliases.ts";
+import { moveRoutes, takenStages } from "./move-routes.ts";
 
 export type Moved =
   | {
       readonly kind: "moved";
       readonly functions: readonly ReleasedFunction[];
       readonly apis: readonly ReleasedRoutes[];
+      /** What somebody else has changed, and was not moved: what it is, and its name. */
+      readonly left: readonly string[];
     }
   /** Somebody else has changed what was to be moved; nothing was. */
   | { readonly kind: "stuck"; readonly why: string };
 
 interface Moving extends MovingAliases {
   readonly note: AliasNote;
-  /** Whatever somebody else has done meanwhile. */
-  readonly isForced: boolean;
 }
 
 /** Throws what `moveAliases` and `moveRoutes` do, forward only. */
 export function* moveReleased(tx: Tx, releasing: ReleaseRecord, moving: Moving): TxStep<Moved> {
-  const { move, note, isForced } = moving;
-  const taken =
-    (yield* whyAliasesTaken(tx, releasing, moving)) ?? (yield* whyStagesTaken(tx, releasing, move));
-  if (taken !== null && !isForced) return { kind: "stuck", why: taken };
+  const { move, note } = moving;
+  const isAll = move.kind === "restore" && move.taken === "restored";
+  const aliases = isAll ? [] : yield* takenAliases(tx, releasing, moving);
+  const stages = isAll ? [] : yield* takenStages(tx, releasing, move);
+  const why = move.kind === "lead" ? whyTaken(aliases, stages) : null;
+  if (why !== null) return { kind: "stuck", why };
   const { auditId: id, keyId, wallMs: atMs, reason } = note;
-  const routes = { move, note: { id, keyId, atMs, reason } };
+  const routes = { move, note: { id, keyId, atMs, reason }, spared: stages };
+  const left = [
+    ...aliases.map((name) => `the alias ${name}`),
+    ...stages.map((name) => `the stage ${name}`),
+  ];
   // The config log has what routes lead to before them, and takes it away after them.
   if (move.kind === "restore") {
     const apis = yield* moveRoutes(tx, releasing, routes);
-    return { kind: "moved", functions: yield* moveAliases(tx, releasing, moving), apis };
+    const functions = yield* moveAliases(tx, releasing, { ...moving, spared: aliases });
+    return { kind: "moved", functions, apis, left };
   }
-  const functions = yield* moveAliases(tx, releasing, moving);
-  return { kind: "moved", functions, apis: yield* moveRoutes(tx, releasing, routes) };
+  const functions = yield* moveAliases(tx, releasing, { ...moving, spared: aliases });
+  return { kind: "moved", functions, apis: yield* moveRoutes(tx, releasing, routes), left };
+}
+
+/** Why it cannot go on; null: all that is to be moved is the release's own. */
+function whyTaken([alias]: readonly string[], [stage]: readonly string[]): string | null {
+  if (alias !== undefined) return `The alias ${alias} was changed by somebody else.`;
+  if (stage !== undefined) return `The stage ${stage} was published to by somebody else.`;
+  return null;
 }

@@ -27,32 +27,41 @@ interface There {
   readonly stage: StageRecord;
 }
 
-/** Why a stage that is to be moved is not the release's any more; null: they all are. */
-export function* whyStagesTaken(tx: Tx, { apis }: Releasing, move: Move): TxStep<string | null> {
+/** Of the stages that are to be moved those that somebody else has published to, as API/STAGE. */
+export function* takenStages(tx: Tx, { apis }: Releasing, move: Move): TxStep<readonly string[]> {
+  const taken: string[] = [];
   for (const released of apis.filter((one) => isMoved(one, move))) {
     const there = yield* thereOf(tx, released);
     const { expected } = released;
     if (there === undefined || expected === null) continue;
-    if (there.stage.publication === expected) continue;
-    return `The stage ${released.api}/${released.stage} was published to by somebody else.`;
+    if (there.stage.publication !== expected) taken.push(nameOf(released));
   }
-  return null;
+  return taken;
 }
 
-/** Throws ROUTE_FUNCTIONS_MISSING, STAGE_VARIABLES_MISSING, on the way forward. */
+/**
+ * Moves all but what is spared, by name. Throws ROUTE_FUNCTIONS_MISSING, STAGE_VARIABLES_MISSING,
+ * on the way forward.
+ */
 export function* moveRoutes(
   tx: Tx,
   { apis }: Releasing,
-  { move, note }: { readonly move: Move; readonly note: Note },
+  how: { readonly move: Move; readonly note: Note; readonly spared: readonly string[] },
 ): TxStep<readonly ReleasedRoutes[]> {
+  const { move, note, spared } = how;
   const moved: ReleasedRoutes[] = [];
   for (const released of apis) {
     const there = isMoved(released, move) ? yield* thereOf(tx, released) : undefined;
     if (there === undefined) moved.push(released);
+    else if (spared.includes(nameOf(released))) moved.push({ ...released, state: "taken" });
     else if (move.kind === "lead") moved.push(yield* publish(tx, released, { ...there, note }));
     else moved.push(yield* restore(tx, released, { ...there, note }));
   }
   return moved;
+}
+
+function nameOf({ api, stage }: ReleasedRoutes): string {
+  return `${api}/${stage}`;
 }
 
 function isMoved({ stage, state }: ReleasedRoutes, move: Move): boolean {

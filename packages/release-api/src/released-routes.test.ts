@@ -158,6 +158,28 @@ const GOING: ReleaseCases = {
     await routed.assertKept();
   },
 
+  "one that fails goes back past a stage that somebody else published to, and leaves it": async (
+    world,
+  ) => {
+    const routed = new Routed(world);
+    const { releases, apis } = routed;
+    await routed.prepare();
+    const before = await releases.led();
+    const { id } = await releases.create();
+    for (const event of [STEP, STEP, FINE]) await routed.step(event);
+    assert.equal(await routed.serves("release"), "new");
+    await apis.publish("release", { variables: { by: "hand" } });
+    await routed.step(BAD);
+    const { state, why, apis: left } = await releases.get(id);
+    assert.deepEqual([state, left[0]?.state], ["rolledBack", "taken"]);
+    assert.match(why ?? "", /requests fail.* changed it: the stage web\/release\.$/);
+    assert.deepEqual(await releases.led(), before, "the aliases are its own");
+    const told = await apis.told("release");
+    assert.deepEqual([told?.publication, told?.variables], [3, { by: "hand" }]);
+    await routed.assertKept();
+    assert.deepEqual((await apis.kept()).holds, []);
+  },
+
   "routes to functions that went pause it, and do not keep it from going back": async (world) => {
     const routed = new Routed(world);
     const { releases, apis } = routed;

@@ -89,7 +89,7 @@ function routesTexts({ apis }: ReleaseResource, { stage, percent }: Place): read
 
 const API_STATES: Readonly<Record<Api["state"], string>> = {
   ...{ ahead: "to come", published: "published", restored: "gone back" },
-  skipped: "left out",
+  ...{ taken: "left to who published there meanwhile", skipped: "left out" },
 };
 
 function apiText(api: Api): string {

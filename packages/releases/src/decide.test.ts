@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { HISTOGRAM_BOUNDS_MS } from "@skerry/contracts";
-import { decide, newRelease, nextWork, type Release, type ReleaseEvent } from "./decide.ts";
+import {
+  decide,
+  leaving,
+  newRelease,
+  nextWork,
+  type Release,
+  type ReleaseEvent,
+} from "./decide.ts";
 import { judge, LEVELS, type FunctionFigures, type VersionCounts } from "./guards.ts";
 import { placesOf, RATE_GUARDS, type Guard, type ReleasePlan } from "./plan.ts";
 
@@ -70,6 +77,21 @@ test("a release goes through its stages, waits for its approval, and then throug
   assert.equal(release.state, "done");
   const led = placesOf(PLAN).map(({ stage, perMille }) => [stage, perMille]);
   assert.deepEqual(moves, led);
+});
+
+test("what somebody else led elsewhere is left to them when it fails, and taken by an abort", () => {
+  const taken = (event: ReleaseEvent) => {
+    const { move } = decide(CANARY, PLAN, { event, nowMs: 1_010 });
+    return move?.kind === "restore" ? move.taken : move;
+  };
+  assert.deepEqual([taken(measured(BAD)), taken({ kind: "abort" })], ["left", "restored"]);
+  const { release } = play([[1_010, measured(BAD)]], PLAN, CANARY);
+  assert.equal(leaving(release, []), release);
+  const names = Array.from({ length: 7 }, (_, i) => `the stage web/${i}`);
+  const { why } = leaving(release, names);
+  const left = "Left as somebody else has changed it: the stage web/0, ";
+  assert.ok(why?.startsWith(`${release.why} ${left}`), String(why));
+  assert.match(why ?? "", /web\/4 and 2 more\.$/);
 });
 
 test("each stage gets its routes with the whole of its callers, and only those go back", () => {

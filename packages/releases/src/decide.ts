@@ -3,7 +3,8 @@
  * the new versions. What leads to another place also says which aliases are to be moved, and both
  * are written in one transaction, so that whoever reads a release after a crash finds the aliases
  * as it says. It goes forward one place at a time, never past the approval, and from a place of the
- * canary only when its guards have spoken; it goes back at once, to what was before it.
+ * canary only when its guards have spoken; it goes back at once, to what was before it. What
+ * somebody else has changed meanwhile keeps it from going on, and never from going back.
  */
 import { judge, samplesMissing, sidesOf, type FunctionFigures, type Sides } from "./guards.ts";
 import { approvalPlace, placesOf, takesRoutes, WHOLE, type ReleasePlan } from "./plan.ts";
@@ -62,7 +63,14 @@ export type Move =
       readonly stages: readonly string[];
       /** These of them serve again the routes that they did. */
       readonly routesOf: readonly string[];
+      /**
+       * Where somebody else has led them meanwhile: left to them when nobody says otherwise; who
+       * aborts means all of it.
+       */
+      readonly taken: "left" | "restored";
     };
+
+type Taken = Extract<Move, { readonly kind: "restore" }>["taken"];
 
 export interface Decision {
   readonly next: Release;
@@ -135,8 +143,23 @@ export function decide(
     case "resume":
       return stay(resumed(release, { nowMs, isExcused: event.withoutSamples === true }));
     case "abort":
-      return back(release, plan, { state: "aborted", why: release.why });
+      return back(release, plan, {
+        to: { state: "aborted", why: release.why },
+        taken: "restored",
+      });
   }
+}
+
+/** So many are named of what was left to others. */
+const NAMED_MAX = 5;
+
+/** The same, having said of what it has left to others; names. */
+export function leaving(release: Release, taken: readonly string[]): Release {
+  if (taken.length === 0) return release;
+  const more = taken.length > NAMED_MAX ? ` and ${taken.length - NAMED_MAX} more` : "";
+  const names = `${taken.slice(0, NAMED_MAX).join(", ")}${more}`;
+  const left = `Left as somebody else has changed it: ${names}.`;
+  return { ...release, why: release.why === null ? left : `${release.why} ${left}` };
 }
 
 function approved(release: Release, nowMs: number): Release {
@@ -172,7 +195,7 @@ function measured(
   const seen = { ...release, sides: sidesOf(figures) };
   const verdict = judge(figures, plan, { isLast });
   if (verdict.kind === "failing") {
-    return back(seen, plan, { state: "rolledBack", why: verdict.why });
+    return back(seen, plan, { to: { state: "rolledBack", why: verdict.why }, taken: "left" });
   }
   const lookMs = Math.min(LOOK_MS_MAX, Math.max(LOOK_MS_MIN, plan.stepWaitMs / LOOKS_PER_STEP));
   const again = { ...seen, nextMs: Math.ceil(nowMs + lookMs) };
@@ -200,12 +223,17 @@ function forward(release: Release, plan: ReleasePlan, nowMs: number): Decision {
   return { next, move: { kind: "lead", stage, perMille, withRoutes: takesRoutes(at) } };
 }
 
-function back(release: Release, plan: ReleasePlan, to: Pick<Release, "state" | "why">): Decision {
+function back(
+  release: Release,
+  plan: ReleasePlan,
+  { to, taken }: { readonly to: Pick<Release, "state" | "why">; readonly taken: Taken },
+): Decision {
   const entered = placesOf(plan).slice(0, release.place + 1);
   const stages = [...new Set(entered.map(({ stage }) => stage))];
   const routesOf = entered.filter(takesRoutes).map(({ stage }) => stage);
   const next = changed(release, to);
-  return { next, move: stages.length === 0 ? null : { kind: "restore", stages, routesOf } };
+  const move: Move = { kind: "restore", stages, routesOf, taken };
+  return { next, move: stages.length === 0 ? null : move };
 }
 
 function stay(next: Release): Decision {

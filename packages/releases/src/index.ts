@@ -1,6 +1,7 @@
 export {
   decide,
   isOpen,
+  leaving,
   newRelease,
   nextWork,
   type Decision,

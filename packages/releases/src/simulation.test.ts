@@ -1,6 +1,7 @@
 /**
  * Releases of random plans under random people, versions and deaths. A step is decided, and may be
  * lost before it is written, or written without anybody knowing: what is written is all there is.
+ * People also lead aliases elsewhere and publish routes by hand, which is theirs from then on.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -24,6 +25,12 @@ const TURNS = ["approve", "pause", "resume", "resume", "abort"] as const;
 
 type Decide = typeof decide;
 
+/** Led there by hand: no share of the release's. */
+const BY_HAND = -1;
+
+/** What a stage has, and that somebody else may have changed. */
+const PARTS = ["shares", "routes"] as const;
+
 class World {
   readonly #decide: Decide;
   readonly #random: () => number;
@@ -33,7 +40,9 @@ class World {
   /** Share of the new version by stage, as it was written: 0 is the state before. */
   readonly shares: Record<string, number> = {};
   /** The routes that each stage serves. */
-  readonly routes: Record<string, "old" | "new"> = {};
+  readonly routes: Record<string, number> = {};
+  /** Changed by somebody else and not the release's since, as `shares:STAGE` and `routes:STAGE`. */
+  readonly taken = new Set<string>();
   nowMs = 1_000;
   wasApproved: boolean;
 
@@ -53,21 +62,43 @@ class World {
     this.release = newRelease(this.nowMs, { isApproved: this.wasApproved });
     for (const stage of stages) {
       this.shares[stage] = 0;
-      this.routes[stage] = "old";
+      this.routes[stage] = 0;
     }
   }
 
   /** Something happens; what was decided is written, unless whoever decided dies before. */
   next(): void {
     this.nowMs += this.#below(700);
+    if (this.#random() < 0.03) this.#changeByHand();
     const event = this.#random() < 0.06 ? this.#turn() : this.#work();
     if (event === undefined) return;
     const decision = this.#decide(this.release, this.plan, { event, nowMs: this.nowMs });
     if (this.#random() < 0.2) return;
     this.#check(event, decision);
     if (event.kind === "approve" && isOpen(this.release)) this.wasApproved = true;
-    this.release = decision.next;
-    this.#moved(decision.move);
+    if (event.kind === "resume" && this.release.state === "paused") this.taken.clear();
+    this.#perform(decision);
+  }
+
+  /** What leads somebody else's on is not done: it is stuck instead. */
+  #perform({ next, move }: Decision): void {
+    const isStuck = move?.kind === "lead" && this.#isTaken(move);
+    const { nowMs } = this;
+    const event = { kind: "stuck", why: "taken" } as const;
+    this.release = isStuck ? decide(this.release, this.plan, { event, nowMs }).next : next;
+    if (!isStuck) this.#moved(move);
+  }
+
+  #isTaken({ stage, withRoutes }: Extract<Move, { readonly kind: "lead" }>): boolean {
+    return this.taken.has(`shares:${stage}`) || (withRoutes && this.taken.has(`routes:${stage}`));
+  }
+
+  #changeByHand(): void {
+    const { stages, first } = this.plan;
+    const stage = stages[first + this.#below(stages.length - first)] ?? "";
+    const part = PARTS[this.#below(2)] ?? "shares";
+    this[part][stage] = BY_HAND;
+    this.taken.add(`${part}:${stage}`);
   }
 
   /** Somebody ends it: approves, resumes, and lets it go on; at last aborts. */
@@ -76,8 +107,7 @@ class World {
     while (isOpen(this.release)) {
       const how = { event: { kind: "abort" }, nowMs: this.nowMs } as const;
       const decision = this.#decide(this.release, this.plan, how);
-      this.release = decision.next;
-      this.#moved(decision.move);
+      this.#perform(decision);
     }
   }
 
@@ -87,15 +117,23 @@ class World {
   #moved(move: Move | null): void {
     if (move?.kind === "lead") {
       this.shares[move.stage] = move.perMille;
-      if (move.withRoutes) this.routes[move.stage] = "new";
+      if (move.withRoutes) this.routes[move.stage] = WHOLE;
     }
     if (move?.kind === "restore") {
-      for (const stage of move.stages) this.shares[stage] = 0;
-      for (const stage of move.routesOf) this.routes[stage] = "old";
+      const isFree = (of: string): boolean => move.taken === "restored" || !this.taken.has(of);
+      for (const stage of move.stages) if (isFree(`shares:${stage}`)) this.shares[stage] = 0;
+      for (const stage of move.routesOf) if (isFree(`routes:${stage}`)) this.routes[stage] = 0;
     }
     for (const [stage, share] of Object.entries(this.shares)) {
-      const wanted = share === WHOLE ? "new" : "old";
-      assert.equal(this.routes[stage], wanted, `routes at ${share} of ${stage}`);
+      const routes = this.routes[stage];
+      if (share === BY_HAND || routes === BY_HAND) continue;
+      const wanted = share === WHOLE ? WHOLE : 0;
+      assert.equal(routes, wanted, `routes at ${share} of ${stage}`);
+    }
+    for (const of of this.taken) {
+      const [part = "", stage = ""] = of.split(":");
+      const value = this[part === "shares" ? "shares" : "routes"][stage];
+      if (this.release.state !== "aborted") assert.equal(value, BY_HAND, `${of} is somebody's`);
     }
   }
 
@@ -119,8 +157,12 @@ class World {
     return [{ function: "buy", base, next }];
   }
 
-  #check(event: ReleaseEvent, { move }: Decision): void {
+  #check(event: ReleaseEvent, { next, move }: Decision): void {
     const { plan, release } = this;
+    if (event.kind === "measured" && release.state === "running") {
+      const isPlain = judge(event.figures, plan, { isLast: false }).kind === "failing";
+      if (isPlain) assert.equal(next.state, "rolledBack", "what fails goes back, whoever did what");
+    }
     if (move?.kind !== "lead") return;
     assert.ok(release.state === "running", "only what runs goes on");
     const at = placesOf(plan).findIndex(
@@ -146,10 +188,12 @@ function played(seed: number, how?: Decide): string {
   try {
     world.finish();
     const { state } = world.release;
-    const moved = plan.stages.slice(plan.first);
-    const shares = moved.map((stage) => world.shares[stage]);
-    const wanted = moved.map(() => (state === "done" ? WHOLE : 0));
-    assert.deepEqual(shares, wanted, `it is ${state}`);
+    for (const stage of plan.stages.slice(plan.first)) {
+      const share = world.shares[stage];
+      const isTheirs = world.taken.has(`shares:${stage}`);
+      if (state === "rolledBack") assert.equal(share, isTheirs ? BY_HAND : 0, `back: ${stage}`);
+      else if (share !== BY_HAND) assert.equal(share, state === "done" ? WHOLE : 0, state);
+    }
     for (const stage of plan.stages.slice(0, plan.first)) assert.equal(world.shares[stage], 0);
     return state;
   } catch (error) {
@@ -188,5 +232,25 @@ test("control: what moves routes too early, never, or not back is found", () => 
       for (let seed = 1; seed <= SEEDS; seed += 1) played(seed, mistake);
     };
     assert.throws(findIt, ({ cause }: Error) => /routes at \d+ of/.test(String(cause)));
+  }
+});
+
+test("control: what takes somebody's, or pauses at it instead of going back, is found", () => {
+  const takes = mistaken((move) =>
+    move.kind === "restore" ? { ...move, taken: "restored" } : move,
+  );
+  const pauses: Decide = (release, plan, how) => {
+    const decision = decide(release, plan, how);
+    if (decision.next.state !== "rolledBack") return decision;
+    return { next: { ...release, state: "paused" }, move: null };
+  };
+  for (const [mistake, found] of [
+    [takes, /is somebody's/],
+    [pauses, /what fails goes back/],
+  ] as const) {
+    const findIt = () => {
+      for (let seed = 1; seed <= SEEDS; seed += 1) played(seed, mistake);
+    };
+    assert.throws(findIt, ({ cause }: Error) => found.test(String(cause)));
   }
 });

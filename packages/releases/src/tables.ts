@@ -78,7 +78,8 @@ export interface ReleasedRoutes extends ServedRoutes {
   readonly expected: number | null;
   /** The number that its publication got, or gets when nobody else publishes. */
   readonly publication: number;
-  readonly state: "ahead" | "published" | "restored" | "skipped";
+  /** `taken`: it went back, and left the stage to somebody who had published there meanwhile. */
+  readonly state: "ahead" | "published" | "restored" | "taken" | "skipped";
   /** Variables that the routes name, and which the stage that served nothing lacks: skipped. */
   readonly lacks: readonly string[];
   readonly difference: {
