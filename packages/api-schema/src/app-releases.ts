@@ -113,16 +113,20 @@ const releasedApi = z.object({
   state: z
     .enum(["ahead", "published", "restored", "taken", "skipped"])
     .describe(
-      "`taken`: it went back, but for this stage, to which somebody else had published. `skipped`: the stage serves nothing yet, and lacks variables that its routes name.",
+      "`taken`: it went back, but for this stage, to which somebody else had published. `skipped`: left out, as nothing is served where the routes are to be from, or as the stage serves nothing yet and lacks variables that its routes name.",
     ),
-  from: z.string().describe("Where the routes are from: `draft`, or `STAGE:NUMBER`."),
+  from: z
+    .string()
+    .describe(
+      "Where the routes are from: `draft`, `STAGE:NUMBER`, or a `STAGE` that serves nothing.",
+    ),
   before: z.int().nullable().describe("The publication that it served; null: none."),
   publication: z.int().describe("The one that it gets, when nobody else publishes, or got."),
   added: z.int().describe("Routes that the stage did not have."),
   removed: z.int(),
   changed: z.int(),
   settings: z.boolean().describe("Its qualifier or variables are others, too."),
-  lacks: z.array(z.string()).describe("Variables, when it is skipped."),
+  lacks: z.array(z.string()).describe("Variables, when it is skipped for these."),
 });
 
 /** As it stands. */

@@ -262,6 +262,35 @@ const BEGINNING: ReleaseCases = {
     await routed.assertKept();
   },
 
+  "an API that serves nothing on the stage it goes on from is named, and left as it is": async (
+    world,
+  ) => {
+    const routed = new Routed(world);
+    const { releases, apis } = routed;
+    await routed.prepare();
+    await world.publishApp("test");
+    await apis.setStage("test", { asked: { variables: {}, follows: false } });
+    const admin = new GatewayApis(world, "admin");
+    const stages = { test: { variables: {}, follows: false } };
+    await admin.put([answering("/", "admin")], { stages });
+    const { id, apis: planned } = await releases.create({ fromStage: "test" });
+    const named = { from: "test", before: null, publication: 0, added: 0, lacks: [] };
+    assert.deepEqual(
+      planned.map(({ api, stage, state }) => [api, stage, state]),
+      [
+        ["admin", "release", "skipped"],
+        ["web", "release", "ahead"],
+      ],
+    );
+    assert.partialDeepStrictEqual(planned[0], named);
+    for (const event of [STEP, FINE, FINE]) await routed.step(event);
+    const { state, apis: left } = await releases.get(id);
+    assert.deepEqual([state, left[0]?.state], ["done", "skipped"]);
+    assert.equal(await admin.told("release"), undefined);
+    await routed.assertKept();
+    assert.deepEqual((await apis.kept()).holds, []);
+  },
+
   "a stage that lacks variables is refused when it serves, and left out when it does not": async (
     world,
   ) => {

@@ -34,7 +34,10 @@ export interface ReleasingRoutes {
   readonly fromStage: string | null;
 }
 
-/** Each stage that gets other routes or settings. Throws as `publishStage` does. */
+/**
+ * Each stage that gets other routes or settings, and each that is left out as there is nothing at
+ * the stage from which it would get them. Throws as `publishStage` does.
+ */
 export function* releasedRoutes(
   tx: Tx,
   { appId, stages, fromStage }: ReleasingRoutes,
@@ -43,11 +46,13 @@ export function* releasedRoutes(
   const released: ReleasedRoutes[] = [];
   for (const api of yield* listApis(tx, { appId, after: "", limit })) {
     const next = yield* nextOf(tx, api, fromStage);
-    if (next === undefined) continue;
     for (const name of stages) {
       const stage = yield* findStage(tx, api, name);
       if (stage === undefined || stage.follows) continue;
-      const one = yield* releasedTo(tx, { api, stage, next });
+      const one =
+        next === undefined
+          ? yield* leftOut(tx, { api, stage, fromStage })
+          : yield* releasedTo(tx, { api, stage, next });
       if (one !== undefined) released.push(one);
     }
   }
@@ -124,6 +129,27 @@ function* releasedTo(
     ...{ expected: stage.publication, publication: stage.publication + 1 },
     state: lacks.length === 0 ? "ahead" : "skipped",
     difference: yield* differenceOf(tx, serving, of),
+  };
+}
+
+/** It is named, and stays as it is. */
+function* leftOut(
+  tx: Tx,
+  of: {
+    readonly api: GatewayApiRecord;
+    readonly stage: StageRecord;
+    readonly fromStage: string | null;
+  },
+): TxStep<ReleasedRoutes> {
+  const { api, stage, fromStage } = of;
+  const { qualifier, variables } = stage;
+  const serving = yield* servingOf(tx, api, stage);
+  return {
+    ...{ apiId: api.id, api: api.name, stage: stage.name, source: fromStage ?? DRAFT, lacks: [] },
+    ...{ digest: serving?.digest ?? api.digest, qualifier, variables },
+    former: serving === undefined ? null : formerOf(serving),
+    ...{ expected: stage.publication, publication: stage.publication, state: "skipped" },
+    difference: { added: 0, removed: 0, changed: 0, settings: false },
   };
 }
 

@@ -151,6 +151,7 @@ test("a plan says which stage of which API gets what, and at which place", async
   const apis: ReleaseResource["apis"] = [
     { ...web, state: "ahead" },
     { ...beta, state: "skipped" },
+    { ...web, api: "admin", from: "test", lacks: [], state: "skipped" },
   ];
   await using platform = await startFakePlatform({
     createRelease: () => releaseOf({ id: "", apis }),
@@ -161,6 +162,15 @@ test("a plan says which stage of which API gets what, and at which place", async
   const release = "web/release  to come: publication 4 of draft, before: 3";
   assert.ok(stdout.includes(`${release}; routes +2 -1 ~0, other settings\n`), stdout);
   assert.match(stdout, /web\/beta {2}left out: its routes name variables .* lacks: theme/);
+  const admin = /admin\/release {2}left out: the stage test of admin serves nothing/;
+  assert.match(stdout, admin);
+  await using going = await startFakePlatform({
+    createRelease: () => releaseOf({ apis }),
+    getRelease: () => DONE,
+  });
+  const { stderr } = await runPiped(["release", "shop", "--yes"], going);
+  assert.match(stderr, admin, "who asks for no plan hears it, too");
+  assert.doesNotMatch(stderr, /to come/);
 });
 
 test("releases are listed, shown and turned", async () => {

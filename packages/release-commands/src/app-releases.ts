@@ -27,6 +27,7 @@ import {
   changeLine,
   liveLines,
   placeText,
+  leftOutLines,
   releaseLines,
   stateText,
 } from "./release-view.ts";
@@ -91,6 +92,7 @@ const release: Command = {
       return 0;
     }
     screen.note(`Release ${made.id} of ${app}.`);
+    for (const line of leftOutLines(made)) screen.note(line);
     const ended = await follow(call, { app, release: made.id });
     if (screen.json) screen.printJson(ended);
     return exitCodeOf(call, ended);

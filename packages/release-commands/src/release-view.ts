@@ -98,9 +98,19 @@ function apiText(api: Api): string {
   const was = before === null ? "serves nothing yet" : `before: ${before}`;
   const what =
     state === "skipped"
-      ? `its routes name variables that the stage lacks: ${api.lacks.join(", ")}`
+      ? whyLeftOut(api)
       : `publication ${publication} of ${from}, ${was}; routes ${counts}`;
   return `    ${api.api}/${stage}  ${API_STATES[state]}: ${what}`;
+}
+
+/** The stages whose routes stay as they are, though it takes routes along, and why. */
+export function leftOutLines({ apis }: ReleaseResource): readonly string[] {
+  return apis.filter(({ state }) => state === "skipped").map(apiText);
+}
+
+function whyLeftOut({ api, from, lacks }: Api): string {
+  if (lacks.length === 0) return `the stage ${from} of ${api} serves nothing that could go on`;
+  return `its routes name variables that the stage lacks: ${lacks.join(", ")}`;
 }
 
 function placeName({ stage, percent }: Place): string {

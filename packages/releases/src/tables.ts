@@ -70,7 +70,7 @@ export interface ReleasedRoutes extends ServedRoutes {
   readonly apiId: GatewayApiId;
   readonly api: string;
   readonly stage: string;
-  /** Where they are from: `draft`, or `STAGE:NUMBER`. */
+  /** Where they are from: `draft`, `STAGE:NUMBER`, or a `STAGE` that serves nothing: skipped. */
   readonly source: string;
   /** Null: the stage served nothing. */
   readonly former: FormerRoutes | null;
