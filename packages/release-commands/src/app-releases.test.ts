@@ -164,11 +164,11 @@ test("a plan says which stage of which API gets what, and at which place", async
   assert.match(stdout, /web\/beta {2}left out: its routes name variables .* lacks: theme/);
   const admin = /admin\/release {2}left out: the stage test of admin serves nothing/;
   assert.match(stdout, admin);
-  await using going = await startFakePlatform({
+  await using asked = await startFakePlatform({
+    ...going(DONE),
     createRelease: () => releaseOf({ apis }),
-    getRelease: () => DONE,
   });
-  const { stderr } = await runPiped(["release", "shop", "--yes"], going);
+  const { stderr } = await runPiped(["release", "shop", "--yes"], asked);
   assert.match(stderr, admin, "who asks for no plan hears it, too");
   assert.doesNotMatch(stderr, /to come/);
 });

@@ -91,8 +91,7 @@ const release: Command = {
       else screen.print(...releaseLines(made, screen.style));
       return 0;
     }
-    screen.note(`Release ${made.id} of ${app}.`);
-    for (const line of leftOutLines(made)) screen.note(line);
+    screen.note(`Release ${made.id} of ${app}.`, ...leftOutLines(made));
     const ended = await follow(call, { app, release: made.id });
     if (screen.json) screen.printJson(ended);
     return exitCodeOf(call, ended);
