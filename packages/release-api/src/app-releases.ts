@@ -119,7 +119,7 @@ function* advance(
   const released =
     event.kind === "resume" && found.stand.state === "paused" ? unpinned(found) : found;
   const there = yield* functionsThere(tx, found);
-  const isGone = there.length === 0;
+  const isGone = found.functions.length > 0 && there.length === 0;
   const { next, move } = isGone ? gone(found, nowMs) : decide(found.stand, found.plan, by);
   if (move === null) return yield* write(tx, { ...released, stand: next }, nowMs);
   const note = noteOf(found, next, by);

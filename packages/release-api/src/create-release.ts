@@ -122,7 +122,7 @@ function assertNews(
   apis: readonly ReleasedRoutes[],
 ): void {
   const isNew = functions.some(({ from, to }) => from?.version !== to.version);
-  const isRouted = functions.length > 0 && apis.some(({ state }) => state === "ahead");
+  const isRouted = apis.some(({ state }) => state === "ahead");
   if (isNew || isRouted) return;
   throw failRelease("RELEASE_NOTHING_NEW", { app, alias: stages.at(-1) ?? "" });
 }

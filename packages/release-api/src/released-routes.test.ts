@@ -234,6 +234,30 @@ const BEGINNING: ReleaseCases = {
     await refused(releases.create(), "RELEASE_NOTHING_NEW");
   },
 
+  "an app without functions releases its routes, back too": async (world) => {
+    const routed = new Routed(world);
+    const { releases, apis } = routed;
+    await world.deploy("buy", "one");
+    await world.removeFunction("buy");
+    await apis.put([answering("/", "old")]);
+    await apis.publish("release");
+    await refused(releases.create(), "RELEASE_NOTHING_NEW");
+    await apis.put([answering("/", "new")]);
+    const { id, places, functions } = await releases.create();
+    assert.deepEqual([places.map(({ percent }) => percent), functions], [[100, 100], []]);
+    await routed.step();
+    await routed.step();
+    assert.equal(await routed.serves("release"), "new");
+    await releases.turn("abort", id);
+    assert.equal(await routed.serves("release"), "old");
+    const again = await releases.create();
+    const nothing = { kind: "measured", figures: [] } as const;
+    for (const event of [STEP, STEP, nothing]) await routed.step(event);
+    assert.equal((await releases.get(again.id)).state, "done");
+    assert.equal(await routed.serves("release"), "new");
+    await routed.assertKept();
+  },
+
   "who leaves routes out, or goes on from a stage, is heard": async (world) => {
     const routed = new Routed(world);
     const { releases, apis } = routed;

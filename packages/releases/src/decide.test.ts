@@ -153,6 +153,14 @@ test("too few samples pause it in the end and say so, or let it go on if that wa
   assert.deepEqual([on.place, on.unsampled], [CANARY.place + 1, [CANARY.place]]);
 });
 
+test("without a function there is nothing to compare: a share is held, and then left", () => {
+  const none = measured([]);
+  const held = play([[500, none]], PLAN, CANARY);
+  assert.deepEqual([held.release.place, held.release.sides], [CANARY.place, null]);
+  const { release, moves } = play([[1_010, none]], PLAN, CANARY);
+  assert.deepEqual([release.state, moves, release.unsampled], ["running", [["release", 100]], []]);
+});
+
 test("a version that fails goes back in every stage, also before its wait is over", () => {
   for (const at of [20, 1_010]) {
     const { release, moves } = play([[at, measured(BAD)]], PLAN, CANARY);

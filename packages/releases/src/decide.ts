@@ -192,7 +192,7 @@ function measured(
     isExcused ||
     (waitedMs >= plan.stepWaitMs &&
       (waitedMs >= plan.sampleWaitMs || samplesMissing(figures, plan) === null));
-  const seen = { ...release, sides: sidesOf(figures) };
+  const seen = { ...release, sides: figures.length === 0 ? null : sidesOf(figures) };
   const verdict = judge(figures, plan, { isLast });
   if (verdict.kind === "failing") {
     return back(seen, plan, { to: { state: "rolledBack", why: verdict.why }, taken: "left" });
