@@ -162,7 +162,7 @@ test("waiting for a number ends when every live consumer has it in force", async
 });
 
 test("a revoked key is answered for once every live consumer refuses it", async () => {
-  await using harness = await Harness.open({ appliedDeadlineMs: 60_000 });
+  await using harness = await Harness.open();
   const key = await makeKey(harness);
   const slow = harness.peer({ role: "gateway", id: "gw_slow", acknowledges: false }).watch(0);
   await slow.until(() => slow.batches.length === 1);

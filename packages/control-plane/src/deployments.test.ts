@@ -255,7 +255,7 @@ test("a build whose agent is lost is done by the next one", async () => {
 });
 
 test("an agent that keeps being lost fails the deployment after a bounded number of attempts", async () => {
-  await using harness = await Harness.open({ buildAttemptsMax: 3, agentWaitMs: 5_000 });
+  await using harness = await Harness.open({ buildAttemptsMax: 3, agentWaitMs: 60_000 });
   let asked = 0;
   const connect = (): void => {
     const agent = harness.agent(() => {

@@ -185,7 +185,7 @@ export class Harness implements AsyncDisposable {
       },
       {
         ...{ build: "0.1.0-test", apiUrl: "http://127.0.0.1:4400" },
-        ...{ gatewayUrl: "http://127.0.0.1:4480", limits: this.#limits },
+        ...{ gatewayUrl: "http://127.0.0.1:4480", limits: { ...GUARDS, ...this.#limits } },
         ...this.#options,
       },
     );
@@ -193,7 +193,7 @@ export class Harness implements AsyncDisposable {
     const links = await control.listenLinks(this.socketPath);
     const http = await serveHttp(
       { clock, log, requestId: () => "unused", onRequest: control.apiHandler },
-      { listen: { host: "127.0.0.1", port: 0 } },
+      { listen: { host: "127.0.0.1", port: 0 }, limits: { keepAliveTimeoutMs: KEEP_ALIVE_MS } },
     );
     this.#running = { store, codeStore, control, links, http };
   }
@@ -334,6 +334,17 @@ export class Harness implements AsyncDisposable {
 }
 
 const ENDED_WITHIN_MS = 60_000;
+
+/** So that no client asks over a connection that is being closed for its silence. */
+const KEEP_ALIVE_MS = 600_000;
+
+/** Nothing comes near these on a machine that is held up, unless a test sets one to see it pass. */
+const GUARDS: Partial<ControlLimits> = {
+  appliedDeadlineMs: 120_000,
+  agentAnswerMs: 60_000,
+  figuresAnswerMs: 60_000,
+  silenceMsMax: 600_000,
+};
 
 interface Running {
   readonly store: Store;

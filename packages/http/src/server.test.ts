@@ -260,13 +260,20 @@ describe("a slow client", () => {
   });
 
   it("is answered on an idle connection when it asked in time and the process was held up", async () => {
-    await using server = await start(echo, { keepAliveTimeoutMs: 100 });
+    const held = (): void => {
+      raw.write(GET);
+      // The request lies in the kernel until the time of the idle connection is over.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_500);
+    };
+    let served = 0;
+    const handler: RequestHandler = async (req, res, target) => {
+      // In the moment in which the connection falls idle, so that it was asked in time for sure.
+      if ((served += 1) === 1) res.once("finish", held);
+      await echo(req, res, target);
+    };
+    await using server = await start(handler, { keepAliveTimeoutMs: 100 });
     using raw = await openRaw(server.port ?? 0);
     raw.write(GET);
-    await raw.receive(/GET \/a/);
-    raw.write(GET);
-    // The request lies in the kernel until the time of the idle connection is over.
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_500);
     const text = await raw.ended();
     assert.deepEqual(statuses(text), [200, 200]);
   });

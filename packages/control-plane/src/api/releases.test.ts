@@ -95,7 +95,7 @@ test("variables of an alias are checked, told and shown, and the audit has their
 });
 
 test("a move of an alias is answered once every gateway has it in force", async () => {
-  await using harness = await openDeployed({ appliedDeadlineMs: 120_000 });
+  await using harness = await openDeployed();
   await publish(harness);
   const gateway = harness.peer({ role: "gateway", id: "gw_1", acknowledges: false }).watch(0);
   await gateway.until(() => gateway.batches.length > 0);
@@ -131,8 +131,7 @@ test("a publish insists on the function's tag, and sets the alias that it names"
 
 test("a move that a gateway does not confirm is answered in time, and names that gateway", async () => {
   const appliedDeadlineMs = 7_000;
-  // As long as it is not cut off for its silence, over which the clock leaps, too.
-  await using harness = await openDeployed({ appliedDeadlineMs, silenceMsMax: 600_000 });
+  await using harness = await openDeployed({ appliedDeadlineMs });
   await publish(harness);
   const gateway = harness.peer({ role: "gateway", id: "gw_1", acknowledges: false }).watch(0);
   await gateway.until(() => gateway.batches.length > 0);

@@ -13,7 +13,7 @@ const BURSTS = "/v1/apps/shop/functions/hello/bursts";
 
 /** A function with one instance that rests once `rests` says so. */
 async function openBursting(rests: () => boolean): Promise<Harness> {
-  const harness = await Harness.open({ burstLookMs: 5, burstRestMs: 5_000 });
+  const harness = await Harness.open({ burstLookMs: 5, burstRestMs: 600_000 });
   const ids: FunctionId[] = [];
   harness.peer({
     ...{ role: "agent", id: AGENT_ID },
