@@ -15,6 +15,8 @@ type Answer = (req: IncomingMessage, res: ServerResponse) => void;
 /** Before anything of an answer. */
 const breakOff: Answer = (req) => void req.socket.destroy();
 const ok: Answer = (_, res) => void res.writeHead(200, { connection: "close" }).end("ok");
+const keep: Answer = (_, res) => void res.end("ok");
+const timeOut: Answer = (_, res) => void res.writeHead(408, { connection: "close" }).end();
 const begin: Answer = (req, res) => {
   res.writeHead(200, { "content-length": "10" }).write("part");
   setImmediate(() => req.socket.destroy());
@@ -119,7 +121,6 @@ test("an upstream that is down gets no more than what was saved and the percenta
 
 test("a kept connection that ended meanwhile costs no answer of a safe method, and no other is repeated", async (t) => {
   const upstream = await start(t);
-  const keep: Answer = (_, res) => void res.end("ok");
   for (const [method, told] of [
     ["GET", "200 after 2"],
     ["POST", "502 after 1"],
@@ -127,4 +128,33 @@ test("a kept connection that ended meanwhile costs no answer of a safe method, a
     assert.equal(await upstream.ask("/once", [keep]), "200 after 1");
     assert.equal(await upstream.ask("/once", [breakOff, ok], { method: method ?? "" }), told);
   }
+});
+
+test("a connection that is closed with a 408 as a request comes is one that ended, and an answer is one", async (t) => {
+  const upstream = await start(t);
+  assert.equal(await upstream.ask("/once", [timeOut, ok]), "408 after 1", "a fresh connection's");
+  const mean: Answer = (_, res) => void res.writeHead(408).end();
+  for (const [answers, method, told] of [
+    [[timeOut, ok], "GET", "200 after 2"],
+    [[timeOut], "GET", "408 after 2"],
+    [[timeOut, ok], "POST", "408 after 1"],
+    [[mean, ok], "GET", "408 after 1"],
+  ] as const) {
+    assert.equal(await upstream.ask("/once", [keep]), "200 after 1");
+    assert.equal(await upstream.ask("/once", answers, { method }), told);
+  }
+});
+
+test("of connections that were all ended meanwhile none is tried behind the first", async (t) => {
+  const upstream = await start(t);
+  const waiting: ServerResponse[] = [];
+  const used = new Set<unknown>();
+  const both: Answer = (req, res) => {
+    used.add(req.socket);
+    if (waiting.push(res) === 2) for (const one of waiting) one.end("ok");
+  };
+  const told = await Promise.all([upstream.ask("/once", [both]), upstream.ask("/once", [both])]);
+  assert.deepEqual([used.size, told.length], [2, 2]);
+  const stale: Answer = (req, res) => (used.has(req.socket) ? breakOff : ok)(req, res);
+  assert.equal(await upstream.ask("/once", [stale]), "200 after 2");
 });

@@ -8,6 +8,8 @@ export interface LyingAnswer {
   readonly method?: string;
   /** Said once the answer has been passed on, over the connection that is then idle. */
   readonly later?: string;
+  /** Instead of those bytes to whoever asks once more. */
+  readonly again?: string;
   /** The server ends the connection behind its answer. */
   readonly ends?: true;
   /** What the client gets, its body after an empty line; it is told of a failure when absent. */
@@ -124,6 +126,12 @@ export const LYING_ANSWERS: readonly LyingAnswer[] = [
     later: "HTTP/1.1 408 Timeout\r\nConnection: close\r\n\r\n",
     told: TOLD,
   },
+  ...[["GET", TOLD] as const, ["POST", { status: 408, body: "" }] as const].map(
+    ([method, told]) => ({
+      ...{ class: "closed as it is asked", method, told, ends: true as const },
+      ...{ bytes: "HTTP/1.1 408 Timeout\r\nConnection: close\r\n\r\n", again: OK },
+    }),
+  ),
   // Those that have no body.
   { class: "bodiless", bytes: `HTTP/1.1 204 X\r\n\r\n${STOLEN}`, told: { status: 204, body: "" } },
   {

@@ -1,7 +1,7 @@
 /** A server that gives the answers of a corpus, byte for byte, and to others their own. */
 import { createServer, type Socket } from "node:net";
 import type { TestContext } from "node:test";
-import { LYING_ANSWERS } from "./answers.ts";
+import { LYING_ANSWERS, type LyingAnswer } from "./answers.ts";
 import { listen } from "./lax-http.ts";
 
 export interface LyingServer {
@@ -10,8 +10,10 @@ export interface LyingServer {
   readonly sockets: readonly Socket[];
 }
 
+/** `/lie/N` gets the answer of that number, all else its own path and connection. */
 export async function startLyingServer(t: TestContext): Promise<LyingServer> {
   const sockets: Socket[] = [];
+  const told = new Set<LyingAnswer>();
   const server = createServer((socket) => {
     const connection = sockets.push(socket) - 1;
     let text = "";
@@ -22,20 +24,21 @@ export async function startLyingServer(t: TestContext): Promise<LyingServer> {
         const [head, path = ""] = /^\w+ (\S+) [^]*?\r\n\r\n/.exec(text) ?? [];
         if (head === undefined) return;
         text = text.slice(head.length);
-        answer(socket, { path, connection });
+        const lie = LYING_ANSWERS[Number(/^\/lie\/(\d+)$/.exec(path)?.[1] ?? "NaN")];
+        if (lie === undefined) answerOwn(socket, `${path} over ${connection}`);
+        else tell(socket, told.has(lie) ? { ...lie, bytes: lie.again ?? lie.bytes } : lie);
+        if (lie !== undefined) told.add(lie);
       }
     });
   });
   return { port: await listen(t, server), sockets };
 }
 
-/** `/lie/N` gets the answer of that number, all else its own path and connection. */
-function answer(socket: Socket, { path, connection }: { path: string; connection: number }): void {
-  const lie = LYING_ANSWERS[Number(/^\/lie\/(\d+)$/.exec(path)?.[1] ?? "NaN")];
-  if (lie === undefined) {
-    const body = `${path} over ${connection}`;
-    return void socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
-  }
-  socket.write(lie.bytes, "latin1");
-  if (lie.ends === true) socket.end();
+function tell(socket: Socket, { bytes, ends }: LyingAnswer): void {
+  socket.write(bytes, "latin1");
+  if (ends === true) socket.end();
+}
+
+function answerOwn(socket: Socket, body: string): void {
+  socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
 }

@@ -85,9 +85,13 @@ class UpstreamCall implements RoutedCall {
     const { passed, came } = exchange;
     const body = passed.body ?? (exchange.hasBody ? came.req : EMPTY);
     const headers = this.#headers(body);
-    const request = this.#deps.upstreams.request(url, { method: exchange.method, headers });
-    if (isAlone(exchange.method, body)) request.shouldKeepAlive = false;
-    request.once("response", (response) => this.#take(response));
+    const how = { method: exchange.method, headers, isFresh: this.#isSecond };
+    const request = this.#deps.upstreams.request(url, how);
+    if (this.#isAlone(body)) request.shouldKeepAlive = false;
+    request.once("response", (response) => {
+      if (isTimedOut(response, request) && this.#isStale(request)) this.#repeat(request);
+      else this.#take(response);
+    });
     this.#followEnd(request);
     this.#await();
     if (body instanceof Uint8Array) request.end(body);
@@ -117,7 +121,7 @@ class UpstreamCall implements RoutedCall {
       if (name !== "host" && name !== "content-length") out.push(name, value);
     }
     out.push(GATEWAY_HEADERS.requestId, exchange.came.id);
-    if (isAlone(exchange.method, body)) out.push("connection", "close");
+    if (this.#isAlone(body)) out.push("connection", "close");
     if (!(body instanceof Uint8Array)) {
       const length = body.headers["content-length"];
       if (length === undefined) out.push("transfer-encoding", "chunked");
@@ -215,16 +219,30 @@ class UpstreamCall implements RoutedCall {
     if (request !== this.#request && this.#isSecond) return;
     // What is wrong with what came behind the whole answer is the connection's, which is destroyed.
     if (this.#hasBegun && this.#response?.complete === true) return;
-    const { exchange } = this.#asked;
-    const isStale = request.reusedSocket && !this.#hasBegun && !this.#isSecond;
-    if (isStale && !this.#isOver && !exchange.hasBody && REPEATABLE.has(exchange.method)) {
-      this.#isSecond = true;
-      this.#request = this.#begin();
-      return;
-    }
+    if (this.#isStale(request)) return this.#repeat(request);
     const { code } = error as { readonly code?: unknown };
     const why = PlatformError.is(error) || typeof code !== "string" ? "no connection" : code;
     this.#refuse(this.#broke(why, error));
+  }
+
+  /** The upstream may have closed the connection before it saw the request: it may be repeated. */
+  #isStale(request: ClientRequest): boolean {
+    if (!request.reusedSocket || this.#hasBegun || this.#isSecond || this.#isOver) return false;
+    const { hasBody, method } = this.#asked.exchange;
+    return !hasBody && REPEATABLE.has(method);
+  }
+
+  /** Over a connection of its own: what else was kept has been idle as long. */
+  #repeat(stale: ClientRequest): void {
+    this.#isSecond = true;
+    this.#request = this.#begin();
+    stale.destroy();
+  }
+
+  /** The connection is for this request and none after it. */
+  #isAlone(body: Uint8Array | IncomingMessage): boolean {
+    const hasBody = !(body instanceof Uint8Array) || body.length > 0;
+    return this.#isSecond || (hasBody && !BODIED.has(this.#asked.exchange.method));
   }
 
   #broke(why: string, cause?: unknown): PlatformError {
@@ -255,8 +273,10 @@ class UpstreamCall implements RoutedCall {
   }
 }
 
-/** The connection is for this request and none after it. */
-function isAlone(method: string, body: Uint8Array | IncomingMessage): boolean {
-  const hasBody = !(body instanceof Uint8Array) || body.length > 0;
-  return hasBody && !BODIED.has(method);
+/**
+ * As a server says that it closes a connection on which nothing came (RFC 9110, 15.5.9): it may
+ * cross with a request. One that keeps the connection has read the request, and means it.
+ */
+function isTimedOut({ statusCode }: IncomingMessage, { shouldKeepAlive }: ClientRequest): boolean {
+  return statusCode === 408 && !shouldKeepAlive;
 }

@@ -2,7 +2,7 @@
  * Connections to upstreams: kept open between requests, and each dialled only where the operator
  * lets users' names lead.
  */
-import type { Agent, ClientRequest, RequestOptions } from "node:http";
+import type { Agent, AgentOptions, ClientRequest, RequestOptions } from "node:http";
 import { Agent as TlsAgent, request as requestTls } from "node:https";
 import { isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
@@ -14,27 +14,33 @@ export type ConnectOut = (target: NetworkTarget) => Promise<Socket>;
 
 const OPTIONS = { keepAlive: true, maxSockets: 512, maxFreeSockets: 64, timeout: 30_000 } as const;
 
+export interface UpstreamRequest extends Pick<RequestOptions, "method" | "headers"> {
+  /** Over a connection that has carried nothing yet, and carries nothing after it. */
+  readonly isFresh: boolean;
+}
+
+interface Agents {
+  readonly plain: Agent;
+  readonly tls: TlsAgent;
+}
+
 export class Upstreams {
-  readonly #plain: Agent;
-  readonly #tls: TlsAgent;
+  readonly #kept: Agents;
+  readonly #fresh: Agents;
 
   constructor(connectOut: ConnectOut) {
-    this.#plain = new nodeHttp.Agent(OPTIONS);
-    this.#tls = new TlsAgent(OPTIONS);
-    dialBy(this.#plain, (host, port) => connectOut({ host, port }));
-    dialBy(this.#tls, async (host, port) => {
-      const socket = await connectOut({ host, port });
-      return connectTls({ socket, host, ...(isIP(host) === 0 ? { servername: host } : {}) });
-    });
+    this.#kept = agentsOf(connectOut, OPTIONS);
+    this.#fresh = agentsOf(connectOut, { ...OPTIONS, keepAlive: false });
   }
 
   /** Begins a request; headers are flat and the caller's to get right. */
-  request(url: URL, options: Pick<RequestOptions, "method" | "headers">): ClientRequest {
+  request(url: URL, { isFresh, ...options }: UpstreamRequest): ClientRequest {
     const isTls = url.protocol === "https:";
     const begin = isTls ? requestTls : nodeHttp.request;
+    const agents = isFresh ? this.#fresh : this.#kept;
     return begin({
       ...options,
-      agent: isTls ? this.#tls : this.#plain,
+      agent: isTls ? agents.tls : agents.plain,
       host: url.hostname.replaceAll(/^\[|\]$/g, ""),
       port: Number(url.port || (isTls ? 443 : 80)),
       path: `${url.pathname}${url.search}`,
@@ -44,9 +50,22 @@ export class Upstreams {
 
   /** Ends all connections. */
   close(): void {
-    this.#plain.destroy();
-    this.#tls.destroy();
+    for (const { plain, tls } of [this.#kept, this.#fresh]) {
+      plain.destroy();
+      tls.destroy();
+    }
   }
+}
+
+function agentsOf(connectOut: ConnectOut, options: AgentOptions): Agents {
+  const plain = new nodeHttp.Agent(options);
+  const tls = new TlsAgent(options);
+  dialBy(plain, (host, port) => connectOut({ host, port }));
+  dialBy(tls, async (host, port) => {
+    const socket = await connectOut({ host, port });
+    return connectTls({ socket, host, ...(isIP(host) === 0 ? { servername: host } : {}) });
+  });
+  return { plain, tls };
 }
 
 type Dial = (host: string, port: number) => Promise<Socket>;
