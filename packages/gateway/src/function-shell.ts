@@ -14,17 +14,9 @@ import {
   Starter,
   StreamWatch,
 } from "@skerry/instance-links";
-import {
-  PlatformError,
-  unreachable,
-  type Cancel,
-  type Clock,
-  type InstanceId,
-  type Log,
-} from "@skerry/base";
+import { PlatformError, unreachable, type Clock, type InstanceId, type Log } from "@skerry/base";
 import {
   attemptTimeoutOf,
-  LIMITS,
   STOP_TIMEOUT_MS,
   meterIdsOf,
   type FunctionEntry,
@@ -37,14 +29,10 @@ import {
 import {
   type CallLimits,
   countRoute,
-  createRouteState,
-  decideRoute,
   routePolicyOf,
   type RouteCounts,
   type RouteEffect,
-  type RouteEvent,
   type RoutePolicy,
-  type RouteState,
 } from "@skerry/functions";
 import type { OpenedStream, StreamHandler } from "@skerry/link";
 import type { Socket } from "node:net";
@@ -65,6 +53,7 @@ import {
 } from "@skerry/live-invocations";
 import type { HandOver } from "./ports.ts";
 import type { Reach } from "./reach.ts";
+import { RouterLoop } from "./router-loop.ts";
 
 export interface ShellDeps {
   readonly clock: Clock;
@@ -114,21 +103,17 @@ const PARK_WAIT_MS = 5_000;
 
 export class FunctionShell implements InvocationOwner {
   readonly #deps: ShellDeps;
-  readonly #state: RouteState<Invocation>;
+  readonly #router: RouterLoop<Invocation>;
   readonly #instances = new Map<InstanceId, Instance>();
   readonly #starter: Starter;
   readonly #limits: CallLimits;
   readonly version: number | undefined;
   readonly coming = new ComingBodies();
-  readonly #events: RouteEvent<Invocation>[] = [];
   #entry: FunctionEntry;
   #ids: MeterIds;
   #timeouts: Timeouts;
   /** Of attempts of accepted invocations; often the same. */
   #attemptTimeouts: Timeouts;
-  #deciding = false;
-  #cancelTick: Cancel | undefined;
-  #tickMs = Infinity;
   /** Timed out, but its slot is not free before its instance has shown a sign of life. */
   #probed: Invocation | undefined;
   #removed = false;
@@ -143,14 +128,18 @@ export class FunctionShell implements InvocationOwner {
       instanceOf: (id) => this.#instances.get(id),
       agentKnown: (instance) => this.#retireIfLeaving(instance),
       refused: (revisionId, refusal) => {
-        this.#tell({ kind: "startRefused", revisionId, refusal });
+        this.#router.tell({ kind: "startRefused", revisionId, refusal });
         if (refusal.kind === "limit") deps.onLimit(this);
       },
     });
     this.#limits = deps.limits;
     [this.#timeouts, this.#attemptTimeouts] = this.#createTimeouts(entry);
-    this.#state = createRouteState({ queueLengthMax: LIMITS.queueLengthMax });
-    this.#tell({ kind: "revisionChanged", policy: this.#policyNow() });
+    this.#router = new RouterLoop({
+      clock: deps.clock,
+      carryOut: (effect) => this.#carryOut(effect),
+      decided: () => this.#tellWhenEmpty(),
+    });
+    this.#router.tell({ kind: "revisionChanged", policy: this.#policyNow() });
   }
 
   get entry(): FunctionEntry {
@@ -162,7 +151,7 @@ export class FunctionShell implements InvocationOwner {
   }
 
   get counts(): RouteCounts {
-    return countRoute(this.#state);
+    return countRoute(this.#router.state);
   }
 
   /** Nothing of it is left here. */
@@ -188,7 +177,7 @@ export class FunctionShell implements InvocationOwner {
     this.#endConnections(CLOSINGS.revision, isOld);
     this.#ids = idsOf(entry);
     [this.#timeouts, this.#attemptTimeouts] = this.#createTimeouts(entry);
-    this.#tell({ kind: "revisionChanged", policy: this.#policyNow() });
+    this.#router.tell({ kind: "revisionChanged", policy: this.#policyNow() });
   }
 
   /** Those that were upgraded here and whose instance is in the way. */
@@ -201,8 +190,8 @@ export class FunctionShell implements InvocationOwner {
   minutePassed(): void {
     if (this.#removed || this.#entry.latest.config.provisionedSchedules === undefined) return;
     const policy = this.#policyNow();
-    if (policy.provisioned === this.#state.policy?.provisioned) return;
-    this.#tell({ kind: "revisionChanged", policy });
+    if (policy.provisioned === this.#router.state.policy?.provisioned) return;
+    this.#router.tell({ kind: "revisionChanged", policy });
   }
 
   #policyNow(): RoutePolicy {
@@ -211,13 +200,13 @@ export class FunctionShell implements InvocationOwner {
 
   /** Lets one instance go that idles, if there is one: another version needs its place. */
   makeRoom(): void {
-    this.#tell({ kind: "roomAsked" });
+    this.#router.tell({ kind: "roomAsked" });
   }
 
   remove(kind: "functionRemoved" | "versionRemoved"): void {
     if (!this.#removed) this.#endConnections(CLOSINGS.removed, () => this.#removed);
     this.#removed = true;
-    this.#tell({ kind });
+    this.#router.tell({ kind });
   }
 
   admit(): PlatformError | undefined {
@@ -225,11 +214,11 @@ export class FunctionShell implements InvocationOwner {
   }
 
   arrive(invocation: Invocation): void {
-    this.#tell({ kind: "requestArrived", request: invocation });
+    this.#router.tell({ kind: "requestArrived", request: invocation });
   }
 
   startsPossible(): void {
-    this.#tell({ kind: "startsPossible" });
+    this.#router.tell({ kind: "startsPossible" });
   }
 
   /** Takes an instance over; one whose code still loads serves as soon as that has succeeded. */
@@ -254,7 +243,7 @@ export class FunctionShell implements InvocationOwner {
     this.#starter.arrived(instance, origin);
     const { instanceId, revisionId } = instance.grant;
     const { solicited } = instance;
-    this.#tell({ kind: "instanceReady", instanceId, revisionId, solicited });
+    this.#router.tell({ kind: "instanceReady", instanceId, revisionId, solicited });
     this.#retireIfLeaving(instance);
   }
 
@@ -272,7 +261,7 @@ export class FunctionShell implements InvocationOwner {
     for (const [instanceId, instance] of this.#instances) {
       if (!isUnder(instance, agent)) continue;
       instance.isLeaving = true;
-      this.#tell({ kind: "instanceRetiring", instanceId });
+      this.#router.tell({ kind: "instanceRetiring", instanceId });
     }
     this.#endConnections(CLOSINGS.agent, (instance) => isUnder(instance, agent));
   }
@@ -280,7 +269,8 @@ export class FunctionShell implements InvocationOwner {
   /** Uses them only until replacements are there. */
   retire(instanceIds: readonly InstanceId[]): void {
     for (const instanceId of instanceIds) {
-      if (this.#instances.has(instanceId)) this.#tell({ kind: "instanceRetiring", instanceId });
+      if (this.#instances.has(instanceId))
+        this.#router.tell({ kind: "instanceRetiring", instanceId });
     }
   }
 
@@ -303,8 +293,8 @@ export class FunctionShell implements InvocationOwner {
     readonly kept: number;
   }): readonly Promise<void>[] {
     const leaving: Promise<void>[] = [];
-    for (const { id, live, idleSinceMs } of [...this.#state.instances.values()]) {
-      if (this.#state.instances.size <= which.kept) break;
+    for (const { id, live, idleSinceMs } of [...this.#router.state.instances.values()]) {
+      if (this.#router.state.instances.size <= which.kept) break;
       const instance = this.#instances.get(id);
       if (live > 0 || idleSinceMs > which.idleSinceMs || instance === undefined) continue;
       if (instance.link.streams === 0) leaving.push(this.#handOver(instance));
@@ -316,7 +306,7 @@ export class FunctionShell implements InvocationOwner {
 
   /** Ends what is left; resolves when code that parts in peace is done. */
   async close(): Promise<void> {
-    this.#cancelTick?.();
+    this.#router.stop();
     const instances = [...this.#instances.values()];
     for (const instance of instances) this.#cut(instance, "draining");
     await Promise.all(instances.map(async ({ parting }) => await parting));
@@ -367,23 +357,7 @@ export class FunctionShell implements InvocationOwner {
     if (phase === "reading") return;
     const instanceId = instance?.grant.instanceId;
     const heldMs = instance === undefined ? 0 : endedMs - invocation.dispatchedMs;
-    this.#tell({ kind: "requestEnded", request: invocation, instanceId, heldMs });
-  }
-
-  /** Effects may lead to events; those are decided one after the other, in order. */
-  #tell(event: RouteEvent<Invocation>): void {
-    this.#events.push(event);
-    if (this.#deciding) return;
-    this.#deciding = true;
-    try {
-      for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
-        for (const effect of decideRoute(this.#state, next, this.now())) this.#carryOut(effect);
-      }
-    } finally {
-      this.#deciding = false;
-      if (this.#state.dueMs < this.#tickMs) this.#armTick();
-    }
-    if (this.#removed) this.#tellWhenEmpty();
+    this.#router.tell({ kind: "requestEnded", request: invocation, instanceId, heldMs });
   }
 
   #tellWhenEmpty(): void {
@@ -400,18 +374,6 @@ export class FunctionShell implements InvocationOwner {
       });
       if ("request" in effect) effect.request.refuse("unavailable", PlatformError.from(error));
     }
-  }
-
-  #armTick(): void {
-    this.#cancelTick?.();
-    this.#tickMs = this.#state.dueMs;
-    if (this.#tickMs === Infinity) return;
-    const tick = (): void => {
-      this.#tickMs = Infinity;
-      this.#tell({ kind: "tick" });
-    };
-    const waitMs = Math.max(0, this.#tickMs - this.now());
-    this.#cancelTick = this.#deps.clock.schedule(waitMs, tick, { background: true });
   }
 
   #perform(effect: Effect): void {
@@ -442,7 +404,7 @@ export class FunctionShell implements InvocationOwner {
     request.dispatch(instance, {
       coldReason,
       resumed,
-      shared: (this.#state.policy?.slots ?? 1) > 1,
+      shared: (this.#router.state.policy?.slots ?? 1) > 1,
     });
     const timeouts = isLong(request.request) ? this.#attemptTimeouts : this.#timeouts;
     timeouts.add(request, request.dispatchedMs);
@@ -451,7 +413,7 @@ export class FunctionShell implements InvocationOwner {
   /** Its start was under way, or its code loaded, when its agent said that it leaves. */
   #retireIfLeaving(instance: Instance): void {
     if (!instance.isLeaving && !this.#deps.agents.isDraining(instance.agentId)) return;
-    this.#tell({ kind: "instanceRetiring", instanceId: instance.grant.instanceId });
+    this.#router.tell({ kind: "instanceRetiring", instanceId: instance.grant.instanceId });
   }
 
   #setResting(instanceId: InstanceId, resting: boolean): void {
@@ -531,7 +493,7 @@ export class FunctionShell implements InvocationOwner {
 
   #forget(instance: Instance): void {
     const { instanceId } = instance.grant;
-    this.#tell({ kind: "instanceLost", instanceId });
+    this.#router.tell({ kind: "instanceLost", instanceId });
   }
 
   #closed(instance: Instance, error: PlatformError): void {
@@ -578,7 +540,7 @@ export class FunctionShell implements InvocationOwner {
 
   async #handOver(instance: Instance): Promise<void> {
     const { instanceId } = instance.grant;
-    this.#tell({ kind: "instanceHandedOver", instanceId });
+    this.#router.tell({ kind: "instanceHandedOver", instanceId });
     if (instance.resting) this.#setResting(instanceId, false);
     const cancel = this.#deps.clock.schedule(PARK_WAIT_MS, () => this.#cut(instance, "broken"));
     try {
