@@ -3,6 +3,7 @@
  * whatever else an operation sends or answers is named after the operation, so that a new row of
  * the table needs nothing here. Answers allow further properties: clients must live with additions.
  */
+import { sortedEntries } from "@skerry/base";
 import { functionConfig, type JsonSchema } from "@skerry/contracts";
 import { z } from "zod";
 import { acceptedInvocation } from "./ledger-resources.ts";
@@ -126,5 +127,5 @@ function tidy(value: unknown, io: "input" | "output"): unknown {
 }
 
 function sorted<T>(record: Readonly<Record<string, T>>): Readonly<Record<string, T>> {
-  return Object.fromEntries(Object.entries(record).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  return Object.fromEntries(sortedEntries(record));
 }

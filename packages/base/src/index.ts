@@ -53,6 +53,7 @@ export {
 } from "./platform-error.ts";
 export { seededRandom, systemRandom, type Random } from "./random.ts";
 export { RateTable } from "./rate-table.ts";
+export { sortedEntries } from "./sorted-entries.ts";
 export { hashKey, mixBits } from "./spread-hash.ts";
 export { Recurrence } from "./recurrence.ts";
 export { createMask, secretForms } from "./secret-mask.ts";

@@ -9,7 +9,7 @@
 import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { PlatformError, type Clock, type IdSource, type Log } from "@skerry/base";
+import { PlatformError, sortedEntries, type Clock, type IdSource, type Log } from "@skerry/base";
 import { artefactKey, type CodeStore } from "@skerry/code-store";
 import {
   LATEST,
@@ -292,8 +292,7 @@ async function specialiseOnce(runtime: RuntimeProcess, head: BuildHead): Promise
 
 /** Names one environment; of secrets a build knows only the names. */
 function environmentDigest({ env, secrets = [] }: BuildHead): string {
-  const variables = Object.entries(env).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  const text = JSON.stringify([variables, secrets.toSorted()]);
+  const text = JSON.stringify([sortedEntries(env), secrets.toSorted()]);
   return createHash("sha256").update(text).digest("hex");
 }
 

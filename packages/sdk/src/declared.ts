@@ -4,6 +4,7 @@
  * the file names no more. What was made by hand stays; the file takes over what it names.
  */
 import type { ProjectManifest } from "@skerry/api-schema";
+import { sortedEntries } from "@skerry/base";
 import { listedApi, normalApi, presentApi } from "./declared-apis.ts";
 import { everyItem } from "./pages.ts";
 import type { Client } from "./types.ts";
@@ -210,6 +211,6 @@ function comparable(key: string, value: unknown): string {
   if (key === "at" && typeof value === "string") return String(Date.parse(value));
   return JSON.stringify(value ?? null, (_key, one: unknown) => {
     if (typeof one !== "object" || one === null || Array.isArray(one)) return one;
-    return Object.fromEntries(Object.entries(one).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+    return Object.fromEntries(sortedEntries({ ...one }));
   });
 }

@@ -4,7 +4,14 @@
  * the number is also the alias's tag, and none is used for two states of one name, also when the
  * alias was removed in between. Each change is in the config log in the same transaction.
  */
-import { assert, type AppId, type AuditId, type FunctionId, type KeyId } from "@skerry/base";
+import {
+  assert,
+  sortedEntries,
+  type AppId,
+  type AuditId,
+  type FunctionId,
+  type KeyId,
+} from "@skerry/base";
 import { LIMITS, versionsOfAlias, type AliasEntry, type AliasTarget } from "@skerry/contracts";
 import type { Tx, TxStep } from "@skerry/store";
 import {
@@ -165,7 +172,7 @@ export function* setAlias(
 
 /** Equal targets are equal texts: variables by name, and none are absent. */
 function canonical({ env = {}, ...target }: AliasTarget): AliasTarget {
-  const sorted = Object.entries(env).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const sorted = sortedEntries(env);
   return sorted.length === 0 ? target : { ...target, env: Object.fromEntries(sorted) };
 }
 

@@ -4,7 +4,7 @@
  * has both, control, gateway or agent, means the same one without having been told of it.
  */
 import { createHash } from "node:crypto";
-import { idFromBytes, idToBytes, type RevisionId } from "@skerry/base";
+import { idFromBytes, idToBytes, sortedEntries, type RevisionId } from "@skerry/base";
 import type { AliasTarget, RevisionEntry, Variables } from "@skerry/contracts";
 
 /** Of the 16 bytes of an id those that say its age. */
@@ -17,7 +17,7 @@ export function overlayOf({ env }: Pick<AliasTarget, "env">): Variables | undefi
 
 /** The same text for the same variables, in whatever order they were written. */
 function overlayText(overlay: Variables): string {
-  return JSON.stringify(Object.entries(overlay).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  return JSON.stringify(sortedEntries(overlay));
 }
 
 /** The revision of a version with an overlay; without one its own. */

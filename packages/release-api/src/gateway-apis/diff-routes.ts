@@ -1,5 +1,6 @@
 /** What is different between two states of routes and of what they are served with. Pure. */
 import type { GatewayApiDiff } from "@skerry/api-schema";
+import { sortedEntries } from "@skerry/base";
 import type { Route } from "@skerry/contracts";
 import { routeLabel } from "@skerry/routes";
 
@@ -87,5 +88,5 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 function sorted(record: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(record).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  return Object.fromEntries(sortedEntries(record));
 }

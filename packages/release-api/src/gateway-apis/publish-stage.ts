@@ -3,6 +3,7 @@
  * config log by one transaction, or none of it is.
  */
 import type { ChangeStamp } from "@skerry/api-serving";
+import { sortedEntries } from "@skerry/base";
 import { functionsOfRoutes, LIMITS, type Route, type StageEntry } from "@skerry/contracts";
 import { listFunctions, putConfig, readConfigSeq, removeConfig } from "@skerry/functions";
 import {
@@ -100,7 +101,7 @@ export function isServed(
 }
 
 function sortedText(variables: Readonly<Record<string, string>>): string {
-  return JSON.stringify(Object.entries(variables).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  return JSON.stringify(sortedEntries(variables));
 }
 
 /** Variables that routes name, and the stage does not have. */
