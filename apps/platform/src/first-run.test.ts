@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { OPERATIONS } from "@skerry/api-schema";
 import { createLog } from "@skerry/base";
 import { platformConfig } from "@skerry/contracts";
 import { freePort } from "@skerry/testkit";
-import { banner, deployExample, EXAMPLE } from "./first-run.ts";
+import { EXAMPLE } from "./example.ts";
+import { banner, openExample } from "./first-run.ts";
 import { defaultHome, layoutOf } from "./layout.ts";
+import { OWN_CALLS } from "./own-api.ts";
 
 const CURL = /curl 'http[^']+\/-\/examples\/hello\/\?name=you'/;
 const config = platformConfig.parse({ home: "/tmp/skerry-nowhere" });
@@ -54,7 +57,19 @@ test("an example that could not be deployed is told and is not there", async () 
   const told: string[] = [];
   const log = createLog((level, message) => void told.push(`${level}: ${message}`));
   const port = await freePort();
-  const there = await deployExample({ config, layout, log, apiPort: port, gatewayPort: port });
+  const there = await openExample({ config, layout, log, apiPort: port, gatewayPort: port });
   assert.equal(there, false);
   assert.deepEqual(told, ["error: the example was not deployed"]);
+});
+
+test("what a start asks of the API is what the table of operations has", () => {
+  const { listApps, getFunction, createSignInLink } = OPERATIONS;
+  const { app, fn } = EXAMPLE.params;
+  const example = getFunction.path.replace("{app}", app).replace("{fn}", fn);
+  const asked = Object.values(OWN_CALLS).map(({ method, path }) => `${method} ${path}`);
+  assert.deepEqual(asked, [
+    `${listApps.method} ${listApps.path}?limit=1`,
+    `${getFunction.method} ${example}`,
+    `${createSignInLink.method} ${createSignInLink.path}`,
+  ]);
 });

@@ -1,13 +1,12 @@
 /**
  * What a person meets first: an example that answers, and the lines that say where everything is.
  */
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
 import { PlatformError, type Log } from "@skerry/base";
-import { deploymentMark } from "@skerry/api-schema";
-import { type PlatformConfig, platformConfig } from "@skerry/contracts";
-import { createClient, type Client } from "@skerry/sdk";
+import { type PlatformConfig, platformConfig } from "@skerry/contracts/platform-config";
 import { defaultHome, type Layout } from "./layout.ts";
+import { ask, OWN_CALLS, type OwnApi } from "./own-api.ts";
 
 export interface Ports {
   readonly apiPort: number;
@@ -22,34 +21,31 @@ export interface FirstRun extends Ports {
   readonly log: Log;
 }
 
-/** What `skerry deploy examples/hello` means; its skerry.yaml says the same. */
-export const EXAMPLE = {
-  folder: new URL("../../../examples/hello", import.meta.url),
-  params: { app: "examples", fn: "hello" },
-  config: { auth: "none" },
-} as const;
 /** Where the command line looks for a platform. */
 const USUAL = platformConfig.parse({ home: "/" });
-const DEPLOY_TIMEOUT_MS = 60_000;
-/** How long one request waits for news of the deployment. */
-const WAIT_MS = 10_000;
-
 /**
- * Deploys `examples/hello` as the command line would, when there is no app at all. Resolves to
- * whether it is there and open to all, so that nobody is shown an address that does not answer. A
- * failure is told, not fatal.
+ * Whether `examples/hello` is there and open to all, so that nobody is shown an address that does
+ * not answer; where there is no app at all, it is deployed. A failure is told, not fatal.
  */
-export async function deployExample(options: FirstRun): Promise<boolean> {
+export async function openExample(options: FirstRun): Promise<boolean> {
   try {
-    const client = await clientOf(options);
-    const { items: apps } = await client.listApps({ query: { limit: 1 } });
-    if (apps.length > 0) return await hasOpenExample(client);
-    await deploy(client);
+    const api = await ownApi(options);
+    const { items: apps } = (await ask(api, OWN_CALLS.listApps)) as { items: readonly unknown[] };
+    if (apps.length > 0) return await hasOpenExample(api);
+    // Most starts find apps and need none of this.
+    const { deployExample } = await import("./example.ts");
+    await deployExample({ ...api, gatewayUrl: urlOf(options.config, options.gatewayPort) });
     return true;
   } catch (error) {
     options.log.error("the example was not deployed", { error: String(error) });
     return false;
   }
+}
+
+/** Begins to load what deploys the example, for a home that has none yet. */
+export function expectExample({ adminKeyFile }: Layout): void {
+  // Who needs it learns of its failure.
+  if (!existsSync(adminKeyFile)) import("./example.ts").catch(() => undefined);
 }
 
 /**
@@ -58,46 +54,30 @@ export async function deployExample(options: FirstRun): Promise<boolean> {
  */
 export async function signInUrl(options: FirstRun): Promise<string | undefined> {
   try {
-    return (await (await clientOf(options)).createSignInLink({ body: {} })).url;
+    const made = await ask(await ownApi(options), OWN_CALLS.createSignInLink);
+    return (made as { url: string }).url;
   } catch (error) {
     options.log.error("the sign-in link was not made", { error: String(error) });
     return undefined;
   }
 }
 
-async function clientOf({ config, layout, apiPort, gatewayPort }: FirstRun): Promise<Client> {
-  return createClient({
-    apiUrl: `http://${config.host}:${apiPort}`,
-    gatewayUrl: `http://${config.host}:${gatewayPort}`,
-    key: (await readFile(layout.adminKeyFile, "utf8")).trim(),
-  });
+async function ownApi({ config, layout, apiPort }: FirstRun): Promise<OwnApi> {
+  const key = (await readFile(layout.adminKeyFile, "utf8")).trim();
+  return { apiUrl: urlOf(config, apiPort), key };
 }
 
-async function hasOpenExample(client: Client): Promise<boolean> {
+function urlOf({ host }: PlatformConfig, port: number): string {
+  return `http://${host}:${port}`;
+}
+
+async function hasOpenExample(api: OwnApi): Promise<boolean> {
   try {
-    const { latest } = await client.getFunction({ params: EXAMPLE.params });
-    return latest.config.auth === "none";
+    const found = await ask(api, OWN_CALLS.getExample);
+    return (found as { latest: { config: { auth: string } } }).latest.config.auth === "none";
   } catch (error) {
     if (PlatformError.is(error) && error.code === "NOT_FOUND") return false;
     throw error;
-  }
-}
-
-async function deploy(client: Client): Promise<void> {
-  const { app, fn } = EXAMPLE.params;
-  // Most starts find apps and need none of this.
-  const { packFolder } = await import("@skerry/sdk/pack");
-  const source = await packFolder(fileURLToPath(EXAMPLE.folder));
-  const { digest } = source;
-  const body = { functions: [{ name: fn, sourceDigest: digest, config: EXAMPLE.config }] };
-  const signal = AbortSignal.timeout(DEPLOY_TIMEOUT_MS);
-  await client.putPackage({ params: { app, digest }, archive: () => source.archive(), signal });
-  let deployment = await client.createDeployment({ params: { app }, body, signal });
-  while (deployment.state !== "succeeded") {
-    if (deployment.error !== null) throw PlatformError.fromWire(deployment.error);
-    const query = { waitMs: WAIT_MS, state: deploymentMark(deployment) };
-    const params = { app, deployment: deployment.id };
-    deployment = await client.getDeployment({ params, query, signal });
   }
 }
 

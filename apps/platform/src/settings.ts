@@ -8,10 +8,10 @@ import { nearestWord, PlatformError } from "@skerry/base";
 import {
   envNameOf,
   flagOf,
-  parseInput,
   platformConfig,
   type PlatformConfig,
-} from "@skerry/contracts";
+} from "@skerry/contracts/platform-config";
+import { parseInput } from "@skerry/contracts/problems";
 import { fail } from "./errors.ts";
 import { defaultHome, layoutOf } from "./layout.ts";
 

@@ -15,7 +15,7 @@ import {
   type Log,
 } from "@skerry/base";
 import type { InstanceGrant, PlatformConfig } from "@skerry/contracts";
-import { stopReading } from "@skerry/link";
+import { stopReading } from "@skerry/link/socket-pipe";
 import { AgentSweeps } from "./agent-sweeps.ts";
 import type { ChildEffect } from "./child-life.ts";
 import { fail } from "./errors.ts";

@@ -5,7 +5,7 @@
  */
 import { randomBytes } from "node:crypto";
 import type { Cancel, Clock } from "@skerry/base";
-import { TICKET_KEY_BYTES } from "@skerry/http";
+import { TICKET_KEY_BYTES } from "@skerry/http/ticket-keys";
 
 const KEY_LIFE_MS = 12 * 3_600_000;
 

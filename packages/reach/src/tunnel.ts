@@ -5,7 +5,7 @@
  */
 import type { Socket } from "node:net";
 import type { PlatformError } from "@skerry/base";
-import { PieceGauge } from "@skerry/http";
+import { PieceGauge } from "@skerry/http/piece-gauge";
 import type { LinkStream, StreamHandler } from "@skerry/link";
 
 export interface TunnelEnd {

@@ -47,6 +47,20 @@ test("no role loads Node's fetch to start", async () => {
   );
 });
 
+test("a supervisor loads no fetch, no schema of the API and no role's rooms to start", async () => {
+  const fetching = await loadedBy(importOf("../supervise.ts"));
+  assert.ok(fetching.includes("NativeModule child_process"), "the supervisor was loaded");
+  assert.ok(!fetching.some((name) => FETCH.test(name)));
+  const names = await modulesOf([new URL("../supervise.ts", import.meta.url).href]);
+  const rooms = new Set(names.map((name) => /\/packages\/([^/]+)\//.exec(name)?.[1]));
+  for (const room of ["api-schema", "sdk", "secrets", "store"]) assert.ok(!rooms.has(room), room);
+  // Of these but the files that it names.
+  for (const room of ["contracts", "http", "link"]) {
+    assert.ok(rooms.has(room), room);
+    assert.ok(!names.some((name) => name.endsWith(`/packages/${room}/src/index.ts`)), room);
+  }
+});
+
 test("the store's thread loads ahead what control opens its store with", () => {
   assert.deepEqual(
     storeModuleUrls(),

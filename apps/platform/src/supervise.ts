@@ -1,0 +1,125 @@
+/**
+ * What the platform's program does but for being a role: it supervises them, or asks who does.
+ * Start order: ports, then gateway, control and agent at once; stop order: gateway, agent, control.
+ */
+import { connect } from "node:net";
+import { fileURLToPath } from "node:url";
+import { PlatformError, systemClock } from "@skerry/base";
+import { banner, expectExample, openExample, signInUrl } from "./first-run.ts";
+import { lockHome, type HomeLock } from "./home-lock.ts";
+import { layoutOf, prepareHome } from "./layout.ts";
+import { openPlatformLog } from "./platform-log.ts";
+import { helpText, readSettings, type Invocation } from "./settings.ts";
+import { DONE, Supervisor, type SupervisorOptions } from "./supervisor.ts";
+
+const PORTS_FREE_WITHIN_MS = 10_000;
+const PORT_LOOK_MS = 50;
+
+/** Does what the words of the command line and the environment say. */
+export async function obey(argv: readonly string[]): Promise<void> {
+  const invocation = readSettings(argv, process.env);
+  if (invocation.help) process.stdout.write(helpText());
+  else if (invocation.words.length > 0) await askSupervisor(invocation);
+  else await supervise(invocation);
+}
+
+async function supervise({ config }: Invocation): Promise<void> {
+  const layout = layoutOf(config.home);
+  prepareHome(layout);
+  const lock = lockHome(layout.home, layout.lockFile);
+  const log = openPlatformLog({ file: layout.logFile, level: config.logLevel, role: "supervisor" });
+  // What was started, so that the roles are composed the way the supervisor is.
+  const main = process.argv[1] ?? fileURLToPath(new URL("main.ts", import.meta.url));
+  const supervisor = await bindSupervisor(
+    { clock: systemClock(), config, layout, log, main },
+    lock,
+  );
+  const stop = stopOnSignals(supervisor, config.drainDeadlineMs, lock);
+  const starting = supervisor.start();
+  if (config.example) expectExample(layout);
+  try {
+    await starting;
+  } catch (error) {
+    if (supervisor.stopping) return;
+    await stop(0);
+    throw error;
+  }
+  if (supervisor.stopping) return;
+  const facts = { ...supervisor.factsOf("control"), ...supervisor.factsOf("agent") };
+  const { apiPort, gatewayPort, gatewayTlsPort } = supervisor;
+  const ports = { apiPort, gatewayPort, gatewayTlsPort };
+  const started = { config, layout, log, ...ports };
+  const [hasExample, signIn] = await Promise.all([
+    config.example && openExample(started),
+    signInUrl(started),
+  ]);
+  // Since this process began.
+  const readyMs = performance.now();
+  process.stdout.write(banner({ ...started, facts, hasExample, signIn, readyMs }));
+}
+
+/** After a kill the roles of the one before hold the ports until they have noticed. */
+async function bindSupervisor(options: SupervisorOptions, lock: HomeLock): Promise<Supervisor> {
+  const endMs = performance.now() + (lock.isTakenOver ? PORTS_FREE_WITHIN_MS : 0);
+  for (;;) {
+    try {
+      return new Supervisor(options);
+    } catch (error) {
+      const isTaken = PlatformError.is(error) && error.reason === "PORT_IN_USE";
+      if (isTaken && performance.now() < endMs) {
+        await new Promise((resolve) => setTimeout(resolve, PORT_LOOK_MS));
+        continue;
+      }
+      lock.giveBack();
+      throw error;
+    }
+  }
+}
+
+/** The first signal drains; a second one ends everything at once. */
+function stopOnSignals(
+  supervisor: Supervisor,
+  drainDeadlineMs: number,
+  lock: HomeLock,
+): (deadlineMs: number) => Promise<void> {
+  let stopping: Promise<void> | undefined;
+  const stop = (deadlineMs: number): Promise<void> => {
+    stopping ??= supervisor.stop(deadlineMs).finally(() => lock.giveBack());
+    return stopping;
+  };
+  const onSignal = (): void => {
+    if (stopping !== undefined) {
+      supervisor.killAll();
+      return;
+    }
+    process.stdout.write(
+      "\nStopping: running requests are finished first. Ctrl-C again ends at once.\n",
+    );
+    void stop(drainDeadlineMs).then(() => process.exit(0));
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
+  return stop;
+}
+
+async function askSupervisor({ config, words }: Invocation): Promise<void> {
+  const socket = connect(layoutOf(config.home).supervisorSocket);
+  const answer = await new Promise<string>((resolve, reject) => {
+    let text = "";
+    socket.setEncoding("utf8");
+    socket.on("data", (part: string) => (text += part));
+    socket.once("error", reject);
+    socket.once("end", () => resolve(text.trim()));
+    socket.end(`${words.join(" ")}\n`);
+  });
+  if (answer !== DONE) throw PlatformError.fromWire(parseJson(answer));
+  process.stdout.write(`${answer}\n`);
+}
+
+/** A supervisor that ended meanwhile has answered nothing. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
