@@ -9,6 +9,8 @@ import { ECHO } from "./sources.ts";
 
 const TIMEOUT = { timeout: 600_000 };
 const CALLS = 25;
+/** One instance, however late it is seen that it has a place again; its lines stay in order. */
+const ALONE = { auth: "none", maxInstances: 1 } as const;
 
 async function metrics(platform: Platform): Promise<string> {
   const answer = await fetchOnce(`${platform.apiUrl}/metrics`);
@@ -30,7 +32,7 @@ test(
   TIMEOUT,
   async () => {
     await using platform = await startPlatform({ settings: { metricsOpen: "true" } });
-    await platform.deploy({ app: "insight", fn: "echo", files: ECHO, config: { auth: "none" } });
+    await platform.deploy({ app: "insight", fn: "echo", files: ECHO, config: ALONE });
     const call = async (): Promise<void> => {
       const answer = await fetchOnce(`${platform.gatewayUrl}/-/insight/echo/?word=hello`);
       assert.equal(answer.status, 200);
@@ -150,7 +152,7 @@ test(
     const directory = mkdtempSync(join(tmpdir(), "skerry-insight-"));
     const deliverFile = join(directory, "out.jsonl");
     await using platform = await startPlatform({ settings: { deliverFile } });
-    await platform.deploy({ app: "insight", fn: "echo", files: ECHO, config: { auth: "none" } });
+    await platform.deploy({ app: "insight", fn: "echo", files: ECHO, config: ALONE });
     const ids: string[] = [];
     for (const word of ["one", "Two", "three"]) {
       const answer = await fetchOnce(`${platform.gatewayUrl}/-/insight/echo/?word=${word}`);
@@ -159,11 +161,11 @@ test(
       if (word === "Two") await platform.restart("control");
     }
     const params = { app: "insight", fn: "echo" };
-    const found: string[] = [];
-    await until("the line to be found", async () => {
+    const found = await until("the line to be found", async () => {
       const query = { grep: "HEARD TWO" };
-      for await (const { text } of platform.client.listLogs({ params, query })) found.push(text);
-      return found.length > 0;
+      const texts: string[] = [];
+      for await (const { text } of platform.client.listLogs({ params, query })) texts.push(text);
+      return texts.length > 0 ? texts : undefined;
     });
     assert.deepEqual(found, ["heard Two"]);
     const delivered = (): readonly Delivered[] =>

@@ -121,7 +121,7 @@ describe("limits and quotas", TIMEOUT, () => {
     await until("all run", async () => (await topOf("held"))?.live === 3);
     assert.equal((await call("other")).reason, "QUOTA_CONCURRENCY_EXCEEDED");
     await endAll(running);
-    await quotas({ concurrency: "default", ratePerSecond: 0.1, burst: 1 });
+    await quotas({ concurrency: "default", ratePerSecond: 0.01, burst: 1 });
     assert.deepEqual((await call("wide")).status, 200);
     assert.equal((await call("wide")).reason, "QUOTA_RATE_EXCEEDED");
     await quotas({ ratePerSecond: null, burst: null });

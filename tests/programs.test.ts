@@ -19,7 +19,9 @@ const run = promisify(execFile);
 const FIXTURES = fileURLToPath(new URL("./programs/fixtures/", import.meta.url));
 const TIMEOUT = { timeout: 600_000 };
 const CUSTOM = { runtime: "custom", memoryMb: 256 } as const;
-const PIP = ["install", "--quiet", "--only-binary", ":all:", "--no-compile", "--target", "."];
+/** A registry that is slow, or says 5xx for a while, is asked again. */
+const PATIENT = ["--retries", "10", "--timeout", "60", "--disable-pip-version-check"];
+const WHEELS = ["--only-binary", ":all:", "--no-compile", "--target", "."];
 
 interface Program {
   readonly fixture: string;
@@ -49,7 +51,7 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
   "a Python handler by Lambda's official client": {
     fixture: "ric",
     tool: "pip3",
-    make: [...PIP, "awslambdaric==4.2.2"],
+    make: ["install", "--quiet", ...PATIENT, ...WHEELS, "awslambdaric==4.2.2"],
     answer: (event) => ({ ric: event }),
     failure: { name: "ValueError", message: FAILURE },
   },

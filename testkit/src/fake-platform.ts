@@ -51,6 +51,8 @@ export async function startFakePlatform(answers: Answers, invoke?: Invoke): Prom
       res.end(JSON.stringify({ error: { ...told, requestId: "request-1" } }));
     });
   });
+  // Who waits for the next request is not ended under a machine that is held up.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", () => resolve()));
   const { port } = server.address() as AddressInfo;
   return {

@@ -52,6 +52,8 @@ export class OtlpReceiver implements AsyncDisposable {
         res.end(JSON.stringify(body));
       });
     });
+    // Who waits for the next request is not ended under a machine that is held up.
+    this.#server.keepAliveTimeout = 0;
   }
 
   static async start(port = 0): Promise<OtlpReceiver> {

@@ -128,6 +128,8 @@ async function upstream(
 ): Promise<{ readonly server: Server; readonly origin: string; readonly sockets: Set<Socket> }> {
   const sockets = new Set<Socket>();
   const server = createServer(answer).on("connection", (socket) => sockets.add(socket));
+  // Who waits for the next request is not ended under a machine that is held up.
+  server.keepAliveTimeout = 0;
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   t.after(() => {

@@ -31,6 +31,8 @@ export async function startApiDouble(...answers: Answer[]): Promise<ApiDouble> {
       answer?.(res, seen);
     });
   });
+  // Who waits for the next request is not ended under a machine that is held up.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", () => resolve()));
   const { port } = server.address() as AddressInfo;
   return {
