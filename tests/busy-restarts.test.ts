@@ -5,6 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -25,6 +26,7 @@ const AGENT_RESTARTS = Math.ceil(RESTARTS / 5);
 const COLD_FUNCTIONS = 3;
 const IS_COLD = /start;desc="(blank|fresh)"/;
 const TIMEOUT = { timeout: 1_800_000 };
+const GATEWAY_FLAGS = ["--heap-growing-percent=400", "--no-allocation-site-pretenuring"];
 const MAIN = fileURLToPath(new URL("../apps/platform/src/main.ts", import.meta.url));
 
 describe("restarts under load", TIMEOUT, () => {
@@ -190,6 +192,9 @@ describe("restarts under load", TIMEOUT, () => {
     assert.equal(stdout, "ok\n");
     const now = platform.pids("gateway");
     assert.ok(now.length === 1 && now[0] !== old[0], `${String(old)} → ${String(now)}`);
+    // No process runs by a flag that its V8 does not know (docs/adr/0038).
+    const words = readFileSync(`/proc/${now[0]}/cmdline`, "utf8").split("\0");
+    for (const flag of GATEWAY_FLAGS) assert.ok(words.includes(flag), flag);
   });
 
   it("control: killing the gateway instead does fail requests", TIMEOUT, async (t) => {

@@ -199,6 +199,25 @@ const following = (count: number) => ({
   listLogs: ({ query }: Asked) => (query["follow"] === true ? endless(count) : []),
 });
 
+/** Has a process name at its end, on stderr, the modules of Node's own that it loaded. */
+const TELLS_LOADS =
+  "data:text/javascript,process.on('exit',()=>console.error(process.moduleLoadList.join('\\n')))";
+
+test("a command that asks the platform does not load Node's fetch", async () => {
+  await using platform = await startFakePlatform(ANSWERS);
+  const loadedBy = async (...imports: readonly string[]): Promise<readonly string[]> => {
+    const options = imports.map((one) => `--import=${one}`).join(" ");
+    const env = { NODE_OPTIONS: options };
+    const { exitCode, stderr } = await runProcess(["ls", "--json"], { url: platform.url, env });
+    assert.equal(exitCode, 0, stderr);
+    assert.ok(stderr.includes("NativeModule http"), "it asked");
+    return stderr.split("\n").filter((name) => name.includes("/undici/"));
+  };
+  assert.deepEqual(await loadedBy(TELLS_LOADS), []);
+  const fetching = "data:text/javascript,globalThis.Headers";
+  assert.notDeepEqual(await loadedBy(TELLS_LOADS, fetching), [], "who touches it does");
+});
+
 test("Ctrl-C ends a followed log quietly with 130", async () => {
   await using platform = await startFakePlatform(following(3));
   const { child, ended } = startCli(["logs", "shop/cart", "--follow", "--json"], platform);

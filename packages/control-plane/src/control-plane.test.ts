@@ -1,8 +1,16 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import type { AuditResource, DeploymentResource, FunctionResource } from "@skerry/api-schema";
+import type {
+  AuditResource,
+  DeploymentResource,
+  FunctionResource,
+  ReleaseResource,
+} from "@skerry/api-schema";
+import { createIdSource, silentLog, systemClock, systemRandom } from "@skerry/base";
+import { openPostgresStore } from "@skerry/store";
 import { hasPostgres, startPostgres, type PostgresServer } from "@skerry/testkit";
 import { Harness } from "../test/harness.ts";
+import { storeModule14 } from "../test/store-module-14.ts";
 
 interface Items<T> {
   readonly items: readonly T[];
@@ -67,6 +75,46 @@ test("an upload becomes a function that gateways hear of, until it is removed", 
   await walk(harness);
 });
 
+/** A release of an app whose routes go along, and an alias with variables, as this release has. */
+async function releaseRoutes(harness: Harness): Promise<void> {
+  harness.agent();
+  await harness.ended(await harness.deploy("shop", { hello: "1" }));
+  const app = "/v1/apps/shop";
+  const said = async (method: string, path: string, body: object): Promise<void> => {
+    const reply = await harness.send(method, `${app}${path}`, { body });
+    assert.ok(reply.status < 300, `${path}: ${JSON.stringify(reply.body)}`);
+  };
+  const routes = [{ path: "/", to: { function: "hello" }, auth: "none" }];
+  await said("PUT", "/gateway-apis/public", { routes });
+  await said("POST", "/functions/hello/versions", {});
+  const target = { version: 1, env: { LEVEL: "warn" } };
+  await said("PUT", "/functions/hello/aliases/loud", { target });
+  await said("POST", "/releases", { stages: ["release"] });
+  const { body } = await harness.send<Items<ReleaseResource>>("GET", `${app}/releases`);
+  assert.deepEqual(
+    body.items.map(({ apis }) => apis.map(({ api, stage }) => [api, stage])),
+    [[["public", "release"]]],
+  );
+}
+
+/** Opens a database that an earlier release has made, and works in it. */
+async function upgrade(databaseUrl: string): Promise<void> {
+  const deps = { log: silentLog(), clock: systemClock(), random: systemRandom() };
+  const options = { url: databaseUrl, modules: [storeModule14], poolMax: 1 };
+  const earlier = await openPostgresStore(deps, options);
+  const account = { freshId: createIdSource(deps).id("acct"), wallMs: 1 };
+  const accountId = await earlier.call(storeModule14.module, "ensureAccount", account);
+  await earlier.call(storeModule14.module, "leaveRelease", accountId);
+  await earlier.close();
+  await using harness = await Harness.open({}, databaseUrl);
+  const { body } = await harness.send<Items<ReleaseResource>>("GET", "/v1/apps/old/releases");
+  assert.deepEqual(
+    body.items.map(({ reason, state, apis }) => [reason, state, apis]),
+    [["of before", "done", []]],
+  );
+  await releaseRoutes(harness);
+}
+
 if (hasPostgres()) {
   let server: PostgresServer;
   before(async () => {
@@ -77,5 +125,11 @@ if (hasPostgres()) {
   test("the same holds over PostgreSQL", async () => {
     await using harness = await Harness.open({}, server.url);
     await walk(harness);
+  });
+
+  test("the tables of an earlier release are upgraded in PostgreSQL, and what is in them stays", async (t) => {
+    const earlier = await startPostgres();
+    t.after(() => earlier.stop());
+    await upgrade(earlier.url);
   });
 }

@@ -62,10 +62,16 @@ function errorIn(text: string): Record<string, unknown> {
   return parsed.error;
 }
 
+function everyValue(length: number): Buffer {
+  return Buffer.from(Array.from({ length }, (_, i) => i % 256));
+}
+
 describe("sendBytes", () => {
   for (const [name, body] of [
     ["text", "grüße 😀"],
-    ["a few bytes of every value", Buffer.from(Array.from({ length: 256 }, (_, i) => i))],
+    ["a few bytes of every value", everyValue(256)],
+    ["as many bytes as are joined with their head", everyValue(1_024)],
+    ["one byte more", everyValue(1_025)],
     ["many bytes", Buffer.alloc(100_000, 0xfe)],
     ["a view into a larger buffer", new Uint8Array(new ArrayBuffer(64), 8, 16).fill(200)],
     ["nothing", ""],
