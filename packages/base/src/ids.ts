@@ -81,10 +81,18 @@ export interface IdSource {
 }
 
 export function createIdSource(deps: { readonly clock: Clock; readonly random: Random }): IdSource {
-  const fresh = (): Uint8Array => uuidV7Bytes(deps.clock.wallMs(), deps.random.bytes(10));
+  const { clock, random } = deps;
+  let last = { wallMs: -1, text: "" };
   return {
-    id: <P extends IdPrefix>(prefix: P) => idFromBytes(prefix, fresh()),
-    requestId: () => uuidText(fresh()) as RequestId,
+    id: <P extends IdPrefix>(prefix: P) => {
+      return idFromBytes(prefix, uuidV7Bytes(clock.wallMs(), random.bytes(10)));
+    },
+    requestId: () => {
+      const wallMs = Math.floor(clock.wallMs());
+      // Many are made in a millisecond, and every request has one.
+      if (last.wallMs !== wallMs) last = { wallMs, text: timeText(wallMs) };
+      return (last.text + randomText(random.bytes(10))) as RequestId;
+    },
   };
 }
 
@@ -171,6 +179,24 @@ function uuidV7Bytes(wallMs: number, random: Uint8Array): Uint8Array {
   out[6] = 0x70 | ((out[6] ?? 0) & 0x0f);
   out[8] = 0x80 | ((out[8] ?? 0) & 0x3f);
   return out;
+}
+
+/** The first six bytes of a UUID of version 7. */
+function timeText(wallMs: number): string {
+  const hex = wallMs.toString(16).padStart(12, "0").slice(-12);
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-`;
+}
+
+/** The others, with version and variant. */
+function randomText(random: Uint8Array): string {
+  let text = hexOf(0x70 | ((random[0] ?? 0) & 0x0f)) + hexOf(random[1]);
+  text += `-${hexOf(0x80 | ((random[2] ?? 0) & 0x3f))}${hexOf(random[3])}-`;
+  for (let i = 4; i < 10; i += 1) text += hexOf(random[i]);
+  return text;
+}
+
+function hexOf(byte: number | undefined): string {
+  return HEX[byte ?? 0] ?? "";
 }
 
 function uuidText(bytes: Uint8Array): string {
