@@ -3,6 +3,7 @@ export type {
   AskOrigin,
   CacheFigures,
   CacheRequest,
+  Hit,
   CacheStore,
   ResponseCache,
   StoreFigures,

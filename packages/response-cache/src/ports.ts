@@ -1,7 +1,8 @@
 /** What the response cache is asked, and what it asks of whoever has it. */
 import type { CachePolicy, Purge } from "@skerry/contracts";
-import type { AnswerSink } from "@skerry/http";
-import type { Kept } from "./kept-answer.ts";
+import type { AnswerHead, AnswerSink } from "@skerry/http";
+import type { Coding } from "./codings.ts";
+import type { Kept, KeptAnswer, VaryNote } from "./kept-answer.ts";
 
 /** A request that may be answered from what is kept. */
 export interface CacheRequest {
@@ -32,6 +33,27 @@ export interface CacheRequest {
  */
 export type AskOrigin = (headers: readonly string[], to: AnswerSink) => void;
 
+/** How one client was answered at once, whole and fresh, with what is kept. */
+export interface Hit {
+  readonly head: AnswerHead;
+  readonly body: Uint8Array;
+  /** Between these wall times another one who asks the same gets the same head. */
+  readonly fromMs: number;
+  readonly untilMs: number;
+  /** Where it was found, for the cache alone. */
+  readonly found: FoundHit;
+}
+
+export interface FoundHit {
+  readonly stage: string;
+  readonly primary: string;
+  /** What led from there to `key`, if they differ. */
+  readonly note: VaryNote | undefined;
+  readonly key: string;
+  readonly kept: KeptAnswer;
+  readonly coding: Coding | undefined;
+}
+
 /** A change that was made at a URL. */
 export interface UnsafeAnswer {
   readonly stage: string;
@@ -48,9 +70,14 @@ export interface UnsafeAnswer {
 export interface ResponseCache {
   /**
    * Answers from what is kept, or by `ask`, whose answer is kept if it may be. Of many misses at
-   * once one asks. Never throws.
+   * once one asks. Never throws. Returns how it was answered where `again` can tell that of others.
    */
-  handle(request: CacheRequest, to: AnswerSink, ask: AskOrigin): void;
+  handle(request: CacheRequest, to: AnswerSink, ask: AskOrigin): Hit | undefined;
+  /**
+   * Whether a request that says the same would be answered the same way now. It is counted as
+   * answered then.
+   */
+  again(hit: Hit): boolean;
   /** Answers with what is kept, however old; false when there is nothing that may be told. */
   answerStale(request: CacheRequest, to: AnswerSink): Promise<boolean>;
   /**

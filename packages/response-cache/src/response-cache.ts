@@ -15,11 +15,13 @@ import type {
   CacheFigures,
   CacheRequest,
   CacheStore,
+  Hit,
   NumberedPurge,
   ResponseCache,
   UnsafeAnswer,
 } from "./ports.ts";
 import { readFacts } from "./request-facts.ts";
+import { hitOf } from "./hit.ts";
 import { decideUse, mayBeStale, maySee } from "./use.ts";
 import { giveKept, hasAlready, type Waiter } from "./waiter.ts";
 
@@ -50,25 +52,37 @@ class Cache implements ResponseCache {
     this.#asks = new OriginAsks({ ...deps, again: (waiter) => this.#answer(waiter) });
   }
 
-  handle(request: CacheRequest, to: AnswerSink, ask: AskOrigin): void {
+  handle(request: CacheRequest, to: AnswerSink, ask: AskOrigin): Hit | undefined {
     const { method } = request;
-    const facts = readFacts(request);
-    const primary = keyOf(request);
-    const waiter = { request, facts, primary, key: primary, to, ask, rounds: 0 };
-    if ((method === "GET" || method === "HEAD") && !facts.hasPrecondition) {
-      return this.#answer(waiter);
+    const waiter = waiterOf(request, to, ask);
+    if ((method === "GET" || method === "HEAD") && !waiter.facts.hasPrecondition) {
+      this.#answer(waiter);
+      return waiter.hit;
     }
     this.#asks.pass(waiter, method === "GET" || method === "HEAD" ? "bypass" : "method", (head) => {
       this.noteUnsafe({ ...request, ...head, queries: [request.policy.query] });
     });
+    return undefined;
+  }
+
+  again({ found, body, fromMs, untilMs }: Hit): boolean {
+    const { stage, primary, note, key, kept, coding } = found;
+    const nowMs = this.#deps.clock.wallMs();
+    if (nowMs < fromMs || nowMs >= untilMs) return false;
+    const { store } = this.#deps;
+    if (note !== undefined && store.get(stage, primary) !== note) return false;
+    if (store.get(stage, key) !== kept) return false;
+    // Which is looked for so that it counts as asked for, too.
+    if (coding !== undefined && this.#encoder.coded({ stage, key, kept, coding }) !== body) {
+      return false;
+    }
+    this.#hits++;
+    return true;
   }
 
   async answerStale(request: CacheRequest, to: AnswerSink): Promise<boolean> {
     if (request.method !== "GET" && request.method !== "HEAD") return false;
-    const facts = readFacts(request);
-    const primary = keyOf(request);
-    const ask = (): void => undefined;
-    const waiter = { request, facts, primary, key: primary, to, ask, rounds: 0 };
+    const waiter = waiterOf(request, to, () => undefined);
     return new Promise((resolve) => {
       this.#find(waiter, (kept) => {
         const isTold = kept !== undefined && mayBeStale(kept);
@@ -146,6 +160,7 @@ class Cache implements ResponseCache {
     const { range, ifNoneMatch, ifModifiedSince } = facts;
     if (range === undefined && ifNoneMatch === undefined && ifModifiedSince === undefined) {
       if (coding !== undefined) return this.#giveCoded(waiter, kept, coding);
+      waiter.hit = hitOf(waiter, { kept, head, body: kept.body, nowMs });
       return to.whole(head, kept.body);
     }
     if (coding !== undefined && !hasAlready(waiter, head, nowMs)) {
@@ -156,12 +171,17 @@ class Cache implements ResponseCache {
   }
 
   /** As it is where the coding makes it no shorter, or too much is being encoded already. */
-  #giveCoded({ request, key, to }: Waiter, kept: KeptAnswer, coding: Coding): void {
+  #giveCoded(waiter: Waiter, kept: KeptAnswer, coding: Coding): void {
+    const { request, key, to } = waiter;
     const coded = this.#encoder.coded({ stage: request.stage, key, kept, coding });
     this.#got(coded, (body) => {
       const nowMs = this.#deps.clock.wallMs();
-      if (body === undefined || body.length === 0) to.whole(hitHead(kept, nowMs), kept.body);
-      else to.whole(hitHead(kept, nowMs, coding), body);
+      if (body === undefined || body.length === 0) {
+        return to.whole(hitHead(kept, nowMs), kept.body);
+      }
+      const head = hitHead(kept, nowMs, coding);
+      waiter.hit = hitOf(waiter, { kept, head, body, nowMs, coding });
+      to.whole(head, body);
     });
   }
 
@@ -169,9 +189,11 @@ class Cache implements ResponseCache {
     const { store } = this.#deps;
     const { request, primary } = waiter;
     waiter.key = primary;
+    waiter.note = undefined;
     this.#got(store.get(request.stage, primary), (kept) => {
       if (kept?.kind !== "vary") return found(seen(kept, waiter), "uri-miss");
       waiter.key = variantKey(primary, kept.vary, request);
+      waiter.note = kept;
       this.#got(store.get(request.stage, waiter.key), (variant) => {
         found(seen(variant, waiter), "vary-miss");
       });
@@ -183,6 +205,13 @@ class Cache implements ResponseCache {
     if (value instanceof Promise) void value.then(then);
     else then(value);
   }
+}
+
+function waiterOf(request: CacheRequest, to: AnswerSink, ask: AskOrigin): Waiter {
+  const primary = keyOf(request);
+  const facts = readFacts(request);
+  const none = { note: undefined, hit: undefined };
+  return { request, facts, primary, key: primary, to, ask, rounds: 0, ...none };
 }
 
 /** A URL is meant as it is asked for, and as it stands in keys. */

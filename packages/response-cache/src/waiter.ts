@@ -3,7 +3,8 @@ import type { AnswerHead, AnswerSink } from "@skerry/http";
 import { isNotModified, isRangeOf, type Validators } from "./conditions.ts";
 import { firstLineOf } from "./header-list.ts";
 import { notModified } from "./heads.ts";
-import type { AskOrigin, CacheRequest } from "./ports.ts";
+import type { VaryNote } from "./kept-answer.ts";
+import type { AskOrigin, CacheRequest, Hit } from "./ports.ts";
 import { rangedAnswer } from "./ranges.ts";
 import type { RequestFacts } from "./request-facts.ts";
 
@@ -16,8 +17,12 @@ export interface Waiter {
   key: string;
   readonly to: AnswerSink;
   readonly ask: AskOrigin;
+  /** What led from `primary` to `key`. */
+  note: VaryNote | undefined;
   /** How often it has waited in vain. */
   rounds: number;
+  /** How it was answered, where that says how others are. */
+  hit: Hit | undefined;
 }
 
 const NOTHING = new Uint8Array();
