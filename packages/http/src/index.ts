@@ -5,6 +5,12 @@ export { admitBody, readBody, type BodyLimits } from "./body.ts";
 export { closeFrame, FrameBoundary } from "./frame-boundary.ts";
 export { createHeaderPolicy, type HeaderPolicy, type HeaderPolicyOptions } from "./headers.ts";
 export {
+  prepareMessage,
+  sendPrepared,
+  takesPrepared,
+  type PreparedMessage,
+} from "./prepared-message.ts";
+export {
   resetConnection,
   sendBytes,
   sendError,
@@ -14,10 +20,12 @@ export {
 } from "./respond.ts";
 export {
   serveHttp,
+  type Covered,
   type DrainResult,
   type HttpServer,
   type HttpServerDeps,
   type HttpServerOptions,
+  type KnownHandler,
   type ListenTarget,
   type RequestHandler,
   type UpgradeHandler,

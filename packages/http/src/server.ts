@@ -41,6 +41,22 @@ export type RequestHandler = (
   target: ParsedTarget,
 ) => void | Promise<void>;
 
+/** What the certificate of a connection stands for. */
+export interface Covered {
+  /** A request with this `Host` was taken on the connection before. */
+  hasCovered(host: string): boolean;
+}
+
+/**
+ * Answers a request at once by what was said to one that was the same, word for word; false when it
+ * cannot, and has left the response alone. `covered` is undefined without TLS.
+ */
+export type KnownHandler = (
+  req: IncomingMessage,
+  res: ServerResponse,
+  covered: Covered | undefined,
+) => boolean;
+
 /** Answers a request that may leave HTTP: as any other, or by `upgrade`. As RequestHandler else. */
 export type UpgradeHandler = (req: IncomingMessage, res: ServerResponse, upgrade: Upgrade) => void;
 
@@ -50,6 +66,8 @@ export interface HttpServerDeps {
   /** Names the errors that are answered before or instead of the handler. */
   readonly requestId: () => string;
   readonly onRequest: RequestHandler;
+  /** Asked before anything else of requests of HTTP/1.1. */
+  readonly onKnown?: KnownHandler;
   /** Without it, who asks for an upgrade is answered as if they had not. */
   readonly onUpgrade?: UpgradeHandler;
 }
@@ -255,6 +273,7 @@ class ListeningServer implements HttpServer {
     if (connection !== undefined) {
       if (this.#drained !== undefined) announceClose(connection.latest, res);
       connection.latest = res;
+      if (this.#deps.onKnown?.(req, res, connection.hosts) === true) return;
     }
     const target = this.#admit(req, res, connection);
     if (target === undefined) return;

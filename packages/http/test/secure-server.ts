@@ -12,6 +12,7 @@ import {
   serveHttp,
   type HttpLimits,
   type HttpServer,
+  type KnownHandler,
   type PemIdentity,
   type RequestHandler,
   type TicketKeys,
@@ -67,6 +68,7 @@ export interface SecureServer extends AsyncDisposable {
 
 export interface SecureOptions {
   readonly onRequest: RequestHandler;
+  readonly onKnown?: KnownHandler;
   readonly onUpgrade?: UpgradeHandler;
   readonly limits?: Partial<HttpLimits>;
   readonly clock?: Clock;
@@ -75,13 +77,14 @@ export interface SecureOptions {
 
 /** Serves `a.test`, and `*.wild.test` under `w.wild.test`. */
 export async function serveSecure(options: SecureOptions): Promise<SecureServer> {
-  const { onRequest, onUpgrade, limits = {}, clock = systemClock(), ticketKeys } = options;
+  const { onRequest, onKnown, onUpgrade, limits = {}, clock = systemClock(), ticketKeys } = options;
   const identities = new Identities();
   identities.put("a.test", authority.issue(["a.test"]));
   identities.put("w.wild.test", authority.issue(["*.wild.test"]));
   const server = await serveHttp(
     {
       ...{ clock, log: silentLog(), requestId: () => "req-1", onRequest },
+      ...(onKnown === undefined ? {} : { onKnown }),
       ...(onUpgrade === undefined ? {} : { onUpgrade }),
     },
     {

@@ -59,6 +59,11 @@ export class CoveredHosts {
     this.#name = name;
   }
 
+  /** A request with this `Host` was taken before. */
+  hasCovered(host: string): boolean {
+    return host === this.#last;
+  }
+
   /**
    * Throws `HOST_MISDIRECTED` for a host that neither the client named in its handshake nor the
    * certificate covers: another connection leads to it. RFC 9110, section 15.5.20.
