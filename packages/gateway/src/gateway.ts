@@ -212,9 +212,11 @@ class RunningGateway implements Gateway {
       functionIn: (appId, name) => this.#inApps.get(`${appId}/${name}`),
       isReady: () => fold.seq > 0,
     });
-    const { gateways = 1, trustedProxies = [] } = this.#options;
+    const { gateways = 1, trustedProxies = [], limits } = this.#options;
+    const { keepAliveTimeoutMs } = { ...DEFAULT_LIMITS, ...limits };
     return new StageDoor({
       ...{ clock, random, ids, functions, trustedProxies, stages: fold.stages },
+      keepAliveTimeoutMs,
       guard: createGuard({
         ...{ clock, log, ids, keys, functions, gateways },
         connect: connectOut,
@@ -234,6 +236,7 @@ class RunningGateway implements Gateway {
     await this.#listeners.listen({
       ...{ clock, log },
       requestId: () => ids.requestId(),
+      onKnown: (req, res, covered) => this.#stages.takeKnown(req, res, covered),
       onRequest: (req, res, target) => this.#front.handle({ req, res, target }),
       onUpgrade: (req, res, upgrade) =>
         this.#front.handle({ req, res, target: upgrade.target, upgrade }),

@@ -40,9 +40,11 @@ export interface StageFunctionsDeps {
 /** A function that was found here, with what runs it. */
 class FoundShell implements FoundFunction {
   readonly shell: FunctionShell;
+  readonly isByChance: boolean;
 
-  constructor(shell: FunctionShell) {
+  constructor(shell: FunctionShell, isByChance: boolean) {
     this.shell = shell;
+    this.isByChance = isByChance;
   }
 
   get functionId() {
@@ -71,9 +73,20 @@ class FoundShell implements FoundFunction {
 
 export class StageFunctions implements Functions {
   readonly #deps: StageFunctionsDeps;
+  /** Of versions, by chance. */
+  #draws = 0;
+  readonly #random: Random;
 
   constructor(deps: StageFunctionsDeps) {
+    const { random } = deps;
     this.#deps = deps;
+    this.#random = {
+      bytes: (count) => random.bytes(count),
+      float: () => {
+        this.#draws += 1;
+        return random.float();
+      },
+    };
   }
 
   find(
@@ -86,9 +99,10 @@ export class StageFunctions implements Functions {
       throw failFunction("FUNCTION_NOT_FOUND", { function: `${app}/${fn}` });
     }
     const url = `${target.rawPath}?${target.rawQuery}`;
-    const shell = found.shellFor(qualifier, httpParts(req, url, this.#deps.random));
+    const draws = this.#draws;
+    const shell = found.shellFor(qualifier, httpParts(req, url, this.#random));
     noteAsked(res, shell.entry.id);
-    return new FoundShell(shell);
+    return new FoundShell(shell, this.#draws > draws);
   }
 
   call(fn: FoundFunction, request: RoutedRequest, to: AnswerSink): RoutedCall {

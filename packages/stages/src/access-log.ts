@@ -11,8 +11,14 @@ import {
   type Cancel,
   type Clock,
   type GatewayId,
+  type RequestId,
 } from "@skerry/base";
-import { GATEWAY_HEADERS, type AccessFacts, type SpooledLogLine } from "@skerry/contracts";
+import {
+  GATEWAY_HEADERS,
+  type AccessFacts,
+  type SpooledLogLine,
+  type StageEntry,
+} from "@skerry/contracts";
 import type { Exchange } from "./exchange.ts";
 
 export interface AccessLogDeps {
@@ -30,6 +36,25 @@ const LINES = { ratePerSecond: 1_000, burst: 2_000 } as const;
 /** Nginx's: the client left before it was answered. */
 const LEFT_STATUS = 499;
 
+/** What answers of one kind have in common. */
+export interface KnownAccess {
+  readonly entry: StageEntry;
+  readonly facts: Omit<AccessFacts, keyof OwnFacts>;
+}
+
+/** What each request has for itself. */
+type OwnFacts = Pick<AccessFacts, "clientIp" | "durationMs">;
+
+/** A request as its line tells of it. */
+export interface SaidOfOne {
+  readonly id: RequestId;
+  readonly clientIp: string;
+  /** On the monotonic clock. */
+  readonly arrivedMs: number;
+}
+
+const KINDS = ["", "1xx", "2xx", "3xx", "4xx", "5xx"];
+
 export class AccessLog {
   readonly #deps: AccessLogDeps;
   readonly #bucket = createBucket();
@@ -45,17 +70,30 @@ export class AccessLog {
 
   /** The request has come to its end. */
   note(exchange: Exchange): void {
-    const { clock } = this.#deps;
-    const status = exchange.sink.status === 0 ? LEFT_STATUS : exchange.sink.status;
-    const kind = `${Math.floor(status / 100)}xx`;
-    this.statuses.set(kind, (this.statuses.get(kind) ?? 0) + 1);
-    if (refillBucket(this.#bucket, LINES, clock.monotonicMs()) < ONE_TOKEN) {
-      this.dropped += 1;
-      return;
-    }
-    spendToken(this.#bucket);
-    this.#lines.push(JSON.stringify(this.#lineOf(exchange, status)));
-    this.#cancel ??= clock.schedule(FLUSH_MS, () => this.flush(), { background: true });
+    const { sink, came, client, arrivedMs } = exchange;
+    const nowMs = this.#deps.clock.monotonicMs();
+    if (!this.#count(sink.status === 0 ? LEFT_STATUS : sink.status, nowMs)) return;
+    this.#write(this.knownOf(exchange), { id: came.id, clientIp: client.address, arrivedMs });
+  }
+
+  /** A request has been answered as another one was. */
+  noteKnown(known: KnownAccess, said: SaidOfOne): void {
+    if (this.#count(known.facts.status, said.arrivedMs)) this.#write(known, said);
+  }
+
+  /** What can be told of others, too, that are answered in the same way. */
+  knownOf({ entry, came, guarded, sink, passed, asked, method }: Exchange): KnownAccess {
+    const downgrade = headerOf(sink.told, GATEWAY_HEADERS.downgrade);
+    const facts = {
+      ...{ stage: entry.stage, publication: entry.publication, route: guarded?.name },
+      ...{ method, path: came.target.rawPath.slice(0, PATH_CHARS_MAX) },
+      ...{ status: sink.status === 0 ? LEFT_STATUS : sink.status, bytes: sink.bytes },
+      principal: passed.principal?.slice(0, TEXT_CHARS_MAX),
+      cache: cacheWord(headerOf(sink.told, "cache-status")),
+      ...(downgrade === undefined ? {} : { downgrade: downgrade.split(";", 1)[0] }),
+      ...{ function: asked?.name, version: asked?.fn.version, reason: sink.refusal?.reason },
+    };
+    return { entry, facts };
   }
 
   /** Writes down what there is. */
@@ -67,34 +105,31 @@ export class AccessLog {
     this.#lines = [];
   }
 
-  #lineOf(exchange: Exchange, status: number): SpooledLogLine {
-    const { entry, came } = exchange;
-    return {
-      t: this.#deps.clock.wallMs(),
-      l: status >= 500 ? "error" : "info",
-      ...{ s: "platform", f: entry.apiId, v: `${entry.stage}#${entry.publication}` },
-      ...{ i: this.#deps.gatewayId, r: came.id },
-      m: JSON.stringify(this.#factsOf(exchange, status)),
-    };
+  /** False when there may be no line for it. */
+  #count(status: number, nowMs: number): boolean {
+    const kind = KINDS[Math.floor(status / 100)] ?? "";
+    this.statuses.set(kind, (this.statuses.get(kind) ?? 0) + 1);
+    if (refillBucket(this.#bucket, LINES, nowMs) < ONE_TOKEN) {
+      this.dropped += 1;
+      return false;
+    }
+    spendToken(this.#bucket);
+    return true;
   }
 
-  #factsOf(exchange: Exchange, status: number): AccessFacts {
-    const { entry, came, guarded, sink, passed, asked } = exchange;
-    const { method, client, arrivedMs } = exchange;
-    const downgrade = headerOf(sink.told, GATEWAY_HEADERS.downgrade);
-    return {
-      ...{ stage: entry.stage, publication: entry.publication, route: guarded?.name },
-      ...{ method, path: came.target.rawPath.slice(0, PATH_CHARS_MAX) },
-      ...{ status, bytes: sink.bytes },
-      durationMs: Math.round((this.#deps.clock.monotonicMs() - arrivedMs) * 100) / 100,
-      clientIp: client.address,
-      principal: passed.principal?.slice(0, TEXT_CHARS_MAX),
-      cache: cacheWord(headerOf(sink.told, "cache-status")),
-      ...(downgrade === undefined ? {} : { downgrade: downgrade.split(";", 1)[0] }),
-      function: asked?.name,
-      version: asked?.fn.version,
-      reason: sink.refusal?.reason,
+  #write({ entry, facts }: KnownAccess, { id, clientIp, arrivedMs }: SaidOfOne): void {
+    const { clock, gatewayId } = this.#deps;
+    const durationMs = Math.round((clock.monotonicMs() - arrivedMs) * 100) / 100;
+    const all: AccessFacts = { ...facts, durationMs, clientIp };
+    const line: SpooledLogLine = {
+      t: clock.wallMs(),
+      l: facts.status >= 500 ? "error" : "info",
+      ...{ s: "platform", f: entry.apiId, v: `${entry.stage}#${entry.publication}` },
+      ...{ i: gatewayId, r: id },
+      m: JSON.stringify(all),
     };
+    this.#lines.push(JSON.stringify(line));
+    this.#cancel ??= clock.schedule(FLUSH_MS, () => this.flush(), { background: true });
   }
 }
 

@@ -3,6 +3,7 @@ import type { Clock, IdSource, RequestId } from "@skerry/base";
 import type { StageEntry } from "@skerry/contracts";
 import { readBody } from "@skerry/http";
 import { functionHeaders, readTrace, type RequestTrace } from "@skerry/requests";
+import type { Hit } from "@skerry/response-cache";
 import type { TemplateValues } from "@skerry/routes";
 import { ClientSink } from "./client-sink.ts";
 import { forwardedHeaders, type Client } from "./client-address.ts";
@@ -32,6 +33,10 @@ export class Exchange implements RequestFacts {
   passed: Passed = {};
   /** Runs once, when the answer or its connection has ended. */
   onClose: () => void = NOTHING;
+  /** Another one that says the same may be led elsewhere. */
+  isByChance = false;
+  /** How it was answered at once with what is kept. */
+  hit: Hit | undefined;
   /** The function that was asked last. */
   asked: { readonly name: string; readonly fn: FoundFunction } | undefined;
   readonly #clock: Clock;

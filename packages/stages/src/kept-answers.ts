@@ -4,7 +4,7 @@
  */
 import type { CachePolicy, PurgesEntry, StageEntry } from "@skerry/contracts";
 import type { AnswerSink } from "@skerry/http";
-import type { CacheRequest, ResponseCache } from "@skerry/response-cache";
+import type { CacheRequest, Hit, ResponseCache } from "@skerry/response-cache";
 import { forwardedUrl } from "./client-address.ts";
 import type { Exchange } from "./exchange.ts";
 import type { GuardedRoute } from "./guards/facts.ts";
@@ -76,9 +76,18 @@ export class KeptAnswers {
     };
   }
 
-  /** Answers from what is kept, or asks the target. */
-  answer(request: CacheRequest, to: AnswerSink, ask: Parameters<ResponseCache["handle"]>[2]): void {
-    this.#cache.handle(request, to, ask);
+  /** Answers from what is kept, or asks the target. As `ResponseCache.handle`. */
+  answer(
+    request: CacheRequest,
+    to: AnswerSink,
+    ask: Parameters<ResponseCache["handle"]>[2],
+  ): Hit | undefined {
+    return this.#cache.handle(request, to, ask);
+  }
+
+  /** As `ResponseCache.again`. */
+  again(hit: Hit): boolean {
+    return this.#cache.again(hit);
   }
 
   /** Answers with what is kept, however old; false when there is nothing. */

@@ -24,6 +24,8 @@ export interface FoundFunction {
   readonly config: FunctionConfig;
   /** Digest of the package, where its files lie. */
   readonly sourceDigest: string;
+  /** Another request that says the same may be led to another version. */
+  readonly isByChance: boolean;
   /** False: a request would wait for an instance to start. */
   readonly isWarm: boolean;
   /** Requests to it may leave HTTP. */

@@ -2,7 +2,7 @@
  * The door of gateway APIs: takes a request of a stage through the route that takes it, past what
  * guards that, to its target, and sees to it that there is one answer in time.
  */
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import {
   PlatformError,
   type Clock,
@@ -11,6 +11,7 @@ import {
   type Random,
 } from "@skerry/base";
 import type { RoleValue, RouteFigures } from "@skerry/contracts";
+import { sendPrepared, takesPrepared, type Covered } from "@skerry/http";
 import type { ResponseCache } from "@skerry/response-cache";
 import { findRoute, rewriteHeaders, withCors } from "@skerry/routes";
 import { AccessLog, type AccessLogDeps } from "./access-log.ts";
@@ -21,6 +22,7 @@ import { Exchange } from "./exchange.ts";
 import type { GuardedRoute, Passed } from "./guards/facts.ts";
 import type { Guard } from "./guards/guard.ts";
 import { KeptAnswers, type PurgesView } from "./kept-answers.ts";
+import { KnownAnswers } from "./known-answers.ts";
 import type { CameRequest, Functions } from "./ports.ts";
 import { answerRoute, type AnswerDeps, type RouteAnswer } from "./resilience/answer-route.ts";
 import { DowngradeCounts } from "./resilience/downgrade-counts.ts";
@@ -46,6 +48,8 @@ export interface StageDoorDeps {
   readonly connectOut: ConnectOut;
   /** Peers whose word on the client is taken: addresses and networks. */
   readonly trustedProxies: readonly string[];
+  /** As connections of clients are told. */
+  readonly keepAliveTimeoutMs: number;
   /** False until anything is known of the configuration. */
   isReady(): boolean;
 }
@@ -60,12 +64,14 @@ export class StageDoor {
   readonly #downgrades = new DowngradeCounts();
   readonly #upstreams: Upstreams;
   readonly #kept: KeptAnswers;
+  readonly #known: KnownAnswers;
 
   constructor(deps: StageDoorDeps) {
     this.#deps = deps;
     this.#addresses = new StageAddresses(deps.stages);
     this.#access = new AccessLog({ ...deps, spool: deps.accessSpool });
     this.#kept = new KeptAnswers(deps.cache, deps.stages);
+    this.#known = new KnownAnswers(deps.keepAliveTimeoutMs);
     this.#upstreams = new Upstreams(deps.connectOut);
     this.#clients = new ClientAddresses(deps.trustedProxies);
     this.#answerDeps = {
@@ -82,6 +88,7 @@ export class StageDoor {
   /** The configuration has changed. */
   update(): void {
     this.#addresses.forget();
+    this.#known.forget();
     this.#kept.update();
   }
 
@@ -101,6 +108,21 @@ export class StageDoor {
   close(): void {
     this.#access.flush();
     this.#upstreams.close();
+  }
+
+  /** Answers a request as another one that said the same; false for any that is to be looked at. */
+  takeKnown(req: IncomingMessage, res: ServerResponse, covered: Covered | undefined): boolean {
+    const known = this.#known.find(req);
+    if (known === undefined || !takesPrepared(res)) return false;
+    const { clock, ids } = this.#deps;
+    const arrivedMs = clock.monotonicMs();
+    const { address, isEncrypted, isTrusted } = this.#clients.of(req);
+    if (isEncrypted !== known.way.isEncrypted || isTrusted !== known.way.isTrusted) return false;
+    if (covered?.hasCovered(known.host) === false || !this.#kept.again(known.hit)) return false;
+    const id = ids.requestId();
+    sendPrepared(res, this.#known.messageOf(known), id);
+    this.#access.noteKnown(known.access, { id, clientIp: address, arrivedMs });
+    return true;
   }
 
   /**
@@ -180,6 +202,8 @@ export class StageDoor {
     } catch (error) {
       sink.fail(PlatformError.from(error));
     }
+    const { hit } = exchange;
+    if (hit !== undefined) this.#known.learn(exchange, hit, () => this.#access.knownOf(exchange));
   }
 
   /** Sees to it that a target that takes too long is not waited for. */

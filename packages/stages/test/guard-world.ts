@@ -122,6 +122,7 @@ export class GuardWorld {
         version: qualifier === "$LATEST" ? undefined : 1,
         sourceDigest: "",
         isWarm: true,
+        isByChance: false,
         takesUpgrades: false,
       },
       config: {} as FoundFunction["config"],

@@ -61,7 +61,7 @@ function askOrKeep(deps: AnswerDeps, asked: Asked, to: AnswerSink): RoutedCall {
   const request = deps.kept.requestOf(exchange, target);
   if (request === undefined) return askTarget(deps, asked, { headers: exchange.headers, to });
   let under: { readonly call: RoutedCall; readonly sink: AnswerSink } | undefined;
-  deps.kept.answer(request, to, (headers, sink) => {
+  exchange.hit = deps.kept.answer(request, to, (headers, sink) => {
     try {
       under = { call: askTarget(deps, asked, { headers, to: sink }), sink };
     } catch (error) {

@@ -28,12 +28,16 @@ export function openFunction(
 /** Throws ROUTE_TARGET_MISSING: which functions there are is told to nobody who merely asks. */
 export function findFunction(
   functions: Functions,
-  { entry, came, guarded }: Exchange,
+  exchange: Exchange,
   { name, qualifier }: { readonly name: string; readonly qualifier: string | undefined },
 ): FoundFunction {
+  const { entry, came, guarded } = exchange;
   const { appId, app } = entry;
   try {
-    return functions.find({ appId, app, fn: name, qualifier: qualifier ?? entry.qualifier }, came);
+    const asked = { appId, app, fn: name, qualifier: qualifier ?? entry.qualifier };
+    const fn = functions.find(asked, came);
+    exchange.isByChance ||= fn.isByChance;
+    return fn;
   } catch (error) {
     const { reason } = PlatformError.from(error);
     if (reason !== "FUNCTION_NOT_FOUND" && reason !== "QUALIFIER_NOT_FOUND") throw error;
