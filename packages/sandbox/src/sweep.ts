@@ -34,7 +34,8 @@ export async function sweepLeftovers(
   deps: { readonly clock: Clock; readonly log: Log },
   options: SweepOptions,
 ): Promise<SweepCount> {
-  const groups = findLeftoverGroups(options);
+  const owners = findOwnerDirectories(options.ownerName);
+  const groups = findLeftoverGroups(owners, options);
   const seen = new Set<number>();
   const left = new Set(groups);
   const deadline = deps.clock.monotonicMs() + DEADLINE_MS;
@@ -51,7 +52,7 @@ export async function sweepLeftovers(
     }
     await new Promise<void>((resolve) => void deps.clock.schedule(PAUSE_MS, resolve));
   }
-  for (const owner of findOwnerDirectories(options.ownerName)) {
+  for (const owner of owners) {
     if (!options.inUse.has(owner)) removeGroup(owner);
   }
   return { processes: seen.size, groups: groups.length };
@@ -78,9 +79,9 @@ function killGroup(group: string): void {
   for (const pid of readPids(join(group, "cgroup.procs"))) signalProcess(pid, "SIGKILL");
 }
 
-function findLeftoverGroups(options: SweepOptions): readonly string[] {
+function findLeftoverGroups(owners: readonly string[], options: SweepOptions): readonly string[] {
   const living = options.living();
-  return findOwnerDirectories(options.ownerName).flatMap((owner) =>
+  return owners.flatMap((owner) =>
     directoriesIn(owner)
       .filter((id) => !living.has(id))
       .map((id) => join(owner, id)),
