@@ -3,8 +3,12 @@ import { constants, copyFileSync, existsSync } from "node:fs";
 import { chmod, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { version as esbuildVersion } from "esbuild";
 import { layDownOnce } from "./lay-down.ts";
+
+// Only its number: its program would be a tenth of what an agent loads to start.
+const { version: esbuildVersion } = createRequire(import.meta.url)("esbuild/package.json") as {
+  readonly version: string;
+};
 
 export interface BuildTool {
   readonly directory: string;
