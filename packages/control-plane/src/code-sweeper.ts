@@ -6,7 +6,7 @@
  */
 import { Recurrence, type Clock, type Log } from "@skerry/base";
 import { ANY_SOURCE, type CodeHolds, type CodeStore, type StoredCode } from "@skerry/code-store";
-import type { AgentsView, CodePiece } from "@skerry/functions";
+import type { AgentsView, CodePiece } from "@skerry/functions/catalogue";
 import type { ControlLimits } from "./limits.ts";
 import type { AgentArtefacts } from "@skerry/control-links";
 import { storeModule, type ControlStore } from "./store-module.ts";

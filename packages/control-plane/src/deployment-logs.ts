@@ -5,7 +5,7 @@
  */
 import type { Cancel, Clock, DeploymentId, Log } from "@skerry/base";
 import { BUILD_LOG } from "@skerry/contracts";
-import type { DeploymentLogText } from "@skerry/functions";
+import type { DeploymentLogText } from "@skerry/functions/catalogue";
 import type { Changes } from "./changes.ts";
 import { storeModule, type ControlStore } from "./store-module.ts";
 

@@ -23,7 +23,7 @@ import {
   type DeploymentEvent,
   type DeploymentRecord,
   type UnfinishedDeployment,
-} from "@skerry/functions";
+} from "@skerry/functions/catalogue";
 import { ANY_SOURCE, type CodeHolds } from "@skerry/code-store";
 import type { Changes } from "./changes.ts";
 import type { DeploymentLogs } from "./deployment-logs.ts";

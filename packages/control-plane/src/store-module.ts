@@ -53,7 +53,7 @@ import {
   reviewCode,
   SAVED_EVENT_TABLES,
   VERSION_TABLES,
-} from "@skerry/functions";
+} from "@skerry/functions/catalogue";
 import { findSealedSecret, findSecret, listSecrets, SECRET_TABLES } from "@skerry/secrets";
 import { defineStoreModule, type Store, type Tx, type TxStep } from "@skerry/store";
 import * as actions from "./procedures/actions.ts";

@@ -15,7 +15,7 @@ import {
   listFunctions,
   readConfigSeq,
   type FunctionRecord,
-} from "@skerry/functions";
+} from "@skerry/functions/catalogue";
 import { letRoutesGo } from "@skerry/gateway-apis";
 import {
   decide,

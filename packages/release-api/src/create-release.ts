@@ -16,7 +16,7 @@ import {
   versionToBe,
   type AliasRecord,
   type FunctionRecord,
-} from "@skerry/functions";
+} from "@skerry/functions/catalogue";
 import {
   failRelease,
   findOpenRelease,

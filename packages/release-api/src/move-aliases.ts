@@ -7,7 +7,7 @@ import {
   setAlias,
   type AliasNote,
   type FunctionRecord,
-} from "@skerry/functions";
+} from "@skerry/functions/catalogue";
 import {
   WHOLE,
   type HeldAlias,

@@ -1,5 +1,5 @@
 /** What a step of a release moves: aliases and routes, all that is its own, or nothing. */
-import type { AliasNote } from "@skerry/functions";
+import type { AliasNote } from "@skerry/functions/catalogue";
 import type { ReleasedFunction, ReleasedRoutes, ReleaseRecord } from "@skerry/releases";
 import type { Tx, TxStep } from "@skerry/store";
 import { moveAliases, takenAliases, type MovingAliases } from "./move-aliases.ts";

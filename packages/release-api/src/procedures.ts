@@ -28,7 +28,7 @@ import {
   type FunctionRecord,
   type SetAlias,
   type VersionRecord,
-} from "@skerry/functions";
+} from "@skerry/functions/catalogue";
 import { findOpenRelease, mayLeadTo } from "@skerry/releases";
 import type { Tx, TxStep } from "@skerry/store";
 import { appReleaseChanges, type AppReleaseChanges } from "./app-releases.ts";

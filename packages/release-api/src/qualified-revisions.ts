@@ -1,15 +1,14 @@
 import type { FunctionId, RevisionId } from "@skerry/base";
 import { invalid, parseQualifier } from "@skerry/contracts";
+import { overlaidId, overlayOf } from "@skerry/functions";
 import {
   getAlias,
   getFunction,
   getVersion,
-  overlaidId,
-  overlayOf,
   overlaysOfVersion,
   type FunctionName,
   type QualifiedFunction,
-} from "@skerry/functions";
+} from "@skerry/functions/catalogue";
 import type { Tx, TxStep } from "@skerry/store";
 
 /** A version of a function, with its own revision. */

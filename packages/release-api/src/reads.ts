@@ -9,7 +9,7 @@ import {
   listVersions,
   shownVersions,
   type FunctionName,
-} from "@skerry/functions";
+} from "@skerry/functions/catalogue";
 import type { Tx, TxStep } from "@skerry/store";
 import { DOMAIN_READS } from "./gateway-apis/domain-changes.ts";
 import { GATEWAY_API_READS } from "./gateway-apis/gateway-api-reads.ts";

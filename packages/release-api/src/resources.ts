@@ -6,7 +6,7 @@ import {
   type AliasRecord,
   type QualifiedFunction,
   type VersionRecord,
-} from "@skerry/functions";
+} from "@skerry/functions/catalogue";
 
 /** Both forms of URL of what stands behind the colon, from the gateway's base URL. */
 function urlsOf({ app, name }: QualifiedFunction, qualifier: string, gatewayUrl: string): string[] {

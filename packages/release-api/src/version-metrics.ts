@@ -4,7 +4,7 @@
  */
 import type { RevisionId } from "@skerry/base";
 import { sumFigures, type RevisionFigures } from "@skerry/contracts";
-import type { ShownVersion } from "@skerry/functions";
+import type { ShownVersion } from "@skerry/functions/catalogue";
 import type { MetricFamily } from "@skerry/telemetry";
 
 /** Counters of versions; what had no invocation has no samples. */

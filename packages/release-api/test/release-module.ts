@@ -22,7 +22,7 @@ import {
   VERSION_TABLES,
   type ConfigPage,
   type QualifiedFunction,
-} from "@skerry/functions";
+} from "@skerry/functions/catalogue";
 import { SECRET_TABLES } from "@skerry/secrets";
 import { defineStoreModule, type ModuleSource, type Tx, type TxStep } from "@skerry/store";
 import { GATEWAY_API_TABLES, HELD_ROUTES_TABLES } from "@skerry/gateway-apis";

@@ -61,6 +61,17 @@ test("a supervisor loads no fetch, no schema of the API and no role's rooms to s
   }
 });
 
+test("gateways and agents load neither what the store's transactions are made of nor the bundler", async () => {
+  const roles = ["gateway.ts", "agent.ts"].map((role) => new URL(role, import.meta.url).href);
+  const names = await modulesOf(roles);
+  assert.ok(names.some((name) => name.includes("/packages/functions/")));
+  const idle = /\/packages\/functions\/src\/catalogue\/|\/node_modules\/esbuild\/lib\//;
+  assert.deepEqual(
+    names.filter((name) => idle.test(name)),
+    [],
+  );
+});
+
 test("the store's thread loads ahead what control opens its store with", () => {
   assert.deepEqual(
     storeModuleUrls(),

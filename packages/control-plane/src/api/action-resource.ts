@@ -1,6 +1,6 @@
 import type { ActionResource } from "@skerry/api-schema";
 import { DRIVES, triggerIdOf } from "@skerry/contracts";
-import type { ActionRecord } from "@skerry/functions";
+import type { ActionRecord } from "@skerry/functions/catalogue";
 
 /** What an action's timer says of itself. */
 export type TimerTold = Pick<ActionResource, "nextAt" | "pausedBecause">;

@@ -2,7 +2,7 @@
 import type { DeploymentId } from "@skerry/base";
 import type { DeploymentLogLine } from "@skerry/api-schema";
 import { invalid } from "@skerry/contracts";
-import type { DeploymentLogEntry } from "@skerry/functions";
+import type { DeploymentLogEntry } from "@skerry/functions/catalogue";
 import { logSubject } from "../deployment-logs.ts";
 import { storeModule } from "../store-module.ts";
 import type { ApiDeps } from "./api-deps.ts";

@@ -19,7 +19,7 @@ import {
   type DeploymentRecord,
   type SourceOwner,
   type WantedFunction,
-} from "@skerry/functions";
+} from "@skerry/functions/catalogue";
 import { storageGuard } from "../account-use.ts";
 import { fail } from "../errors.ts";
 import { assertSourcesThere } from "../procedures/deploying.ts";

@@ -8,7 +8,7 @@ import type {
   SavedEventResource,
 } from "@skerry/api-schema";
 import { authorize, type Principal } from "@skerry/contracts";
-import type { SavedEvent } from "@skerry/functions";
+import type { SavedEvent } from "@skerry/functions/catalogue";
 import { fail } from "../errors.ts";
 import { storeModule } from "../store-module.ts";
 import type { ApiDeps } from "./api-deps.ts";

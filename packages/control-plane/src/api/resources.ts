@@ -18,7 +18,7 @@ import type {
   ConfigObjectRecord,
   DeploymentRecord,
   FunctionRecord,
-} from "@skerry/functions";
+} from "@skerry/functions/catalogue";
 import { provisionAt } from "@skerry/functions";
 import type { SecretRecord } from "@skerry/secrets";
 

@@ -10,7 +10,7 @@ import {
   writeAction,
   type ActionRecord,
   type ActionSpec,
-} from "@skerry/functions";
+} from "@skerry/functions/catalogue";
 import type { Tx, TxStep } from "@skerry/store";
 import { actionResourceOf, type TimerTold } from "../api/action-resource.ts";
 import { recordChange } from "./change.ts";

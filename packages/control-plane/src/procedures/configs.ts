@@ -7,7 +7,7 @@ import {
   removeConfigObject,
   writeConfigObject,
   type ConfigObjectRecord,
-} from "@skerry/functions";
+} from "@skerry/functions/catalogue";
 import type { ConfigObjectId } from "@skerry/base";
 import type { Tx, TxStep } from "@skerry/store";
 import { configObjectResourceOf } from "../api/resources.ts";

@@ -37,7 +37,7 @@ import {
   type PlannedFunction,
   type SourceOwner,
   type WantedFunction,
-} from "@skerry/functions";
+} from "@skerry/functions/catalogue";
 import type { Tx, TxStep } from "@skerry/store";
 import { createUrlsOf, deploymentResourceOf } from "../api/resources.ts";
 import { fail } from "../errors.ts";

@@ -18,7 +18,7 @@ import {
   type PresentedKey,
 } from "@skerry/accounts";
 import type { AccountId, KeyId } from "@skerry/base";
-import { keyConfigKey, putConfig, removeConfig } from "@skerry/functions";
+import { keyConfigKey, putConfig, removeConfig } from "@skerry/functions/catalogue";
 import type { Tx, TxStep } from "@skerry/store";
 import { forgetRepeatsOf } from "@skerry/repeats";
 import type { ChangeStamp } from "@skerry/api-serving";

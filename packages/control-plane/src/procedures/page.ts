@@ -29,7 +29,7 @@ import {
   putSavedEvent as putEventRow,
   type AccountFunction,
   type SavedEvent,
-} from "@skerry/functions";
+} from "@skerry/functions/catalogue";
 import type { Tx, TxStep } from "@skerry/store";
 import { fail } from "../errors.ts";
 import type { ChangeStamp } from "@skerry/api-serving";

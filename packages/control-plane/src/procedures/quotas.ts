@@ -12,7 +12,7 @@ import {
   quotasConfigKey,
   readConfigValue,
   type NamedFunction,
-} from "@skerry/functions";
+} from "@skerry/functions/catalogue";
 import type { Tx, TxStep } from "@skerry/store";
 import type { ChangeStamp } from "@skerry/api-serving";
 import { recordChange } from "./change.ts";

@@ -16,7 +16,7 @@ import {
   removeActionsOfApp,
   removeConfigObjectsOfApp,
   secretConfigKey,
-} from "@skerry/functions";
+} from "@skerry/functions/catalogue";
 import type { AccountId } from "@skerry/base";
 import { LIMITS, serverKeyScope } from "@skerry/contracts";
 import { removeGatewayApisOf } from "@skerry/release-api/procedures";

@@ -3,7 +3,12 @@
  * open secrets without asking. Nothing here sees a value.
  */
 import { appendAudit, isAudited, type AuditRecord, type AuditStamp } from "@skerry/accounts";
-import { functionsWithSecret, putConfig, removeConfig, secretConfigKey } from "@skerry/functions";
+import {
+  functionsWithSecret,
+  putConfig,
+  removeConfig,
+  secretConfigKey,
+} from "@skerry/functions/catalogue";
 import type { AccountId } from "@skerry/base";
 import {
   missingSecrets,

@@ -5,7 +5,7 @@
  */
 import type { AccountId } from "@skerry/base";
 import type { PlatformTelling } from "@skerry/event-api";
-import type { DeploymentRecord } from "@skerry/functions";
+import type { DeploymentRecord } from "@skerry/functions/catalogue";
 import type { Migration, Tx, TxStep } from "@skerry/store";
 
 export const TOLD_EVENT_TABLES: Migration["sql"] = [

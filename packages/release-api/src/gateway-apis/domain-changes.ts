@@ -3,7 +3,7 @@ import type { ChangedDomain, DomainResource } from "@skerry/api-schema";
 import type { ChangeStamp } from "@skerry/api-serving";
 import type { AccountId } from "@skerry/base";
 import type { DomainEntry, SealedValue } from "@skerry/contracts";
-import { putConfig, readConfigSeq, removeConfig } from "@skerry/functions";
+import { putConfig, readConfigSeq, removeConfig } from "@skerry/functions/catalogue";
 import {
   domainConfigKey,
   failGatewayApi,

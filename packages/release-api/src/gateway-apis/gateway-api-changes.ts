@@ -3,7 +3,7 @@ import type { ChangedGatewayApi } from "@skerry/api-schema";
 import type { ChangeStamp } from "@skerry/api-serving";
 import type { AppId, GatewayApiId } from "@skerry/base";
 import { DRAFT, LIMITS, stageDefaults, type StageSettings } from "@skerry/contracts";
-import { readConfigSeq, removeConfig } from "@skerry/functions";
+import { readConfigSeq, removeConfig } from "@skerry/functions/catalogue";
 import {
   domainsOfApi,
   failGatewayApi,

@@ -5,7 +5,7 @@
 import type { ChangeStamp } from "@skerry/api-serving";
 import { sortedEntries } from "@skerry/base";
 import { functionsOfRoutes, LIMITS, type Route, type StageEntry } from "@skerry/contracts";
-import { listFunctions, putConfig, readConfigSeq, removeConfig } from "@skerry/functions";
+import { listFunctions, putConfig, readConfigSeq, removeConfig } from "@skerry/functions/catalogue";
 import {
   failGatewayApi,
   findPublication,

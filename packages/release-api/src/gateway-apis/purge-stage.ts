@@ -1,7 +1,7 @@
 /** The transaction that has kept answers forgotten: numbered, so that a gateway misses none. */
 import type { MadePurge } from "@skerry/api-schema";
 import { LIMITS, type Purge, type PurgesEntry } from "@skerry/contracts";
-import { putConfig, readConfigValue } from "@skerry/functions";
+import { putConfig, readConfigValue } from "@skerry/functions/catalogue";
 import { purgesConfigKey, writeStage } from "@skerry/gateway-apis";
 import type { Tx, TxStep } from "@skerry/store";
 import type { Done, Told } from "../recorded.ts";

@@ -1,7 +1,7 @@
 /** Transactions on stages. Each is one commit with its entry, its history and its record. */
 import type { ChangedStage, MadePublication } from "@skerry/api-schema";
 import { DRAFT } from "@skerry/contracts";
-import { readConfigSeq, removeConfig } from "@skerry/functions";
+import { readConfigSeq, removeConfig } from "@skerry/functions/catalogue";
 import {
   failGatewayApi,
   findStage,
