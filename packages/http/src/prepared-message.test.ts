@@ -108,6 +108,18 @@ test("who does not read gets no second message prepared, and what is behind anot
   assert.deepEqual(ids, ["id-0", "id-1", "id-2"]);
 });
 
+test("a failure to answer what is known is told as any other", async () => {
+  await using server = await serve(Buffer.from("body"), (req) => {
+    if (req.url === "/id-0") throw new TypeError("on purpose");
+    return false;
+  });
+  using raw = await openRaw(server.port ?? 0);
+  raw.write(get("/id-0"));
+  await raw.receive(/^HTTP\/1\.1 500 [^]*INTERNAL/);
+  raw.write(get("/id-1"));
+  await raw.receive(/x-id: id-1[^]*body$/);
+});
+
 test("a host is covered on the connection on which it was taken, and on no other", async () => {
   const said: (boolean | undefined)[] = [];
   await using secure = await serveSecure({

@@ -49,7 +49,8 @@ export interface Covered {
 
 /**
  * Answers a request at once by what was said to one that was the same, word for word; false when it
- * cannot, and has left the response alone. `covered` is undefined without TLS.
+ * cannot, and has left the response alone, as it has when it throws. `covered` is undefined without
+ * TLS.
  */
 export type KnownHandler = (
   req: IncomingMessage,
@@ -273,7 +274,7 @@ class ListeningServer implements HttpServer {
     if (connection !== undefined) {
       if (this.#drained !== undefined) announceClose(connection.latest, res);
       connection.latest = res;
-      if (this.#deps.onKnown?.(req, res, connection.hosts) === true) return;
+      if (this.#isKnown(req, res, connection)) return;
     }
     const target = this.#admit(req, res, connection);
     if (target === undefined) return;
@@ -281,6 +282,16 @@ class ListeningServer implements HttpServer {
     // of step.
     if (req.headers.upgrade !== undefined) res.shouldKeepAlive = false;
     this.#handle(req, res, target);
+  }
+
+  /** True when it has its answer. */
+  #isKnown(req: IncomingMessage, res: ServerResponse, { hosts }: Connection): boolean {
+    try {
+      return this.#deps.onKnown?.(req, res, hosts) ?? false;
+    } catch (error) {
+      this.#onFailed(res, error);
+      return true;
+    }
   }
 
   #handle(req: IncomingMessage, res: ServerResponse, target: ParsedTarget): void {

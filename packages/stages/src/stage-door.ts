@@ -120,8 +120,9 @@ export class StageDoor {
     if (isEncrypted !== known.way.isEncrypted || isTrusted !== known.way.isTrusted) return false;
     if (covered?.hasCovered(known.host) === false || !this.#kept.again(known.hit)) return false;
     const id = ids.requestId();
-    sendPrepared(res, this.#known.messageOf(known), id);
+    const message = this.#known.messageOf(known);
     this.#access.noteKnown(known.access, { id, clientIp: address, arrivedMs });
+    sendPrepared(res, message, id);
     return true;
   }
 
