@@ -248,7 +248,7 @@ test("a connection that was kept open is answered while draining, and then close
       }).on("error", reject);
     });
   assert.equal(await ask(), "keep-alive");
-  const drained = world.gateway.drain({ deadlineMs: 5_000 });
+  const drained = world.gateway.drain({ deadlineMs: LONG_MS });
   assert.equal(await ask(), "close");
   await drained;
   keeping.destroy();

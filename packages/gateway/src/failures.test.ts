@@ -169,7 +169,7 @@ test("how an instance ended is heard seconds later, too", async () => {
   agent.handle = ({ instance }) => {
     instance.socket.destroy();
     const exit = { code: 3, signal: null, outOfMemory: false };
-    setTimeout(() => leaping.leap(5_000), 100);
+    setTimeout(() => leaping.leap(4_000), 100);
     setTimeout(() => agent.note({ op: "exited", instanceId: instance.id, exit }), 200);
   };
   await world.start({}, { clock: leaping });

@@ -18,7 +18,7 @@ export interface ControlDouble {
   /** Numbers that the gateway said are in force. */
   readonly applied: readonly number[];
   readonly notes: readonly ConsumerNote[];
-  /** Sends one batch to every watcher. */
+  /** Sends one batch to every watcher; who watches later, or again, gets what it has missed. */
   send(entries: readonly ConfigEntry[]): void;
   close(): Promise<void>;
 }
@@ -39,6 +39,7 @@ export async function controlDouble(
   const watched: WatchHead[] = [];
   const applied: number[] = [];
   const notes: ConsumerNote[] = [];
+  const sent: ConfigEntry[] = [];
   const streams = new Set<LinkStream>();
   const sockets = new Set<Socket>();
   const accept = (socket: Socket): void => {
@@ -60,8 +61,10 @@ export async function controlDouble(
           const watch = JSON.parse(head) as WatchHead;
           if (watch.op !== "watch") return options.accept?.(opened, link) ?? IGNORING_STREAM;
           watched.push(watch);
-          const reply: WatchReply = { reset: false, seq: watch.after };
-          stream.reply(JSON.stringify(reply), Buffer.from("\n"));
+          const missed = sent.filter(({ seq }) => seq > watch.after);
+          const seq = Math.max(watch.after, ...missed.map((entry) => entry.seq));
+          const reply: WatchReply = { reset: false, seq };
+          stream.reply(JSON.stringify(reply), batchOf(missed));
           streams.add(stream);
           return {
             ...IGNORING_STREAM,
@@ -78,12 +81,17 @@ export async function controlDouble(
   return {
     ...{ watched, applied, notes },
     send(entries) {
-      const text = entries.map((entry) => `${JSON.stringify(entry)}\n`).join("");
-      for (const stream of streams) stream.write(Buffer.from(`${text}\n`));
+      sent.push(...entries);
+      for (const stream of streams) stream.write(batchOf(entries));
     },
     async close() {
       for (const socket of sockets) socket.destroy();
       await new Promise<void>((resolve) => server.close(() => resolve()));
     },
   };
+}
+
+function batchOf(entries: readonly ConfigEntry[]): Buffer {
+  const lines = entries.map((entry) => `${JSON.stringify(entry)}\n`);
+  return Buffer.from(`${lines.join("")}\n`);
 }
