@@ -2,7 +2,7 @@
 import type { GatewayApiDiff } from "@skerry/api-schema";
 import { sortedEntries } from "@skerry/base";
 import type { Route } from "@skerry/contracts";
-import { routeLabel } from "@skerry/routes";
+import { routeLabel } from "@skerry/routes/route-name";
 
 /** Routes, and what they are or would be served with; null where nothing says it. */
 export interface RoutesState {
