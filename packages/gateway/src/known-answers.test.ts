@@ -3,10 +3,11 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { ServerResponse } from "node:http";
+import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, test, type TestContext } from "node:test";
-import { connect } from "node:tls";
+import { connect as connectTls } from "node:tls";
 import { seededRandom } from "@skerry/base";
 import type { AccessFacts, ConfigValue, RouteInput, SpooledLogLine } from "@skerry/contracts";
 import { makeAuthority, openRaw, type RawConnection } from "@skerry/testkit";
@@ -62,6 +63,19 @@ class Asking {
 
   static async open(): Promise<Asking> {
     return new Asking(await openRaw(world.port));
+  }
+
+  static on(socket: Socket, t: TestContext): Asking {
+    t.after(() => socket.destroy());
+    let received = "";
+    socket.setEncoding("latin1").on("data", (part: string) => (received += part));
+    const write = (bytes: string | Uint8Array): void => void socket.write(bytes);
+    return new Asking({
+      write,
+      get received() {
+        return received;
+      },
+    });
   }
 
   /** What is answered; it has a length. */
@@ -207,6 +221,30 @@ test("who may be led to either version is led to both, whatever was said before"
   assert.ok((got.get("1") ?? 0) > 15 && (got.get("2") ?? 0) > 15, JSON.stringify([...got]));
 });
 
+test("what is chosen by the client's address is told to that address alone", async (t) => {
+  agent.handle = (call) => {
+    const vary = call.head.u === "/vary" ? ["vary", "Accept, X-Forwarded-For"] : [];
+    calls += 1;
+    call.answer(`the ${calls}. client`, { h: ["cache-control", "max-age=60", ...vary] });
+  };
+  world.fn({ kind: "fetch" });
+  const cache = { headers: ["X-Forwarded-For"] };
+  const keyed = { ...PAGE, name: "keyed", path: "/keyed", cache };
+  world.stage({ routes: [PAGE, keyed] });
+  await world.start({}, { clock: standing });
+  for (const path of ["/vary", "/keyed"]) {
+    const before = calls;
+    for (const nth of [1, 2]) {
+      const from = { host: "127.0.0.1", localAddress: `127.0.0.${nth}` };
+      const client = Asking.on(connect({ port: world.port, ...from }), t);
+      const bodies: string[] = [];
+      for (let i = 0; i < 3; i += 1) bodies.push(bodyOf(await client.ask(words(path))));
+      const own = `the ${before + nth}. client`;
+      assert.deepEqual(bodies, [own, own, own], path);
+    }
+  }
+});
+
 test("over TLS, what is known of a host is told where the host may be asked for", async (t) => {
   const directory = mkdtempSync(join(tmpdir(), "known-tls-"));
   t.after(() => rmSync(directory, { recursive: true }));
@@ -221,18 +259,9 @@ test("over TLS, what is known of a host is told where the host may be asked for"
   await world.start({ tls: { listen, publicPort: 443, files, openKey } }, { clock: standing });
   const port = world.gateway.stats().tlsPort ?? 0;
   const open = async (servername: string): Promise<Asking> => {
-    const socket = connect({ port, host: "127.0.0.1", servername, rejectUnauthorized: false });
-    t.after(() => socket.destroy());
+    const socket = connectTls({ port, host: "127.0.0.1", servername, rejectUnauthorized: false });
     await once(socket, "secureConnect");
-    let received = "";
-    socket.setEncoding("latin1").on("data", (part: string) => (received += part));
-    const write = (bytes: string | Uint8Array): void => void socket.write(bytes);
-    return new Asking({
-      write,
-      get received() {
-        return received;
-      },
-    });
+    return Asking.on(socket, t);
   };
   const statusOf = async (client: Asking): Promise<string> =>
     (await client.ask(words("/a").replace(HOST, "shop.example"))).slice(0, 12);

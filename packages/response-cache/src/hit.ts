@@ -5,6 +5,8 @@ import { ageMsOf, type KeptAnswer } from "./kept-answer.ts";
 import type { Hit } from "./ports.ts";
 import type { Waiter } from "./waiter.ts";
 
+const NONE: readonly string[] = [];
+
 interface Given {
   readonly kept: KeptAnswer;
   readonly head: AnswerHead;
@@ -25,5 +27,5 @@ export function hitOf(waiter: Waiter, given: Given): Hit | undefined {
   const untilMs = kept.cameAtMs - kept.cameAgedMs + holdsS * 1_000;
   if (untilMs <= nowMs) return undefined;
   const found = { stage: request.stage, primary, note, key, kept, coding };
-  return { head, body, fromMs: nowMs, untilMs, found };
+  return { head, body, fromMs: nowMs, untilMs, vary: note?.vary ?? NONE, found };
 }

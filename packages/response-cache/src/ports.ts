@@ -40,6 +40,8 @@ export interface Hit {
   /** Between these wall times another one who asks the same gets the same head. */
   readonly fromMs: number;
   readonly untilMs: number;
+  /** Fields of the request that chose it beside the policy's, in lower case. */
+  readonly vary: readonly string[];
   /** Where it was found, for the cache alone. */
   readonly found: FoundHit;
 }

@@ -12,6 +12,7 @@ import type { Hit } from "@skerry/response-cache";
 import type { KnownAccess } from "./access-log.ts";
 import type { Client } from "./client-address.ts";
 import type { Exchange } from "./exchange.ts";
+import type { GuardedRoute } from "./guards/facts.ts";
 
 export interface KnownAnswer {
   /** The client's `Host`. */
@@ -33,6 +34,8 @@ const REQUEST_ID_CHARS = 36;
 /** All that is known goes when it is more than this. */
 const BYTES_MAX = 16 << 20;
 const ENTRY_BYTES = 512;
+/** Of headers to which this hop adds what no client says. */
+const OF_WAY = "x-forwarded-";
 /** Nobody else says the same. */
 const PERSONAL = ["authorization", "cookie"] as const;
 
@@ -87,12 +90,20 @@ export class KnownAnswers {
 }
 
 /** Nothing in its answer was by chance, for its client alone, or counted against it. */
-function holdsForOthers(exchange: Exchange, { head, body }: Hit): boolean {
+function holdsForOthers(exchange: Exchange, hit: Hit): boolean {
+  const { head, body } = hit;
   const { method, guarded, passed, sink, trace, came, isByChance } = exchange;
   if (method !== "GET" || head.status === 204 || body.length === 0) return false;
   if (body.length > BODY_BYTES_MAX || sink.told !== head.headers) return false;
   if (PERSONAL.some((name) => came.req.headers[name] !== undefined)) return false;
   const isOpen = guarded?.route.auth === "none" && passed.done === undefined;
   if (!isOpen || guarded.route.rewrite !== undefined || trace !== undefined) return false;
+  if (isChosenByAddress(guarded, hit)) return false;
   return !isByChance && came.upgrade === undefined && came.res.shouldKeepAlive;
+}
+
+/** Clients that say the same come from different addresses, each of which has its own answer. */
+function isChosenByAddress({ route: { cache } }: GuardedRoute, { vary }: Hit): boolean {
+  const isWay = (name: string): boolean => name.toLowerCase().startsWith(OF_WAY);
+  return vary.some(isWay) || (cache?.headers.some(isWay) ?? false);
 }
