@@ -314,7 +314,7 @@ export {
   routeName,
   type RouteTarget,
 } from "./routes.ts";
-export { functionsOfRoutes } from "./route-functions.ts";
+export { functionsOfRoutes, namedByRoutes } from "./route-functions.ts";
 export {
   DRAFT,
   gatewayApiName,

@@ -24,6 +24,13 @@ export interface MovingAliases {
 }
 type Releasing = Pick<ReleaseRecord, "functions">;
 
+interface MovingFreely extends MovingAliases {
+  /** By name. */
+  readonly spared: readonly string[];
+  /** Routes of others lead by these, as FUNCTION:ALIAS. */
+  readonly routed: ReadonlySet<string>;
+}
+
 /** Of the aliases that are to be moved those that somebody else has changed: as they are called. */
 export function* takenAliases(
   tx: Tx,
@@ -39,22 +46,27 @@ export function* takenAliases(
   return taken;
 }
 
+/** Of the aliases that there were not those that stay on the way back: as they are called. */
+export function keptAliases(releasing: Releasing, how: MovingFreely): readonly string[] {
+  return freeOf(releasing, how)
+    .filter((one) => isKept(one, how))
+    .map(({ fn, alias }) => nameOf(fn, alias));
+}
+
 /**
- * Moves all but what is spared, by name. Throws VERSION_NOT_FOUND when what is to be led to was
- * removed, ALIASES_LIMIT.
+ * Moves all but what is spared. Throws VERSION_NOT_FOUND when what is to be led to was removed,
+ * ALIASES_LIMIT.
  */
 export function* moveAliases(
   tx: Tx,
   releasing: Releasing,
-  how: MovingAliases & { readonly note: AliasNote; readonly spared: readonly string[] },
+  how: MovingFreely & { readonly note: AliasNote },
 ): TxStep<readonly ReleasedFunction[]> {
-  const { move, note, spared } = how;
-  const moving = movingOf(releasing, how).filter(
-    ({ fn, alias }) => !spared.includes(nameOf(fn, alias)),
-  );
+  const { move, note } = how;
   const changes = new Map<string, number>();
-  for (const { fn, released, alias } of moving) {
-    const target = targetOf(released, { alias, move });
+  for (const one of freeOf(releasing, how)) {
+    const { fn, released, alias } = one;
+    const target = isKept(one, how) ? onceLedTo(released) : targetOf(released, { alias, move });
     const key = `${fn.id}/${alias}`;
     if (target === null) changes.set(key, yield* without(tx, { fn, alias }));
     else {
@@ -69,7 +81,29 @@ function nameOf(fn: FunctionRecord, alias: string): string {
   return `${pathOf(fn)}:${alias}`;
 }
 
-function movingOf({ functions }: Releasing, { move, there }: MovingAliases) {
+interface Moving {
+  readonly fn: FunctionRecord;
+  readonly released: ReleasedFunction;
+  readonly alias: string;
+}
+
+function freeOf(releasing: Releasing, how: MovingFreely): readonly Moving[] {
+  return movingOf(releasing, how).filter(
+    ({ fn, alias }) => !how.spared.includes(nameOf(fn, alias)),
+  );
+}
+
+function isKept({ fn, released, alias }: Moving, { move, routed }: MovingFreely): boolean {
+  const former = released.aliases[alias]?.former ?? null;
+  return move.kind === "restore" && former === null && routed.has(`${fn.name}:${alias}`);
+}
+
+/** Where an alias leads that there was not and that stays: to what was released before, if any. */
+function onceLedTo({ from, to }: ReleasedFunction): AliasTarget {
+  return { version: (from ?? to).version, shares: [], rules: [] };
+}
+
+function movingOf({ functions }: Releasing, { move, there }: MovingAliases): readonly Moving[] {
   const stages = move.kind === "lead" ? [move.stage] : move.stages;
   const byId = new Map(there.map((fn) => [fn.id, fn]));
   return functions.flatMap((released) => {

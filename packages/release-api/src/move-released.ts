@@ -2,8 +2,9 @@
 import type { AliasNote } from "@skerry/functions/catalogue";
 import type { ReleasedFunction, ReleasedRoutes, ReleaseRecord } from "@skerry/releases";
 import type { Tx, TxStep } from "@skerry/store";
-import { moveAliases, takenAliases, type MovingAliases } from "./move-aliases.ts";
+import { keptAliases, moveAliases, takenAliases, type MovingAliases } from "./move-aliases.ts";
 import { moveRoutes, takenStages } from "./move-routes.ts";
+import { routedByOthers } from "./routed-by-others.ts";
 
 export type Moved =
   | {
@@ -37,10 +38,14 @@ export function* moveReleased(tx: Tx, releasing: ReleaseRecord, moving: Moving):
   // The config log has what routes lead to before them, and takes it away after them.
   if (move.kind === "restore") {
     const apis = yield* moveRoutes(tx, releasing, routes);
-    const functions = yield* moveAliases(tx, releasing, { ...moving, spared: aliases });
-    return { kind: "moved", functions, apis, left };
+    const routed = yield* routedByOthers(tx, releasing, apis);
+    const how = { ...moving, spared: aliases, routed };
+    const kept = keptAliases(releasing, how).map((name) => `the routes by the alias ${name}`);
+    const functions = yield* moveAliases(tx, releasing, how);
+    return { kind: "moved", functions, apis, left: [...left, ...kept] };
   }
-  const functions = yield* moveAliases(tx, releasing, { ...moving, spared: aliases });
+  const how = { ...moving, spared: aliases, routed: new Set<string>() };
+  const functions = yield* moveAliases(tx, releasing, how);
   return { kind: "moved", functions, apis: yield* moveRoutes(tx, releasing, routes), left };
 }
 

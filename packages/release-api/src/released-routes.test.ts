@@ -180,6 +180,55 @@ const GOING: ReleaseCases = {
     assert.deepEqual((await apis.kept()).holds, []);
   },
 
+  "an alias that there was not stays when routes lead by it that somebody published meanwhile":
+    async (world) => {
+      const routed = new Routed(world);
+      const { releases, apis } = routed;
+      await routed.prepare();
+      await world.deleteAlias("list", "release");
+      const before = await releases.led();
+      const toBuy = { path: "/b", to: { function: "buy", qualifier: "test" } };
+      for (const turn of [null, "abort"] as const) {
+        const { id } = await releases.create({ withApis: false });
+        await releases.toCanary(id);
+        await apis.put([leading("list"), toBuy, answering(`/${turn}`)]);
+        await apis.publish("release");
+        if (turn === null) await routed.step(BAD);
+        else await releases.turn(turn, id);
+        const [old, only] = [1, 2].map((version) => ({ version, shares: [], rules: [] }));
+        const kept = { "list:release": only, "buy:test": old };
+        assert.deepEqual(await releases.led(), { ...before, ...kept });
+        const { why } = await releases.get(id);
+        assert.match(
+          why ?? "",
+          /the routes by the alias shop\/buy:test, the .* shop\/list:release\.$/,
+        );
+        await world.deleteAlias("list", "release");
+        await world.deleteAlias("buy", "test");
+      }
+      await releases.create({ withApis: false });
+      for (const event of [STEP, STEP, BAD]) await routed.step(event);
+      assert.deepEqual(await releases.led(), before, "published before: all is as it was");
+      await routed.assertKept();
+    },
+
+  "an alias that there was not goes with the routes that the release published": async (world) => {
+    const routed = new Routed(world);
+    const { releases, apis } = routed;
+    await routed.prepare();
+    await world.deleteAlias("list", "release");
+    await apis.put([leading("list"), answering("/", "old")]);
+    await apis.publish("release");
+    await apis.put([leading("list"), answering("/", "new")]);
+    const before = await releases.led();
+    const { id } = await releases.create();
+    for (const event of [STEP, STEP, FINE]) await routed.step(event);
+    assert.equal((await releases.get(id)).apis[0]?.state, "published");
+    await routed.step(BAD);
+    assert.deepEqual(await releases.led(), before, "the former routes had none either");
+    await routed.assertKept();
+  },
+
   "routes to functions that went pause it, and do not keep it from going back": async (world) => {
     const routed = new Routed(world);
     const { releases, apis } = routed;

@@ -22,7 +22,6 @@ export type Led = Readonly<Record<string, unknown>>;
 
 export class AppReleases {
   readonly world: ReleaseWorld;
-  #nowMs = 2_000_000;
 
   constructor(world: ReleaseWorld) {
     this.world = world;
@@ -78,9 +77,8 @@ export class AppReleases {
   /** A step of it, as whoever saw it so would make it. */
   async step(record: ReleaseRecord, event: ReleaseEvent): Promise<"stepped" | "overtaken"> {
     const { id, appId, version } = record;
-    this.#nowMs += 1_000;
     const fresh = { auditId: ids.id("aud"), requestId: ids.requestId() };
-    const step = { id, appId, version, event, nowMs: this.#nowMs, fresh };
+    const step = { id, appId, version, event, nowMs: this.world.now(1_000), fresh };
     return (await this.world.store.call(storeModule, "stepRelease", step)).kind;
   }
 
@@ -104,10 +102,9 @@ export class AppReleases {
   }
 
   #stamp() {
-    this.#nowMs += 1;
     return {
       ...{ id: ids.id("aud"), accountId: this.world.accountId, keyId: this.world.keyId },
-      ...{ requestId: ids.requestId(), atMs: this.#nowMs, claim: null },
+      ...{ requestId: ids.requestId(), atMs: this.world.now(), claim: null },
     };
   }
 }

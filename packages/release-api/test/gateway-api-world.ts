@@ -28,7 +28,6 @@ export function answering(path: string, body = "ok"): RouteInput {
 export class GatewayApis {
   readonly world: ReleaseWorld;
   readonly api: string;
-  #nowMs = 3_000_000;
 
   constructor(world: ReleaseWorld, api = "web") {
     this.world = world;
@@ -126,10 +125,9 @@ export class GatewayApis {
   }
 
   #change() {
-    this.#nowMs += 1;
     const stamp = {
       ...{ id: ids.id("aud"), accountId: this.world.accountId, keyId: this.world.keyId },
-      ...{ requestId: ids.requestId(), atMs: this.#nowMs, claim: null },
+      ...{ requestId: ids.requestId(), atMs: this.world.now(), claim: null },
     };
     return { stamp, app: this.world.app, api: this.api };
   }

@@ -62,7 +62,7 @@ export class ReleaseWorld {
       ...{ appId: ids.id("app"), functionId: ids.id("fn"), revisionId: ids.id("rev") },
     };
     const { accountId, app } = this;
-    const args = { accountId, app, name, code, fresh, wallMs: this.#now() };
+    const args = { accountId, app, name, code, fresh, wallMs: this.now() };
     return this.store.call(storeModule, "deploy", args);
   }
 
@@ -164,13 +164,14 @@ export class ReleaseWorld {
   #change() {
     const stamp: ChangeStamp = {
       ...{ id: ids.id("aud"), accountId: this.accountId, keyId: this.keyId, claim: null },
-      ...{ requestId: ids.requestId(), atMs: this.#now() },
+      ...{ requestId: ids.requestId(), atMs: this.now() },
     };
     return { stamp, app: this.app, gatewayUrl: GATEWAY_URL };
   }
 
-  #now(): number {
-    this.#wallMs += 1;
+  /** Later with each call. */
+  now(passedMs = 1): number {
+    this.#wallMs += passedMs;
     return this.#wallMs;
   }
 }
