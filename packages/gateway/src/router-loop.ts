@@ -57,7 +57,9 @@ export class RouterLoop<R> {
     this.#deps.decided();
   }
 
-  /** What is due is left until it is told of something again. */
+  /**
+   * It is not woken as it was to be; another time is set only for what is due earlier than that.
+   */
   stop(): void {
     this.#cancelTick?.();
   }
