@@ -63,6 +63,8 @@ export class GroupCommit {
   #attempt(calls: readonly GroupCall[]): readonly CallOutcome[] {
     const writes = calls.some(({ procedure }) => !procedure.readOnly);
     this.#connection.begin(writes ? "write" : "read");
+    const [only] = calls;
+    if (calls.length === 1 && only !== undefined) return [this.#runAlone(only)];
     const outcomes = calls.map((call) => this.#runCall(call));
     this.#commit();
     return outcomes;
@@ -88,6 +90,20 @@ export class GroupCommit {
       if (!procedure.readOnly) this.#undoCall();
       return { kind: "failed", error: procedureError(procedure.label, thrown) };
     }
+  }
+
+  /** Its transaction undoes it: a savepoint would copy every page that it changes. */
+  #runAlone({ procedure, args }: GroupCall): CallOutcome {
+    let result: unknown;
+    try {
+      result = this.#drive(procedure, args);
+    } catch (thrown) {
+      if (thrown instanceof GroupLost) throw thrown;
+      this.#connection.rollback();
+      return { kind: "failed", error: procedureError(procedure.label, thrown) };
+    }
+    this.#commit();
+    return { kind: "done", result };
   }
 
   #undoCall(): void {

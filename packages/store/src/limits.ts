@@ -10,6 +10,11 @@ export const STORE_LIMITS = {
   statementsMax: 512,
   /** SQLite: how long to wait for another program that holds a file's lock. */
   lockWaitMs: 5_000,
+  /**
+   * SQLite: pages of the write-ahead log that are copied into the file at once; a start after a
+   * crash reads them all, in some tens of milliseconds.
+   */
+  walPagesMax: 4_000,
   /** SQLite: the write-ahead log is cut back to this size after a checkpoint. */
   walBytesKept: 64 * 1024 * 1024,
   /** PostgreSQL: attempts of one call that loses against others; then `STORE_CONTENTION`. */

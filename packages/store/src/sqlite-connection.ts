@@ -88,7 +88,8 @@ class SqliteConnection implements Connection {
     const { statement, paramCount, writes } = this.#prepare(sql);
     if (writes) assertMayWrite(caller);
     assertSqlValues(params, paramCount);
-    const bound = params.map(toSqlite);
+    const bound: SQLInputValue[] = [];
+    for (const value of params) bound.push(toSqlite(value));
     if (kind === "change") return Number(statement.run(...bound).changes);
     try {
       return statement.all(...bound) as readonly Row[];
@@ -138,6 +139,11 @@ function openDatabase(location: string): DatabaseSync {
   database.exec("PRAGMA synchronous = FULL");
   database.exec("PRAGMA trusted_schema = OFF");
   database.exec(`PRAGMA journal_size_limit = ${STORE_LIMITS.walBytesKept}`);
+  // Every right edge of a table and an index is written with each commit: the less often they are
+  // copied into the file, and that is flushed, the less of it is done for nothing.
+  database.exec(`PRAGMA wal_autocheckpoint = ${STORE_LIMITS.walPagesMax}`);
+  // What a statement or a call has to undo is else a file, once it is a few pages.
+  database.exec("PRAGMA temp_store = MEMORY");
   assertPragma(database, "journal_mode", location === ":memory:" ? "memory" : "wal");
   assertPragma(database, "synchronous", 2);
   assertPragma(database, "foreign_keys", 1);

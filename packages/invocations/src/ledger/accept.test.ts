@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { ASYNC_POLICY } from "@skerry/contracts";
+import { storeModule as LEDGER } from "../../test/ledger-module.ts";
 import { onBothStores, type LedgerCases } from "../../test/ledger-world.ts";
 
 const CASES: LedgerCases = {
@@ -66,6 +67,40 @@ const CASES: LedgerCases = {
     const claimed = runs.map(({ id }) => id);
     assert.deepEqual(claimed.sort(), [known, ...items, taken, keyed].map(({ id }) => id).sort());
     assert.equal((await world.balance()).difference, 0);
+  },
+  "keeps the same of those that are alike as of one beside others": async (world) => {
+    const { accountId } = world;
+    const fn = world.function();
+    const one = (n: number) => {
+      const idempotency = { key: `k-${n}`, digest: "d", expiresMs: 2_000_000 };
+      const event = { ct: "text/plain", tp: "trace" };
+      const named = { app: "an-app", fn: "a-function", source: "event", sourceId: "from" } as const;
+      const times = { acceptedMs: 1_000, dueMs: 3_000, expiresMs: 2_000_000 };
+      const more = { ...named, ...times, event, idempotency, orderingKey: "in-order" };
+      return world.invocation(fn, { ...more, payload: Buffer.from("the event") });
+    };
+    const alike = [one(1), one(2)];
+    const beside = one(3);
+    await world.accept(...alike);
+    await world.accept(beside, world.invocation(world.function()));
+    const kept = [...alike, beside].map(async ({ id }) => {
+      const found = await world.store.call(LEDGER, "getInvocation", { accountId, id });
+      return { ...found?.record, ...{ id: 0, seq: 0, idempotencyKey: 0 } };
+    });
+    const [first, second, third] = await Promise.all(kept);
+    assert.deepEqual([first, second], [third, third]);
+    assert.deepEqual([first?.app, first?.fn], ["an-app", "a-function"]);
+    world.nowMs = 10_000;
+    const order: string[] = [];
+    for (let i = 0; i < 3; i += 1) {
+      const { runs } = await world.claim(fn, { max: 3 });
+      order.push(...runs.map(({ id }) => id));
+      await world.settle(runs, "ok");
+    }
+    assert.deepEqual(
+      order,
+      [...alike, beside].map(({ id }) => id),
+    );
   },
   "writes nothing twice that is told again as it was, with others beside": async (world) => {
     const fn = world.function();

@@ -72,6 +72,27 @@ const QUEUED = overRows(
     FROM given WHERE seq IS NOT NULL`,
 );
 
+/** Of one function and source: what all rows of these say is bound once, in `after`. */
+const ALIKE_RECORDS = overRows(
+  ["@integer", "@text", "@integer", "@integer", "@text", "@text", "@bytes"],
+  (rows) => `WITH given (seq, id, accepted_ms, expires_ms, ordering_key, idempotency_key, payload)
+      AS (VALUES ${rows})
+    INSERT INTO ledger_invocations (${RECORD_COLUMNS})
+    SELECT seq, id, CAST(? AS @text), CAST(? AS @text), CAST(? AS @text), CAST(? AS @text),
+      CAST(? AS @text), CAST(? AS @text), 'waiting', accepted_ms, expires_ms, ordering_key,
+      idempotency_key, CAST(? AS @text), payload, 0, 0
+    FROM given WHERE seq IS NOT NULL
+    ON CONFLICT DO NOTHING`,
+);
+const ALIKE_QUEUED = overRows(
+  ["@integer", "@text", "@integer", "@integer", "@integer", "@text"],
+  (rows) => `WITH given (seq, id, phase, due_ms, expires_ms, ordering_key) AS (VALUES ${rows})
+    INSERT INTO ledger_queue (${QUEUE_COLUMNS})
+    SELECT seq, id, CAST(? AS @text), CAST(? AS @text), phase, due_ms, expires_ms, ordering_key,
+      0, 0, 0
+    FROM given WHERE seq IS NOT NULL`,
+);
+
 /** Writes them all, in order. One answer each. */
 export function* accept(
   tx: Tx,
@@ -88,9 +109,11 @@ export function* accept(
 /** The same; whoever calls it adds to the sums. */
 export function* acceptAll(tx: Tx, items: readonly NewInvocation[]): TxStep<readonly Accepted[]> {
   const written = yield* acceptPlain(tx, items);
+  if (written.length === items.length) return items.map(({ id }) => ({ kind: "accepted", id }));
+  const fresh = new Set(written);
   const answers: Accepted[] = [];
   for (const item of items) {
-    const isWritten = written.delete(item);
+    const isWritten = fresh.has(item);
     answers.push(isWritten ? { kind: "accepted", id: item.id } : yield* acceptOne(tx, item));
   }
   return answers;
@@ -111,21 +134,27 @@ function openedBy(
  * Those of them that meet nothing, many at once. What was not new, or whose number is taken, is
  * left to `acceptOne`, like the rest.
  */
-function* acceptPlain(tx: Tx, items: readonly NewInvocation[]): TxStep<Set<NewInvocation>> {
-  const seen = new Set<string>();
-  const twice = new Set(items.flatMap(({ id }) => (seen.size === seen.add(id).size ? [id] : [])));
+function* acceptPlain(tx: Tx, items: readonly NewInvocation[]): TxStep<readonly NewInvocation[]> {
+  const twice = idsTwice(items);
   const { alone, lasts } = yield* meetingsOf(tx, items, twice);
-  const plain = items.filter((item) => !alone.has(item) && !twice.has(item.id));
-  const records = plain.map((item) => recordValues(item, item.seq));
+  const isPlain = (item: NewInvocation): boolean => !alone.has(item) && !twice.has(item.id);
+  const plain = alone.size + twice.size === 0 ? items : items.filter(isPlain);
   // To have each row told back costs as much as the writing of it.
-  const written = yield* runOver(tx, RECORDS, { rows: records });
+  const areAlike = plain.every((item) => isAlike(item, plain[0]));
+  const written = yield* writeRecords(tx, plain, areAlike);
   const fresh = written === plain.length ? plain : yield* freshOf(tx, plain);
   yield* runOver(tx, KEYED, { rows: fresh.flatMap(keyValues) });
-  const rows = fresh.map((item) =>
-    queueValues(item, { seq: item.seq, phase: nextPhase(item, lasts) }),
-  );
-  yield* runOver(tx, QUEUED, { rows });
-  return new Set(fresh);
+  const queued = fresh.map((item) => ({ item, seq: item.seq, phase: nextPhase(item, lasts) }));
+  yield* writeQueued(tx, queued, areAlike);
+  return fresh;
+}
+
+function idsTwice(items: readonly NewInvocation[]): ReadonlySet<string> {
+  const seen = new Set(items.map(({ id }) => id));
+  const twice = new Set<string>();
+  if (seen.size === items.length) return twice;
+  for (const { id } of items) if (!seen.delete(id)) twice.add(id);
+  return twice;
 }
 
 const KEYED = overRows(
@@ -165,6 +194,35 @@ function* freshOf(tx: Tx, items: readonly NewInvocation[]): TxStep<readonly NewI
   return items.filter(({ seq, id }) => ids.get(seq) === id);
 }
 
+/** They share all that few invocations have of their own; packed ones share their event, too. */
+function isAlike(item: NewInvocation, first: NewInvocation | undefined): boolean {
+  return (
+    item.event === first?.event &&
+    item.functionId === first.functionId &&
+    item.accountId === first.accountId &&
+    item.app === first.app &&
+    item.fn === first.fn &&
+    item.source === first.source &&
+    item.sourceId === first.sourceId
+  );
+}
+
+/** How many were not there. */
+function* writeRecords(tx: Tx, items: readonly NewInvocation[], areAlike: boolean): TxStep<number> {
+  const [first] = items;
+  if (first === undefined || !areAlike) {
+    return yield* runOver(tx, RECORDS, { rows: items.map((item) => recordValues(item, item.seq)) });
+  }
+  const { accountId, functionId, app, fn, source, sourceId, event } = first;
+  const after = [accountId, functionId, app, fn, source, sourceId, JSON.stringify(event)];
+  const rows = items.map(
+    ({ seq, id, acceptedMs, expiresMs, orderingKey, idempotency, payload }) => {
+      return [seq, id, acceptedMs, expiresMs, orderingKey, idempotency?.key ?? null, payload];
+    },
+  );
+  return yield* runOver(tx, ALIKE_RECORDS, { rows, after });
+}
+
 function recordValues(item: NewInvocation, seq: number): readonly SqlValue[] {
   return [
     ...[seq, item.id, item.accountId, item.functionId, item.app, item.fn, item.source],
@@ -173,14 +231,35 @@ function recordValues(item: NewInvocation, seq: number): readonly SqlValue[] {
   ];
 }
 
-function queueValues(
-  item: NewInvocation,
-  { seq, phase }: { readonly seq: number; readonly phase: number },
-): readonly SqlValue[] {
+/** Where one stands in the queue. */
+interface Place {
+  readonly item: NewInvocation;
+  readonly seq: number;
+  readonly phase: number;
+}
+
+function* writeQueued(tx: Tx, places: readonly Place[], areAlike: boolean): TxStep<void> {
+  const [first] = places;
+  if (first === undefined || !areAlike) {
+    yield* runOver(tx, QUEUED, { rows: places.map(queueValues) });
+    return;
+  }
+  const { functionId, accountId } = first.item;
+  const rows = places.map(({ item, seq, phase }) => {
+    return [seq, item.id, phase, firstDueMs(item), item.expiresMs, item.orderingKey];
+  });
+  yield* runOver(tx, ALIKE_QUEUED, { rows, after: [functionId, accountId] });
+}
+
+function queueValues({ item, seq, phase }: Place): readonly SqlValue[] {
   return [
     ...[seq, item.id, item.functionId, item.accountId, phase],
-    ...[Math.min(item.dueMs, item.expiresMs), item.expiresMs, item.orderingKey],
+    ...[firstDueMs(item), item.expiresMs, item.orderingKey],
   ];
+}
+
+function firstDueMs({ dueMs, expiresMs }: NewInvocation): number {
+  return Math.min(dueMs, expiresMs);
 }
 
 const QUEUE_ONE = `INSERT INTO ledger_queue (${QUEUE_COLUMNS}) VALUES ${QUEUE_ROW}`;
@@ -193,7 +272,7 @@ export function* acceptOne(tx: Tx, item: NewInvocation): TxStep<Accepted> {
   const seq = yield* insertRecord(tx, item, Math.max(item.seq, (aheadSeq ?? 0) + 1));
   if (seq === undefined) return { kind: "repeated", id: item.id };
   const phase = aheadSeq === undefined ? PHASE.ready : PHASE.blocked;
-  yield* tx.run(QUEUE_ONE, queueValues(item, { seq, phase }));
+  yield* tx.run(QUEUE_ONE, queueValues({ item, seq, phase }));
   return { kind: "accepted", id: item.id };
 }
 

@@ -73,7 +73,9 @@ function* chunksOf(
     const count = Math.min(SIZE_MAX, rows.length - from);
     const place = SIZES.findIndex((size) => size >= count);
     const params = [...before];
-    for (let at = from; at < from + count; at += 1) params.push(...(rows[at] ?? blank));
+    for (let at = from; at < from + count; at += 1) {
+      for (const value of rows[at] ?? blank) params.push(value);
+    }
     for (let size = count; size < (SIZES[place] ?? count); size += 1) params.push(...blank);
     params.push(...after);
     yield [texts[place] ?? "", params];
