@@ -27,6 +27,7 @@ const KNOWN: ReadonlySet<string> = new Set([
 const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a];
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
 const SPACE = 0x20;
+const EVENT_KEY = Buffer.from(JSON.stringify("event"));
 
 /** Throws GATEWAY_EVENTS_INVALID, which says what of which event is wrong. */
 export function readEventList(body: Uint8Array, nowMs: number): readonly ListedEvent[] {
@@ -96,7 +97,12 @@ function eventSpans(bytes: Buffer): readonly Span[] {
 }
 
 function isEventKey(bytes: Buffer, from: number, to: number): boolean {
-  return JSON.parse(bytes.toString("utf8", from, to)) === "event";
+  let isPlain = to - from === EVENT_KEY.length;
+  for (let at = from; at < to; at += 1) {
+    if (bytes[at] === BACKSLASH) return JSON.parse(bytes.toString("utf8", from, to)) === "event";
+    isPlain &&= bytes[at] === EVENT_KEY[at - from];
+  }
+  return isPlain;
 }
 
 function skipSpace(bytes: Buffer, from: number): number {
