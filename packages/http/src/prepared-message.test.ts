@@ -62,6 +62,11 @@ test("a prepared message is what Node makes of the same answer, byte for byte", 
   assert.match(ofNode, /x-id: id-1\r\nContent-Length: 8\r\n/);
 });
 
+test("a message keeps no memory but its own", () => {
+  const { bytes } = prepared(Buffer.from("body"));
+  assert.equal(bytes.buffer.byteLength, bytes.length);
+});
+
 test("each gets its own id, also while the message is on its way to another", () => {
   const message = prepared(Buffer.from("body"));
   const out: { readonly bytes: Buffer; readonly left: (error?: Error) => void }[] = [];

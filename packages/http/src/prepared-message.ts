@@ -35,8 +35,12 @@ export function prepareMessage(parts: PreparedParts): PreparedMessage {
   const timeoutS = Math.floor(keepAliveTimeoutMs / 1_000);
   const kept = `Connection: keep-alive\r\nKeep-Alive: timeout=${timeoutS}`;
   const after = `\r\nContent-Length: ${body.length}\r\n${kept}\r\n\r\n`;
-  const head = Buffer.from(before + " ".repeat(idChars) + after, "latin1");
-  return { bytes: Buffer.concat([head, body]), idAt: before.length, isOut: false };
+  const head = before + " ".repeat(idChars) + after;
+  // Not of Node's pool, a piece of which keeps the whole of it for as long as it is kept.
+  const bytes = Buffer.allocUnsafeSlow(head.length + body.length);
+  bytes.write(head, "latin1");
+  bytes.set(body, head.length);
+  return { bytes, idAt: before.length, isOut: false };
 }
 
 /**
