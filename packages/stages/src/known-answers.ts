@@ -13,6 +13,7 @@ import type { KnownAccess } from "./access-log.ts";
 import type { Client } from "./client-address.ts";
 import type { Exchange } from "./exchange.ts";
 import type { GuardedRoute } from "./guards/facts.ts";
+import { isFailing } from "./resilience/failures.ts";
 
 export interface KnownAnswer {
   /** The client's `Host`. */
@@ -25,6 +26,8 @@ export interface KnownAnswer {
   /** Made when it is first asked for again. */
   message: PreparedMessage | undefined;
   readonly access: KnownAccess;
+  /** What it costs in memory, with its message. */
+  readonly bytes: number;
 }
 
 /** Of longer bodies the head is a small part of the work. */
@@ -33,7 +36,7 @@ const BODY_BYTES_MAX = 64 << 10;
 const REQUEST_ID_CHARS = 36;
 /** All that is known goes when it is more than this. */
 const BYTES_MAX = 16 << 20;
-const ENTRY_BYTES = 512;
+const ENTRY_BYTES = 1 << 10;
 /** Of headers to which this hop adds what no client says. */
 const OF_WAY = "x-forwarded-";
 /** Nobody else says the same. */
@@ -79,12 +82,18 @@ export class KnownAnswers {
     const { url = "", rawHeaders } = came.req;
     const { host = "" } = came.req.headers;
     const words = rawHeaders.join("\n");
-    const bytes = ENTRY_BYTES + url.length + words.length + hit.body.length;
-    if (this.#bytes + bytes > BYTES_MAX) this.forget();
-    const known = this.#answers.get(url) ?? new Map<string, KnownAnswer>();
-    if (!known.has(words)) this.#bytes += bytes;
     const headers = sink.change(hit.head.status, hit.head.headers);
-    known.set(words, { host, way: client, hit, headers, message: undefined, access: accessOf() });
+    const said = headers.reduce((chars, text) => chars + text.length, words.length + url.length);
+    const bytes = ENTRY_BYTES + said + 2 * hit.body.length;
+    // The same words may have had a shorter answer.
+    this.#bytes += bytes - (this.#answers.get(url)?.get(words)?.bytes ?? 0);
+    if (this.#bytes > BYTES_MAX) {
+      this.forget();
+      this.#bytes = bytes;
+    }
+    const known = this.#answers.get(url) ?? new Map<string, KnownAnswer>();
+    const access = accessOf();
+    known.set(words, { host, way: client, hit, headers, message: undefined, access, bytes });
     this.#answers.set(url, known);
   }
 }
@@ -98,8 +107,11 @@ function holdsForOthers(exchange: Exchange, hit: Hit): boolean {
   if (PERSONAL.some((name) => came.req.headers[name] !== undefined)) return false;
   const isOpen = guarded?.route.auth === "none" && passed.done === undefined;
   if (!isOpen || guarded.route.rewrite !== undefined || trace !== undefined) return false;
-  if (isChosenByAddress(guarded, hit)) return false;
-  return !isByChance && came.upgrade === undefined && came.res.shouldKeepAlive;
+  // Another target may be ready to answer in its place by then.
+  if (guarded.route.downgrade !== undefined && isFailing(head.status)) return false;
+  if (isChosenByAddress(guarded, hit) || isByChance) return false;
+  // Who asks by another version is never answered by what is known.
+  return came.req.httpVersion === "1.1" && came.upgrade === undefined && came.res.shouldKeepAlive;
 }
 
 /** Clients that say the same come from different addresses, each of which has its own answer. */
