@@ -62,7 +62,8 @@ function play(seed: number): { held: number; over: number } {
     if (hit !== undefined) seen.push({ request, hit });
     for (const question of world.asked.splice(0)) {
       const [said, vary] = [pick(SAID), pick(VARY)];
-      const fields = { "Cache-Control": said, ...(vary === "" ? {} : { Vary: vary }) };
+      const aged = random.float() < 0.3 ? { Age: "1" } : {};
+      const fields = { "Cache-Control": said, ...aged, ...(vary === "" ? {} : { Vary: vary }) };
       question.answer({ ...fields, ETag: `"${step}"` }, `body of step ${step}`);
     }
     if (random.float() < 0.08) void world.cache.purge("stage", { url: request.url });
@@ -108,6 +109,26 @@ test("a hit in a coding holds as long as both the answer and its coding are kept
   assert.deepEqual([world.cache.again(hit), world.cache.again(next)], [false, true]);
   world.clock.advance(1_000);
   assert.equal(world.cache.again(next), false, "its head tells another age");
+});
+
+test("nothing is said of what is stale, or told to who says something of caches", () => {
+  const world = openWorld();
+  const hitOf = (lines: readonly string[] = []): Hit | undefined => {
+    const { client, hit } = send(world, requestOf({ headers: lines }));
+    for (const { answer } of world.asked.splice(0)) answer({}, "", 503);
+    assert.equal(client.text, "text");
+    return hit;
+  };
+  send(world, requestOf());
+  for (const { answer } of world.asked.splice(0)) {
+    answer({ "Cache-Control": "max-age=1, stale-while-revalidate=9" }, "text");
+  }
+  assert.equal(hitOf(["Cache-Control", "max-age=1"]), undefined);
+  const fresh = hitOf();
+  assert.ok(fresh !== undefined && world.cache.again(fresh));
+  world.clock.advance(1_500);
+  assert.equal(world.cache.again(fresh), false);
+  assert.equal(hitOf(), undefined);
 });
 
 test("nothing is said of hits that have to be waited for", async () => {
