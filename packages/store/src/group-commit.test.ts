@@ -63,6 +63,20 @@ test("control: without the savepoint's rollback the refused call's row would sta
   assert.deepEqual(summary(group.run([NAMES])), [["a", "b"]]);
 });
 
+test("a refused call that is alone leaves nothing, and the next group goes on", () => {
+  const group = open(() => ({}));
+  const refused = call("addThenRefuse", { name: "a" });
+  assert.deepEqual(summary(group.run([refused])), ["CONFORMANCE_REFUSED"]);
+  assert.deepEqual(summary(group.run([add("b")])), [1]);
+  assert.deepEqual(summary(group.run([NAMES])), [["b"]]);
+});
+
+test("control: without the transaction's rollback its row would stay", () => {
+  const group = open((real) => ({ rollback: () => real.commit() }));
+  group.run([call("addThenRefuse", { name: "a" })]);
+  assert.deepEqual(summary(group.run([NAMES])), [["a"]]);
+});
+
 test("when the commit fails on I/O no call succeeds and writers learn that it is open", () => {
   let faults = 1;
   let reopened = 0;
