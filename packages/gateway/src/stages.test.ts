@@ -5,7 +5,6 @@ import {
   type AccessFacts,
   type ConfigValue,
   type RouteInput,
-  type SpooledLogLine,
   type StageEntry,
 } from "@skerry/contracts";
 import { openRaw } from "@skerry/testkit";
@@ -205,7 +204,7 @@ test("a WebSocket passes through its route to the function, and is told in the a
   call.stream.end();
   await client.ended();
   await until(() => world.accessLines.length > 0);
-  assert.match(world.accessLines.join(""), /"status\\":101/);
+  assert.match(world.accessLines[0]?.m ?? "", /"status":101/);
 });
 
 test("each request of a stage is a line of its API's access log, with the id of its record", async () => {
@@ -231,16 +230,9 @@ test("each request of a stage is a line of its API's access log, with the id of 
     client.write(`GET ${stagePath("/slow")} HTTP/1.1\r\nHost: x\r\n\r\n`);
     await until(() => world.gateway.stats().live === 1);
   }
-  const lines = (): readonly SpooledLogLine[] =>
-    world.accessLines.flatMap((text) =>
-      text
-        .trimEnd()
-        .split("\n")
-        .map((line) => JSON.parse(line) as SpooledLogLine),
-    );
-  await until(() => lines().length === 4);
-  const all = lines().map(({ m }) => JSON.parse(m) as AccessFacts);
-  const [first] = lines();
+  await until(() => world.accessLines.length === 4);
+  const all = world.accessLines.map(({ m }) => JSON.parse(m) as AccessFacts);
+  const [first] = world.accessLines;
   assert.equal(first?.f, stage.apiId);
   assert.equal(first.v, "release#1");
   assert.equal(first.r, answered.headers["x-skerry-request-id"]);

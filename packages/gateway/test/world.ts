@@ -43,6 +43,7 @@ import {
   type RouteInput,
   type SetQuotas,
   type SpecialiseReply,
+  type SpooledLogLine,
   type StartHead,
   type StageEntry,
   type StartReply,
@@ -360,8 +361,8 @@ export class World {
   readonly handedOver: { grant: InstanceGrant; socket: Socket }[] = [];
   readonly entries: ConfigEntry[] = [];
   readonly agents: AgentDouble[] = [];
-  /** What was written to access logs, as it was written. */
-  readonly accessLines: string[] = [];
+  /** What was written to access logs. */
+  readonly accessLines: SpooledLogLine[] = [];
   readonly #apps = new Map<string, AppId>();
   onAppend: (records: readonly MeterRecord[]) => void = () => undefined;
   gateway: Gateway = undefined as never;
@@ -464,7 +465,10 @@ export class World {
         meter: { append: (bytes) => this.#append(bytes) },
         handOver: (grant, socket) => void this.handedOver.push({ grant, socket }),
         accessSpool: {
-          append: (bytes) => void this.accessLines.push(Buffer.from(bytes).toString()),
+          append: (bytes) => {
+            const lines = Buffer.from(bytes).toString().trimEnd().split("\n");
+            this.accessLines.push(...lines.map((line) => JSON.parse(line) as SpooledLogLine));
+          },
         },
         cacheStore: createMemoryStore({ bytesMax: 1 << 20 }),
         sourceDirectory: (digest) => join(this.directory, digest),
