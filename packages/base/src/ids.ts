@@ -91,7 +91,7 @@ export function createIdSource(deps: { readonly clock: Clock; readonly random: R
       const wallMs = Math.floor(clock.wallMs());
       // Many are made in a millisecond, and every request has one.
       if (last.wallMs !== wallMs) last = { wallMs, text: timeText(wallMs) };
-      return (last.text + randomText(random.bytes(10))) as RequestId;
+      return (last.text + restText(marked(random.bytes(10)))) as RequestId;
     },
   };
 }
@@ -175,10 +175,15 @@ function uuidV7Bytes(wallMs: number, random: Uint8Array): Uint8Array {
     out[i] = rest % 256;
     rest = Math.floor(rest / 256);
   }
-  out.set(random, 6);
-  out[6] = 0x70 | ((out[6] ?? 0) & 0x0f);
-  out[8] = 0x80 | ((out[8] ?? 0) & 0x3f);
+  out.set(marked(random), 6);
   return out;
+}
+
+/** The bytes behind a UUID's time, with version and variant set. */
+function marked(random: Uint8Array): Uint8Array {
+  random[0] = 0x70 | ((random[0] ?? 0) & 0x0f);
+  random[2] = 0x80 | ((random[2] ?? 0) & 0x3f);
+  return random;
 }
 
 /** The first six bytes of a UUID of version 7. */
@@ -187,11 +192,10 @@ function timeText(wallMs: number): string {
   return `${hex.slice(0, 8)}-${hex.slice(8)}-`;
 }
 
-/** The others, with version and variant. */
-function randomText(random: Uint8Array): string {
-  let text = hexOf(0x70 | ((random[0] ?? 0) & 0x0f)) + hexOf(random[1]);
-  text += `-${hexOf(0x80 | ((random[2] ?? 0) & 0x3f))}${hexOf(random[3])}-`;
-  for (let i = 4; i < 10; i += 1) text += hexOf(random[i]);
+/** The others. */
+function restText(rest: Uint8Array): string {
+  let text = `${hexOf(rest[0])}${hexOf(rest[1])}-${hexOf(rest[2])}${hexOf(rest[3])}-`;
+  for (let i = 4; i < 10; i += 1) text += hexOf(rest[i]);
   return text;
 }
 
