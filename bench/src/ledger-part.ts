@@ -130,6 +130,6 @@ function acceptRows(figure: LedgerFigure): readonly (readonly Cell[])[] {
     ["accepted and run, 64 connections", figure.acceptsPerSecond, ...now64],
     ["accepted and run, 1", "", ...times(figure.acceptP50Us, figure.acceptP99Us)],
     ["request to begin", "", `${figure.startP50Ms} ms`, `${figure.startP99Ms} ms`],
-    ["run of what had piled up", figure.drainedPerSecond, "", ""],
+    ["run of what had piled up", figure.drainedPerSecond || "nothing had", "", ""],
   ];
 }

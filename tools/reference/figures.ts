@@ -310,8 +310,12 @@ function acceptRows(where: string, figures: AcceptFigures): readonly Row[] {
     [`durable accepts in lists of 1,000${where}`, perSecond(listedPerSecond), inLists],
     [`one durable accept${where}`, `p50 ${laterP50Us} µs`, at1],
     [`accept to begin${where}`, `p50 ${startP50Ms} ms, p99 ${startP99Ms} ms`, ""],
-    [`run of what had piled up${where}`, perSecond(drainedPerSecond), ""],
+    [`run of what had piled up${where}`, drained(drainedPerSecond), ""],
   ];
+}
+
+function drained(count: number): string {
+  return count === 0 ? "nothing had" : perSecond(count);
 }
 
 function perSecond(count: number): string {
