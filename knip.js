@@ -7,7 +7,7 @@ const tests = "{src,test,tests}/**/*.test.ts";
 const project = ["{src,test}/**/*.{ts,mjs}"];
 
 /** Files that are started by path: programs, worker threads, and in `test/` what tests start. */
-const programs = ["src/main.ts", "src/*worker*.ts", "test/**/*.{ts,mjs}"];
+const programs = ["src/{main,compile}.ts", "src/*worker*.ts", "test/**/*.{ts,mjs}"];
 
 export default {
   ...(typesPass ? { include: ["types"] } : { exclude: ["types"] }),

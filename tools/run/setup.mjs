@@ -115,7 +115,7 @@ function installWhenNeeded() {
 function compile(node) {
   const env = { ...process.env, NODE_COMPILE_CACHE: COMPILE_CACHE };
   const options = { cwd: ROOT, env, stdio: "ignore", timeout: COMPILE_MS_MAX };
-  spawnSync(node, ["apps/platform/src/main.ts", "--help"], options);
+  spawnSync(node, ["apps/platform/src/compile.ts"], options);
 }
 
 function parseVersion(text) {

@@ -30,7 +30,7 @@ export interface RoleListener {
  * (docs/adr/0038). What is made for one request is never long-lived, whatever V8 has seen of it:
  * where it takes one such object for old at birth, all that this points to outlives its request.
  */
-const NODE_FLAGS: Readonly<Record<RoleName, readonly string[]>> = {
+export const NODE_FLAGS: Readonly<Record<RoleName, readonly string[]>> = {
   gateway: [
     "--max-semi-space-size=32",
     "--heap-growing-percent=400",

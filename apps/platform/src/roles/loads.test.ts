@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { NODE_FLAGS } from "../role-process.ts";
 import { storeModuleUrls } from "./control-store.ts";
 import { MODULES } from "./control.ts";
 
@@ -70,6 +72,25 @@ test("gateways and agents load neither what the store's transactions are made of
     names.filter((name) => idle.test(name)),
     [],
   );
+});
+
+test("what is compiled after an installation is all that processes load, with each one's flags", async () => {
+  const hook = [
+    'import { registerHooks } from "node:module";',
+    'const told = process.execArgv.join(" ");',
+    "registerHooks({ load(url, at, next) { console.log(told, url); return next(url, at); } });",
+  ];
+  const preload = `--import=data:text/javascript,${encodeURIComponent(hook.join("\n"))}`;
+  const program = fileURLToPath(new URL("../compile.ts", import.meta.url));
+  const env = { ...process.env, NODE_OPTIONS: preload };
+  const { stdout } = await promisify(execFile)(process.execPath, [program], { env });
+  const compiled = new Set(stdout.split("\n"));
+  const entries = ["../supervise.ts", "../example.ts", "control.ts", "gateway.ts", "agent.ts"]
+    .map((name) => new URL(name, import.meta.url).href)
+    .concat(storeModuleUrls());
+  for (const flags of Object.values(NODE_FLAGS)) {
+    for (const url of entries) assert.ok(compiled.has(`${flags.join(" ")} ${url}`), url);
+  }
 });
 
 test("the store's thread loads ahead what control opens its store with", () => {
