@@ -109,7 +109,6 @@ export {
   type InvocationFacts,
   type LoadedHead,
   LOG_LINE_MARK,
-  type ParkingReply,
   type PreStopHead,
   type ProgramManifest,
   type ReplyError,

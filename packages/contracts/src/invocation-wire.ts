@@ -99,19 +99,12 @@ export interface SpecialiseHead {
   readonly noWeb?: true;
   /** True in a build, which only looks whether the code loads: its `init` hook is not run. */
   readonly noInit?: true;
-  /**
-   * True: the runtime answers with ParkingReply, parks the link and only then loads; the next peer
-   * asks by LoadedHead what came of it. For runtimes whose HELLO says `loadsParked`.
-   */
-  readonly parkFirst?: true;
 }
 
-/** Said at once to a `parkFirst`; the link is parked right behind it. */
-export type ParkingReply =
-  | { readonly ok: true; readonly parking: true }
-  | { readonly ok: false; readonly name: string; readonly message: string };
-
-/** After a `parkFirst`, by the next peer: the reply is SpecialiseReply, as soon as it is known. */
+/**
+ * When `specialise` was the last word of the peer before: the reply is SpecialiseReply, as soon as
+ * it is known. For runtimes whose HELLO says `takesLastWord`.
+ */
 export interface LoadedHead {
   readonly op: "loaded";
 }

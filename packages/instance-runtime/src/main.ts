@@ -36,7 +36,6 @@ async function main(): Promise<void> {
       const found = link.findHandler((one) => one instanceof Call && one.id === requestId);
       if (found instanceof Call) found.askToEnd();
     },
-    parkLink: () => link.parkSelf(),
   };
   redirectConsole(console, surroundings.log);
   const exitWithLogs = watchCrashes(process, surroundings.log, lines);
@@ -71,8 +70,9 @@ async function main(): Promise<void> {
     {
       side: "acceptor",
       peer: "platform",
-      hello: { role: "instance", runtimeBuild: process.version, loadsParked: 1 },
+      hello: { role: "instance", runtimeBuild: process.version, takesLastWord: 1 },
       accept: (opened) => runtime.accept(opened),
+      onLastWord: (text) => runtime.takeLastWord(text),
       onHello: ({ facts }) => reach.line.greeted(facts),
       onClosed: () => exitWithLogs(0),
     },

@@ -15,6 +15,4 @@ export interface Surroundings {
   readonly openStream: OpenStream;
   /** Asks the live request of that id, if there is one, to end by itself. */
   readonly askToEnd: (requestId: string) => void;
-  /** Parks the link, which has no stream then: silent until the next peer speaks. */
-  readonly parkLink: () => void;
 }

@@ -7,7 +7,6 @@ import { createMask, secretForms } from "@skerry/base";
 import type {
   CodeCacheReply,
   InstanceHead,
-  ParkingReply,
   RequestHead,
   RunHead,
   RunReply,
@@ -49,6 +48,8 @@ export type LoadCode = (head: SpecialiseHead) => Promise<LoadedCode | { readonly
 export interface Runtime {
   /** Takes a stream that the peer opened. */
   accept(opened: OpenedStream): StreamHandler;
+  /** Takes what the peer said when it let go of the link: a specialise, or it is not looked at. */
+  takeLastWord(text: string): void;
 }
 
 type State =
@@ -111,12 +112,18 @@ export function createRuntime(
       answerOnce(opened.stream, head);
       return IGNORING_STREAM;
     },
+    takeLastWord(text) {
+      const head = parseHead(text);
+      if (head?.op === "specialise") life.loadParked(head);
+    },
   };
 }
 
 interface Life {
   readonly state: () => State;
   readonly specialise: (stream: LinkStream, head: SpecialiseHead) => void;
+  /** Loads the code while nobody holds the link; `replyLoaded` tells whoever is next. */
+  readonly loadParked: (head: SpecialiseHead) => void;
   readonly replyLoaded: (stream: LinkStream) => void;
   readonly runOnce: (stream: LinkStream, head: RunHead) => Promise<void>;
 }
@@ -139,13 +146,12 @@ function createLife(deps: Surroundings, loadCode: LoadCode, runCommand: RunComma
     specialise(stream, head) {
       if (state.kind !== "blank") return replyJson(stream, ALREADY_SPECIALISED);
       state = { kind: "loading" };
-      if (head.parkFirst === true) {
-        replyJson(stream, PARKING);
-        deps.parkLink();
-        loaded = loadOnce(head);
-      } else {
-        void loadOnce(head).then((reply) => replyJson(stream, reply));
-      }
+      void loadOnce(head).then((reply) => replyJson(stream, reply));
+    },
+    loadParked(head) {
+      const isBlank = state.kind === "blank";
+      if (isBlank) state = { kind: "loading" };
+      loaded ??= isBlank ? loadOnce(head) : Promise.resolve(ALREADY_SPECIALISED);
     },
     replyLoaded(stream) {
       if (loaded === undefined) stream.cancel("nothing was loaded while the link was parked");
@@ -164,8 +170,6 @@ const ALREADY_SPECIALISED: SpecialiseReply = {
   name: "AlreadySpecialised",
   message: "An instance takes the code of one revision once in its life.",
 };
-
-const PARKING: ParkingReply = { ok: true, parking: true };
 
 const NO_COMMANDS: RunReply = { ok: false, how: "this runtime runs no commands" };
 
@@ -269,7 +273,7 @@ async function runPreStop(
   stream.reply("{}", undefined, true);
 }
 
-function replyJson(stream: LinkStream, reply: SpecialiseReply | ParkingReply | RunReply): void {
+function replyJson(stream: LinkStream, reply: SpecialiseReply | RunReply): void {
   stream.reply(JSON.stringify(reply), undefined, true);
 }
 

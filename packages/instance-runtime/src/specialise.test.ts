@@ -55,21 +55,15 @@ test("a second specialise is refused and changes nothing, also after a failed fi
   assert.ok(!again.ok && again.name === "AlreadySpecialised");
 });
 
-test("asked to park first, it loads while its link is parked and tells the next peer", async (t) => {
-  const ready = await startInstance((run) => t.after(run));
-  await ready.until(() => ready.instanceFacts !== undefined);
-  assert.equal(ready.instanceFacts?.["loadsParked"], 1);
+test("told by a last word, it loads while its link is parked and tells the next peer", async (t) => {
   for (const [source, said] of [
     [`exports.handler = () => "up";`, { ok: true, handlerKind: "event" }],
     [`throw new RangeError("no");`, { ok: false, name: "RangeError", message: "no" }],
   ] as const) {
     const instance = await startInstance((run) => t.after(run));
-    const parked = instance.link.whenParked();
-    const reply = await instance.specialise(artefactOf(t, source), { parkFirst: true });
-    assert.deepEqual(reply, { ok: true, parking: true });
-    await parked;
-    instance.pipe.detach();
-    instance.connect();
+    await instance.until(() => instance.instanceFacts !== undefined);
+    assert.equal(instance.instanceFacts?.["takesLastWord"], 1);
+    instance.leaveWith(artefactOf(t, source));
     const loaded = JSON.parse((await instance.ask(`{"op":"loaded"}`)).head) as SpecialiseReply;
     assert.deepEqual({ ...loaded, ...said }, loaded);
     if (said.ok) assert.equal((await instance.invoke({})).text(), '"up"');
@@ -77,7 +71,16 @@ test("asked to park first, it loads while its link is parked and tells the next 
   }
 });
 
-test("nobody is told of a load that was not asked to park", async (t) => {
+test("a last word that specialises again is refused and changes nothing", async (t) => {
+  const instance = await runSource(t, `exports.handler = () => "first";`);
+  instance.leaveWith(artefactOf(t, `console.log("ran"); exports.handler = () => "second";`));
+  const again = JSON.parse((await instance.ask(`{"op":"loaded"}`)).head) as SpecialiseReply;
+  assert.ok(!again.ok && again.name === "AlreadySpecialised");
+  assert.equal((await instance.invoke({})).text(), '"first"');
+  assert.deepEqual(instance.messages(), []);
+});
+
+test("nobody is told of a load that was no last word", async (t) => {
   const instance = await runSource(t, `exports.handler = () => 1;`);
   await assert.rejects(instance.ask(`{"op":"loaded"}`), { reason: "LINK_STREAM_CANCELLED" });
 });

@@ -172,6 +172,20 @@ export interface OpenRequest {
   writable(): Promise<void>;
 }
 
+function specialiseHead(codeDirectory: string): SpecialiseHead {
+  return {
+    op: "specialise",
+    codeDirectory,
+    handler: "handler",
+    names: { app: "shop", fn: "hello", revision: "rev_1" },
+    instanceId: "inst_1",
+    env: {},
+    memoryMb: 128,
+    timeoutMs: 10_000,
+    payloadBytesMax: 6 << 20,
+  };
+}
+
 export class Instance {
   readonly child: ChildProcess;
   readonly socket: Socket;
@@ -238,19 +252,15 @@ export class Instance {
     { directory }: Pick<Artefact, "directory">,
     changes: Partial<SpecialiseHead> = {},
   ): Promise<SpecialiseReply> {
-    const head: SpecialiseHead = {
-      op: "specialise",
-      codeDirectory: directory,
-      handler: "handler",
-      names: { app: "shop", fn: "hello", revision: "rev_1" },
-      instanceId: "inst_1",
-      env: {},
-      memoryMb: 128,
-      timeoutMs: 10_000,
-      payloadBytesMax: 6 << 20,
-      ...changes,
-    };
+    const head = { ...specialiseHead(directory), ...changes };
     return JSON.parse((await this.ask(JSON.stringify(head))).head) as SpecialiseReply;
+  }
+
+  /** Specialises by a last word, and speaks to the instance as the next peer. */
+  leaveWith({ directory }: Pick<Artefact, "directory">): void {
+    this.link.leave(JSON.stringify(specialiseHead(directory)));
+    this.pipe.detach();
+    this.connect();
   }
 
   /** Specialises and insists that it worked. */

@@ -282,31 +282,46 @@ test("a parked acceptor keeps silent until a new initiator says HELLO on the sam
   assert.deepEqual(notes, ["kept back"]);
 });
 
-test("an acceptor that parks of its own accord is silent behind its answer, until a new HELLO", async () => {
-  const { initiator, acceptor, opened, pipes } = pair();
-  const parked = initiator.whenParked();
-  const seen = recording();
-  initiator.open("load", { end: true }, seen);
+test("a last word parks an acceptor that has nothing to say, until a new HELLO", async () => {
+  const words: string[] = [];
+  const { initiator, acceptor, pipes, closes } = pair({
+    acceptor: { onLastWord: (word) => words.push(word) },
+  });
   await settle();
-  opened[0]?.stream.reply("parking", undefined, true);
-  acceptor.parkSelf();
   const silentSince = pipes[1].written.length;
-  await parked;
-  assert.deepEqual(seen.events, ["reply parking 0 true"]);
+  initiator.leave("load");
   assert.throws(() => initiator.open("x", { end: true }, recording()), { reason: "LINK_CLOSED" });
+  assert.throws(() => initiator.leave("again"), { reason: "LINK_CLOSED" });
+  await settle();
+  assert.deepEqual(words, ["load"]);
+  assert.equal(acceptor.parked, true);
   acceptor.note("kept back");
   await settle();
   assert.equal(pipes[1].written.length, silentSince);
+  assert.deepEqual(closes, []);
 });
 
-test("an acceptor that parks before it has answered breaks the rules", async () => {
-  const { initiator, opened, pipes, closes } = pair();
-  const parked = initiator.whenParked();
-  initiator.open("load", { end: true }, recording());
+test("a last word for an acceptor that takes none breaks the rules, as does a second one", async () => {
+  const mute = pair();
+  mute.initiator.leave("load");
   await settle();
-  assert.equal(opened.length, 1);
+  assert.deepEqual(mute.closes, ["acceptor LINK_PROTOCOL_VIOLATION"]);
+
+  const words: string[] = [];
+  const twice = pair({ acceptor: { onLastWord: (word) => words.push(word) } });
+  twice.initiator.leave("load");
+  await settle();
+  twice.pipes[0].write(frame(FrameType.PARK));
+  await settle();
+  assert.deepEqual(words, ["load"]);
+  assert.deepEqual(twice.closes, ["acceptor LINK_PROTOCOL_VIOLATION"]);
+});
+
+test("a PARKED that nobody waits for breaks the rules", async () => {
+  const { pipes, closes } = pair();
+  await settle();
   pipes[1].write(frame(FrameType.PARKED));
-  await assert.rejects(parked, { reason: "LINK_PROTOCOL_VIOLATION" });
+  await settle();
   assert.ok(closes.includes("initiator LINK_PROTOCOL_VIOLATION"));
 });
 

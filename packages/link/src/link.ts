@@ -54,6 +54,8 @@ export interface LinkOptions {
   readonly hello: HelloFacts;
   /** A stream the peer opened: returns who handles it. Absent: the peer may open none. */
   readonly accept?: (opened: OpenedStream) => StreamHandler;
+  /** What the peer said when it let go of the pipe; absent, it may say nothing then. */
+  readonly onLastWord?: (text: string) => void;
   /** A one-way message. */
   readonly onNote?: (text: string) => void;
   readonly onHello?: (hello: PeerHello) => void;
@@ -177,36 +179,32 @@ export class Link {
     assert(this.#options.side === "initiator", "the initiator parks a link");
     assert(this.#streams.size === 0, "a link with streams cannot be parked");
     this.#parked = true;
-    const parked = this.whenParked();
     this.writer.frame({ type: FrameType.PARK, flags: 0, stream: 0 });
-    await parked;
-  }
-
-  /**
-   * For an acceptor that was asked in words to park the link of its own accord (`parkSelf`):
-   * resolves as `park` does. Call it before asking.
-   */
-  async whenParked(): Promise<void> {
-    assert(this.#options.side === "initiator", "the initiator waits for the acceptor to park");
     await new Promise<void>((resolve, reject) => {
       this.#onParked = () =>
         this.#closedWith === undefined ? resolve() : reject(this.#closedWith);
     });
-    this.#parked = true;
-    this.#stopTimers();
-    this.#closedWith = this.#closedError("it was handed over");
+    this.#letGo();
   }
 
   /**
-   * The acceptor's part of `whenParked`: everything written so far leaves, then it is silent until
-   * a new peer speaks. The link must have no stream.
+   * Parks the link without waiting: for an acceptor that has nothing to say, and takes `lastWord`.
+   * It has been written to the pipe when this returns. The link must have no stream; afterwards
+   * this object is of no use, as after `park`.
    */
-  parkSelf(): void {
-    assert(this.#options.side === "acceptor", "an initiator has itself parked");
-    assert(!this.#parked && this.#streams.size === 0, "only a quiet link can be parked");
-    this.writer.frame({ type: FrameType.PARKED, flags: 0, stream: 0 });
+  leave(lastWord: string): void {
+    if (this.#closedWith !== undefined) throw this.#closedWith;
+    assert(this.#options.side === "initiator", "the initiator leaves a link");
+    assert(this.#streams.size === 0 && lastWord !== "", "only a quiet link is left, with a word");
+    this.writer.frame({ type: FrameType.PARK, flags: 0, stream: 0, text: lastWord });
+    this.#letGo();
     this.writer.flush();
+  }
+
+  #letGo(): void {
     this.#parked = true;
+    this.#stopTimers();
+    this.#closedWith = this.#closedError("it was handed over");
   }
 
   /** Cuts the peer off; every stream fails with the error. Safe to call twice. */
@@ -277,7 +275,7 @@ export class Link {
         this.#options.onNote?.(this.#textOf(frame.bytes, frame.start, frame.end));
         return;
       case FrameType.PARK:
-        this.#onPark();
+        this.#onPark(this.#textOf(frame.bytes, frame.start, frame.end));
         return;
       case FrameType.PARKED: {
         const parked = this.#onParked;
@@ -395,12 +393,18 @@ export class Link {
     for (const text of this.#parkedNotes.splice(0)) this.note(text);
   }
 
-  #onPark(): void {
-    if (this.#options.side !== "acceptor" || this.#parked || this.#streams.size > 0) {
+  /** Everything written so far leaves, then this side is silent until a new peer speaks. */
+  #onPark(lastWord: string): void {
+    const { side, onLastWord } = this.#options;
+    const isMute = lastWord !== "" && onLastWord === undefined;
+    if (side !== "acceptor" || this.#parked || this.#streams.size > 0 || isMute) {
       this.#violation("a PARK at the wrong time");
       return;
     }
-    this.parkSelf();
+    if (lastWord === "") this.writer.frame({ type: FrameType.PARKED, flags: 0, stream: 0 });
+    this.writer.flush();
+    this.#parked = true;
+    if (lastWord !== "") onLastWord?.(lastWord);
   }
 
   #sendHello(): void {

@@ -88,3 +88,34 @@ test("a large body leaves in one write with the head before it", async () => {
   assert.deepEqual(writes, [2, 2]);
   for (const socket of [ours, theirs]) socket.destroy();
 });
+
+test("what was written has left this process once the pipe says so, however slow the reader", async () => {
+  const { ours, theirs } = await openPair();
+  const pipe = socketPipe(ours);
+  pipe.start(ignoring);
+  await pipe.written();
+  const bytes = 4 << 20;
+  pipe.write(new Uint8Array(bytes));
+  assert.ok(ours.writableLength > 0, "control: the kernel does not take all of it at once");
+  const written = pipe.written();
+  let read = 0;
+  theirs.on("data", (chunk: Buffer) => void (read += chunk.length));
+  await written;
+  assert.equal(ours.writableLength, 0);
+  pipe.detach();
+  const ended = once(theirs, "close");
+  ours.destroy();
+  await ended;
+  assert.equal(read, bytes);
+});
+
+test("a pipe whose other end is gone does not keep whoever waits for it", async () => {
+  const { ours, theirs } = await openPair();
+  const pipe = socketPipe(ours);
+  pipe.start(ignoring);
+  pipe.write(new Uint8Array(4 << 20));
+  const written = pipe.written();
+  theirs.destroy();
+  await written;
+  ours.destroy();
+});

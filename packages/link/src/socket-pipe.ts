@@ -6,7 +6,9 @@ import type { BytePipe, PipeListener, TextPort } from "./ports.ts";
 
 /** The members of `net.Socket` that a link uses. */
 export interface SocketLike {
-  write(bytes: Uint8Array): boolean;
+  write(bytes: Uint8Array, done?: () => void): boolean;
+  /** Bytes that were written and have not left this process. */
+  readonly writableLength: number;
   cork(): unknown;
   uncork(): unknown;
   on(event: string, listener: (...args: unknown[]) => void): unknown;
@@ -18,6 +20,8 @@ export interface SocketLike {
 }
 
 export interface SocketPipe extends BytePipe {
+  /** Resolves when what was written has left this process, or never will. */
+  written(): Promise<void>;
   /** Lets go of the socket, which stays open: for handing it to another process. */
   detach(): void;
 }
@@ -51,6 +55,11 @@ export function socketPipe(socket: SocketLike): SocketPipe {
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),
     destroy: () => void socket.destroy(),
+    written: async () => {
+      if (socket.writableLength === 0) return;
+      // Nothing, behind everything.
+      await new Promise<void>((resolve) => void socket.write(new Uint8Array(0), () => resolve()));
+    },
     detach() {
       listener = undefined;
       socket.pause();

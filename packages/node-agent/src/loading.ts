@@ -43,14 +43,12 @@ export class Loading {
 
   /** What loading came to; throws what `handOver` throws. */
   async load(load: Load): Promise<SpecialiseReply> {
-    return load.process.loadsParked ? await this.#loadOnTheWay(load) : await loadFirst(load);
+    return load.process.takesLastWord ? await this.#loadOnTheWay(load) : await loadFirst(load);
   }
 
   async #loadOnTheWay(load: Load): Promise<SpecialiseReply> {
     const { process, initTimeoutMs, grant } = load;
-    const head: SpecialiseHead = { ...load.head, parkFirst: true };
-    const question = { head, timeoutMs: initTimeoutMs, bodyBytesMax: 0 };
-    const released = await attempt(process.askAndRelease(question));
+    const released = await attempt(process.tellAndRelease(load.head));
     if (!released.ok) return await initFailureOf(process, released.error, initTimeoutMs);
     const answered = attempt(this.#replyOf(process, initTimeoutMs));
     await load.handOver({ ...grant, loading: true }, released.value);

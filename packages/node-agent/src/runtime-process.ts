@@ -93,12 +93,12 @@ export interface RuntimeProcess {
   readonly bootUs: number;
   /** Asks the runtime something: the head of its reply parsed as JSON, and the reply's body. */
   ask(question: Question): Promise<Reply>;
-  /** It can load code while its link is parked: `askAndRelease` may be used. */
-  readonly loadsParked: boolean;
+  /** It can load code while its link is parked: `tellAndRelease` may be used. */
+  readonly takesLastWord: boolean;
   /** Parks the link and gives its socket away. Afterwards `ask` must not be called. */
   releaseLink(): Promise<Sandbox["link"]>;
-  /** Asks what the runtime answers by parking the link itself, then does as `releaseLink`. */
-  askAndRelease(question: Question): Promise<Sandbox["link"]>;
+  /** Gives the socket away behind a last word, without waiting for the runtime to read it. */
+  tellAndRelease(lastWord: object): Promise<Sandbox["link"]>;
   /**
    * After the link was lost: lets the tree end by itself for a moment, so that its exit tells why,
    * then kills it.
@@ -227,7 +227,7 @@ export function limitsOf(memoryMb: number): SandboxLimits {
   };
 }
 
-type Talk = Pick<RuntimeProcess, "ask" | "loadsParked" | "releaseLink" | "askAndRelease">;
+type Talk = Pick<RuntimeProcess, "ask" | "takesLastWord" | "releaseLink" | "tellAndRelease">;
 
 interface Linking {
   readonly sandbox: Sandbox;
@@ -239,7 +239,7 @@ async function openLink(deps: RuntimeProcessDeps, linking: Linking): Promise<Tal
   const { sandbox, collector, accept } = linking;
   const pipe = socketPipe(sandbox.link);
   let closed: PlatformError | undefined;
-  let loadsParked = false;
+  let takesLastWord = false;
   const link = await new Promise<Link>((resolve, reject) => {
     const opening: Link = new Link(
       { pipe, clock: deps.clock, text: bufferText(Buffer), scheduleFlush: setImmediate },
@@ -249,7 +249,7 @@ async function openLink(deps: RuntimeProcessDeps, linking: Linking): Promise<Tal
         hello: { role: "agent", ...(accept === undefined ? {} : { caller: "builder" }) },
         ...(accept === undefined ? {} : { accept }),
         onHello: ({ facts }) => {
-          loadsParked = facts["loadsParked"] === 1;
+          takesLastWord = facts["takesLastWord"] === 1;
           resolve(opening);
         },
         onClosed: (error) => {
@@ -264,29 +264,24 @@ async function openLink(deps: RuntimeProcessDeps, linking: Linking): Promise<Tal
     );
   });
   const asking: Asking = { link, clock: deps.clock, closed: () => closed };
-  const release = async (parked: Promise<void>): Promise<Sandbox["link"]> => {
-    await parkedInTime(asking, parked);
+  const release = (): Sandbox["link"] => {
     pipe.detach();
     return sandbox.link;
   };
   return {
-    loadsParked,
+    takesLastWord,
     ask: (question) => askOnce(asking, question),
-    releaseLink: () => release(link.park()),
-    askAndRelease: async (question) => {
-      const parked = link.whenParked();
-      const answered = askOnce(asking, question);
-      // Both fail with the link; the answer tells why.
-      parked.catch(() => undefined);
-      const { head } = await answered;
-      if (!isParking(head)) throw fail("INSTANCE_START_FAILED", { why: "it does not park" });
-      return await release(parked);
+    releaseLink: async () => {
+      await parkedInTime(asking, link.park());
+      return release();
+    },
+    tellAndRelease: async (lastWord) => {
+      if (closed !== undefined) throw closed;
+      link.leave(JSON.stringify(lastWord));
+      await pipe.written();
+      return release();
     },
   };
-}
-
-function isParking(head: unknown): boolean {
-  return typeof head === "object" && head !== null && "parking" in head && head.parking === true;
 }
 
 /** User code may keep the runtime from answering: then there is no instance to hand over. */
