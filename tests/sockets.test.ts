@@ -4,10 +4,12 @@
  * replaced.
  */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
+import { join } from "node:path";
 import { after, before, describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
+import { decodeInterimRecord, METER_RECORD_BYTES, type MeterRecord } from "@skerry/contracts";
 import {
   callHttp,
   fetchOnce,
@@ -31,6 +33,9 @@ const ROOM = {
 let members = 0;
 export default {
   fetch(request: Request, env: unknown, context: Context): Response {
+    if (request.url.endsWith("/endless")) {
+      return new Response(new ReadableStream({ start: (answer) => answer.enqueue(Buffer.from("begun")) }));
+    }
     if (request.headers.get("upgrade") === null) return Response.json({ members });
     const asked = request.headers.get("sec-websocket-protocol");
     const options = asked === null ? {} : { protocol: "room.v1" };
@@ -106,6 +111,23 @@ class Client {
   }
 }
 
+/** What gateways have left of what is open. */
+function interimsIn(home: string): readonly MeterRecord[] {
+  const root = join(home, "spool", "meter");
+  const segments = readdirSync(root, { recursive: true })
+    .map(String)
+    .filter((name) => name.endsWith(".seg"));
+  return segments
+    .flatMap((name) => {
+      const bytes = readFileSync(join(root, name));
+      const count = Math.floor(bytes.length / METER_RECORD_BYTES);
+      return Array.from({ length: count }, (_, n) =>
+        decodeInterimRecord(bytes, n * METER_RECORD_BYTES),
+      );
+    })
+    .filter((record) => record !== undefined);
+}
+
 describe("connections that leave HTTP", TIMEOUT, () => {
   let platform: Platform;
   before(async () => {
@@ -114,6 +136,8 @@ describe("connections that leave HTTP", TIMEOUT, () => {
     await platform.deploy({ app: "live", fn: "room", files: ROOM, config: one });
     const hasty = { ...one, timeoutMs: HASTY_MS };
     await platform.deploy({ app: "live", fn: "hasty", files: ROOM, config: hasty });
+    const lasting = { ...one, timeoutMs: 600_000 };
+    await platform.deploy({ app: "live", fn: "lasting", files: ROOM, config: lasting });
     await platform.deploy({ app: "live", fn: "hello", files: HELLO });
     await platform.deploy({ app: "live", fn: "kept", files: ROOM });
     const brief = { idleTimeoutMs: 700, maxDurationMs: 60_000 };
@@ -329,5 +353,39 @@ describe("connections that leave HTTP", TIMEOUT, () => {
     await replaced;
     const { answered, failures } = await load.stop();
     assert.deepEqual(failures, [], `${failures.length} of ${answered} requests failed`);
+  });
+
+  it("what a killed gateway had open has one record each, of all but its last seconds", async () => {
+    const client = new Client(urlOf("lasting"));
+    const instance = await client.instance();
+    const answer = await fetchOnce(`${urlOf("lasting").replace("ws", "http")}/endless`);
+    const reader = answer.body?.getReader();
+    assert.equal(Buffer.from((await reader?.read())?.value ?? []).toString(), "begun");
+    const left = await until("what is known of both", () => {
+      const found = interimsIn(platform.home).filter(({ instanceId }) => instanceId === instance);
+      return new Set(found.map(({ requestId }) => requestId)).size === 2 && found;
+    });
+    await platform.kill("gateway");
+    assert.equal((await client.closed).code, 1006);
+    await assert.rejects(async () => await reader?.read());
+    const records = await until("their records", async () => {
+      const found = await invocationsOf("lasting");
+      return found.length >= 2 && found;
+    });
+    assert.deepEqual(records.map(({ outcome, status }) => `${outcome} ${status}`).toSorted(), [
+      "gateway_lost 101",
+      "gateway_lost 200",
+    ]);
+    for (const { requestId, billedMs } of records) {
+      const known = left.findLast((one) => one.requestId === requestId);
+      assert.ok(known !== undefined && billedMs >= known.billedUs / 1_000, `${billedMs} ms`);
+    }
+    const texts: string[] = [];
+    for await (const line of platform.client.listLogs({ params: { app: "live", fn: "lasting" } }))
+      texts.push(line.text);
+    const ends = texts.filter((text) => /^END \S+ gateway_lost/.test(text));
+    const reports = texts.filter((text) => text.startsWith("REPORT "));
+    assert.deepEqual([ends.length, reports.length], [2, 2]);
+    await platform.untilWhole();
   });
 });

@@ -20,7 +20,13 @@ import {
   trimSpool,
   type SpoolPosition,
 } from "@skerry/telemetry";
-import { storeModule, type KeptPosition, type SpoolKind, type SpoolStep } from "./store-module.ts";
+import {
+  storeModule,
+  type KeptPosition,
+  type SpooledPieces,
+  type SpoolKind,
+  type SpoolStep,
+} from "./store-module.ts";
 
 export interface CollectorDeps {
   readonly clock: Clock;
@@ -72,7 +78,7 @@ interface SpoolName {
 
 interface Round {
   readonly lines: Uint8Array[];
-  readonly records: Uint8Array[];
+  readonly records: SpooledPieces[];
   readonly steps: SpoolStep[];
   bytes: number;
   readonly nowMs: number;
@@ -249,7 +255,8 @@ export class Collector {
     const to = dropYoung(kind, parts, round.nowMs) ?? from;
     if (!isSame(to, at)) this.#isHoldingBack = true;
     if (isSame(from, to)) return;
-    round[kind === "logs" ? "lines" : "records"].push(...parts.map((part) => part.bytes));
+    if (kind === "logs") round.lines.push(...parts.map((part) => part.bytes));
+    else round.records.push(...parts.map((part) => ({ writer, bytes: part.bytes })));
     round.bytes += bytes;
     round.steps.push({ kind, from, to });
   }
@@ -258,9 +265,22 @@ export class Collector {
     const position = this.#positions?.get(keyOf({ kind, writer }));
     if (this.#positions === undefined) return;
     const read = position ?? { writer, segment: 0, offset: 0 };
-    if ((await trimSpool(this.#rootOf(kind), read)) === "kept") return;
+    const beforeRemoval = (): Promise<void> => this.#endSpool(kind, writer);
+    if ((await trimSpool(this.#rootOf(kind), read, beforeRemoval)) === "kept") return;
     await this.#deps.store.call(storeModule, "forgetSpool", { kind, writer });
     this.#positions.delete(keyOf({ kind, writer }));
+  }
+
+  /** No record comes any more of the calls that a gateway which is gone had not ended. */
+  async #endSpool(kind: SpoolKind, writer: string): Promise<void> {
+    if (kind !== "meter") return;
+    const { clock, store } = this.#deps;
+    for (;;) {
+      const args = { writer, placement: LOCAL_PLACEMENT, wallMs: Math.round(clock.wallMs()) };
+      const { ended, isMore } = await store.call(storeModule, "endSpool", args);
+      if (ended > 0) this.#options.onTaken?.();
+      if (!isMore) return;
+    }
   }
 
   async #expire(): Promise<void> {

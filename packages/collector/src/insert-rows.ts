@@ -10,13 +10,16 @@ export interface RowsToInsert {
   readonly rows: readonly (readonly SqlValue[])[];
   /** Column whose value may be there already; the row is then left out. */
   readonly unless?: string;
+  /** Column whose value may be there already; that row is then replaced. No two rows have it. */
+  readonly replacing?: string;
 }
 
 const ROWS_PER_STATEMENT = 40;
 
-export function* insertRows(tx: Tx, { table, columns, rows, unless }: RowsToInsert): TxStep<void> {
+export function* insertRows(tx: Tx, insert: RowsToInsert): TxStep<void> {
+  const { table, columns, rows } = insert;
   const marks = `(${columns.map(() => "?").join(", ")})`;
-  const tail = unless === undefined ? "" : ` ON CONFLICT (${unless}) DO NOTHING`;
+  const tail = onConflict(insert);
   for (let at = 0; at < rows.length;) {
     const left = rows.length - at;
     const count = left >= ROWS_PER_STATEMENT ? ROWS_PER_STATEMENT : 1;
@@ -27,4 +30,11 @@ export function* insertRows(tx: Tx, { table, columns, rows, unless }: RowsToInse
     );
     at += count;
   }
+}
+
+function onConflict({ columns, unless, replacing }: RowsToInsert): string {
+  if (unless !== undefined) return ` ON CONFLICT (${unless}) DO NOTHING`;
+  if (replacing === undefined) return "";
+  const all = columns.map((column) => `${column} = excluded.${column}`).join(", ");
+  return ` ON CONFLICT (${replacing}) DO UPDATE SET ${all}`;
 }

@@ -6,18 +6,13 @@
 import type { FunctionId, RevisionId } from "@skerry/base";
 import type { FunctionTally, Placement, RevisionFigures, WindowFigures } from "@skerry/contracts";
 import {
-  addToRevisionSums,
-  addToTallies,
-  addToUsage,
   parseMeterSpool,
   RECORD_ACTION_COLUMNS,
-  RECORD_COLUMNS,
   RECORD_INDEXES,
   RECORD_TABLES,
   REVISION_COLD_TABLES,
   REVISION_SUM_TABLES,
   REVISION_TOTAL_TABLES,
-  recordValues,
   selectRecord,
   selectRecords,
   selectRecordsAfter,
@@ -41,9 +36,7 @@ import {
 } from "@skerry/invocations";
 import { defineStoreModule, type Tx, type TxStep } from "@skerry/store";
 import {
-  LOG_LINE_COLUMNS,
   LOG_LINE_TABLES,
-  logLineValues,
   parseSpooledLines,
   selectLogLines,
   type LogLineRow,
@@ -53,9 +46,10 @@ import {
 import { DELIVERY_TABLES, moveDelivery, openDelivery, readDelivery } from "./delivery-rows.ts";
 import { searchLog } from "./log-search.ts";
 import { insertRows } from "./insert-rows.ts";
-import { growSizes, readSizes, SIZE_TABLES, sweepTelemetry } from "./retention.ts";
+import { INTERIM_TABLES, keepInterims, takeInterims, withoutRecorded } from "./interims.ts";
+import { layDown } from "./lay-down.ts";
+import { readSizes, SIZE_TABLES, sweepTelemetry } from "./retention.ts";
 import { ownersOf } from "./request-of.ts";
-import { findKnown, numberRound, type RoundFound } from "./round-order.ts";
 
 /** Which kind of records a spool holds. */
 export type SpoolKind = "meter" | "logs";
@@ -94,12 +88,18 @@ function* positions(tx: Tx, _args: null): TxStep<readonly KeptPosition[]> {
  */
 export interface Collected {
   readonly lines: readonly Uint8Array[];
-  readonly records: readonly Uint8Array[];
+  readonly records: readonly SpooledPieces[];
   readonly placement: Placement;
   readonly steps: readonly SpoolStep[];
   /** Up to when lines were taken in before; null when that is not known. */
   readonly sinceMs: number | null;
   readonly wallMs: number;
+}
+
+/** Of one gateway's spool. */
+export interface SpooledPieces {
+  readonly writer: string;
+  readonly bytes: Uint8Array;
 }
 
 /** How far one spool was read in a round. */
@@ -128,39 +128,27 @@ function* take(tx: Tx, collected: Collected): TxStep<Taken> {
     if (!isFresh) return { kind: "stale" };
   }
   const lineBatches = collected.lines.map(parseSpooledLines);
-  const recordBatches = collected.records.map(parseMeterSpool);
-  const found: RoundFound = {
-    lines: lineBatches.flatMap(({ lines }) => lines),
-    records: recordBatches.flatMap(({ records }) => records),
-  };
-  const row = yield* tx.get<{ next: number }>("SELECT next FROM collector_seq WHERE id = 1");
-  const known = yield* findKnown(tx, found, collected.sinceMs);
-  const numbered = numberRound(found, known, row?.next ?? 1);
-  yield* insertRows(tx, {
-    table: "log_lines",
-    columns: LOG_LINE_COLUMNS,
-    rows: numbered.lines.map(logLineValues),
-  });
-  yield* insertRows(tx, {
-    table: "invocation_records",
-    columns: RECORD_COLUMNS,
-    rows: numbered.records.map((record) => recordValues(record, collected.placement)),
-    unless: "request_id",
-  });
+  const recordBatches = collected.records.map(({ writer, bytes }) => ({
+    ...parseMeterSpool(bytes),
+    writer,
+  }));
+  const all = recordBatches.flatMap(({ records }) => records);
+  const { placement, sinceMs, wallMs } = collected;
+  const records = yield* withoutRecorded(tx, all);
+  const lines = lineBatches.flatMap((batch) => batch.lines);
+  yield* layDown(tx, { found: { lines, records }, placement, sinceMs, wallMs });
   yield* insertRows(tx, {
     table: "invocation_traces",
     columns: TRACE_COLUMNS,
     rows: recordBatches.flatMap(({ traces }) => traces).map(traceValues),
     unless: "request_id",
   });
-  yield* growSizes(tx, {
-    lines: numbered.lines.map(({ line }) => line),
-    records: numbered.records.map(({ record }) => record),
+  yield* keepInterims(tx, {
+    records: all,
+    interims: recordBatches.flatMap(({ writer, interims }) =>
+      interims.map((record) => ({ writer, record })),
+    ),
   });
-  yield* addToTallies(tx, { records: found.records, wallMs: collected.wallMs });
-  yield* addToUsage(tx, found.records);
-  yield* addToRevisionSums(tx, { records: found.records, wallMs: collected.wallMs });
-  yield* tx.run("UPDATE collector_seq SET next = ? WHERE id = 1", [numbered.next]);
   for (const { kind, to } of collected.steps) {
     yield* tx.run(
       `INSERT INTO spool_positions (kind, writer, segment, position) VALUES (?, ?, ?, ?)
@@ -170,6 +158,22 @@ function* take(tx: Tx, collected: Collected): TxStep<Taken> {
   }
   const damaged = [...lineBatches, ...recordBatches].reduce((sum, one) => sum + one.damaged, 0);
   return { kind: "taken", damaged };
+}
+
+const ENDED_PER_STEP = 1_000;
+
+/**
+ * A gateway is gone, and all of its spool is taken in: what it left last of calls that did not end
+ * is laid down as their records, some at a time.
+ */
+function* endSpool(
+  tx: Tx,
+  args: { readonly writer: string; readonly placement: Placement; readonly wallMs: number },
+): TxStep<{ readonly ended: number; readonly isMore: boolean }> {
+  const { writer, placement, wallMs } = args;
+  const { records, isMore } = yield* takeInterims(tx, { writer, limit: ENDED_PER_STEP });
+  yield* layDown(tx, { found: { lines: [], records }, placement, sinceMs: null, wallMs });
+  return { ended: records.length, isMore };
 }
 
 function* forgetSpool(
@@ -277,9 +281,10 @@ export const storeModule = defineStoreModule({
     { version: 9, sql: REVISION_SUM_TABLES },
     { version: 10, sql: REVISION_TOTAL_TABLES },
     { version: 11, sql: REVISION_COLD_TABLES },
+    { version: 12, sql: INTERIM_TABLES },
   ],
   procedures: {
-    ...{ positions, take, forgetSpool, readLog, readRecords, readRecord, readTrace },
+    ...{ positions, take, endSpool, forgetSpool, readLog, readRecords, readRecord, readTrace },
     ...{ totals, tallies, sweepTelemetry, readSizes, traffic, useSince },
     ...{ openDelivery, readDelivery, moveDelivery, searchLog, readUsage },
     ...{ revisionFigures, revisionTotals },

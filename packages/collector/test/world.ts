@@ -33,7 +33,10 @@ import { storeModule, storeModuleUrl, type SpoolKind } from "../src/store-module
 
 export const UNSAFE_MODULE = new URL("./unsafe-module.ts", import.meta.url).href;
 
-/** What happens to the next `take`: lost before it reached the store, or its answer is lost. */
+/**
+ * What happens to the next `take` or `endSpool`: lost before it reached the store, or its answer is
+ * lost.
+ */
 export type Fault = "none" | "before-commit" | "after-commit";
 
 export class World {
@@ -101,7 +104,7 @@ export class World {
   /** A collector as a process that has just started has it. Its own timers stand still. */
   collector(onTaken: () => void = () => undefined): Collector {
     const call: Store["call"] = async (module, name, args) => {
-      const fault = name === "take" ? this.fault : "none";
+      const fault = name === "take" || name === "endSpool" ? this.fault : "none";
       if (fault !== "none") this.fault = "none";
       if (name === "take") await this.beforeTake();
       if (fault === "before-commit") throw new TypeError("lost before the commit");

@@ -122,6 +122,7 @@ export {
   type UpgradeAsked,
 } from "./invocation-wire.ts";
 export { loadedGrant, readSpecialiseReply } from "./specialise-reply.ts";
+export { decodeInterimRecord, encodeInterimRecord, INTERIM_EVERY_MS } from "./meter-interim.ts";
 export {
   decodeTraceEntry,
   encodeTraceEntry,

@@ -25,6 +25,8 @@ import {
 export const METER_FORMAT = 1;
 /** With durations in milliseconds. 2 is a trace, which stands among records (`meter-trace.ts`). */
 const LONG_FORMAT = 3;
+/** Set beside a record's format in one that will be replaced (`meter-interim.ts`). */
+export const INTERIM_FORMAT_BIT = 0x80;
 export const METER_RECORD_BYTES = 120;
 /** Where the check of a piece lies. */
 export const CHECK_AT = 116;
@@ -43,6 +45,8 @@ export const OUTCOMES = [
   "too_large",
   "cancelled",
   "unavailable",
+  // Its gateway was killed and left no more than an interim record.
+  "gateway_lost",
 ] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
@@ -179,7 +183,8 @@ export function meterEndWallMs(bytes: Uint8Array, at: number): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset + at, METER_RECORD_BYTES);
   let tookUs = 0;
   for (let stageAt = 80; stageAt <= 100; stageAt += 4) tookUs += view.getUint32(stageAt, true);
-  return view.getFloat64(8, true) + (tookUs * (unitUsOf(bytes[0]) ?? 1)) / 1_000;
+  const unitUs = unitUsOf(view.getUint8(0) & ~INTERIM_FORMAT_BIT) ?? 1;
+  return view.getFloat64(8, true) + (tookUs * unitUs) / 1_000;
 }
 
 /** Something took longer than microseconds can say: a job that ran for hours, or its wait. */

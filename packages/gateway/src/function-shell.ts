@@ -40,6 +40,7 @@ import {
   DeadlineQueue,
   type Background,
   ComingBodies,
+  type InterimRecords,
   type Invocation,
   type InvocationOwner,
   isLong,
@@ -63,6 +64,7 @@ export interface ShellDeps {
   readonly handOver: HandOver;
   readonly reach: Reach;
   readonly open: OpenConnections;
+  readonly interims: InterimRecords;
   /** Of the function, whatever it is called by. */
   readonly limits: CallLimits;
   /** It was removed, and its last request and instance are gone; may be told more than once. */
@@ -324,7 +326,9 @@ export class FunctionShell implements InvocationOwner {
     this.#deps.turn.add(settled);
   }
 
-  streaming(invocation: Invocation, limits: StreamLimits): StreamWatch {
+  streaming(invocation: Invocation, limits: StreamLimits | undefined): StreamWatch | undefined {
+    this.#deps.interims.add(invocation);
+    if (limits === undefined) return undefined;
     invocation.dueIn?.delete(invocation);
     invocation.dueMs = this.now() + limits.maxDurationMs;
     return new StreamWatch(this.#deps.clock, limits, (fault) => invocation.expired(fault));
@@ -336,6 +340,7 @@ export class FunctionShell implements InvocationOwner {
 
   left(invocation: Invocation): void {
     this.#deps.open.delete(invocation);
+    this.#deps.interims.delete(invocation);
   }
 
   broken(instance: Instance): void {

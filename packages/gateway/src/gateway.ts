@@ -26,7 +26,7 @@ import { AccountBook, untilNextMinuteMs } from "@skerry/functions";
 import { DEFAULT_LIMITS } from "@skerry/http";
 import { KeyCheck, NonceJournal, Nonces, noParts } from "@skerry/requests";
 import { ActionDoor } from "./actions/action-door.ts";
-import { BodyBudget, MeterTurn, OpenConnections } from "@skerry/live-invocations";
+import { BodyBudget, InterimRecords, MeterTurn, OpenConnections } from "@skerry/live-invocations";
 import { Front } from "./front.ts";
 import { functionFigures } from "./function-figures.ts";
 import type { CallDeps } from "./function-call.ts";
@@ -115,6 +115,7 @@ class RunningGateway implements Gateway {
   /** Of tickets' nonces; undefined for a gateway that shares them with nobody. */
   readonly #journal: NonceJournal | undefined;
   readonly #open: OpenConnections;
+  readonly #interims: InterimRecords;
   readonly #listeners: Listeners;
   #spooledNoted = false;
   #cancelLook: Cancel = () => undefined;
@@ -124,6 +125,7 @@ class RunningGateway implements Gateway {
     this.#deps = deps;
     this.#options = options;
     this.#open = new OpenConnections(clock);
+    this.#interims = new InterimRecords(clock, deps.meter);
     this.#journal = journalOf(log, options);
     this.#listeners = new Listeners(log, options);
     this.#turn = new MeterTurn(deps.meter, () => this.#noteSpooled());
@@ -143,7 +145,7 @@ class RunningGateway implements Gateway {
       ...{ clock, log, agents: this.#agents, turn: this.#turn, accounts: this.#accounts },
       reach: this.#createReach({ ids, bodies, calleeOf: functionOf, calledParts: called }),
       handOver: deps.handOver,
-      open: this.#open,
+      ...{ open: this.#open, interims: this.#interims },
       fold: () => this.#follower.fold,
       onGone: (id) => void this.#functions.delete(id),
     };
@@ -309,6 +311,7 @@ class RunningGateway implements Gateway {
     await this.#deps.cacheStore.close();
     await this.#listeners.drain({ deadlineMs: 0 });
     await Promise.all([...this.#shells()].map((shell) => shell.close()));
+    this.#interims.close();
     this.#turn.flush();
     // The notes that stop what was left leave with this turn.
     await new Promise((resolve) => setImmediate(resolve));

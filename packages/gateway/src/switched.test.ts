@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { afterEach, beforeEach, test } from "node:test";
-import type { FunctionEntry } from "@skerry/contracts";
+import { INTERIM_EVERY_MS, type FunctionEntry, type MeterRecord } from "@skerry/contracts";
 import { LINK_LIMITS } from "@skerry/link";
 import { LeapClock, openRaw, type RawConnection } from "@skerry/testkit";
 import { controlDouble } from "../test/control.ts";
@@ -95,6 +95,46 @@ test("after a 101 raw bytes pass both ways, and one record tells how many", asyn
   assert.deepEqual(outcomes(), [["ok", 101]]);
   assert.deepEqual([world.records[0]?.bytesIn, world.records[0]?.bytesOut], [3, 4]);
   assert.equal(world.gateway.stats().switched, 0);
+});
+
+test("what goes on leaves word of itself every ten seconds, and one record at its end", async () => {
+  using client = await opened("slow");
+  client.write("abc");
+  await until(() => taken.get(callOf()) === "abc");
+  agent.handle = (call) => call.begin("in parts");
+  using other = await openRaw(world.port);
+  other.write("GET /-/shop/slow/ HTTP/1.1\r\nHost: x\r\n\r\n");
+  await other.receive(/in parts/);
+  assert.deepEqual(world.interims, []);
+  leaping.leap(INTERIM_EVERY_MS);
+  await until(() => world.interims.length === 2);
+  const said = ({ outcome, status, bytesIn, bytesOut }: MeterRecord): unknown[] => [
+    outcome,
+    status,
+    bytesIn,
+    bytesOut,
+  ];
+  assert.deepEqual(world.interims.map(said), [
+    ["gateway_lost", 101, 3, 0],
+    ["gateway_lost", 200, 0, 8],
+  ]);
+  for (const { billedUs, instanceId } of world.interims) {
+    assert.ok(billedUs >= INTERIM_EVERY_MS * 1_000);
+    assert.equal(instanceId, agent.instances[0]?.grant.instanceId);
+  }
+  assert.deepEqual(world.records, []);
+  callOf(1).stream.end();
+  await other.receive(/\r\n0\r\n\r\n$/);
+  callOf().stream.end();
+  await client.ended();
+  await until(() => world.records.length === 2);
+  assert.deepEqual(
+    world.records.map(({ requestId, outcome }) => [requestId, outcome]),
+    world.interims.map(({ requestId }) => [requestId, "ok"]).toReversed(),
+  );
+  leaping.leap(INTERIM_EVERY_MS);
+  await steady(() => world.interims.length);
+  assert.equal(world.interims.length, 2, "nothing of what has ended");
 });
 
 test("each direction is ended by itself", async () => {

@@ -23,6 +23,7 @@ import {
 } from "@skerry/base";
 import {
   CONFIG_FORMAT,
+  decodeInterimRecord,
   decodeMeterRecord,
   decodeTraceEntry,
   functionConfig,
@@ -357,6 +358,7 @@ export class World {
   readonly directory = mkdtempSync(join(tmpdir(), "gateway-"));
   readonly accountId: AccountId = ids.id("acct");
   readonly records: MeterRecord[] = [];
+  readonly interims: MeterRecord[] = [];
   readonly traces: TraceEntry[] = [];
   readonly handedOver: { grant: InstanceGrant; socket: Socket }[] = [];
   readonly entries: ConfigEntry[] = [];
@@ -494,6 +496,8 @@ export class World {
     for (let at = 0; at < bytes.length; at += METER_RECORD_BYTES) {
       const record = decodeMeterRecord(bytes, at);
       if (record !== undefined) added.push(record);
+      const interim = decodeInterimRecord(bytes, at);
+      if (interim !== undefined) this.interims.push(interim);
       const trace = decodeTraceEntry(bytes, at);
       if (trace !== undefined) this.traces.push(trace);
     }

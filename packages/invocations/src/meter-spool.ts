@@ -1,6 +1,7 @@
 /** Cuts the bytes of a gateway's meter spool into records, and the traces of some of them. */
 import {
   decodeActionEntry,
+  decodeInterimRecord,
   decodeMeterRecord,
   decodeTraceEntry,
   METER_RECORD_BYTES,
@@ -14,6 +15,8 @@ export type SpooledRecord = MeterRecord & { readonly action?: ActionMeterEntry }
 
 export interface MeterBatch {
   readonly records: readonly SpooledRecord[];
+  /** What stood of calls that went on, in the order in which it was left. */
+  readonly interims: readonly SpooledRecord[];
   readonly traces: readonly TraceEntry[];
   /** Bytes of whole records; a torn tail is left for later. */
   readonly taken: number;
@@ -23,19 +26,22 @@ export interface MeterBatch {
 
 export function parseMeterSpool(bytes: Uint8Array): MeterBatch {
   const records: SpooledRecord[] = [];
+  const interims: SpooledRecord[] = [];
   let action: ActionMeterEntry | undefined;
   const traces: TraceEntry[] = [];
   let damaged = 0;
   let at = 0;
   for (; at + METER_RECORD_BYTES <= bytes.length; at += METER_RECORD_BYTES) {
-    const record = decodeMeterRecord(bytes, at);
+    const final = decodeMeterRecord(bytes, at);
+    const record = final ?? decodeInterimRecord(bytes, at);
     const trace = record === undefined ? decodeTraceEntry(bytes, at) : undefined;
     const before = action;
     action = record === undefined ? decodeActionEntry(bytes, at) : undefined;
-    if (record !== undefined)
-      records.push(before === undefined ? record : { ...record, action: before });
-    else if (trace !== undefined) traces.push(trace);
+    if (record !== undefined) {
+      const kind = final === undefined ? interims : records;
+      kind.push(before === undefined ? record : { ...record, action: before });
+    } else if (trace !== undefined) traces.push(trace);
     else if (action === undefined) damaged += 1;
   }
-  return { records, traces, taken: at, damaged };
+  return { records, interims, traces, taken: at, damaged };
 }

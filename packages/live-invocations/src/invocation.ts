@@ -34,6 +34,7 @@ import type { Due, DueQueue } from "./deadlines.ts";
 import { GatheredBody } from "./gathered-body.ts";
 import type { Metered, Settled } from "./meter-turn.ts";
 import type { Recipient } from "./recipient.ts";
+import type { Ongoing } from "./interim-records.ts";
 import { isLong, type InvocationRequest } from "./invocation-request.ts";
 import type { OpenConnection } from "./open-connections.ts";
 import { readReply, SWITCHED_STATUS } from "./reply.ts";
@@ -75,9 +76,10 @@ export interface InvocationOwner {
   /** Record and deliver at the end of the turn. */
   settled(settled: Settled): void;
   /** Its head has left: `limits` bound it from now on, and its timeout does not. */
-  streaming(invocation: Invocation, limits: StreamLimits): StreamWatch;
-  /** Its connection has left HTTP, or has come to its end. */
+  streaming(invocation: Invocation, limits: StreamLimits | undefined): StreamWatch | undefined;
+  /** Its connection has left HTTP. */
   switched(invocation: Invocation): void;
+  /** What went on after its head has come to its end. */
   left(invocation: Invocation): void;
   /** The instance broke the rules of the answer. */
   broken(instance: Instance): void;
@@ -115,7 +117,7 @@ const CANCELLED_STATUS = 499;
 /** Told even when the client did not wait for the end. */
 const INSTANCE_OUTCOMES: ReadonlySet<Outcome> = new Set(["timeout", "crashed", "out_of_memory"]);
 
-export class Invocation implements StreamHandler, Settled, Casualty, OpenConnection, Due {
+export class Invocation implements StreamHandler, Settled, Casualty, OpenConnection, Ongoing, Due {
   readonly request: InvocationRequest;
   readonly #owner: InvocationOwner;
   readonly #recipient: Recipient;
@@ -397,6 +399,13 @@ export class Invocation implements StreamHandler, Settled, Casualty, OpenConnect
     };
   }
 
+  interim(): Metered {
+    const { record, ...metered } = this.meter();
+    const anatomy = this.#passageAnatomy(this.#owner.now()) ?? NOT_WAITED;
+    const ended = { outcome: "gateway_lost", billedUs: billedUsOf(anatomy) } as const;
+    return { ...metered, record: { ...record, ...anatomy, ...ended } };
+  }
+
   #actionEntry(): ActionMeterEntry | undefined {
     const { action, attempt, id } = this.request;
     if (action === undefined) return undefined;
@@ -464,8 +473,7 @@ export class Invocation implements StreamHandler, Settled, Casualty, OpenConnect
       this.#stream?.cancel("the client left");
       return this.#settle("cancelled", { kind: "nobody" });
     }
-    const { streams } = this.#entry.latest.config;
-    if (streams !== undefined) this.#watch = this.#owner.streaming(this, streams);
+    this.#watch = this.#owner.streaming(this, this.#entry.latest.config.streams);
     try {
       this.#recipient.begin(head, this.#shownAtHead());
     } catch (error) {
@@ -544,7 +552,7 @@ export class Invocation implements StreamHandler, Settled, Casualty, OpenConnect
     this.bodyHold?.release();
     this.#upload?.stop();
     this.#watch?.stop();
-    if (this.#switched !== undefined) this.#owner.left(this);
+    if (this.phase === "streaming") this.#owner.left(this);
     const stream = this.#stream;
     this.#owner.ended(this);
     this.phase = "settled";

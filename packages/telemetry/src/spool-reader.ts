@@ -82,11 +82,13 @@ export function nextPosition(batch: SpoolBatch, taken: number): SpoolPosition {
 
 /**
  * Removes segments before a committed position, and the whole spool when its writer is gone and all
- * of it was read.
+ * of it was read. `beforeRemoval` is waited for in between; when it rejects, the spool stays. It
+ * may run again for a spool whose removal was cut short.
  */
 export async function trimSpool(
   root: string,
   position: SpoolPosition,
+  beforeRemoval: () => Promise<void> = () => Promise.resolve(),
 ): Promise<"kept" | "removed"> {
   const directory = join(root, position.writer);
   for (const index of await segmentsOf(directory)) {
@@ -100,6 +102,7 @@ export async function trimSpool(
     position.segment > newest ||
     (position.segment === newest && position.offset >= end);
   if (!isRead) return "kept";
+  await beforeRemoval();
   await rm(directory, { recursive: true, force: true });
   return "removed";
 }

@@ -37,6 +37,7 @@ const CLASS_OF: Readonly<Record<AttemptOutcome, RetryClass | "done" | "never" | 
   throttled: "platform",
   unavailable: "platform",
   lost: "platform",
+  gateway_lost: "platform",
   // The gateway gave it up: it drains, or somebody cancelled.
   cancelled: "platform",
 };
