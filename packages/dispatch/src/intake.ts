@@ -11,6 +11,7 @@ import {
   unpackAnswers,
   type Accepted,
   type NewInvocation,
+  type Sequence,
 } from "@skerry/invocations";
 import type { Admission } from "./admission.ts";
 import type { ConfigView } from "./config-view.ts";
@@ -32,7 +33,7 @@ export interface IntakeOptions {
   readonly admission: Admission;
   readonly book: OpenBook;
   /** One of this process; see `createSequence`. */
-  readonly nextSeq: () => number;
+  readonly nextSeq: Sequence;
   /** Transactions under way at once. */
   readonly writesAtOnceMax: number;
 }
@@ -119,14 +120,13 @@ export class Intake {
     if (drafts.length === 0) return [];
     const { store, random } = this.#deps;
     for (let tries = 1; ; tries += 1) {
-      const items = drafts.map((draft) => ({ ...draft, seq: this.#options.nextSeq() }));
       try {
-        const packed = packInvocations(items);
+        const packed = packInvocations(drafts, this.#options.nextSeq(drafts.length));
         const args = { items: packed, slot: slotOf(random) };
         const writing = store.call(storeModule, "accept", args);
-        this.#tell(items);
+        this.#tell(drafts);
         const answers = unpackAnswers(packed, await writing);
-        this.#tell(items.filter((_, i) => answers[i]?.kind === "accepted"));
+        this.#tell(drafts.filter((_, i) => answers[i]?.kind === "accepted"));
         return answers;
       } catch (error) {
         const { reason } = PlatformError.from(error);
@@ -152,11 +152,22 @@ export function draftOf(config: ConfigView, item: Acceptance): Draft {
   const earliestMs = Math.max(atMs, dueMs ?? atMs);
   const { key, digest } = item.idempotency ?? {};
   const hasKey = key !== undefined && digest !== undefined;
+  // Written out: lists make thousands a second.
   return {
-    ...{ seq: 0, id, accountId: entry.accountId, functionId, app: entry.app, fn: entry.name },
-    ...{ source, sourceId: sourceId ?? null, acceptedMs: atMs, dueMs: earliestMs },
-    ...{ expiresMs: earliestMs + maxAgeMs, orderingKey: orderingKey ?? null, event },
+    seq: 0,
+    id,
+    accountId: entry.accountId,
+    functionId,
+    app: entry.app,
+    fn: entry.name,
+    source,
+    sourceId: sourceId ?? null,
+    acceptedMs: atMs,
+    dueMs: earliestMs,
+    expiresMs: earliestMs + maxAgeMs,
+    orderingKey: orderingKey ?? null,
     idempotency: hasKey ? { key, digest, expiresMs: atMs + idempotencyMs } : null,
+    event,
     payload,
   };
 }

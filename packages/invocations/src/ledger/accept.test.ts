@@ -21,6 +21,21 @@ const CASES: LedgerCases = {
       [first.id, second.id, third.id],
     );
   },
+  "writes once what stands twice among others, under one number or two": async (world) => {
+    const fn = world.function();
+    const [one, other] = [world.invocation(fn), world.invocation(fn)];
+    const again = { ...other, seq: 900 };
+    const answers = await world.acceptAsTold(one, one, other, again);
+    assert.deepEqual(
+      answers.map(({ kind }) => kind),
+      ["accepted", "repeated", "accepted", "repeated"],
+    );
+    const { runs } = await world.claim(fn);
+    assert.deepEqual(
+      runs.map(({ id }) => id),
+      [one.id, other.id],
+    );
+  },
   "keeps the order of a key when the clock went back": async (world) => {
     const fn = world.function();
     const [late, early, last] = [300, 100, 200].map((seq) =>

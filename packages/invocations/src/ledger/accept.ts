@@ -2,7 +2,7 @@
 import type { AccountId, FunctionId, RequestId } from "@skerry/base";
 import type { LedgerEvent, LedgerSource } from "@skerry/contracts";
 import type { SqlValue, Tx, TxStep } from "@skerry/store";
-import { meetingsOf, orderOf } from "./meetings.ts";
+import { hasKey, meetingsOf, orderOf } from "./meetings.ts";
 import { allOver, overRows, overValues, runOver } from "./sets.ts";
 import { addOpen, addSums } from "./sums.ts";
 import { PHASE } from "./tables.ts";
@@ -113,7 +113,7 @@ export function* acceptAll(tx: Tx, items: readonly NewInvocation[]): TxStep<read
   const fresh = new Set(written);
   const answers: Accepted[] = [];
   for (const item of items) {
-    const isWritten = fresh.has(item);
+    const isWritten = fresh.delete(item);
     answers.push(isWritten ? { kind: "accepted", id: item.id } : yield* acceptOne(tx, item));
   }
   return answers;
@@ -135,7 +135,8 @@ function openedBy(
  * left to `acceptOne`, like the rest.
  */
 function* acceptPlain(tx: Tx, items: readonly NewInvocation[]): TxStep<readonly NewInvocation[]> {
-  const twice = idsTwice(items);
+  // By themselves, those of one id that have no keys meet in the table.
+  const twice = items.some(hasKey) ? idsTwice(items) : NONE_TWICE;
   const { alone, lasts } = yield* meetingsOf(tx, items, twice);
   const isPlain = (item: NewInvocation): boolean => !alone.has(item) && !twice.has(item.id);
   const plain = alone.size + twice.size === 0 ? items : items.filter(isPlain);
@@ -148,6 +149,8 @@ function* acceptPlain(tx: Tx, items: readonly NewInvocation[]): TxStep<readonly 
   yield* writeQueued(tx, queued, areAlike);
   return fresh;
 }
+
+const NONE_TWICE: ReadonlySet<string> = new Set();
 
 function idsTwice(items: readonly NewInvocation[]): ReadonlySet<string> {
   const seen = new Set(items.map(({ id }) => id));
@@ -191,7 +194,8 @@ function* freshOf(tx: Tx, items: readonly NewInvocation[]): TxStep<readonly NewI
   const rows = items.map(({ seq }) => [seq]);
   const found = yield* allOver<{ seq: number; id: string }>(tx, FRESH, { rows });
   const ids = new Map(found.map(({ seq, id }) => [seq, id]));
-  return items.filter(({ seq, id }) => ids.get(seq) === id);
+  // What stands there twice as it is was written once.
+  return items.filter(({ seq, id }) => ids.get(seq) === id && ids.delete(seq));
 }
 
 /** They share all that few invocations have of their own; packed ones share their event, too. */

@@ -24,15 +24,13 @@ export interface Meetings<One extends Meeting> {
   readonly lasts: Map<string, number>;
 }
 
-/** `twice`: ids that stand among them more than once. */
+/** `twice`: ids that stand among them more than once; of no matter where none has a key. */
 export function* meetingsOf<One extends Meeting>(
   tx: Tx,
   items: readonly One[],
   twice: ReadonlySet<string>,
 ): TxStep<Meetings<One>> {
-  const keyed = items.filter(
-    ({ orderingKey, idempotency }) => orderingKey !== null || idempotency !== null,
-  );
+  const keyed = items.filter(hasKey);
   // One by itself takes as few statements alone, and simpler ones.
   if (keyed.length < 2) return { alone: new Set(keyed), lasts: new Map() };
   const known = yield* knownKeys(tx, keyed);
@@ -44,6 +42,11 @@ export function* meetingsOf<One extends Meeting>(
   for (const item of ordered) if (isMet(item)) stuck.add(orderOf(item));
   const isStuck = (item: Meeting): boolean => item.orderingKey !== null && stuck.has(orderOf(item));
   return { alone: new Set(keyed.filter((item) => isMet(item) || isStuck(item))), lasts };
+}
+
+/** Others may meet it by more than its id. */
+export function hasKey({ orderingKey, idempotency }: Meeting): boolean {
+  return orderingKey !== null || idempotency !== null;
 }
 
 /** Names an ordering key of a function. */

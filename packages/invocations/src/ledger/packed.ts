@@ -4,6 +4,7 @@
  * more than the rows that become of them. Answers come back the same way: all but the plain ones.
  */
 import { assert, type RequestId } from "@skerry/base";
+import type { LedgerEvent } from "@skerry/contracts";
 import type { Tx, TxStep } from "@skerry/store";
 import { accept, type Accepted, type NewInvocation } from "./accept.ts";
 
@@ -35,30 +36,70 @@ export interface PackedAnswers {
 
 const NUMBERS = 6;
 
-/** The payloads are copied; `items` may be changed afterwards. */
-export function packInvocations(items: readonly NewInvocation[]): PackedInvocations {
-  const shared = new Map<string, number>();
-  const sharedItems: Shared[] = [];
+/**
+ * The payloads are copied; `items` may be changed afterwards. They are numbered from `firstSeq` on
+ * where that is given, else as they say.
+ */
+export function packInvocations(
+  items: readonly NewInvocation[],
+  firstSeq?: number,
+): PackedInvocations {
+  const shared = new SharedParts();
   const keyed: Keyed[] = [];
   const numbers = new Float64Array(items.length * NUMBERS);
   const payloads = new Uint8Array(items.reduce((sum, { payload }) => sum + payload.length, 0));
   let end = 0;
   for (const [at, item] of items.entries()) {
-    const { accountId, functionId, app, fn, source, sourceId, event } = item;
     const { orderingKey, idempotency, payload } = item;
-    const key = JSON.stringify([functionId, app, fn, source, sourceId, event]);
-    let place = shared.get(key);
-    if (place === undefined) {
-      place = sharedItems.push({ accountId, functionId, app, fn, source, sourceId, event }) - 1;
-      shared.set(key, place);
-    }
+    const place = shared.placeOf(item);
     if (orderingKey !== null || idempotency !== null) keyed.push({ at, orderingKey, idempotency });
     payloads.set(payload, end);
     end += payload.length;
-    const { seq, acceptedMs, dueMs, expiresMs } = item;
+    const { acceptedMs, dueMs, expiresMs } = item;
+    const seq = firstSeq === undefined ? item.seq : firstSeq + at;
     numbers.set([place, seq, acceptedMs, dueMs, expiresMs, end], at * NUMBERS);
   }
-  return { shared: sharedItems, keyed, ids: items.map(({ id }) => id), numbers, payloads };
+  return { shared: shared.items, keyed, ids: items.map(({ id }) => id), numbers, payloads };
+}
+
+/** What stands in `shared`, each part once. */
+class SharedParts {
+  readonly items: Shared[] = [];
+  readonly #places = new Map<string, number>();
+  #last: { readonly of: Shared; readonly place: number } | undefined;
+
+  placeOf(item: Shared): number {
+    // The next of a list: no text is made for it.
+    if (this.#last !== undefined && isSame(this.#last.of, item)) return this.#last.place;
+    const { accountId, functionId, app, fn, source, sourceId, event } = item;
+    const key = JSON.stringify([functionId, app, fn, source, sourceId, event]);
+    const of = { accountId, functionId, app, fn, source, sourceId, event };
+    const place = this.#places.get(key) ?? this.items.push(of) - 1;
+    this.#places.set(key, place);
+    this.#last = { of, place };
+    return place;
+  }
+}
+
+function isSame(one: Shared, other: Shared): boolean {
+  return (
+    one.functionId === other.functionId &&
+    one.accountId === other.accountId &&
+    one.app === other.app &&
+    one.fn === other.fn &&
+    one.source === other.source &&
+    one.sourceId === other.sourceId &&
+    isSameEvent(one.event, other.event)
+  );
+}
+
+/** Of events that say all in words; of others it is not known. */
+function isSameEvent(one: LedgerEvent, other: LedgerEvent): boolean {
+  const names = Object.keys(one) as (keyof LedgerEvent)[];
+  return (
+    names.length === Object.keys(other).length &&
+    names.every((name) => Object.hasOwn(other, name) && one[name] === other[name])
+  );
 }
 
 function unpackInvocations(packed: PackedInvocations): readonly NewInvocation[] {
