@@ -4,7 +4,7 @@ import { systemClock, type Cancel, type Clock, type PlatformError } from "@skerr
 import { FrameDecoder } from "./decoder.ts";
 import { FLAG_END, FrameType, LINK_LIMITS, writeU32 } from "./frames.ts";
 import { Link, type LinkOptions, type OpenedStream } from "./link.ts";
-import type { StreamHandler } from "./stream.ts";
+import type { LinkStream, StreamHandler } from "./stream.ts";
 import { joinedPipes, text, type MemoryPipe } from "../test/pipes.ts";
 
 /** A clock that only moves when told to. */
@@ -207,6 +207,20 @@ test("a congested pipe holds bodies back and lets them go when it drains", async
   pipes[0].congest(false);
   await settle();
   assert.equal(accepted[0]?.received().length, 100);
+});
+
+test("streams that wait for the pipe send in turn", async () => {
+  const turns: string[] = [];
+  const accept = ({ head }: OpenedStream): StreamHandler => recording(() => void turns.push(head));
+  const { initiator, pipes } = pair({ accept });
+  const begin = (head: string): LinkStream => initiator.open(head, { end: false }, recording());
+  const streams = ["a", "b", "c"].map(begin);
+  await settle();
+  pipes[0].congest(true);
+  const body = bytesOf(LINK_LIMITS.chunkBytes * 3);
+  for (const stream of streams) stream.write(body);
+  for (let turn = 0; turn < 20; turn += 1) pipes[0].drain();
+  assert.equal(turns.join(" "), "a a b c a b c b c", "the first went before the pipe was full");
 });
 
 test("cancel ends the stream on both sides and frames still under way are skipped", async () => {

@@ -73,6 +73,8 @@ export class Link {
   readonly #decoder: FrameDecoder;
   readonly #streams = new StreamTable<LinkStream>();
   readonly #parkedNotes: string[] = [];
+  /** Streams that the pipe keeps waiting, the longest first: each sends one piece in its turn. */
+  readonly #waiting: LinkStream[] = [];
   #nextId: number;
   #highestPeerId = 0;
   #helloReceived = false;
@@ -213,8 +215,13 @@ export class Link {
   }
 
   /** The link's side of StreamOwner. */
+  streamWaits(stream: LinkStream): void {
+    this.#waiting.push(stream);
+  }
+
   streamClosed(stream: LinkStream): void {
     this.#streams.delete(stream.id);
+    if (stream.isInLine) this.#waiting.splice(this.#waiting.indexOf(stream), 1);
   }
 
   #onBytes(bytes: Uint8Array): void {
@@ -232,9 +239,10 @@ export class Link {
   #onDrain(): void {
     this.writer.congested = false;
     this.#payPong();
-    for (const stream of this.#streams.values()) {
-      if (this.writer.congested) return;
-      stream.resumeSending(0);
+    while (!this.writer.congested) {
+      const stream = this.#waiting.shift();
+      if (stream === undefined) return;
+      stream.takeTurn();
     }
   }
 

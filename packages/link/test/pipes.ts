@@ -14,6 +14,8 @@ export interface MemoryPipe extends BytePipe {
   inject(bytes: Uint8Array): void;
   /** While true, writes are kept and answered with false. */
   congest(on: boolean): void;
+  /** Lets go of what was kept; the next write is kept again. */
+  drain(): void;
 }
 
 /** Two ends; what one writes the other reads, cut into pieces of at most `pieceBytes`. */
@@ -50,7 +52,9 @@ function memoryPipe(pieceBytes: number): Joinable {
     },
     congest(on) {
       congested = on;
-      if (on) return;
+      if (!on) this.drain();
+    },
+    drain() {
       for (const bytes of kept.splice(0)) deliver(bytes);
       listener?.onDrain();
     },
