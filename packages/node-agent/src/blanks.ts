@@ -19,14 +19,17 @@ export interface BlanksDeps {
   readonly ids: IdSource;
   /** Starts a blank of the key; rejects when that fails. */
   start(key: PoolKey): Promise<RuntimeProcess>;
+  /** Somebody waits for an instance that is being started. */
+  isStarting(): boolean;
 }
 
 const TICK_MS = 5_000;
 /**
- * A refill spawns, which blocks this loop for some milliseconds: the start that took the blank goes
- * first.
+ * A refill spawns, which blocks this loop for some milliseconds, and boots, which takes a core for
+ * tens: starts that somebody waits for go first, for half a second at most.
  */
 const REFILL_DELAY_MS = 25;
+const REFILL_DELAYS_MAX = 20;
 
 export class Blanks {
   readonly #deps: BlanksDeps;
@@ -78,11 +81,18 @@ export class Blanks {
 
   #perform(effect: PoolEffect): void {
     if (effect.kind === "start") {
-      this.#deps.clock.schedule(REFILL_DELAY_MS, () => this.#track(this.#start(effect.key)));
+      this.#refill(effect.key, REFILL_DELAYS_MAX);
       return;
     }
     const blank = this.#ready.get(effect.key)?.shift();
     if (blank !== undefined) this.#track(blank.destroy());
+  }
+
+  #refill(key: PoolKey, delaysLeft: number): void {
+    this.#deps.clock.schedule(REFILL_DELAY_MS, () => {
+      if (delaysLeft > 1 && this.#deps.isStarting()) this.#refill(key, delaysLeft - 1);
+      else this.#track(this.#start(key));
+    });
   }
 
   async #start(key: PoolKey): Promise<void> {
