@@ -2,9 +2,10 @@
  * Two platforms on one database let timers tick while they die before and after any transaction,
  * owners change timers, and the wall clock is set. Everything follows from the seed.
  */
-import { seededRandom, type Random, type TimerId } from "@skerry/base";
+import type { TimerId } from "@skerry/base";
 import type { Store } from "@skerry/store";
 import { HandClock } from "@skerry/testkit";
+import { Dice } from "@skerry/testkit/simulation";
 import { storeModule } from "../src/store-module.ts";
 import type { TimerScheduler } from "../src/timers/scheduler.ts";
 import type { Ticked, TimerTick } from "../src/timers/tick.ts";
@@ -37,16 +38,16 @@ class Process {
   isDead = false;
   pending = 0;
   readonly #store: Store;
-  readonly #random: Random;
+  readonly #dice: Dice;
   readonly #planted: Planted;
   readonly #mayDie: () => boolean;
 
   constructor(
-    { store, random, planted }: { store: Store; random: Random; planted: Planted },
+    { store, dice, planted }: { store: Store; dice: Dice; planted: Planted },
     at: { readonly world: TimerWorld; readonly clock: HandClock; readonly mayDie: () => boolean },
   ) {
     this.#store = store;
-    this.#random = random;
+    this.#dice = dice;
     this.#planted = planted;
     this.#mayDie = at.mayDie;
     const call = async (module: never, name: never, args: never): Promise<unknown> => {
@@ -71,7 +72,7 @@ class Process {
   }
 
   #dieByChance(): void {
-    if (this.#mayDie() && this.#random.float() < 0.08) this.isDead = true;
+    if (this.#mayDie() && this.#dice.chance(0.08)) this.isDead = true;
     if (this.isDead) throw new Died("the process is gone");
   }
 
@@ -103,7 +104,7 @@ class Process {
   }
 
   #freshId() {
-    const hex = Buffer.from(this.#random.bytes(16)).toString("hex");
+    const hex = Buffer.from(this.#dice.random.bytes(16)).toString("hex");
     return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-") as never;
   }
 }
@@ -127,14 +128,14 @@ export async function simulateTimers(
   },
 ): Promise<SimulationEnd> {
   const { seed, planted = {}, isSteady = false } = options;
-  const random = seededRandom(seed);
+  const dice = new Dice(seed);
   const clocks = [new HandClock(), new HandClock()] as const;
   const world = new TimerWorld(store, clocks[0]);
-  if (!isSteady) clocks[1].jumpWall(Math.round(random.float() * 400) - 200);
+  if (!isSteady) clocks[1].jumpWall(Math.round(dice.float() * 400) - 200);
   let isWild = true;
   let deaths = 0;
   const start = (clock: HandClock): Process => {
-    const process = new Process({ store, random, planted }, { world, clock, mayDie: () => isWild });
+    const process = new Process({ store, dice, planted }, { world, clock, mayDie: () => isWild });
     process.scheduler.wake();
     return process;
   };
@@ -157,11 +158,11 @@ export async function simulateTimers(
     await settle(running, clocks);
   };
   for (let n = 0; n < STEPS; n += 1) {
-    const chance = random.float();
-    const jumpMs = Math.round((random.float() - 0.6) * 90_000);
+    const chance = dice.float();
+    const jumpMs = Math.round((dice.float() - 0.6) * 90_000);
     if (chance < 0.1 && !isSteady) for (const clock of clocks) clock.jumpWall(jumpMs);
     if (chance > 0.9) await world.put("ten", { cron: CRONS.ten, missed: "all", payload: `${n}` });
-    await step(Math.round(random.float() * 15_000));
+    await step(Math.round(dice.float() * 15_000));
   }
   isWild = false;
   for (let n = 0; n < 5; n += 1) await step(10_000);

@@ -5,8 +5,8 @@
  * that is given out; afterwards the faults end, and everything must come to its end by itself.
  */
 import assert from "node:assert/strict";
-import { seededRandom, type Random } from "@skerry/base";
 import { groupSettings, type GroupSettings } from "@skerry/api-schema";
+import { Dice } from "@skerry/testkit/simulation";
 import { decide, type BatchResult, type ConsumerEvent } from "../src/topics/consumer.ts";
 import {
   startConsumer,
@@ -53,7 +53,7 @@ const STEPS = 200;
 const POISON = 0.03;
 
 export class Simulation {
-  readonly #random: Random;
+  readonly #dice: Dice;
   readonly #bug: Bug;
   readonly #decide: Decide;
   readonly #log: (MessageHead & { readonly isPoison: boolean })[] = [];
@@ -71,7 +71,7 @@ export class Simulation {
   #isCalm = false;
 
   constructor(seed: number, bug: Bug = {}) {
-    this.#random = seededRandom(seed);
+    this.#dice = new Dice(seed);
     this.#bug = bug;
     this.#decide = bug.decide?.(decide) ?? decide;
   }
@@ -84,11 +84,11 @@ export class Simulation {
   }
 
   #chance(probability: number): boolean {
-    return !this.#isCalm && this.#random.float() < probability;
+    return !this.#isCalm && this.#dice.chance(probability);
   }
 
   #below(n: number): number {
-    return Math.floor(this.#random.float() * n);
+    return this.#dice.whole(0, n - 1);
   }
 
   #step(): void {
@@ -110,8 +110,8 @@ export class Simulation {
 
   #publish(count: number): void {
     for (let i = 0; i < count; i += 1) {
-      const key = this.#random.float() < 0.2 ? null : `k${this.#below(5)}`;
-      const isPoison = this.#random.float() < POISON;
+      const key = this.#dice.chance(0.2) ? null : `k${this.#below(5)}`;
+      const isPoison = this.#dice.chance(POISON);
       this.#log.push({ offset: this.#log.length, key, bytes: 10, atMs: this.#nowMs, isPoison });
     }
     const event = { kind: "appended", endOffset: this.#log.length } as const;
@@ -273,7 +273,7 @@ export class Simulation {
       if (isWell && !isNamed) this.#endedWell.add(offset);
     }
     for (const to of this.#consumers.slice(-2)) {
-      this.#hear(to, { kind: "ended", flight, result, chance: this.#random.float() });
+      this.#hear(to, { kind: "ended", flight, result, chance: this.#dice.float() });
     }
   }
 
@@ -287,7 +287,7 @@ export class Simulation {
     const reason = "it threw";
     // Half of the poison throws, and so never names anything.
     const throws = failed.some((offset) => this.#log[offset]?.isPoison && offset % 2 === 0);
-    const isWhole = throws || this.#random.float() < 0.3;
+    const isWhole = throws || this.#dice.chance(0.3);
     return isWhole ? { kind: "failed", reason } : { kind: "partial", failed, reason };
   }
 

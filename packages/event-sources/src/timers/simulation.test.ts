@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Store } from "@skerry/store";
+import { playSeeds, seedsOf } from "@skerry/testkit/simulation";
 import { simulateTimers, type Planted } from "../../test/timer-simulation.ts";
 import { openTimerStore } from "../../test/timer-world.ts";
 
-const SEEDS = Number(process.env["SKERRY_TEST_SEEDS"] ?? 12);
-const FIRST = Number(process.env["SKERRY_TEST_SEED"] ?? 1);
+const SEEDS = 12;
 
 let store: Store;
 before(async () => {
@@ -16,13 +16,13 @@ after(() => store.close());
 
 test("two platforms that die between any two steps enter each tick once, while clocks are set", async () => {
   let deaths = 0;
-  for (let seed = FIRST; seed < FIRST + SEEDS; seed += 1) {
+  const seeds = seedsOf(SEEDS);
+  await playSeeds(seeds, async (seed) => {
     const { deaths: died, ...end } = await simulateTimers(store, { seed });
     deaths += died;
-    const again = `SKERRY_TEST_SEED=${seed} SKERRY_TEST_SEEDS=1`;
-    assert.deepEqual(end, { twice: 0, missing: 0, early: 0, difference: 0 }, again);
-  }
-  if (SEEDS >= 12) assert.ok(deaths > 12, `${deaths} died`);
+    assert.deepEqual(end, { twice: 0, missing: 0, early: 0, difference: 0 });
+  });
+  if (seeds.length >= SEEDS) assert.ok(deaths > 12, `${deaths} died`);
 });
 
 test("while clocks run evenly the compare-and-set alone is enough", async () => {

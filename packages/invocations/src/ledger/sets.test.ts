@@ -4,9 +4,9 @@ import { test } from "node:test";
 import type { AccountId, FunctionId, RedriveId, RequestId } from "@skerry/base";
 import { ASYNC_POLICY, type AttemptOutcome } from "@skerry/contracts";
 import type { Tx, TxReply, TxStep } from "@skerry/store";
+import { MemoryStore } from "@skerry/testkit/simulation";
 import { ids, onBothStores, type LedgerCases } from "../../test/ledger-world.ts";
 import { storeModule as LEDGER } from "../../test/ledger-module.ts";
-import { MemoryLedger } from "../../test/simulation/memory-ledger.ts";
 import { accept, type NewInvocation } from "./accept.ts";
 import { CALL_COLUMNS } from "./calls.ts";
 import { claim, type ClaimArgs } from "./claim.ts";
@@ -225,8 +225,8 @@ const OTHER = {
   },
 } satisfies Destinations;
 
-function emptyLedger(): MemoryLedger {
-  return new MemoryLedger([
+function emptyLedger(): MemoryStore {
+  return new MemoryStore([
     ...[
       ...LEDGER_TABLES,
       ...DELIVERY_TABLES,

@@ -5,6 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { firstFailing, playSeeds, seedsOf } from "@skerry/testkit/simulation";
 import { Broken } from "../../test/simulation/fact.ts";
 import { loadMutant, MUTANTS } from "../../test/simulation/mutants.ts";
 import { simulate } from "../../test/simulation/world.ts";
@@ -13,19 +14,18 @@ import * as ledger from "../index.ts";
 const SEEDS = 24;
 const TURNS = 400;
 const MUTANT_SEEDS = 120;
-const replayed = process.env["SKERRY_TEST_SEED"];
 
-test("the ledger keeps its promises over faults, and ends everything once they stop", (t) => {
+test("the ledger keeps its promises over faults, and ends everything once they stop", async (t) => {
   const reached = new Map<string, number>();
   let accepted = 0;
-  for (let i = 0; i < (replayed === undefined ? SEEDS : 1); i += 1) {
-    const seed = replayed === undefined ? i + 1 : Number(replayed);
+  const seeds = seedsOf(SEEDS);
+  await playSeeds(seeds, (seed) => {
     const world = simulate(ledger, { seed, turns: TURNS });
     accepted += world.accepted;
     for (const [state, n] of world.reached) reached.set(state, (reached.get(state) ?? 0) + n);
-  }
+  });
   t.diagnostic(JSON.stringify({ accepted, reached: Object.fromEntries(reached) }));
-  if (replayed !== undefined) return;
+  if (seeds.length < SEEDS) return;
   const missed = STATES.filter((state) => !reached.has(state));
   assert.deepEqual(missed, [], "the workload does not reach these");
 });
@@ -62,11 +62,9 @@ const STATES = [
 for (const mutant of MUTANTS) {
   test(`the simulation finds a ledger that ${mutant.name}`, async (t) => {
     const procedures = await loadMutant(mutant);
-    let seed = 0;
-    const look = (): void => {
-      for (seed = 1; seed <= MUTANT_SEEDS; seed += 1) simulate(procedures, { seed, turns: TURNS });
-    };
-    assert.throws(look, Broken);
-    t.diagnostic(`at seed ${seed}`);
+    const play = (seed: number) => simulate(procedures, { seed, turns: TURNS });
+    const found = await firstFailing(MUTANT_SEEDS, play);
+    assert.ok(found?.error instanceof Broken, String(found?.error));
+    t.diagnostic(`at seed ${found.seed}`);
   });
 }

@@ -2,12 +2,12 @@
 import { Buffer } from "node:buffer";
 import { PlatformError, type AccountId, type FunctionId, type RequestId } from "@skerry/base";
 import { ASYNC_POLICY, type AsyncPolicy } from "@skerry/contracts";
+import type { Dice } from "@skerry/testkit/simulation";
 import type {
   DestinationsByFunction,
   NewInvocation,
   ResolvedDestination,
 } from "../../src/index.ts";
-import type { Dice } from "./dice.ts";
 
 const ORDERING_KEYS = ["a", "b", "c"];
 const IDEMPOTENCY_KEYS = ["k", "l", "m"];

@@ -10,6 +10,7 @@ import {
   type AttemptOutcome,
 } from "@skerry/contracts";
 import type { Tx, TxStep } from "@skerry/store";
+import type { Dice, Fate, MemoryStore } from "@skerry/testkit/simulation";
 import {
   createSequence,
   type Accepted,
@@ -19,10 +20,9 @@ import {
   type SeenHolder,
   type Settled,
 } from "../../src/index.ts";
-import type { Dice } from "./dice.ts";
 import { Broken } from "./fact.ts";
 import type { Facts } from "./facts.ts";
-import type { Fate, LedgerProcedures, MemoryLedger } from "./memory-ledger.ts";
+import type { LedgerProcedures } from "./procedures.ts";
 import { forgotten } from "./forgotten.ts";
 import { checkBalance, checkLanes, checkTables } from "./tables-check.ts";
 
@@ -30,7 +30,7 @@ import { checkBalance, checkLanes, checkTables } from "./tables-check.ts";
 export class ControlDied extends Error {}
 
 export interface ControlDeps {
-  readonly ledger: MemoryLedger;
+  readonly ledger: MemoryStore;
   readonly procedures: LedgerProcedures;
   readonly facts: Facts;
   readonly dice: Dice;

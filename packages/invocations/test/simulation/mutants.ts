@@ -2,10 +2,8 @@
  * The ledger with one mistake in it: a module of `src/ledger` is loaded again with one piece of its
  * text replaced, and everything around it as it is.
  */
-import assert from "node:assert/strict";
-import { Buffer } from "node:buffer";
-import { registerHooks } from "node:module";
-import type { SimulatedLedger } from "./memory-ledger.ts";
+import { loadMistaken } from "@skerry/testkit/simulation";
+import type { SimulatedLedger } from "./procedures.ts";
 
 export interface Mutant {
   /** The mistake, as a relative clause: "a ledger that …". */
@@ -333,29 +331,10 @@ const LEDGER = new URL("../../src/ledger/", import.meta.url).href;
 
 /** Loads the ledger with the mistake. Fails when the text to replace is not there, once. */
 export async function loadMutant({ file, from, to }: Mutant): Promise<SimulatedLedger> {
-  const mark = `?mutant=${Buffer.from(`${from} ${to}`).toString("hex")}`;
-  const hooks = registerHooks({
-    resolve(specifier, context, next) {
-      const found = next(specifier, context);
-      const isMarked = context.parentURL?.endsWith(mark) === true;
-      return isMarked && specifier.startsWith("./") ? { ...found, url: found.url + mark } : found;
-    },
-    load(url, context, next) {
-      const found = next(url, context);
-      if (url !== `${LEDGER}${file}.ts${mark}`) return found;
-      assert.ok(found.source instanceof Uint8Array);
-      const source = Buffer.from(found.source).toString();
-      assert.equal(source.split(from).length, 2, `${file}.ts has not once: ${from}`);
-      return { ...found, source: source.replace(from, () => to) };
-    },
-  });
-  try {
-    const names = ["accept", "cancel", "claim", "end-waiting", "holders", "retention", "settle"];
-    const parts = [...names, "ledger-clock", "sequence", "sums"].map(
-      (name) => import(`${LEDGER}${name}.ts${mark}`) as Promise<object>,
-    );
-    return Object.assign({}, ...(await Promise.all(parts))) as SimulatedLedger;
-  } finally {
-    hooks.deregister();
-  }
+  const names = ["accept", "cancel", "claim", "end-waiting", "holders", "retention", "settle"];
+  const entries = [...names, "ledger-clock", "sequence", "sums"].map(
+    (name) => `${LEDGER}${name}.ts`,
+  );
+  const parts = await loadMistaken(entries, { file: `src/ledger/${file}.ts`, from, to });
+  return Object.assign({}, ...parts) as SimulatedLedger;
 }

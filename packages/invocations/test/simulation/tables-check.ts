@@ -1,8 +1,8 @@
 /** Holds everything that is written against what truly happened. */
+import type { MemoryStore } from "@skerry/testkit/simulation";
 import type { Lane, LedgerBalance } from "../../src/index.ts";
 import { demand, running, type Fact } from "./fact.ts";
 import type { Facts } from "./facts.ts";
-import type { MemoryLedger } from "./memory-ledger.ts";
 
 interface RecordRow {
   readonly id: string;
@@ -29,7 +29,7 @@ interface AttemptRow {
   readonly outcome: string;
 }
 
-export function checkTables(ledger: MemoryLedger, facts: Facts): void {
+export function checkTables(ledger: MemoryStore, facts: Facts): void {
   checkRecords(ledger, facts);
   checkQueue(ledger, facts);
   checkOpen(ledger, facts);
@@ -37,7 +37,7 @@ export function checkTables(ledger: MemoryLedger, facts: Facts): void {
   checkDeliveries(ledger, facts);
 }
 
-function checkRecords(ledger: MemoryLedger, facts: Facts): void {
+function checkRecords(ledger: MemoryStore, facts: Facts): void {
   const rows = ledger.rows<RecordRow>(
     "SELECT id, state, attempts, settled_ms FROM ledger_invocations",
   );
@@ -64,7 +64,7 @@ function stateOf(fact: Fact): string {
   return fact.end ?? (running(fact) === undefined ? "waiting" : "running");
 }
 
-function checkQueue(ledger: MemoryLedger, facts: Facts): void {
+function checkQueue(ledger: MemoryStore, facts: Facts): void {
   const rows = ledger.rows<QueueRow>(
     "SELECT id, phase, due_ms, holder, attempt, counted, cancelled FROM ledger_queue",
   );
@@ -84,7 +84,7 @@ function checkQueue(ledger: MemoryLedger, facts: Facts): void {
   }
 }
 
-function checkOpen(ledger: MemoryLedger, facts: Facts): void {
+function checkOpen(ledger: MemoryStore, facts: Facts): void {
   const rows = ledger.rows<{ function_id: string; n: number }>(
     "SELECT function_id, SUM(n) AS n FROM ledger_open GROUP BY function_id HAVING SUM(n) <> 0",
   );
@@ -96,7 +96,7 @@ function checkOpen(ledger: MemoryLedger, facts: Facts): void {
     demand(open.get(id) === n, "books balance", `${n} open of ${id}, in truth ${open.get(id)}`);
 }
 
-function checkAttempts(ledger: MemoryLedger, facts: Facts): void {
+function checkAttempts(ledger: MemoryStore, facts: Facts): void {
   const rows = ledger.rows<AttemptRow>(
     "SELECT id, attempt, request_id, holder, outcome FROM ledger_attempts",
   );
@@ -113,7 +113,7 @@ function checkAttempts(ledger: MemoryLedger, facts: Facts): void {
   }
 }
 
-function checkDeliveries(ledger: MemoryLedger, facts: Facts): void {
+function checkDeliveries(ledger: MemoryStore, facts: Facts): void {
   const rows = ledger.rows<{ id: string; state: string; told_id: string | null }>(
     "SELECT id, state, told_id FROM ledger_deliveries",
   );

@@ -5,6 +5,7 @@
  */
 import type { FunctionId, RequestId } from "@skerry/base";
 import type { AsyncPolicy, AttemptOutcome } from "@skerry/contracts";
+import { Dice, MemoryStore } from "@skerry/testkit/simulation";
 import {
   CALL_COLUMNS,
   DELIVERY_LANES,
@@ -17,10 +18,9 @@ import {
 } from "../../src/index.ts";
 import { Callers, makeDestinations, makePolicies } from "./callers.ts";
 import { Control, ControlDied, type EndedRun } from "./control.ts";
-import { Dice } from "./dice.ts";
 import { Broken } from "./fact.ts";
 import { Facts } from "./facts.ts";
-import { MemoryLedger, type SimulatedLedger } from "./memory-ledger.ts";
+import type { SimulatedLedger } from "./procedures.ts";
 
 /** How often each turn is, relative to the others. */
 const TURNS = {
@@ -81,7 +81,7 @@ export function simulate(
 
 class World {
   readonly #dice: Dice;
-  readonly #ledger = new MemoryLedger([
+  readonly #ledger = new MemoryStore([
     ...[
       ...LEDGER_TABLES,
       ...DELIVERY_TABLES,

@@ -1,38 +1,24 @@
-/**
- * A failure names its seed; `SKERRY_TEST_SEED=n` with this file runs that one alone,
- * `SKERRY_TEST_SEEDS=n` as many.
- */
+/** A failure names its seed; see `seedsOf` of testkit for how to play it again, or many more. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { firstFailing, playSeeds, seedsOf } from "@skerry/testkit/simulation";
 import { Simulation, type Bug, type Decide } from "../../test/consumer-simulation.ts";
 import type { ConsumerEffect, ConsumerEvent } from "./consumer.ts";
 import type { OpenMessage } from "./consumer-state.ts";
 
-const ONE = process.env["SKERRY_TEST_SEED"];
-const SEEDS = Number(process.env["SKERRY_TEST_SEEDS"] ?? 40);
+const SEEDS = 40;
 
-/** The first seed that shows a fault. */
-function firstFault(bug: Bug | undefined, seeds: number): { seed: number; error: unknown } | null {
-  for (let seed = 1; seed <= seeds; seed += 1) {
-    try {
-      new Simulation(seed, bug).run();
-    } catch (error) {
-      return { seed, error };
-    }
-  }
-  return null;
-}
+const firstFault = (bug: Bug | undefined) =>
+  firstFailing(SEEDS, (seed) => new Simulation(seed, bug).run());
 
-void it("settles everything once, in order, over deaths, zombies, doubles and delays", () => {
-  if (ONE !== undefined) return new Simulation(Number(ONE)).run();
-  const fault = firstFault(undefined, SEEDS);
-  assert.equal(fault, null, `seed ${fault?.seed}: ${String(fault?.error)}`);
+void it("settles everything once, in order, over deaths, zombies, doubles and delays", async () => {
+  await playSeeds(seedsOf(SEEDS), (seed) => new Simulation(seed).run());
 });
 
-void it("comes to the same with the same seed", () => {
+void it("comes to the same with the same seed", async () => {
   const bug = BUGS["forgets the open messages"];
-  const [first, second] = [firstFault(bug, SEEDS), firstFault(bug, SEEDS)];
-  assert.ok(first !== null);
+  const [first, second] = [await firstFault(bug), await firstFault(bug)];
+  assert.ok(first !== undefined);
   assert.deepEqual([first.seed, String(first.error)], [second?.seed, String(second?.error)]);
 });
 
@@ -136,8 +122,8 @@ const BUGS: Readonly<Record<string, Bug>> = {
 
 void describe("the simulation of a group finds a consumer that", () => {
   for (const [name, bug] of Object.entries(BUGS)) {
-    void it(name, () => {
-      assert.notEqual(firstFault(bug, SEEDS), null, "it was not found");
+    void it(name, async () => {
+      assert.notEqual(await firstFault(bug), undefined, "it was not found");
     });
   }
 });

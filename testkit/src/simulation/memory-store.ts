@@ -1,24 +1,13 @@
 /**
- * The ledger's procedures, run synchronously on an SQLite in memory, each as one transaction whose
+ * Procedures of the store, run synchronously on an SQLite in memory, each as one transaction whose
  * fate the simulation chooses.
  */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import type { SqlValue, Tx, TxReply, TxRequest, TxStep } from "@skerry/store";
-import type * as Ledger from "../../src/index.ts";
-
-/** What is simulated. A mutant has the same shape. */
-export type LedgerProcedures = Pick<
-  typeof Ledger,
-  | ("accept" | "beat" | "cancel" | "claim" | "endWaiting" | "forgetEnded" | "forgetKeys")
-  | ("heldBy" | "lastAcceptedMs" | "listLanes" | "readBalance" | "release" | "seenHolders")
-  | "settle"
->;
-
-export type SimulatedLedger = LedgerProcedures & Pick<typeof Ledger, "createLedgerClock">;
 
 /**
- * What becomes of a transaction: it is told; it is written, and who asked dies before hearing of
- * it; it is undone, because who asked dies in the middle; it is run, undone and run again.
+ * What becomes of a transaction: it is told; it is written, and who asked never hears of it; it is
+ * undone in the middle; it is run, undone and run again.
  */
 export type Fate = "told" | "answerLost" | "undone" | "ranTwice";
 
@@ -41,7 +30,7 @@ const tx: Tx = {
   run: (sql, params = []) => request("change", sql, params),
 };
 
-export class MemoryLedger {
+export class MemoryStore {
   readonly #database = new DatabaseSync(":memory:");
   readonly #statements = new Map<string, StatementSync>();
 
@@ -52,22 +41,17 @@ export class MemoryLedger {
     }
   }
 
-  /** What it came to; nothing when the transaction was undone. */
+  /** What it came to; nothing when the transaction was undone. Throws what a statement throws. */
   perform<Args, Result>(
     procedure: (tx: Tx, args: Args) => TxStep<Result>,
     args: Args,
     fate: Fate,
   ): readonly [] | readonly [Result] {
     if (fate === "ranTwice" || fate === "undone") {
-      this.#database.exec("BEGIN");
-      this.#drive(procedure(tx, args));
-      this.#database.exec("ROLLBACK");
+      this.#transact(() => this.#drive(procedure(tx, args)), "ROLLBACK");
       if (fate === "undone") return [];
     }
-    this.#database.exec("BEGIN");
-    const result = this.#drive(procedure(tx, args));
-    this.#database.exec("COMMIT");
-    return [result];
+    return [this.#transact(() => this.#drive(procedure(tx, args)), "COMMIT")];
   }
 
   /** Looks past the procedures at what is written. */
@@ -77,6 +61,18 @@ export class MemoryLedger {
 
   close(): void {
     this.#database.close();
+  }
+
+  #transact<T>(work: () => T, end: "COMMIT" | "ROLLBACK"): T {
+    this.#database.exec("BEGIN");
+    try {
+      const result = work();
+      this.#database.exec(end);
+      return result;
+    } catch (error) {
+      this.#database.exec("ROLLBACK");
+      throw error;
+    }
   }
 
   #drive<T>(steps: TxStep<T>): T {
