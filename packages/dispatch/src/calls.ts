@@ -134,7 +134,8 @@ export class Calls {
     const acceptance = { id, functionId, source: "call", atMs, idempotency, event } as const;
     // Between threads the whole buffer behind a view is copied.
     const payload = new Uint8Array(bytes);
-    const draft = draftOf(this.#deps.config, { ...acceptance, payload });
+    const aheadMs = this.#deps.clock.aheadMs();
+    const draft = draftOf(this.#deps.config, { ...acceptance, payload }, aheadMs);
     if (PlatformError.is(draft)) return draft;
     const entry = this.#deps.config.functionById(functionId);
     const refusal = no === undefined ? this.#refusalOf(entry) : PlatformError.fromWire(no);
@@ -145,7 +146,7 @@ export class Calls {
         refusal,
       };
     }
-    const expiresMs = Math.min(draft.expiresMs, atMs + DISPATCH_LIMITS.callAgeMs);
+    const expiresMs = Math.min(draft.expiresMs, atMs + aheadMs + DISPATCH_LIMITS.callAgeMs);
     return { item: { ...draft, expiresMs }, holder };
   }
 

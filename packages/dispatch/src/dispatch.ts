@@ -258,7 +258,7 @@ class RunningDispatch implements Dispatch {
   #ledgerOf(nextSeq: () => number): Ledger {
     return {
       nextSeq,
-      maxAgeOf: (id) => maxAgeOf(this.#deps.config.policyOf(id)),
+      maxAgeOf: (id) => maxAgeOf(this.#deps.config.policyOf(id)) + this.#clock.aheadMs(),
       wake: (id, dueMs) => {
         this.#book.doubt();
         this.wake(id, dueMs);

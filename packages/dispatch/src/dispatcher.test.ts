@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createIdSource, createLog, systemRandom } from "@skerry/base";
-import { createSequence } from "@skerry/invocations";
+import { createLedgerClock, createSequence } from "@skerry/invocations";
 import { HandClock } from "@skerry/testkit";
 import { NO_LISTENERS } from "../test/no-listeners.ts";
 import { NO_WEBHOOKS } from "../test/no-webhooks.ts";
@@ -32,7 +32,17 @@ test("a store that fails is tried again and again, and warned of once", async ()
   const config = new ConfigView(configLog);
   const webhooks = NO_WEBHOOKS;
   const nextSeq = createSequence(clock);
-  const deps = { clock, random, ids, log, store, configLog, config, webhooks, nextSeq };
+  const deps = {
+    clock: createLedgerClock(clock),
+    random,
+    ids,
+    log,
+    store,
+    configLog,
+    config,
+    webhooks,
+    nextSeq,
+  };
   const told = { ...NO_LISTENERS, limits: DISPATCH_LIMITS };
   const dispatcher = new Dispatcher(deps, told);
   const facts = { accountId: ids.id("acct"), windowMax: 10 };

@@ -10,6 +10,7 @@ import {
   slotOf,
   type ClaimedRun,
   type HeldAttempt,
+  type LedgerClock,
   type Sequence,
   type Settled,
 } from "@skerry/invocations";
@@ -32,6 +33,7 @@ import type { DispatchDeps } from "./ports.ts";
 import { storeModule } from "./store-module.ts";
 
 export interface DispatcherDeps extends DispatchDeps {
+  readonly clock: LedgerClock;
   readonly config: ConfigView;
   /** One of this process; see `createSequence`. */
   readonly nextSeq: Sequence;

@@ -10,6 +10,7 @@ import {
   slotOf,
   unpackAnswers,
   type Accepted,
+  type LedgerClock,
   type NewInvocation,
   type Sequence,
 } from "@skerry/invocations";
@@ -38,12 +39,17 @@ export interface IntakeOptions {
   readonly writesAtOnceMax: number;
 }
 
+export interface IntakeDeps extends DispatchDeps {
+  readonly config: ConfigView;
+  readonly clock: LedgerClock;
+}
+
 export class Intake {
-  readonly #deps: DispatchDeps & { readonly config: ConfigView };
+  readonly #deps: IntakeDeps;
   readonly #options: IntakeOptions;
   readonly #batches: Batches<NewInvocation, Accepted>;
 
-  constructor(deps: DispatchDeps & { readonly config: ConfigView }, options: IntakeOptions) {
+  constructor(deps: IntakeDeps, options: IntakeOptions) {
     this.#deps = deps;
     this.#options = options;
     this.#batches = new Batches({
@@ -55,12 +61,13 @@ export class Intake {
 
   /** One result each, in order, after the commit. Never rejects. */
   async accept(items: readonly Acceptance[]): Promise<readonly AcceptResult[]> {
-    const { config, log, store } = this.#deps;
+    const { config, clock, log, store } = this.#deps;
     try {
       if (!config.isCurrent) await config.catchUp();
       const isUnknown = items.some(({ functionId }) => !config.functionById(functionId));
       if (isUnknown) await config.refresh();
-      const drafts = items.map((item) => draftOf(config, item));
+      const aheadMs = clock.aheadMs();
+      const drafts = items.map((item) => draftOf(config, item, aheadMs));
       const answers = await this.#add(this.#admit(items, drafts));
       // Once the others are written, so that a key that came twice is found.
       const known = await findKnown(store, { items, drafts, answers });
@@ -141,8 +148,11 @@ export class Intake {
   }
 }
 
-/** Its row, whose number is still to be drawn; or why there may be none. */
-export function draftOf(config: ConfigView, item: Acceptance): Draft {
+/**
+ * Its row, whose number is still to be drawn; or why there may be none. It was asked for by the
+ * wall's time, which the ledger's, by which it grows old, is so far ahead of.
+ */
+export function draftOf(config: ConfigView, item: Acceptance, aheadMs: number): Draft {
   const { id, functionId, source, sourceId, atMs, dueMs, orderingKey, event, payload } = item;
   const entry = config.functionById(functionId);
   if (entry === undefined) return failFunction("FUNCTION_NOT_FOUND", { function: functionId });
@@ -164,7 +174,7 @@ export function draftOf(config: ConfigView, item: Acceptance): Draft {
     sourceId: sourceId ?? null,
     acceptedMs: atMs,
     dueMs: earliestMs,
-    expiresMs: earliestMs + maxAgeMs,
+    expiresMs: earliestMs + maxAgeMs + aheadMs,
     orderingKey: orderingKey ?? null,
     idempotency: hasKey ? { key, digest, expiresMs: atMs + idempotencyMs } : null,
     event,

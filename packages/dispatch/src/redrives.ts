@@ -6,7 +6,7 @@
  */
 import { isId, PlatformError, WokenWork, type FunctionId, type RedriveId } from "@skerry/base";
 import type { RedriveResource } from "@skerry/api-schema";
-import { invalid, LIMITS } from "@skerry/contracts";
+import { invalid, LIMITS, maxAgeOf } from "@skerry/contracts";
 import {
   counted,
   decideStep,
@@ -39,7 +39,7 @@ export interface RedrivesDeps extends Pick<
   "store" | "clock" | "random" | "ids" | "log"
 > {
   readonly config: ConfigView;
-  readonly ledger: Pick<Ledger, "nextSeq" | "holdBackMs" | "maxAgeOf" | "wake">;
+  readonly ledger: Pick<Ledger, "nextSeq" | "holdBackMs" | "wake">;
   /** Puts dead letters of topics through. */
   readonly letters: Pick<Topics, "redriveLetters">;
 }
@@ -325,7 +325,7 @@ export class Redrives {
     const entry = config.functionById(functionId);
     if (entry === undefined) return [];
     const { accountId, app, name: fn } = entry;
-    const expiresMs = dueMs + ledger.maxAgeOf(functionId);
+    const expiresMs = dueMs + maxAgeOf(config.policyOf(functionId));
     const invocation = {
       ...{ seq: ledger.nextSeq(), id: redrivenId(id), accountId, functionId, app, fn },
       ...({ source: "redrive", sourceId: id, acceptedMs: nowMs, dueMs, expiresMs } as const),

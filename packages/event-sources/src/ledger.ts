@@ -31,7 +31,10 @@ export interface Ledger {
    * and account; undefined lets it in now, and counts it.
    */
   holdBackMs(functionId: FunctionId, source: LedgerSource): number | undefined;
-  /** How old an accepted invocation of a function may become. */
+  /**
+   * How old an invocation of a function may become that is accepted now, by the wall; longer while
+   * the ledger's own time is ahead of that.
+   */
   maxAgeOf(functionId: FunctionId): number;
   /**
    * What is called so now; undefined when there is no such function. Rejects with the store's

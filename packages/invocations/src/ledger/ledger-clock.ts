@@ -16,6 +16,8 @@ const SPEED = 0.5;
 export interface LedgerClock extends Clock {
   /** The ledger has had this time already, as of an earlier run. */
   raise(wallMs: number): void;
+  /** How far this time is ahead of the wall's: ages of what comes by the wall's begin so late. */
+  aheadMs(): number;
 }
 
 export function createLedgerClock(clock: Clock): LedgerClock {
@@ -33,6 +35,7 @@ export function createLedgerClock(clock: Clock): LedgerClock {
     wallMs: nowMs,
     monotonicMs: () => clock.monotonicMs(),
     schedule: (delayMs, run, options) => clock.schedule(delayMs, run, options),
+    aheadMs: () => Math.max(0, nowMs() - clock.wallMs()),
     raise: (wallMs) => {
       lastMs = Math.max(nowMs(), wallMs);
     },
