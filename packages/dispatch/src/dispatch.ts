@@ -202,7 +202,7 @@ class RunningDispatch implements Dispatch {
       limits,
     });
     const inner = { ...this.#deps, dispatcher: this.#dispatcher };
-    this.#holders = new Holders(inner, limits);
+    this.#holders = new Holders({ ...inner, isShared }, limits);
     this.#answers = new Answers({ store: this.#deps.store, clock: deps.clock });
     const onEnded = (ids: readonly RequestId[]): void => {
       this.#sources.ended(ids);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createIdSource, silentLog, systemRandom, type RequestId } from "@skerry/base";
 import type { Peer } from "@skerry/control-links";
-import { createSequence } from "@skerry/invocations";
+import { createLedgerClock, createSequence, type SeenHolder } from "@skerry/invocations";
 import { HandClock } from "@skerry/testkit";
 import { NO_LISTENERS } from "../test/no-listeners.ts";
 import { NO_WEBHOOKS } from "../test/no-webhooks.ts";
@@ -24,6 +24,12 @@ class Play {
   readonly attempt: { readonly id: RequestId; readonly n: number };
   readonly calls: string[] = [];
   readonly letGo = Promise.withResolvers<void>();
+  /** What platforms have noted on a database that they share. */
+  seen: readonly SeenHolder[] = [];
+  /** Happens while that is read. */
+  onSeen: () => void = () => undefined;
+  /** What the platform of a lost gateway must have noted last. */
+  fence: unknown;
   #isHeld = true;
 
   constructor() {
@@ -43,9 +49,10 @@ class Play {
   holders(): Holders {
     const { deps } = this;
     const nextSeq = createSequence(deps.clock);
-    const inner = { ...deps, nextSeq, config: new ConfigView(deps.configLog) };
+    const clock = createLedgerClock(deps.clock);
+    const inner = { ...deps, clock, nextSeq, config: new ConfigView(deps.configLog) };
     const dispatcher = new Dispatcher(inner, { ...NO_LISTENERS, limits: DISPATCH_LIMITS });
-    return new Holders({ ...inner, dispatcher }, DISPATCH_LIMITS);
+    return new Holders({ ...inner, dispatcher, isShared: true }, DISPATCH_LIMITS);
   }
 
   peer(): Peer {
@@ -54,11 +61,16 @@ class Play {
 
   async #call(name: string, args: unknown): Promise<unknown> {
     this.calls.push(name);
+    if (name === "seenHolders") {
+      this.onSeen();
+      return this.seen;
+    }
     if (name === "heldBy") {
       const { id, n: attempt } = this.attempt;
       return this.#isHeld ? [{ id, attempt, functionId: "fn" }] : [];
     }
     if (name === "release" && (args as { readonly kept: unknown }).kept === null) {
+      this.fence = (args as { readonly seenMs: unknown }).seenMs;
       await this.letGo.promise;
       this.#isHeld = false;
     }
@@ -81,6 +93,49 @@ test("a gateway that is back while what it held is let go of is told so, and kee
   await turn();
   play.letGo.resolve();
   assert.deepEqual(await answer, { abandon: [0] });
+});
+
+test("another platform's gateway that is back is not let go of because that failed before", async () => {
+  for (const isBack of [true, false]) {
+    const play = new Play();
+    const holders = play.holders();
+    play.letGo.reject(new Error("the store is away"));
+    const isNoted = async (seenMs: number): Promise<number> => {
+      play.seen = [{ holder: "theirs", seenMs }];
+      await holders.look();
+      return play.calls.filter((name) => name === "release").length;
+    };
+    assert.equal(await isNoted(1), 0);
+    play.clock.advance(DISPATCH_LIMITS.leaseMs);
+    assert.equal(await isNoted(1), 1, "nobody has noted it for a lease");
+    play.clock.advance(AWAY_MS);
+    await turn();
+    assert.equal(await isNoted(isBack ? 2 : 1), isBack ? 1 : 2);
+  }
+});
+
+test("a lease begins when its note was read, however long that took, and is let go of by that", async () => {
+  const play = new Play();
+  const holders = play.holders();
+  play.letGo.resolve();
+  play.seen = [{ holder: "theirs", seenMs: 7 }];
+  play.onSeen = () => play.clock.advance(DISPATCH_LIMITS.leaseMs);
+  await holders.look();
+  play.onSeen = () => undefined;
+  await holders.look();
+  assert.ok(!play.calls.includes("release"), "it was noted a moment ago, perhaps");
+  play.clock.advance(DISPATCH_LIMITS.leaseMs);
+  await holders.look();
+  assert.equal(play.fence, 7);
+});
+
+test("what a gateway says it holds is noted before the ledger is asked for it", async () => {
+  const play = new Play();
+  const holders = play.holders();
+  const peer = play.peer();
+  holders.came(peer);
+  await holders.holding(peer, [play.attempt]);
+  assert.deepEqual(play.calls.slice(0, 3), ["beat", "release", "heldBy"]);
 });
 
 test("a control that drains lets go of nothing: its gateways go on at the next one", async () => {

@@ -4,7 +4,7 @@
  * given up; only then it is sent more. One that is lost is waited for a moment, and lets go of
  * everything then.
  */
-import { backoffMs, PlatformError, type Cancel, type RequestId } from "@skerry/base";
+import { backoffMs, PlatformError, type Cancel } from "@skerry/base";
 import {
   ASYNC_POLICY,
   LEDGER_WIRE,
@@ -46,8 +46,14 @@ interface Holder {
   readonly stopLater: HoldingPiece[];
 }
 
+export interface HoldersDeps extends DispatcherDeps {
+  readonly dispatcher: Dispatcher;
+  /** Platforms share the database. */
+  readonly isShared: boolean;
+}
+
 export class Holders {
-  readonly #deps: DispatcherDeps;
+  readonly #deps: HoldersDeps;
   readonly #dispatcher: Dispatcher;
   readonly #limits: DispatchLimits;
   readonly #present = new Map<string, Holder>();
@@ -59,7 +65,7 @@ export class Holders {
   readonly #losing = new Map<string, Promise<void>>();
   #isDraining = false;
 
-  constructor(deps: DispatcherDeps & { readonly dispatcher: Dispatcher }, limits: DispatchLimits) {
+  constructor(deps: HoldersDeps, limits: DispatchLimits) {
     this.#deps = deps;
     this.#dispatcher = deps.dispatcher;
     this.#limits = limits;
@@ -84,24 +90,31 @@ export class Holders {
    */
   async look(): Promise<void> {
     const { store, clock } = this.#deps;
-    const [nowMs, atMs] = [clock.wallMs(), clock.monotonicMs()];
-    const { leaseMs } = this.#limits;
-    const present = [...this.#present.keys()];
-    const goneMs = nowMs - LEASES_KEPT * leaseMs;
-    await store.call(storeModule, "beat", { holders: present, nowMs, goneMs });
+    await this.#note([...this.#present.keys()]);
+    const askedMs = clock.monotonicMs();
     const seen = await store.call(storeModule, "seenHolders", null);
     const foreign = seen.filter(
       ({ holder }) => !this.#present.has(holder) && !this.#absent.has(holder),
     );
+    // What is read may be as new as its answer: since then it is known, and until it was asked for.
+    const sinceMs = clock.monotonicMs();
     for (const { holder, seenMs } of foreign) {
       const known = this.#foreign.get(holder);
-      if (known?.seenMs !== seenMs) this.#foreign.set(holder, { seenMs, sinceMs: atMs });
-      else if (atMs - known.sinceMs >= leaseMs) await this.#lose(holder);
+      if (known?.seenMs !== seenMs) this.#foreign.set(holder, { seenMs, sinceMs });
+      else if (askedMs - known.sinceMs >= this.#limits.leaseMs) await this.#lose(holder, seenMs);
     }
     await this.#stopUnwanted();
     const names = new Set(foreign.map(({ holder }) => holder));
     for (const holder of [...this.#foreign.keys()])
       if (!names.has(holder)) this.#foreign.delete(holder);
+  }
+
+  /** Says to other platforms that these are there. */
+  async #note(holders: readonly string[]): Promise<void> {
+    const { store, clock } = this.#deps;
+    const nowMs = clock.wallMs();
+    const goneMs = nowMs - LEASES_KEPT * this.#limits.leaseMs;
+    await store.call(storeModule, "beat", { holders, nowMs, goneMs });
   }
 
   /** What somebody cancelled at another platform and is held here. Asking twice does nothing. */
@@ -116,6 +129,7 @@ export class Holders {
     if (this.#present.get(peer.id)?.isReady === true) this.#leave(peer.id);
     this.#absent.get(peer.id)?.();
     this.#absent.delete(peer.id);
+    this.#foreign.delete(peer.id);
     const state = { isReady: false, refusals: 0, outbox: [], sending: new Set<never>() };
     this.#present.set(peer.id, { peer, ...state, stopLater: [] });
   }
@@ -139,7 +153,9 @@ export class Holders {
     await this.#losing.get(holder);
     await this.#dispatcher.claimsDone(holder);
     const kept = pieces.map(({ id, n }) => ({ id, attempt: n }));
-    await this.#release(holder, kept);
+    // Before it is heard what is held: nobody else lets go of that from here on.
+    if (this.#deps.isShared) await this.#note([holder]);
+    await this.#release(holder, { kept });
     const held = await this.#deps.store.call(storeModule, "heldBy", { holder });
     const names = new Set(held.map(({ id, attempt }) => `${id} ${attempt}`));
     const abandon = pieces.flatMap(({ id, n }, i) => (names.has(`${id} ${n}`) ? [] : [i]));
@@ -225,30 +241,33 @@ export class Holders {
   }
 
   /** It does not come back: what it held is made again. If it does, it is not heard before. */
-  #lose(holder: string): Promise<void> {
+  #lose(holder: string, seenMs?: number | null): Promise<void> {
     let losing = this.#losing.get(holder);
     if (losing === undefined) {
-      losing = this.#letGo(holder).finally(() => this.#losing.delete(holder));
+      losing = this.#letGo(holder, seenMs).finally(() => this.#losing.delete(holder));
       this.#losing.set(holder, losing);
     }
     return losing;
   }
 
-  async #letGo(holder: string): Promise<void> {
+  async #letGo(holder: string, seenMs: number | null | undefined): Promise<void> {
     try {
       await this.#dispatcher.claimsDone(holder);
-      const released = await this.#release(holder, null);
+      const released = await this.#release(holder, { kept: null, seenMs });
       this.#dispatcher.reconcile(holder, []);
       if (released > 0) this.#deps.log.warn("a gateway was lost", { holder, attempts: released });
     } catch (error) {
       this.#deps.log.warn("a lost gateway's attempts could not be released", { holder, error });
-      if (!this.#present.has(holder)) this.#waitFor(holder, this.#limits.holderGraceMs);
+      // One of another platform is looked at again, which may be back by then.
+      const isForeign = this.#foreign.has(holder);
+      if (!isForeign && !this.#present.has(holder))
+        this.#waitFor(holder, this.#limits.holderGraceMs);
     }
   }
 
   async #release(
     holder: string,
-    kept: readonly { readonly id: RequestId; readonly attempt: number }[] | null,
+    { kept, seenMs }: { kept: readonly HeldName[] | null; seenMs?: number | null | undefined },
   ): Promise<number> {
     const { store, clock, config, random, nextSeq } = this.#deps;
     const rowsMax = DISPATCH_LIMITS.releaseRowsMax;
@@ -256,7 +275,7 @@ export class Holders {
       // One that is back says itself what it has.
       if (kept === null && this.#present.has(holder)) return released;
       const answers = await store.call(storeModule, "release", {
-        ...{ holder, kept, policy: LOST_POLICY, chance: random.float(), rowsMax },
+        ...{ holder, kept, seenMs, policy: LOST_POLICY, chance: random.float(), rowsMax },
         destinations: config.destinationsAmong([undefined]),
         ...{ nowMs: clock.wallMs(), toldSeq: nextSeq(rowsMax), slot: slotOf(random) },
       });

@@ -18,6 +18,7 @@ import {
 import { forgetEnded, forgetKeys, forgetNoneOpen, measureEnded } from "../src/ledger/retention.ts";
 import { DELIVERY_LANES, DELIVERY_TABLES } from "../src/ledger/destinations.ts";
 import { PROGRESS_TABLES } from "../src/ledger/progress.ts";
+import { beat } from "../src/ledger/holders.ts";
 import { release, settle } from "../src/ledger/settle.ts";
 import { readBalance, readOpen } from "../src/ledger/sums.ts";
 import {
@@ -61,6 +62,7 @@ export const storeModule = defineStoreModule({
   procedures: {
     accept,
     acceptPacked,
+    beat,
     call,
     cancel,
     claim,

@@ -90,9 +90,18 @@ export class LedgerWorld {
     return this.store.call(ledgerModule, "settle", args);
   }
 
-  release(holder: string, kept: readonly ClaimedRun[] | null, rowsMax = 100) {
+  /** Its platform says that it is there. */
+  note(holder: string, nowMs: number) {
+    return this.store.call(ledgerModule, "beat", { holders: [holder], nowMs, goneMs: 0 });
+  }
+
+  release(
+    holder: string,
+    kept: readonly ClaimedRun[] | null,
+    more: { readonly rowsMax?: number; readonly seenMs?: number | null } = {},
+  ) {
     const args = {
-      ...{ holder, kept, rowsMax, policy: ASYNC_POLICY, chance: 0 },
+      ...{ holder, kept, rowsMax: 100, ...more, policy: ASYNC_POLICY, chance: 0 },
       ...{ nowMs: this.nowMs, slot: this.#slot() },
     };
     return this.store.call(ledgerModule, "release", args);

@@ -25,6 +25,15 @@ export function* beat(
   );
 }
 
+/** What a holder's platform last noted of it; null when it never did. */
+export function* notedOf(tx: Tx, holder: string): TxStep<number | null> {
+  const noted = yield* tx.get<{ seen_ms: number }>(
+    "SELECT seen_ms FROM ledger_holders WHERE holder = ?",
+    [holder],
+  );
+  return noted?.seen_ms ?? null;
+}
+
 export interface SeenHolder {
   readonly holder: string;
   /** What it last noted; null when it never did. */

@@ -157,6 +157,19 @@ const CASES: LedgerCases = {
     assert.equal((await world.settle(second.runs, "ok", { holder: "next" }))[0]?.kind, "settled");
     assert.equal((await world.balance()).difference, 0);
   },
+  "lets go of nothing whose holder was noted since that was looked at": async (world) => {
+    const fn = world.function();
+    await world.accept(world.invocation(fn));
+    await world.claim(fn);
+    const letGo = async (seenMs: number | null): Promise<number> =>
+      (await world.release("one", null, { seenMs })).length;
+    const note = (nowMs: number) => world.note("one", nowMs);
+    assert.equal(await letGo(7), 0, "it was never noted");
+    await note(7);
+    await note(8);
+    assert.deepEqual([await letGo(null), await letGo(7)], [0, 0]);
+    assert.equal(await letGo(8), 1);
+  },
   "finds what a holder lost behind what it kept, however little it takes at once": async (
     world,
   ) => {
@@ -165,7 +178,7 @@ const CASES: LedgerCases = {
     const { runs } = await world.claim(fn);
     const counts: number[] = [];
     for (let i = 0; i < 3; i += 1)
-      counts.push((await world.release("one", runs.slice(0, 3), 1)).length);
+      counts.push((await world.release("one", runs.slice(0, 3), { rowsMax: 1 })).length);
     assert.deepEqual(counts, [1, 1, 0]);
     assert.equal((await world.balance()).held, 3);
   },

@@ -10,6 +10,7 @@ import { freeKeys, keepHeaders } from "./calls.ts";
 import { afterAttempt, isFault, type Next } from "./decide.ts";
 import { destinationOf, type DestinationsByFunction, type NumberedTime } from "./destinations.ts";
 import { endAll, type Ending } from "./end.ts";
+import { notedOf } from "./holders.ts";
 import { allOver, overRows, overValues, runOver } from "./sets.ts";
 import { addSums } from "./sums.ts";
 import { PHASE } from "./tables.ts";
@@ -274,6 +275,8 @@ export interface ReleaseArgs extends NumberedTime {
   readonly holder: string;
   /** Attempts that the holder still has; null when it is lost with all of them. */
   readonly kept: readonly { readonly id: RequestId; readonly attempt: number }[] | null;
+  /** Its platform must have noted this last, or it is not lost; whatever it did when absent. */
+  readonly seenMs?: number | null | undefined;
   readonly policy: AsyncPolicy;
   /** Who is told of what is too old to be made again; nobody when absent. */
   readonly destinations?: DestinationsByFunction;
@@ -287,7 +290,8 @@ export interface ReleaseArgs extends NumberedTime {
  * them; fewer than `rowsMax` when none is left.
  */
 export function* release(tx: Tx, args: ReleaseArgs): TxStep<readonly Settled[]> {
-  const { holder, kept, nowMs, policy, chance } = args;
+  const { holder, kept, nowMs, policy, chance, seenMs } = args;
+  if (seenMs !== undefined && (yield* notedOf(tx, holder)) !== seenMs) return [];
   // As many rows as can be kept beside those that are let go of now, however much it held.
   const held = yield* tx.all<HeldRowOf>(
     `${HELD} WHERE phase = 1 AND holder = ? ORDER BY seq LIMIT ?`,
