@@ -99,10 +99,6 @@ export class SimulatedProcess {
     return this.#state !== "dead";
   }
 
-  get isPaused(): boolean {
-    return this.#state === "paused";
-  }
-
   /** Something reaches it: now, once it goes on, or never. */
   enter(run: () => void): void {
     if (this.#state === "runs") run();
