@@ -17,8 +17,13 @@ function folderOf(t: TestContext, files: Readonly<Record<string, string>>): stri
   return folder;
 }
 
-const configOf = (t: TestContext, files: Readonly<Record<string, string>>): unknown =>
-  readProject(folderOf(t, files), { ...NOTHING, name: "fn" }).functions[0]?.config;
+const configOf = async (
+  t: TestContext,
+  files: Readonly<Record<string, string>>,
+): Promise<unknown> => {
+  const { functions } = await readProject(folderOf(t, files), { ...NOTHING, name: "fn" });
+  return functions[0]?.config;
+};
 
 const START = JSON.stringify({ scripts: { start: "node server.js" } });
 const KINDS: readonly (readonly [string, Readonly<Record<string, string>>, object])[] = [
@@ -33,24 +38,24 @@ const KINDS: readonly (readonly [string, Readonly<Record<string, string>>, objec
 ];
 
 for (const [title, files, expected] of KINDS) {
-  test(title, (t) => assert.deepEqual(configOf(t, files), expected));
+  test(title, async (t) => assert.deepEqual(await configOf(t, files), expected));
 }
 
-test("a folder that tells nothing is refused by what it could hold", (t) => {
+test("a folder that tells nothing is refused by what it could hold", async (t) => {
   const folder = folderOf(t, { "notes.txt": "", "package.json": "{" });
-  assert.throws(() => readProject(folder, NOTHING), {
+  await assert.rejects(readProject(folder, NOTHING), {
     reason: "PROJECT_EMPTY",
     message: /index\.py.* or package\.json with a start script/,
   });
 });
 
-test("a function of skerry.yaml takes from its folder what the file does not say", (t) => {
+test("a function of skerry.yaml takes from its folder what the file does not say", async (t) => {
   const folder = folderOf(t, {
     "skerry.yaml":
       "app: mixed\nfunctions:\n  py: { dir: py }\n  own: { dir: py, command: python3 x.py }\n",
     "py/index.py": "",
   });
-  const [py, own] = readProject(folder, NOTHING).functions;
+  const [py, own] = (await readProject(folder, NOTHING)).functions;
   assert.equal(py?.config.runtime, "python3");
   assert.deepEqual([own?.config.runtime, own?.config.command], ["node26", "python3 x.py"]);
 });

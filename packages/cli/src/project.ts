@@ -7,7 +7,6 @@ import { basename, join, resolve } from "node:path";
 import { nearestWord } from "@skerry/base";
 import { projectManifest } from "@skerry/api-schema";
 import { appName, functionName, parseInput, type FunctionConfigInput } from "@skerry/contracts";
-import { parseDocument } from "yaml";
 import { declaredBy, type Declared } from "@skerry/sdk";
 import { fail } from "./errors.ts";
 import { inferConfig, TELLING_FILES } from "./folder-kind.ts";
@@ -40,14 +39,14 @@ const APP_DEFAULT = "default";
 const NAME_CHARACTERS_MAX = 40;
 
 /**
- * Reads what is to be deployed. Throws PROJECT_… and INPUT_INVALID; nothing is read but names and
- * `skerry.yaml`.
+ * Reads what is to be deployed. Rejects with PROJECT_… and INPUT_INVALID; nothing is read but names
+ * and `skerry.yaml`.
  */
-export function readProject(folder: string, choice: ProjectChoice): Project {
+export async function readProject(folder: string, choice: ProjectChoice): Promise<Project> {
   const root = resolve(folder);
   if (!isFolder(root)) throw fail("PROJECT_UNREADABLE", { path: folder, why: whyNoFolder(root) });
   const manifest = readManifest(root);
-  if (manifest !== undefined) return fromManifest(root, manifest, choice);
+  if (manifest !== undefined) return await fromManifest(root, manifest, choice);
   const config = inferConfig(root);
   if (config === undefined) {
     const entries = TELLING_FILES.join(", ").replace(/, ([^,]+)$/, " or $1");
@@ -73,9 +72,9 @@ function readManifest(root: string): string | undefined {
   }
 }
 
-function fromManifest(root: string, text: string, choice: ProjectChoice): Project {
+async function fromManifest(root: string, text: string, choice: ProjectChoice): Promise<Project> {
   const path = join(root, MANIFEST);
-  const written = parseYaml(text, path);
+  const written = await parseYaml(text, path);
   const manifest = parseInput(projectManifest, written, MANIFEST);
   const { app, functions, layers = {} } = manifest;
   const layerFolder = (layer: string): string => {
@@ -112,7 +111,9 @@ function saysHowItRuns(written: unknown, name: string): boolean {
   return ["runtime", "command", "entry"].some((key) => key in told);
 }
 
-function parseYaml(text: string, path: string): unknown {
+async function parseYaml(text: string, path: string): Promise<unknown> {
+  // A fifth of what a command loads, and most read no YAML.
+  const { parseDocument } = await import("yaml");
   try {
     const document = parseDocument(text);
     const [problem] = document.errors;

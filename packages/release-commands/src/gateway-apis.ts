@@ -20,7 +20,6 @@ import {
   type Column,
   type Flag,
 } from "@skerry/terminal";
-import { parse } from "yaml";
 import {
   noteBehind,
   type Command,
@@ -182,6 +181,8 @@ const put: Command = {
 async function readRoutes({ args, host }: CommandCall): Promise<GatewayApiRequest> {
   const [, file = ""] = args;
   const bytes = file === "-" ? await host.readStdin() : readInputFile(host, file);
+  // Most commands read none.
+  const { parse } = await import("yaml");
   try {
     const read = parse(bytes.toString("utf8"), { maxAliasCount: 100 }) as unknown;
     const isList = Array.isArray(read);

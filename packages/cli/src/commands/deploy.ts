@@ -40,7 +40,7 @@ export const deploy: Command = {
   async run(call) {
     const { args, flag, isOn, host, screen } = call;
     const folder = resolve(host.cwd, args[0] ?? ".");
-    const project = readProject(folder, { app: flag("app"), name: flag("name") });
+    const project = await readProject(folder, { app: flag("app"), name: flag("name") });
     const { plan, declared, perform } = await planProject(call, project, {
       runtimeLatest: isOn("runtime-latest"),
     });

@@ -38,7 +38,7 @@ export const dev: Command = {
     const folder = resolve(host.cwd, args[0] ?? ".");
     const choice = { app: flag("app"), name: flag("name") };
     // What is no project at all is told before anything is started.
-    readProject(folder, choice);
+    await readProject(folder, choice);
     const stopPlatform = await ensurePlatform(call);
     try {
       await work(call, { folder, choice });
@@ -96,7 +96,7 @@ async function deployOnce(
   const { host, screen } = call;
   const startedMs = host.clock.monotonicMs();
   try {
-    const project = readProject(at.folder, at.choice);
+    const project = await readProject(at.folder, at.choice);
     at.watched.set([at.folder, ...foldersOf(project)]);
     const { perform } = await planProject(call, project);
     const outcome = await perform();

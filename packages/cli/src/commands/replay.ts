@@ -86,7 +86,7 @@ async function replayLocally(call: CommandCall, folder: string): Promise<number>
   }
   const params = { request: args[0] ?? "" };
   const one = await client().getAcceptedInvocation({ params });
-  const project = projectOf(call, { folder, name: one.function });
+  const project = await projectOf(call, { folder, name: one.function });
   const [fn] = project.functions;
   const { app } = project;
   const bytes = await client().getAcceptedPayload({ params });
@@ -125,12 +125,12 @@ function eventOf(bytes: Uint8Array, folder: string): unknown {
 }
 
 /** One attempt tells what it does; nobody else is told of its end. */
-function projectOf(
+async function projectOf(
   { host }: CommandCall,
   { folder, name }: { readonly folder: string; readonly name: string },
-): Project {
+): Promise<Project> {
   const app = `replay-${Buffer.from(host.random.bytes(NAME_BYTES)).toString("hex")}`;
-  const project = readProject(resolve(host.cwd, folder), { app, name });
+  const project = await readProject(resolve(host.cwd, folder), { app, name });
   const alone = { attempts: 1, onSuccess: undefined, onFailure: undefined };
   const functions = project.functions.map((fn) => ({
     ...fn,
