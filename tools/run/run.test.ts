@@ -9,10 +9,8 @@ import {
   chmodSync,
   cpSync,
   existsSync,
-  linkSync,
   mkdirSync,
   mkdtempSync,
-  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -201,32 +199,6 @@ test("packages are installed when the lock file changed, and only then", async (
   write(root, { "package-lock.json": "{  }" });
   assert.equal(await start({ CI: "true" }), 0);
   assert.equal(npmCalls(root).at(-1)?.verb, "ci", "CI gets exactly the lock");
-});
-
-test("of the schema library's translations the English one is left", async (t) => {
-  const root = repository(t);
-  const locales = join(root, "node_modules/zod/v4/locales");
-  const texts = { de: "export default () => 1;", en: "export default () => 2;" };
-  const all = Object.keys(texts).map(
-    (name) => `export { default as ${name} } from "./${name}.js";`,
-  );
-  write(root, {
-    "apps/platform/src/main.ts": "",
-    "node_modules/zod/package.json": '{ "type": "module" }',
-    "node_modules/zod/v4/locales/index.js": all.join("\n"),
-    "node_modules/zod/v4/locales/de.js": texts.de,
-    "node_modules/zod/v4/locales/en.js": texts.en,
-  });
-  // As trees do that were copied by links.
-  const copy = join(root, "copy.js");
-  linkSync(join(locales, "index.js"), copy);
-  for (let turn = 0; turn < 2; turn += 1) {
-    assert.equal((await script(t, root, { args: ["tools/run/start.mjs"] }).end).code, 0);
-  }
-  const left = (await import(join(locales, "index.js"))) as object;
-  assert.deepEqual(Object.keys(left), ["en"]);
-  assert.deepEqual(readdirSync(locales).toSorted(), ["de.js", "en.js", "index.js"]);
-  assert.equal(readFileSync(copy, "utf8"), all.join("\n"));
 });
 
 test("a failed install ends the script, and the next one tries again", async (t) => {

@@ -8,7 +8,7 @@
  */
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -25,9 +25,6 @@ export const IS_CI = !["", "0", "false"].includes(process.env.CI ?? "");
  */
 export const COMPILE_CACHE = join(ROOT, "node_modules", ".cache", "compile");
 
-/** What names the schema library's messages in all languages, and what is left of it. */
-const TRANSLATIONS = join(ROOT, "node_modules", "zod", "v4", "locales", "index.js");
-const ENGLISH = 'export { default as en } from "./en.js";\n';
 const STAMP = join(ROOT, "node_modules", ".skerry-installed");
 const COMPILE_MS_MAX = 30_000;
 const NODE_MAJOR_MIN = 26;
@@ -114,22 +111,6 @@ function installWhenNeeded() {
   return true;
 }
 
-/**
- * The schema library loads its messages in fifty languages, more than half of its files, into every
- * process that checks anything. The platform speaks English (docs/adr/0077).
- */
-function leaveTranslationsOut() {
-  try {
-    if (readFileSync(TRANSLATIONS, "utf8") === ENGLISH) return;
-    const fresh = `${TRANSLATIONS}.${process.pid}`;
-    // Copies of the tree may share the file itself.
-    writeFileSync(fresh, ENGLISH);
-    renameSync(fresh, TRANSLATIONS);
-  } catch {
-    // Somebody else's installation: with all of them it only starts more slowly.
-  }
-}
-
 /** Loads what the platform's processes load, so that the first start finds it compiled. */
 function compile(node) {
   const env = { ...process.env, NODE_COMPILE_CACHE: COMPILE_CACHE };
@@ -209,7 +190,6 @@ function findNode() {
 export function setUp() {
   process.chdir(ROOT);
   const isNew = installWhenNeeded();
-  leaveTranslationsOut();
   const node = findNode();
   if (isNew) compile(node);
   return node;

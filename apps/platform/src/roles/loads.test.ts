@@ -93,13 +93,6 @@ test("what is compiled after an installation is all that processes load, with ea
   }
 });
 
-test("of the schema library's translations a process loads none", async () => {
-  const names = await modulesOf([new URL("gateway.ts", import.meta.url).href]);
-  const messages = names.flatMap((name) => /\/zod\/v4\/locales\/(.*)\.js$/.exec(name)?.[1] ?? []);
-  // The English ones belong to the schemas; the index names them again.
-  assert.deepEqual(messages.toSorted(), ["en", "index"]);
-});
-
 test("the store's thread loads ahead what control opens its store with", () => {
   assert.deepEqual(
     storeModuleUrls(),
