@@ -166,10 +166,15 @@ test("over crashes of control around every commit each call has one record, and 
       }
     }
     for (const id of open) expected[id] ??= ["gateway_lost", 50];
+    world.fault = "none";
     if (random.float() < 0.5) kill(world, name);
     else await writer.close();
+    world.endFault = gateway % 2 === 0 ? "before-commit" : "after-commit";
+    await collectAll(collector);
+    assert.equal(world.endFault, "none", "control: the end of the spool met its fault");
+    await collector.close();
+    collector = world.collector();
   }
-  world.fault = "none";
   await collectAll(collector);
   await collectAll(world.collector());
   assert.deepEqual(readdirSync(world.spoolRoot("meter")), []);

@@ -33,10 +33,7 @@ import { storeModule, storeModuleUrl, type SpoolKind } from "../src/store-module
 
 export const UNSAFE_MODULE = new URL("./unsafe-module.ts", import.meta.url).href;
 
-/**
- * What happens to the next `take` or `endSpool`: lost before it reached the store, or its answer is
- * lost.
- */
+/** What happens to the next call of one kind: lost on its way to the store, or its answer is. */
 export type Fault = "none" | "before-commit" | "after-commit";
 
 export class World {
@@ -48,6 +45,7 @@ export class World {
   readonly revisionId: RevisionId;
   readonly instanceId: InstanceId;
   fault: Fault = "none";
+  endFault: Fault = "none";
   /** What each `take` waits for before it reaches the store. */
   beforeTake: () => Promise<void> = () => Promise.resolve();
   /** How far the collector's wall clock is ahead, so that what just ended is long over for it. */
@@ -101,11 +99,19 @@ export class World {
     return writer;
   }
 
+  #faultOf(name: string): Fault {
+    const isEnd = name === "endSpool";
+    if (!isEnd && name !== "take") return "none";
+    const fault = isEnd ? this.endFault : this.fault;
+    if (isEnd) this.endFault = "none";
+    else this.fault = "none";
+    return fault;
+  }
+
   /** A collector as a process that has just started has it. Its own timers stand still. */
   collector(onTaken: () => void = () => undefined): Collector {
     const call: Store["call"] = async (module, name, args) => {
-      const fault = name === "take" || name === "endSpool" ? this.fault : "none";
-      if (fault !== "none") this.fault = "none";
+      const fault = this.#faultOf(name);
       if (name === "take") await this.beforeTake();
       if (fault === "before-commit") throw new TypeError("lost before the commit");
       const result = await this.store.call(module, name, args);
