@@ -48,9 +48,12 @@ export class Loading {
 
   async #loadOnTheWay(load: Load): Promise<SpecialiseReply> {
     const { process, initTimeoutMs, grant } = load;
-    const released = await attempt(process.tellAndRelease(load.head));
-    if (!released.ok) return await initFailureOf(process, released.error, initTimeoutMs);
     const answered = attempt(this.#replyOf(process, initTimeoutMs));
+    const told = attempt(process.tellAndRelease(load.head));
+    // A head can be larger than what the kernel takes for a runtime that does not read.
+    const unread = answered.then((reply) => (reply.ok ? told : reply));
+    const released = await Promise.race([told, unread]);
+    if (!released.ok) return await initFailureOf(process, released.error, initTimeoutMs);
     await load.handOver({ ...grant, loading: true }, released.value);
     const reply = await answered;
     return reply.ok ? reply.value : await initFailureOf(process, reply.error, initTimeoutMs);
