@@ -209,18 +209,47 @@ test("a congested pipe holds bodies back and lets them go when it drains", async
   assert.equal(accepted[0]?.received().length, 100);
 });
 
-test("streams that wait for the pipe send in turn", async () => {
+test("streams that wait for the pipe send in turn, once each whatever they are given meanwhile", async () => {
   const turns: string[] = [];
   const accept = ({ head }: OpenedStream): StreamHandler => recording(() => void turns.push(head));
-  const { initiator, pipes } = pair({ accept });
+  const { initiator, pipes, opened } = pair({ accept });
   const begin = (head: string): LinkStream => initiator.open(head, { end: false }, recording());
   const streams = ["a", "b", "c"].map(begin);
   await settle();
   pipes[0].congest(true);
-  const body = bytesOf(LINK_LIMITS.chunkBytes * 3);
-  for (const stream of streams) stream.write(body);
+  const piece = bytesOf(LINK_LIMITS.chunkBytes);
+  for (const stream of streams) for (let i = 0; i < 3; i += 1) stream.write(piece);
+  opened[0]?.stream.grant(LINK_LIMITS.creditBytes);
+  await settle();
   for (let turn = 0; turn < 20; turn += 1) pipes[0].drain();
   assert.equal(turns.join(" "), "a a b c a b c b c", "the first went before the pipe was full");
+});
+
+test("a stream that is over leaves the line, and only it, and says nothing more", async () => {
+  const { initiator, pipes, opened } = pair({ accept: () => recording() });
+  const seen = Array.from({ length: 5 }, () => recording());
+  const [first, ours, theirs, last, idle] = seen.map((handler) =>
+    initiator.open("x", { end: false }, handler),
+  );
+  await settle();
+  pipes[0].congest(true);
+  const body = bytesOf(LINK_LIMITS.chunkBytes);
+  for (const stream of [first, ours, theirs, last]) stream?.write(body);
+  for (const stream of [ours, theirs]) stream?.end();
+  opened[2]?.stream.cancel("enough");
+  for (const stream of [ours, idle]) stream?.cancel("enough");
+  await settle();
+  const before = pipes[0].written.length;
+  for (let turn = 0; turn < 5; turn += 1) pipes[0].drain();
+  await settle();
+  const told: string[] = [];
+  const decoder = new FrameDecoder(({ type, stream }) => told.push(`${type} ${stream}`));
+  for (const bytes of pipes[0].written.slice(before)) decoder.push(bytes);
+  assert.deepEqual(told, [`${FrameType.DATA} ${last?.id}`]);
+  assert.deepEqual(
+    seen.map(({ events }) => events),
+    [[], [], ["failed LINK_STREAM_CANCELLED"], ["writable"], []],
+  );
 });
 
 test("cancel ends the stream on both sides and frames still under way are skipped", async () => {
