@@ -74,7 +74,7 @@ export class Link {
   readonly #streams = new StreamTable<LinkStream>();
   readonly #parkedNotes: string[] = [];
   /** Streams that the pipe keeps waiting, the longest first: each sends one piece in its turn. */
-  readonly #waiting: LinkStream[] = [];
+  readonly #waiting = new Set<LinkStream>();
   #nextId: number;
   #highestPeerId = 0;
   #helloReceived = false;
@@ -216,12 +216,12 @@ export class Link {
 
   /** The link's side of StreamOwner. */
   streamWaits(stream: LinkStream): void {
-    this.#waiting.push(stream);
+    this.#waiting.add(stream);
   }
 
   streamClosed(stream: LinkStream): void {
     this.#streams.delete(stream.id);
-    if (stream.isInLine) this.#waiting.splice(this.#waiting.indexOf(stream), 1);
+    this.#waiting.delete(stream);
   }
 
   #onBytes(bytes: Uint8Array): void {
@@ -239,10 +239,10 @@ export class Link {
   #onDrain(): void {
     this.writer.congested = false;
     this.#payPong();
-    while (!this.writer.congested) {
-      const stream = this.#waiting.shift();
-      if (stream === undefined) return;
-      stream.takeTurn();
+    for (const stream of this.#waiting) {
+      if (this.writer.congested) return;
+      this.#waiting.delete(stream);
+      stream.resumeSending(0);
     }
   }
 

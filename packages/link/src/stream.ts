@@ -53,7 +53,9 @@ export interface OpenRequest {
 /** What the stream tells its link. */
 export interface StreamOwner {
   readonly writer: FrameWriter;
-  /** The pipe takes no more: `takeTurn` is called once it has drained. */
+  /**
+   * The pipe takes no more: it sends again in its turn. Told again before that, it keeps its place.
+   */
   streamWaits(stream: LinkStream): void;
   streamClosed(stream: LinkStream): void;
 }
@@ -63,8 +65,6 @@ const EMPTY = new Uint8Array(0);
 export class LinkStream {
   readonly id: number;
   handler: StreamHandler;
-  /** It waits for its turn on the pipe. */
-  isInLine = false;
   readonly #owner: StreamOwner;
   #sendCredit: number = LINK_LIMITS.creditBytes;
   #receiveCredit: number = LINK_LIMITS.creditBytes;
@@ -168,10 +168,7 @@ export class LinkStream {
     }
     if (this.#pending.length > 0) {
       this.#wantsWritable = true;
-      if (writer.congested && !this.isInLine) {
-        this.isInLine = true;
-        this.#owner.streamWaits(this);
-      }
+      if (writer.congested) this.#owner.streamWaits(this);
       return false;
     }
     if (this.#ending && !this.#localEnded) {
@@ -179,12 +176,6 @@ export class LinkStream {
       this.#endLocal();
     }
     return true;
-  }
-
-  /** Its turn on a pipe that has drained. */
-  takeTurn(): void {
-    this.isInLine = false;
-    this.resumeSending(0);
   }
 
   /** Credit from the peer, or a pipe that drained. */
