@@ -16,13 +16,14 @@ export class LeapClock implements Clock {
   readonly #clock = systemClock();
   readonly #timers = new Set<Timer>();
   #leaptMs = 0;
+  #setMs = 0;
 
   monotonicMs(): number {
     return this.#clock.monotonicMs() + this.#leaptMs;
   }
 
   wallMs(): number {
-    return this.#clock.wallMs() + this.#leaptMs;
+    return this.#clock.wallMs() + this.#leaptMs + this.#setMs;
   }
 
   schedule(
@@ -47,6 +48,11 @@ export class LeapClock implements Clock {
       timer.cancel();
       this.#arm(timer);
     }
+  }
+
+  /** The wall clock is set by so much, as somebody's hand or NTP does: durations do not notice. */
+  jumpWall(byMs: number): void {
+    this.#setMs += byMs;
   }
 
   #arm(timer: Timer): void {

@@ -49,3 +49,17 @@ test("a clock that was wrong by more than the bound is followed", () => {
   wall.jumpWall(-SET_BACK_MS_MAX - 1);
   assert.equal(ledger.wallMs(), wall.wallMs());
 });
+
+test("how far the ledger's time is ahead is told, and is nothing once the wall has caught up", () => {
+  const wall = new HandClock();
+  const ledger = createLedgerClock(wall);
+  const aheads = [ledger.aheadMs()];
+  wall.jumpWall(90_000);
+  aheads.push(ledger.aheadMs());
+  wall.jumpWall(-60_000);
+  for (const byMs of [0, 100_000, 20_000, 1_000]) {
+    wall.advance(byMs);
+    aheads.push(ledger.aheadMs());
+  }
+  assert.deepEqual(aheads, [0, 0, 60_000, 10_000, 0, 0]);
+});
