@@ -127,7 +127,7 @@ export class Instances {
         log: deps.log,
         ids: deps.ids,
         start: (key) => this.#startBlank(key),
-        isStarting: () => this.#starting.size > 0,
+        isStarting: () => this.#asked.size > 0,
       },
       { ...POOL_POLICY, blanksPerPool: canUseBlanks(deps) ? options.blanks : 0 },
     );
