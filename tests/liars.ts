@@ -65,23 +65,18 @@ export function reply(head: string, flags = 1): Buffer {
   return frame(type.REPLY, Buffer.concat([length, Buffer.from(head)]), stream, flags);
 }
 
-/** Resolves once a gateway has greeted the parked link and asked what became of loading. */
-export function asked(): Promise<void> {
-  const { push } = Socket.prototype;
-  let seen = Buffer.alloc(0);
-  const isAsked = (): boolean => {
-    for (let at = 0; at + 12 <= seen.length; at += 12 + seen.readUInt32LE(at))
-      if (seen.readUInt8(at + 4) === type.OPEN) return true;
-    return false;
-  };
-  return new Promise((resolve) => {
-    Socket.prototype.push = function (chunk: unknown, encoding?: BufferEncoding): boolean {
-      if (Buffer.isBuffer(chunk)) seen = Buffer.concat([seen, chunk]);
-      // A moment later, so that the runtime has greeted the gateway, too.
-      if (isAsked()) setTimeout(resolve, 5);
-      return push.call(this, chunk, encoding);
-    };
-  });
+const HELLO = { role: "instance", runtimeBuild: process.version, takesLastWord: 1, linkVersionMin: 1, linkVersionMax: 1 };
+const HELLO_BYTES = 12 + JSON.stringify(HELLO).length;
+
+/**
+ * Resolves once a gateway has greeted the parked link, and asked with the same bytes what became of
+ * loading: the runtime has said a second HELLO then, which may have been before this code ran.
+ */
+export async function asked(): Promise<void> {
+  const { _getActiveHandles: handles } = process as unknown as { _getActiveHandles(): unknown[] };
+  const sockets = handles().filter((one) => one instanceof Socket);
+  while (!sockets.some(({ bytesWritten }) => bytesWritten > HELLO_BYTES))
+    await new Promise((resolve) => setTimeout(resolve, 1));
 }
 
 export function many(times: number, one: Buffer): Buffer {
