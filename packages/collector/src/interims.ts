@@ -7,6 +7,7 @@
 import { INTERIM_EVERY_MS, type MeterRecord } from "@skerry/contracts";
 import type { SpooledRecord } from "@skerry/invocations";
 import type { Tx, TxStep } from "@skerry/store";
+import { forEachSome } from "./for-each-some.ts";
 import { insertRows } from "./insert-rows.ts";
 
 /** SQL that the twelfth migration adds. */
@@ -25,7 +26,6 @@ export interface Interim {
   readonly record: SpooledRecord;
 }
 
-const IDS_PER_STATEMENT = 50;
 /** Of a call that may have left one; half of what it takes, since clocks are read one by one. */
 const LONG_US = (INTERIM_EVERY_MS * 1_000) / 2;
 
@@ -99,14 +99,4 @@ function* recordedOf(tx: Tx, ids: readonly string[]): TxStep<ReadonlySet<string>
     for (const row of rows) found.add(row.request_id);
   });
   return found;
-}
-
-function* forEachSome(
-  ids: readonly string[],
-  work: (some: readonly string[], marks: string) => TxStep<unknown>,
-): TxStep<void> {
-  for (let at = 0; at < ids.length; at += IDS_PER_STATEMENT) {
-    const some = ids.slice(at, at + IDS_PER_STATEMENT);
-    yield* work(some, some.map(() => "?").join(", "));
-  }
 }

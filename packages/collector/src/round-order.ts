@@ -8,6 +8,7 @@ import type { MeterRecord, SpooledLogLine } from "@skerry/contracts";
 import { startText, type NumberedRecord } from "@skerry/invocations";
 import type { Tx, TxStep } from "@skerry/store";
 import type { NumberedLine } from "@skerry/telemetry";
+import { forEachSome } from "./for-each-some.ts";
 import { isApi } from "./request-of.ts";
 
 export interface RoundFound {
@@ -20,8 +21,6 @@ export interface KnownRequests {
   readonly withLines: ReadonlySet<string>;
   readonly withRecord: ReadonlySet<string>;
 }
-
-const IDS_PER_STATEMENT = 50;
 
 /**
  * Looks only for those that may have come in parts: lines without a record in this round, and
@@ -49,15 +48,13 @@ function* pairsIn(
   ids: readonly string[],
 ): TxStep<ReadonlySet<string>> {
   const found = new Set<string>();
-  for (let at = 0; at < ids.length; at += IDS_PER_STATEMENT) {
-    const some = ids.slice(at, at + IDS_PER_STATEMENT);
-    const marks = some.map(() => "?").join(", ");
+  yield* forEachSome(ids, function* (some, marks) {
     const rows = yield* tx.all<{ function_id: string; request_id: string }>(
       `SELECT DISTINCT function_id, request_id FROM ${table} WHERE request_id IN (${marks})`,
       some,
     );
     for (const row of rows) found.add(pairOf(row.function_id, row.request_id));
-  }
+  });
   return found;
 }
 
