@@ -1,8 +1,9 @@
 /**
  * The HTTP runtime API for programs that fetch their events, on the sandbox's own loopback: with
  * the paths of SCF's custom runtimes and with those of Lambda's. To the runtime it looks like an
- * event handler. Several events may be out at once when the program asks for several; SCF's paths
- * name none, so there the newest that was given out is meant.
+ * event handler. Several events may be out at once when the program asks for several by Lambda's
+ * paths; SCF's name none, so there the newest that was given out is meant, and given out again
+ * until it is answered.
  */
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -10,7 +11,9 @@ import type { AddressInfo } from "node:net";
 import { LIMITS } from "@skerry/contracts";
 import { fail } from "../errors.ts";
 import type { EventHandler } from "../event-call.ts";
-import type { InvocationContext } from "../invocation-context.ts";
+import type { InvocationContext, InvocationTrace } from "../invocation-context.ts";
+
+type HeaderFields = Readonly<Record<string, string>>;
 
 interface Waiting {
   readonly id: string;
@@ -22,12 +25,19 @@ interface Waiting {
 const LAMBDA = "/2018-06-01/runtime";
 const SCF = "/runtime";
 const FUNCTION_ERROR_TYPE = "lambda-runtime-function-error-type";
+/** Events whose caller left; a program that never answers them must not pile them up. */
+const ABANDONED_MAX = 100;
 
 export class EventsApi {
   readonly #server = createServer((incoming, answer) => void this.#serve(incoming, answer));
   readonly #queue: Waiting[] = [];
   readonly #asking: ServerResponse[] = [];
+  /** Given out and not answered, the newest last. */
   readonly #out = new Map<string, Waiting>();
+  /**
+   * Given out and no longer waited for; programs know nothing of it and answer them all the same.
+   */
+  readonly #abandoned = new Set<string>();
   readonly #ready = Promise.withResolvers<void>();
 
   constructor() {
@@ -40,6 +50,12 @@ export class EventsApi {
   async listen(): Promise<number> {
     await new Promise<void>((resolve) => void this.#server.listen(0, "127.0.0.1", resolve));
     return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** For when nobody asks any more. */
+  close(): void {
+    this.#server.close();
+    this.#server.closeAllConnections();
   }
 
   /**
@@ -56,7 +72,7 @@ export class EventsApi {
     const { requestId } = context as InvocationContext;
     const waiting: Waiting = {
       // The same request may come twice to one instance: the program must be able to tell.
-      id: this.#out.has(requestId) ? randomUUID() : requestId,
+      id: this.#isKnown(requestId) ? randomUUID() : requestId,
       event: JSON.stringify(event),
       context: context as InvocationContext,
       settled,
@@ -69,10 +85,16 @@ export class EventsApi {
     return settled.promise.finally(() => this.#forget(waiting));
   };
 
+  #isKnown(id: string): boolean {
+    return this.#out.has(id) || this.#abandoned.has(id);
+  }
+
   #forget(waiting: Waiting): void {
-    this.#out.delete(waiting.id);
-    const at = this.#queue.indexOf(waiting);
-    if (at >= 0) this.#queue.splice(at, 1);
+    remove(this.#queue, waiting);
+    if (!this.#out.delete(waiting.id)) return;
+    this.#abandoned.add(waiting.id);
+    const [oldest = ""] = this.#abandoned;
+    if (this.#abandoned.size > ABANDONED_MAX) this.#abandoned.delete(oldest);
   }
 
   #give(): void {
@@ -89,7 +111,7 @@ export class EventsApi {
     const isLambda = url.startsWith(`${LAMBDA}/`);
     const path = isLambda ? url.slice(LAMBDA.length) : url.slice(SCF.length);
     if (!isLambda && !url.startsWith(`${SCF}/`)) return end(answer, 404);
-    if (method === "GET" && path === "/invocation/next") return this.#next(incoming, answer);
+    if (method === "GET" && path === "/invocation/next") return this.#next(answer, isLambda);
     if (method !== "POST") return end(answer, 405);
     let body: string;
     try {
@@ -103,14 +125,17 @@ export class EventsApi {
     end(answer, 202);
   }
 
-  #next(incoming: IncomingMessage, answer: ServerResponse): void {
+  #next(answer: ServerResponse, isLambda: boolean): void {
     this.#ready.resolve();
+    const unanswered = isLambda ? undefined : this.#newestOut;
+    if (unanswered !== undefined) return sendEvent(answer, unanswered);
     this.#asking.push(answer);
-    incoming.socket.once("close", () => {
-      const at = this.#asking.indexOf(answer);
-      if (at >= 0) this.#asking.splice(at, 1);
-    });
+    answer.once("close", () => remove(this.#asking, answer));
     this.#give();
+  }
+
+  get #newestOut(): Waiting | undefined {
+    return [...this.#out.values()].at(-1);
   }
 
   #settle(said: {
@@ -119,12 +144,23 @@ export class EventsApi {
     readonly body: string;
   }): boolean {
     const [, id, verb] = /^\/invocation\/(?:([^/]+)\/)?(response|error)$/.exec(said.path) ?? [];
-    const waiting = id === undefined ? [...this.#out.values()].at(-1) : this.#out.get(id);
-    if (verb === undefined || waiting === undefined) return false;
+    if (verb === undefined) return false;
+    const waiting = id === undefined ? this.#newestOut : this.#out.get(id);
+    if (waiting === undefined) return this.#abandoned.delete(id ?? this.#newestAbandoned);
+    this.#out.delete(waiting.id);
     if (verb === "error") waiting.settled.reject(errorOf(said.incoming, said.body));
     else waiting.settled.resolve(resultOf(said.body));
     return true;
   }
+
+  get #newestAbandoned(): string {
+    return [...this.#abandoned].at(-1) ?? "";
+  }
+}
+
+function remove<T>(list: T[], item: T): void {
+  const at = list.indexOf(item);
+  if (at >= 0) list.splice(at, 1);
 }
 
 function sendEvent(answer: ServerResponse, { id, event, context }: Waiting): void {
@@ -138,13 +174,25 @@ function sendEvent(answer: ServerResponse, { id, event, context }: Waiting): voi
     "lambda-runtime-aws-request-id": id,
     "lambda-runtime-deadline-ms": String(context.deadlineMs),
     "lambda-runtime-invoked-function-arn": `${context.app}/${context.function}`,
+    ...traceHeaders(context.trace),
     ...clientContextHeader(context.clientContext),
   });
   answer.end(event);
 }
 
+/** As W3C has it, and as Lambda's clients expect it: X-Ray's form of the same ids. */
+function traceHeaders({ traceparent, tracestate, ...trace }: InvocationTrace): HeaderFields {
+  const root = `1-${trace.traceId.slice(0, 8)}-${trace.traceId.slice(8)}`;
+  const ids = `Root=${root};Parent=${trace.spanId};Sampled=${trace.sampled ? 1 : 0}`;
+  return {
+    "lambda-runtime-trace-id": ids,
+    traceparent,
+    ...(tracestate !== undefined && { tracestate }),
+  };
+}
+
 /** JSON that fits a header: ASCII. */
-function clientContextHeader(context: unknown): Readonly<Record<string, string>> {
+function clientContextHeader(context: unknown): HeaderFields {
   if (context === undefined) return {};
   const escape = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
   const text = JSON.stringify(context).replaceAll(/[^\x20-\x7e]/g, escape);

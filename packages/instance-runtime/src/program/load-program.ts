@@ -59,6 +59,7 @@ async function startEvents(
     env: { ...deps.env, ...eventsEnvironment(port, directory) },
   });
   const ended = program.ended.then(({ how }): never => {
+    api.close();
     throw fail("PROGRAM_ENDED", { how });
   });
   await Promise.race([api.ready, ended]);
