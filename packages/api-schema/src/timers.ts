@@ -18,7 +18,7 @@ export const MISSED_POLICIES = ["skip", "once", "all"] as const;
 export type MissedPolicy = (typeof MISSED_POLICIES)[number];
 
 /** Whose shape the event has. */
-export const TIMER_EVENT_FORMATS = ["skerry", "scf", "fc"] as const;
+export const TIMER_EVENT_FORMATS = ["cloudevents", "skerry", "scf", "fc", "lambda"] as const;
 export type TimerEventFormat = (typeof TIMER_EVENT_FORMATS)[number];
 
 const timezone = z
@@ -67,8 +67,11 @@ export const timerSettings = z.strictObject({
     .describe("Ticks of one key of a function run one after another."),
   eventFormat: z
     .enum(TIMER_EVENT_FORMATS)
-    .default("skerry")
-    .describe("Shape of the event: ours, or that of SCF's or FC's timer triggers."),
+    .default("cloudevents")
+    .describe(
+      "Shape of the event: a CloudEvent; the shorter one that timers had before; or that of timer " +
+        "triggers of SCF and FC, and of schedules of EventBridge for Lambda.",
+    ),
 });
 
 /** What a timer is set to. */

@@ -22,7 +22,7 @@ function timerOf(more: Partial<TimerResource> = {}): TimerResource {
   return {
     ...{ id: "tmr_1", app: "shop", name: "nightly", function: "cart", cron: "0 3 * * *" },
     ...{ timezone: "UTC", at: null, payload: null, enabled: true, pausedBecause: null },
-    ...{ missed: "once", orderingKey: null, eventFormat: "skerry", nextAt: AT, lastAt: null },
+    ...{ missed: "once", orderingKey: null, eventFormat: "cloudevents", nextAt: AT, lastAt: null },
     ...{ lastInvocationId: null, skippedTicks: 0, version: 2, etag: '"2"', madeBy: "manifest" },
     ...{ createdAt: AT, updatedAt: AT },
     ...more,

@@ -24,7 +24,7 @@ function timerOf(more: Partial<TimerResource> = {}): TimerResource {
     ...{
       missed: "once",
       orderingKey: null,
-      eventFormat: "skerry",
+      eventFormat: "cloudevents",
       madeBy: null,
       nextAt: AT,
       lastAt: null,
@@ -70,7 +70,7 @@ test("a timer is set as its flags say; what is left out is the platform's to say
   const [first, second] = asked.splice(0).map(({ body }) => body as Record<string, unknown>);
   assert.deepEqual(first, {
     ...{ function: "report", cron: "0 8 * * *", timezone: "Europe/Berlin", payload: { a: 1 } },
-    ...{ enabled: true, missed: "all", eventFormat: "skerry" },
+    ...{ enabled: true, missed: "all", eventFormat: "cloudevents" },
   });
   assert.deepEqual([second?.["at"], second?.["enabled"]], [AT, false]);
 });

@@ -50,7 +50,11 @@ const set: Command = {
       value: "POLICY",
       description: "Ticks missed while the platform was away: skip, once or all. Default once.",
     },
-    { name: "event-format", value: "FORMAT", description: "skerry, scf or fc. Default skerry." },
+    {
+      name: "event-format",
+      value: "FORMAT",
+      description: "cloudevents, skerry, scf, fc or lambda. Default cloudevents.",
+    },
     {
       name: "ordering-key",
       value: "KEY",

@@ -120,7 +120,7 @@ async function checkedDrives(
   const set = { function: fn, enabled: true } as const;
   const rule = drives.event && { ...drives.event, ...set };
   if (rule !== undefined) await bus.checkRule({ ...change, request: rule });
-  const timer = drives.timer && { ...drives.timer, ...set, eventFormat: "skerry" as const };
+  const timer = drives.timer && { ...drives.timer, ...set, eventFormat: "cloudevents" as const };
   if (timer !== undefined) await timers.check({ ...change, request: timer });
   return { functionId, rule, timer };
 }

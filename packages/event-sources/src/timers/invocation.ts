@@ -16,11 +16,12 @@ export function invocationOfTick(
 ): NewInvocation {
   const { id, seq, scheduledMs, nowMs, maxAgeMs } = at;
   const { accountId, functionId, app, fn, orderingKey } = timer;
-  const text = eventOfTick(timer, { scheduledMs, firedMs: nowMs });
+  const { payload, ...told } = eventOfTick(timer, { id, scheduledMs, firedMs: nowMs });
+  const { sourceId, event } = sourceOfTimer(timer);
   return {
     ...{ seq, id, accountId, functionId, app, fn, orderingKey },
-    ...{ source: "timer", ...sourceOfTimer(timer), idempotency: null },
+    ...{ source: "timer", sourceId, event: { ...event, ...told }, idempotency: null },
     ...{ acceptedMs: nowMs, dueMs: nowMs, expiresMs: nowMs + maxAgeMs },
-    payload: new TextEncoder().encode(text),
+    payload,
   };
 }

@@ -23,7 +23,7 @@ const NAME = { accountId: ids.id("acct"), app: "shop", name: "report" };
 const ANY = { ...NAME, ifVersion: null };
 const REQUEST: TimerRequest = {
   ...{ function: "report", cron: "0 8 1 1 *", timezone: "Europe/Berlin", enabled: true },
-  ...{ missed: "once", eventFormat: "skerry", orderingKey: "one", payload: { a: 1 } },
+  ...{ missed: "once", eventFormat: "cloudevents", orderingKey: "one", payload: { a: 1 } },
 };
 
 let store: Store;
@@ -83,7 +83,9 @@ test("a timer of a removed function is paused and says why; resumed, it is of th
   const [run] = accepted.splice(0);
   assert.deepEqual([run?.functionId, run?.source, run?.orderingKey], [fresh, "timer", "one"]);
   const event = JSON.parse(new TextDecoder().decode(run?.payload)) as Record<string, unknown>;
-  assert.deepEqual([event["timer"], event["payload"]], ["report", { a: 1 }]);
+  const { timer, payload } = event["data"] as Record<string, unknown>;
+  assert.deepEqual([event["id"], timer, payload], [run?.id, "report", { a: 1 }]);
+  assert.deepEqual(run?.event, { ct: "application/cloudevents+json" });
   await timers.run({ ...NAME, once: "k" });
   const { id } = await timers.get(NAME);
   assert.deepEqual(accepted.splice(0)[0]?.idempotency, { key: "k", digest: id });

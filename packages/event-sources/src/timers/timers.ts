@@ -131,15 +131,15 @@ export class Timers {
     const { store, clock, ids, ledger } = this.#deps;
     const timer = await store.call(storeModule, "getTimer", name);
     const { functionId, orderingKey } = timer;
-    const from = sourceOfTimer(timer);
-    const atMs = clock.wallMs();
-    const event = eventOfTick(timer, { scheduledMs: atMs, firedMs: atMs });
+    const { sourceId, event } = sourceOfTimer(timer);
+    const [id, atMs] = [ids.requestId(), clock.wallMs()];
+    const { payload, ...told } = eventOfTick(timer, { id, scheduledMs: atMs, firedMs: atMs });
     const [answer] = await ledger.accept([
       {
-        ...{ id: ids.requestId(), functionId, source: "timer", ...from, atMs },
+        ...{ id, functionId, source: "timer", sourceId, atMs, payload },
+        event: { ...event, ...told },
         ...(orderingKey === null ? {} : { orderingKey }),
         ...(once === undefined ? {} : { idempotency: { key: once, digest: timer.id } }),
-        payload: new TextEncoder().encode(event),
       },
     ]);
     if (answer?.ok !== true) throw PlatformError.fromWire(answer?.error);

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { openTimeZone, type TimerId } from "@skerry/base";
 import type { MissedPolicy } from "@skerry/api-schema";
 import { LIMITS } from "@skerry/contracts";
+import { readCloudEvent } from "../bus/cloud-event.ts";
 import { decideTicks, firstTick, rewoundTick, TIMER_BOUNDS, ticksToCome } from "./decide.ts";
 import { eventOfTick, tickId } from "./event.ts";
 
@@ -117,13 +118,29 @@ test("one tick has one id, whoever makes it, and its form is that of others", ()
 
 test("the event has the shape that its timer asks for", () => {
   const timer = { name: "EveryDay", app: "shop", payload: '{"a":1}' };
-  const tick = { scheduledMs: NOON, firedMs: NOON + 7 };
-  const event = (more: object): unknown =>
-    JSON.parse(eventOfTick({ ...timer, eventFormat: "skerry", ...more }, tick));
+  const id = tickId("tmr_1" as TimerId, NOON);
+  const tick = { id, scheduledMs: NOON, firedMs: NOON + 7 };
+  const event = (more: object, type?: string): unknown => {
+    const { ct, payload } = eventOfTick({ ...timer, eventFormat: "skerry", ...more }, tick);
+    assert.equal(ct, type);
+    return JSON.parse(Buffer.from(payload).toString());
+  };
   assert.deepEqual(event({}), {
     ...{ type: "timer", timer: "EveryDay", app: "shop", payload: { a: 1 } },
     ...{ scheduledAt: "2026-11-21T12:00:00.000Z", firedAt: "2026-11-21T12:00:00.007Z" },
   });
+  const cloud = event({ eventFormat: "cloudevents" }, "application/cloudevents+json");
+  assert.deepEqual(cloud, {
+    ...{ specversion: "1.0", id, source: "/apps/shop/timers/EveryDay", subject: "EveryDay" },
+    ...{ type: "skerry.timer.tick", time: "2026-11-21T12:00:00.000Z" },
+    datacontenttype: "application/json",
+    data: {
+      ...{ timer: "EveryDay", app: "shop", payload: { a: 1 } },
+      ...{ scheduledAt: "2026-11-21T12:00:00.000Z", firedAt: "2026-11-21T12:00:00.007Z" },
+    },
+  });
+  const own = { ...(cloud as object), type: "timer.tick" };
+  assert.ok(readCloudEvent(own, { id: "", timeMs: 0 }).ok, "it is a CloudEvent");
   assert.deepEqual(event({ eventFormat: "scf" }), {
     ...{ Type: "Timer", TriggerName: "EveryDay", Time: "2026-11-21T12:00:00Z" },
     Message: '{"a":1}',
@@ -134,4 +151,11 @@ test("the event has the shape that its timer asks for", () => {
   assert.deepEqual(event({ eventFormat: "scf", payload: null }), {
     ...{ Type: "Timer", TriggerName: "EveryDay", Time: "2026-11-21T12:00:00Z", Message: "" },
   });
+  assert.deepEqual(event({ eventFormat: "lambda", payload: null }), {
+    ...{ version: "0", id, "detail-type": "Scheduled Event", source: "aws.events" },
+    ...{ account: "000000000000", time: "2026-11-21T12:00:00Z", region: "skerry" },
+    resources: ["arn:aws:events:skerry:000000000000:rule/EveryDay"],
+    detail: {},
+  });
+  assert.deepEqual(event({ eventFormat: "lambda" }), { a: 1 }, "constant input, as EventBridge");
 });

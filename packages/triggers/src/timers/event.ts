@@ -1,4 +1,8 @@
-/** What a function is called with when its timer ticks, and what that invocation is called. */
+/**
+ * What a function is called with when its timer ticks, and what that invocation is called. Beside
+ * CloudEvents there are the shapes of other platforms' timers, so that handlers written for those
+ * run as they are. What they say of a platform that is not there is said of this one.
+ */
 import { createHash } from "node:crypto";
 import { requestIdFromBytes, type RequestId, type TimerId } from "@skerry/base";
 import type { TimerRecord } from "./tables.ts";
@@ -16,13 +20,36 @@ export function tickId(timerId: TimerId, scheduledMs: number): RequestId {
   return requestIdFromBytes(bytes);
 }
 
-/** JSON text of the event, in the timer's format. */
-export function eventOfTick(
-  timer: Pick<TimerRecord, "name" | "app" | "payload" | "eventFormat">,
-  { scheduledMs, firedMs }: { readonly scheduledMs: number; readonly firedMs: number },
-): string {
+/** One tick of a timer. */
+export interface Tick {
+  /** Of its invocation. */
+  readonly id: RequestId;
+  readonly scheduledMs: number;
+  readonly firedMs: number;
+}
+
+export interface TickEvent {
+  /** Content type; JSON when absent. */
+  readonly ct?: string;
+  readonly payload: Uint8Array;
+}
+
+type TimerOfTick = Pick<TimerRecord, "name" | "app" | "payload" | "eventFormat">;
+
+/** The event of a tick, in the timer's format. */
+export function eventOfTick(timer: TimerOfTick, tick: Tick): TickEvent {
+  const payload = new TextEncoder().encode(textOfTick(timer, tick));
+  return timer.eventFormat === "cloudevents" ? { ct: CLOUD_EVENT_TYPE, payload } : { payload };
+}
+
+const CLOUD_EVENT_TYPE = "application/cloudevents+json";
+
+function textOfTick(timer: TimerOfTick, tick: Tick): string {
   const { name, app, payload, eventFormat } = timer;
+  const { scheduledMs, firedMs } = tick;
   switch (eventFormat) {
+    case "cloudevents":
+      return JSON.stringify(cloudEventOf(timer, tick));
     case "skerry":
       return JSON.stringify({
         type: "timer",
@@ -30,7 +57,7 @@ export function eventOfTick(
         app,
         scheduledAt: new Date(scheduledMs).toISOString(),
         firedAt: new Date(firedMs).toISOString(),
-        payload: payload === null ? null : (JSON.parse(payload) as unknown),
+        payload: jsonOf(payload),
       });
     case "scf":
       return JSON.stringify({
@@ -45,16 +72,44 @@ export function eventOfTick(
         triggerName: name,
         payload: textOf(payload),
       });
+    case "lambda":
+      return payload ?? JSON.stringify(scheduledEventOf(timer, tick));
   }
 }
 
-/** ISO 8601 without fractions, as both have it. */
+function cloudEventOf({ name, app, payload }: TimerOfTick, tick: Tick): object {
+  const [scheduledAt, firedAt] = [tick.scheduledMs, tick.firedMs].map((ms) =>
+    new Date(ms).toISOString(),
+  );
+  return {
+    ...{ specversion: "1.0", id: tick.id, source: `/apps/${app}/timers/${name}` },
+    ...{ type: "skerry.timer.tick", subject: name, time: scheduledAt },
+    datacontenttype: "application/json",
+    data: { timer: name, app, scheduledAt, firedAt, payload: jsonOf(payload) },
+  };
+}
+
+/** Of EventBridge: a payload of one's own takes its place as a whole there. */
+function scheduledEventOf({ name }: TimerOfTick, { id, scheduledMs }: Tick): object {
+  return {
+    ...{ version: "0", id, "detail-type": "Scheduled Event", source: "aws.events" },
+    ...{ account: "000000000000", time: secondsText(scheduledMs), region: "skerry" },
+    resources: [`arn:aws:events:skerry:000000000000:rule/${name}`],
+    detail: {},
+  };
+}
+
+function jsonOf(payload: string | null): unknown {
+  return payload === null ? null : (JSON.parse(payload) as unknown);
+}
+
+/** ISO 8601 without fractions, as all three have it. */
 function secondsText(ms: number): string {
   return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
 }
 
 /** Both carry text: a string as it is, anything else as JSON. */
 function textOf(payload: string | null): string {
-  const value: unknown = payload === null ? "" : JSON.parse(payload);
+  const value = jsonOf(payload);
   return typeof value === "string" ? value : (payload ?? "");
 }
