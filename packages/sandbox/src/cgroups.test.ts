@@ -110,6 +110,43 @@ describe("pure version 2", () => {
   });
 });
 
+describe("pure version 2, beside processes of others", () => {
+  const SESSION = "/sys/fs/cgroup/user.slice/session-1.scope";
+  const session = (types: Readonly<Record<string, string>>): string =>
+    machine({
+      "/proc/self/mountinfo": UNIFIED,
+      "/proc/self/cgroup": "0::/user.slice/session-1.scope\n",
+      [`${SESSION}/cgroup.type`]: "domain\n",
+      [`${SESSION}/cgroup.controllers`]: "cpu memory pids\n",
+      [`${SESSION}/cgroup.subtree_control`]: "",
+      [`${SESSION}/cgroup.procs`]: "4711\n4712\n",
+      "/sys/fs/cgroup/cgroup.controllers": "cpu memory pids\n",
+      "/sys/fs/cgroup/cgroup.subtree_control": "",
+      "/sys/fs/cgroup/cgroup.procs": "1\n2\n",
+      ...types,
+    });
+  const options = { ownerName: "skerry-x", areOurs: () => false };
+  const enabledInSession = (fsRoot: string): string =>
+    readFileSync(`${fsRoot}${SESSION}/cgroup.subtree_control`, "utf8");
+
+  test("the top takes the limits, the group of strangers is left as it is", () => {
+    const fsRoot = session({});
+    const roles = ["tree", "memory", "pids", "cpu"];
+    assert.deepEqual(openHierarchies({ ...options, fsRoot }), [
+      { version: 2, owner: `${fsRoot}/sys/fs/cgroup/skerry-x`, roles },
+    ]);
+    assert.equal(enabledInSession(fsRoot), "", "cpu alone would make its children unusable");
+  });
+
+  test("a container's top is a group like any other: freeze and kill are left", () => {
+    const fsRoot = session({ "/sys/fs/cgroup/cgroup.type": "domain\n" });
+    assert.deepEqual(openHierarchies({ ...options, fsRoot }), [
+      { version: 2, owner: `${fsRoot}${SESSION}/skerry-x`, roles: ["tree"] },
+    ]);
+    assert.equal(enabledInSession(fsRoot), "");
+  });
+});
+
 describe("version 1 and hybrid", () => {
   const MOUNTS =
     "26 25 0:23 / /cg/cpu rw - cgroup cgroup rw,cpu\n" +

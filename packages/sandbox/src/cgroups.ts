@@ -69,7 +69,7 @@ function openUnified(bases: readonly string[], options: CgroupOptions): Hierarch
       const offered = words(join(base, "cgroup.controllers"));
       const wanted = LIMIT_ROLES.filter((role) => offered.includes(role));
       if (wanted.length === 0) continue;
-      if (mayMove && !moveOwnProcesses(base, options)) continue;
+      if (forbidsLimits(base) && !(mayMove && moveOwnProcesses(base, options))) continue;
       const enabled = enableControllers(base, wanted);
       const owner = join(base, options.ownerName);
       if (enabled.length === 0 || !makeGroup(owner)) continue;
@@ -78,6 +78,16 @@ function openUnified(bases: readonly string[], options: CgroupOptions): Hierarch
   }
   const bare = bases.map((base) => join(base, options.ownerName)).find(makeGroup);
   return bare === undefined ? undefined : { version: 2, owner: bare, roles: ["tree"] };
+}
+
+/**
+ * Whether processes lie where controllers are to be enabled. The kernel would refuse `memory` there
+ * but take `cpu` and `pids`, which are threaded controllers, and from then on no process could be
+ * put into any group below (cgroups(7), "domain invalid"). The top of all groups is exempt, and has
+ * no type.
+ */
+function forbidsLimits(base: string): boolean {
+  return existsSync(join(base, "cgroup.type")) && readPids(join(base, "cgroup.procs")).length > 0;
 }
 
 /**
