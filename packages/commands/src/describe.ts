@@ -83,10 +83,11 @@ function streamsText({ streams }: FunctionConfig): string {
 function laterText({ async: policy }: FunctionConfig): readonly string[] {
   if (policy === undefined) return [];
   const { attempts, retryDelayMs, retryDelayMsMax, retryOn, maxAgeMs, concurrency } = policy;
-  const { ratePerSecond, openInvocationsMax, breaker } = policy;
+  const { ratePerSecond, openInvocationsMax, breaker, giveUpOn = [] } = policy;
   const delays = `${durationText(retryDelayMs)} to ${durationText(retryDelayMsMax)} apart`;
   return [
     `${countText(attempts, "attempt")}, ${delays}, after ${retryOn.join(", ") || "no failure"}`,
+    giveUpOn.length === 0 ? "" : `given up on ${giveUpOn.join(", ")}`,
     `expires after ${durationText(maxAgeMs)}`,
     concurrency === undefined ? "" : `${concurrency} at once`,
     ratePerSecond === undefined ? "" : `${ratePerSecond} a second`,

@@ -143,7 +143,9 @@ export {
   type LedgerSource,
   type LedgerState,
   maxAgeOf,
+  GIVE_UP_CLASSES,
   RETRY_CLASSES,
+  type GiveUpClass,
   type RetryClass,
 } from "./ledger.ts";
 export {

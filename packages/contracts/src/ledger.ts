@@ -54,6 +54,10 @@ export type AttemptOutcome = Outcome | "lost" | "gone";
 export const RETRY_CLASSES = ["error", "timeout", "crash"] as const;
 export type RetryClass = (typeof RETRY_CLASSES)[number];
 
+/** Kinds of failure that a policy names in `giveUpOn`: no fault of the function. */
+export const GIVE_UP_CLASSES = ["throttled", "platform"] as const;
+export type GiveUpClass = (typeof GIVE_UP_CLASSES)[number];
+
 /** What becomes of an accepted invocation of a function, whatever its source. */
 export const asyncPolicy = z.strictObject({
   attempts: z
@@ -84,6 +88,16 @@ export const asyncPolicy = z.strictObject({
     .describe(
       "Failures that are tried again: `error` (thrown, bad answer, code that does not load), " +
         "`timeout`, `crash` (ended, out of memory).",
+    ),
+  giveUpOn: z
+    .array(z.enum(GIVE_UP_CLASSES))
+    .max(GIVE_UP_CLASSES.length)
+    .optional()
+    .describe(
+      "What ends an invocation as `failed` instead of being tried until `maxAgeMs`: `throttled` " +
+        "(limits or a full queue turned it away), `platform` (no instance could be had, or its " +
+        "gateway or agent was lost under it). Nothing when absent. Batches of topics and calls " +
+        "are tried all the same.",
     ),
   maxAgeMs: z
     .int()

@@ -110,6 +110,13 @@ export class ConfigView {
     return found;
   }
 
+  /** Functions whose policy gives up what is lost with its gateway. */
+  givingUpLost(): readonly FunctionId[] {
+    return Array.from(this.#fold.functions()).flatMap(({ id, latest }) =>
+      latest.config.async?.giveUpOn?.includes("platform") === true ? [id] : [],
+    );
+  }
+
   /** What an app's webhooks are signed with; undefined when nothing is set. */
   signingSecretOf(accountId: AccountId, app: string): SecretEntry | undefined {
     return this.#fold.secretOf(accountId, app, SIGNING_SECRET);

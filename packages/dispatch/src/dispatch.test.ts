@@ -221,6 +221,19 @@ test("what a gateway held that never comes back is made again by another", async
   assert.deepEqual([again?.head.id, again?.head.n], [run?.head.id, 2]);
 });
 
+test("what a function gives up when its gateway is lost ends as failed, and is not made again", async () => {
+  await using world = await World.open();
+  const first = await world.gateway();
+  const fn = world.function({ policy: { giveUpOn: ["platform"] } });
+  await first.accept(world.piece(fn));
+  await first.holds(1);
+  const second = await world.gateway();
+  first.link.close("it died");
+  await until("it to end", async () => (await world.balance()).sums.failed === 1);
+  const { held, difference } = await world.balance();
+  assert.deepEqual([held, difference, second.held.size], [0, 0, 0]);
+});
+
 test("without the release of lost gateways what one held stays open", async () => {
   await using world = await World.open({ holderGraceMs: 1_000_000 });
   const first = await world.gateway();

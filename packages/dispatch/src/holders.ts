@@ -277,6 +277,7 @@ export class Holders {
       const answers = await store.call(storeModule, "release", {
         ...{ holder, kept, seenMs, policy: LOST_POLICY, chance: random.float(), rowsMax },
         destinations: config.destinationsAmong([undefined]),
+        givingUp: config.givingUpLost(),
         ...{ nowMs: clock.wallMs(), toldSeq: nextSeq(rowsMax), slot: slotOf(random) },
       });
       this.#dispatcher.absorb(answers);

@@ -1,6 +1,13 @@
 import { defineReasons } from "@skerry/base";
 
 export const failInvocations = defineReasons({
+  ATTEMPT_LOST: {
+    code: "UNAVAILABLE",
+    message: "The gateway that ran this invocation was lost, and it is not tried again.",
+    hint: "It may have run: look at what it has done. The function's `giveUpOn` names `platform`.",
+    retryable: false,
+    audience: "user",
+  },
   DESTINATION_DEPTH_EXCEEDED: {
     code: "FAILED_PRECONDITION",
     message: "{target} was not told: {depthMax} ends of invocations already told one another.",

@@ -14,7 +14,7 @@ import type { Accepted, NewInvocation } from "../src/ledger/accept.ts";
 import type { ClaimedRun } from "../src/ledger/claim.ts";
 import type { Destinations, DestinationsByFunction } from "../src/ledger/destinations.ts";
 import { packInvocations, unpackAnswers } from "../src/ledger/packed.ts";
-import type { AttemptEnd } from "../src/ledger/settle.ts";
+import type { AttemptEnd, ReleaseArgs } from "../src/ledger/settle.ts";
 import { ledgerSource, storeModule as ledgerModule } from "./ledger-module.ts";
 
 const random = seededRandom(5);
@@ -98,7 +98,7 @@ export class LedgerWorld {
   release(
     holder: string,
     kept: readonly ClaimedRun[] | null,
-    more: { readonly rowsMax?: number; readonly seenMs?: number | null } = {},
+    more: Partial<Pick<ReleaseArgs, "rowsMax" | "seenMs" | "givingUp">> = {},
   ) {
     const args = {
       ...{ holder, kept, rowsMax: 100, ...more, policy: ASYNC_POLICY, chance: 0 },

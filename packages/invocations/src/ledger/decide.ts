@@ -4,9 +4,15 @@
  *
  * Faults of the function count against its attempts. Being throttled and faults of the platform do
  * not: the invocation is tried again until it is too old, so that a full or a broken platform loses
- * nothing and a crowd does not use up anybody's attempts.
+ * nothing and a crowd does not use up anybody's attempts; unless its policy gives up on these.
  */
-import type { AsyncPolicy, AttemptOutcome, LedgerEnd, RetryClass } from "@skerry/contracts";
+import type {
+  AsyncPolicy,
+  AttemptOutcome,
+  GiveUpClass,
+  LedgerEnd,
+  RetryClass,
+} from "@skerry/contracts";
 
 /** What is known of an invocation when an attempt ends. */
 export interface AttemptedRow {
@@ -42,6 +48,14 @@ const CLASS_OF: Readonly<Record<AttemptOutcome, RetryClass | "done" | "never" | 
   cancelled: "platform",
 };
 
+/** `giveUpOn` by class. What a gateway gave back is nobody's failure. */
+const GIVEN_UP_BY: Partial<Readonly<Record<AttemptOutcome, GiveUpClass>>> = {
+  throttled: "throttled",
+  unavailable: "platform",
+  lost: "platform",
+  gateway_lost: "platform",
+};
+
 export interface AfterAttempt {
   readonly policy: AsyncPolicy;
   readonly nowMs: number;
@@ -62,7 +76,10 @@ export function afterAttempt(
   const counted = row.counted + (isCounted ? 1 : 0);
   if (row.cancelled) return { kind: "settled", end: "cancelled", counted };
   if (kind === "done") return { kind: "settled", end: "succeeded", counted };
-  const mayRetry = kind === "platform" || (kind !== "never" && policy.retryOn.includes(kind));
+  const mayRetry =
+    kind === "platform"
+      ? !isGivenUp(outcome, policy)
+      : kind !== "never" && policy.retryOn.includes(kind);
   const isUsedUp = isCounted && counted >= policy.attempts;
   if (!mayRetry || isUsedUp) return { kind: "settled", end: "failed", counted };
   const before = isCounted ? counted - 1 : row.attempt - row.counted - 1;
@@ -75,6 +92,11 @@ export function afterAttempt(
 export function isFault(outcome: AttemptOutcome): boolean {
   const kind = CLASS_OF[outcome];
   return kind !== "done" && kind !== "platform";
+}
+
+function isGivenUp(outcome: AttemptOutcome, { giveUpOn = [] }: AsyncPolicy): boolean {
+  const by = GIVEN_UP_BY[outcome];
+  return by !== undefined && giveUpOn.includes(by);
 }
 
 function classOf(outcome: AttemptOutcome, isUncounted: boolean): (typeof CLASS_OF)[AttemptOutcome] {

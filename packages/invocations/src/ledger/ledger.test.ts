@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ASYNC_POLICY } from "@skerry/contracts";
+import { ASYNC_POLICY, type AttemptOutcome, type GiveUpClass } from "@skerry/contracts";
 import { HOUR_MS, ids, onBothStores, type LedgerCases } from "../../test/ledger-world.ts";
 import { storeModule as LEDGER } from "../../test/ledger-module.ts";
 import { ATTEMPTS_KEPT } from "./settle.ts";
@@ -261,6 +261,48 @@ const CASES: LedgerCases = {
     const ended = { kind: "settled", functionId: fn, end: "failed" };
     assert.deepEqual(await world.settle([first], "crashed", { policy }), [ended]);
     assert.deepEqual(await world.settle([second], "too_large", { policy }), [ended]);
+  },
+  "gives up what is throttled or lost where the policy says so, and nothing else": async (
+    world,
+  ) => {
+    const fn = world.function();
+    const ended = { kind: "settled", functionId: fn, end: "failed" };
+    const settled = async (outcome: AttemptOutcome, giveUpOn: readonly GiveUpClass[]) => {
+      const item = world.invocation(fn);
+      await world.accept(item);
+      const { runs } = await world.claim(fn);
+      const policy = { ...ASYNC_POLICY, giveUpOn: [...giveUpOn] };
+      const [told] = await world.settle(runs, outcome, { policy });
+      if (told?.kind === "retry") await world.cancel(item.id);
+      return told;
+    };
+    assert.deepEqual(await settled("throttled", ["throttled"]), ended);
+    assert.deepEqual(await settled("unavailable", ["platform"]), ended);
+    assert.equal((await settled("throttled", ["platform"]))?.kind, "retry");
+    assert.equal((await settled("unavailable", ["throttled"]))?.kind, "retry");
+    assert.equal((await settled("cancelled", ["throttled", "platform"]))?.kind, "retry");
+    assert.equal((await settled("function_error", ["throttled", "platform"]))?.kind, "retry");
+    const { sums, difference } = await world.balance();
+    assert.deepEqual([sums.failed, sums.cancelled, difference], [2, 4, 0]);
+  },
+  "gives up what was lost with its holder, says why, and lets batches go on": async (world) => {
+    const [fn, other] = [world.function(), world.function()];
+    const batch = world.invocation(fn, { source: "topic" });
+    const given = world.invocation(fn);
+    await world.accept(given, batch, world.invocation(other));
+    await world.claim(fn, { holder: "gone" });
+    await world.claim(other, { holder: "gone" });
+    const released = await world.release("gone", null, { givingUp: [fn] });
+    assert.deepEqual(
+      released.map((one) => (one.kind === "settled" ? one.end : one.kind)),
+      ["retry", "failed", "retry"],
+    );
+    const name = { accountId: world.accountId, id: given.id };
+    const found = await world.store.call(LEDGER, "getInvocation", name);
+    assert.deepEqual(
+      [found?.record.state, found?.record.error?.reason],
+      ["failed", "ATTEMPT_LOST"],
+    );
   },
 };
 

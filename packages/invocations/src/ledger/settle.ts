@@ -6,6 +6,7 @@
 import type { FunctionId, RequestId, WireError } from "@skerry/base";
 import type { AsyncPolicy, AttemptOutcome, LedgerEnd } from "@skerry/contracts";
 import type { SqlValue, Tx, TxStep } from "@skerry/store";
+import { failInvocations } from "../errors.ts";
 import { freeKeys, keepHeaders } from "./calls.ts";
 import { afterAttempt, isFault, type Next } from "./decide.ts";
 import { destinationOf, type DestinationsByFunction, type NumberedTime } from "./destinations.ts";
@@ -253,11 +254,17 @@ function isWithdrawn({ row, item }: EndedAttempt): boolean {
 function nextOf(one: EndedAttempt, nowMs: number): Next {
   const { row, item } = one;
   if (isWithdrawn(one)) return { kind: "settled", end: "cancelled", counted: row.counted };
-  const { outcome, policy, chance, isUncounted } = item;
+  const { outcome, chance, isUncounted } = item;
+  const policy = isTriedByOthers(row) ? { ...item.policy, giveUpOn: [] } : item.policy;
   const { attempt, counted, expires_ms: expiresMs } = row;
   const attempted = { attempt, counted, expiresMs, cancelled: row.cancelled === 1 };
   const next = afterAttempt(attempted, outcome, { policy, nowMs, chance, isUncounted });
   return ownNext(one, next);
+}
+
+/** Batches come back to their group, and calls are their caller's. */
+function isTriedByOthers({ source }: HeldRow): boolean {
+  return source === "topic" || source === "call";
 }
 
 /**
@@ -278,7 +285,9 @@ export interface ReleaseArgs extends NumberedTime {
   /** Its platform must have noted this last, or it is not lost; whatever it did when absent. */
   readonly seenMs?: number | null | undefined;
   readonly policy: AsyncPolicy;
-  /** Who is told of what is too old to be made again; nobody when absent. */
+  /** Functions whose policy gives up what is lost; none when absent. */
+  readonly givingUp?: readonly FunctionId[];
+  /** Who is told of what is not made again; nobody when absent. */
   readonly destinations?: DestinationsByFunction;
   readonly chance: number;
   readonly rowsMax: number;
@@ -299,14 +308,22 @@ export function* release(tx: Tx, args: ReleaseArgs): TxStep<readonly Settled[]> 
   );
   const keptNames = new Set(kept?.map(({ id, attempt }) => `${id} ${attempt}`));
   const lost = held.filter(({ id, attempt }) => !keptNames.has(`${id} ${attempt}`));
+  const givingUp: ReadonlySet<string> = new Set(args.givingUp);
   const ended = lost.slice(0, args.rowsMax).map((row): EndedAttempt => {
     const item: AttemptEnd = {
       ...{ id: row.id as RequestId, attempt: row.attempt, outcome: "lost" },
       ...{ startedMs: row.started_ms, endedMs: nowMs, policy, chance },
     };
-    return { row, item };
+    const isGivenUp = givingUp.has(row.function_id) && !isTriedByOthers(row);
+    return { row, item: isGivenUp ? givenUp(item) : item };
   });
   return yield* endAttempts(tx, ended, args);
+}
+
+/** Its record says why it ended. */
+function givenUp(item: AttemptEnd): AttemptEnd {
+  const error = failInvocations("ATTEMPT_LOST", {}).toWire();
+  return { ...item, error, policy: { ...item.policy, giveUpOn: ["platform"] } };
 }
 
 /** An attempt that is out. */
