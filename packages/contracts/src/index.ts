@@ -122,7 +122,12 @@ export {
   type UpgradeAsked,
 } from "./invocation-wire.ts";
 export { loadedGrant, readSpecialiseReply } from "./specialise-reply.ts";
-export { decodeInterimRecord, encodeInterimRecord, INTERIM_EVERY_MS } from "./meter-interim.ts";
+export {
+  decodeInterimRecord,
+  encodeInterimRecord,
+  INTERIM_BEHIND_EVERY_MS,
+  INTERIM_EVERY_MS,
+} from "./meter-interim.ts";
 export {
   decodeTraceEntry,
   encodeTraceEntry,

@@ -4,7 +4,7 @@ import type { Clock, GatewayId, Log, Random } from "@skerry/base";
 import type { InstanceGrant, RoleFigures, SecretEntry } from "@skerry/contracts";
 import type { HttpLimits, ListenTarget } from "@skerry/http";
 import type { AgentAddress } from "@skerry/instance-links";
-import type { MeterSink } from "@skerry/live-invocations";
+import type { InterimSink, MeterSink } from "@skerry/live-invocations";
 import type { Network } from "@skerry/reach";
 import type { CacheStore } from "@skerry/response-cache";
 import type { TlsListening } from "@skerry/stages";
@@ -19,7 +19,7 @@ export interface GatewayDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  readonly meter: MeterSink;
+  readonly meter: InterimSink;
   readonly handOver: HandOver;
   /** The value of a server key. */
   readonly openServerKey: (entry: SecretEntry) => Promise<string>;

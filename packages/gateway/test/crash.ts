@@ -21,6 +21,7 @@ await world.start(
         spool.append(bytes);
         process.kill(process.pid, "SIGKILL");
       },
+      isBehind: () => spool.isBehind(),
     },
   },
 );

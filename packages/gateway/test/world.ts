@@ -464,7 +464,7 @@ export class World {
     this.gateway = await startGateway(
       {
         ...{ clock, random, log: silentLog(), network: systemNetwork() },
-        meter: { append: (bytes) => this.#append(bytes) },
+        meter: { append: (bytes) => this.#append(bytes), isBehind: () => false },
         handOver: (grant, socket) => void this.handedOver.push({ grant, socket }),
         accessSpool: {
           append: (bytes) => {

@@ -7,7 +7,7 @@ export { type Callee, enter, noRoom } from "./enter.ts";
 export { GatheredBody } from "./gathered-body.ts";
 export { HttpRecipient } from "./http-recipient.ts";
 export { type Background, type Dependant, Invocation, type InvocationOwner } from "./invocation.ts";
-export { InterimRecords, type Ongoing } from "./interim-records.ts";
+export { InterimRecords, type InterimSink, type Ongoing } from "./interim-records.ts";
 export {
   type AttemptSide,
   type CallFacts,

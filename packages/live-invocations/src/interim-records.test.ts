@@ -14,6 +14,7 @@ import { InterimRecords, type Ongoing } from "./interim-records.ts";
 import type { Metered } from "./meter-turn.ts";
 
 const EVERY_MS = 10_000;
+const BEHIND_EVERY_MS = 300_000;
 
 class World {
   readonly clock = new HandClock();
@@ -21,8 +22,10 @@ class World {
   readonly functionId = this.ids.id("fn");
   readonly revisionId = this.ids.id("rev");
   readonly appended: Buffer[] = [];
+  isBehind = false;
   readonly interims = new InterimRecords(this.clock, {
     append: (bytes) => this.appended.push(Buffer.from(bytes)),
+    isBehind: () => this.isBehind,
   });
 
   call(more: Partial<Metered> = {}): Ongoing & { readonly requestId: RequestId } {
@@ -70,8 +73,8 @@ test("a call that goes on leaves one every interval, one that has ended none, wi
   interims.add(later);
   clock.advance(EVERY_MS);
   assert.deepEqual(world.left(), [
-    [long.requestId, 2 * EVERY_MS],
     [later.requestId, EVERY_MS],
+    [long.requestId, 2 * EVERY_MS],
   ]);
   interims.delete(long);
   interims.delete(later);
@@ -98,6 +101,33 @@ test("many that are due together leave theirs look by look, each once in an inte
   const counts = Map.groupBy(world.left(), ([id]) => id);
   assert.equal(counts.size, all.length);
   assert.ok([...counts.values()].every(({ length }) => length === 2));
+});
+
+test("while nobody reads, a call leaves its first as ever and others every five minutes", () => {
+  const world = new World();
+  const { clock, interims } = world;
+  const old = world.call();
+  interims.add(old);
+  clock.advance(EVERY_MS);
+  assert.deepEqual(world.left(), [[old.requestId, EVERY_MS]]);
+  world.isBehind = true;
+  const young = world.call();
+  interims.add(young);
+  clock.advance(BEHIND_EVERY_MS - 1);
+  assert.deepEqual(world.left(), [[young.requestId, EVERY_MS]]);
+  clock.advance(1);
+  assert.deepEqual(world.left(), [[old.requestId, EVERY_MS + BEHIND_EVERY_MS]]);
+  clock.advance(3_600_000 - BEHIND_EVERY_MS);
+  const hour = Map.groupBy(world.left(), ([id]) => id);
+  assert.deepEqual(
+    [old, young].map(({ requestId }) => hour.get(requestId)?.length),
+    [11, 11],
+    "of an hour's 360",
+  );
+  world.isBehind = false;
+  clock.advance(EVERY_MS);
+  const again = world.left().map(([id]) => id);
+  assert.deepEqual(again.toSorted(), [old.requestId, young.requestId].toSorted());
 });
 
 test("its trace and its action stand in front of it", () => {

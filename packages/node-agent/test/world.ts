@@ -357,6 +357,7 @@ export class Node {
           this.lines.push(JSON.parse(Buffer.from(bytes).toString()) as SpooledLogLine);
         },
         droppedBytes: 0,
+        isBehind: () => false,
         close: () => Promise.resolve(),
       },
       handOff: (gatewayId, grant, socket) => this.handOff(gatewayId, grant, socket),

@@ -131,11 +131,13 @@ test(
     assert.ok(before.text.length < appended.length && appended.startsWith(before.text));
     assert.match(told.join("\n"), /cannot be written/);
     assert.equal(told.length, 1, "told once, not for each append");
+    assert.equal(spool.isBehind(), true);
     rmSync(join(disk, "ballast"));
     // What waited is larger than the disk: the reader makes room, as the collector does.
     assert.equal(spool.droppedBytes, 0);
     execFileSync("mount", ["-o", "remount,size=2m", disk]);
     clock.advance(1_000);
+    assert.equal(spool.isBehind(), false);
     const after = await drain(disk, before.position);
     assert.ok(before.text + after.text === appended);
     await spool.close();

@@ -50,11 +50,18 @@ export interface SpoolWriter {
   append(bytes: Uint8Array): void;
   /** Records dropped because disk and memory were full, or the spool closed, in bytes. */
   readonly droppedBytes: number;
+  /**
+   * Whether what is appended is not taken in: the disk refuses it, or two whole segments still lie
+   * there, since nobody reads or removes them. Asks the disk at most once.
+   */
+  isBehind(): boolean;
   /** Writes out what waits, flushes to disk and marks the spool as complete. Never rejects. */
   close(): Promise<void>;
 }
 
 const SYNC_EVERY_MS = 1_000;
+/** Whole segments that may lie unread before a spool counts as behind. */
+const UNREAD_SEGMENTS = 2;
 
 /**
  * Makes the spool, on a full disk once there is space; throws the error of the file system when it
@@ -138,6 +145,13 @@ class DirectorySpool implements SpoolWriter {
     }
     this.#backlog.push(bytes.slice());
     this.#backlogBytes += bytes.length;
+  }
+
+  isBehind(): boolean {
+    if (this.#backlog.length > 0) return true;
+    // Whoever reads removes segments in their order, and the last one only a while after its end.
+    const old = this.#index - UNREAD_SEGMENTS;
+    return old >= 0 && existsSync(join(this.#options.directory, segmentName(old)));
   }
 
   async close(): Promise<void> {

@@ -65,6 +65,23 @@ test("what is appended is read in order, over any number of segments, while it i
   }
 });
 
+test("a spool is behind while two whole segments lie there, however many were taken in before", async (t) => {
+  const root = temporaryRoot(t);
+  const spool = openIn(root, 10);
+  const segment = Buffer.from("123456789\n");
+  let position = startOf("w");
+  assert.equal(spool.isBehind(), false);
+  for (let round = 0; round < 3; round += 1) {
+    spool.append(segment);
+    spool.append(segment);
+    assert.equal(spool.isBehind(), true);
+    ({ position } = await drain(root, position));
+    await trimSpool(root, position);
+    assert.equal(spool.isBehind(), false);
+  }
+  await spool.close();
+});
+
 test("reading twice from a position gives the same bytes, whatever was appended meanwhile", async (t) => {
   const root = temporaryRoot(t);
   const spool = openIn(root, 200);
