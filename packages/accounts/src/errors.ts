@@ -5,7 +5,7 @@ export const failAccounts = defineReasons({
   KEY_NOT_FOUND: {
     code: "NOT_FOUND",
     message: "There is no key {key}.",
-    hint: "List the keys with `skerry keys`.",
+    hint: "List the keys with `skerry keys ls`.",
     retryable: false,
     audience: "user",
   },

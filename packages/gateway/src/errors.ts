@@ -14,14 +14,14 @@ export const failGateway = defineReasons({
   GATEWAY_KEY_REQUIRED: {
     code: "UNAUTHENTICATED",
     message: "{function} takes calls from holders of a key only.",
-    hint: "Send `authorization: Bearer KEY` or `x-skerry-key: KEY`; `skerry keys` makes one.",
+    hint: "Send `authorization: Bearer KEY` or `x-skerry-key: KEY`; `skerry keys create` makes one.",
     retryable: false,
     audience: "user",
   },
   GATEWAY_KEY_INVALID: {
     code: "UNAUTHENTICATED",
     message: "The key sent with the request is unknown or revoked.",
-    hint: "Check the key, or make a new one with `skerry keys`.",
+    hint: "Check the key, or make a new one with `skerry keys create`.",
     retryable: false,
     audience: "user",
   },

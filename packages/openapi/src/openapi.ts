@@ -112,7 +112,11 @@ export function openApiDocument(about: {
     components: {
       schemas: schemas.components,
       securitySchemes: {
-        bearer: { type: "http", scheme: "bearer", description: "A key as `skerry keys` makes it." },
+        bearer: {
+          type: "http",
+          scheme: "bearer",
+          description: "A key as `skerry keys create` makes it.",
+        },
         header: { type: "apiKey", in: "header", name: GATEWAY_HEADERS.key },
       },
     },

@@ -7,19 +7,19 @@ export const failStage = defineReasons({
   STAGE_UNSERVED: {
     ...missing,
     message: "This address leads to no stage of a gateway API that serves anything.",
-    hint: "Publish the stage; `skerry apis` shows the addresses of what is published.",
+    hint: "Publish the stage; `skerry apis show APP/API` has the addresses of what is published.",
   },
   STAGES_UNKNOWN: {
     code: "UNAVAILABLE",
     retryable: true,
     audience: "user",
     message: "The gateway knows no stage yet: control has not answered since it started.",
-    hint: "Retry in a moment; `skerry doctor` shows whether control runs.",
+    hint: "Retry in a moment; `skerry status` shows whether control runs.",
   },
   ROUTE_NOT_FOUND: {
     ...missing,
     message: "No route of this stage takes the path.",
-    hint: "Check host and path; `skerry apis` shows the routes that the stage serves.",
+    hint: "Check host and path; `skerry apis show APP/API --stage STAGE` has the routes that it serves.",
   },
   ROUTE_METHOD_REFUSED: {
     code: "INVALID_ARGUMENT",

@@ -11,12 +11,12 @@ export const failGuard = defineReasons({
   ROUTE_KEY_REQUIRED: {
     ...unauthenticated,
     message: "The route {route} takes requests from holders of a key only.",
-    hint: "Send `authorization: Bearer KEY` or `x-skerry-key: KEY`; `skerry keys` makes one.",
+    hint: "Send `authorization: Bearer KEY` or `x-skerry-key: KEY`; `skerry keys create` makes one.",
   },
   ROUTE_KEY_INVALID: {
     ...unauthenticated,
     message: "The key sent with the request is unknown or revoked.",
-    hint: "Check the key, or make a new one with `skerry keys`.",
+    hint: "Check the key, or make a new one with `skerry keys create`.",
   },
   ROUTE_CALL_FORBIDDEN: {
     ...forbidden,
