@@ -94,6 +94,8 @@ async function firstMinute(user?: User): Promise<void> {
       giveUp: () => hasEnded(child),
     }).catch((error: unknown) => assert.fail(`${String(error)}\n${output()}`));
     assertNames(output(), home);
+    // For a normal user there is always something more to be had.
+    if (user !== undefined) assert.match(output(), /^ {12}for [^:\n]+: .+$/m);
     const [, line, url] = CURL.exec(output()) ?? [];
     assert.ok(line !== undefined && url !== undefined, output());
     const { message } = JSON.parse(await paste(line, url)) as { message: string };

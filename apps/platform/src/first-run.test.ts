@@ -16,9 +16,9 @@ const layout = layoutOf(config.home);
 
 function bannerOf(
   hasExample: boolean,
-  { home = config.home, apiPort = 4481, gatewayPort = 4480 } = {},
+  { home = config.home, apiPort = 4481, gatewayPort = 4480, raise = "" } = {},
 ): string {
-  const facts = { sandbox: "walls", raise: "memory: do this" };
+  const facts = { sandbox: "walls", raise };
   return banner({
     ...{ config, layout: layoutOf(home), facts, hasExample, signIn: "http://once" },
     ...{ apiPort, gatewayPort, readyMs: 1_234 },
@@ -29,6 +29,14 @@ test("the banner names a call of the example only when the example answers", () 
   assert.match(bannerOf(true), CURL);
   assert.doesNotMatch(bannerOf(false), CURL);
   assert.match(bannerOf(false), /npx skerry deploy DIR/);
+});
+
+test("the banner names the sandbox in force, and what would raise it where something would", () => {
+  const raise = "hard limits: run it as root\nwalls: apt-get install bubblewrap";
+  const below =
+    /^ {2}Sandbox {3}walls\n {12}for hard limits: run it as root\n {12}for walls: apt-get .*$/m;
+  assert.match(bannerOf(true, { raise }), below);
+  assert.doesNotMatch(bannerOf(true), /^ +for /m);
 });
 
 test("commands in the banner name what the command line does not find by itself", () => {
