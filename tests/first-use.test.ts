@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -347,6 +347,26 @@ function registerCommands(user: User): void {
   });
 }
 
+/** How it ends, as the last thing that a person does; that one Ctrl-C drains is shown elsewhere. */
+function registerEnd(user: User): void {
+  it("Ctrl-C twice cuts off what runs, and leaves nothing either", async () => {
+    const { platform } = user;
+    await user.deploy("last", MIRROR, { timeoutMs: 600_000 });
+    const held = holdCall(platform.gatewayPort, "/-/shop/last/");
+    await until("it runs", async () => {
+      const { items } = await platform.client.listInstances();
+      return items.some((one) => one.function === "last" && one.state === "ready");
+    });
+    const pid = platform.supervisorPid;
+    process.kill(pid, "SIGINT");
+    await until("it drains", () => platform.output.includes("Stopping"));
+    process.kill(pid, "SIGINT");
+    await assert.rejects(held.status, "the request is not waited for");
+    await until("it has ended", () => !existsSync(`/proc/${pid}`), { deadlineMs: 120_000 });
+    // What is left then is looked for behind the suite, as after a drain.
+  });
+}
+
 interface CliDeployment {
   readonly functions: readonly { readonly change: string }[];
 }
@@ -370,5 +390,6 @@ for (const { title, options, skip } of cases) {
     registerFailures(user);
     registerStreams(user);
     registerCommands(user);
+    registerEnd(user);
   });
 }

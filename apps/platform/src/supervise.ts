@@ -2,18 +2,22 @@
  * What the platform's program does but for being a role: it supervises them, or asks who does.
  * Start order: ports, then gateway, control and agent at once; stop order: gateway, agent, control.
  */
+import { rmSync } from "node:fs";
 import { connect } from "node:net";
 import { fileURLToPath } from "node:url";
 import { PlatformError, systemClock } from "@skerry/base";
+import type { PlatformConfig } from "@skerry/contracts/platform-config";
 import { banner, expectExample, openExample, signInUrl } from "./first-run.ts";
 import { lockHome, type HomeLock } from "./home-lock.ts";
-import { layoutOf, prepareHome } from "./layout.ts";
+import { layoutOf, prepareHome, type Layout } from "./layout.ts";
 import { openPlatformLog } from "./platform-log.ts";
 import { helpText, readSettings, type Invocation } from "./settings.ts";
 import { DONE, Supervisor, type SupervisorOptions } from "./supervisor.ts";
 
 const PORTS_FREE_WITHIN_MS = 10_000;
 const PORT_LOOK_MS = 50;
+/** More than a role takes at most that is left alone; one that hangs is killed then. */
+const LEAVE_WITHIN_MS = 6_000;
 
 /** Does what the words of the command line and the environment say. */
 export async function obey(argv: readonly string[]): Promise<void> {
@@ -34,7 +38,7 @@ async function supervise({ config }: Invocation): Promise<void> {
     { clock: systemClock(), config, layout, log, main },
     lock,
   );
-  const stop = stopOnSignals(supervisor, config.drainDeadlineMs, lock);
+  const stop = stopOnSignals(supervisor, config, { layout, lock });
   const starting = supervisor.start();
   if (config.example) expectExample(layout);
   try {
@@ -76,20 +80,32 @@ async function bindSupervisor(options: SupervisorOptions, lock: HomeLock): Promi
   }
 }
 
-/** The first signal drains; a second one ends everything at once. */
+/**
+ * The first signal drains; a second one ends everything at once, and a third one without a look.
+ */
 function stopOnSignals(
   supervisor: Supervisor,
-  drainDeadlineMs: number,
-  lock: HomeLock,
+  { drainDeadlineMs }: PlatformConfig,
+  { layout, lock }: { readonly layout: Layout; readonly lock: HomeLock },
 ): (deadlineMs: number) => Promise<void> {
   let stopping: Promise<void> | undefined;
+  let leaving: NodeJS.Timeout | undefined;
   const stop = (deadlineMs: number): Promise<void> => {
-    stopping ??= supervisor.stop(deadlineMs).finally(() => lock.giveBack());
+    stopping ??= supervisor.stop(deadlineMs).finally(() => {
+      // One that was not drained leaves its socket where it was.
+      rmSync(layout.controlSocket, { force: true });
+      lock.giveBack();
+    });
     return stopping;
   };
   const onSignal = (): void => {
-    if (stopping !== undefined) {
+    if (leaving !== undefined) {
       supervisor.killAll();
+      return;
+    }
+    if (stopping !== undefined) {
+      supervisor.letGo();
+      leaving = setTimeout(() => supervisor.killAll(), LEAVE_WITHIN_MS);
       return;
     }
     process.stdout.write(

@@ -211,7 +211,15 @@ export class Supervisor implements RoleListener {
     this.#ports.gatewayTls?.close();
   }
 
-  /** Ends every role at once, without a grace. */
+  /**
+   * Lets go of every role: each leaves at once, as without a supervisor, and the agent ends what it
+   * has started.
+   */
+  letGo(): void {
+    for (const { child } of this.#processes) if (child.connected) child.disconnect();
+  }
+
+  /** Ends every role at once, without a grace; what the agent has started may stay. */
   killAll(): void {
     for (const { child } of this.#processes) child.kill("SIGKILL");
   }
