@@ -31,6 +31,7 @@ const WAYS: readonly Death[] = [
   { fault: "spin", reason: /TIMEOUT/, late: true },
   { fault: "heap", reason: /OUT_OF_MEMORY/ },
   { fault: "hang", reason: /TIMEOUT/, late: true },
+  { fault: "deaf", reason: /TIMEOUT/, late: true },
   { fault: "kill", reason: /CRASHED/ },
   { fault: "output", reason: /OUT_OF_MEMORY|TIMEOUT|CRASHED/, late: true },
   { fault: "abort", reason: /CRASHED/ },

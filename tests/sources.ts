@@ -56,6 +56,7 @@ const FAULTS: Record<string, () => unknown> = {
   kill: () => process.kill(process.pid, "SIGKILL"),
   abort: () => process.abort(),
   hang: () => new Promise(() => undefined),
+  deaf: () => { process.on("SIGTERM", () => undefined); return new Promise(() => undefined); },
   spin: () => { for (;;); },
   memory: fill,
   heap: () => { const kept: object[] = []; for (;;) kept.push({ at: kept.length, more: [kept.length] }); },

@@ -11,6 +11,8 @@ export interface Ending {
 }
 
 const HELLO = "const link = new (require('net').Socket)({ fd: 3 }); link.write('x');";
+/** Says hello only if it is still there then. */
+const IGNORE_SIGTERM = "process.on('SIGTERM', () => {}); process.kill(process.pid, 'SIGTERM');";
 const IDLE = "setInterval(() => {}, 1000);";
 /** `before` runs ahead of the hello, `script` after it. */
 const node = (script: string, before = ""): readonly string[] => [
@@ -41,6 +43,7 @@ export const ENDINGS: readonly Ending[] = [
     expected: killed,
   },
   { name: "hang", command: node(IDLE), end: kill, expected: killed },
+  { name: "deaf to SIGTERM", command: node(IDLE, IGNORE_SIGTERM), end: kill, expected: killed },
   {
     name: "endless output that nobody reads",
     command: node("const text = 'x'.repeat(65536); for (;;) require('fs').writeSync(1, text);"),
