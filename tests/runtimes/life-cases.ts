@@ -1,6 +1,8 @@
 /** What a runtime owes around a handler: errors, log, context, deadlines, cancel, company. */
 import assert from "node:assert/strict";
 import type { LogLineResource } from "@skerry/api-schema";
+import { HANDLER_STAGE, spanIdOf, stageSpanIdOf, traceIdOf } from "@skerry/base";
+import type { HttpCall } from "@skerry/testkit";
 import type { Cases } from "./case.ts";
 import type { FunctionName, JobMoment, Target } from "./target.ts";
 
@@ -17,6 +19,14 @@ interface SeenContext {
   readonly remainingMs: number;
   readonly env: Readonly<Record<string, string>>;
   readonly processEnv: Readonly<Record<string, string>>;
+}
+
+interface SeenTrace {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly sampled: boolean;
+  readonly traceparent: string;
+  readonly tracestate?: string | null;
 }
 
 const lineOf = (lines: readonly LogLineResource[], pattern: RegExp): LogLineResource => {
@@ -94,6 +104,25 @@ export const LIFE_CASES: Cases = {
       assert.equal(seen.processEnv["GREETING"], "grüezi");
       assert.equal(seen.processEnv["SKERRY_INSTANCE_ID"], seen.instanceId);
     },
+  "a request is of its caller's trace, or begins one": async (target) => {
+    const traceId = "0af7651916cd43dd8448eb211c80319c";
+    const sent = { traceparent: `00-${traceId}-b7ad6b7169203331-01`, tracestate: "a=1,b=2" };
+    const traceOf = async (headers: HttpCall["headers"]): Promise<[string, SeenTrace]> => {
+      const { requestId, text } = await target.invoke("event", { do: "context" }, headers);
+      return [requestId, (JSON.parse(text) as { readonly trace: SeenTrace }).trace];
+    };
+    const [called, { spanId, ...trace }] = await traceOf(sent);
+    const own = stageSpanIdOf(called, HANDLER_STAGE);
+    assert.equal(spanId, own);
+    const { tracestate } = sent;
+    const traceparent = `00-${traceId}-${own}-01`;
+    assert.deepEqual(trace, { traceId, sampled: true, traceparent, tracestate });
+    const [begun, alone] = await traceOf({});
+    const [traceOfIt, span] = [traceIdOf(begun), spanIdOf(begun)];
+    assert.deepEqual([alone.traceId, alone.spanId, alone.sampled], [traceOfIt, span, false]);
+    assert.equal(alone.traceparent, `00-${traceOfIt}-${span}-00`);
+    assert.equal(alone.tracestate ?? null, null);
+  },
   "a synchronous call is the first attempt of itself": async (target) => {
     const answer = await target.invoke("event", { do: "context" });
     const { invocationId, attempt } = JSON.parse(answer.text) as SeenContext;

@@ -65,7 +65,8 @@ final class Call
     /**
      * What of the request a context is made of, with the keys of its head.
      *
-     * @return array{id: string, c: ?string, p: ?string, cc: ?string, iv: ?array, ac: ?array, r: ?int}
+     * @return array{id: string, c: ?string, p: ?string, cc: ?string, iv: ?array, ac: ?array, r: ?int,
+     *     h: list<string>}
      */
     public function facts(): array
     {
@@ -77,6 +78,7 @@ final class Call
             'iv' => $this->invocation,
             'ac' => $this->action,
             'r' => $this->stream->remainingMs,
+            'h' => $this->headers,
         ];
     }
 

@@ -28,6 +28,7 @@ final class Context
      * @param ?array{name: string, drive: string, triggerId: string, executionId: string, player: ?string,
      *     serverKeyId: ?string} $action The action that this is a run of; null when it is none.
      * @param array<string, string> $env The function's own environment.
+     * @param list<string> $headers Names in lower case and values in turn.
      */
     public function __construct(
         public readonly string $requestId,
@@ -49,6 +50,7 @@ final class Context
         public readonly int $attempt = 1,
         public readonly ?array $action = null,
         private readonly ?\Closure $onReport = null,
+        private readonly array $headers = [],
     ) {
     }
 
@@ -94,6 +96,18 @@ final class Context
         if ($this->onReport !== null) {
             ($this->onReport)('');
         }
+    }
+
+    /**
+     * The caller's trace, or one that begins here. `spanId` is the span in which the handler runs;
+     * what a handler sends on carries `traceparent`.
+     *
+     * @return array{traceId: string, spanId: string, sampled: bool, traceparent: string,
+     *     tracestate: ?string}
+     */
+    public function trace(): array
+    {
+        return Runtime\Trace::of($this->requestId, $this->headers);
     }
 
     /** What the caller tells beside the event, in `X-Skerry-Client-Context`; null when absent. */

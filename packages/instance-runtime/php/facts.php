@@ -112,6 +112,7 @@ final class Facts
             $head['iv']['n'] ?? 1,
             $this->actionOf($head),
             $onReport,
+            $head['h'],
         );
     }
 

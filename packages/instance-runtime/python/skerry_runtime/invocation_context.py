@@ -148,6 +148,16 @@ class Context:
         }
 
     @property
+    def trace(self):
+        """The caller's trace, or one that begins here: a dict with `trace_id`, `span_id` (in which
+        the handler runs), `sampled`, `traceparent` and `tracestate`. What a handler sends on
+        carries `traceparent`.
+        """
+        from .trace import trace_of
+
+        return trace_of(self._call.head)
+
+    @property
     def client_context(self):
         """What the caller tells beside the event, in `X-Skerry-Client-Context`; None when absent."""
         sent = self._call.head.get("cc")
