@@ -5,7 +5,8 @@ import { after, before, describe, it } from "node:test";
 import { startPlatform, type Platform } from "@skerry/testkit";
 import { RESULT_CASES, URL_CASES } from "./runtimes/event-cases.ts";
 import { LIFE_CASES, WEB_LIFE_CASES } from "./runtimes/life-cases.ts";
-import { readFixtures, Target, type Fixture } from "./runtimes/target.ts";
+import type { Cases } from "./runtimes/case.ts";
+import { readFixtures, Target, type Fixture, type Kind } from "./runtimes/target.ts";
 import { WEB_CASES } from "./runtimes/web-cases.ts";
 
 const TIMEOUT = { timeout: 600_000 };
@@ -14,10 +15,15 @@ const SUITE_TIMEOUT = { timeout: 900_000 };
 const DEADLINE_MS = 60_000;
 /** A liar never does what is waited for. */
 const LIAR_DEADLINE_MS = 1_500;
-const CASES = {
-  ...{ ...RESULT_CASES, ...URL_CASES, ...LIFE_CASES },
-  ...{ ...WEB_CASES, ...WEB_LIFE_CASES },
+const CASES: Readonly<Record<Kind, Cases>> = {
+  event: { ...RESULT_CASES, ...URL_CASES, ...LIFE_CASES },
+  web: { ...WEB_CASES, ...WEB_LIFE_CASES },
 };
+const KINDS = ["event", "web"] as const;
+
+function casesOf({ serves = KINDS }: Fixture): readonly (readonly [string, Cases[string]])[] {
+  return serves.flatMap((kind) => Object.entries(CASES[kind]));
+}
 
 class World {
   #platform: Platform | undefined;
@@ -55,7 +61,7 @@ describe("runtimes", { ...SUITE_TIMEOUT, concurrency: 2 }, () => {
       before(async () => {
         target = await world.deploy(fixture, DEADLINE_MS);
       }, TIMEOUT);
-      for (const [title, run] of Object.entries(CASES)) {
+      for (const [title, run] of casesOf(fixture)) {
         it(title, { skip: fixture.lacks[title] ?? false }, () => run(target));
       }
     });
@@ -67,7 +73,7 @@ describe("runtimes", { ...SUITE_TIMEOUT, concurrency: 2 }, () => {
       before(async () => {
         target = await world.deploy(fixture, LIAR_DEADLINE_MS);
       }, TIMEOUT);
-      for (const [title, run] of Object.entries(CASES)) {
+      for (const [title, run] of casesOf(fixture)) {
         it(`fails: ${title}`, async () => {
           await assert.rejects(run(target));
         });
@@ -76,8 +82,9 @@ describe("runtimes", { ...SUITE_TIMEOUT, concurrency: 2 }, () => {
   }
 
   it("a fixture lacks only what a case is", () => {
-    for (const { title, lacks } of readFixtures()) {
-      for (const name of Object.keys(lacks)) assert.ok(name in CASES, `${title}: ${name}`);
+    for (const fixture of readFixtures()) {
+      const known = new Set(casesOf(fixture).map(([title]) => title));
+      for (const name of Object.keys(fixture.lacks)) assert.ok(known.has(name), name);
     }
   });
 });

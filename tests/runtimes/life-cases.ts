@@ -48,7 +48,7 @@ async function leave(target: Target, fn: FunctionName, path: (token: string) => 
   await call;
   const over = new RegExp(`cancelled ${token}`);
   const cancelled = lineOf(await target.log(fn, over), over);
-  assert.ok(begun.requestId !== null);
+  if (target.fixture.printsFor === undefined) assert.ok(begun.requestId !== null);
   assert.equal(cancelled.requestId, begun.requestId);
 }
 
@@ -94,7 +94,8 @@ export const LIFE_CASES: Cases = {
       const answer = await target.invoke("event", { do: "context" });
       const seen = JSON.parse(answer.text) as SeenContext;
       assert.equal(seen.requestId, answer.requestId);
-      assert.deepEqual([seen.app, seen.function, seen.memoryMb], [target.app, "event", 128]);
+      const { app, memoryMb } = target;
+      assert.deepEqual([seen.app, seen.function, seen.memoryMb], [app, "event", memoryMb]);
       assert.match(seen.revision, /^rev_/);
       assert.match(seen.instanceId, /^inst_/);
       assert.ok(seen.deadlineMs > beforeMs && seen.deadlineMs <= Date.now() + 10_000);

@@ -10,11 +10,20 @@ import { fetchOnce, openHttp, until, type HttpCall, type Platform } from "@skerr
 
 const FIXTURES = fileURLToPath(new URL("./fixtures/", import.meta.url));
 
+export type Kind = "event" | "web";
+
 /** `fixture.json`; the README has what each folder has to do. */
 export interface Fixture {
   readonly directory: string;
   readonly title: string;
   readonly runtime: NonNullable<FunctionConfigInput["runtime"]>;
+  readonly command?: string;
+  /** Of an instance; 128 when absent. */
+  readonly memoryMb?: number;
+  /** Which of the two folders it has; both when absent. */
+  readonly serves?: readonly Kind[];
+  /** Whose what it prints is; its request's when absent. */
+  readonly printsFor?: "instance";
   readonly program?: string;
   /** Another fixture whose folders are this one's too. */
   readonly sameAs?: string;
@@ -47,14 +56,13 @@ export interface Answer {
 }
 
 /** The functions that a fixture's two folders become. */
-const FUNCTIONS: Readonly<Record<string, readonly [folder: string, config: FunctionConfigInput]>> =
-  {
-    event: ["event", { env: { GREETING: "grüezi" } }],
-    busy: ["event", { concurrency: 8, maxInstances: 1, rest: "run" }],
-    late: ["event", { timeoutMs: 1_000, maxInstances: 1 }],
-    brief: ["event", { idleTimeoutMs: 200, maxInstances: 1 }],
-    web: ["web", { maxInstances: 1 }],
-  };
+const FUNCTIONS: Readonly<Record<string, readonly [folder: Kind, config: FunctionConfigInput]>> = {
+  event: ["event", { env: { GREETING: "grüezi" } }],
+  busy: ["event", { concurrency: 8, maxInstances: 1, rest: "run" }],
+  late: ["event", { timeoutMs: 1_000, maxInstances: 1 }],
+  brief: ["event", { idleTimeoutMs: 200, maxInstances: 1 }],
+  web: ["web", { maxInstances: 1 }],
+};
 export type FunctionName = "event" | "busy" | "late" | "brief" | "web";
 
 export interface TargetOptions {
@@ -90,11 +98,23 @@ export class Target {
     return this.#app;
   }
 
+  get memoryMb(): number {
+    return this.fixture.memoryMb ?? 128;
+  }
+
+  serves(kind: Kind): boolean {
+    return this.fixture.serves?.includes(kind) ?? true;
+  }
+
   async deploy(): Promise<void> {
-    const shared = { runtime: this.fixture.runtime, auth: "none", memoryMb: 128 } as const;
-    const wanted = Object.entries(FUNCTIONS).map(([fn, [folder, config]]) => ({
-      ...{ fn, folder: join(this.fixture.directory, folder), config: { ...shared, ...config } },
-    }));
+    const { runtime, command, directory } = this.fixture;
+    const own = { runtime, ...(command !== undefined && { command }) };
+    const shared = { ...own, auth: "none", memoryMb: this.memoryMb } as const;
+    const wanted = Object.entries(FUNCTIONS)
+      .filter(([, [kind]]) => this.serves(kind))
+      .map(([fn, [kind, config]]) => ({
+        ...{ fn, folder: join(directory, kind), config: { ...shared, ...config } },
+      }));
     await this.#platform.deployFolders(this.#app, wanted);
   }
 

@@ -43,7 +43,10 @@ export const WEB_CASES: Cases = {
     await target.inPieces("web", "/stream?parts=6", parts);
   },
   "an answer that fails in the middle never looks whole": async (target) => {
-    await assert.rejects(target.call("web", "/break"), /ended early|ECONNRESET|aborted|hang up/);
+    const said = await target.call("web", "/break").catch((error: Error) => error.message);
+    // Both are read at once by a gateway that was held up: then nothing of it has left.
+    if (typeof said !== "string") assert.equal(said.status, 502);
+    else assert.match(said, /ended early|ECONNRESET|aborted|hang up/);
     assert.equal((await target.call("web", "/empty")).status, 204);
   },
   "a handler that fails before it answers is told as failed, with its own lines in the log": async (

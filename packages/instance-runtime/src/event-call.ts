@@ -19,6 +19,9 @@ export interface EventDeps extends Surroundings {
   readonly threw: (call: Call, error: unknown) => void;
 }
 
+/** Thrown by a handler that stands for a program, whose answer it would not read to its end. */
+export class AnswerTooLarge extends Error {}
+
 export type EventHandler = (event: unknown, context: unknown) => unknown;
 
 /** Runs one request to its answer. Never rejects. */
@@ -38,7 +41,8 @@ export async function runEvent(call: Call, handler: EventHandler, deps: EventDep
     result = handler(event, new InvocationContext(call, deps.facts));
     if (isThenable(result)) result = await result;
   } catch (error) {
-    deps.threw(call, error);
+    if (error instanceof AnswerTooLarge) tooLarge(call, deps);
+    else deps.threw(call, error);
     return;
   }
   if (call.gone) return;

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { Agent } from "node:http";
 import { test, type TestContext } from "node:test";
 import { callHttp, type HttpAnswer } from "@skerry/testkit";
+import { AnswerTooLarge } from "../event-call.ts";
 import type { InvocationContext } from "../invocation-context.ts";
 import { EventsApi } from "./events-api.ts";
 
@@ -38,7 +39,7 @@ class Client {
   come(event: unknown, requestId = this.#nextId()) {
     const caller = new AbortController();
     const context: Partial<InvocationContext> = {
-      ...{ requestId, memoryMb: 128, deadlineMs: 1_700_000_000_000, remainingMs: () => 2_500 },
+      ...{ requestId, memoryMb: 128, deadlineMs: 1_700_000_000_000, remainingMs: () => 2_500.4 },
       ...{ app: "shop", function: "own", signal: caller.signal, trace: TRACE },
       clientContext: { user: "größe" },
     };
@@ -87,11 +88,11 @@ test("an event goes out with what is known of its request, and its answer is the
   }
 });
 
-test("plain text is a result as it stands, and nothing is null", async (t) => {
+test("plain text is a result as it stands, and nothing is none", async (t) => {
   const client = await Client.open(t);
   for (const [body, expected] of [
     ["bare words", "bare words"],
-    ["", null],
+    ["", undefined],
   ] as const) {
     const { result } = client.come({});
     await client.get(`${SCF}/invocation/next`);
@@ -217,6 +218,19 @@ test("unknown paths, methods and ids are refused", async (t) => {
     assert.equal(await client.post(path), 404, path);
   assert.equal(await client.post(`${LAMBDA}/invocation/nobody/response`), 404);
   assert.equal((await client.get(`${SCF}/init/ready`)).status, 405);
-  const large = "x".repeat((6 << 20) + 1);
-  assert.equal(await client.post(`${SCF}/invocation/response`, large), 413);
+});
+
+test("an answer that is too large is read to its end, and fails its request at once", async (t) => {
+  const client = await Client.open(t);
+  for (const bytes of [(6 << 20) + 1, 12 << 20]) {
+    const { id, result } = client.come({});
+    await client.get(`${LAMBDA}/invocation/next`);
+    const path = `${LAMBDA}/invocation/${id}/response`;
+    assert.equal(await client.post(path, "x".repeat(bytes)), 413);
+    await assert.rejects(result, AnswerTooLarge);
+  }
+  const { result } = client.come({});
+  await client.get(`${SCF}/invocation/next`);
+  await client.post(`${SCF}/invocation/response`, `"${"x".repeat((6 << 20) - 2)}"`);
+  assert.equal(String(await result).length, (6 << 20) - 2);
 });

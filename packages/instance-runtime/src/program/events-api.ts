@@ -9,8 +9,7 @@ import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { LIMITS } from "@skerry/contracts";
-import { fail } from "../errors.ts";
-import type { EventHandler } from "../event-call.ts";
+import { AnswerTooLarge, type EventHandler } from "../event-call.ts";
 import type { InvocationContext, InvocationTrace } from "../invocation-context.ts";
 
 type HeaderFields = Readonly<Record<string, string>>;
@@ -113,16 +112,17 @@ export class EventsApi {
     if (!isLambda && !url.startsWith(`${SCF}/`)) return end(answer, 404);
     if (method === "GET" && path === "/invocation/next") return this.#next(answer, isLambda);
     if (method !== "POST") return end(answer, 405);
-    let body: string;
+    let body: string | undefined;
     try {
       body = await readText(incoming);
     } catch {
-      return end(answer, 413);
+      // It hung up; it may come again.
+      return;
     }
     if (path === "/init/ready") this.#ready.resolve();
     else if (path === "/init/error") this.#ready.reject(errorOf(incoming, body));
     else if (!this.#settle({ incoming, path, body })) return end(answer, 404);
-    end(answer, 202);
+    end(answer, body === undefined ? 413 : 202);
   }
 
   #next(answer: ServerResponse, isLambda: boolean): void {
@@ -141,14 +141,15 @@ export class EventsApi {
   #settle(said: {
     readonly incoming: IncomingMessage;
     readonly path: string;
-    readonly body: string;
+    readonly body: string | undefined;
   }): boolean {
     const [, id, verb] = /^\/invocation\/(?:([^/]+)\/)?(response|error)$/.exec(said.path) ?? [];
     if (verb === undefined) return false;
     const waiting = id === undefined ? this.#newestOut : this.#out.get(id);
     if (waiting === undefined) return this.#abandoned.delete(id ?? this.#newestAbandoned);
     this.#out.delete(waiting.id);
-    if (verb === "error") waiting.settled.reject(errorOf(said.incoming, said.body));
+    if (said.body === undefined) waiting.settled.reject(new AnswerTooLarge());
+    else if (verb === "error") waiting.settled.reject(errorOf(said.incoming, said.body));
     else waiting.settled.resolve(resultOf(said.body));
     return true;
   }
@@ -170,7 +171,7 @@ function sendEvent(answer: ServerResponse, { id, event, context }: Waiting): voi
     "content-length": String(Buffer.byteLength(event)),
     request_id: id,
     memory_limit_in_mb: String(context.memoryMb),
-    time_limit_in_ms: String(context.remainingMs()),
+    time_limit_in_ms: String(Math.round(context.remainingMs())),
     "lambda-runtime-aws-request-id": id,
     "lambda-runtime-deadline-ms": String(context.deadlineMs),
     "lambda-runtime-invoked-function-arn": `${context.app}/${context.function}`,
@@ -199,9 +200,9 @@ function clientContextHeader(context: unknown): HeaderFields {
   return { "lambda-runtime-client-context": text };
 }
 
-/** Programs may answer plain text: it is the result as it stands. */
+/** Programs may answer plain text: it is the result as it stands. Nothing is no result. */
 function resultOf(body: string): unknown {
-  if (body === "") return null;
+  if (body === "") return undefined;
   try {
     return JSON.parse(body) as unknown;
   } catch {
@@ -210,7 +211,7 @@ function resultOf(body: string): unknown {
 }
 
 /** What Lambda's clients send is an object; SCF's send any text. */
-function errorOf(incoming: IncomingMessage, body: string): Error {
+function errorOf(incoming: IncomingMessage, body = ""): Error {
   const told = resultOf(body);
   const fields = typeof told === "object" && told !== null ? (told as Record<string, unknown>) : {};
   const { errorMessage = body, errorType = incoming.headers[FUNCTION_ERROR_TYPE] } = fields;
@@ -228,15 +229,15 @@ class ProgramError extends Error {
   }
 }
 
-async function readText(incoming: IncomingMessage): Promise<string> {
+/** Undefined when it is longer than any answer may be; it is read to its end all the same. */
+async function readText(incoming: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of incoming) {
     bytes += (chunk as Buffer).length;
-    if (bytes > LIMITS.payloadBytesMax) throw fail("REQUEST_BODY_TOO_LARGE", { bytesMax: bytes });
-    chunks.push(chunk as Buffer);
+    if (bytes <= LIMITS.payloadBytesMax) chunks.push(chunk as Buffer);
   }
-  return Buffer.concat(chunks).toString("utf8");
+  return bytes > LIMITS.payloadBytesMax ? undefined : Buffer.concat(chunks).toString("utf8");
 }
 
 function end(answer: ServerResponse, status: number): void {
