@@ -28,12 +28,12 @@ final class CallFailed extends \RuntimeException
     }
 
     /**
-     * The result that an answer carries: parsed JSON, text, or bytes of any other type.
+     * Throws the error that a head has.
      *
      * @internal
      * @param array<string, mixed> $head A CallReplyHead.
      */
-    public static function resultOf(string $target, array $head, string $body): mixed
+    public static function check(array $head): void
     {
         $error = $head['e'] ?? null;
         if ($error !== null) {
@@ -41,6 +41,17 @@ final class CallFailed extends \RuntimeException
             $details = $made + ($error['details'] ?? []);
             throw new self($error['reason'], $error['message'], $details, $error['hint'] ?? '');
         }
+    }
+
+    /**
+     * The result that an answer carries: parsed JSON, text, or bytes of any other type.
+     *
+     * @internal
+     * @param array<string, mixed> $head A CallReplyHead.
+     */
+    public static function resultOf(string $target, array $head, string $body): mixed
+    {
+        self::check($head);
         if ($head['s'] >= 400) {
             $quoted = substr($body, 0, self::QUOTED_BYTES_MAX);
             $details = ['function' => $target, 'status' => $head['s'], 'body' => $quoted];

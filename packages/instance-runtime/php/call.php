@@ -186,6 +186,30 @@ final class Call
         return $out->outcome();
     }
 
+    /**
+     * The same for an answer that is taken as it comes: once its head is there.
+     *
+     * @param array<string, string> $head
+     * @return array{array<string, mixed>, \Closure, \Closure} A CallReplyHead; what gives the next
+     *     part, null at the end, or the error that broke it off; and what gives the answer up.
+     */
+    public function streamOut(array $head, string $payload, int $waitMs): array
+    {
+        $out = new OutgoingCall($this->link, $this->id, $head, $payload, $waitMs, PHP_INT_MAX);
+        while (!$out->hasHead()) {
+            $this->link->wait();
+        }
+        $this->link->lend();
+        $nextPart = function () use ($out): string|array|null {
+            while (($part = $out->takePart()) === '') {
+                $this->link->wait();
+            }
+            $this->link->lend();
+            return $part ?? $out->breakage();
+        };
+        return [$out->head(), $nextPart, $out->giveUp(...)];
+    }
+
     /** Tells the gateway that work goes on after the answer: it keeps the instance for it. */
     public function leaveWork(): void
     {

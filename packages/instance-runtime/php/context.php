@@ -44,6 +44,7 @@ final class Context
         public readonly Logger $log,
         private readonly \Closure $isGone,
         private readonly \Closure $callOut,
+        private readonly \Closure $streamOut,
         private readonly ?string $sentClientContext = null,
         private readonly ?\Closure $onWork = null,
         public readonly string $invocationId = '',
@@ -121,17 +122,28 @@ final class Context
     /**
      * Calls another function, `APP/FN`, and gives its result: parsed JSON, text, or bytes of any
      * other type. The payload is its event, sent as JSON. Waits no longer than this request has
-     * left.
+     * left. With `stream` it gives a StreamedAnswer as soon as the head of the answer is there,
+     * whatever its status.
      *
      * @throws CallFailed
      * @throws \JsonException When the payload cannot be JSON; nothing was called.
      */
-    public function call(string $target, mixed $payload = null, ?int $timeoutMs = null): mixed
-    {
+    public function call(
+        string $target,
+        mixed $payload = null,
+        ?int $timeoutMs = null,
+        bool $stream = false,
+    ): mixed {
         $waitMs = max(1, min($this->remainingMs(), $timeoutMs ?? PHP_INT_MAX));
         $body = $payload === null ? '' : Runtime\Json::encodeStrictly($payload);
-        [$head, $answer] = ($this->callOut)(['op' => 'call', 'f' => $target], $body, $waitMs);
-        return CallFailed::resultOf($target, $head, $answer);
+        $asked = ['op' => 'call', 'f' => $target];
+        if (!$stream) {
+            [$head, $answer] = ($this->callOut)($asked, $body, $waitMs);
+            return CallFailed::resultOf($target, $head, $answer);
+        }
+        [$head, $nextPart, $giveUp] = ($this->streamOut)($asked, $body, $waitMs);
+        CallFailed::check($head);
+        return new StreamedAnswer($head, $nextPart, $giveUp);
     }
 
     /**

@@ -67,28 +67,33 @@ final class Facts
         };
         $callOut = fn (array $head, string $payload, int $waitMs): array
             => $call->callOut($head, $payload, $waitMs, $this->payloadBytesMax);
+        $asks = [$callOut, $call->streamOut(...)];
         $onWork = $call->leaveWork(...);
         $onReport = $call->report(...);
-        return $this->context($call->facts(), $lines, $isGone, $callOut, $onWork, $onReport);
+        return $this->context($call->facts(), $lines, $isGone, $asks, $onWork, $onReport);
     }
 
     /**
      * What a page is told about its request.
      *
      * @param array<string, mixed> $head
+     * @param array{\Closure, \Closure} $asks For a whole answer of a call, and for one in parts.
      */
-    public function contextOfPage(array $head, LogLines $lines, \Closure $callOut): Context
+    public function contextOfPage(array $head, LogLines $lines, array $asks): Context
     {
         $isGone = static fn (): bool => connection_aborted() === 1;
-        return $this->context($head, $lines, $isGone, $callOut);
+        return $this->context($head, $lines, $isGone, $asks);
     }
 
-    /** @param array<string, mixed> $head */
+    /**
+     * @param array<string, mixed> $head
+     * @param array{\Closure, \Closure} $asks
+     */
     private function context(
         array $head,
         LogLines $lines,
         \Closure $isGone,
-        \Closure $callOut,
+        array $asks,
         ?\Closure $onWork = null,
         ?\Closure $onReport = null,
     ): Context {
@@ -105,7 +110,8 @@ final class Facts
             $this->env,
             new Logger($lines),
             $isGone,
-            $callOut,
+            $asks[0],
+            $asks[1],
             $head['cc'] ?? null,
             $onWork,
             $head['iv']['id'] ?? $head['id'],

@@ -23,6 +23,7 @@ require __DIR__ . '/log-lines.php';
 require __DIR__ . '/logger.php';
 require __DIR__ . '/call-failed.php';
 require __DIR__ . '/trace.php';
+require __DIR__ . '/streamed-answer.php';
 require __DIR__ . '/context.php';
 require __DIR__ . '/facts.php';
 require __DIR__ . '/answer.php';

@@ -9,7 +9,7 @@ declare(strict_types=1);
 
 namespace Skerry\Runtime;
 
-/** One call until its answer is whole. */
+/** One call until its answer is whole, or as it comes. */
 final class OutgoingCall
 {
     private readonly Stream $stream;
@@ -38,12 +38,7 @@ final class OutgoingCall
     /** Sends and takes what can be. True once it is over. */
     public function advance(): bool
     {
-        if ($this->rest !== '' && $this->stream->failure === null) {
-            $this->rest = $this->stream->push($this->rest);
-            if ($this->rest === '') {
-                $this->stream->end();
-            }
-        }
+        $this->sendRest();
         $this->body .= $this->stream->take();
         $isOver = $this->stream->failure !== null || $this->stream->remoteEnded;
         if ($this->stream->failure !== null && !$this->stream->remoteEnded) {
@@ -55,6 +50,47 @@ final class OutgoingCall
             return true;
         }
         return false;
+    }
+
+    /** Sends what can be. True once the head of the answer is there, or none will come. */
+    public function hasHead(): bool
+    {
+        $this->sendRest();
+        return $this->stream->replyHead !== null || $this->stream->failure !== null;
+    }
+
+    /** @return array<string, mixed> A CallReplyHead, once `hasHead` says so. */
+    public function head(): array
+    {
+        $head = json_decode($this->stream->replyHead ?? '', true);
+        $why = $this->stream->failure ?? 'there is no answer';
+        return is_array($head) ? $head : ['e' => $this->brokeOff($why)];
+    }
+
+    /** What came of the answer since the last look: nothing is '', and its end null. */
+    public function takePart(): ?string
+    {
+        $this->sendRest();
+        $part = $this->stream->take();
+        $isOver = $this->stream->failure !== null || $this->stream->remoteEnded;
+        return $part === '' && $isOver ? null : $part;
+    }
+
+    /** @return ?array{reason: string, message: string, hint: string} Why an end was none. */
+    public function breakage(): ?array
+    {
+        $why = $this->stream->remoteEnded ? null : $this->stream->failure;
+        return $why === null ? null : $this->brokeOff($why);
+    }
+
+    private function sendRest(): void
+    {
+        if ($this->rest !== '' && $this->stream->failure === null) {
+            $this->rest = $this->stream->push($this->rest);
+            if ($this->rest === '') {
+                $this->stream->end();
+            }
+        }
     }
 
     public function giveUp(): void

@@ -5,10 +5,12 @@
  * is the page's stdout and carries its body when it does not fit into one message.
  *
  * A message is a letter, a u32 and that many bytes. To the page: R (head as JSON); the request's
- * body comes on the other socket; A (u32 bytes of head, head, body) answers a C. From the page: H
- * (head as JSON, as often as it changes once output may leave), C (a call of another function, as
- * JSON), F (why it failed, as JSON), E (u32 bytes of head, head, and what is left of the body): it
- * is over.
+ * body comes on the other socket; A (u32 bytes of head, head, body) answers a C, A (head as JSON) an
+ * S, P (the next part) or Z (null, or what broke it off, as JSON) an N. From the page: H (head as
+ * JSON, as often as it changes once output may leave), C (a call of another function, as JSON), S
+ * (u32 name and the same, for an answer in parts), N (u32: its next part), X (u32: no more of it), F
+ * (why it failed, as JSON), E (u32 bytes of head, head, and what is left of the body): it is over.
+ * One C, S or N waits for its answer at a time.
  */
 
 declare(strict_types=1);

@@ -23,6 +23,8 @@ final class PageProcess
 
     private bool $isShutDown = false;
     private bool $hasSentHead = false;
+    /** Answers that were asked for in parts. */
+    private int $streams = 0;
     private PageHeaders $headers;
 
     /** @param resource $output Descriptor 1, open for the life of the process. */
@@ -55,7 +57,8 @@ final class PageProcess
         $bytesMax = $code->facts->payloadBytesMax;
         $callOut = static fn (array $head, string $payload, int $waitMs): array
             => $page->callOut(['h' => $head, 'w' => $waitMs, 'm' => $bytesMax], $payload);
-        Context::enter($code->facts->contextOfPage($head, $lines, $callOut));
+        $asks = [$callOut, $page->streamOut(...)];
+        Context::enter($code->facts->contextOfPage($head, $lines, $asks));
         set_exception_handler($page->threw(...));
         $request = new PageRequest($head, Instance::current()->entry(), $code->directory);
         PageInput::install($input);
@@ -128,12 +131,39 @@ final class PageProcess
     private function callOut(array $asked, string $payload): array
     {
         $this->channel->say('C', Json::encode($asked + ['b' => base64_encode($payload)]));
-        while (($messages = $this->channel->hear()) === []) {
-        }
-        $answer = $messages[0][1] ?? Instance::current()->leave();
+        [, $answer] = $this->awaitAnswer();
         $headBytes = unpack('V', $answer)[1];
         $head = json_decode(substr($answer, 4, $headBytes), true);
         return [$head, substr($answer, 4 + $headBytes)];
+    }
+
+    /**
+     * The same for an answer of which the page takes one part after the other.
+     *
+     * @param array<string, string> $head
+     * @return array{array<string, mixed>, \Closure, \Closure} As `Call::streamOut` has it.
+     */
+    private function streamOut(array $head, string $payload, int $waitMs): array
+    {
+        $name = pack('V', $this->streams += 1);
+        $asked = ['h' => $head, 'w' => $waitMs, 'b' => base64_encode($payload)];
+        $this->channel->say('S', $name . Json::encode($asked));
+        [, $answer] = $this->awaitAnswer();
+        $nextPart = function () use ($name): string|array|null {
+            $this->channel->say('N', $name);
+            [$letter, $part] = $this->awaitAnswer();
+            return $letter === 'P' ? $part : json_decode($part, true);
+        };
+        $giveUp = fn (): bool => $this->channel->say('X', $name);
+        return [json_decode($answer, true), $nextPart, $giveUp];
+    }
+
+    /** @return array{string, string} The one message for which the page waits. */
+    private function awaitAnswer(): array
+    {
+        while (($messages = $this->channel->hear()) === []) {
+        }
+        return $messages[0] ?? Instance::current()->leave();
     }
 
     /** Answers a form that is too large, in the words of the event handler's answer. */

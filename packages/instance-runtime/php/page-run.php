@@ -23,6 +23,10 @@ final class PageRun
     private bool $hasBegun = false;
     /** The call of another function for which the page waits. */
     private ?OutgoingCall $outgoing = null;
+    /** @var array<string, OutgoingCall> Calls whose answers the page takes in parts, by its names. */
+    private array $streams = [];
+    /** @var ?array{string, string} What the page waits for, S or N, and of which of them. */
+    private ?array $awaited = null;
     /** What the page had not yet sent of its body when it told its end. */
     private string $rest = '';
     private bool $isOver = false;
@@ -82,6 +86,26 @@ final class PageRun
         }
     }
 
+    /** Gives the page what it waits for of an answer in parts, once it came. */
+    private function passPart(): void
+    {
+        [$what, $name] = $this->awaited ?? ['', ''];
+        $stream = $this->streams[$name] ?? null;
+        if ($stream === null || ($what === 'S' && !$stream->hasHead())) {
+            return;
+        }
+        if ($what === 'S') {
+            $this->channel->say('A', Json::encode($stream->head()));
+        } elseif (($part = $stream->takePart()) === '') {
+            return;
+        } elseif ($part !== null) {
+            $this->channel->say('P', $part);
+        } else {
+            $this->channel->say('Z', Json::encode($stream->breakage()));
+        }
+        $this->awaited = null;
+    }
+
     /** @return resource|null The socket that has to take more of the request's body. */
     public function hungrySocket()
     {
@@ -123,6 +147,7 @@ final class PageRun
             $this->passBody();
         }
         $this->passCall();
+        $this->passPart();
         $this->finishIfOver();
     }
 
@@ -144,7 +169,9 @@ final class PageRun
             $this->failure = ['name' => 'PageCrashed', 'message' => "the page ended ({$how})"];
         }
         $this->finish();
-        $this->outgoing?->giveUp();
+        foreach ([$this->outgoing, ...array_values($this->streams)] as $call) {
+            $call?->giveUp();
+        }
         $this->channel->close();
     }
 
@@ -173,15 +200,9 @@ final class PageRun
     private function onMessage(string $letter, string $payload): void
     {
         if ($letter === 'C') {
-            $asked = json_decode($payload, true);
-            $this->outgoing = new OutgoingCall(
-                $this->call->link,
-                $this->call->id,
-                $asked['h'],
-                base64_decode($asked['b']),
-                $asked['w'],
-                $asked['m'],
-            );
+            $this->outgoing = $this->callOut(json_decode($payload, true));
+        } elseif (in_array($letter, ['S', 'N', 'X'], true)) {
+            $this->onStream($letter, substr($payload, 0, 4), substr($payload, 4));
         } elseif ($letter === 'F') {
             $this->failure = json_decode($payload, true);
         } elseif ($letter === 'H') {
@@ -192,6 +213,33 @@ final class PageRun
             $this->isOver = true;
             $this->rest = substr($payload, 4 + $headBytes);
         }
+    }
+
+    /** The page asks for an answer in parts, for its next part, or for no more of it. */
+    private function onStream(string $letter, string $name, string $asked): void
+    {
+        if ($letter === 'X') {
+            ($this->streams[$name] ?? null)?->giveUp();
+            unset($this->streams[$name]);
+            return;
+        }
+        if ($letter === 'S') {
+            $this->streams[$name] = $this->callOut(json_decode($asked, true) + ['m' => PHP_INT_MAX]);
+        }
+        $this->awaited = [$letter, $name];
+    }
+
+    /** @param array{h: array<string, string>, b: string, w: int, m: int} $asked */
+    private function callOut(array $asked): OutgoingCall
+    {
+        return new OutgoingCall(
+            $this->call->link,
+            $this->call->id,
+            $asked['h'],
+            base64_decode($asked['b']),
+            $asked['w'],
+            $asked['m'],
+        );
     }
 
     /** False at the end of the body. */

@@ -2,7 +2,9 @@
  * What `context.call` asks of the gateway and makes of its answers, in every language. A handler
  * calls `shop/other` with `event.payload`, or the bytes of `event.bytes`, waits `event.timeoutMs`,
  * and gives `{result}` (bytes as a list), or `{reason, message, details}` of what was raised; with
- * `event.stream` `{status, headers, text}` of the answer as it came.
+ * `event.stream` `{status, headers, text}` of the answer as it came, of which each part is told to
+ * `shop/heard` with `event.tells`, and of which no more is taken after the first with
+ * `event.leaves`.
  */
 import assert from "node:assert/strict";
 import { test as nodeTest, type TestContext } from "node:test";
@@ -12,7 +14,7 @@ import {
   type CallReplyHead,
   type SpecialiseHead,
 } from "@skerry/contracts";
-import type { OpenedStream } from "@skerry/link";
+import { IGNORING_STREAM, type OpenedStream } from "@skerry/link";
 import { runSource, type Instance } from "../test/harness.ts";
 import { php, python } from "../test/languages.ts";
 
@@ -24,7 +26,11 @@ const NODE = `exports.handler = async (event, context) => {
     if (result instanceof Uint8Array) return { result: [...result] };
     if (!stream) return { result: result ?? null };
     let text = "";
-    for await (const part of result.body) text += Buffer.from(part);
+    for await (const part of result.body) {
+      text += Buffer.from(part);
+      if (event.tells) await context.call("shop/heard");
+      if (event.leaves) break;
+    }
     return { status: result.status, headers: result.headers, text };
   } catch ({ reason, message, details }) { return { reason, message, details }; }
 };`;
@@ -39,15 +45,27 @@ const PYTHON = `import skerry
         text = b""
         %FOR part in result:
             text += part
+            if event.get("tells"):
+                %AWAIT context.call("shop/heard")
+            if event.get("leaves"):
+                break
         return {"status": result.status, "headers": result.headers, "text": text.decode()}
     except skerry.CallFailed as error:
         return {"reason": error.reason, "message": str(error), "details": error.details}
 `;
 const pythonSource = (def: string, wait: string, loop: string): string =>
-  PYTHON.replace("%DEF", def).replace("%AWAIT ", wait).replace("%FOR", loop);
+  PYTHON.replace("%DEF", def).replaceAll("%AWAIT ", wait).replace("%FOR", loop);
 const PHP = `try {
-    $result = $c->call('shop/other', $e['payload'] ?? null, $e['timeoutMs'] ?? null);
-    return ['result' => $result];
+    $stream = $e['stream'] ?? false;
+    $result = $c->call('shop/other', $e['payload'] ?? null, $e['timeoutMs'] ?? null, $stream);
+    if (!$stream) return ['result' => $result];
+    $text = '';
+    foreach ($result as $part) {
+      $text .= $part;
+      if ($e['tells'] ?? false) $c->call('shop/heard');
+      if ($e['leaves'] ?? false) break;
+    }
+    return ['status' => $result->status, 'headers' => $result->headers, 'text' => $text];
   } catch (Skerry\\CallFailed $f) {
     return ['reason' => $f->reason, 'message' => $f->getMessage(), 'details' => $f->details];
   }`;
@@ -57,24 +75,24 @@ const PHP_PAGE = `function run($e, $c) { ${PHP} }
 
 interface Caller {
   readonly missing: string | false;
-  /** It takes streamed answers, and sends bytes as they are. */
-  readonly streams: boolean;
+  /** It has bytes apart from text: sends them as they are, and gives them back. */
+  readonly bytes: boolean;
   run(t: TestContext, specialise?: Partial<SpecialiseHead>): Promise<Instance>;
 }
 
 function pythonCaller(source: string): Caller {
   const run: Caller["run"] = (t, specialise = {}) => python.run(t, source, { specialise });
-  return { missing: python.missing, streams: true, run };
+  return { missing: python.missing, bytes: true, run };
 }
 
 function phpCaller(source: string): Caller {
   const run: Caller["run"] = (t, specialise = {}) => php.run(t, source, { specialise });
-  return { missing: php.missing, streams: false, run };
+  return { missing: php.missing, bytes: false, run };
 }
 
 const CALLERS: Readonly<Record<string, Caller>> = {
   Node: {
-    ...{ missing: false, streams: true },
+    ...{ missing: false, bytes: true },
     run: (t, specialise = {}) => runSource(t, NODE, { specialise }),
   },
   "a function of Python": pythonCaller(pythonSource("def", "", "for")),
@@ -128,7 +146,7 @@ async function told(instance: Instance, event: object = {}): Promise<Told> {
 type Case = (t: TestContext, caller: Caller) => Promise<void>;
 
 const CASES: Readonly<Record<string, Case>> = {
-  "carries its request's id, the payload and what time is left": async (t, { run, streams }) => {
+  "carries its request's id, the payload and what time is left": async (t, { run, bytes }) => {
     const instance = await run(t);
     const seen: Asked[] = [];
     onCall(instance, (asked) => {
@@ -145,8 +163,8 @@ const CASES: Readonly<Record<string, Case>> = {
     await told(instance, { timeoutMs: 4_000 });
     assert.ok((seen[1]?.opened.remainingMs ?? 0) <= 4_000);
     assert.equal(seen[1]?.body, "");
-    if (streams) await told(instance, { bytes: [123, 125] });
-    if (streams) assert.equal(seen[2]?.body, "{}");
+    if (bytes) await told(instance, { bytes: [123, 125] });
+    if (bytes) assert.equal(seen[2]?.body, "{}");
     assert.equal(instance.link.streams, 0);
   },
 
@@ -165,7 +183,7 @@ const CASES: Readonly<Record<string, Case>> = {
     const answers: readonly [readonly string[], string, unknown][] = [
       [["Content-Type", "application/problem+json; charset=utf-8"], "[1]", [1]],
       [["content-type", "text/plain"], "plain", "plain"],
-      [["content-type", "application/octet-stream"], "ab", caller.streams ? [97, 98] : "ab"],
+      [["content-type", "application/octet-stream"], "ab", caller.bytes ? [97, 98] : "ab"],
       [[], "", null],
     ];
     for (const [h, body, result] of answers) {
@@ -194,20 +212,19 @@ const CASES: Readonly<Record<string, Case>> = {
     assert.equal(instance.link.streams, 0);
   },
 
-  "that breaks off in the middle of its answer fails": async (t, { run, streams }) => {
+  "that breaks off in the middle of its answer fails": async (t, { run }) => {
     const instance = await run(t);
     onCall(instance, (asked) => {
       reply(asked, {}, '{"a":', false);
       asked.opened.stream.cancel("it broke");
     });
-    for (const stream of streams ? [false, true] : [false]) {
+    for (const stream of [false, true]) {
       const { reason, result } = await told(instance, { stream });
       assert.equal(reason ?? result, "CALL_ABANDONED");
     }
   },
 
-  "gives a streamed answer as it comes, whatever its status": async (t, { run, streams }) => {
-    if (!streams) return t.skip("PHP takes whole answers only");
+  "gives a streamed answer as it comes, whatever its status": async (t, { run }) => {
     const instance = await run(t);
     const part = "y".repeat(200_000);
     onCall(instance, (asked) => {
@@ -217,6 +234,40 @@ const CASES: Readonly<Record<string, Case>> = {
     });
     const streamed: unknown = await told(instance, { stream: true });
     assert.deepEqual(streamed, { status: 418, headers: { "x-one": "1, 2" }, text: part + part });
+  },
+
+  "has each part before the next is made, and calls others meanwhile": async (t, { run }) => {
+    const instance = await run(t);
+    let streamed: Asked | undefined;
+    let parts = 1;
+    onCall(instance, (asked) => {
+      if (asked.head.f === "shop/other") {
+        streamed = asked;
+        return reply(asked, {}, "1", false);
+      }
+      reply(asked, {}, "null");
+      parts += 1;
+      if (parts < 5) streamed?.opened.stream.write(Buffer.from(String(parts)));
+      else streamed?.opened.stream.end();
+    });
+    const { text } = (await told(instance, { stream: true, tells: true })) as { text?: string };
+    assert.equal(text, "1234");
+    assert.equal(instance.link.streams, 0);
+  },
+
+  "takes no more of an answer that it leaves, and is called again": async (t, { run }) => {
+    const instance = await run(t);
+    const left = Promise.withResolvers<string>();
+    instance.accept = ({ stream }) => {
+      stream.reply('{"s":200,"h":[],"id":"called"}', Buffer.from("1"), false);
+      return { ...IGNORING_STREAM, onFailed: ({ message }) => left.resolve(message) };
+    };
+    const event = { stream: true, leaves: true };
+    const { text } = (await told(instance, event)) as { text?: string };
+    assert.equal(text, "1");
+    assert.match(await left.promise, /./);
+    onCall(instance, (asked) => reply(asked, {}, "2"));
+    assert.deepEqual(await told(instance), { result: 2 });
   },
 };
 

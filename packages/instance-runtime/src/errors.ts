@@ -63,3 +63,6 @@ export const fail = defineReasons({
     audience: "user",
   },
 });
+
+/** What stands for a program throws it: of the program's answer it does not keep so much. */
+export const ANSWER_TOO_LARGE = new RangeError("The answer is too large.");

@@ -5,7 +5,7 @@
 import { PlatformError } from "@skerry/base";
 import { LIMITS } from "@skerry/contracts";
 import type { Answer, Call } from "./call.ts";
-import { fail } from "./errors.ts";
+import { ANSWER_TOO_LARGE, fail } from "./errors.ts";
 import { answerFromResponse, isResponse } from "./fetch-call.ts";
 import { answerFromResult, httpEventOf, jsonAnswer, type AnswerFault } from "./http-event.ts";
 import { InvocationContext, type InstanceFacts } from "./invocation-context.ts";
@@ -18,9 +18,6 @@ export interface EventDeps extends Surroundings {
   /** Reports what the handler threw, in reply and log. */
   readonly threw: (call: Call, error: unknown) => void;
 }
-
-/** Thrown by a handler that stands for a program, whose answer it would not read to its end. */
-export class AnswerTooLarge extends Error {}
 
 export type EventHandler = (event: unknown, context: unknown) => unknown;
 
@@ -41,7 +38,7 @@ export async function runEvent(call: Call, handler: EventHandler, deps: EventDep
     result = handler(event, new InvocationContext(call, deps.facts));
     if (isThenable(result)) result = await result;
   } catch (error) {
-    if (error instanceof AnswerTooLarge) tooLarge(call, deps);
+    if (error === ANSWER_TOO_LARGE) tooLarge(call, deps);
     else deps.threw(call, error);
     return;
   }

@@ -64,13 +64,16 @@ export class IncomingBody {
     }
   }
 
-  /** A byte stream that asks the caller for more only as it is read. */
-  toStream(): ReadableStream<Uint8Array> {
+  /**
+   * A byte stream that asks the caller for more only as it is read. Who cancels it lets the rest
+   * pass unread, or does `onCancel`.
+   */
+  toStream(onCancel?: () => void): ReadableStream<Uint8Array> {
     return new ReadableStream(
       {
         type: "bytes",
         pull: (controller) => this.#pull(controller),
-        cancel: () => this.discard(),
+        cancel: onCancel ?? (() => this.discard()),
       },
       { highWaterMark: 0 },
     );

@@ -69,7 +69,11 @@ export async function callFunction(open: OpenStream, asked: CallAsked): Promise<
   try {
     const { head, body } = await exchange.replied;
     if (head.e !== undefined) throw errorOf(head.e, head.id);
-    if (options.stream === true) return streamedOf(head, body);
+    if (options.stream === true)
+      return streamedOf(
+        head,
+        body.toStream(() => exchange.giveUp()),
+      );
     return resultOf(target, head, await collect(target, body, answerBytesMax));
   } finally {
     options.signal?.removeEventListener("abort", onAbort);
@@ -100,7 +104,7 @@ interface Reply {
 
 interface Exchange {
   readonly replied: Promise<Reply>;
-  giveUp(reason: unknown): void;
+  giveUp(reason?: unknown): void;
 }
 
 function openExchange(open: OpenStream, { head, body, waitMs, brokeOff }: Wanted): Exchange {
@@ -193,12 +197,12 @@ function headerOf({ h }: CallReplyHead, name: string): string {
   return "";
 }
 
-function streamedOf(head: CallReplyHead, body: IncomingBody): StreamedAnswer {
+function streamedOf(head: CallReplyHead, body: ReadableStream<Uint8Array>): StreamedAnswer {
   const headers: Record<string, string> = {};
   for (let at = 0; at < head.h.length; at += 2) {
     const name = head.h[at]?.toLowerCase() ?? "";
     const value = head.h[at + 1] ?? "";
     headers[name] = headers[name] === undefined ? value : `${headers[name]}, ${value}`;
   }
-  return { status: head.s, headers, requestId: head.id, body: body.toStream() };
+  return { status: head.s, headers, requestId: head.id, body };
 }

@@ -196,8 +196,8 @@ class Exchange:
 
 
 class StreamedAnswer:
-    """The answer of a call with `stream=True`, whatever its status: iterate over its parts, with
-    `async for` in a coroutine.
+    """The answer of a call with `stream=True`, whatever its status: iterate over its parts, once,
+    with `async for` in a coroutine. Who leaves the loop gives the rest up.
     """
 
     def __init__(self, exchange):
@@ -209,21 +209,27 @@ class StreamedAnswer:
 
     def __iter__(self):
         exchange = self._exchange
-        while True:
-            exchange.gate.wait(lambda: exchange.body.ready)
-            part = exchange.next_part()
-            if part is None:
-                return
-            yield part
+        try:
+            while True:
+                exchange.gate.wait(lambda: exchange.body.ready)
+                part = exchange.next_part()
+                if part is None:
+                    return
+                yield part
+        finally:
+            exchange.give_up()
 
     async def __aiter__(self):
         exchange = self._exchange
-        while True:
-            await exchange.gate.wait(lambda: exchange.body.ready)
-            part = exchange.next_part()
-            if part is None:
-                return
-            yield part
+        try:
+            while True:
+                await exchange.gate.wait(lambda: exchange.body.ready)
+                part = exchange.next_part()
+                if part is None:
+                    return
+                yield part
+        finally:
+            exchange.give_up()
 
 
 def call_blocking(link, gate, asked):

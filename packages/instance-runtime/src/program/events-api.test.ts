@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { Agent } from "node:http";
 import { test, type TestContext } from "node:test";
 import { callHttp, type HttpAnswer } from "@skerry/testkit";
-import { AnswerTooLarge } from "../event-call.ts";
+import { ANSWER_TOO_LARGE } from "../errors.ts";
 import type { InvocationContext } from "../invocation-context.ts";
 import { EventsApi } from "./events-api.ts";
 
@@ -227,7 +227,7 @@ test("an answer that is too large is read to its end, and fails its request at o
     await client.get(`${LAMBDA}/invocation/next`);
     const path = `${LAMBDA}/invocation/${id}/response`;
     assert.equal(await client.post(path, "x".repeat(bytes)), 413);
-    await assert.rejects(result, AnswerTooLarge);
+    await assert.rejects(result, ANSWER_TOO_LARGE);
   }
   const { result } = client.come({});
   await client.get(`${SCF}/invocation/next`);

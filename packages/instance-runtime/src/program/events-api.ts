@@ -9,7 +9,8 @@ import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { LIMITS } from "@skerry/contracts";
-import { AnswerTooLarge, type EventHandler } from "../event-call.ts";
+import { ANSWER_TOO_LARGE } from "../errors.ts";
+import type { EventHandler } from "../event-call.ts";
 import type { InvocationContext, InvocationTrace } from "../invocation-context.ts";
 
 type HeaderFields = Readonly<Record<string, string>>;
@@ -148,7 +149,7 @@ export class EventsApi {
     const waiting = id === undefined ? this.#newestOut : this.#out.get(id);
     if (waiting === undefined) return this.#abandoned.delete(id ?? this.#newestAbandoned);
     this.#out.delete(waiting.id);
-    if (said.body === undefined) waiting.settled.reject(new AnswerTooLarge());
+    if (said.body === undefined) waiting.settled.reject(ANSWER_TOO_LARGE);
     else if (verb === "error") waiting.settled.reject(errorOf(said.incoming, said.body));
     else waiting.settled.resolve(resultOf(said.body));
     return true;
