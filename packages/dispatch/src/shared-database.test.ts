@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { RequestId } from "@skerry/base";
 import { hasPostgres, startPostgres, until } from "@skerry/testkit";
+import { KeyWatch } from "../test/key-watch.ts";
 import { World } from "../test/world.ts";
 
 /** A lease that outlasts seconds in which this process, and both platforms in it, get no turn. */
@@ -36,6 +38,36 @@ test(
     const [own] = held;
     assert.ok([...holder.given, ...other.given].every(({ id, n }) => id !== own?.head.id || n < 2));
     assert.deepEqual(await holder.settle(held), ["settled"]);
+  },
+);
+
+test(
+  "of platforms that share a database those of one ordering key run one by one, in order",
+  { skip },
+  async (t) => {
+    const server = await startPostgres();
+    t.after(() => server.stop());
+    const shared = { url: server.url, looksEveryMs: 50 };
+    await using here = await World.open(LIMITS, shared);
+    await using there = await World.open(LIMITS, { ...shared, accountId: here.accountId });
+    const fn = here.function();
+    there.configure(fn, {});
+    const gateways = [await here.gateway(), await there.gateway()];
+    const keys = new Map<RequestId, string>();
+    const watch = new KeyWatch(gateways, ({ head: { id } }) => [keys.get(id) ?? ""]);
+    // Those of a key come to either platform in turn.
+    for (let i = 0; i < 18; i += 1) {
+      const piece = here.piece(fn, { ok: `k${i % 3}` });
+      keys.set(piece.id, `k${i % 3}`);
+      const [answer] = (await gateways[i % 2]?.accept(piece)) ?? [];
+      assert.equal(answer?.ok, true);
+    }
+    let ended = 0;
+    await until("all to end", async () => (ended += await watch.endAll()) === keys.size);
+    assert.deepEqual(watch.beside, [], "two of one key ran at once");
+    const ran = watch.ran.map(({ head: { id } }) => id);
+    const ofKeys = (ids: Iterable<RequestId>) => Object.groupBy(ids, (id) => keys.get(id) ?? "");
+    assert.deepEqual(ofKeys(ran), ofKeys(keys.keys()));
   },
 );
 

@@ -8,6 +8,7 @@ import { topicOptions } from "@skerry/api-schema";
 import { createIdSource, systemClock, systemRandom, type AccountId } from "@skerry/base";
 import type { PublishResult } from "@skerry/contracts";
 import { hasPostgres, startPostgres, until, type PostgresServer } from "@skerry/testkit";
+import { KeyWatch } from "../test/key-watch.ts";
 import { batches, eventsOf, FULL_WITH_ONE, Shop } from "../test/shop.ts";
 import { World } from "../test/world.ts";
 
@@ -266,15 +267,25 @@ void describe("topics, PostgreSQL", { skip }, () => {
     await using second = await World.open({}, { ...shared, accountId: first.accountId });
     second.configure(first.function(), {});
     const gateways = [await first.gateway(), await second.gateway()];
-    for (const gateway of gateways) gateway.onRun = "end";
+    const watch = new KeyWatch(gateways, (run) =>
+      eventsOf(run).map(({ partitionkey = "" }) => partitionkey),
+    );
     const [one, other] = [new Shop(first), new Shop(second)];
     await one.open({ batchMessages: 3 });
     const pairs = Array.from({ length: 60 }, (_, i) => [`k${i % 9}`, i] as const);
     for (const shop of [one, other]) await shop.publish(...pairs);
-    await other.untilSettled(120);
-    const ids = gateways.flatMap(({ given }) => given.map(({ id, n }) => `${id} ${n}`));
-    assert.equal(new Set(ids).size, ids.length);
+    await until("120 to be settled", async () => {
+      await watch.endAll();
+      return (await other.stand()).settled === 120;
+    });
     assert.equal((await one.stand()).deadLetters, 0);
+    assert.deepEqual(watch.beside, [], "messages of one key ran at once");
+    const byKey = Map.groupBy(watch.ran.flatMap(eventsOf), ({ partitionkey }) => partitionkey);
+    for (const events of byKey.values()) {
+      const offsets = events.map(({ id }) => Number(id.split(":")[1]));
+      const once = [...new Set(offsets)].toSorted((a, b) => a - b);
+      assert.deepEqual(offsets, once, "each once, in the order of its key");
+    }
   });
 
   onStore(async () => {

@@ -51,6 +51,8 @@ export class GatewayDouble {
   readonly given: RunPiece[] = [];
   /** What it does with attempts that it is given. */
   onRun: "hold" | "refuse" | "end" = "hold";
+  /** Sees each attempt that it is given, before anything is done with it. */
+  onTaken: (run: HeldRun) => void = () => undefined;
   /** Says of an attempt that it cannot read it, and does not hold it. */
   isUnread: (run: RunPiece) => boolean = () => false;
   link: Link;
@@ -170,6 +172,7 @@ export class GatewayDouble {
 
   #take(head: RunPiece, bytes: Uint8Array): void {
     const run = { head, payload: Buffer.from(bytes).toString() };
+    this.onTaken(run);
     this.given.push(head);
     this.held.set(nameOf(head), run);
     if (this.onRun !== "end") return;
