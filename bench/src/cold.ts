@@ -1,16 +1,16 @@
 /**
- * Cold starts as a caller sees them: from sending the request to having the answer, the instance
- * stopped before each. Pool hit, pool miss (no blanks are kept) and a plain `node` that is spawned
- * and asked over a unix socket, in turn.
+ * Cold starts as a caller sees them: from sending the request, over a connection that stands, to
+ * having the answer, the instance stopped before each. Pool hit, pool miss (no blanks are kept) and
+ * a plain `node` that is spawned and asked over a unix socket, in turn.
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { callHttp, startPlatform, until, type Platform, type SourceFiles } from "@skerry/testkit";
+import { startPlatform, until, type Platform, type SourceFiles } from "@skerry/testkit";
 import { quantile, round } from "./figures.ts";
 import type { RunOptions } from "./run-options.ts";
+import { openPlain } from "./plain-caller.ts";
 import { HELLO, pageSource } from "./sources.ts";
 import { renderTable } from "./table.ts";
 
@@ -109,19 +109,17 @@ async function platformWay(
   { code, files }: { readonly code: string; readonly files: SourceFiles },
 ): Promise<Way> {
   await platform.deploy({ app: "bench", fn: code, files, config: { auth: "none" } });
-  const call = {
-    port: Number(new URL(platform.gatewayUrl).port),
-    path: `/-/bench/${code}/`,
-    headers: { authorization: `Bearer ${platform.key}` },
-  };
+  const port = Number(new URL(platform.gatewayUrl).port);
+  const question = `GET /-/bench/${code}/ HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer ${platform.key}\r\n\r\n`;
   const start = async (): Promise<Start> => {
     await stopInstances(platform);
     await poolFull();
+    using caller = await openPlain({ host: "127.0.0.1", port });
     const startedMs = performance.now();
-    const { status, headers, text } = await callHttp(call);
+    const head = await caller.ask(question);
     const tookMs = performance.now() - startedMs;
-    if (status !== 200) throw new Error(`${name}: status ${status} ${text}`);
-    return { tookMs, parts: partsOf(String(headers["server-timing"])) };
+    if (!head.startsWith("HTTP/1.1 200 ")) throw new Error(`${name}: ${head}`);
+    return { tookMs, parts: partsOf(/^server-timing: (.*)$/im.exec(head)?.[1] ?? "") };
   };
   await start();
   return { name, start };
@@ -176,16 +174,13 @@ createServer((q, r) => r.end(JSON.stringify(handler({})))).listen(process.argv[2
 
 async function answered(path: string): Promise<void> {
   for (;;) {
-    const ok = await new Promise<boolean>((resolve) => {
-      const asked = request({ socketPath: path }, (response) => {
-        response.resume();
-        response.once("end", () => resolve(true));
-      });
-      asked.once("error", () => resolve(false));
-      asked.end();
-    });
-    if (ok) return;
-    await new Promise((resolve) => setTimeout(resolve, 0.5));
+    try {
+      using caller = await openPlain({ path });
+      await caller.ask("GET / HTTP/1.1\r\nhost: bench\r\n\r\n");
+      return;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 0.5));
+    }
   }
 }
 
