@@ -17,6 +17,7 @@ import { openReach } from "./reach/reach.ts";
 import { createRuntime } from "./runtime.ts";
 import { createLoader, scrubEnv } from "./specialise.ts";
 import { stdoutLines } from "./stdout.ts";
+import { Tidy } from "./tidy.ts";
 import { warmUp } from "./warm-up.ts";
 
 async function main(): Promise<void> {
@@ -64,6 +65,8 @@ async function main(): Promise<void> {
       return await createRunCommand(process.env)(head);
     },
   );
+  const isCall = (handler: unknown): boolean => handler instanceof Call;
+  const tidy = new Tidy({ clock, isBusy: () => link.findHandler(isCall) !== undefined });
   const pipe = socketPipe(new Socket({ fd: RUNTIME_LINK_FD, readable: true, writable: true }));
   const link: Link = new Link(
     { pipe, clock, text: bufferText(Buffer), scheduleFlush: atTurnEnd },
@@ -71,8 +74,14 @@ async function main(): Promise<void> {
       side: "acceptor",
       peer: "platform",
       hello: { role: "instance", runtimeBuild: process.version, takesLastWord: 1 },
-      accept: (opened) => runtime.accept(opened),
-      onLastWord: (text) => runtime.takeLastWord(text),
+      accept: (opened) => {
+        tidy.noteWork();
+        return runtime.accept(opened);
+      },
+      onLastWord: (text) => {
+        tidy.noteWork();
+        runtime.takeLastWord(text);
+      },
       onHello: ({ facts }) => reach.line.greeted(facts),
       onClosed: () => exitWithLogs(0),
     },

@@ -52,6 +52,7 @@ export function nodeFlags(memoryMb: number): string[] {
   return [
     `--max-old-space-size=${Math.max(16, memoryMb - nativeMb)}`,
     `--max-semi-space-size=${memoryMb < 512 ? 4 : memoryMb < 2048 ? 8 : 16}`,
+    "--min-semi-space-size=4",
     "--v8-pool-size=1",
     "--disable-sigusr1",
     "--use-env-proxy",

@@ -4,8 +4,6 @@
  * and compiled. Nothing of it leaves the process and nothing of it stays reachable. The figures
  * that justify it are in this package's README.
  */
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import type { RequestHead, SpecialiseHead } from "@skerry/contracts";
 import { assert } from "@skerry/base";
 import {
@@ -23,6 +21,7 @@ import { LogLines } from "./log-lines.ts";
 import type { WarmKind } from "./node-flags.ts";
 import type { Surroundings } from "./ports.ts";
 import { createRuntime, type LoadCode } from "./runtime.ts";
+import { collectGarbage } from "./tidy.ts";
 
 export interface WarmUpDeps {
   readonly surroundings: Surroundings;
@@ -55,17 +54,6 @@ const ROUNDS = 6;
  * one again and again. A blank that rests meanwhile would do the remainder when it is woken.
  */
 const SWEEP_MS = 20;
-
-/**
- * Returns 2 MB of start-up litter to the machine. V8's collector comes from a context of its own:
- * user code finds no `gc`.
- */
-function collectGarbage(): void {
-  setFlagsFromString("--expose-gc");
-  const collect = runInNewContext("gc") as NodeJS.GCFunction;
-  setFlagsFromString("--no-expose-gc");
-  collect({ type: "major", execution: "sync", flavor: "last-resort" });
-}
 
 const SOURCES = {
   event: `let console; exports.use = (own) => { console = own; };
