@@ -1,10 +1,19 @@
 /**
  * Programs that no runtime of ours runs: they fetch their events over HTTP, in Go, in C++ and by
- * Lambda's official client for Python, or they are web servers.
+ * Lambda's official client for Python, or they are web servers. And folders as users have them: the
+ * templates of `skerry init`, and packages with machine code.
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { once } from "node:events";
 import { request, type IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
@@ -69,8 +78,54 @@ function withoutId(value: unknown): object {
   return rest;
 }
 
+const NODE_MODULES = fileURLToPath(new URL("../node_modules/", import.meta.url));
+
+/**
+ * Lays packages of this checkout, and what they depend on, into a folder that brings them along.
+ */
+function bringAlong(folder: string, names: readonly string[]): void {
+  const wanted = [...names];
+  const brought = new Set<string>();
+  for (let name = wanted.pop(); name !== undefined; name = wanted.pop()) {
+    if (brought.has(name)) continue;
+    brought.add(name);
+    const from = join(NODE_MODULES, name);
+    cpSync(from, join(folder, "node_modules", name), { recursive: true });
+    const manifest = readFileSync(join(from, "package.json"), "utf8");
+    const { dependencies = {} } = JSON.parse(manifest) as { dependencies?: object };
+    wanted.push(...Object.keys(dependencies));
+  }
+}
+
+interface MadeFolder {
+  readonly packages: readonly string[];
+  readonly config: FunctionConfigInput;
+  readonly answer: RegExp;
+}
+
+/** Those that no other suite deploys. */
+const TEMPLATES: Readonly<Record<string, MadeFolder>> = {
+  event: { packages: [], config: {}, answer: /^\{"message":"Hello, Ada!","requestId":"/ },
+  fetch: { packages: [], config: {}, answer: /^\{"message":"Hello!","path":"\/"\}$/ },
+  express: {
+    packages: ["express"],
+    config: { command: "node server.js" },
+    answer: /^\{"message":"Hello, Ada!"\}$/,
+  },
+  react: {
+    packages: ["react", "react-dom"],
+    config: {},
+    answer: /^<!DOCTYPE html><html.*<h1>Hello, (?:<!-- -->)?Ada/,
+  },
+};
+
+const ADDON: Pick<Program, "fixture" | "tool" | "make"> = {
+  ...{ fixture: "addon", tool: "g++" },
+  make: ["-shared", "-fPIC", "-o", "node_modules/addon/addon.node", "addon.cpp"],
+};
+
 /** Outside CI a machine may lack a compiler. */
-function skipOf({ tool }: Program): string | false {
+function skipOf({ tool }: Pick<Program, "tool">): string | false {
   const folders = (process.env["PATH"] ?? "").split(delimiter);
   const isThere = folders.some((folder) => existsSync(join(folder, tool)));
   return isThere || process.env["CI"] !== undefined ? false : `${tool} is not installed`;
@@ -135,16 +190,18 @@ describe("programs", TIMEOUT, () => {
       : { error: answer.text };
   };
 
+  const inFolder = async (use: (folder: string) => Promise<void>): Promise<void> => {
+    const folder = mkdtempSync(join(tmpdir(), "skerry-program-"));
+    await use(folder).finally(() => rmSync(folder, { recursive: true, force: true }));
+  };
+
   for (const [title, program] of Object.entries(PROGRAMS)) {
     it(title, { ...TIMEOUT, skip: skipOf(program) }, async () => {
-      const folder = mkdtempSync(join(tmpdir(), "skerry-program-"));
-      try {
+      await inFolder(async (folder) => {
         cpSync(join(FIXTURES, program.fixture), folder, { recursive: true });
         await run(program.tool, [...program.make], { cwd: folder });
         await deployFolder(program.fixture, folder, CUSTOM);
-      } finally {
-        rmSync(folder, { recursive: true, force: true });
-      }
+      });
       const invoke = (event: object): Promise<Invoked> => invokeFunction(program.fixture, event);
       const event = { name: "Ada" };
       const { value, error } = await invoke(event);
@@ -155,6 +212,41 @@ describe("programs", TIMEOUT, () => {
       assert.match(failed.error ?? "", new RegExp(`${name}.*${message}`));
     });
   }
+
+  it("what `skerry init` makes answers as it is", async () => {
+    for (const [name, { packages, config, answer }] of Object.entries(TEMPLATES)) {
+      await inFolder(async (folder) => {
+        cpSync(
+          fileURLToPath(new URL(`../packages/cli/templates/${name}/`, import.meta.url)),
+          folder,
+          { recursive: true },
+        );
+        bringAlong(folder, packages);
+        await deployFolder(name, folder, config);
+      });
+      const { gatewayPort: port } = platform;
+      const { text } = await callHttp({ port, path: `/-/own/${name}/?name=Ada` });
+      assert.match(text, answer);
+    }
+  });
+
+  it(
+    "a package's machine code is loaded, in Node's own sandbox",
+    { skip: skipOf(ADDON) },
+    async () => {
+      await inFolder(async (folder) => {
+        cpSync(join(FIXTURES, ADDON.fixture), folder, { recursive: true });
+        const made = join(folder, "node_modules", "addon");
+        mkdirSync(made, { recursive: true });
+        await run(ADDON.tool, [...ADDON.make], { cwd: folder });
+        writeFileSync(join(made, "package.json"), '{"name":"addon","main":"index.js"}');
+        writeFileSync(join(made, "index.js"), 'module.exports = require("./addon.node");');
+        await deployFolder("addon", folder, {});
+      });
+      const { gatewayPort: port } = platform;
+      assert.equal((await callHttp({ port, path: "/-/own/addon/" })).text, "42");
+    },
+  );
 
   it("a web server in Python answers with its own status, headers and pieces", async () => {
     await platform.deploy({
