@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fetchOnce, startPlatform, until, type Platform } from "@skerry/testkit";
+import { OtlpReceiver } from "@skerry/testkit/otlp-receiver";
 import { ECHO } from "./sources.ts";
 
 const TIMEOUT = { timeout: 600_000 };
@@ -79,16 +80,18 @@ const TRACED = {
   "index.ts": `
 interface Asked { readonly headers?: Record<string, string> }
 export function handler(event: Asked, context: { trace: object }): object {
+  console.log("traced");
   return { trace: context.trace, header: event.headers?.["traceparent"] };
 }
 `,
 };
 
 test(
-  "a traced call is told its span, and read back as one span for each stage",
+  "a traced call is told its span, read back as one span for each stage, and delivered with its log",
   TIMEOUT,
   async () => {
-    await using platform = await startPlatform();
+    await using receiver = await OtlpReceiver.start();
+    await using platform = await startPlatform({ settings: { otlpEndpoint: receiver.url } });
     await platform.deploy({
       app: "insight",
       fn: "traced",
@@ -117,6 +120,17 @@ test(
     assert.equal(stages.find(({ name }) => name === "handler")?.spanId, trace.spanId);
     const sumMs = stages.reduce((sum, { durationMs }) => sum + durationMs, 0);
     assert.ok(Math.abs(sumMs - (whole?.durationMs ?? 0)) < 0.05, "stages make up the whole");
+
+    await until("the receiver has it all", () => {
+      const { spans, lines } = receiver;
+      return spans.length >= found.spans.length && lines.some(({ body }) => body === "traced");
+    });
+    assert.deepEqual(receiver.faults, []);
+    const ids = ({ spans }: { spans: readonly { readonly spanId: string }[] }): Set<string> =>
+      new Set(spans.map(({ spanId }) => spanId));
+    assert.deepEqual(ids(receiver), ids(found));
+    assert.ok(receiver.spans.every(({ traceId }) => traceId === TRACE_ID));
+    assert.equal(receiver.lines.find(({ body }) => body === "traced")?.traceId, TRACE_ID);
 
     const untold = (await (await fetchOnce(url)).json()) as Told;
     assert.equal(untold.trace.sampled, false);

@@ -6,7 +6,7 @@ import { test, type TestContext } from "node:test";
 import { seededRandom, silentLog, systemClock, spanIdOf } from "@skerry/base";
 import { encodeTraceEntry, METER_RECORD_BYTES, type MeterRecord } from "@skerry/contracts";
 import { freePort, until } from "@skerry/testkit";
-import { OtlpReceiver } from "../test/otlp-receiver.ts";
+import { OtlpReceiver } from "@skerry/testkit/otlp-receiver";
 import { bytesOf, collectAll, World } from "../test/world.ts";
 import { Delivery, type DeliveryOptions, type DeliverySink } from "./delivery.ts";
 import { createFileSink } from "./file-sink.ts";
