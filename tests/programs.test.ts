@@ -61,7 +61,7 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
     fixture: "ric",
     tool: "pip3",
     make: ["install", "--quiet", ...PATIENT, ...WHEELS, "awslambdaric==4.2.2"],
-    answer: (event) => ({ ric: event }),
+    answer: (event) => ({ ric: event, about: ["ric", "$LATEST", "256"], trace: "Root=1-" }),
     failure: { name: "ValueError", message: FAILURE },
   },
 };

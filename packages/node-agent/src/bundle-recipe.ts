@@ -73,12 +73,19 @@ const BUNDLED = new Set([".ts", ".mts", ".cts", ".tsx", ".jsx"]);
 const NOT_ASSETS = new Set(["skerry.yaml", "package-lock.json", "tsconfig.json"]);
 const NO_TOP_LEVEL_AWAIT = /Top-level await is currently not supported/;
 
+/** A package that the source brought along; what was installed is known before. */
+const MACHINE_CODE = /No loader is configured for "\.node" files/;
+
+type Format = BundleManifest["bundleFormat"];
+
 interface BundleJob {
   readonly head: BuildHead;
   readonly source: string;
   readonly entry: string;
   readonly target: string;
   readonly installed: PackagesFolder | undefined;
+  /** Packages are loaded from beside the bundle, because some of them are machine code. */
+  readonly packagesBeside: boolean;
   /** Packages of layers, which are loaded from there. */
   readonly external: readonly string[];
 }
@@ -108,13 +115,15 @@ export class Bundler {
     const external = (layers === undefined ? [] : await layerPackages(layers)).filter(
       (name) => !own.some((folder) => existsSync(join(folder, name))),
     );
-    const bundleFormat = await this.#bundle({ head, source, entry, target, installed, external });
+    const packagesBeside = installed?.hasMachineCode === true;
+    const job = { head, source, entry, target, installed, packagesBeside, external };
+    const { format: bundleFormat, ...made } = await this.#bundle(job);
     return {
       format: 1,
       bundle: bundleFormat === "cjs" ? BUNDLE : ESM_BUNDLE,
       bundleFormat,
       codeCache: null,
-      assetFiles: await copyAssets(source, target),
+      assetFiles: await copyAssets({ source, target, ...made }),
       handlerKind: null,
       initFailure: null,
     };
@@ -124,19 +133,22 @@ export class Bundler {
    * CommonJS first, because V8 keeps a code cache for it; modules that await at top level stay
    * modules.
    */
-  async #bundle(job: BundleJob): Promise<"cjs" | "esm"> {
+  async #bundle(job: BundleJob): Promise<Pick<BundleJob, "packagesBeside"> & { format: Format }> {
+    const { packagesBeside } = job;
     const first = await this.#esbuild(job, "cjs");
-    if (first.ok) return "cjs";
+    if (first.ok) return { format: "cjs", packagesBeside };
+    if (!packagesBeside && MACHINE_CODE.test(first.output))
+      return await this.#bundle({ ...job, packagesBeside: true });
     if (!NO_TOP_LEVEL_AWAIT.test(first.output))
       throw fail("BUILD_FAILED", { output: first.output });
     const second = await this.#esbuild(job, "esm");
     if (!second.ok) throw fail("BUILD_FAILED", { output: second.output });
-    return "esm";
+    return { format: "esm", packagesBeside };
   }
 
   async #esbuild(
     job: BundleJob,
-    format: "cjs" | "esm",
+    format: Format,
   ): Promise<{ readonly ok: boolean; readonly output: string }> {
     const id = this.#deps.ids.id("inst");
     const out = join(this.#deps.buildsDirectory, id);
@@ -168,7 +180,7 @@ export class Bundler {
     job: BundleJob & {
       readonly id: string;
       readonly out: string;
-      readonly format: "cjs" | "esm";
+      readonly format: Format;
     },
   ): Promise<Sandbox> {
     const { sandboxes, tool } = this.#deps;
@@ -192,7 +204,7 @@ export class Bundler {
         "--log-level=warning",
         "--color=false",
         ...(job.format === "cjs" ? CJS_META : ESM_REQUIRE),
-        ...(installed?.hasMachineCode === true ? ["--packages=external"] : []),
+        ...(job.packagesBeside ? ["--packages=external"] : []),
         ...job.external.map((name) => `--external:${name}`),
       ],
       // Where sandboxes have no mounts, packages are not found by climbing up.
@@ -240,7 +252,11 @@ const ESM_REQUIRE = [
 ];
 
 /** Copies what the code may read at run time beside the bundle, so that its relative paths hold. */
-async function copyAssets(source: string, target: string): Promise<number> {
+async function copyAssets({
+  source,
+  target,
+  packagesBeside,
+}: Pick<BundleJob, "source" | "target" | "packagesBeside">): Promise<number> {
   const entries = await readdir(source, { recursive: true, withFileTypes: true });
   let count = 0;
   for (const entry of entries) {
@@ -249,7 +265,8 @@ async function copyAssets(source: string, target: string): Promise<number> {
     // The artefact's own files stand here; a source with these names keeps them to itself.
     if (entry.name === "artefact.json" || entry.name.startsWith("__skerry_")) continue;
     const path = relative(source, join(entry.parentPath, entry.name));
-    if (path.split(sep).includes("node_modules")) continue;
+    // What the source brought along.
+    if (!packagesBeside && path.split(sep).includes("node_modules")) continue;
     await mkdir(join(target, dirname(path)), { recursive: true, mode: 0o755 });
     await copyFile(join(source, path), join(target, path), constants.COPYFILE_FICLONE);
     count += 1;

@@ -56,7 +56,7 @@ async function startEvents(
   const program = startProgram({
     command,
     directory,
-    env: { ...deps.env, ...eventsEnvironment(port, directory) },
+    env: { ...namesOf(deps.env), ...deps.env, ...eventsEnvironment(port, directory) },
   });
   const ended = program.ended.then(({ how }): never => {
     api.close();
@@ -65,6 +65,16 @@ async function startEvents(
   await Promise.race([api.ready, ended]);
   endWith(program, deps);
   return { program, handler: { kind: "event", call: api.handle } };
+}
+
+/** What SCF's and Lambda's clients say of the function, which they are not told with an event. */
+function namesOf(env: LoadDeps["env"]): LoadDeps["env"] {
+  const [name, version] = [env["SKERRY_FUNCTION"], env["SKERRY_VERSION"]];
+  return {
+    ...{ AWS_LAMBDA_FUNCTION_NAME: name, AWS_LAMBDA_FUNCTION_VERSION: version },
+    AWS_LAMBDA_FUNCTION_MEMORY_SIZE: env["SKERRY_MEMORY_MB"],
+    ...{ SCF_FUNCTIONNAME: name, SCF_FUNCTIONVERSION: version, SCF_NAMESPACE: env["SKERRY_APP"] },
+  };
 }
 
 /** The names by which SCF's and Lambda's clients find the API. */
