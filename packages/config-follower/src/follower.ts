@@ -124,6 +124,11 @@ export class ConfigFollower {
     return link?.closed === false ? link.open(head, request, handler) : undefined;
   }
 
+  /** What was told and opened leaves now; else it does at the end of the turn. */
+  flush(): void {
+    this.#link?.writer.flush();
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#cancelRetry?.();

@@ -131,8 +131,7 @@ class RunningGateway implements Gateway {
     this.#turn = new MeterTurn(deps.meter, () => this.#noteSpooled());
     this.#agents = new AgentLinks({
       ...{ clock, random, log },
-      gatewayId: options.gatewayId,
-      build: options.build,
+      ...{ gatewayId: options.gatewayId, build: options.build },
       listener: this.#agentListener(),
     });
     const ids = createIdSource({ clock, random });
@@ -154,6 +153,7 @@ class RunningGateway implements Gateway {
       acceptWaitMs: options.acceptWaitMs,
       gatheredBytesMax: options.gatheredBytesMax,
       open: (head, request, handler) => this.#follower.open(head, request, handler),
+      flush: () => this.#follower.flush(),
       calleeOf: (id, qualifier = LATEST) => this.#functions.get(id)?.shellFor(qualifier, called),
     });
     this.#follower = new ConfigFollower(

@@ -21,6 +21,8 @@ export interface LedgerDeps {
   /** 256 MiB when undefined. */
   readonly gatheredBytesMax: number | undefined;
   readonly open: OpenStream;
+  /** What was opened leaves at once. */
+  readonly flush: () => void;
   /** Undefined when there is no such function; throws QUALIFIER_NOT_FOUND. */
   readonly calleeOf: CalleeOf;
 }
@@ -37,10 +39,16 @@ export class Ledger {
 
   constructor(deps: LedgerDeps) {
     const { clock, random, log, bodies, acceptWaitMs, open, calleeOf } = deps;
+    const scheduleFlush = (gathered: () => void): void => void setImmediate(atTurnEnd, gathered);
+    const atTurnEnd = (gathered: () => void): void => {
+      gathered();
+      // The turn is over: the link would wait for the end of the next one.
+      deps.flush();
+    };
     const results = new BodyBudget(deps.gatheredBytesMax ?? GATHERED_BYTES_MAX);
     this.client = new LedgerClient(
       {
-        ...{ clock, random, log, open, scheduleFlush: setImmediate },
+        ...{ clock, random, log, open, scheduleFlush },
         run: createRunAttempt({ clock, bodies, results, calleeOf }),
       },
       acceptWaitMs === undefined ? {} : { acceptWaitMs },
