@@ -83,6 +83,11 @@ const ALIKE_RECORDS = overRows(
       idempotency_key, CAST(? AS @text), payload, 0, 0
     FROM given WHERE seq IS NOT NULL
     ON CONFLICT DO NOTHING`,
+  `INSERT INTO ledger_invocations (seq, id, accepted_ms, expires_ms, ordering_key, idempotency_key,
+     payload, account_id, function_id, app, fn, source, source_id, event, state, attempts,
+     result_cut)
+   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'waiting', 0, 0)
+   ON CONFLICT DO NOTHING`,
 );
 const ALIKE_QUEUED = overRows(
   ["@integer", "@text", "@integer", "@integer", "@integer", "@text"],
@@ -91,6 +96,9 @@ const ALIKE_QUEUED = overRows(
     SELECT seq, id, CAST(? AS @text), CAST(? AS @text), phase, due_ms, expires_ms, ordering_key,
       0, 0, 0
     FROM given WHERE seq IS NOT NULL`,
+  `INSERT INTO ledger_queue (seq, id, phase, due_ms, expires_ms, ordering_key, function_id,
+     account_id, attempt, counted, cancelled)
+   VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0)`,
 );
 
 /** Writes them all, in order. One answer each. */

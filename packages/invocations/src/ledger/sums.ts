@@ -58,6 +58,8 @@ const ADD_SUMS = overRows(
     INSERT INTO ledger_sums (slot, what, n)
     SELECT slot, what, n FROM given WHERE slot IS NOT NULL
     ON CONFLICT (slot, what) DO UPDATE SET n = ledger_sums.n + excluded.n`,
+  `INSERT INTO ledger_sums (slot, what, n) VALUES (?, ?, ?)
+   ON CONFLICT (slot, what) DO UPDATE SET n = ledger_sums.n + excluded.n`,
 );
 const ADD_OPEN = overRows(
   ["@integer", "@text", "@integer"],
@@ -65,6 +67,8 @@ const ADD_OPEN = overRows(
     INSERT INTO ledger_open (slot, function_id, n)
     SELECT slot, function_id, n FROM given WHERE slot IS NOT NULL
     ON CONFLICT (slot, function_id) DO UPDATE SET n = ledger_open.n + excluded.n`,
+  `INSERT INTO ledger_open (slot, function_id, n) VALUES (?, ?, ?)
+   ON CONFLICT (slot, function_id) DO UPDATE SET n = ledger_open.n + excluded.n`,
 );
 
 export function* addSums(tx: Tx, slot: number, changes: SumChanges): TxStep<void> {
