@@ -124,8 +124,9 @@ test("what was accepted is told so while more waits to be written than may", asy
     throw storeError("STORE_UNAVAILABLE", { engine: "a test", problem: "it is one" });
   };
   const crowd = Array.from({ length: BATCH_BOUNDS.waitingItemsMax + 1 }, acceptance);
-  // Two are under way at once; the third waits, and is as many as may.
-  const full = [[acceptance()], [acceptance()], crowd].map((items) => world.dispatch.accept(items));
+  // Three are under way at once; the fourth waits, and is as many as may.
+  const singles = [[acceptance()], [acceptance()], [acceptance()]];
+  const full = [...singles, crowd].map((items) => world.dispatch.accept(items));
   const again = { ...acceptance(), idempotency: { key: "k", digest: "d" } };
   const answers = await world.dispatch.accept([acceptance(), again]);
   write();

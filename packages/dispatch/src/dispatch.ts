@@ -178,7 +178,8 @@ class RunningDispatch implements Dispatch {
     const config = new ConfigView(deps.configLog);
     const isShared = options.looksEveryMs !== undefined;
     const store = isShared ? oneAtATime(deps.store) : deps.store;
-    const writesAtOnceMax = isShared ? 1 : 2;
+    // Two accepts may share a commit: a third is packed meanwhile, for the store to go on with.
+    const [endsAtOnceMax, writesAtOnceMax] = isShared ? [1, 1] : [2, 3];
     this.#clock = createLedgerClock(deps.clock);
     const nextSeq = createSequence(this.#clock);
     this.#deps = { ...deps, store, config, nextSeq, clock: this.#clock };
@@ -210,7 +211,7 @@ class RunningDispatch implements Dispatch {
       this.#answers.ended(ids);
     };
     this.#progress = new ProgressBook(inner);
-    this.#settling = new Settling({ ...inner, onEnded }, { writesAtOnceMax });
+    this.#settling = new Settling({ ...inner, onEnded }, { writesAtOnceMax: endsAtOnceMax });
     const ways = { nextSeq, writesAtOnceMax, admission: this.#admission, book: this.#book };
     this.#calls = new Calls(inner, { ...ways, doubt: (holder) => this.#holders.doubt(holder) });
     this.#intake = new Intake(this.#deps, {
