@@ -19,6 +19,7 @@ import {
   type RoleName,
   type SourceFiles,
 } from "@skerry/testkit";
+import { scaleWithLag } from "./ledger/consumers.ts";
 import { putEventsOverKills } from "./ledger/events.ts";
 import { holdBack } from "./ledger/held-back.ts";
 import { runJobs } from "./ledger/jobs.ts";
@@ -398,6 +399,10 @@ describe("the ledger, over a platform", TIMEOUT, () => {
     "runs a topic in the order of its keys, without the poisoned one, over a kill",
     TIMEOUT,
     runTopic,
+  );
+
+  it("has consumers come with what waits, and go when nothing does", TIMEOUT, () =>
+    scaleWithLag(platform),
   );
 
   it("keeps what functions were told is published, and tells a follower each once", TIMEOUT, () =>
