@@ -136,12 +136,13 @@ const CASES: Readonly<Record<string, (c: Builds) => Promise<void> | void>> = {
     assert.ok(!message.includes(c.node.home));
   },
 
-  "an import that is nowhere is told with its name": async (c) => {
-    const [reason, message] = await c.refused({
-      "index.ts": 'import "no-such-package";\n' + HANDLER,
-    });
-    assert.equal(reason, "BUILD_FAILED");
-    assert.match(message, /no-such-package/);
+  "an import that is nowhere is told with its name, and where packages are named": async (c) => {
+    for (const load of ['import "no-such-package";\n', 'require("no-such-package");\n']) {
+      const [reason, message] = await c.refused({ "index.ts": load + HANDLER });
+      assert.equal(reason, "BUILD_FAILED");
+      assert.match(message, /no-such-package[^]*under "dependencies" in package\.json/);
+      assert.doesNotMatch(message, /as external/);
+    }
   },
 
   "an entry that is missing, a folder or outside of the source is refused": async (c) => {

@@ -71,6 +71,11 @@ const ENTRIES = ["index.ts", "index.mts", "index.mjs", "index.js", "index.cjs"];
 const BUNDLED = new Set([".ts", ".mts", ".cts", ".tsx", ".jsx"]);
 /** Read by the platform's tools, not by the code. */
 const NOT_ASSETS = new Set(["skerry.yaml", "package-lock.json", "tsconfig.json"]);
+/** Nobody can follow what esbuild advises for a package that is not there. */
+const ADVICE = [
+  /You can mark the path "[^"]*" as external to exclude it from the bundle, which .*? bundle\./g,
+  'Name its package under "dependencies" in package.json: what stands there is installed.',
+] as const;
 const NO_TOP_LEVEL_AWAIT = /Top-level await is currently not supported/;
 
 /** A package that the source brought along; what was installed is known before. */
@@ -158,7 +163,8 @@ export class Bundler {
       const output = collectText(sandbox);
       const exit = await this.#withTimeout(sandbox);
       if (exit.code !== 0) {
-        return { ok: false, output: (await output).trim() || describeEnd(exit) };
+        const told = (await output).trim() || describeEnd(exit);
+        return { ok: false, output: told.replaceAll(...ADVICE) };
       }
       const bundle = format === "cjs" ? BUNDLE : ESM_BUNDLE;
       await takeFile(join(out, bundle), join(job.target, bundle));
