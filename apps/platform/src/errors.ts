@@ -43,6 +43,13 @@ export const fail = defineReasons({
     retryable: false,
     audience: "user",
   },
+  SUPERVISOR_UNREACHABLE: {
+    code: "UNAVAILABLE",
+    message: "No platform with the home {home} can be told `{order}`: {why}.",
+    hint: "Start it with `npm start`, or name the home of the one that runs with SKERRY_HOME.",
+    retryable: true,
+    audience: "user",
+  },
   GATEWAY_UNREACHABLE: {
     code: "UNAVAILABLE",
     message: "The gateway did not answer the call: {why}.",

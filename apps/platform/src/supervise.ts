@@ -7,6 +7,7 @@ import { connect } from "node:net";
 import { fileURLToPath } from "node:url";
 import { PlatformError, systemClock } from "@skerry/base";
 import type { PlatformConfig } from "@skerry/contracts/platform-config";
+import { fail } from "./errors.ts";
 import { banner, expectExample, openExample, signInUrl } from "./first-run.ts";
 import { lockHome, type HomeLock } from "./home-lock.ts";
 import { layoutOf, prepareHome, type Layout } from "./layout.ts";
@@ -118,14 +119,18 @@ function stopOnSignals(
 }
 
 async function askSupervisor({ config, words }: Invocation): Promise<void> {
-  const socket = connect(layoutOf(config.home).supervisorSocket);
+  const { home, supervisorSocket } = layoutOf(config.home);
+  const order = words.join(" ");
+  const socket = connect(supervisorSocket);
   const answer = await new Promise<string>((resolve, reject) => {
     let text = "";
     socket.setEncoding("utf8");
     socket.on("data", (part: string) => (text += part));
-    socket.once("error", reject);
+    socket.once("error", (error) => {
+      reject(fail("SUPERVISOR_UNREACHABLE", { home, order, why: error.message }, error));
+    });
     socket.once("end", () => resolve(text.trim()));
-    socket.end(`${words.join(" ")}\n`);
+    socket.end(`${order}\n`);
   });
   if (answer !== DONE) throw PlatformError.fromWire(parseJson(answer));
   process.stdout.write(`${answer}\n`);
