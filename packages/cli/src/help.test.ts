@@ -46,7 +46,7 @@ test("every exit code is documented once", () => {
     documented,
     all.toSorted((a, b) => a - b),
   );
-  assert.equal(new Set(all).size, all.length, "no code stands for two things");
+  assert.equal(new Set(all).size, all.length, "no code stands for two errors");
 });
 
 test("help names every command, argument and flag, and fits the terminal", () => {

@@ -58,7 +58,9 @@ function factsOf(command: CommandFacts): object {
 }
 
 const MEANINGS: Readonly<Record<ErrorCode, string>> = {
-  UNKNOWN: "Something that this release does not know went wrong",
+  UNKNOWN:
+    "It was carried out and did not end well, or what was compared differs; or something that " +
+    "this release does not know went wrong",
   INVALID_ARGUMENT: "What was asked for is not possible like this",
   NOT_FOUND: "What was named does not exist",
   ALREADY_EXISTS: "What was to be made exists already",
