@@ -177,7 +177,7 @@ export class Collector {
     this.#turn = read === spools.length ? 0 : this.#turn + read;
     const took = round.steps.length > 0 && (await this.#take(round, kept));
     for (const spool of spools) await this.#tolerate("removed", spool, () => this.#trim(spool));
-    await this.#expire();
+    await this.#expire(spools);
     return took;
   }
 
@@ -283,7 +283,7 @@ export class Collector {
     }
   }
 
-  async #expire(): Promise<void> {
+  async #expire(spools: readonly SpoolName[]): Promise<void> {
     const { clock, store } = this.#deps;
     const nowMs = clock.monotonicMs();
     if (nowMs < this.#expireAtMs) return;
@@ -291,8 +291,9 @@ export class Collector {
     const wallMs = Math.round(clock.wallMs());
     const beforeMs = Math.round(wallMs - keepMs);
     const usageBeforeMs = wallMs - USAGE_MS;
-    const sizes = { lineBytesMax, recordBytesMax };
-    const retention = { wallMs, beforeMs, usageBeforeMs, ...sizes, limit: EXPIRE_ROWS_MAX };
+    const meterSpools = spools.filter(({ kind }) => kind === "meter").map(({ writer }) => writer);
+    const sizes = { lineBytesMax, recordBytesMax, limit: EXPIRE_ROWS_MAX };
+    const retention = { wallMs, beforeMs, usageBeforeMs, meterSpools, ...sizes };
     const isMore = await store.call(storeModule, "sweepTelemetry", retention);
     if (!isMore) this.#expireAtMs = nowMs + EXPIRE_EVERY_MS;
   }

@@ -3,13 +3,14 @@
  * had left of it before it was killed. By abuse, over both stores.
  */
 import assert from "node:assert/strict";
-import { appendFileSync, readdirSync, writeFileSync } from "node:fs";
+import { appendFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { seededRandom, type RequestId } from "@skerry/base";
 import {
   encodeActionEntry,
   encodeInterimRecord,
+  LOCAL_PLACEMENT,
   METER_RECORD_BYTES,
   meterIdsOf,
   type MeterRecord,
@@ -228,4 +229,30 @@ test("more calls than one step takes are all recorded when their gateway is kill
   await collectAll(collector);
   assert.equal(Object.keys(await recordsOf(world)).length, many);
   await assertReconciles(world);
+});
+
+test("what was kept of a spool that somebody removed goes with the age of records, and of no other", async (t) => {
+  const world = await World.open(t);
+  world.keepMs = 2 * AGE_MS;
+  const leave = async (name: string): Promise<void> => {
+    world.writer("meter", name).append(interimBytes(callOf(world, world.ids.requestId(), 10)));
+    await collectAll(world.collector());
+  };
+  const remove = (name: string): void => {
+    rmSync(join(world.spoolRoot("meter"), name), { recursive: true });
+  };
+  await leave("removed");
+  await leave("there");
+  remove("removed");
+  world.clock.advance(world.keepMs);
+  await leave("young");
+  remove("young");
+  await collectAll(world.collector());
+  const keptOf = async (writer: string): Promise<number> => {
+    const args = { writer, placement: LOCAL_PLACEMENT, wallMs: world.clock.wallMs() };
+    return (await world.store.call(storeModule, "endSpool", args)).ended;
+  };
+  assert.equal(await keptOf("removed"), 0);
+  assert.equal(await keptOf("there"), 1);
+  assert.equal(await keptOf("young"), 1);
 });

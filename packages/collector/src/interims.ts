@@ -20,6 +20,13 @@ export const INTERIM_TABLES: readonly string[] = [
   "CREATE INDEX interim_records_by_writer ON interim_records (writer)",
 ];
 
+/**
+ * SQL that the thirteenth migration adds: when the call began, as its record would say. What an
+ * earlier release kept counts as old; it stays while its spool is there, as anything does.
+ */
+export const INTERIM_AGE_COLUMN =
+  "ALTER TABLE interim_records ADD COLUMN start_ms @integer NOT NULL DEFAULT 0";
+
 /** An interim record, and whose spool it lay in. */
 export interface Interim {
   readonly writer: string;
@@ -56,10 +63,12 @@ export function* keepInterims(
   const recorded = yield* recordedOf(tx, [...last.keys()]);
   yield* insertRows(tx, {
     table: "interim_records",
-    columns: ["request_id", "writer", "record"],
+    columns: ["request_id", "writer", "record", "start_ms"],
     rows: [...last]
       .filter(([requestId]) => !recorded.has(requestId))
-      .map(([requestId, { writer, record }]) => [requestId, writer, JSON.stringify(record)]),
+      .map(([requestId, { writer, record }]) => [
+        ...[requestId, writer, JSON.stringify(record), Math.round(record.startWallMs)],
+      ]),
     replacing: "request_id",
   });
 }
@@ -82,6 +91,28 @@ export function* takeInterims(
     .filter(({ request_id: id }) => !recorded.has(id))
     .map(({ record }) => JSON.parse(record) as SpooledRecord);
   return { records, isMore: rows.length === limit };
+}
+
+/**
+ * What is kept of calls goes at the age at which their records would, unless the spool that it came
+ * from is there: one that somebody removed never comes to its end.
+ */
+export function* expireInterims(
+  tx: Tx,
+  args: {
+    readonly beforeMs: number;
+    readonly limit: number;
+    readonly spools: readonly string[];
+  },
+): TxStep<void> {
+  const { beforeMs, limit, spools } = args;
+  const marks = spools.map(() => "?").join(", ");
+  const isNone = spools.length === 0 ? "" : ` AND writer NOT IN (${marks})`;
+  yield* tx.run(
+    `DELETE FROM interim_records WHERE request_id IN
+       (SELECT request_id FROM interim_records WHERE start_ms < ?${isNone} LIMIT ?)`,
+    [beforeMs, ...spools, limit],
+  );
 }
 
 function isLong(record: MeterRecord): boolean {

@@ -7,6 +7,7 @@
 import type { MeterRecord, SpooledLogLine } from "@skerry/contracts";
 import { expireRevisionSums, expireTallies, expireTraces, expireUsage } from "@skerry/invocations";
 import type { Tx, TxStep } from "@skerry/store";
+import { expireInterims } from "./interims.ts";
 
 /** Of a line beside its text, and of a whole record, with their indexes. */
 const LINE_BYTES = 300;
@@ -29,6 +30,8 @@ export interface Retention {
   readonly beforeMs: number;
   /** Days of usage from before then go; as the records when absent. */
   readonly usageBeforeMs?: number;
+  /** Of gateways; what was kept of their calls stays until each is read to its end. */
+  readonly meterSpools?: readonly string[];
   readonly lineBytesMax: number;
   readonly recordBytesMax: number;
   /** Rows of each kind that one step removes. */
@@ -54,6 +57,7 @@ export function* sweepTelemetry(tx: Tx, retention: Retention): TxStep<boolean> {
   const isOver = yield* trimToSize(tx, retention);
   yield* expireTallies(tx, { beforeMs, limit });
   yield* expireTraces(tx, { beforeMs, limit });
+  yield* expireInterims(tx, { beforeMs, limit, spools: retention.meterSpools ?? [] });
   yield* expireUsage(tx, { beforeMs: retention.usageBeforeMs ?? beforeMs, limit });
   const areOldSums = yield* expireRevisionSums(tx, { wallMs, beforeMs, limit });
   return areOldSums || oldLines >= limit || oldRecords >= limit || isOver;

@@ -46,7 +46,13 @@ import {
 import { DELIVERY_TABLES, moveDelivery, openDelivery, readDelivery } from "./delivery-rows.ts";
 import { searchLog } from "./log-search.ts";
 import { insertRows } from "./insert-rows.ts";
-import { INTERIM_TABLES, keepInterims, takeInterims, withoutRecorded } from "./interims.ts";
+import {
+  INTERIM_AGE_COLUMN,
+  INTERIM_TABLES,
+  keepInterims,
+  takeInterims,
+  withoutRecorded,
+} from "./interims.ts";
 import { layDown } from "./lay-down.ts";
 import { readSizes, SIZE_TABLES, sweepTelemetry } from "./retention.ts";
 import { ownersOf } from "./request-of.ts";
@@ -282,6 +288,7 @@ export const storeModule = defineStoreModule({
     { version: 10, sql: REVISION_TOTAL_TABLES },
     { version: 11, sql: REVISION_COLD_TABLES },
     { version: 12, sql: INTERIM_TABLES },
+    { version: 13, sql: [INTERIM_AGE_COLUMN] },
   ],
   procedures: {
     ...{ positions, take, endSpool, forgetSpool, readLog, readRecords, readRecord, readTrace },
