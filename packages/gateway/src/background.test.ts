@@ -1,9 +1,11 @@
 /** Work after the answer: what keeps an instance, what it costs, and how it ends. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
-import type { BackgroundReplyHead, MeterRecord } from "@skerry/contracts";
+import { INTERIM_EVERY_MS, type BackgroundReplyHead, type MeterRecord } from "@skerry/contracts";
 import type { LinkStream } from "@skerry/link";
-import { until, World, type AgentDouble, type Call } from "../test/world.ts";
+import { LeapClock } from "@skerry/testkit";
+import { steady, until, World, type AgentDouble, type Call } from "../test/world.ts";
+import type { GatewayDeps } from "./ports.ts";
 
 let world: World;
 let agent: AgentDouble;
@@ -36,13 +38,13 @@ function leaveWork(call: Call): Work {
 }
 
 /** Answers every call at once and leaves work, whose streams are returned. */
-async function answerAndWork(): Promise<Work[]> {
+async function answerAndWork(deps: Partial<GatewayDeps> = {}): Promise<Work[]> {
   const works: Work[] = [];
   agent.handle = (call) => {
     works.push(leaveWork(call));
     call.answer("answered");
   };
-  await world.start();
+  await world.start({}, deps);
   return works;
 }
 
@@ -79,6 +81,30 @@ test("work is metered by a record of its own, from the answer to its end", async
   assert.ok((record?.billedUs ?? 0) >= 1_000);
   assert.notEqual(record?.requestId, answer.headers["x-skerry-request-id"]);
   assert.equal(world.records.length, 2);
+});
+
+test("work that goes on for long leaves word of itself, and one record at its end", async () => {
+  const leaping = new LeapClock();
+  const entry = world.fn({ config: { backgroundTimeoutMs: 600_000 } });
+  const works = await answerAndWork({ clock: leaping });
+  await world.call(entry);
+  await until(() => works.length === 1);
+  leaping.leap(INTERIM_EVERY_MS);
+  await until(() => world.interims.length === 1);
+  const [interim] = world.interims;
+  assert.partialDeepStrictEqual(interim, {
+    ...{ functionId: entry.id, outcome: "gateway_lost", startKind: "background" },
+    instanceId: agent.instances[0]?.grant.instanceId,
+  });
+  assert.ok((interim?.billedUs ?? 0) >= INTERIM_EVERY_MS * 1_000);
+  assert.equal(recordOf("background"), undefined);
+  works[0]?.stream.end();
+  await until(() => recordOf("background") !== undefined);
+  assert.equal(recordOf("background")?.requestId, interim?.requestId);
+  const left = world.interims.length;
+  leaping.leap(INTERIM_EVERY_MS);
+  await steady(() => world.interims.length);
+  assert.equal(world.interims.length, left, "nothing of what has ended");
 });
 
 test("work that failed is counted as a failure of the function", async () => {

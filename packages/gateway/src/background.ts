@@ -2,24 +2,34 @@
  * Work that a handler leaves for after its answer, by `waitUntil`. The instance opens one stream
  * for it while the request is live and ends it when the work is done; until then the request's slot
  * stays taken, so that the instance neither rests nor stops. What it takes after the answer is
- * bounded by the function's configuration and metered by a record of its own.
+ * bounded by the function's configuration and metered by a record of its own; what goes on for long
+ * leaves interim records, too.
  */
 import type { Instance } from "@skerry/instance-links";
-import { type PlatformError, type Cancel, type Clock, type IdSource } from "@skerry/base";
+import {
+  type PlatformError,
+  type Cancel,
+  type Clock,
+  type IdSource,
+  type RequestId,
+} from "@skerry/base";
 import { BACKGROUND_TIMEOUT_MS, failReach, type Outcome } from "@skerry/contracts";
 import type { LinkStream, StreamHandler } from "@skerry/link";
 import {
   billedUsOf,
   type Background,
+  type InterimRecords,
   type Invocation,
   type InvocationOwner,
   type Metered,
+  type Ongoing,
   type Settled,
 } from "@skerry/live-invocations";
 
 export interface BackgroundDeps {
   readonly clock: Clock;
   readonly ids: IdSource;
+  readonly interims: Pick<InterimRecords, "add" | "delete">;
 }
 
 interface Asked {
@@ -44,10 +54,11 @@ export function acceptBackground(
 const STATUS: Partial<Record<Outcome, number>> = { ok: 200, timeout: 504 };
 const FAILED_STATUS = 502;
 
-class Work implements Background, StreamHandler, Settled {
+class Work implements Background, StreamHandler, Settled, Ongoing {
   readonly #deps: BackgroundDeps;
   readonly #stream: LinkStream;
   readonly #asked: Asked;
+  readonly #requestId: RequestId;
   #release: (() => void) | undefined;
   #cancelTimer: Cancel = () => undefined;
   /** When its request had its answer. */
@@ -61,6 +72,7 @@ class Work implements Background, StreamHandler, Settled {
     this.#deps = deps;
     this.#stream = stream;
     this.#asked = asked;
+    this.#requestId = deps.ids.requestId();
     asked.instance.streamsOpened += 1;
   }
 
@@ -69,7 +81,7 @@ class Work implements Background, StreamHandler, Settled {
   }
 
   outlive(release: () => void): void {
-    const { clock } = this.#deps;
+    const { clock, interims } = this.#deps;
     const { instance, owner } = this.#asked;
     const { backgroundTimeoutMs = BACKGROUND_TIMEOUT_MS } =
       instance.config ?? owner.entry.latest.config;
@@ -78,6 +90,7 @@ class Work implements Background, StreamHandler, Settled {
     this.#startWallMs = clock.wallMs();
     const onLate = (): void => this.#timedOut();
     this.#cancelTimer = clock.schedule(backgroundTimeoutMs, onLate, { background: true });
+    interims.add(this);
   }
 
   giveUp(): void {
@@ -107,17 +120,24 @@ class Work implements Background, StreamHandler, Settled {
   }
 
   meter(): Metered {
+    return this.#metered(this.#outcome ?? "ok", this.#tookMs);
+  }
+
+  interim(): Metered {
+    return this.#metered("gateway_lost", this.#deps.clock.monotonicMs() - this.#startMs);
+  }
+
+  #metered(outcome: Outcome, tookMs: number): Metered {
     const { parent, instance } = this.#asked;
     const { latest, id } = parent.entry;
     const none = { queueUs: 0, placeUs: 0, bootUs: 0, codeUs: 0, initUs: 0 };
     const anatomy = {
       ...({ coldReason: "warm", startKind: "background" } as const),
-      ...{ ...none, handlerUs: this.#tookMs * 1_000 },
+      ...{ ...none, handlerUs: tookMs * 1_000 },
     };
-    const outcome = this.#outcome ?? "ok";
     const record = {
       ...anatomy,
-      requestId: this.#deps.ids.requestId(),
+      requestId: this.#requestId,
       functionId: id,
       revisionId: instance.grant.revisionId,
       instanceId: instance.grant.instanceId,
@@ -159,6 +179,7 @@ class Work implements Background, StreamHandler, Settled {
     const { instance, owner } = this.#asked;
     instance.streamsOpened -= 1;
     this.#cancelTimer();
+    this.#deps.interims.delete(this);
     const release = this.#release;
     if (release === undefined) return;
     this.#tookMs = this.#deps.clock.monotonicMs() - this.#startMs;

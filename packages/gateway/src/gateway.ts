@@ -193,7 +193,7 @@ class RunningGateway implements Gateway {
 
   #createReach(parts: Pick<CallDeps, "ids" | "bodies" | "calleeOf" | "calledParts">): Reach {
     return new Reach({
-      ...{ log: this.#deps.log, ...this.#dialDeps, ...parts },
+      ...{ log: this.#deps.log, ...this.#dialDeps, ...parts, interims: this.#interims },
       publish: (piece, bytes, waitMs) => this.#ledger.client.publish(piece, bytes, waitMs),
     });
   }

@@ -8,7 +8,7 @@ import { PlatformError } from "@skerry/base";
 import { failReach, LIMITS } from "@skerry/contracts";
 import { IGNORING_STREAM, type OpenedStream, type StreamHandler } from "@skerry/link";
 import { readReachHead, Tunnels, type TunnelDeps } from "@skerry/reach";
-import { acceptBackground } from "./background.ts";
+import { acceptBackground, type BackgroundDeps } from "./background.ts";
 import { acceptCall, type CallDeps } from "./function-call.ts";
 import { acceptPublish, type PublishDeps } from "./function-publish.ts";
 import { Invocation, type InvocationOwner } from "@skerry/live-invocations";
@@ -20,10 +20,10 @@ export interface Asker {
 }
 
 export class Reach {
-  readonly #deps: CallDeps & PublishDeps;
+  readonly #deps: BackgroundDeps & CallDeps & PublishDeps;
   readonly #tunnels: Tunnels;
 
-  constructor(deps: CallDeps & PublishDeps & TunnelDeps) {
+  constructor(deps: BackgroundDeps & CallDeps & PublishDeps & TunnelDeps) {
     this.#deps = deps;
     this.#tunnels = new Tunnels(deps);
   }
