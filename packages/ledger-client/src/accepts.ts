@@ -6,12 +6,13 @@
  * the caller is told the truth: that nothing was accepted when it never left, else that it is not
  * known.
  */
-import { assert, backoffMs, type Cancel, type PlatformError } from "@skerry/base";
+import { assert, type Cancel, type PlatformError } from "@skerry/base";
 import { LEDGER_WIRE, type AcceptPiece, type AcceptResult } from "@skerry/contracts";
 import type { Piece } from "@skerry/link";
 import { failLedger } from "./errors.ts";
 import { exchange, fittingGroups } from "./exchange.ts";
 import type { LedgerClientDeps } from "./ports.ts";
+import { SendTurns } from "./send-turns.ts";
 import { readAcceptResults } from "./words.ts";
 
 /** What one caller waits for. */
@@ -23,7 +24,6 @@ interface Waiting {
   reject(error: PlatformError): void;
 }
 
-const RETRY = { delayMsMin: 20, delayMsMax: 500 };
 const RETRY_AFTER_MS = 1_000;
 
 export class Accepts {
@@ -33,13 +33,12 @@ export class Accepts {
   readonly #waiting = new Set<Waiting>();
   /** Of these, what is not under way. */
   #queue: Waiting[] = [];
-  #isFlushDue = false;
-  #attempt = 0;
-  #cancelRetry: Cancel | undefined;
+  readonly #turns: SendTurns;
   #cancelExpiry: Cancel | undefined;
 
   constructor(deps: LedgerClientDeps, waitMs: number) {
     this.#deps = deps;
+    this.#turns = new SendTurns(deps, () => this.#flush());
     this.#waitMs = waitMs;
   }
 
@@ -55,38 +54,31 @@ export class Accepts {
       const waiting = { pieces, endMs, wasSent: false, resolve, reject };
       this.#waiting.add(waiting);
       this.#queue.push(waiting);
-      this.#flushSoon();
+      this.#turns.soon();
       if (this.#cancelExpiry === undefined) this.#awaitExpiry(this.#waitMs);
     });
   }
 
   /** There is a new link. */
   linked(): void {
-    this.#attempt = 0;
-    if (this.#queue.length > 0) this.#flushSoon();
+    this.#turns.heard();
+    if (this.#queue.length > 0) this.#turns.soon();
   }
 
   /** Tells everybody who waits that nothing more will be known. */
   close(): void {
-    this.#cancelRetry?.();
+    this.#turns.close();
     this.#cancelExpiry?.();
     for (const waiting of this.#waiting) this.#giveUp(waiting);
     this.#queue = [];
   }
 
-  #flushSoon(): void {
-    if (this.#isFlushDue) return;
-    this.#isFlushDue = true;
-    this.#deps.scheduleFlush(() => this.#flush());
-  }
-
   #flush(): void {
-    this.#isFlushDue = false;
     while (this.#queue.length > 0) {
       const batch = this.#queue.splice(0, fittingGroups(this.#queue));
       if (this.#send(batch)) continue;
       this.#queue.unshift(...batch);
-      return this.#retryLater();
+      return this.#turns.later();
     }
   }
 
@@ -104,9 +96,10 @@ export class Accepts {
   #answered(batch: readonly Waiting[], results: readonly AcceptResult[] | undefined): void {
     if (results === undefined) {
       this.#queue.unshift(...batch.filter((waiting) => this.#waiting.has(waiting)));
-      return this.#retryLater();
+      if (this.#queue.length > 0) this.#turns.later();
+      return;
     }
-    this.#attempt = 0;
+    this.#turns.heard();
     let at = 0;
     for (const waiting of batch) {
       const own = results.slice(at, at + waiting.pieces.length);
@@ -114,18 +107,6 @@ export class Accepts {
       if (!this.#waiting.delete(waiting)) continue;
       waiting.resolve(own.map((result, i) => asTold(waiting.pieces[i], result)));
     }
-  }
-
-  #retryLater(): void {
-    if (this.#cancelRetry !== undefined || this.#queue.length === 0) return;
-    const { clock, random } = this.#deps;
-    const waitMs = backoffMs(this.#attempt, RETRY, random);
-    this.#attempt += 1;
-    const again = (): void => {
-      this.#cancelRetry = undefined;
-      this.#flush();
-    };
-    this.#cancelRetry = clock.schedule(waitMs, again, { background: true });
   }
 
   /** All wait equally long: the order in which they came is the order in which they expire. */

@@ -10,6 +10,7 @@ import type { AnswerPiece, AnswerReply, CallPiece, CallResult } from "@skerry/co
 import { failLedger } from "./errors.ts";
 import { exchange, fitting } from "./exchange.ts";
 import type { LedgerClientDeps } from "./ports.ts";
+import { RETRY, SendTurns } from "./send-turns.ts";
 import { readAnswerReply, readCallResults } from "./words.ts";
 
 interface Waiting {
@@ -23,7 +24,6 @@ interface Waiting {
   reject(error: PlatformError): void;
 }
 
-const RETRY = { delayMsMin: 20, delayMsMax: 500 };
 const RETRY_AFTER_MS = 1_000;
 const EMPTY = new Uint8Array(0);
 
@@ -43,12 +43,11 @@ export class Calls {
   readonly #waiting = new Map<RequestId, Waiting>();
   /** Of these, what is not under way. */
   #queue: Waiting[] = [];
-  #isFlushDue = false;
-  #attempt = 0;
-  #cancelRetry: Cancel | undefined;
+  readonly #turns: SendTurns;
 
   constructor(deps: LedgerClientDeps, options: CallsOptions) {
     this.#deps = deps;
+    this.#turns = new SendTurns(deps, () => this.#flush());
     this.#options = options;
   }
 
@@ -68,7 +67,7 @@ export class Calls {
       const waiting: Waiting = { head, bytes, cancelTimer, ...state, resolve, reject };
       this.#waiting.set(head.id, waiting);
       this.#queue.push(waiting);
-      this.#flushSoon();
+      this.#turns.soon();
     });
   }
 
@@ -91,13 +90,13 @@ export class Calls {
 
   /** Control knows what is held here, on a new link. */
   agreed(): void {
-    this.#attempt = 0;
-    if (this.#queue.length > 0) this.#flushSoon();
+    this.#turns.heard();
+    if (this.#queue.length > 0) this.#turns.soon();
   }
 
   /** Tells everybody who waits that nothing more will be known. */
   close(): void {
-    this.#cancelRetry?.();
+    this.#turns.close();
     for (const waiting of [...this.#waiting.values()]) this.#giveUp(waiting);
   }
 
@@ -116,21 +115,14 @@ export class Calls {
     });
   }
 
-  #flushSoon(): void {
-    if (this.#isFlushDue) return;
-    this.#isFlushDue = true;
-    this.#deps.scheduleFlush(() => this.#flush());
-  }
-
   #flush(): void {
-    this.#isFlushDue = false;
     this.#queue = this.#queue.filter(({ head }) => this.#waiting.has(head.id));
     // On a new link `agreed` goes on.
     while (this.#queue.length > 0 && this.#options.isAgreed()) {
       const batch = this.#queue.splice(0, fitting(this.#queue));
       if (this.#send(batch)) continue;
       this.#queue.unshift(...batch);
-      return this.#retryLater();
+      return this.#turns.later();
     }
   }
 
@@ -148,27 +140,16 @@ export class Calls {
       const isWaiting = ({ head }: Waiting): boolean => this.#waiting.has(head.id);
       for (const { head } of batch.filter((one) => !isWaiting(one))) this.#options.late(head);
       this.#queue.unshift(...batch.filter(isWaiting));
-      return this.#retryLater();
+      if (this.#queue.length > 0) this.#turns.later();
+      return;
     }
-    this.#attempt = 0;
+    this.#turns.heard();
     for (const [i, waiting] of batch.entries()) {
       const result = results[i];
       if (result === undefined) continue;
       if (this.#end(waiting)) waiting.resolve(result);
       else if (result.ok && result.held) this.#options.late(waiting.head);
     }
-  }
-
-  #retryLater(): void {
-    if (this.#cancelRetry !== undefined || this.#queue.length === 0) return;
-    const { clock, random } = this.#deps;
-    const waitMs = backoffMs(this.#attempt, RETRY, random);
-    this.#attempt += 1;
-    const again = (): void => {
-      this.#cancelRetry = undefined;
-      this.#flush();
-    };
-    this.#cancelRetry = clock.schedule(waitMs, again, { background: true });
   }
 
   #giveUp(waiting: Waiting): void {

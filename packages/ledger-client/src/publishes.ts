@@ -4,10 +4,11 @@
  * tried until its time is over, and what left and got no answer is not sent again: whoever
  * publishes is told that it is not known.
  */
-import { backoffMs, type Cancel, type PlatformError } from "@skerry/base";
+import type { Cancel, PlatformError } from "@skerry/base";
 import { failReach, type PublishPiece, type PublishResult } from "@skerry/contracts";
 import { exchange, fitting } from "./exchange.ts";
 import type { LedgerClientDeps } from "./ports.ts";
+import { SendTurns } from "./send-turns.ts";
 import { readPublishResults } from "./words.ts";
 
 interface Waiting {
@@ -21,7 +22,6 @@ interface Waiting {
   reject(error: PlatformError): void;
 }
 
-const RETRY = { delayMsMin: 20, delayMsMax: 500 };
 /** So that the places of all their messages fit into one reply. */
 const PIECES_MAX = 50;
 
@@ -30,12 +30,11 @@ export class Publishes {
   /** What is not under way. */
   #queue: Waiting[] = [];
   readonly #sent = new Set<Waiting>();
-  #isFlushDue = false;
-  #attempt = 0;
-  #cancelRetry: Cancel | undefined;
+  readonly #turns: SendTurns;
 
   constructor(deps: LedgerClientDeps) {
     this.#deps = deps;
+    this.#turns = new SendTurns(deps, () => this.#flush());
   }
 
   /**
@@ -49,36 +48,29 @@ export class Publishes {
       const expire = (): void => this.#giveUp(waiting, "its time was over");
       waiting.cancelTimer = this.#deps.clock.schedule(waitMs, expire, { background: true });
       this.#queue.push(waiting);
-      this.#flushSoon();
+      this.#turns.soon();
     });
   }
 
   /** There is a new link. */
   linked(): void {
-    this.#attempt = 0;
-    if (this.#queue.length > 0) this.#flushSoon();
+    this.#turns.heard();
+    if (this.#queue.length > 0) this.#turns.soon();
   }
 
   /** Tells everybody who waits that nothing more will be known. */
   close(): void {
-    this.#cancelRetry?.();
+    this.#turns.close();
     for (const waiting of [...this.#queue, ...this.#sent]) {
       this.#giveUp(waiting, "this gateway is being stopped");
     }
   }
 
-  #flushSoon(): void {
-    if (this.#isFlushDue) return;
-    this.#isFlushDue = true;
-    this.#deps.scheduleFlush(() => this.#flush());
-  }
-
   #flush(): void {
-    this.#isFlushDue = false;
     this.#queue = this.#queue.filter(({ isOver }) => !isOver);
     while (this.#queue.length > 0) {
       const count = Math.min(PIECES_MAX, fitting(this.#queue));
-      if (!this.#send(this.#queue.slice(0, count))) return this.#retryLater();
+      if (!this.#send(this.#queue.slice(0, count))) return this.#turns.later();
       this.#queue.splice(0, count);
     }
   }
@@ -88,7 +80,7 @@ export class Publishes {
       this.#answered(batch, readPublishResults(reply, batch.length)),
     );
     if (!isSent) return false;
-    this.#attempt = 0;
+    this.#turns.heard();
     for (const waiting of batch) {
       waiting.wasSent = true;
       this.#sent.add(waiting);
@@ -102,18 +94,6 @@ export class Publishes {
       if (result === undefined) this.#giveUp(waiting, "the link to control was lost");
       else if (this.#end(waiting)) waiting.resolve(result);
     }
-  }
-
-  #retryLater(): void {
-    if (this.#cancelRetry !== undefined) return;
-    const { clock, random } = this.#deps;
-    const again = (): void => {
-      this.#cancelRetry = undefined;
-      this.#flush();
-    };
-    const waitMs = backoffMs(this.#attempt, RETRY, random);
-    this.#attempt += 1;
-    this.#cancelRetry = clock.schedule(waitMs, again, { background: true });
   }
 
   #giveUp(waiting: Waiting, why: string): void {
