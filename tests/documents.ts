@@ -18,6 +18,13 @@ export function fencesOf(document: string, info: string): readonly string[] {
   return [...document.matchAll(pattern)].map(([, text]) => text ?? "");
 }
 
+/** The first code fence with this info string; there is one. */
+export function fenceOf(document: string, info: string): string {
+  const [text] = fencesOf(document, info);
+  assert.ok(text !== undefined, `the document has a fence ${info}`);
+  return text;
+}
+
 /**
  * Runs commands as a person would paste them into a shell, where `npx skerry` is this checkout's;
  * a command that fails ends it. Resolves with what they printed. `cwd` is an empty folder when

@@ -5,20 +5,13 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { callHttp, startPlatform, type Platform } from "@skerry/testkit";
-import { fencesOf, pasteWithLog } from "./documents.ts";
+import { fenceOf, pasteWithLog } from "./documents.ts";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const DOCUMENT = readFileSync(join(ROOT, "packages/instance-runtime/PHP.md"), "utf8");
 const TIMEOUT = { timeout: 600_000 };
 const MISSING =
   !existsSync("/usr/bin/php") && process.env["CI"] === undefined && "PHP is not installed";
-
-/** The code fence with this info string. */
-function fence(info: string): string {
-  const [text] = fencesOf(DOCUMENT, info);
-  assert.ok(text !== undefined, `PHP.md has a fence ${info}`);
-  return text;
-}
 
 describe("PHP", { ...TIMEOUT, skip: MISSING }, () => {
   let platform: Platform;
@@ -33,13 +26,13 @@ describe("PHP", { ...TIMEOUT, skip: MISSING }, () => {
 
   it("has an example that runs as its document prints it", async () => {
     const where = { env: platform.cliEnvironment, cwd: ROOT };
-    const printed = await pasteWithLog(fence("sh example"), /greeting Ada/, where);
+    const printed = await pasteWithLog(fenceOf(DOCUMENT, "sh example"), /greeting Ada/, where);
     assert.match(printed, /Hello, Ada!/);
     assert.match(printed, /<h1>Hello, world!<\/h1>/);
   });
 
   it("streams what a handler yields, as its document shows", async () => {
-    const files = { "index.php": fence("php stream") };
+    const files = { "index.php": fenceOf(DOCUMENT, "php stream") };
     await platform.deploy({ app: "php", fn: "stream", files, config });
     const streamed = await call("stream");
     assert.equal(streamed.headers["content-type"], "text/event-stream");
@@ -95,7 +88,7 @@ describe("PHP", { ...TIMEOUT, skip: MISSING }, () => {
       "about.php": "<?php echo 'about';",
       "style.css": "h1 { color: teal }",
     };
-    const command = fence("sh server").trim();
+    const command = fenceOf(DOCUMENT, "sh server").trim();
     await platform.deploy({ app: "php", fn: "site", files, config: { ...config, command } });
     const index = await call("site", "/a/b?c=d");
     assert.deepEqual([index.headers["x-sapi"], index.text], ["cli-server", "/a/b?c=d"]);

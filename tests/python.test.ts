@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { callHttp, startPlatform, type Platform } from "@skerry/testkit";
-import { fencesOf, pasteWithLog } from "./documents.ts";
+import { fenceOf, pasteWithLog } from "./documents.ts";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 const DOCUMENT = readFileSync(join(ROOT, "packages/instance-runtime/PYTHON.md"), "utf8");
@@ -21,13 +21,6 @@ def handler(event, context):
     return "served"
 `;
 
-/** The code fence with this info string. */
-function fence(info: string): string {
-  const [text] = fencesOf(DOCUMENT, info);
-  assert.ok(text !== undefined, `PYTHON.md has a fence ${info}`);
-  return text;
-}
-
 describe("Python", { ...TIMEOUT, skip: MISSING }, () => {
   let platform: Platform;
   before(async () => {
@@ -37,14 +30,14 @@ describe("Python", { ...TIMEOUT, skip: MISSING }, () => {
 
   it("has an example that runs as its document prints it", async () => {
     const where = { env: platform.cliEnvironment, cwd: ROOT };
-    const printed = await pasteWithLog(fence("sh example"), /greeting Ada/, where);
+    const printed = await pasteWithLog(fenceOf(DOCUMENT, "sh example"), /greeting Ada/, where);
     assert.match(printed, /Hello, Ada!/);
     assert.match(printed, /<h1>Hello, world!<\/h1>/);
   });
 
   it("streams what a handler yields, as its document shows", async () => {
     const config = { runtime: "python3", auth: "none" } as const;
-    const files = { "index.py": fence("python stream") };
+    const files = { "index.py": fenceOf(DOCUMENT, "python stream") };
     await platform.deploy({ app: "python", fn: "stream", files, config });
     const target = { port: platform.gatewayPort, path: "/-/python/stream/" };
     const streamed = await callHttp(target);
