@@ -65,6 +65,7 @@ class Play {
       this.onSeen();
       return this.seen;
     }
+    if (name === "furthestNoted") return 0;
     if (name === "heldBy") {
       const { id, n: attempt } = this.attempt;
       return this.#isHeld ? [{ id, attempt, functionId: "fn" }] : [];

@@ -86,11 +86,13 @@ export class Holders {
 
   /**
    * On a database that platforms share: notes that the gateways here are there, and lets go of what
-   * those hold whose platform has not done so for a while. Rejects with the store's reasons.
+   * those hold whose platform has not done so for a while. What is accepted here grows old by the
+   * furthest time that any of them has. Rejects with the store's reasons.
    */
   async look(): Promise<void> {
     const { store, clock } = this.#deps;
     await this.#note([...this.#present.keys()]);
+    clock.raise(await store.call(storeModule, "furthestNoted", null));
     const askedMs = clock.monotonicMs();
     const seen = await store.call(storeModule, "seenHolders", null);
     const foreign = seen.filter(

@@ -18,6 +18,7 @@ import {
   forgetKeys,
   forgetNoneOpen,
   freeWebhooks,
+  furthestNoted,
   getInvocation,
   heldBy,
   lastAcceptedMs,
@@ -77,6 +78,7 @@ export const storeModule = defineStoreModule({
   reads: [
     "findCalls",
     "findKnown",
+    "furthestNoted",
     "getInvocation",
     "heldBy",
     "lastAcceptedMs",
@@ -108,6 +110,7 @@ export const storeModule = defineStoreModule({
     forgetKeys,
     forgetNoneOpen,
     freeWebhooks,
+    furthestNoted,
     getInvocation,
     heldBy,
     lastAcceptedMs,

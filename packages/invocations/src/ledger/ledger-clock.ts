@@ -14,7 +14,7 @@ export const SET_BACK_MS_MAX = 3_600_000;
 const SPEED = 0.5;
 
 export interface LedgerClock extends Clock {
-  /** The ledger has had this time already, as of an earlier run. */
+  /** The ledger has had this time already, as of an earlier run or at another platform. */
   raise(wallMs: number): void;
   /** How far this time is ahead of the wall's: ages of what comes by the wall's begin so late. */
   aheadMs(): number;
