@@ -32,6 +32,7 @@ import {
   nameLanes,
   noteProgress,
   PROGRESS_TABLES,
+  QUEUE_REBUILT,
   readAnswer,
   readBalance,
   readOpen,
@@ -74,6 +75,7 @@ export const storeModule = defineStoreModule({
     { version: 11, sql: REDRIVE_DUE_COLUMNS },
     { version: 12, sql: DELIVERY_LANES },
     { version: 13, sql: TOPIC_REDRIVEN_COLUMN },
+    { version: 14, sql: [], sqlite: QUEUE_REBUILT },
   ],
   reads: [
     "findCalls",

@@ -30,7 +30,7 @@ import {
 } from "../src/ledger/webhooks.ts";
 import { REDRIVE_PROCEDURES, REDRIVE_READS } from "../src/redrives/procedures.ts";
 import { REDRIVE_DUE_COLUMNS, REDRIVE_TABLES } from "../src/redrives/tables.ts";
-import { LEDGER_TABLES, OPEN_TABLES } from "../src/ledger/tables.ts";
+import { LEDGER_TABLES, OPEN_TABLES, QUEUE_REBUILT } from "../src/ledger/tables.ts";
 
 export const storeModule = defineStoreModule({
   name: "ledger",
@@ -43,6 +43,7 @@ export const storeModule = defineStoreModule({
         ...[...PROGRESS_TABLES, ...CALL_COLUMNS, ...REDRIVE_TABLES],
         ...REDRIVE_DUE_COLUMNS,
       ],
+      sqlite: QUEUE_REBUILT,
     },
   ],
   reads: [

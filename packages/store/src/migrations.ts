@@ -4,7 +4,7 @@
  * is the format of the whole.
  */
 import { storeError } from "./errors.ts";
-import { translateMigration, type Dialect } from "./portable-sql.ts";
+import { translateMigration, translateRebuild, type Dialect } from "./portable-sql.ts";
 import type { StoreModule } from "./port.ts";
 
 /**
@@ -50,9 +50,10 @@ export function pendingMigrations(options: {
   for (const { name, migrations } of modules) {
     const found = applied.get(name) ?? 0;
     assertNotNewer(`The store's part ${name}`, found, migrations.length);
-    for (const { version, sql } of migrations.slice(found)) {
+    for (const { version, sql, sqlite } of migrations.slice(found)) {
       const statements = sql.map((text) => translateMigration(text, dialect));
-      pending.push({ module: name, version, statements });
+      const own = dialect === "sqlite" ? (sqlite ?? []).map(translateRebuild) : [];
+      pending.push({ module: name, version, statements: [...statements, ...own] });
     }
   }
   return pending;

@@ -72,6 +72,11 @@ export interface Migration {
    * CREATE TABLE, CREATE INDEX, ALTER TABLE … ADD COLUMN, INSERT, UPDATE; nothing that takes away.
    */
   readonly sql: readonly string[];
+  /**
+   * Then done on SQLite alone, where no platform of an earlier release has the same tables: it may
+   * take away as well, and never what `sql` of any version made that a procedure names.
+   */
+  readonly sqlite?: readonly string[];
 }
 
 /**

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PlatformError } from "@skerry/base";
-import { translateMigration, translateStatement } from "./portable-sql.ts";
+import { translateMigration, translateRebuild, translateStatement } from "./portable-sql.ts";
 
 const SAME: readonly (readonly [portable: string, postgres: string, params: number])[] = [
   ["SELECT a FROM t WHERE b = ? AND c = ?", "SELECT a FROM t WHERE b = $1 AND c = $2", 2],
@@ -54,3 +54,12 @@ for (const sql of REFUSED_MIGRATIONS) {
     assert.throws(() => translateMigration(sql, "sqlite"), isRefusal);
   });
 }
+
+test("a migration of SQLite's own may replace a table, and nothing else", () => {
+  assert.equal(translateRebuild("DROP TABLE t"), "DROP TABLE t");
+  assert.equal(translateRebuild("ALTER TABLE u RENAME TO t"), "ALTER TABLE u RENAME TO t");
+  assert.equal(translateRebuild("CREATE TABLE t (a @text)"), "CREATE TABLE t (a TEXT) STRICT");
+  for (const sql of ["DELETE FROM t", "DROP TRIGGER t", "DROP TABLE t; DROP TABLE u"]) {
+    assert.throws(() => translateRebuild(sql), { reason: "STORE_STATEMENT_REFUSED" });
+  }
+});

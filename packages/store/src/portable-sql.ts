@@ -45,6 +45,7 @@ const OPAQUE = /^(?:'|"|--|\/\*)/;
 const STATEMENT_START = /^\s*(?:SELECT|INSERT|UPDATE|DELETE|WITH|VALUES)\b/i;
 const MIGRATION_START =
   /^\s*(?:CREATE (?:TABLE|(?:UNIQUE )?INDEX)|ALTER TABLE \w+ ADD COLUMN|INSERT|UPDATE)\b/i;
+const REBUILD_START = /^\s*(?:DROP (?:TABLE|INDEX)|ALTER TABLE \w+ RENAME TO)\b/i;
 const CREATE_TABLE = /^\s*CREATE\s+TABLE\b/i;
 
 /** One statement of a procedure. Throws `STORE_STATEMENT_REFUSED`. */
@@ -53,6 +54,13 @@ export function translateStatement(sql: string, dialect: Dialect): EngineSql {
     throw refuse("procedures select, insert, update and delete only", sql);
   }
   return translate(sql, dialect);
+}
+
+/** One statement of a migration on SQLite alone: it may replace a table, too. */
+export function translateRebuild(sql: string): string {
+  return REBUILD_START.test(sql)
+    ? translate(sql, "sqlite").text
+    : translateMigration(sql, "sqlite");
 }
 
 /**

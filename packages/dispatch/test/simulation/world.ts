@@ -70,7 +70,9 @@ class World {
   readonly #dice: Dice;
   readonly #timeline = new Timeline();
   readonly #memory = new MemoryStore([
-    ...ledgerSources.flatMap(({ module }) => module.migrations.flatMap(({ sql }) => sql)),
+    ...ledgerSources.flatMap(({ module }) =>
+      module.migrations.flatMap(({ sql, sqlite = [] }) => [...sql, ...sqlite]),
+    ),
     ...SIMULATION_LOG,
   ]);
   readonly #judge: Judge;

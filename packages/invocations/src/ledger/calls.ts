@@ -80,7 +80,7 @@ function* holdFirst(
 ): TxStep<void> {
   yield* tx.run(
     `UPDATE ledger_queue SET phase = ?, attempt = 1, holder = ?, request_id = id, started_ms = ?
-     WHERE id = ?`,
+     WHERE seq = (SELECT seq FROM ledger_invocations WHERE id = ?)`,
     [PHASE.held, holder, nowMs, id],
   );
   yield* tx.run("UPDATE ledger_invocations SET state = 'running', attempts = 1 WHERE id = ?", [id]);

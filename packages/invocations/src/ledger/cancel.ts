@@ -33,7 +33,7 @@ export function* cancel(
   const { id, nowMs, slot } = args;
   const row = yield* tx.get<OpenRow & Record<keyof OpenRow, string | number | null>>(
     `SELECT seq, function_id, phase, ordering_key, holder, attempt FROM ledger_queue
-     WHERE id = ?`,
+     WHERE seq = (SELECT seq FROM ledger_invocations WHERE id = ?)`,
     [id],
   );
   if (row === undefined) return { kind: "over" };

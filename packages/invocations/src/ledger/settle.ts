@@ -14,7 +14,6 @@ import { endAll, type Ending } from "./end.ts";
 import { notedOf } from "./holders.ts";
 import { allOver, overRows, overValues, runOver } from "./sets.ts";
 import { addSums } from "./sums.ts";
-import { PHASE } from "./tables.ts";
 
 /**
  * Attempts of one invocation that are kept, the latest: one that is throttled for as long as it may
@@ -74,7 +73,6 @@ interface HeldRow {
   readonly source: string;
   readonly expires_ms: number;
   readonly ordering_key: string | null;
-  readonly phase: number;
   readonly holder: string | null;
   readonly attempt: number;
   readonly counted: number;
@@ -84,12 +82,12 @@ interface HeldRow {
 }
 type HeldRowOf = HeldRow & Record<keyof HeldRow, string | number | null>;
 
-const HELD = `SELECT seq, id, function_id, expires_ms, ordering_key, phase, holder, attempt, counted,
+const HELD = `SELECT seq, id, function_id, expires_ms, ordering_key, holder, attempt, counted,
   request_id, started_ms, cancelled,
   (SELECT source FROM ledger_invocations WHERE ledger_invocations.seq = ledger_queue.seq) AS source
   FROM ledger_queue`;
 /** Looked up by id alone: a holder may have more than a hundred times as many. */
-const HELD_AMONG = overValues((ids) => `${HELD} WHERE id IN (${ids})`);
+const HELD_AMONG = overValues((ids) => `${HELD} WHERE phase = 1 AND id IN (${ids})`);
 
 /** An attempt that was held until now, and how it ended. */
 interface EndedAttempt {
@@ -105,11 +103,7 @@ export function* settle(tx: Tx, args: SettleArgs): TxStep<readonly Settled[]> {
   const ids = new Set(items.map(({ id }) => id));
   const rows = [...ids].map((id) => [id]);
   const found = yield* allOver<HeldRowOf>(tx, HELD_AMONG, { rows });
-  const held = new Map(
-    found.flatMap((row) =>
-      row.phase === PHASE.held && row.holder === holder ? [[row.id, row]] : [],
-    ),
-  );
+  const held = new Map(found.flatMap((row) => (row.holder === holder ? [[row.id, row]] : [])));
   const ended = items.map((item): EndedAttempt | undefined => {
     const row = held.get(item.id);
     if (row?.attempt !== item.attempt) return undefined;

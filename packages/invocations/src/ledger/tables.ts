@@ -60,6 +60,33 @@ export const LEDGER_TABLES: Migration["sql"] = [
     slot @integer NOT NULL, what @text NOT NULL, n @integer NOT NULL, PRIMARY KEY (slot, what))`,
 ];
 
+/**
+ * On SQLite: of the queue only what is held is found by its id; the record leads to the rest. Each
+ * accept wrote a page of the index of all ids, one of nine.
+ */
+export const QUEUE_REBUILT: readonly string[] = [
+  `CREATE TABLE ledger_queue_plain (
+    seq @integer PRIMARY KEY, id @text NOT NULL, function_id @text NOT NULL,
+    account_id @text NOT NULL, phase @integer NOT NULL, due_ms @integer NOT NULL,
+    expires_ms @integer NOT NULL, ordering_key @text,
+    attempt @integer NOT NULL, counted @integer NOT NULL,
+    holder @text, request_id @text, started_ms @integer, cancelled @integer NOT NULL)`,
+  `INSERT INTO ledger_queue_plain (seq, id, function_id, account_id, phase, due_ms, expires_ms,
+      ordering_key, attempt, counted, holder, request_id, started_ms, cancelled)
+    SELECT seq, id, function_id, account_id, phase, due_ms, expires_ms, ordering_key, attempt,
+      counted, holder, request_id, started_ms, cancelled
+    FROM ledger_queue ORDER BY seq`,
+  `DROP TABLE ledger_queue`,
+  `ALTER TABLE ledger_queue_plain RENAME TO ledger_queue`,
+  // They went with the table.
+  `CREATE INDEX ledger_ready ON ledger_queue (function_id, due_ms, seq) WHERE phase = 0`,
+  `CREATE INDEX ledger_held ON ledger_queue (holder, seq) WHERE phase = 1`,
+  `CREATE INDEX ledger_ordered ON ledger_queue (function_id, ordering_key, seq)
+    WHERE ordering_key IS NOT NULL`,
+  `CREATE INDEX ledger_cancelled ON ledger_queue (holder) WHERE cancelled = 1`,
+  `CREATE UNIQUE INDEX ledger_held_ids ON ledger_queue (id) WHERE phase = 1`,
+];
+
 /** How many are open of each function; slots as of the sums. */
 export const OPEN_TABLES: Migration["sql"] = [
   `CREATE TABLE ledger_open (

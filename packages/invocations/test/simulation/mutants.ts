@@ -19,10 +19,7 @@ export interface Mutant {
 export const MUTANTS: readonly Mutant[] = [
   {
     ...{ name: "lets anybody settle", file: "settle" },
-    ...{
-      from: "row.phase === PHASE.held && row.holder === holder",
-      to: "row.phase === PHASE.held",
-    },
+    ...{ from: "row.holder === holder", to: "row.holder !== null" },
   },
   {
     ...{ name: "takes the end of an earlier attempt", file: "settle" },

@@ -13,6 +13,7 @@ import {
   LEDGER_TABLES,
   OPEN_TABLES,
   PROGRESS_TABLES,
+  QUEUE_REBUILT,
   SEQUENCE_PER_MS,
   type ClaimedRun,
 } from "../../src/index.ts";
@@ -89,7 +90,7 @@ class World {
       ...OPEN_TABLES,
       ...PROGRESS_TABLES,
     ],
-    ...CALL_COLUMNS,
+    ...[...CALL_COLUMNS, ...QUEUE_REBUILT],
   ]);
   readonly #facts: Facts;
   readonly #callers: Callers;
