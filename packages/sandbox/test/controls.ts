@@ -26,6 +26,8 @@ export interface Control {
   readonly without: readonly Protection[];
   /** Whom the platform runs as when the control means anything. Default: anyone. */
   readonly as?: "root";
+  /** An older kernel refuses by itself, and the probe sees no difference. */
+  readonly sinceLinux?: readonly [major: number, minor: number];
   /** Besides that the probe no longer holds. */
   readonly sees?: (evidence: Evidence) => boolean;
 }
@@ -160,7 +162,7 @@ export const CONTROLS: Readonly<Record<ProbeId, Control>> = {
   clone3: FILTER,
   unshare: FILTER,
   clone: FILTER,
-  "open-by-handle": FILTER,
+  "open-by-handle": { ...FILTER, sinceLinux: [6, 11] },
   "name-to-handle": FILTER,
   "open-tree": FILTER,
   "pidfd-getfd": FILTER,
