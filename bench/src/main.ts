@@ -16,7 +16,7 @@ import { benchLedger, sayLedger } from "./ledger-part.ts";
 import { benchOverload, overloadTable } from "./overload.ts";
 import { benchRoutes } from "./routes.ts";
 import { readRunOptions, type RunOptions } from "./run-options.ts";
-import { benchWarm } from "./warm.ts";
+import { benchWarm, type WarmFigures } from "./warm.ts";
 
 async function run(options: RunOptions): Promise<void> {
   const results: Record<string, unknown> = { machine: machine(), options };
@@ -24,9 +24,8 @@ async function run(options: RunOptions): Promise<void> {
   const say = (text: string): void => void process.stdout.write(`${text}\n`);
   if (wanted.has("warm")) {
     const warm = await benchWarm(options);
-    results["warm"] = warm;
-    say(`\nWarm requests, ${options.rounds} alternating rounds of ${options.seconds} s, medians\n`);
-    say(contestTable(warm));
+    Object.assign(results, warm);
+    sayWarm(warm, options, say);
   }
   if (wanted.has("bodies")) {
     const bodies = await benchBodies(options);
@@ -85,6 +84,18 @@ async function run(options: RunOptions): Promise<void> {
   }
   if (options.out !== undefined)
     writeFileSync(options.out, `${JSON.stringify(results, null, 2)}\n`);
+}
+
+function sayWarm(
+  { warm, polling }: WarmFigures,
+  { rounds, seconds }: RunOptions,
+  say: (text: string) => void,
+): void {
+  say(`\nWarm requests, ${rounds} alternating rounds of ${seconds} s, medians\n`);
+  say(contestTable(warm));
+  if (polling === undefined) return;
+  say("\nThe same where processors look for work for 200 µs before they halt\n");
+  say(contestTable(polling));
 }
 
 function machine(): object {

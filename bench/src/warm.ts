@@ -16,6 +16,7 @@ import {
   type ContestFigure,
   type Contestant,
 } from "./contest.ts";
+import { whilePolling } from "./halt-poll.ts";
 import { startPeers, type PeerProgram } from "./peers.ts";
 import type { RunOptions } from "./run-options.ts";
 import { ECHO, ECHO_FETCH, ECHO_PHP, ECHO_PYTHON, ECHO_SERVER, expressSource } from "./sources.ts";
@@ -30,7 +31,16 @@ interface Code {
 const SHARED: FunctionConfigInput = { auth: "none", concurrency: 64, maxInstances: 1 };
 const SERVER: FunctionConfigInput = { command: "node server.js" };
 
-export async function benchWarm(options: RunOptions): Promise<readonly ContestFigure[]> {
+export interface WarmFigures {
+  readonly warm: readonly ContestFigure[];
+  /** At one connection, on processors that poll before they halt; where that can be set. */
+  readonly polling: readonly ContestFigure[] | undefined;
+}
+
+/** The first so many contestants are measured while processors poll, too. */
+const POLLED = 3;
+
+export async function benchWarm(options: RunOptions): Promise<WarmFigures> {
   const bare = await startPeer(new URL("bare-server.ts", import.meta.url));
   const hop = await startPeer(new URL("hop-server.ts", import.meta.url));
   const programs: readonly PeerProgram[] = options.peers ? await startPeers() : [];
@@ -47,11 +57,14 @@ export async function benchWarm(options: RunOptions): Promise<readonly ContestFi
       })),
     ];
     await warmUp(contestants, options.warmUpSeconds);
-    const figures: ContestFigure[] = [];
+    const warm: ContestFigure[] = [];
     for (const connections of [64, 1]) {
-      figures.push(...(await contest(contestants, { connections, ...options })));
+      warm.push(...(await contest(contestants, { connections, ...options })));
     }
-    return figures;
+    const polling = await whilePolling(() =>
+      contest(contestants.slice(0, POLLED), { connections: 1, ...options }),
+    );
+    return { warm, polling };
   } finally {
     for (const peer of [bare, hop]) stopPeer(peer);
     for (const program of programs) await program.stop();

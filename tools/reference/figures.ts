@@ -11,6 +11,8 @@ const RESULTS = new URL("../../bench/results/", import.meta.url);
 export interface Results {
   readonly machine: { readonly date: string };
   readonly warm?: readonly LoadFigure[];
+  /** At one connection, where processors poll before they halt. */
+  readonly polling?: readonly LoadFigure[];
   readonly bodies?: readonly LoadFigure[];
   readonly cold?: readonly ColdFigure[];
   readonly deploy?: { readonly p50Ms: number; readonly p95Ms: number };
@@ -115,6 +117,7 @@ export function renderFigures(readme: string, results: readonly Results[]): stri
     ["what", "measured", "aim"],
     ["---", "---", "---"],
     ...warmRows(newest.warm ?? []),
+    ...pollingRows(newest.polling ?? []),
     ...bodyRows(newest.bodies ?? []),
     ...coldRows(newest.cold ?? []),
     ...otherRows(newest),
@@ -154,6 +157,15 @@ function warmRows(figures: readonly LoadFigure[]): readonly Row[] {
       return [`added p50 at one connection: ${name}`, `${addedP50Us} µs`, aim];
     }),
   ];
+}
+
+function pollingRows(figures: readonly LoadFigure[]): readonly Row[] {
+  return figures
+    .filter(({ name }) => name !== "bare node:http")
+    .map(({ name, addedP50Us }): Row => {
+      const [, aim = ""] = WARM_AIMS.get(name) ?? [];
+      return [`the same where processors poll before they halt: ${name}`, `${addedP50Us} µs`, aim];
+    });
 }
 
 function bodyRows(figures: readonly LoadFigure[]): readonly Row[] {
