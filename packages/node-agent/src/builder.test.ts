@@ -75,6 +75,27 @@ const CASES: Readonly<Record<string, (c: Builds) => Promise<void> | void>> = {
     assert.ok(!existsSync(join(c.directoryOf(reply), "node_modules")));
   },
 
+  "packages that look for machine code while they run lie beside the bundle": async (c) => {
+    const lookup = {
+      "index.mjs": 'import look from "prebuilt"; export const handler = () => look();',
+      "node_modules/prebuilt/package.json": JSON.stringify({
+        name: "prebuilt",
+        optionalDependencies: { "@pre/any": "1.0.0", "../../..": "1.0.0", "@pre/other": "1.0.0" },
+      }),
+      "node_modules/prebuilt/index.js":
+        "module.exports = () => require(['@pre', 'any'].join('/') + '/any.node');",
+    };
+    const code = "node_modules/@pre/any/any.node";
+    const has = await c.good({ ...lookup, [code]: "machine code" });
+    assert.ok(existsSync(join(c.directoryOf(has), code)));
+    const bundle = readFileSync(join(c.directoryOf(has), c.manifestOf(has).bundle), "utf8");
+    assert.ok(!bundle.includes("@pre"), "the package is loaded from where its machine code is");
+    const unused = await c.good({ ...lookup, [code]: "machine code", "index.mjs": HANDLER });
+    assert.ok(!existsSync(join(c.directoryOf(unused), "node_modules")), "nothing asks for it");
+    const hasNone = await c.good(lookup);
+    assert.ok(!existsSync(join(c.directoryOf(hasNone), "node_modules")));
+  },
+
   "the source map names the user's files as the user does": async (c) => {
     const reply = await c.good(
       {

@@ -18,6 +18,7 @@ import { dirname, extname, join, relative, sep } from "node:path";
 import type { Clock, IdSource } from "@skerry/base";
 import type { BuildHead, BundleManifest } from "@skerry/contracts";
 import type { Sandbox, SandboxDriver, SandboxExit, SandboxMount } from "@skerry/sandbox";
+import { bringsMachineCode } from "./brought-packages.ts";
 import type { BuildTool } from "./build-tool.ts";
 import type { PackagesFolder } from "./dependencies.ts";
 import { findEntry } from "./entry.ts";
@@ -78,10 +79,20 @@ const ADVICE = [
 ] as const;
 const NO_TOP_LEVEL_AWAIT = /Top-level await is currently not supported/;
 
-/** A package that the source brought along; what was installed is known before. */
-const MACHINE_CODE = /No loader is configured for "\.node" files/;
+/**
+ * A package that the source brought along asks for it by name; what was installed is known before.
+ */
+const ASKS_FOR_MACHINE_CODE = /No loader is configured for "\.node" files/;
 
 type Format = BundleManifest["bundleFormat"];
+
+type EsbuildResult =
+  | { readonly ok: false; readonly output: string }
+  | {
+      readonly ok: true;
+      /** What is in the bundle, relative to the folder that was deployed. */
+      readonly files: readonly string[];
+    };
 
 interface BundleJob {
   readonly head: BuildHead;
@@ -139,22 +150,20 @@ export class Bundler {
    * modules.
    */
   async #bundle(job: BundleJob): Promise<Pick<BundleJob, "packagesBeside"> & { format: Format }> {
-    const { packagesBeside } = job;
-    const first = await this.#esbuild(job, "cjs");
-    if (first.ok) return { format: "cjs", packagesBeside };
-    if (!packagesBeside && MACHINE_CODE.test(first.output))
-      return await this.#bundle({ ...job, packagesBeside: true });
-    if (!NO_TOP_LEVEL_AWAIT.test(first.output))
-      throw fail("BUILD_FAILED", { output: first.output });
-    const second = await this.#esbuild(job, "esm");
-    if (!second.ok) throw fail("BUILD_FAILED", { output: second.output });
-    return { format: "esm", packagesBeside };
+    const { source, packagesBeside } = job;
+    let format: Format = "cjs";
+    let made = await this.#esbuild(job, format);
+    if (!made.ok && NO_TOP_LEVEL_AWAIT.test(made.output))
+      made = await this.#esbuild(job, (format = "esm"));
+    const asksForMachineCode = made.ok
+      ? !packagesBeside && (await bringsMachineCode(source, made.files))
+      : !packagesBeside && ASKS_FOR_MACHINE_CODE.test(made.output);
+    if (asksForMachineCode) return await this.#bundle({ ...job, packagesBeside: true });
+    if (!made.ok) throw fail("BUILD_FAILED", { output: made.output });
+    return { format, packagesBeside };
   }
 
-  async #esbuild(
-    job: BundleJob,
-    format: Format,
-  ): Promise<{ readonly ok: boolean; readonly output: string }> {
+  async #esbuild(job: BundleJob, format: Format): Promise<EsbuildResult> {
     const id = this.#deps.ids.id("inst");
     const out = join(this.#deps.buildsDirectory, id);
     await mkdir(out, { recursive: true, mode: 0o755 });
@@ -170,8 +179,8 @@ export class Bundler {
       await takeFile(join(out, bundle), join(job.target, bundle));
       const inside = relative(this.#inside("/out", out), this.#inside("/src", job.source));
       const map = `${bundle}.map`;
-      await takeSourceMap(join(out, map), { to: join(job.target, map), sources: inside });
-      return { ok: true, output: await output };
+      const maps = { to: join(job.target, map), sources: inside };
+      return { ok: true, files: await takeSourceMap(join(out, map), maps) };
     } finally {
       await rm(out, { recursive: true, force: true });
     }
@@ -293,13 +302,14 @@ async function takeFile(from: string, to: string): Promise<void> {
 async function takeSourceMap(
   from: string,
   { to, sources: folder }: { readonly to: string; readonly sources: string },
-): Promise<void> {
+): Promise<readonly string[]> {
   await takeFile(from, to);
   const map = JSON.parse(await readFile(to, "utf8")) as { sources?: string[] };
   const sources = (map.sources ?? []).map((name) =>
     name.startsWith(`${folder}/`) ? name.slice(folder.length + 1) : name,
   );
   await writeFile(to, JSON.stringify({ ...map, sources }));
+  return sources;
 }
 
 function describeEnd(exit: SandboxExit): string {

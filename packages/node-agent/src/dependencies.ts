@@ -25,7 +25,7 @@ import { SharedWork, type BuildReport } from "./build-reports.ts";
 import { certificateEnvironment } from "./certificates.ts";
 import { askedEcosystems, type Ecosystem } from "./ecosystems.ts";
 import { fail } from "./errors.ts";
-import { assertBounded, holds, takeOver } from "./installed-tree.ts";
+import { assertBounded, holds, MACHINE_CODE, takeOver } from "./installed-tree.ts";
 import { keepLast } from "./last-lines.ts";
 import type { NpmTool } from "./npm-tool.ts";
 import { removeTree } from "./remove-tree.ts";
@@ -79,7 +79,6 @@ const IN_USE_MS = 3_600_000;
 /** Part of every key: what is kept is laid out differently with another one. */
 const KEPT_FORMAT = 4;
 const TEMPORARY = ".tmp";
-const MACHINE_CODE = /\.(?:node|so(?:\.\d+)*)$/;
 
 export class Dependencies {
   readonly #deps: DependenciesDeps;

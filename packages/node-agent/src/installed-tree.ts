@@ -106,6 +106,9 @@ async function startsItself(path: string): Promise<boolean> {
   }
 }
 
+/** Names of files that no bundle can hold. */
+export const MACHINE_CODE = /\.(?:node|so(?:\.\d+)*)$/;
+
 /** True when a file anywhere below has such a name. */
 export async function holds(folder: string, pattern: RegExp): Promise<boolean> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
