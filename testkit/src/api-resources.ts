@@ -10,7 +10,8 @@ import type {
   LogLineResource,
   PlatformResource,
 } from "@skerry/api-schema";
-import { functionConfig, type FunctionConfigInput } from "@skerry/contracts";
+import type { FunctionConfigInput } from "@skerry/contracts";
+import { functionConfig } from "@skerry/contracts/schemas";
 
 export const AT = "2026-01-02T03:04:05.678Z";
 export const DIGEST = `src_${"a".repeat(64)}`;

@@ -10,7 +10,7 @@ import { getBuiltinModule } from "node:process";
 import { buffer } from "node:stream/consumers";
 import { PlatformError } from "@skerry/base";
 import { type Operation, type OperationName, OPERATIONS } from "@skerry/api-schema";
-import { parseInput } from "@skerry/contracts";
+import { parseInput } from "@skerry/contracts/schemas";
 
 /** The one key that it takes. */
 export const FAKE_KEY = "sk_test_key";

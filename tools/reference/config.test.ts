@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { projectManifest } from "@skerry/api-schema";
-import { envNameOf, flagOf, functionConfig, platformConfig } from "@skerry/contracts";
+import { envNameOf, flagOf } from "@skerry/contracts";
+import { functionConfig, platformConfig } from "@skerry/contracts/schemas";
 import { readConfigReference, renderConfigReference } from "./config.ts";
 
 test("docs/reference/config.md says what the schemas say; `npm run docs` brings it up to date", () => {

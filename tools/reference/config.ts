@@ -4,14 +4,8 @@
  */
 import { readFileSync } from "node:fs";
 import { projectManifest } from "@skerry/api-schema";
-import {
-  envNameOf,
-  flagOf,
-  functionConfig,
-  jsonSchemaOf,
-  platformConfig,
-  type JsonSchema,
-} from "@skerry/contracts";
+import { envNameOf, flagOf, type JsonSchema } from "@skerry/contracts";
+import { functionConfig, jsonSchemaOf, platformConfig } from "@skerry/contracts/schemas";
 
 export const CONFIG_REFERENCE = new URL("../../docs/reference/config.md", import.meta.url);
 

@@ -3,7 +3,8 @@
  * rest of the page is written by hand; each table stands between marks.
  */
 import { readFileSync } from "node:fs";
-import { accountQuotas, functionLimits, LIMITS, QUOTA_NAMES, quotasOf } from "@skerry/contracts";
+import { LIMITS, QUOTA_NAMES, quotasOf } from "@skerry/contracts";
+import { accountQuotas, functionLimits } from "@skerry/contracts/schemas";
 
 export const LIMITS_PAGE = new URL("../../docs/limits.md", import.meta.url);
 const SOURCE = new URL("../../packages/contracts/src/limits.ts", import.meta.url);

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { OPERATIONS } from "@skerry/api-schema";
 import { createLog } from "@skerry/base";
-import { platformConfig } from "@skerry/contracts";
+import { platformConfig } from "@skerry/contracts/schemas";
 import { freePort } from "@skerry/testkit";
 import { EXAMPLE } from "./example.ts";
 import { banner, openExample } from "./first-run.ts";

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { test, type TestContext } from "node:test";
 import { PlatformError } from "@skerry/base";
-import { envNameOf, flagOf, platformConfig } from "@skerry/contracts";
+import { envNameOf, flagOf } from "@skerry/contracts";
+import { platformConfig } from "@skerry/contracts/schemas";
 import { defaultHome } from "./layout.ts";
 import { helpText, readSettings } from "./settings.ts";
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { silentLog } from "@skerry/base";
-import { platformConfig } from "@skerry/contracts";
+import { platformConfig } from "@skerry/contracts/schemas";
 import { HandClock, until } from "@skerry/testkit";
 import { layoutOf, prepareHome } from "./layout.ts";
 import { Supervisor } from "./supervisor.ts";

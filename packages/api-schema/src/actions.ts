@@ -1,5 +1,6 @@
 /** Actions: names that run a function, and what may run them. */
-import { functionName, TICKET_HOLDERS } from "@skerry/contracts";
+import { TICKET_HOLDERS } from "@skerry/contracts";
+import { functionName } from "@skerry/contracts/schemas";
 import { z } from "zod";
 import { ruleSettings } from "./bus.ts";
 import { madeBy, makerOf } from "./made-by.ts";

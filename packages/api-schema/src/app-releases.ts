@@ -1,5 +1,5 @@
 /** Releases of whole apps: from stage to stage, and through the steps of a canary. */
-import { aliasName, versionNumber } from "@skerry/contracts";
+import { aliasName, versionNumber } from "@skerry/contracts/schemas";
 import { z } from "zod";
 
 const MINUTE_MS = 60_000;

@@ -1,5 +1,6 @@
 /** The bus as the API has it: events that are put, and rules that they are matched against. */
-import { functionName, LIMITS, topicName } from "@skerry/contracts";
+import { LIMITS } from "@skerry/contracts";
+import { functionName, topicName } from "@skerry/contracts/schemas";
 import { z } from "zod";
 import { madeBy, makerOf } from "./made-by.ts";
 import { page } from "./page-query.ts";

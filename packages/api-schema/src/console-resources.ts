@@ -2,7 +2,7 @@
  * What the start page shows and sends, beside the resources that everyone uses: who is signed in,
  * live traffic, calls through control, bursts and saved events.
  */
-import { consolePrices } from "@skerry/contracts";
+import { consolePrices } from "@skerry/contracts/schemas";
 import { z } from "zod";
 
 const time = z.string().describe("ISO 8601, UTC.");

@@ -1,4 +1,4 @@
-import { probeReport } from "@skerry/contracts";
+import { probeReport } from "@skerry/contracts/schemas";
 /** The operation that tries a node's sandboxes from inside. */
 
 export const DOCTOR_OPERATIONS = {

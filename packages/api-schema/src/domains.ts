@@ -1,5 +1,5 @@
 /** Hosts of users' own that lead to stages of gateway APIs. */
-import { appName, gatewayApiName, stageName } from "@skerry/contracts";
+import { appName, gatewayApiName, stageName } from "@skerry/contracts/schemas";
 import { z } from "zod";
 
 const CHAIN_CHARS_MAX = 64 << 10;

@@ -1,5 +1,6 @@
 /** Operations on gateway APIs, their stages and publications: rows of the one table. */
-import { LIMITS, purge } from "@skerry/contracts";
+import { LIMITS } from "@skerry/contracts";
+import { purge } from "@skerry/contracts/schemas";
 import {
   changedGatewayApi,
   changedStage,

@@ -1,14 +1,13 @@
 /** Gateway APIs: routes that are worked on, stages, and the publications that stages serve. */
+import { DRAFT, LIMITS } from "@skerry/contracts";
 import {
-  DRAFT,
-  LIMITS,
   purge,
   qualifier,
   route,
   routes,
   stageName,
   stageVariables,
-} from "@skerry/contracts";
+} from "@skerry/contracts/schemas";
 import { z } from "zod";
 import { madeBy, makerOf } from "./made-by.ts";
 import { page } from "./page-query.ts";

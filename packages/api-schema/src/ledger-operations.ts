@@ -1,5 +1,5 @@
 /** Operations on accepted invocations: rows of the one table like all others. */
-import { qualifier } from "@skerry/contracts";
+import { qualifier } from "@skerry/contracts/schemas";
 import { z } from "zod";
 import {
   acceptAnswer,

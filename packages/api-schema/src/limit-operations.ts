@@ -1,5 +1,5 @@
 /** Operations of quotas, usage and the live view; rows of the operations table like all others. */
-import { accountQuotas, consolePrices, quotasRequest } from "@skerry/contracts";
+import { accountQuotas, consolePrices, quotasRequest } from "@skerry/contracts/schemas";
 import { z } from "zod";
 
 const READ = { mutates: false, status: 200 } as const;

@@ -4,7 +4,8 @@
  * the table needs nothing here. Answers allow further properties: clients must live with additions.
  */
 import { sortedEntries } from "@skerry/base";
-import { functionConfig, type JsonSchema } from "@skerry/contracts";
+import type { JsonSchema } from "@skerry/contracts";
+import { functionConfig } from "@skerry/contracts/schemas";
 import { z } from "zod";
 import { acceptedInvocation } from "./ledger-resources.ts";
 import { OPERATIONS, type Operation } from "./operations.ts";

@@ -20,7 +20,7 @@ import { RELEASE_OPERATIONS } from "./release-operations.ts";
 import { TELEMETRY_OPERATIONS } from "./telemetry-operations.ts";
 import { TIMER_OPERATIONS } from "./timer-operations.ts";
 import { TOPIC_OPERATIONS } from "./topic-operations.ts";
-import { logFilterQuery } from "./log-filter.ts";
+import { logFilterQuery } from "./log-filter-query.ts";
 import { page, pageQuery } from "./page-query.ts";
 import {
   appResource,

@@ -9,7 +9,7 @@ import {
   secretName,
   stageName,
   topicName,
-} from "@skerry/contracts";
+} from "@skerry/contracts/schemas";
 import type {
   ConsoleSessionId,
   DeploymentId,

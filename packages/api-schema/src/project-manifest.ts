@@ -2,13 +2,8 @@
  * The whole of `skerry.yaml`: an app, its functions, and what runs them without a caller. The
  * latter are resources of the API like those made by hand; a deployment makes and removes them.
  */
-import {
-  appManifest,
-  functionName,
-  functionsOfRoutes,
-  gatewayApiName,
-  LIMITS,
-} from "@skerry/contracts";
+import { functionsOfRoutes, LIMITS } from "@skerry/contracts";
+import { appManifest, functionName, gatewayApiName } from "@skerry/contracts/schemas";
 import { z } from "zod";
 import { actionSettings } from "./actions.ts";
 import { gatewayApiSettings } from "./gateway-apis.ts";

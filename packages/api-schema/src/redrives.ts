@@ -2,7 +2,8 @@
  * What the API says of redrives: passes over the ledger, or over the dead letters of a topic
  * trigger, that accept anew what failed or expired.
  */
-import { functionName, LEDGER_SOURCES, qualifier } from "@skerry/contracts";
+import { LEDGER_SOURCES } from "@skerry/contracts";
+import { functionName, qualifier } from "@skerry/contracts/schemas";
 import { z } from "zod";
 import { invocationFilter } from "./ledger-resources.ts";
 import { wireError } from "./resources.ts";

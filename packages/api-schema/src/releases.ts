@@ -1,5 +1,6 @@
 /** Versions and aliases of functions: numbered revisions, and names that lead to them. */
-import { aliasName, aliasTarget, LIMITS, versionNumber } from "@skerry/contracts";
+import { LIMITS } from "@skerry/contracts";
+import { aliasName, aliasTarget, versionNumber } from "@skerry/contracts/schemas";
 import { z } from "zod";
 import { revisionResource } from "./resources.ts";
 

@@ -1,15 +1,6 @@
 /** The resources of the control API, as they stand in JSON. Times are ISO 8601 text in UTC. */
-import {
-  appName,
-  COLD_REASONS,
-  functionConfig,
-  functionName,
-  HANDLER_KINDS,
-  OUTCOMES,
-  placement,
-  role,
-  START_KINDS,
-} from "@skerry/contracts";
+import { COLD_REASONS, HANDLER_KINDS, OUTCOMES, START_KINDS } from "@skerry/contracts";
+import { appName, functionConfig, functionName, placement, role } from "@skerry/contracts/schemas";
 import { z } from "zod";
 
 const time = z.string().describe("ISO 8601, UTC.");

@@ -1,5 +1,6 @@
 /** Server keys of an app, and tickets for players: what a game signs its calls with. */
-import { secretName, TICKET_LIMITS } from "@skerry/contracts";
+import { TICKET_LIMITS } from "@skerry/contracts";
+import { secretName } from "@skerry/contracts/schemas";
 import { z } from "zod";
 
 const time = z.string().describe("ISO 8601, UTC.");

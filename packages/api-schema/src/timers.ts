@@ -1,5 +1,6 @@
 /** Timers: what puts invocations of a function into the ledger at times of its own. */
-import { functionName, LIMITS } from "@skerry/contracts";
+import { LIMITS } from "@skerry/contracts";
+import { functionName } from "@skerry/contracts/schemas";
 import { isTimeZone, parseCron } from "@skerry/base";
 import { z } from "zod";
 import { madeBy, makerOf } from "./made-by.ts";

@@ -1,5 +1,6 @@
 /** Topics, their messages and their triggers, as the API has them. */
-import { functionName, LIMITS, topicName } from "@skerry/contracts";
+import { LIMITS } from "@skerry/contracts";
+import { functionName, topicName } from "@skerry/contracts/schemas";
 import { z } from "zod";
 import { madeBy, makerOf } from "./made-by.ts";
 import { page } from "./page-query.ts";

@@ -1,6 +1,7 @@
 /** Parameters of a path, checked. Each kind of parameter has one rule, wherever it stands. */
 import { PATH_PARAMETERS } from "@skerry/api-schema";
-import { invalid, parseInput } from "@skerry/contracts";
+import { invalid } from "@skerry/contracts";
+import { parseInput } from "@skerry/contracts/schemas";
 import { z } from "zod";
 
 /** A parameter that the operation's path does not have is empty; no handler reads one. */

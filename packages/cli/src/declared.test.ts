@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { projectManifest, type TimerResource } from "@skerry/api-schema";
 import { runCli } from "../test/run-cli.ts";
-import { routes } from "@skerry/contracts";
+import { routes } from "@skerry/contracts/schemas";
 import { createClient, decideDeclared, declaredBy, planDeclared, type Declared } from "@skerry/sdk";
 import {
   type Asked,

@@ -1,4 +1,5 @@
-import { appName, parseFunctionPath, parseInput, parseQualifiedPath } from "@skerry/contracts";
+import { parseFunctionPath, parseQualifiedPath } from "@skerry/contracts";
+import { appName, parseInput } from "@skerry/contracts/schemas";
 import { failCommand, type Argument } from "@skerry/terminal";
 
 export const FUNCTION_ARGUMENT: Argument = {

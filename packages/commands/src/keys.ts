@@ -1,5 +1,5 @@
 import type { KeyResource } from "@skerry/api-schema";
-import { parseInput, role } from "@skerry/contracts";
+import { parseInput, role } from "@skerry/contracts/schemas";
 import { YES_FLAG, ageText, confirm, type Column } from "@skerry/terminal";
 import type { Command } from "./command.ts";
 import { printList } from "./print-list.ts";

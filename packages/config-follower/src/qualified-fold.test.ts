@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { FunctionId, RevisionId } from "@skerry/base";
-import { functionConfig, type ConfigEntry, type RevisionEntry } from "@skerry/contracts";
+import type { ConfigEntry, RevisionEntry } from "@skerry/contracts";
+import { functionConfig } from "@skerry/contracts/schemas";
 import { ConfigFold } from "./config-fold.ts";
 
 const functionId = "fn_1" as FunctionId;

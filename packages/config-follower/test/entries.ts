@@ -1,12 +1,7 @@
 /** Entries of a config log, as control writes them. */
 import type { AccountId, ActionId, AppId, FunctionId, KeyId, RevisionId } from "@skerry/base";
-import {
-  functionConfig,
-  type ActionEntry,
-  type ConfigEntry,
-  type FunctionEntry,
-  type KeyEntry,
-} from "@skerry/contracts";
+import type { ActionEntry, ConfigEntry, FunctionEntry, KeyEntry } from "@skerry/contracts";
+import { functionConfig } from "@skerry/contracts/schemas";
 
 const config = functionConfig.parse({});
 

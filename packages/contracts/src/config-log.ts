@@ -14,14 +14,14 @@ import type {
   SecretId,
 } from "@skerry/base";
 import type { ActionEntry } from "./actions.ts";
-import type { Variables } from "./environment.ts";
-import type { FunctionConfig } from "./function-config.ts";
+import type { Variables } from "./schemas/environment.ts";
+import type { FunctionConfig } from "./schemas/function-config.ts";
 import type { HandlerKind } from "./handler-kind.ts";
 import type { Role } from "./identity.ts";
-import type { AliasTarget } from "./qualifiers.ts";
+import type { AliasTarget } from "./schemas/qualifiers.ts";
 import type { SetQuotas } from "./quotas.ts";
-import type { Route } from "./routes.ts";
-import type { Purge } from "./stages.ts";
+import type { Route } from "./schemas/routes.ts";
+import type { Purge } from "./schemas/stages.ts";
 
 /** Written into every snapshot; a newer format is refused. */
 export const CONFIG_FORMAT = 1;

@@ -4,7 +4,7 @@
  * that a page of metrics stays bounded whatever callers send.
  */
 import type { AccountId, FunctionId, RevisionId } from "@skerry/base";
-import { THROTTLE_REASONS } from "./limit-errors.ts";
+import type { ThrottleReason } from "./limit-errors.ts";
 import {
   COLD_REASONS,
   OUTCOMES,
@@ -13,8 +13,7 @@ import {
   type Outcome,
   type StartKind,
 } from "./metering.ts";
-import { DOWNGRADE_REASONS } from "./routes.ts";
-import { z } from "zod";
+import type { DowngradeReason } from "./routes.ts";
 
 /** Upper bounds of the buckets of every histogram, milliseconds; one more bucket has none. */
 export const HISTOGRAM_BOUNDS_MS = [
@@ -223,68 +222,34 @@ export const ROLE_VALUES = {
 >;
 export type RoleValueName = keyof typeof ROLE_VALUES;
 
-const amount = z.number().min(0);
-const roleValueNames = Object.keys(ROLE_VALUES) as [RoleValueName, ...RoleValueName[]];
-const ROLE_VALUES_MAX = 500;
-const LABEL_CHARS_MAX = 80;
-
-const histogram = z.object({
-  counts: z.array(amount).length(HISTOGRAM_BOUNDS_MS.length + 1),
-  sumMs: amount,
-});
-
 /** More functions with something to tell than this are left out by whoever tells. */
 export const FUNCTION_FIGURES_MAX = 1_000;
 
-const functionFigures = z.object({
-  functionId: z.string().transform((id) => id as FunctionId),
-  live: amount,
-  waiting: amount,
-  throttled: z.partialRecord(z.enum(THROTTLE_REASONS), amount).catch({}),
-});
 /** A function in one gateway. */
-export type FunctionFigures = z.infer<typeof functionFigures>;
+export interface FunctionFigures {
+  readonly functionId: FunctionId;
+  readonly live: number;
+  readonly waiting: number;
+  readonly throttled: Readonly<Partial<Record<ThrottleReason, number>>>;
+}
 
 /** Routes beyond so many are told of together, for each account. */
 export const ROUTE_FIGURES_MAX = 500;
 /** Longest name of a route here. */
 export const ROUTE_LABEL_CHARS_MAX = 200;
 
-const routeFigures = z.object({
-  accountId: z.string().transform((id) => id as AccountId),
-  app: z.string(),
-  api: z.string(),
-  stage: z.string(),
-  route: z.string().max(ROUTE_LABEL_CHARS_MAX),
-  /** Requests that something else than its target answered, by why. */
-  downgrades: z.partialRecord(z.enum(DOWNGRADE_REASONS), amount).catch({}),
-});
 /** A route of a stage in one gateway; all are `_other` of those that are told of together. */
-export type RouteFigures = z.infer<typeof routeFigures>;
+export interface RouteFigures {
+  readonly accountId: AccountId;
+  readonly app: string;
+  readonly api: string;
+  readonly stage: string;
+  readonly route: string;
+  /** Requests that something else than its target answered, by why. */
+  readonly downgrades: Readonly<Partial<Record<DowngradeReason, number>>>;
+}
 
-/** One process as it sees itself. Values of a later release are passed over. */
-export const roleFigures: z.ZodType<RoleFigures> = z.object({
-  loopLag: histogram,
-  residentBytes: amount,
-  heapUsedBytes: amount,
-  cpuMs: amount,
-  upMs: amount.optional(),
-  values: z
-    .array(
-      z
-        .object({
-          name: z.enum(roleValueNames),
-          label: z.string().max(LABEL_CHARS_MAX).optional(),
-          value: amount,
-        })
-        .nullable()
-        .catch(null),
-    )
-    .max(ROLE_VALUES_MAX)
-    .transform((values) => values.filter((value) => value !== null)),
-  functions: z.array(functionFigures).max(FUNCTION_FIGURES_MAX).optional(),
-  routes: z.array(routeFigures).max(ROUTE_FIGURES_MAX).optional(),
-});
+/** One process as it sees itself. */
 export interface RoleFigures {
   /** How much later than asked timers of the process ran. */
   readonly loopLag: Histogram;

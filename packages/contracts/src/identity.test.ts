@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AccountId, KeyId } from "@skerry/base";
-import { ACTIONS, authorize, role, type Action, type Principal, type Role } from "./identity.ts";
+import { ACTIONS, authorize, ROLES, type Action, type Principal, type Role } from "./identity.ts";
 
 const OWN = "acct_own" as AccountId;
 const OTHER = "acct_other" as AccountId;
@@ -52,7 +52,7 @@ interface Case {
 }
 
 function* allCases(): Generator<Case> {
-  for (const holder of role.options)
+  for (const holder of ROLES)
     for (const action of ACTIONS)
       for (const apps of [undefined, [], ["shop"], ["shop", "blog"]])
         for (const accountId of [OWN, OTHER])
@@ -86,7 +86,7 @@ test("permission is exactly the table: role × action × apps of the key × acco
 test("each role may do all that the one before it may, and more", () => {
   const may = (holder: Role): readonly Action[] =>
     ACTIONS.filter((action) => authorize(principal(holder, undefined), action, { accountId: OWN }));
-  const roles = role.options;
+  const roles = ROLES;
   for (const [index, holder] of roles.entries()) {
     if (index === 0) continue;
     const before = may(roles[index - 1] as Role);

@@ -3,10 +3,9 @@
  * Every operation of the API and every call through the gateway goes through it.
  */
 import type { AccountId, ConsoleSessionId, KeyId } from "@skerry/base";
-import { z } from "zod";
 
-export const role = z.enum(["viewer", "developer", "operator", "admin"]);
-export type Role = z.infer<typeof role>;
+export const ROLES = ["viewer", "developer", "operator", "admin"] as const;
+export type Role = (typeof ROLES)[number];
 
 /** A caller after its key was verified. */
 export interface Principal {

@@ -1,24 +1,22 @@
+/**
+ * The words of the platform. Their schemas have a door of their own, and types of theirs pass this
+ * one: a process that checks nothing loads no schema and not the library of them.
+ */
 export type { AccessFacts } from "./access-facts.ts";
 export {
+  type ActionEntry,
+  type ActionFacts,
   actionFactsOf,
   appOfServerKeys,
+  type Drive,
   DRIVES,
   serverKeyScope,
   TICKET_HOLDERS,
-  triggerIdOf,
-  type ActionEntry,
-  type ActionFacts,
-  type Drive,
   type TicketHolder,
+  triggerIdOf,
 } from "./actions.ts";
-export {
-  PROBE_STATES,
-  type ProbeReport,
-  probeReport,
-  type ProbeResult,
-  probeResult,
-} from "./probes.ts";
-export { appManifest, type AppManifest } from "./app-manifest.ts";
+export type { AppManifest } from "./schemas/app-manifest.ts";
+export type { AsyncPolicy, BreakerPolicy } from "./schemas/async-policy.ts";
 export {
   type AliasEntry,
   CONFIG_FORMAT,
@@ -37,6 +35,9 @@ export {
   type StageEntry,
   type VersionEntry,
 } from "./config-log.ts";
+export { envNameOf, flagOf } from "./config-names.ts";
+export type { Destination } from "./schemas/destinations.ts";
+export type { Variables } from "./schemas/environment.ts";
 export {
   bucketOf,
   COLD_STARTS,
@@ -50,35 +51,38 @@ export {
   HISTOGRAM_BOUNDS_MS,
   type InvocationTally,
   type RevisionFigures,
+  ROLE_VALUES,
+  type RoleFigures,
+  type RoleValue,
+  type RoleValueName,
   ROUTE_FIGURES_MAX,
   ROUTE_LABEL_CHARS_MAX,
   type RouteFigures,
-  ROLE_VALUES,
-  type RoleFigures,
-  roleFigures,
-  type RoleValue,
-  type RoleValueName,
   START_STAGES,
+  type StartStage,
   sumFigures,
   sumWindows,
-  type StartStage,
   type WindowFigures,
 } from "./figures.ts";
-export type { Variables } from "./environment.ts";
+export { type AuthorizerAnswer, type AuthorizerEvent, readAuthorizerAnswer } from "./authorizer.ts";
 export {
   attemptTimeoutOf,
   BACKGROUND_TIMEOUT_MS,
   concurrencyOf,
-  type FunctionConfig,
-  functionConfig,
-  type FunctionConfigInput,
-  type RuntimeName,
-  RUNTIMES,
   STOP_TIMEOUT_MS,
-  type StreamLimits,
   streamLimitsOf,
   takesUpgrades,
 } from "./function-config.ts";
+export {
+  GIVE_UP_CLASSES,
+  type GiveUpClass,
+  RETRY_CLASSES,
+  type RetryClass,
+  type RuntimeName,
+  RUNTIMES,
+  type StreamLimits,
+} from "./function-defaults.ts";
+export type { FunctionConfig, FunctionConfigInput } from "./schemas/function-config.ts";
 export { failFunction, type FunctionErrorReason } from "./function-errors.ts";
 export {
   GATEWAY_HEADERS,
@@ -95,8 +99,8 @@ export {
   type Principal,
   type ResourceRef,
   type Role,
-  role,
 } from "./identity.ts";
+export { failInput, invalid } from "./input-invalid.ts";
 export {
   type AbortHead,
   type ArtefactManifest,
@@ -121,7 +125,50 @@ export {
   type SpecialiseReply,
   type UpgradeAsked,
 } from "./invocation-wire.ts";
-export { loadedGrant, readSpecialiseReply } from "./specialise-reply.ts";
+export type { JsonSchema } from "./schemas/json-schema.ts";
+export {
+  type AcceptPiece,
+  type AcceptResult,
+  type AnswerPiece,
+  type AnswerReply,
+  BUS_TOPIC,
+  type CalledRequest,
+  type CallPiece,
+  type CallResult,
+  type HoldingPiece,
+  type HoldingReply,
+  LEDGER_WIRE,
+  type LedgerEvent,
+  type LedgerHead,
+  type ProgressPiece,
+  type PublishPiece,
+  type PublishResult,
+  type RunPiece,
+  type RunsReply,
+  type SettlePiece,
+  type SettleResult,
+} from "./ledger-wire.ts";
+export {
+  ASYNC_POLICY,
+  type AttemptOutcome,
+  cancelGraceOf,
+  DELIVERY_STATES,
+  type DeliveryState,
+  LEDGER_SOURCES,
+  LEDGER_STATES,
+  type LedgerEnd,
+  type LedgerSource,
+  type LedgerState,
+  maxAgeOf,
+} from "./ledger.ts";
+export { failLimit, THROTTLE_REASONS, type ThrottleReason } from "./limit-errors.ts";
+export { LIMITS } from "./limits.ts";
+export {
+  type ActionMeterEntry,
+  decodeActionEntry,
+  encodeActionEntry,
+  isActionEntry,
+} from "./meter-action.ts";
 export {
   decodeInterimRecord,
   encodeInterimRecord,
@@ -134,49 +181,6 @@ export {
   TRACE_ENTRY_FORMAT,
   type TraceEntry,
 } from "./meter-trace.ts";
-export { type JsonSchema, jsonSchemaOf } from "./json-schema.ts";
-export type { BreakerPolicy } from "./breaker-policy.ts";
-export { DELIVERY_STATES, type DeliveryState, type Destination } from "./destinations.ts";
-export {
-  ASYNC_POLICY,
-  type AsyncPolicy,
-  type AttemptOutcome,
-  cancelGraceOf,
-  LEDGER_SOURCES,
-  LEDGER_STATES,
-  type LedgerEnd,
-  type LedgerSource,
-  type LedgerState,
-  maxAgeOf,
-  GIVE_UP_CLASSES,
-  RETRY_CLASSES,
-  type GiveUpClass,
-  type RetryClass,
-} from "./ledger.ts";
-export {
-  type AcceptPiece,
-  type AcceptResult,
-  type AnswerPiece,
-  type AnswerReply,
-  type CalledRequest,
-  type CallPiece,
-  type CallResult,
-  type HoldingPiece,
-  type HoldingReply,
-  BUS_TOPIC,
-  LEDGER_WIRE,
-  type LedgerEvent,
-  type LedgerHead,
-  type ProgressPiece,
-  type PublishPiece,
-  type PublishResult,
-  type RunPiece,
-  type RunsReply,
-  type SettlePiece,
-  type SettleResult,
-} from "./ledger-wire.ts";
-export { failLimit, THROTTLE_REASONS, type ThrottleReason } from "./limit-errors.ts";
-export { LIMITS } from "./limits.ts";
 export {
   COLD_REASONS,
   type ColdReason,
@@ -193,32 +197,8 @@ export {
   START_KINDS,
   type StartKind,
 } from "./metering.ts";
+export { parseFunctionPath } from "./names.ts";
 export { isTargetIn, type NetworkTarget, parseTarget, splitPatterns } from "./network-targets.ts";
-export {
-  appName,
-  configObjectName,
-  functionName,
-  parseFunctionPath,
-  secretName,
-  topicName,
-} from "./names.ts";
-export {
-  aliasName,
-  type AliasMatcher,
-  aliasTarget,
-  type AliasTarget,
-  keptQualifier,
-  LATEST,
-  parseQualifiedPath,
-  parseQualifier,
-  PER_MILLE,
-  type QualifiedPath,
-  qualifier,
-  type Qualifier,
-  type RequestPart,
-  versionNumber,
-  versionsOfAlias,
-} from "./qualifiers.ts";
 export {
   type AgentNote,
   type ArtefactsInUseHead,
@@ -248,26 +228,33 @@ export {
   type WatchHead,
   type WatchReply,
 } from "./node-wire.ts";
-export { LOCAL_PLACEMENT, type Placement, placement } from "./placement.ts";
-export { consolePrices, priceOfAlwaysOnHour, priceOfCalls, type Prices } from "./prices.ts";
-export { envNameOf, flagOf, type PlatformConfig, platformConfig } from "./platform-config.ts";
-export { failInput, invalid } from "./input-invalid.ts";
-export { parseInput } from "./problems.ts";
+export { parsePathPattern, type PatternSegment } from "./path-pattern.ts";
+export { LOCAL_PLACEMENT, type Placement } from "./placement.ts";
+export type { PlatformConfig } from "./schemas/platform-config.ts";
+export { priceOfAlwaysOnHour, priceOfCalls } from "./prices.ts";
+export type { Prices } from "./schemas/prices.ts";
+export type { ProbeReport, ProbeResult } from "./schemas/nodes.ts";
 export {
-  accountQuotas,
-  type AccountQuotas,
+  keptQualifier,
+  LATEST,
+  parseQualifiedPath,
+  parseQualifier,
+  PER_MILLE,
+  type QualifiedPath,
+  type Qualifier,
+  versionsOfAlias,
+} from "./qualifiers.ts";
+export type { AliasMatcher, AliasTarget, RequestPart } from "./schemas/qualifiers.ts";
+export {
   changeQuotas,
-  functionLimits,
-  type FunctionLimits,
   QUOTA_NAMES,
   type QuotaName,
   quotasOf,
-  type QuotasRequest,
-  quotasRequest,
   type RateLimit,
   rateLimitOf,
   type SetQuotas,
 } from "./quotas.ts";
+export type { AccountQuotas, FunctionLimits, QuotasRequest } from "./schemas/quotas.ts";
 export { failReach } from "./reach-errors.ts";
 export type {
   BackgroundHead,
@@ -281,60 +268,33 @@ export type {
   TunnelReplyHead,
   WebHead,
 } from "./reach-wire.ts";
+export { functionsOfRoutes, namedByRoutes } from "./route-functions.ts";
+export type { AuthorizerPolicy, CorsPolicy, JwtPolicy } from "./schemas/route-guards.ts";
+export { DOWNGRADE_REASONS, type DowngradeReason, ROUTE_METHODS } from "./routes.ts";
+export type {
+  CachePolicy,
+  DowngradePolicy,
+  Route,
+  RouteAuth,
+  RouteInput,
+  RouteTarget,
+} from "./schemas/routes.ts";
 export { manifestText, SOURCE_DIGEST_PREFIX, type SourceEntry } from "./source-manifest.ts";
+export { loadedGrant, readSpecialiseReply } from "./specialise-reply.ts";
+export type { Purge, StageSettings } from "./schemas/stages.ts";
 export {
+  DRAFT,
+  STAGE_HOST_SUFFIX,
+  STAGE_PATH_PREFIX,
+  stageCalled,
+  stageDefaults,
+  STAGES,
+} from "./stages.ts";
+export {
+  type SignedCall,
   signedText,
   TICKET_HEADER,
   TICKET_LIMITS,
   ticketSecretText,
   ticketText,
-  type SignedCall,
 } from "./tickets.ts";
-export {
-  decodeActionEntry,
-  encodeActionEntry,
-  isActionEntry,
-  type ActionMeterEntry,
-} from "./meter-action.ts";
-export { parsePathPattern, type PatternSegment } from "./path-pattern.ts";
-export {
-  type AuthorizerAnswer,
-  authorizerAnswer,
-  type AuthorizerEvent,
-  type AuthorizerPolicy,
-  type CorsPolicy,
-  JWT_ALGORITHMS,
-  type JwtPolicy,
-} from "./route-guards.ts";
-export {
-  cachePolicy,
-  type CachePolicy,
-  DOWNGRADE_REASONS,
-  type DowngradePolicy,
-  type DowngradeReason,
-  hostPattern,
-  type Route,
-  route,
-  ROUTE_METHODS,
-  type RouteAuth,
-  type RouteInput,
-  routeName,
-  type RouteTarget,
-} from "./routes.ts";
-export { functionsOfRoutes, namedByRoutes } from "./route-functions.ts";
-export {
-  DRAFT,
-  gatewayApiName,
-  purge,
-  type Purge,
-  routes,
-  stageCalled,
-  STAGE_HOST_SUFFIX,
-  STAGE_PATH_PREFIX,
-  stageDefaults,
-  stageName,
-  STAGES,
-  stageSettings,
-  type StageSettings,
-  stageVariables,
-} from "./stages.ts";

@@ -4,8 +4,6 @@
  * leading `*.` for any number of them, and `*` alone for every host; without a port it means every
  * port. Nothing is resolved here: names and addresses are compared as they are written.
  */
-import { z } from "zod";
-
 export interface NetworkTarget {
   /** Lower case, without brackets or a trailing dot. */
   readonly host: string;
@@ -65,23 +63,13 @@ function portAt(pattern: string): number {
   return colon > pattern.lastIndexOf("]") ? colon : -1;
 }
 
-function isPattern(text: string): boolean {
+/** Whether it is one pattern over hosts and ports. */
+export function isPattern(text: string): boolean {
   const pattern = text.toLowerCase();
   const at = portAt(pattern);
   if (at >= 0 && parsePort(pattern.slice(at + 1)) === undefined) return false;
   return PATTERN.test(at < 0 ? pattern : pattern.slice(0, at));
 }
-
-const PATTERN_RULE =
-  "Write HOST, HOST:PORT or *.HOST; a host is a name, an IPv4 address or an IPv6 one in brackets.";
-
-/** One pattern over hosts and ports. */
-export const targetPattern = z.string().max(300).refine(isPattern, PATTERN_RULE);
-
-/** Patterns in one text, separated by commas. */
-export const targetPatternList = z
-  .string()
-  .refine((text) => splitPatterns(text).every(isPattern), PATTERN_RULE);
 
 /** The patterns of a `targetPatternList`. */
 export function splitPatterns(text: string): readonly string[] {
@@ -90,12 +78,3 @@ export function splitPatterns(text: string): readonly string[] {
     .map((pattern) => pattern.trim())
     .filter((pattern) => pattern !== "");
 }
-
-/** `HOST:PORT`, as a function's `connect` names it. */
-export const networkTarget = z
-  .string()
-  .max(300)
-  .refine(
-    (text) => parseTarget(text) !== undefined,
-    "A target is HOST:PORT; an IPv6 address stands in brackets.",
-  );

@@ -13,11 +13,11 @@ import type {
   RevisionId,
   WireError,
 } from "@skerry/base";
-import type { Variables } from "./environment.ts";
-import type { RuntimeName } from "./function-config.ts";
+import type { Variables } from "./schemas/environment.ts";
+import type { RuntimeName } from "./function-defaults.ts";
 import type { HandlerKind } from "./handler-kind.ts";
 import type { SpecialiseReply } from "./invocation-wire.ts";
-import type { ProbeResult } from "./probes.ts";
+import type { ProbeResult } from "./schemas/nodes.ts";
 import type { ColdReason, StartKind } from "./metering.ts";
 import type { Placement } from "./placement.ts";
 

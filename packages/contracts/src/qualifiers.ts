@@ -3,96 +3,22 @@
  * name of an alias. A version is a numbered revision, and what it runs never changes; an alias
  * points to versions, by rules and by weights.
  */
-import { z } from "zod";
-import { variables } from "./environment.ts";
-import { functionName, parseFunctionPath } from "./names.ts";
+import { LABEL, parseFunctionPath } from "./names.ts";
 
 /** What a function runs that was deployed last. */
 export const LATEST = "$LATEST";
 /** Shares of an alias are given in thousandths. */
 export const PER_MILLE = 1_000;
-const RULES_MAX = 20;
-const SHARES_MAX = 5;
-const VALUE_CHARS_MAX = 256;
 
-/** Numbers are given out from 1 on and never again. */
-export const versionNumber = z.int().min(1).max(1_000_000_000);
-/** Named like functions: an alias is a label of a host, too. */
-export const aliasName = functionName;
+/** Of an alias's target, what names versions. */
+interface LeadsTo {
+  readonly version: number;
+  readonly shares: readonly { readonly version: number }[];
+  readonly rules: readonly { readonly version: number }[];
+}
 
-const requestPart = z
-  .strictObject({
-    from: z.enum(["header", "cookie", "query", "path"]),
-    name: z.string().min(1).max(VALUE_CHARS_MAX).optional().describe("Absent for the path."),
-  })
-  .refine(({ from, name }) => (from === "path") === (name === undefined), {
-    error: "Give a name, unless it is the path.",
-    path: ["name"],
-  });
-export type RequestPart = z.infer<typeof requestPart>;
-
-const text = z.string().max(VALUE_CHARS_MAX);
-const matcher = z.union([
-  z.strictObject({ exact: text }),
-  z.strictObject({ prefix: text }),
-  z
-    .strictObject({ pattern: text.min(1) })
-    .describe("A regular expression in the syntax of RE2, found anywhere in the value."),
-  z
-    .strictObject({ from: z.number(), to: z.number() })
-    .refine(({ from, to }) => from <= to, { error: "from must not be above to.", path: ["to"] })
-    .describe("A number between these, both inclusive."),
-  z
-    .strictObject({ percent: z.number().min(0).max(100) })
-    .describe("So many of a hundred values, always the same ones."),
-]);
-export type AliasMatcher = z.infer<typeof matcher>;
-
-const aliasRule = z.strictObject({
-  part: requestPart.describe("What of the request is looked at; a rule does not hold without it."),
-  is: matcher,
-  version: versionNumber,
-});
-const aliasShare = z.strictObject({
-  version: versionNumber,
-  perMille: z.int().min(0).max(PER_MILLE),
-});
-
-/** Where an alias leads: the first rule that holds decides, else the shares. */
-export const aliasTarget = z
-  .strictObject({
-    version: versionNumber.describe("Takes what no rule and no share sends elsewhere."),
-    shares: z
-      .array(aliasShare)
-      .max(SHARES_MAX)
-      .default([])
-      .describe("Thousandths of the requests that go to other versions."),
-    rules: z.array(aliasRule).max(RULES_MAX).default([]).describe("In this order."),
-    stickyBy: requestPart
-      .optional()
-      .describe("Requests alike in this go to the same version; without it chance decides."),
-    provisionedInstances: z
-      .int()
-      .min(0)
-      .max(1_000)
-      .optional()
-      .describe(
-        "Instances that are kept ready of the versions that it leads to, divided as its requests are.",
-      ),
-    env: variables
-      .optional()
-      .describe(
-        "Environment variables that are laid over those of a version when it is reached by this alias.",
-      ),
-  })
-  .refine(({ shares }) => shares.reduce((sum, { perMille }) => sum + perMille, 0) <= PER_MILLE, {
-    error: `All shares together are at most ${PER_MILLE}.`,
-    path: ["shares"],
-  });
-export type AliasTarget = z.infer<typeof aliasTarget>;
-
-/** Every version that it may lead to, the main one first. */
-export function versionsOfAlias({ version, shares, rules }: AliasTarget): readonly number[] {
+/** Every version that an alias may lead to, the main one first. */
+export function versionsOfAlias({ version, shares, rules }: LeadsTo): readonly number[] {
   return [...new Set([version, ...[...shares, ...rules].map((one) => one.version)])];
 }
 
@@ -107,13 +33,8 @@ const NUMBER = /^[1-9][0-9]{0,8}$/;
 export function parseQualifier(said: string): Qualifier | undefined {
   if (said === LATEST) return { kind: "latest" };
   if (NUMBER.test(said)) return { kind: "version", number: Number(said) };
-  return aliasName.safeParse(said).success ? { kind: "alias", name: said } : undefined;
+  return LABEL.test(said) ? { kind: "alias", name: said } : undefined;
 }
-
-/** As it is written; what there is is not looked at. */
-export const qualifier = z.string().refine((said) => parseQualifier(said) !== undefined, {
-  error: "A qualifier is $LATEST, the number of a version or the name of an alias.",
-});
 
 /** As the ledger keeps it: `$LATEST` goes without saying. */
 export function keptQualifier(said: string | undefined): { readonly q?: string } {

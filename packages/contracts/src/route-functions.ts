@@ -1,5 +1,5 @@
 /** What a list of routes needs of the app that it is of. */
-import type { Route, RouteTarget } from "./routes.ts";
+import type { Route, RouteTarget } from "./schemas/routes.ts";
 
 /** A function as a route names it: by the stage's qualifier, when it has none of its own. */
 export interface RouteFunction {

@@ -17,8 +17,6 @@ import {
   COLD_REASONS,
   HANDLER_KINDS,
   INSTANCE_STATES,
-  placement,
-  probeResult,
   START_KINDS,
   type BuildReply,
   type InstanceView,
@@ -26,6 +24,7 @@ import {
   type ProbeReply,
   type StopInstanceReply,
 } from "@skerry/contracts";
+import { placement, probeResult } from "@skerry/contracts/schemas";
 import { z } from "zod";
 import { fail } from "./errors.ts";
 import type { LinkAnswer } from "./link-call.ts";

@@ -1,6 +1,7 @@
 /** What gateways and agents tell of themselves when metrics are asked for. */
 import type { Clock, Log } from "@skerry/base";
-import { roleFigures, type FiguresHead, type RoleFigures } from "@skerry/contracts";
+import type { FiguresHead, RoleFigures } from "@skerry/contracts";
+import { roleFigures } from "@skerry/contracts/schemas";
 import type { LinkLimits } from "./ports.ts";
 import { readAnswerBody } from "./agent-replies.ts";
 import { askOver } from "./link-call.ts";

@@ -15,7 +15,8 @@ import {
   type Random,
 } from "@skerry/base";
 import type { StoredCode } from "@skerry/code-store";
-import { functionConfig, type BuildHead, type BuildReply } from "@skerry/contracts";
+import type { BuildHead, BuildReply } from "@skerry/contracts";
+import { functionConfig } from "@skerry/contracts/schemas";
 import { openMemoryStore, type Store } from "@skerry/store";
 import { HandClock } from "@skerry/testkit";
 import type { ApiDeps } from "../src/api/api-deps.ts";

@@ -14,15 +14,15 @@ import {
   type FunctionId,
   type Log,
 } from "@skerry/base";
-import {
-  functionConfig,
-  type AcceptPiece,
-  type AsyncPolicy,
-  type ConfigEntry,
-  type FunctionEntry,
-  type FunctionLimits,
-  type SetQuotas,
+import type {
+  AcceptPiece,
+  AsyncPolicy,
+  ConfigEntry,
+  FunctionEntry,
+  FunctionLimits,
+  SetQuotas,
 } from "@skerry/contracts";
+import { functionConfig } from "@skerry/contracts/schemas";
 import {
   ConfigFeed,
   LinkServer,

@@ -1,11 +1,6 @@
 /** Versions and aliases as entries of the config log. For tests only. */
-import {
-  aliasTarget,
-  functionConfig,
-  type ConfigEntry,
-  type FunctionConfigInput,
-  type FunctionEntry,
-} from "@skerry/contracts";
+import type { ConfigEntry, FunctionConfigInput, FunctionEntry } from "@skerry/contracts";
+import { aliasTarget, functionConfig } from "@skerry/contracts/schemas";
 import { ids } from "./world.ts";
 
 let seq = 100;

@@ -26,9 +26,7 @@ import {
   decodeInterimRecord,
   decodeMeterRecord,
   decodeTraceEntry,
-  functionConfig,
   METER_RECORD_BYTES,
-  route,
   serverKeyScope,
   type ActionEntry,
   type AgentNote,
@@ -50,6 +48,7 @@ import {
   type StartReply,
   type TraceEntry,
 } from "@skerry/contracts";
+import { functionConfig, route } from "@skerry/contracts/schemas";
 import {
   bufferText,
   IGNORING_STREAM,

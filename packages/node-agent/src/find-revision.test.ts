@@ -1,12 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { FunctionId, RevisionId } from "@skerry/base";
-import {
-  functionConfig,
-  type FunctionEntry,
-  type RevisionEntry,
-  type VersionEntry,
-} from "@skerry/contracts";
+import type { FunctionEntry, RevisionEntry, VersionEntry } from "@skerry/contracts";
+import { functionConfig } from "@skerry/contracts/schemas";
 import { overlaid } from "@skerry/functions";
 import { findRevision } from "./ports.ts";
 

@@ -1,12 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AccountId, FunctionId, GatewayId, RevisionId } from "@skerry/base";
-import {
-  functionConfig,
-  quotasOf,
-  type FunctionEntry,
-  type RevisionEntry,
-} from "@skerry/contracts";
+import { quotasOf, type FunctionEntry, type RevisionEntry } from "@skerry/contracts";
+import { functionConfig } from "@skerry/contracts/schemas";
 import { HeldPlaces } from "./held-places.ts";
 import type { RevisionRef } from "./ports.ts";
 

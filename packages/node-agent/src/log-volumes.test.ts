@@ -4,12 +4,12 @@ import { PassThrough } from "node:stream";
 import { test } from "node:test";
 import type { AccountId, FunctionId, InstanceId, RevisionId } from "@skerry/base";
 import {
-  functionConfig,
   quotasOf,
   type FunctionLimits,
   type SetQuotas,
   type SpooledLogLine,
 } from "@skerry/contracts";
+import { functionConfig } from "@skerry/contracts/schemas";
 import { HandClock } from "@skerry/testkit";
 import { LogCollector } from "./log-collector.ts";
 import { LogVolumes } from "./log-volumes.ts";

@@ -1,12 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AccountId, AppId, FunctionId, RevisionId } from "@skerry/base";
-import {
-  functionConfig,
-  quotasOf,
-  type FunctionConfigInput,
-  type FunctionEntry,
-} from "@skerry/contracts";
+import { quotasOf, type FunctionConfigInput, type FunctionEntry } from "@skerry/contracts";
+import { functionConfig } from "@skerry/contracts/schemas";
 import { OverlaidIds } from "@skerry/functions";
 import type { ConfigView } from "./ports.ts";
 import { countInstances, kindOf, missingProvisioned, provisionRetryMs } from "./provisioning.ts";

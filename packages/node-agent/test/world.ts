@@ -22,7 +22,6 @@ import {
 } from "@skerry/base";
 import { openCodeStore, sourceDigest, type CodeStore } from "@skerry/code-store";
 import {
-  functionConfig,
   LOCAL_PLACEMENT,
   quotasOf,
   type ConfigObjectEntry,
@@ -39,6 +38,7 @@ import {
   type SetQuotas,
   type SpooledLogLine,
 } from "@skerry/contracts";
+import { functionConfig } from "@skerry/contracts/schemas";
 import { bufferText, IGNORING_STREAM, Link, socketPipe } from "@skerry/link";
 import { MasterKeys } from "@skerry/secrets";
 import { openSandboxDriver, type SandboxDriver, type SandboxRung } from "@skerry/sandbox";

@@ -9,7 +9,8 @@ import type {
   PublicationResource,
   StageResource,
 } from "@skerry/api-schema";
-import { route, type RouteInput, type SealedValue, type StageEntry } from "@skerry/contracts";
+import type { RouteInput, SealedValue, StageEntry } from "@skerry/contracts";
+import { route } from "@skerry/contracts/schemas";
 import { routesText } from "@skerry/gateway-apis";
 import { storeModule, type KeptApis } from "./release-module.ts";
 import { GATEWAY_URL, type ReleaseWorld } from "./release-world.ts";

@@ -1,7 +1,7 @@
 /** The catalogue with this room's transactions as a module of the store, for their tests. */
 import { ACCOUNT_TABLES, appendAudit } from "@skerry/accounts";
 import type { AccountId, AppId, FunctionId, RevisionId } from "@skerry/base";
-import { functionConfig } from "@skerry/contracts";
+import { functionConfig } from "@skerry/contracts/schemas";
 import {
   activateRevision,
   ALIAS_TABLES,

@@ -22,7 +22,8 @@ import type {
   VersionResource,
 } from "@skerry/api-schema";
 import type { ChangeStamp } from "@skerry/api-serving";
-import { aliasTarget, versionsOfAlias, type AliasTarget } from "@skerry/contracts";
+import { versionsOfAlias, type AliasTarget } from "@skerry/contracts";
+import { aliasTarget } from "@skerry/contracts/schemas";
 import { openMemoryStore, openPostgresStore, type Store } from "@skerry/store";
 import { casesOnBothStores } from "@skerry/testkit";
 import { releaseSource, storeModule, type Kept } from "./release-module.ts";

@@ -1,11 +1,11 @@
 /** Where an alias leads, as it is written on a command line and as it is shown. */
 import {
   PER_MILLE,
-  versionNumber,
   type AliasMatcher,
   type AliasTarget,
   type RequestPart,
 } from "@skerry/contracts";
+import { versionNumber } from "@skerry/contracts/schemas";
 import { countText, failCommand, type Flag } from "@skerry/terminal";
 import type { CommandCall } from "@skerry/commands";
 

@@ -5,7 +5,7 @@ import {
   type ReleaseGuard,
   type ReleaseResource,
 } from "@skerry/api-schema";
-import { appName, parseInput } from "@skerry/contracts";
+import { appName, parseInput } from "@skerry/contracts/schemas";
 import {
   ageText,
   failCommand,

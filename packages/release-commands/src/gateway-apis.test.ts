@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { PublicationContent, StageResource } from "@skerry/api-schema";
-import { routes, type Route, type RouteInput } from "@skerry/contracts";
+import type { Route, RouteInput } from "@skerry/contracts";
+import { routes } from "@skerry/contracts/schemas";
 import {
   startFakePlatform,
   type Answers,

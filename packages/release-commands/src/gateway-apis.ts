@@ -6,7 +6,7 @@ import type {
   PublicationResource,
   StageResource,
 } from "@skerry/api-schema";
-import { appName, parseInput } from "@skerry/contracts";
+import { appName, parseInput } from "@skerry/contracts/schemas";
 import { everyItem } from "@skerry/sdk";
 import {
   ageText,

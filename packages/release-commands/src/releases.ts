@@ -6,14 +6,8 @@ import type {
   PublishVersionRequest,
   VersionResource,
 } from "@skerry/api-schema";
-import {
-  LIMITS,
-  aliasName,
-  appName,
-  parseInput,
-  parseQualifiedPath,
-  versionsOfAlias,
-} from "@skerry/contracts";
+import { LIMITS, parseQualifiedPath, versionsOfAlias } from "@skerry/contracts";
+import { aliasName, appName, parseInput } from "@skerry/contracts/schemas";
 import { everyItem } from "@skerry/sdk";
 import {
   ageText,

@@ -1,7 +1,8 @@
 /** An origin is told only when it fits, by the Fetch standard's CORS protocol. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { route, type Route, type RouteInput } from "@skerry/contracts";
+import type { Route, RouteInput } from "@skerry/contracts";
+import { route } from "@skerry/contracts/schemas";
 import { preflightHeaders, preflightOf, withCors } from "./cors.ts";
 import { findRoute, type FoundRoute } from "./find-route.ts";
 import { compileRoutes } from "./route-table.ts";

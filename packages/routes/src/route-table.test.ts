@@ -1,7 +1,8 @@
 /** One winner for each request, and the same as by sorting all routes and looking through them. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parsePathPattern, route, type Route, type RouteInput } from "@skerry/contracts";
+import { parsePathPattern, type Route, type RouteInput } from "@skerry/contracts";
+import { route } from "@skerry/contracts/schemas";
 import fc from "fast-check";
 import { routeLabel } from "./route-name.ts";
 import { compileRoutes, duplicateProblems } from "./route-table.ts";

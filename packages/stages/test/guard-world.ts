@@ -9,7 +9,8 @@ import {
   silentLog,
   type RevisionId,
 } from "@skerry/base";
-import { route, type KeyEntry, type Role, type RouteInput } from "@skerry/contracts";
+import type { KeyEntry, Role, RouteInput } from "@skerry/contracts";
+import { route } from "@skerry/contracts/schemas";
 import { parseRequestTarget, readBody, type AnswerSink } from "@skerry/http";
 import { KeyCheck } from "@skerry/requests";
 import { HandClock } from "@skerry/testkit";

@@ -74,6 +74,19 @@ test("gateways and agents load neither what the store's transactions are made of
   );
 });
 
+test("but control and the supervisor, nothing loads schemas or their library to start", async () => {
+  const isOfSchemas = (name: string): boolean =>
+    /\/node_modules\/zod\/|\/packages\/contracts\/src\/schemas\//.test(name);
+  const roles = ["gateway.ts", "agent.ts"].map((role) => new URL(role, import.meta.url).href);
+  for (const urls of [roles, storeModuleUrls()]) {
+    const names = await modulesOf(urls);
+    assert.ok(names.some((name) => name.endsWith("/packages/contracts/src/index.ts")));
+    assert.deepEqual(names.filter(isOfSchemas), []);
+  }
+  const names = await modulesOf([new URL("control.ts", import.meta.url).href]);
+  assert.ok(names.some(isOfSchemas), "control loads them");
+});
+
 test("what is compiled after an installation is all that processes load, with each one's flags", async () => {
   const hook = [
     'import { registerHooks } from "node:module";',

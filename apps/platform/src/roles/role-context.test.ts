@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { platformConfig } from "@skerry/contracts/schemas";
 import { until } from "@skerry/testkit";
 import { layoutOf, prepareHome } from "../layout.ts";
 
@@ -20,7 +21,7 @@ test("what a role has compiled is kept while it serves, so that its being killed
     env: {
       PATH: process.env["PATH"],
       NODE_COMPILE_CACHE: cache,
-      SKERRY_ROLE_CONFIG: JSON.stringify({ home }),
+      SKERRY_ROLE_CONFIG: JSON.stringify(platformConfig.parse({ home })),
     },
   });
   const ended = once(role, "exit");

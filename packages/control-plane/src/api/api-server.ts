@@ -23,7 +23,8 @@ import {
 } from "@skerry/api-serving";
 import { PlatformError, unreachable, type Clock, type RequestId } from "@skerry/base";
 import { IDEMPOTENCY_HEADERS, type Operation } from "@skerry/api-schema";
-import { GATEWAY_HEADERS, parseInput, type Principal } from "@skerry/contracts";
+import { GATEWAY_HEADERS, type Principal } from "@skerry/contracts";
+import { parseInput } from "@skerry/contracts/schemas";
 import {
   sendBytes,
   sendError,

@@ -1,11 +1,7 @@
 /** What is deployed in a simulated world, and the timers of it. */
 import { createIdSource, seededRandom, type FunctionId } from "@skerry/base";
-import {
-  functionConfig,
-  type AsyncPolicy,
-  type ConfigEntry,
-  type FunctionEntry,
-} from "@skerry/contracts";
+import type { AsyncPolicy, ConfigEntry, FunctionEntry } from "@skerry/contracts";
+import { functionConfig } from "@skerry/contracts/schemas";
 import type { ConfigLog } from "@skerry/control-links";
 import { HandClock } from "@skerry/testkit";
 

@@ -3,7 +3,8 @@
  * own. Which account's function it is, and that it may, the gateway has seen to.
  */
 import { publishRequest } from "@skerry/api-schema";
-import { parseInput, type PublishResult } from "@skerry/contracts";
+import type { PublishResult } from "@skerry/contracts";
+import { parseInput } from "@skerry/contracts/schemas";
 import { jsonOf, refusedPublish, type FunctionPublish } from "../function-publish.ts";
 import type { Publisher } from "./publisher.ts";
 import { readPublished } from "./published.ts";

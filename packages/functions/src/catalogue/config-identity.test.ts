@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { functionConfig } from "@skerry/contracts";
+import { functionConfig } from "@skerry/contracts/schemas";
 import { changedKeys, configIdentity } from "./config-identity.ts";
 
 test("the order of keys does not matter to the identity of a configuration", () => {

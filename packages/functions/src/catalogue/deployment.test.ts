@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createIdSource, seededRandom, systemClock, type WireError } from "@skerry/base";
-import { functionConfig } from "@skerry/contracts";
+import { functionConfig } from "@skerry/contracts/schemas";
 import {
   decideDeployment,
   DEPLOYMENT_BUILDS_MAX,

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseCron } from "@skerry/base";
-import { functionConfig, type FunctionConfigInput } from "@skerry/contracts";
+import type { FunctionConfigInput } from "@skerry/contracts";
+import { functionConfig } from "@skerry/contracts/schemas";
 import { provisionAt, untilNextMinuteMs } from "./schedule.ts";
 
 type Schedule = NonNullable<FunctionConfigInput["provisionedSchedules"]>[number];

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { seededRandom } from "@skerry/base";
-import { aliasTarget, type AliasTarget, type RequestPart } from "@skerry/contracts";
+import type { AliasTarget, RequestPart } from "@skerry/contracts";
+import { aliasTarget } from "@skerry/contracts/schemas";
 import { decideAlias } from "./alias.ts";
 import { AliasPatterns } from "./patterns.ts";
 

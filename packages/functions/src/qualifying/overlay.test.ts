@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isId, type RevisionId } from "@skerry/base";
-import { functionConfig, type RevisionEntry } from "@skerry/contracts";
+import type { RevisionEntry } from "@skerry/contracts";
+import { functionConfig } from "@skerry/contracts/schemas";
 import { overlaid, overlaidId, OverlaidIds, overlayOf } from "./overlay.ts";
 
 const revision: RevisionEntry = {

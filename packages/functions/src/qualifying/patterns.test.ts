@@ -5,7 +5,8 @@ import { test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { seededRandom } from "@skerry/base";
-import { aliasTarget, type AliasTarget } from "@skerry/contracts";
+import type { AliasTarget } from "@skerry/contracts";
+import { aliasTarget } from "@skerry/contracts/schemas";
 import fc from "fast-check";
 import { decideAlias } from "./alias.ts";
 import {

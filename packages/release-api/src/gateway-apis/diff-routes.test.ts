@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { route, type RouteInput } from "@skerry/contracts";
+import type { RouteInput } from "@skerry/contracts";
+import { route } from "@skerry/contracts/schemas";
 import { diffRoutes, type RoutesState } from "./diff-routes.ts";
 
 function state(routes: readonly RouteInput[], served: RoutesState["served"] = null): RoutesState {

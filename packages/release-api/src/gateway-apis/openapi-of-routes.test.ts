@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { route, type RouteInput } from "@skerry/contracts";
+import type { RouteInput } from "@skerry/contracts";
+import { route } from "@skerry/contracts/schemas";
 import { openApiOfRoutes } from "./openapi-of-routes.ts";
 
 const ABOUT = {

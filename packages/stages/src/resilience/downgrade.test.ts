@@ -3,7 +3,8 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { failFunction, route, type DowngradeReason, type RouteInput } from "@skerry/contracts";
+import { failFunction, type DowngradeReason, type RouteInput } from "@skerry/contracts";
+import { route } from "@skerry/contracts/schemas";
 import type { AnswerSink } from "@skerry/http";
 import { HandClock } from "@skerry/testkit";
 import fc from "fast-check";

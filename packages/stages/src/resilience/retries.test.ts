@@ -1,7 +1,8 @@
 /** Retries stay within their budget, follow no answer, and end with the time of the request. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { failFunction, route, type RouteInput } from "@skerry/contracts";
+import { failFunction, type RouteInput } from "@skerry/contracts";
+import { route } from "@skerry/contracts/schemas";
 import { seededRandom, type PlatformError } from "@skerry/base";
 import type { AnswerSink } from "@skerry/http";
 import { HandClock } from "@skerry/testkit";

@@ -67,33 +67,6 @@ export const authorizerPolicy = z.strictObject({
 });
 export type AuthorizerPolicy = z.infer<typeof authorizerPolicy>;
 
-/** The event that an authorizer gets. */
-export interface AuthorizerEvent {
-  readonly type: "skerry.authorize.v1";
-  readonly app: string;
-  readonly api: string;
-  readonly stage: string;
-  readonly route: string;
-  readonly method: string;
-  readonly path: string;
-  readonly params: Readonly<Record<string, string>>;
-  /** What `by` names and the request has, by `header.NAME`, `cookie.NAME`, `query.NAME`. */
-  readonly credentials: Readonly<Record<string, string>>;
-  readonly clientIp: string;
-  readonly requestId: string;
-}
-
-/** What it answers; anything else is refused as a failing authorizer. */
-export const authorizerAnswer = z.strictObject({
-  allow: z.boolean(),
-  principal: z.string().max(256).optional().describe("Who calls, for limits and logs."),
-  context: z
-    .record(name, z.union([z.string().max(1_024), z.number(), z.boolean()]))
-    .optional()
-    .describe("Told to the target."),
-});
-export type AuthorizerAnswer = z.infer<typeof authorizerAnswer>;
-
 /** What browsers of other origins may do, by the Fetch standard. */
 export const corsPolicy = z
   .strictObject({

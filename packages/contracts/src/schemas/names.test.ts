@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { appName, functionName, parseFunctionPath } from "./names.ts";
+import { parseFunctionPath } from "../names.ts";
+import { appName, functionName } from "./names.ts";
 import { envNameOf, flagOf, platformConfig } from "./platform-config.ts";
 
 const GOOD = ["a", "hello", "a1", "a-b", "a--b", `a${"b".repeat(39)}`];

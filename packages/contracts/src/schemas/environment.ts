@@ -1,6 +1,6 @@
 /** Environment variables that users set: of a function, and laid over it by an alias. */
 import { z } from "zod";
-import { LIMITS } from "./limits.ts";
+import { LIMITS } from "../limits.ts";
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/;
 

@@ -3,7 +3,8 @@
  * follow.
  */
 import { z } from "zod";
-import { splitPatterns, targetPatternList } from "./network-targets.ts";
+import { splitPatterns } from "../network-targets.ts";
+import { targetPatternList } from "./network-targets.ts";
 
 const addressList = z
   .string()
@@ -317,12 +318,5 @@ export const platformConfig = z.strictObject({
 });
 export type PlatformConfig = z.infer<typeof platformConfig>;
 
-/** The environment variable of a key: `apiPort` → `SKERRY_API_PORT`. */
-export function envNameOf(key: string): string {
-  return `SKERRY_${key.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
-}
-
-/** The command-line flag of a key: `apiPort` → `--api-port`. */
-export function flagOf(key: string): string {
-  return `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-}
+/** The supervisor knows this file alone. */
+export { envNameOf, flagOf } from "../config-names.ts";

@@ -1,7 +1,8 @@
 /** Where an accepted invocation's end is told: a function, a topic or a web server. */
 import { z } from "zod";
-import { LIMITS } from "./limits.ts";
-import { parseFunctionPath, topicName } from "./names.ts";
+import { LIMITS } from "../limits.ts";
+import { parseFunctionPath } from "../names.ts";
+import { topicName } from "./names.ts";
 
 /** No credentials, since the address is shown, and no fragment, since none is sent. */
 const WEBHOOK =
@@ -42,7 +43,3 @@ export const destination = z
     "A destination has one key, `function`, `topic` or `webhook`.",
   );
 export type Destination = z.infer<typeof destination>;
-
-/** What became of telling a destination. Append only: stored as text. */
-export const DELIVERY_STATES = ["waiting", "delivered", "failed"] as const;
-export type DeliveryState = (typeof DELIVERY_STATES)[number];

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { functionConfig } from "./function-config.ts";
-import { LIMITS } from "./limits.ts";
+import { LIMITS } from "../limits.ts";
 import { appName, functionName } from "./names.ts";
 
 /** One function of `skerry.yaml`: its folder, relative to the file, and its configuration. */

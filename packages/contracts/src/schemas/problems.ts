@@ -4,7 +4,7 @@
  */
 import { nearestWord } from "@skerry/base";
 import { z } from "zod";
-import { invalid, PROBLEMS_MAX } from "./input-invalid.ts";
+import { invalid, PROBLEMS_MAX } from "../input-invalid.ts";
 
 const KEY_SHOWN_MAX = 80;
 

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { z } from "zod";
 import { appManifest } from "./app-manifest.ts";
-import { concurrencyOf, functionConfig } from "./function-config.ts";
+import { concurrencyOf } from "../function-config.ts";
+import { functionConfig } from "./function-config.ts";
 import { jsonSchemaOf, type JsonSchema } from "./json-schema.ts";
-import { LIMITS } from "./limits.ts";
+import { LIMITS } from "../limits.ts";
 import { platformConfig } from "./platform-config.ts";
 
 function propertiesOf(schema: z.ZodType): readonly [string, JsonSchema][] {

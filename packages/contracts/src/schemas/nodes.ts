@@ -1,5 +1,12 @@
-/** What a node says of its sandboxes after they were attacked from inside. */
+/** Where a node is, and what it says of its sandboxes after they were attacked from inside. */
 import { z } from "zod";
+import { LOCAL_PLACEMENT } from "../placement.ts";
+
+export const placement = z.strictObject({
+  site: z.string().default(LOCAL_PLACEMENT.site),
+  zone: z.string().default(LOCAL_PLACEMENT.zone),
+  set: z.string().default(LOCAL_PLACEMENT.set),
+});
 
 /**
  * `held`: the wall stood. `open`: it did not, and this level does not promise it. `broken`: it did

@@ -1,13 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  isTargetIn,
-  networkTarget,
-  parseTarget,
-  splitPatterns,
-  targetPattern,
-  targetPatternList,
-} from "./network-targets.ts";
+import { isTargetIn, parseTarget, splitPatterns } from "../network-targets.ts";
+import { networkTarget, targetPattern, targetPatternList } from "./network-targets.ts";
 
 test("a target is a host and a port, and nothing that only looks like one", () => {
   assert.deepEqual(parseTarget("db:5432"), { host: "db", port: 5_432 });

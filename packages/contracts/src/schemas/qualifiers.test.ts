@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { aliasTarget, parseQualifiedPath, parseQualifier, versionsOfAlias } from "./qualifiers.ts";
+import { parseQualifiedPath, parseQualifier, versionsOfAlias } from "../qualifiers.ts";
+import { aliasTarget } from "./qualifiers.ts";
 
 test("a qualifier is $LATEST, a number from 1 on, or a name", () => {
   assert.deepEqual(parseQualifier("$LATEST"), { kind: "latest" });
