@@ -37,11 +37,11 @@ export const MUTANTS: readonly Mutant[] = [
     ...{ file: `${DISPATCH}admission.ts`, from: "this.#deps.book.came(id, true);", to: "" },
   },
   {
-    ...{ name: "counts leases by the wall clock", needs: "steps", seed: 6 },
+    ...{ name: "counts leases by the wall clock", needs: "steps", seed: 12 },
     file: `${DISPATCH}holders.ts`,
     from: "const { store, clock } = this.#deps;\n    await this.#note([",
     to: `const { store, clock: { wallMs } } = this.#deps;
-    const clock = { monotonicMs: wallMs };
+    const clock = { ...this.#deps.clock, monotonicMs: wallMs };
     await this.#note([`,
   },
   {
