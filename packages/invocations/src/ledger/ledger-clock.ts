@@ -14,7 +14,10 @@ export const SET_BACK_MS_MAX = 3_600_000;
 const SPEED = 0.5;
 
 export interface LedgerClock extends Clock {
-  /** The ledger has had this time already, as of an earlier run or at another platform. */
+  /**
+   * The ledger has had this time already, as of an earlier run or at another platform. One that is
+   * ahead of the wall by more than `SET_BACK_MS_MAX` changes nothing.
+   */
   raise(wallMs: number): void;
   /** How far this time is ahead of the wall's: ages of what comes by the wall's begin so late. */
   aheadMs(): number;
@@ -37,7 +40,9 @@ export function createLedgerClock(clock: Clock): LedgerClock {
     schedule: (delayMs, run, options) => clock.schedule(delayMs, run, options),
     aheadMs: () => Math.max(0, nowMs() - clock.wallMs()),
     raise: (wallMs) => {
-      lastMs = Math.max(nowMs(), wallMs);
+      // Another platform that is that wrong takes nothing from what this one had.
+      const isFollowed = wallMs - clock.wallMs() <= SET_BACK_MS_MAX;
+      if (isFollowed) lastMs = Math.max(nowMs(), wallMs);
     },
   };
 }
