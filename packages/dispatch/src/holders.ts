@@ -63,6 +63,8 @@ export class Holders {
   readonly #foreign = new Map<string, { seenMs: number | null; sinceMs: number }>();
   /** Letting go of what these held, while it lasts. */
   readonly #losing = new Map<string, Promise<void>>();
+  /** The furthest time that any platform had noted at the look before. */
+  #furthestMs = Infinity;
   #isDraining = false;
 
   constructor(deps: HoldersDeps, limits: DispatchLimits) {
@@ -92,7 +94,7 @@ export class Holders {
   async look(): Promise<void> {
     const { store, clock } = this.#deps;
     await this.#note([...this.#present.keys()]);
-    clock.raise(await store.call(storeModule, "furthestNoted", null));
+    await this.#goOnFromFurthest();
     const askedMs = clock.monotonicMs();
     const seen = await store.call(storeModule, "seenHolders", null);
     const foreign = seen.filter(
@@ -117,6 +119,17 @@ export class Holders {
     const nowMs = clock.wallMs();
     const goneMs = nowMs - LEASES_KEPT * this.#limits.leaseMs;
     await store.call(storeModule, "beat", { holders, nowMs, goneMs });
+  }
+
+  /**
+   * From a note that was made since the look before: one that stands still is of nobody who is
+   * there, and of a clock that may have been wrong by hours and was set right.
+   */
+  async #goOnFromFurthest(): Promise<void> {
+    const { store, clock } = this.#deps;
+    const furthestMs = await store.call(storeModule, "furthestNoted", null);
+    if (furthestMs > this.#furthestMs) clock.raise(furthestMs);
+    this.#furthestMs = furthestMs;
   }
 
   /** What somebody cancelled at another platform and is held here. Asking twice does nothing. */
