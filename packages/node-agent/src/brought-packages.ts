@@ -1,9 +1,9 @@
 /**
  * Packages that a folder brings along in its `node_modules`. Machine code cannot be bundled, and
- * many a package looks for its own only while it runs, by a name that it puts together then.
+ * many a package looks for its own only while it runs, by a name that it puts together then. What
+ * source maps and manifests say is anybody's: it may name what is not there, and as much as fits.
  */
-import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { holds, MACHINE_CODE } from "./installed-tree.ts";
 
@@ -11,56 +11,62 @@ import { holds, MACHINE_CODE } from "./installed-tree.ts";
 const PACKAGE = /^(.*(?:^|\/)node_modules\/(?:@[^/]+\/)?[^/]+)\//;
 /** Names lead nowhere but to a folder of packages. */
 const NAME = /^(?:@[\w-][\w.-]*\/)?[\w-][\w.-]*$/;
+const MANIFEST_BYTES_MAX = 1 << 20;
+/** Places of a build; each takes some tens of microseconds. */
+const LOOKS_MAX = 20_000;
 
 /**
  * True when a package of which there is something in the bundle holds machine code, or depends on
- * one that does. `bundled`: files in the bundle, relative to `source`.
+ * one that does; also when that takes too long to find out, for packages beside the bundle are
+ * found in either case. `bundled`: files in the bundle, relative to `source`.
  */
 export async function bringsMachineCode(
   source: string,
   bundled: readonly string[],
 ): Promise<boolean> {
-  // The packages' own source maps have a say in these names.
   const inside = bundled.filter((path) => !path.split("/").includes(".."));
   const packages = new Set(inside.flatMap((path) => PACKAGE.exec(path)?.[1] ?? []));
   const looked = new Set<string>();
   for (const folder of packages) {
-    for (const one of [folder, ...(await dependenciesOf(source, folder))]) {
+    const names = await dependenciesOf(join(source, folder));
+    for (const one of placesOf(folder, names)) {
       if (looked.has(one)) continue;
+      if (looked.size === LOOKS_MAX) return true;
       looked.add(one);
-      if (await holds(join(source, one), MACHINE_CODE)) return true;
+      if (await holdsMachineCode(join(source, one))) return true;
     }
   }
   return false;
 }
 
-/** Folders of what a package names, where Node would find it. */
-async function dependenciesOf(source: string, folder: string): Promise<readonly string[]> {
-  const { dependencies, optionalDependencies } = await readManifest(join(source, folder));
-  const names = Object.keys({ ...dependencies, ...optionalDependencies });
-  return names
-    .filter((name) => NAME.test(name))
-    .flatMap((name) => {
-      for (let at = folder; at !== "."; at = dirname(at)) {
-        const path = join(at, "node_modules", name);
-        if (existsSync(join(source, path))) return path;
-      }
-      const path = join("node_modules", name);
-      return existsSync(join(source, path)) ? path : [];
-    });
+/** A package's own folder, and those where Node would look for what it names. */
+function* placesOf(folder: string, names: readonly string[]): Generator<string> {
+  yield folder;
+  for (let [at, below] = [folder, ""]; at !== below; [at, below] = [dirname(at), at]) {
+    for (const name of names) yield join(at, "node_modules", name);
+  }
 }
 
-interface Manifest {
-  readonly dependencies?: object;
-  readonly optionalDependencies?: object;
+async function holdsMachineCode(folder: string): Promise<boolean> {
+  const isFolder = await stat(folder).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  return isFolder && (await holds(folder, MACHINE_CODE));
 }
 
-/** One that is missing, or cannot be read, names nothing. */
-async function readManifest(folder: string): Promise<Manifest> {
+/** What a package's manifest names; one that is missing, or cannot be read, names nothing. */
+async function dependenciesOf(folder: string): Promise<readonly string[]> {
+  const path = join(folder, "package.json");
   try {
-    const manifest: unknown = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
-    return typeof manifest === "object" && manifest !== null ? manifest : {};
+    if ((await stat(path)).size > MANIFEST_BYTES_MAX) return [];
+    const { dependencies, optionalDependencies } = JSON.parse(await readFile(path, "utf8")) as {
+      readonly dependencies?: object;
+      readonly optionalDependencies?: object;
+    };
+    const names = Object.keys({ ...dependencies, ...optionalDependencies });
+    return names.filter((name) => NAME.test(name));
   } catch {
-    return {};
+    return [];
   }
 }

@@ -96,6 +96,25 @@ const CASES: Readonly<Record<string, (c: Builds) => Promise<void> | void>> = {
     assert.ok(!existsSync(join(c.directoryOf(hasNone), "node_modules")));
   },
 
+  "packages that only a source map tells of are no packages": async (c) => {
+    const map = {
+      ...{ version: 3, file: "main.js", names: [], mappings: "AAAA" },
+      sources: ["node_modules/inlined/main.ts", "../gone\u0000/main.ts"],
+    };
+    const reply = await c.good({
+      "index.mjs": 'import said from "mapped"; export const handler = () => said;',
+      "node_modules/mapped/package.json": '{"name": "mapped", "main": "main.js"}',
+      "node_modules/mapped/main.js": "module.exports = 1;\n//# sourceMappingURL=main.js.map\n",
+      "node_modules/mapped/main.js.map": JSON.stringify(map),
+    });
+    const text = readFileSync(
+      join(c.directoryOf(reply), `${c.manifestOf(reply).bundle}.map`),
+      "utf8",
+    );
+    assert.match(text, /node_modules\/mapped\/node_modules\/inlined\/main\.ts/);
+    assert.ok(!existsSync(join(c.directoryOf(reply), "node_modules")));
+  },
+
   "the source map names the user's files as the user does": async (c) => {
     const reply = await c.good(
       {
