@@ -20,15 +20,12 @@ const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(res
 /** A store that holds one attempt, and waits for the test before it lets go of all. */
 class Play {
   readonly clock = new HandClock();
-  readonly ledger = createLedgerClock(this.clock);
   readonly deps: DispatchDeps;
   readonly attempt: { readonly id: RequestId; readonly n: number };
   readonly calls: string[] = [];
   readonly letGo = Promise.withResolvers<void>();
   /** What platforms have noted on a database that they share. */
   seen: readonly SeenHolder[] = [];
-  /** The furthest of what they noted. */
-  furthestMs = 0;
   /** Happens while that is read. */
   onSeen: () => void = () => undefined;
   /** What the platform of a lost gateway must have noted last. */
@@ -50,8 +47,9 @@ class Play {
   }
 
   holders(): Holders {
-    const { deps, ledger: clock } = this;
+    const { deps } = this;
     const nextSeq = createSequence(deps.clock);
+    const clock = createLedgerClock(deps.clock);
     const inner = { ...deps, clock, nextSeq, config: new ConfigView(deps.configLog) };
     const dispatcher = new Dispatcher(inner, { ...NO_LISTENERS, limits: DISPATCH_LIMITS });
     return new Holders({ ...inner, dispatcher, isShared: true }, DISPATCH_LIMITS);
@@ -67,7 +65,6 @@ class Play {
       this.onSeen();
       return this.seen;
     }
-    if (name === "furthestNoted") return this.furthestMs;
     if (name === "heldBy") {
       const { id, n: attempt } = this.attempt;
       return this.#isHeld ? [{ id, attempt, functionId: "fn" }] : [];
@@ -130,20 +127,6 @@ test("a lease begins when its note was read, however long that took, and is let 
   play.clock.advance(DISPATCH_LIMITS.leaseMs);
   await holders.look();
   assert.equal(play.fence, 7);
-});
-
-test("the ledger's time goes on from what is noted now, and not from what stands there", async () => {
-  const play = new Play();
-  const holders = play.holders();
-  const ahead = (): number => play.ledger.wallMs() - play.clock.wallMs();
-  play.furthestMs = play.clock.wallMs() + 7_200_000;
-  await holders.look();
-  play.clock.advance(5_400_000);
-  await holders.look();
-  assert.equal(ahead(), 0, "whoever noted that is gone");
-  play.furthestMs += 1;
-  await holders.look();
-  assert.equal(ahead(), 1_800_001);
 });
 
 test("what a gateway says it holds is noted before the ledger is asked for it", async () => {

@@ -63,8 +63,6 @@ export class Holders {
   readonly #foreign = new Map<string, { seenMs: number | null; sinceMs: number }>();
   /** Letting go of what these held, while it lasts. */
   readonly #losing = new Map<string, Promise<void>>();
-  /** The furthest time that any platform had noted at the look before. */
-  #furthestMs = Infinity;
   #isDraining = false;
 
   constructor(deps: HoldersDeps, limits: DispatchLimits) {
@@ -88,13 +86,11 @@ export class Holders {
 
   /**
    * On a database that platforms share: notes that the gateways here are there, and lets go of what
-   * those hold whose platform has not done so for a while. What is accepted here grows old by the
-   * furthest time that any of them has. Rejects with the store's reasons.
+   * those hold whose platform has not done so for a while. Rejects with the store's reasons.
    */
   async look(): Promise<void> {
     const { store, clock } = this.#deps;
     await this.#note([...this.#present.keys()]);
-    await this.#goOnFromFurthest();
     const askedMs = clock.monotonicMs();
     const seen = await store.call(storeModule, "seenHolders", null);
     const foreign = seen.filter(
@@ -119,17 +115,6 @@ export class Holders {
     const nowMs = clock.wallMs();
     const goneMs = nowMs - LEASES_KEPT * this.#limits.leaseMs;
     await store.call(storeModule, "beat", { holders, nowMs, goneMs });
-  }
-
-  /**
-   * From a note that was made since the look before: one that stands still is of nobody who is
-   * there, and of a clock that may have been wrong by hours and was set right.
-   */
-  async #goOnFromFurthest(): Promise<void> {
-    const { store, clock } = this.#deps;
-    const furthestMs = await store.call(storeModule, "furthestNoted", null);
-    if (furthestMs > this.#furthestMs) clock.raise(furthestMs);
-    this.#furthestMs = furthestMs;
   }
 
   /** What somebody cancelled at another platform and is held here. Asking twice does nothing. */

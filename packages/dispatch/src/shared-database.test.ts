@@ -7,9 +7,6 @@ import { World } from "../test/world.ts";
 
 /** A lease that outlasts seconds in which this process, and both platforms in it, get no turn. */
 const LIMITS = { leaseMs: 8_000, startGraceMs: 1 };
-/** How far a clock is set back; half of it is far more than an age. */
-const STEP_MS = 1_800_000;
-const MAX_AGE_MS = 60_000;
 const skip = hasPostgres() ? false : "PostgreSQL is absent";
 
 test(
@@ -95,45 +92,5 @@ test(
     assert.deepEqual(holder.stopping[0], { id: run.head.id, n: 1 });
     await holder.settle([run]);
     assert.deepEqual([(await here.balance()).sums.cancelled, other.stopping.length], [1, 0]);
-  },
-);
-
-test(
-  "what comes to a platform whose clock was set back grows as old as it may at the other one, too",
-  { skip },
-  async (t) => {
-    const server = await startPostgres();
-    t.after(() => server.stop());
-    const shared = { url: server.url, looksEveryMs: 50 };
-    await using right = await World.open(LIMITS, shared);
-    await using wrong = await World.open(LIMITS, { ...shared, accountId: right.accountId });
-    // Its ledger's time falls behind the other's by half of what passes.
-    wrong.clock.jumpWall(-STEP_MS);
-    for (const { clock } of [right, wrong]) clock.leap(STEP_MS);
-    const policy = { maxAgeMs: MAX_AGE_MS, concurrency: 1 };
-    const fn = right.function({ policy });
-    wrong.configure(fn, { policy });
-    let notes = 0;
-    let readings = 0;
-    right.fault = async (name, pass) => {
-      const result = await pass();
-      if (name === "beat") notes += 1;
-      return result;
-    };
-    wrong.fault = async (name, pass) => {
-      if (name === "furthestNoted" && notes > 0) readings += 1;
-      return await pass();
-    };
-    const [holder, teller] = [await right.gateway(), await wrong.gateway()];
-    [notes, readings] = [0, 0];
-    await until("the one to know how far the other's time is", () => readings > 1);
-    await teller.accept(wrong.piece(fn), wrong.piece(fn));
-    const held = (): number => holder.given.length + teller.given.length;
-    await until("one to run", () => held() === 1);
-    // Whoever looks would let the other one expire.
-    notes = 0;
-    await until("more looks", () => notes > 2);
-    const { sums } = await right.balance();
-    assert.equal(sums.expired, 0);
   },
 );

@@ -18,7 +18,6 @@ import {
   forgetKeys,
   forgetNoneOpen,
   freeWebhooks,
-  furthestNoted,
   getInvocation,
   heldBy,
   lastAcceptedMs,
@@ -80,7 +79,6 @@ export const storeModule = defineStoreModule({
   reads: [
     "findCalls",
     "findKnown",
-    "furthestNoted",
     "getInvocation",
     "heldBy",
     "lastAcceptedMs",
@@ -112,7 +110,6 @@ export const storeModule = defineStoreModule({
     forgetKeys,
     forgetNoneOpen,
     freeWebhooks,
-    furthestNoted,
     getInvocation,
     heldBy,
     lastAcceptedMs,

@@ -65,7 +65,7 @@ export {
   type Forgotten,
 } from "./ledger/retention.ts";
 export { noteProgress, PROGRESS_TABLES, type Reported } from "./ledger/progress.ts";
-export { beat, furthestNoted, seenHolders, type SeenHolder } from "./ledger/holders.ts";
+export { beat, seenHolders, type SeenHolder } from "./ledger/holders.ts";
 export { createLedgerClock, type LedgerClock } from "./ledger/ledger-clock.ts";
 export {
   createSequence,

@@ -1,7 +1,7 @@
 /**
  * Who holds attempts, where several platforms share a database: each notes now and then that its
  * gateways are there. Times are compared by whoever looks with those of the look before, so clocks
- * that differ do not matter for leases; ages are counted by the furthest clock of all.
+ * that differ do not matter.
  */
 import type { Tx, TxStep } from "@skerry/store";
 
@@ -23,14 +23,6 @@ export function* beat(
        WHERE phase = 1 AND ledger_queue.holder = ledger_holders.holder)`,
     [args.goneMs],
   );
-}
-
-/** The furthest ledger's time at which a platform has noted anything; 0 when none has. */
-export function* furthestNoted(tx: Tx, _args: null): TxStep<number> {
-  const furthest = yield* tx.get<{ seen_ms: number | null }>(
-    "SELECT MAX(seen_ms) AS seen_ms FROM ledger_holders",
-  );
-  return furthest?.seen_ms ?? 0;
 }
 
 /** What a holder's platform last noted of it; null when it never did. */

@@ -14,10 +14,7 @@ export const SET_BACK_MS_MAX = 3_600_000;
 const SPEED = 0.5;
 
 export interface LedgerClock extends Clock {
-  /**
-   * The ledger has had this time already, as of an earlier run or at another platform. One that is
-   * ahead of the wall by more than `SET_BACK_MS_MAX` changes nothing.
-   */
+  /** The ledger has had this time already, as of an earlier run. */
   raise(wallMs: number): void;
   /** How far this time is ahead of the wall's: ages of what comes by the wall's begin so late. */
   aheadMs(): number;
@@ -40,9 +37,7 @@ export function createLedgerClock(clock: Clock): LedgerClock {
     schedule: (delayMs, run, options) => clock.schedule(delayMs, run, options),
     aheadMs: () => Math.max(0, nowMs() - clock.wallMs()),
     raise: (wallMs) => {
-      // Another platform that is that wrong takes nothing from what this one had.
-      const isFollowed = wallMs - clock.wallMs() <= SET_BACK_MS_MAX;
-      if (isFollowed) lastMs = Math.max(nowMs(), wallMs);
+      lastMs = Math.max(nowMs(), wallMs);
     },
   };
 }
