@@ -14,12 +14,13 @@ export async function whilePolling<T>(measure: () => Promise<T>): Promise<T | un
   const before = setPolling(String(POLL_NS));
   if (before === undefined) return undefined;
   const restore = (): void => void setPolling(before);
-  process.once("exit", restore);
+  const leave = (): void => process.exit(130);
+  process.once("exit", restore).once("SIGINT", leave).once("SIGTERM", leave);
   try {
     return await measure();
   } finally {
     restore();
-    process.off("exit", restore);
+    process.off("exit", restore).off("SIGINT", leave).off("SIGTERM", leave);
   }
 }
 
