@@ -81,4 +81,5 @@ export {
   traceIdOf,
   type TraceContext,
 } from "./trace-context.ts";
+export { Turns, type TurnLimits } from "./turns.ts";
 export { WokenWork } from "./woken-work.ts";

@@ -9,7 +9,8 @@
 import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { PlatformError, sortedEntries, type Clock, type IdSource, type Log } from "@skerry/base";
+import { PlatformError, sortedEntries, Turns } from "@skerry/base";
+import type { Clock, IdSource, Log, TurnLimits } from "@skerry/base";
 import { artefactKey, type CodeStore } from "@skerry/code-store";
 import {
   LATEST,
@@ -22,7 +23,6 @@ import {
   type SpecialiseReply,
 } from "@skerry/contracts";
 import type { SandboxDriver } from "@skerry/sandbox";
-import { BUILD_QUEUE_LIMITS, BuildQueue, type BuildQueueOptions } from "./build-queue.ts";
 import { SharedWork, type BuildReport } from "./build-reports.ts";
 import { BUNDLE_RECIPE_VERSION, Bundler, CODE_CACHE } from "./bundle-recipe.ts";
 import type { BuildTool } from "./build-tool.ts";
@@ -31,12 +31,13 @@ import { syncConfigs } from "./config-files.ts";
 import { fail } from "./errors.ts";
 import { FOLDER_RECIPE_VERSION, layFolder } from "./folder-recipe.ts";
 import { initFailureOf } from "./init-failure.ts";
-import { keepLast } from "./last-lines.ts";
+import { keepEnds } from "./last-lines.ts";
 import type { ConfigView } from "./ports.ts";
 import { layersDirectory, layersEnvironment, prepareLayers } from "./layers.ts";
 import type { RuntimeProcess } from "./runtime-process.ts";
 import type { RuntimeBuild } from "./runtime-build.ts";
 import { isNode, runtimeKindOf, type Runtimes } from "./runtimes.ts";
+import { BUILD_TURNS } from "./turn-limits.ts";
 
 export interface BuilderDeps {
   readonly dependencies: Pick<Dependencies, "admit" | "install">;
@@ -48,8 +49,8 @@ export interface BuilderDeps {
   readonly runtimes: Runtimes;
   readonly config: Pick<ConfigView, "configsOf">;
   readonly tool: BuildTool;
-  /** How many at once; BUILD_QUEUE_LIMITS when absent. */
-  readonly queue?: BuildQueueOptions;
+  /** How many at once; BUILD_TURNS when absent. */
+  readonly turns?: TurnLimits;
   /** Directory for the builds' own directories. */
   readonly buildsDirectory: string;
   startRuntime(options: {
@@ -74,13 +75,13 @@ export class Builder {
   readonly #deps: BuilderDeps;
   readonly #bundler: Bundler;
   readonly #running = new SharedWork<BuildReply>();
-  readonly #queue: BuildQueue;
+  readonly #turns: Turns;
   #underWay = 0;
 
   constructor(deps: BuilderDeps) {
     this.#deps = deps;
     this.#bundler = new Bundler(deps);
-    this.#queue = new BuildQueue(deps.clock, deps.queue ?? BUILD_QUEUE_LIMITS);
+    this.#turns = new Turns(deps.clock, deps.turns ?? BUILD_TURNS);
   }
 
   /** How many builds are under way. */
@@ -138,7 +139,7 @@ export class Builder {
       await prepareLayers(code, job.head.layers ?? []);
     } else {
       if (!(await code.has(sourceDigest))) throw fail("SOURCE_MISSING_ON_NODE", { sourceDigest });
-      const initFailure = await this.#queue.run(account, () => this.#makeAndKeep(job, key));
+      const initFailure = await this.#turns.run(account, () => this.#makeAndKeep(job, key));
       if (initFailure !== null) {
         return { ok: true, artefactKey: key, runtimeBuild, handlerKind: null, initFailure, reused };
       }
@@ -149,7 +150,7 @@ export class Builder {
     const isTold = manifest.loadedWith === environmentDigest(job.head);
     const { handlerKind, initFailure } = isTold
       ? manifest
-      : await this.#queue.run(account, () => this.#loadAgain(job, directory));
+      : await this.#turns.run(account, () => this.#loadAgain(job, directory));
     return { ok: true, artefactKey: key, runtimeBuild, handlerKind, initFailure, reused };
   }
 
@@ -232,7 +233,7 @@ export class Builder {
       layersDirectory: layersDirectory(this.#deps.code, head.layers ?? []),
     });
     const printed: string[] = [];
-    runtime.collector.listen((line) => keepLast(printed, line));
+    runtime.collector.listen((line) => keepEnds(printed, line));
     try {
       if (head.app !== undefined) this.#layConfigs(runtime, head.app);
       const reply = await specialiseOnce(runtime, head);

@@ -11,7 +11,7 @@ import {
 import { open, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import type { BuildReply } from "@skerry/contracts";
+import { failReach, type BuildReply } from "@skerry/contracts";
 import type { SandboxRung } from "@skerry/sandbox";
 import { Registry, REGISTRY_HOST } from "../test/registry.ts";
 import { GATEWAY, Node, rungOrSkip } from "../test/world.ts";
@@ -74,6 +74,9 @@ class Installs {
     });
     await this.packages.addNpm("sleeper", {
       "package.json": `{"name":"sleeper","version":"1.0.0","scripts":{"postinstall":"sleep 60"}}`,
+    });
+    await this.packages.addNpm("wordy", {
+      "package.json": `{"name":"wordy","version":"1.0.0","scripts":{"preinstall":"echo the cause; seq 1000; exit 7"}}`,
     });
     this.packages.addComposer({
       "acme/left": {
@@ -270,6 +273,31 @@ const CASES_ONCE: Readonly<Record<string, (c: Installs) => Promise<void>>> = {
     assert.match(message, /^DEPENDENCIES_FAILED npm could not install .*404/s);
     assert.deepEqual(c.kept, kept);
     assert.deepEqual(c.node.leftovers(), []);
+  },
+
+  "what begins a long complaint is told as well as what ends it": async (c) => {
+    const message = await c.message({ ...wants("wordy"), ...CALLS });
+    assert.match(
+      message,
+      /^DEPENDENCIES_FAILED .*npm error code 7$.*the cause$.*left out.* 1000$/ms,
+    );
+  },
+
+  "where the platform refused a source of packages, what permits it is told": async (c) => {
+    const { network } = c.node;
+    const why = failReach("TARGET_NOT_PUBLIC", { target: REGISTRY_HOST });
+    c.node.network = ({ stream }) => {
+      c.node.refused(why);
+      stream.reply(JSON.stringify({ e: why.toWire() }), undefined, true);
+      const nothing = (): void => undefined;
+      return { onReply: nothing, onBody: nothing, onWritable: nothing, onFailed: nothing };
+    };
+    const reply = await c.node.build({ ...wants("refused"), ...CALLS });
+    c.node.network = network;
+    assert.ok(!reply.ok);
+    const { reason, message, hint } = reply.error;
+    assert.deepEqual([reason, /buildHosts/.test(hint)], ["DEPENDENCIES_REFUSED", true]);
+    assert.match(message, /not public\. .*npm error .*403/s);
   },
 
   "a package's tree too deep for any path is refused, and nothing of it stays": async (c) => {

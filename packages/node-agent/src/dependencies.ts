@@ -18,7 +18,7 @@ import {
 import { join } from "node:path";
 import { PlatformError, type Clock, type IdSource, type Log } from "@skerry/base";
 import { publishTree } from "@skerry/code-store";
-import type { RunHead, RunReply } from "@skerry/contracts";
+import { failReach, type RunHead, type RunReply } from "@skerry/contracts";
 import type { OpenedStream, StreamHandler } from "@skerry/link";
 import type { BuildDisk } from "./build-disk.ts";
 import { SharedWork, type BuildReport } from "./build-reports.ts";
@@ -26,7 +26,7 @@ import { certificateEnvironment } from "./certificates.ts";
 import { askedEcosystems, type Ecosystem } from "./ecosystems.ts";
 import { fail } from "./errors.ts";
 import { assertBounded, holds, MACHINE_CODE, takeOver } from "./installed-tree.ts";
-import { keepLast } from "./last-lines.ts";
+import { keepEnds } from "./last-lines.ts";
 import type { NpmTool } from "./npm-tool.ts";
 import { removeTree } from "./remove-tree.ts";
 import type { RuntimeBuild } from "./runtime-build.ts";
@@ -43,8 +43,8 @@ export interface DependenciesDeps {
   readonly ids: IdSource;
   readonly runtimes: Runtimes;
   readonly npm: NpmTool;
-  /** A network for one build, which shares it with no other. */
-  networkOfBuild(): BuildNetwork;
+  /** For one build alone; `refused` hears of each refusal that naming the host would end. */
+  networkOfBuild(refused: (why: PlatformError) => void): BuildNetwork;
   /** True when nothing can be fetched: what is not kept cannot be installed. */
   isOffline(): boolean;
   readonly disk: BuildDisk;
@@ -98,8 +98,8 @@ export class Dependencies {
   }
 
   /**
-   * The folders that the source asks for. Throws DEPENDENCIES_FAILED, TOOL_MISSING, BUILD_OFFLINE,
-   * BUILD_DISK_LOW, BUILD_TREE_TOO_LARGE.
+   * The folders that the source asks for. Throws DEPENDENCIES_FAILED, DEPENDENCIES_REFUSED,
+   * TOOL_MISSING, BUILD_OFFLINE, BUILD_DISK_LOW, BUILD_TREE_TOO_LARGE.
    */
   async install(
     source: string,
@@ -214,11 +214,12 @@ export class Dependencies {
   async #run(ecosystem: Ecosystem, work: string, report: BuildReport): Promise<void> {
     const { disk, networkOfBuild, npm, runtimes, startRuntime } = this.#deps;
     await makeTemporary(work);
+    let refusal: PlatformError | undefined;
     const process = await startRuntime({
       runtime: await runtimes.of("program"),
       memoryMb: INSTALL_MEMORY_MB,
       codeDirectory: await npm.directory(),
-      build: { directory: work, accept: networkOfBuild() },
+      build: { directory: work, accept: networkOfBuild((why) => (refusal ??= why)) },
     });
     const words = new LastWords(ecosystem.complaint);
     process.collector.listen((line) => {
@@ -236,7 +237,11 @@ export class Dependencies {
       if (over !== undefined) throw over;
       if (how === undefined) return;
       const output = [words.text, how].filter((text) => text !== "").join("\n");
-      throw fail("DEPENDENCIES_FAILED", { tool: ecosystem.name, output });
+      const tool = ecosystem.name;
+      if (refusal !== undefined) {
+        throw failReach("DEPENDENCIES_REFUSED", { tool, why: refusal.message, output });
+      }
+      throw fail("DEPENDENCIES_FAILED", { tool, output });
     } finally {
       unwatch();
       await process.destroy();
@@ -275,10 +280,10 @@ interface Job {
   readonly report: BuildReport;
 }
 
-/** The end of what was printed, and of what of it complains: that is what a person needs. */
+/** Both ends of what was printed, and of what of it complains: that is what a person needs. */
 class LastWords {
   readonly #complaint: RegExp;
-  readonly #last: string[] = [];
+  readonly #all: string[] = [];
   readonly #complaints: string[] = [];
 
   constructor(complaint: RegExp) {
@@ -286,12 +291,12 @@ class LastWords {
   }
 
   add(line: string): void {
-    keepLast(this.#last, line);
-    if (this.#complaint.test(line)) keepLast(this.#complaints, line);
+    keepEnds(this.#all, line);
+    if (this.#complaint.test(line)) keepEnds(this.#complaints, line);
   }
 
   get text(): string {
-    return (this.#complaints.length > 0 ? this.#complaints : this.#last).join("\n");
+    return (this.#complaints.length > 0 ? this.#complaints : this.#all).join("\n");
   }
 }
 

@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import type { Socket } from "node:net";
-import { after, before, describe, test } from "node:test";
+import { after, before, describe, mock, test } from "node:test";
 import type { GatewayId } from "@skerry/base";
 import type { InstanceExit, StartRefusal } from "@skerry/contracts";
-import type { SandboxRung } from "@skerry/sandbox";
+import type { SandboxRung, SandboxSpec } from "@skerry/sandbox";
 import { until } from "@skerry/testkit";
 import { GATEWAY, Node, rungOrSkip, type Held } from "../test/world.ts";
 import type { Instances } from "./instances.ts";
 import type { RevisionRef } from "./ports.ts";
+import { BOOT_TURNS } from "./turn-limits.ts";
 
 const ECHO = { "index.mjs": "export const handler = (event) => ({ echo: event });\n" };
 const OTHER = "gw_other" as GatewayId;
@@ -134,6 +135,23 @@ const CASES: Readonly<Record<string, (c: Starts) => Promise<void>>> = {
     assert.equal((await c.refused(instances, c.echo)).kind, "limit");
     await instances.close();
     assert.equal(instances.countOf(c.echo.fn.id), 0);
+  },
+
+  "no more boot at once than processors end soonest, and all start": async (c) => {
+    const { node } = c;
+    const instances = node.instances();
+    const { atOncePerOwner } = BOOT_TURNS;
+    const ref = await node.revision(ECHO, { maxInstances: atOncePerOwner + 3 });
+    let [booting, most] = [0, 0];
+    const { start } = node.sandboxes;
+    const counted = mock.method(node.sandboxes, "start", async (...asked: [SandboxSpec]) => {
+      most = Math.max(most, (booting += 1));
+      return await start.apply(node.sandboxes, asked).finally(() => (booting -= 1));
+    });
+    const starts = Array.from({ length: atOncePerOwner + 3 }, () => c.started(instances, ref));
+    await Promise.all(starts).finally(() => counted.mock.restore());
+    assert.equal(most, atOncePerOwner);
+    await instances.close();
   },
 
   "control: it is the limit that refused, with a larger one all six start": async (c) => {

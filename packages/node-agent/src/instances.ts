@@ -6,6 +6,7 @@
 import {
   assert,
   PlatformError,
+  Turns,
   type Cancel,
   type FunctionId,
   type GatewayId,
@@ -17,7 +18,6 @@ import {
   type InstanceExit,
   type InstanceGrant,
   type InstanceView,
-  type RevisionEntry,
   type RoleValue,
   type StartKind,
   type StartRefusal,
@@ -45,6 +45,7 @@ import {
 import type { RuntimeBuild } from "./runtime-build.ts";
 import { runtimeKindOf, type Warmth } from "./runtimes.ts";
 import { specialiseHead } from "./specialise-head.ts";
+import { BOOT_TURNS } from "./turn-limits.ts";
 
 /** While something is behind: a gateway may have missed it, or a disk was full. */
 const RENEW_AGAIN_MS = 1_000;
@@ -99,6 +100,7 @@ export class Instances {
   readonly #asked = new Set<{ readonly functionId: FunctionId; readonly gatewayId: GatewayId }>();
   readonly #logVolumes: LogVolumes;
   readonly #loading: Loading;
+  readonly #boots: Turns;
   /** By id: what the pools' keys name. */
   readonly #pooled = new Map<string, RuntimeBuild>();
   /** Ids of all that anything was started in. */
@@ -121,6 +123,7 @@ export class Instances {
     });
     this.#logVolumes = new LogVolumes(deps);
     this.#loading = new Loading(deps.clock);
+    this.#boots = new Turns(deps.clock, BOOT_TURNS);
     this.#blanks = new Blanks(
       {
         clock: deps.clock,
@@ -201,7 +204,7 @@ export class Instances {
       const mark = secretMark(this.#deps.config, ref);
       const secrets = mark === "" ? NO_SECRETS : await openSecrets(this.#deps, ref);
       const artefact = await this.#artefactOf(revision.artefactKey);
-      const claimed = await this.#claim(revision, artefact);
+      const claimed = await this.#claim(ref, artefact);
       process = claimed.process;
       const placeUs = (this.#deps.clock.monotonicMs() - askedMs) * 1_000 - claimed.bootUs;
       this.#starting.add(process);
@@ -431,7 +434,7 @@ export class Instances {
     for (const one of this.#live.values()) if (this.#isOutdated(one)) yield one.ref;
   }
 
-  async #claim(revision: RevisionEntry, artefact: Artefact): Promise<Claimed> {
+  async #claim({ fn, revision }: RevisionRef, artefact: Artefact): Promise<Claimed> {
     const { memoryMb } = revision.config;
     const runtime = await this.#runtimeOf(revision);
     const { layers = [] } = revision.config;
@@ -449,9 +452,12 @@ export class Instances {
       return { process: blank, startKind: "blank", bootUs: 0 };
     }
     const codeDirectory = artefact.directory;
-    const process = await this.#startProcess({
-      ...{ runtime, memoryMb, codeDirectory, warmFor: "none" },
-      layersDirectory: layersDirectory(this.#deps.code, layers),
+    const process = await this.#boots.run(fn.id, async () => {
+      if (this.#closed) throw fail("INSTANCE_START_FAILED", { why: "the agent stops" });
+      return await this.#startProcess({
+        ...{ runtime, memoryMb, codeDirectory, warmFor: "none" },
+        layersDirectory: layersDirectory(this.#deps.code, layers),
+      });
     });
     return { process, startKind: "fresh", bootUs: process.bootUs };
   }

@@ -1,9 +1,12 @@
-/** The end of what was printed: what a person needs of a process that failed, and bounded. */
+/** Of what was printed what a person needs of a process that failed, and bounded. */
 const LINES_MAX = 40;
+/** Of these the first ones, among which a cause often stands. */
+const FIRST_MAX = 12;
 const LINE_CHARS_MAX = 512;
+const GAP = "… lines are left out here …";
 
-/** Remembers a line, and forgets the oldest where there are many. */
-export function keepLast(lines: string[], line: string): void {
+/** Remembers a line; of many the first and the last stay. */
+export function keepEnds(lines: string[], line: string): void {
   lines.push(line.slice(0, LINE_CHARS_MAX));
-  if (lines.length > LINES_MAX) lines.shift();
+  if (lines.length > LINES_MAX) lines.splice(FIRST_MAX, 2, GAP);
 }

@@ -19,6 +19,7 @@ import {
   type GatewayId,
   type InstanceId,
   type NodeId,
+  type PlatformError,
 } from "@skerry/base";
 import { openCodeStore, sourceDigest, type CodeStore } from "@skerry/code-store";
 import {
@@ -119,6 +120,8 @@ export class Node {
   network: BuildNetwork = () => {
     throw new TypeError("no network in this test");
   };
+  /** Tells a build that is under way of a refusal. */
+  refused: (why: PlatformError) => void = () => undefined;
   isOffline = false;
   toolVersion = toolVersion;
   /** What the disk is said to have free; a test may let it run low. */
@@ -148,7 +151,10 @@ export class Node {
     const dependencies = new Dependencies({
       ...this.#deps(),
       npm: findNpmTool(join(home, "tools")),
-      networkOfBuild: () => (opened) => this.network(opened),
+      networkOfBuild: (refused) => {
+        this.refused = refused;
+        return (opened) => this.network(opened);
+      },
       isOffline: () => this.isOffline,
       toolVersion: (command) => this.toolVersion(command),
       disk: new BuildDisk(

@@ -1,25 +1,34 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { PlatformError, systemClock } from "@skerry/base";
-import { BuildQueue, type BuildQueueOptions } from "./build-queue.ts";
+import { systemClock } from "./clock.ts";
+import { defineReasons, PlatformError } from "./platform-error.ts";
+import { Turns, type TurnLimits } from "./turns.ts";
 
-const LIMITS: BuildQueueOptions = {
+const fail = defineReasons({
+  NO_TURN: {
+    ...{ code: "UNAVAILABLE", retryable: true, audience: "user" },
+    ...{ message: "{why}", hint: "Try again." },
+  },
+});
+
+const LIMITS: TurnLimits = {
   atOnce: 3,
-  atOncePerAccount: 2,
+  atOncePerOwner: 2,
   waitingMax: 4,
-  waitingPerAccountMax: 3,
+  waitingPerOwnerMax: 3,
   waitMsMax: 60_000,
+  refuse: (why) => fail("NO_TURN", { why }),
 };
 
-/** A queue, and builds that go on until they are let go. */
+/** Turns, and builds that go on until they are let go. */
 class Site {
   readonly begun: string[] = [];
   readonly #ends = new Map<string, () => void>();
-  readonly #queue: BuildQueue;
+  readonly #turns: Turns;
   readonly #all: Promise<unknown>[] = [];
 
-  constructor(limits: Partial<BuildQueueOptions> = {}) {
-    this.#queue = new BuildQueue(systemClock(), { ...LIMITS, ...limits });
+  constructor(limits: Partial<TurnLimits> = {}) {
+    this.#turns = new Turns(systemClock(), { ...LIMITS, ...limits });
   }
 
   /** The name begins with its account. */
@@ -29,7 +38,7 @@ class Site {
       await new Promise<void>((resolve) => this.#ends.set(name, resolve));
       return "built";
     };
-    const asked = this.#queue
+    const asked = this.#turns
       .run(name.slice(0, 1), work)
       .catch((error: unknown) => PlatformError.from(error).reason);
     this.#all.push(asked);
@@ -69,11 +78,11 @@ test("one account's builds leave room for another's, which asked later", async (
 });
 
 test("a full line refuses, for an account before it does for all", async () => {
-  const site = new Site({ atOncePerAccount: 3 });
+  const site = new Site({ atOncePerOwner: 3 });
   for (const name of ["a1", "a2", "a3", "a4", "a5", "a6"]) void site.ask(name);
-  assert.equal(await site.ask("a7"), "BUILDS_EXHAUSTED");
+  assert.equal(await site.ask("a7"), "NO_TURN");
   void site.ask("b1");
-  assert.equal(await site.ask("b2"), "BUILDS_EXHAUSTED");
+  assert.equal(await site.ask("b2"), "NO_TURN");
   await site.endAll();
   assert.ok(!site.begun.includes("a7") && !site.begun.includes("b2"));
 });
@@ -81,13 +90,13 @@ test("a full line refuses, for an account before it does for all", async () => {
 test("who waits too long is refused, and is not begun later", async () => {
   const site = new Site({ atOnce: 1, waitMsMax: 20 });
   void site.ask("a1");
-  assert.equal(await site.ask("b1"), "BUILDS_EXHAUSTED");
+  assert.equal(await site.ask("b1"), "NO_TURN");
   await site.endAll();
   assert.deepEqual(site.begun, ["a1"]);
 });
 
 test("a build that fails gives its place back", async () => {
-  const queue = new BuildQueue(systemClock(), { ...LIMITS, atOnce: 1 });
+  const queue = new Turns(systemClock(), { ...LIMITS, atOnce: 1 });
   await assert.rejects(queue.run("a", () => Promise.reject(new TypeError("broken"))));
   assert.equal(await queue.run("a", () => Promise.resolve("built")), "built");
 });
