@@ -2,18 +2,24 @@
 import { TICKET_HOLDERS } from "@skerry/contracts";
 import { functionName } from "@skerry/contracts/schemas";
 import { z } from "zod";
-import { ruleSettings } from "./bus.ts";
+import { ruleEventFormat, ruleSettings } from "./bus.ts";
 import { madeBy, makerOf } from "./made-by.ts";
 import { hasOneTime, timerSettings } from "./timers.ts";
 
 const time = z.string().describe("ISO 8601, UTC.");
 
+const { eventFormat } = timerSettings.shape;
+/** CloudEvents when absent: drives that were set before there were others say nothing of it. */
 const timerDrive = timerSettings
-  .omit({ function: true, enabled: true, orderingKey: true, eventFormat: true })
+  .omit({ function: true, enabled: true, orderingKey: true })
+  .extend({ eventFormat: eventFormat.unwrap().optional() })
   .refine(hasOneTime, { error: "Give either cron or at.", path: ["cron"] })
   .describe("A timer runs it, with the keys of a timer.");
 const eventDrive = z
-  .strictObject({ pattern: ruleSettings.shape.pattern })
+  .strictObject({
+    pattern: ruleSettings.shape.pattern,
+    eventFormat: ruleEventFormat.optional(),
+  })
   .describe("Events of the bus that match run it.");
 const gameDrive = z
   .strictObject({

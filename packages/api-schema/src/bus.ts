@@ -2,6 +2,7 @@
 import { LIMITS } from "@skerry/contracts";
 import { functionName, topicName } from "@skerry/contracts/schemas";
 import { z } from "zod";
+import { EVENT_FORMATS } from "./event-formats.ts";
 import { madeBy, makerOf } from "./made-by.ts";
 import { page } from "./page-query.ts";
 
@@ -66,13 +67,31 @@ const pattern = z
       "match; `$or` takes alternatives.",
   );
 
-/** Of a rule's settings: what it runs, or where it publishes. */
-export function hasOneTarget(rule: {
+interface RuleTarget {
   readonly function?: unknown;
   readonly topic?: unknown;
-}): boolean {
-  return (rule.function === undefined) !== (rule.topic === undefined);
+  readonly eventFormat: string;
 }
+
+/** Of a rule's settings: what it runs, or where it publishes. */
+export function checkTarget({
+  value: { function: fn, topic, eventFormat },
+  issues,
+}: z.core.ParsePayload<RuleTarget>): void {
+  const problem = (path: string, message: string) =>
+    issues.push({ code: "custom", input: eventFormat, path: [path], message });
+  if ((fn === undefined) === (topic === undefined))
+    problem("function", "Give either function or topic.");
+  if (topic !== undefined && eventFormat !== "cloudevents")
+    problem("eventFormat", "A topic keeps CloudEvents; its triggers have formats of their own.");
+}
+
+export const ruleEventFormat = z
+  .enum(EVENT_FORMATS)
+  .describe(
+    "What the function gets: the CloudEvent as it is, or the shape in which the event buses of " +
+      "SCF, FC and Lambda hand on events.",
+  );
 
 /** What a rule is set to. */
 export const ruleSettings = z.strictObject({
@@ -81,12 +100,11 @@ export const ruleSettings = z.strictObject({
     .optional()
     .describe("Function of the same app that runs with each event. Either this or `topic`."),
   topic: topicName.optional().describe("Topic of the account that each event is published to."),
+  eventFormat: ruleEventFormat.default("cloudevents"),
   enabled: z.boolean().default(true).describe("A rule that is not enabled hears of nothing."),
 });
 
-export const ruleRequest = ruleSettings
-  .extend({ madeBy })
-  .refine(hasOneTarget, { error: "Give either function or topic.", path: ["function"] });
+export const ruleRequest = ruleSettings.extend({ madeBy }).check(checkTarget);
 export type RuleRequest = z.infer<typeof ruleRequest>;
 
 export const ruleResource = z.object({
@@ -96,6 +114,7 @@ export const ruleResource = z.object({
   pattern: z.record(z.string(), z.unknown()),
   function: z.string().nullable(),
   topic: z.string().nullable(),
+  eventFormat: z.enum(EVENT_FORMATS),
   enabled: z.boolean(),
   /** Why the platform paused it; null when it did not. */
   pausedBecause: z.enum(["function_removed"]).nullable(),

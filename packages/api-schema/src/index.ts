@@ -22,6 +22,7 @@ export {
 } from "./console-resources.ts";
 export type { ActionRequest, ActionResource, ActionRun } from "./actions.ts";
 export type { ServerKeyResource, TicketResource } from "./server-keys.ts";
+export { EVENT_FORMATS, type EventFormat } from "./event-formats.ts";
 export type { Maker } from "./made-by.ts";
 export { projectManifest, type ProjectManifest } from "./project-manifest.ts";
 export type {
@@ -43,14 +44,7 @@ export type {
 } from "./topic-resources.ts";
 export { publishRequest } from "./topic-resources.ts";
 export { TOPIC_OPERATIONS } from "./topic-operations.ts";
-export {
-  groupSettings,
-  type GroupSettings,
-  TOPIC_EVENT_FORMATS,
-  type TopicEventFormat,
-  type TopicOptions,
-  topicOptions,
-} from "./topics.ts";
+export { groupSettings, type GroupSettings, type TopicOptions, topicOptions } from "./topics.ts";
 export { traceResource, type TraceResource } from "./telemetry-operations.ts";
 export {
   type QuotasResource,

@@ -34,7 +34,7 @@ export const LEDGER_OPERATIONS = {
     answer: acceptAnswer,
     status: 202,
     mutates: false,
-    once: true,
+    once: "unless keyed",
   },
   getFunctionLane: {
     ...READ,
@@ -54,6 +54,7 @@ export const LEDGER_OPERATIONS = {
     ...READ,
     path: ONE,
     summary: "One accepted invocation, with its attempts",
+    about: "By its own id, or by the request id of any of its attempts.",
     answer: acceptedInvocationDetails,
   },
   followInvocation: {

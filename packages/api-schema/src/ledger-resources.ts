@@ -1,5 +1,11 @@
 /** What the API says of accepted invocations. */
-import { DELIVERY_STATES, LEDGER_SOURCES, LEDGER_STATES, LIMITS } from "@skerry/contracts";
+import {
+  BYTES_EVENT_TYPE,
+  DELIVERY_STATES,
+  LEDGER_SOURCES,
+  LEDGER_STATES,
+  LIMITS,
+} from "@skerry/contracts";
 import { z } from "zod";
 import { page } from "./page-query.ts";
 import { wireError } from "./resources.ts";
@@ -118,11 +124,16 @@ export const acceptedInvocationsQuery = z.strictObject({
   state: z.enum(LEDGER_STATES).optional().describe("Only what stands there."),
   sourceId: z.string().optional().describe("Only from this timer, topic or invocation."),
   idempotencyKey: key.optional().describe("Only what was accepted under this key."),
+  requestId: z.string().optional().describe("Only that of which an attempt has this request id."),
 });
 
 /** What is called later. */
 export const acceptRequest = z.strictObject({
   event: z.unknown().optional().describe("What the handler gets; null when absent."),
+  contentType: z
+    .enum(["application/json", BYTES_EVENT_TYPE])
+    .optional()
+    .describe("With `event=bytes` a handler gets the JSON text as bytes, as functions of FC do."),
   delayMs: z
     .int()
     .min(0)
@@ -135,7 +146,9 @@ export const acceptRequest = z.strictObject({
   orderingKey: key
     .optional()
     .describe("Those of one key run one after another, in the order of acceptance."),
+  // What callers of routes and handlers of other accounts say is kept behind a line break.
   idempotencyKey: key
+    .regex(/^[^\r\n]*$/)
     .optional()
     .describe("The same key with the same event is accepted once, and answers what it was then."),
 });

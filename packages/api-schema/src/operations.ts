@@ -68,8 +68,11 @@ export interface Operation {
    * makes it safe to repeat.
    */
   readonly mutates: boolean;
-  /** Sending it twice does it twice: clients never repeat it by themselves. */
-  readonly once?: true;
+  /**
+   * Sending it twice does it twice: clients never repeat it by themselves, unless they may name it
+   * by an idempotency key, in its body or as a header.
+   */
+  readonly once?: true | "unless keyed";
   /** Takes `If-Match` with the tag of what its path names; others refuse that header. */
   readonly conditional?: true;
   /** The answer carries that tag as `ETag`, and `If-None-Match` is honoured. */

@@ -7,7 +7,7 @@ import { appManifest, functionName, gatewayApiName } from "@skerry/contracts/sch
 import { z } from "zod";
 import { actionSettings } from "./actions.ts";
 import { gatewayApiSettings } from "./gateway-apis.ts";
-import { hasOneTarget, ruleName, ruleSettings } from "./bus.ts";
+import { checkTarget, ruleName, ruleSettings } from "./bus.ts";
 import { hasOneTime, timerName, timerSettings } from "./timers.ts";
 import { topicTriggerSettings } from "./topic-resources.ts";
 
@@ -19,9 +19,7 @@ const enabled = z
 const manifestTimer = timerSettings
   .extend({ enabled })
   .refine(hasOneTime, { error: "Give either cron or at.", path: ["cron"] });
-const manifestRule = ruleSettings
-  .extend({ enabled })
-  .refine(hasOneTarget, { error: "Give either function or topic.", path: ["function"] });
+const manifestRule = ruleSettings.extend({ enabled }).check(checkTarget);
 const manifestTrigger = topicTriggerSettings.extend({ enabled });
 
 /** What names a function. */

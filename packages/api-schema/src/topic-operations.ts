@@ -54,12 +54,14 @@ export const TOPIC_OPERATIONS = {
     path: `${TOPIC}/messages`,
     action: "topics.publish",
     summary: "Publish messages to a topic",
-    about: "Answered is on disk, all of them or none. It has no audit record, like a call.",
+    about:
+      "Answered is on disk, all of them or none. It has no audit record, like a call; its own " +
+      "`idempotencyKey`, or the header `Idempotency-Key`, makes it safe to send again.",
     body: publishRequest,
     answer: publishAnswer,
     status: 200,
     mutates: false,
-    once: true,
+    once: "unless keyed",
   },
   listTopicMessages: {
     ...READ,

@@ -34,6 +34,13 @@ export type PublishedMessage = z.infer<typeof message>;
 
 export const publishRequest = z.strictObject({
   messages: z.array(message).min(1).max(LIMITS.topicPublishMessagesMax),
+  idempotencyKey: z
+    .string()
+    .min(1)
+    .max(LIMITS.asyncKeyCharsMax)
+    .regex(/^[\x20-\x7e]+$/, "A key is ASCII.")
+    .optional()
+    .describe("The same key with the same messages publishes once, and answers what it did then."),
 });
 const place = { partition: z.int(), offset: z.int() };
 export const publishAnswer = z.object({ messages: z.array(z.object(place)) });

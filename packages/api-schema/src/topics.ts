@@ -1,6 +1,7 @@
 /** Topics and the groups that read them: names, retention, and how a group's batches are made. */
 import { LIMITS } from "@skerry/contracts";
 import { z } from "zod";
+import { EVENT_FORMATS } from "./event-formats.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -25,10 +26,6 @@ export const topicOptions = z.strictObject({
     .describe("Beyond it the oldest messages are removed, read or not; no bound when absent."),
 });
 export type TopicOptions = z.infer<typeof topicOptions>;
-
-/** What a batch looks like to its function. */
-export const TOPIC_EVENT_FORMATS = ["cloudevents", "scf", "fc", "lambda"] as const;
-export type TopicEventFormat = (typeof TOPIC_EVENT_FORMATS)[number];
 
 /** How one group takes messages and what becomes of those that fail. */
 export const groupSettings = z.strictObject({
@@ -82,7 +79,7 @@ export const groupSettings = z.strictObject({
     .optional()
     .describe("Messages that are older are skipped and counted; none when absent."),
   eventFormat: z
-    .enum(TOPIC_EVENT_FORMATS)
+    .enum(EVENT_FORMATS)
     .optional()
     .describe(
       "What the function gets: CloudEvents (when absent), or the shape of CKafka in SCF, Kafka in " +

@@ -225,12 +225,24 @@ export type RoleValueName = keyof typeof ROLE_VALUES;
 /** More functions with something to tell than this are left out by whoever tells. */
 export const FUNCTION_FIGURES_MAX = 1_000;
 
+/** More aliases than this are left out by whoever tells. */
+export const ALIAS_FIGURES_MAX = 500;
+
+/** What was called by one alias in one gateway. */
+export interface AliasFigures {
+  readonly alias: string;
+  readonly outcomes: Readonly<Partial<Record<Outcome, number>>>;
+  /** From the request's arrival to its answer. */
+  readonly duration: Histogram;
+}
+
 /** A function in one gateway. */
 export interface FunctionFigures {
   readonly functionId: FunctionId;
   readonly live: number;
   readonly waiting: number;
   readonly throttled: Readonly<Partial<Record<ThrottleReason, number>>>;
+  readonly aliases?: readonly AliasFigures[] | undefined;
 }
 
 /** Routes beyond so many are told of together, for each account. */
@@ -259,7 +271,7 @@ export interface RoleFigures {
   /** For how long it has counted; roles of earlier releases do not say. */
   readonly upMs?: number | undefined;
   readonly values: readonly RoleValue[];
-  /** Of a gateway: functions with requests, or that had some turned away. */
+  /** Of a gateway: functions with requests, or that had some turned away or called by an alias. */
   readonly functions?: readonly FunctionFigures[] | undefined;
   /** Of a gateway: routes that something else than their target answered for. */
   readonly routes?: readonly RouteFigures[] | undefined;

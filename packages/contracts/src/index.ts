@@ -36,6 +36,7 @@ export {
   type VersionEntry,
 } from "./config-log.ts";
 export { envNameOf, flagOf } from "./config-names.ts";
+export { BYTES_EVENT_TYPE } from "./event-type.ts";
 export type { Destination } from "./schemas/destinations.ts";
 export type { Variables } from "./schemas/environment.ts";
 export {
@@ -45,6 +46,8 @@ export {
   emptyHistogram,
   type FiguresHead,
   FUNCTION_FIGURES_MAX,
+  ALIAS_FIGURES_MAX,
+  type AliasFigures,
   type FunctionFigures,
   type FunctionTally,
   type Histogram,
@@ -154,6 +157,7 @@ export {
   cancelGraceOf,
   DELIVERY_STATES,
   type DeliveryState,
+  isCallSource,
   LEDGER_SOURCES,
   LEDGER_STATES,
   type LedgerEnd,
@@ -195,6 +199,7 @@ export {
   type Outcome,
   OUTCOMES,
   START_KINDS,
+  tookUsOf,
   type StartKind,
 } from "./metering.ts";
 export { parseFunctionPath } from "./names.ts";
@@ -270,12 +275,13 @@ export type {
 } from "./reach-wire.ts";
 export { functionsOfRoutes, namedByRoutes } from "./route-functions.ts";
 export type { AuthorizerPolicy, CorsPolicy, JwtPolicy } from "./schemas/route-guards.ts";
-export { DOWNGRADE_REASONS, type DowngradeReason, ROUTE_METHODS } from "./routes.ts";
+export { DOWNGRADE_REASONS, type DowngradeReason, KEYED_METHODS, ROUTE_METHODS } from "./routes.ts";
 export type {
   CachePolicy,
   DowngradePolicy,
   Route,
   RouteAuth,
+  RouteIdempotency,
   RouteInput,
   RouteTarget,
 } from "./schemas/routes.ts";

@@ -3,8 +3,9 @@
  * writes it down; a gateway runs it and holds it until control has written its end.
  *
  *   gateway → control   accept    invocations to write down; the reply says that they are on disk
- *                       call      calls with an idempotency key whose callers wait; the reply says
- *                                 that they are on disk, and which the gateway is to make at once
+ *                       call      calls with an idempotency key, or of actions, whose callers wait;
+ *                                 the reply says that they are on disk, and which the gateway is to
+ *                                 make at once
  *                       answer    an invocation whose end is waited for; the reply is what it
  *                                 answered, or after a while that it is open
  *                       settle    ends of attempts; the reply says that they are on disk
@@ -51,7 +52,7 @@ export interface LedgerEvent {
   readonly tp?: string;
   /** How many ends led to it, one telling the next; none when absent. Never taken from a caller. */
   readonly d?: number;
-  /** The action that it is a run of. Never taken from a caller. */
+  /** The action that it is a run of: of calls as the gateway's door says, never as a caller. */
   readonly ac?: ActionFacts;
   /** Of a call: the request, whose body is the payload. Without it the payload is an event. */
   readonly rq?: CalledRequest;
@@ -67,6 +68,8 @@ export interface CalledRequest {
   readonly a: string;
   /** Headers, flat. */
   readonly h: readonly string[];
+  /** The request whose handler makes the call, and how deep it lies: see `CALL_DEPTH_EXCEEDED`. */
+  readonly c?: { readonly p: RequestId; readonly d: number };
 }
 
 /** One invocation to write down; its bytes are the payload. */
@@ -81,8 +84,11 @@ export interface AcceptPiece extends LedgerEvent {
   readonly due?: number;
   /** Ordering key: those of one key run one after another, in the order of acceptance. */
   readonly ok?: string;
-  /** Idempotency key, and the digest of what came with it. */
-  readonly ik?: { readonly key: string; readonly digest: string };
+  /**
+   * Idempotency key, and the digest of what came with it. In force for `ms`, or as long as its
+   * function says.
+   */
+  readonly ik?: { readonly key: string; readonly digest: string; readonly ms?: number };
   /** Its gateway lets it in no more: it is refused so, unless its key stands for something. */
   readonly no?: WireError;
 }
@@ -99,8 +105,7 @@ export type AcceptResult =
 
 /** A call to write down and to hold; its bytes are the body of the request. */
 export interface CallPiece extends Omit<AcceptPiece, "due" | "ok"> {
-  readonly src: "call";
-  readonly ik: NonNullable<AcceptPiece["ik"]>;
+  readonly src: "call" | "game";
   readonly rq: CalledRequest;
 }
 

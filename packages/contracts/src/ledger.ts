@@ -25,22 +25,27 @@ export const LEDGER_SOURCES = [
   /** A caller at the gateway, by `Prefer: respond-async`. */
   "url",
   "api",
-  /** The handler of another function. */
-  "function",
   "timer",
   "topic",
   /** Of another invocation: where its result or its failure is sent. */
   "destination",
   "redrive",
   "replay",
-  /** A synchronous call with an idempotency key. */
+  /** A synchronous call with an idempotency key, or of an action by hand. */
   "call",
   /** An event of the bus that a rule has matched. */
   "event",
   /** Somebody ran an action by hand. */
   "manual",
+  /** A synchronous call of an action, with a ticket. */
+  "game",
 ] as const;
 export type LedgerSource = (typeof LEDGER_SOURCES)[number];
+
+/** Somebody waits for the answer: it is nobody else's, and a fault of the function is one. */
+export function isCallSource(source: string): source is "call" | "game" {
+  return source === "call" || source === "game";
+}
 
 /**
  * How one attempt ended: as metered; or its gateway was lost before it told; or the function is

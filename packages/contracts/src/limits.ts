@@ -70,10 +70,12 @@ export const LIMITS = {
   stopMsMax: 30_000,
   /** JSON of a client context, before it is written as base64. */
   clientContextBytesMax: 4 << 10,
-  /** Calls and connections that one instance has open at once. */
-  streamsOpenedMax: 1_024,
   /** Answers of calls that one instance has not taken yet. */
   answersUntakenBytesMax: 64 << 20,
+  /** Payloads of calls with a key that one instance has left under way. */
+  callsLeftBytesMax: 16 << 20,
+  /** Calls and connections that one instance has open at once. */
+  streamsOpenedMax: 1_024,
   /** Of these, connections to the network. */
   tunnelsPerInstanceMax: 256,
   /** Connections to the network that one instance may begin in a second. */

@@ -89,6 +89,14 @@ export interface MeterRecord {
   readonly billedUs: number;
 }
 
+type Stages = "queueUs" | "placeUs" | "bootUs" | "codeUs" | "initUs" | "handlerUs";
+
+/** What its caller waited for in all, from the wait for a slot to the end of the handler. */
+export function tookUsOf(record: Pick<MeterRecord, Stages>): number {
+  const { queueUs, placeUs, bootUs, codeUs, initUs, handlerUs } = record;
+  return queueUs + placeUs + bootUs + codeUs + initUs + handlerUs;
+}
+
 /** The 16-byte forms of the ids that repeat from record to record, cached by their owner. */
 export interface MeterIds {
   readonly functionId: Uint8Array;

@@ -75,6 +75,20 @@ export const failReach = defineReasons({
     retryable: false,
     audience: "user",
   },
+  DEPENDENCIES_REFUSED: {
+    code: "FAILED_PRECONDITION",
+    message: "{tool} could not install what the code depends on. {why} {output}",
+    hint: "Where that is the source of packages, an operator permits it with the platform's `buildHosts`.",
+    retryable: false,
+    audience: "user",
+  },
+  TARGET_NOT_PUBLIC: {
+    code: "PERMISSION_DENIED",
+    message: "{target} was not reached: it leads to an address that is not public.",
+    hint: "An operator permits a host to builds with `buildHosts`, and to webhooks with `webhookHosts`.",
+    retryable: false,
+    audience: "user",
+  },
   EGRESS_TARGET_INVALID: {
     code: "INVALID_ARGUMENT",
     message: "`{target}` is no HOST:PORT in plain spelling.",
@@ -124,6 +138,20 @@ export const failReach = defineReasons({
     retryable: false,
     audience: "user",
   },
+  CALL_KEY_INVALID: {
+    code: "INVALID_ARGUMENT",
+    message: "{function} was not called: the idempotency key of a call {rule}.",
+    hint: "Correct the key or leave it out; what is kept under a key is a whole answer.",
+    retryable: false,
+    audience: "user",
+  },
+  CALL_HEAD_TOO_LARGE: {
+    code: "INVALID_ARGUMENT",
+    message: "Nothing was asked for: its name and key have more than {bytesMax} bytes together.",
+    hint: "Give a shorter name or key; what is large belongs into the payload.",
+    retryable: false,
+    audience: "user",
+  },
   CALL_DEPTH_EXCEEDED: {
     code: "FAILED_PRECONDITION",
     message: "{function} was not called: {depthMax} functions already wait for one another.",
@@ -170,7 +198,7 @@ export const failReach = defineReasons({
   PUBLISH_UNCONFIRMED: {
     code: "UNAVAILABLE",
     message: "It is not known whether the messages for {topic} were published: {why}.",
-    hint: "Published again, they may be there twice: let whoever reads them take each once.",
+    hint: "Under an idempotency key they may be published again safely; without one they may be there twice.",
     retryable: true,
     audience: "user",
   },

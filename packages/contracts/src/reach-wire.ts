@@ -20,6 +20,8 @@ export interface CallHead {
   readonly r: string;
   /** `APP/FN`, or `APP/FN:$LATEST`. */
   readonly f: string;
+  /** Idempotency key: the call runs once, to its own end, and is answered when that is on disk. */
+  readonly k?: string;
 }
 
 /**

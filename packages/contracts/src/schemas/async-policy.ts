@@ -36,6 +36,11 @@ export const breakerPolicy = z.strictObject({
 export type BreakerPolicy = z.infer<typeof breakerPolicy>;
 
 /** What becomes of an accepted invocation of a function, whatever its source. */
+export const idempotencyWindow = z
+  .int()
+  .min(1_000)
+  .max(30 * 86_400_000);
+
 export const asyncPolicy = z.strictObject({
   attempts: z
     .int()
@@ -137,10 +142,7 @@ export const asyncPolicy = z.strictObject({
       "How long one that is cancelled while it runs has to end by itself; 5000 when absent. Its " +
         "instance is ended then.",
     ),
-  idempotencyMs: z
-    .int()
-    .min(1_000)
-    .max(30 * 86_400_000)
+  idempotencyMs: idempotencyWindow
     .optional()
     .describe(
       "How long an `Idempotency-Key` stands for its invocation, after its end, too; 24 hours when " +

@@ -2,6 +2,7 @@
 import type { AccountId, FunctionId } from "@skerry/base";
 import { z } from "zod";
 import {
+  ALIAS_FIGURES_MAX,
   FUNCTION_FIGURES_MAX,
   HISTOGRAM_BOUNDS_MS,
   type RoleFigures,
@@ -11,7 +12,9 @@ import {
   ROUTE_LABEL_CHARS_MAX,
 } from "../figures.ts";
 import { THROTTLE_REASONS } from "../limit-errors.ts";
+import { OUTCOMES } from "../metering.ts";
 import { DOWNGRADE_REASONS } from "../routes.ts";
+import { aliasName } from "./qualifiers.ts";
 
 const amount = z.number().min(0);
 const roleValueNames = Object.keys(ROLE_VALUES) as [RoleValueName, ...RoleValueName[]];
@@ -23,11 +26,18 @@ const histogram = z.object({
   sumMs: amount,
 });
 
+const aliasFigures = z.object({
+  alias: aliasName,
+  outcomes: z.partialRecord(z.enum(OUTCOMES), amount).catch({}),
+  duration: histogram,
+});
+
 const functionFigures = z.object({
   functionId: z.string().transform((id) => id as FunctionId),
   live: amount,
   waiting: amount,
   throttled: z.partialRecord(z.enum(THROTTLE_REASONS), amount).catch({}),
+  aliases: z.array(aliasFigures).max(ALIAS_FIGURES_MAX).optional().catch(undefined),
 });
 
 const routeFigures = z.object({

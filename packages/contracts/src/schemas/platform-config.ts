@@ -287,7 +287,9 @@ export const platformConfig = z.strictObject({
     .min(1)
     .max(720)
     .default(24)
-    .describe("How long the answer to an `Idempotency-Key` is kept. Restart."),
+    .describe(
+      "How long the answer to an `Idempotency-Key` is kept, of changes and publishes. Restart.",
+    ),
   requireIfMatch: z
     .boolean()
     .default(false)

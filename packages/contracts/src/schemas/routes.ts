@@ -4,11 +4,11 @@
  * differs between stages: variables and qualifiers do (`stages.ts`).
  */
 import { z } from "zod";
-import { breakerPolicy } from "./async-policy.ts";
+import { breakerPolicy, idempotencyWindow } from "./async-policy.ts";
 import { LIMITS } from "../limits.ts";
 import { functionName } from "./names.ts";
 import { parsePathPattern } from "../path-pattern.ts";
-import { DOWNGRADE_REASONS, ROUTE_METHODS } from "../routes.ts";
+import { KEYED_METHODS, DOWNGRADE_REASONS, ROUTE_METHODS } from "../routes.ts";
 import { qualifier } from "./qualifiers.ts";
 import { authorizerPolicy, corsPolicy, jwtPolicy } from "./route-guards.ts";
 
@@ -191,6 +191,24 @@ const downgrade = z.strictObject({
 });
 export type DowngradePolicy = z.infer<typeof downgrade>;
 
+/** Answers that are given once under a key of the caller's own. */
+export const routeIdempotency = z.strictObject({
+  header: headerName.default("Idempotency-Key").describe("In which the caller says its key."),
+  windowMs: idempotencyWindow
+    .optional()
+    .describe("How long a key is in force; the function's `async.idempotencyMs` when absent."),
+  required: z.boolean().default(false).describe("Requests without a key are refused."),
+  credentials: z
+    .array(headerName)
+    .max(LIST_MAX)
+    .default(["authorization", "cookie"])
+    .describe(
+      "Where the route's `auth` names no caller: headers that are part of the request. With " +
+        "others, its key stands for another request.",
+    ),
+});
+export type RouteIdempotency = z.infer<typeof routeIdempotency>;
+
 export const route = z.strictObject({
   name: routeName
     .optional()
@@ -226,6 +244,12 @@ export const route = z.strictObject({
     .optional()
     .describe("Of requests that may be repeated (RFC 9110, 9.2.2) and have no body."),
   breaker: breakerPolicy.optional().describe("Of its target."),
+  idempotency: routeIdempotency
+    .optional()
+    .describe(
+      `A function is called once under a caller's key, by ${KEYED_METHODS.join(" or ")}; a key is ` +
+        "the function's own business when absent.",
+    ),
 });
 /** A checked route with every default filled in. */
 export type Route = z.infer<typeof route>;
