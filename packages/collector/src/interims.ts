@@ -4,7 +4,7 @@
  * end, no such record can come: what it last left of each call is the call's record then. Each
  * request has one, whatever comes in which order and how often.
  */
-import { INTERIM_EVERY_MS, type MeterRecord } from "@skerry/contracts";
+import { INTERIM_EVERY_MS, tookUsOf, type MeterRecord } from "@skerry/contracts";
 import type { SpooledRecord } from "@skerry/invocations";
 import type { Tx, TxStep } from "@skerry/store";
 import { forEachSome } from "./for-each-some.ts";
@@ -116,8 +116,7 @@ export function* expireInterims(
 }
 
 function isLong(record: MeterRecord): boolean {
-  const { queueUs, placeUs, bootUs, codeUs, initUs, handlerUs } = record;
-  return queueUs + placeUs + bootUs + codeUs + initUs + handlerUs >= LONG_US;
+  return tookUsOf(record) >= LONG_US;
 }
 
 function* recordedOf(tx: Tx, ids: readonly string[]): TxStep<ReadonlySet<string>> {

@@ -2,6 +2,7 @@ export { decideAlias, type AliasAsk } from "./qualifying/alias.ts";
 export { overlaid, overlaidId, OverlaidIds, overlayOf } from "./qualifying/overlay.ts";
 export { AliasPatterns, compilePattern, patternProblems } from "./qualifying/patterns.ts";
 export { decideRoute } from "./routing/router.ts";
+export { isQueueFull } from "./routing/waiting.ts";
 export {
   countRoute,
   createRouteState,

@@ -98,6 +98,31 @@ export const fail = defineReasons({
     message: "The request has {count} header lines; {countMax} are allowed.",
     hint: "Send fewer headers.",
   },
+  REQUEST_MALFORMED: {
+    ...badTarget,
+    message: "What came is no request of HTTP/1.1.",
+    hint: HINT_FRAMING,
+  },
+  REQUEST_HEADERS_TOO_LARGE: {
+    ...badTarget,
+    httpStatus: 431,
+    message: "The header of the request is larger than allowed.",
+    hint: "Send fewer or shorter headers.",
+  },
+  REQUEST_CHUNKS_TOO_LARGE: {
+    ...badTarget,
+    httpStatus: 413,
+    message: "The chunks of the request's body have longer extensions than allowed.",
+    hint: HINT_FRAMING,
+  },
+  REQUEST_TOO_SLOW: {
+    code: "DEADLINE_EXCEEDED",
+    httpStatus: 408,
+    message: "The request did not arrive in time.",
+    hint: "Send again over a faster connection, or send less.",
+    retryable: true,
+    audience: "user",
+  },
   BODY_TOO_LARGE: {
     ...badTarget,
     httpStatus: 413,

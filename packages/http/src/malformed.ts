@@ -7,17 +7,19 @@
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 
-import type { Clock } from "@skerry/base";
+import type { Clock, PlatformError } from "@skerry/base";
 
+import { fail } from "./errors.ts";
 import { isLingering } from "./linger.ts";
 import { nodeHttp } from "./node-http.ts";
 import { cut } from "./respond.ts";
 
 const LINGER_MS = 1_000;
-const STATUS_OF: ReadonlyMap<string, number> = new Map([
-  ["ERR_HTTP_REQUEST_TIMEOUT", 408],
-  ["HPE_HEADER_OVERFLOW", 431],
-  ["HPE_CHUNK_EXTENSIONS_OVERFLOW", 413],
+type Reason = "CHUNKS_TOO_LARGE" | "HEADERS_TOO_LARGE" | "MALFORMED" | "TOO_SLOW";
+const REASON_OF: ReadonlyMap<string, Reason> = new Map([
+  ["ERR_HTTP_REQUEST_TIMEOUT", "TOO_SLOW"],
+  ["HPE_HEADER_OVERFLOW", "HEADERS_TOO_LARGE"],
+  ["HPE_CHUNK_EXTENSIONS_OVERFLOW", "CHUNKS_TOO_LARGE"],
 ]);
 
 export interface Malformed {
@@ -26,20 +28,21 @@ export interface Malformed {
   /** The newest response of the connection, when it has one. */
   readonly latest: ServerResponse | undefined;
   readonly clock: Clock;
+  readonly errorHeaders: ((error: PlatformError) => readonly string[]) | undefined;
 }
 
 /** Ends the connection of a `clientError`. Call once per connection. */
 export function refuseMalformed(malformed: Malformed): void {
   const { error, socket, latest } = malformed;
-  const status = statusOf(error);
-  if (status === undefined || !socket.writable) return void socket.destroy();
-  if (latest === undefined || isDone(latest)) return answerAndClose(malformed, status);
+  const refusal = refusalOf(error);
+  if (refusal === undefined || !socket.writable) return void socket.destroy();
+  if (latest === undefined || isDone(latest)) return answerAndClose(malformed, refusal);
   if (isLingering(latest)) return closeSoon(malformed);
-  if (latest.req.complete) return answerAfter(malformed, latest, status);
+  if (latest.req.complete) return answerAfter(malformed, latest, refusal);
   // The broken bytes belong to the newest request. Its answer may stand for it, unless others come
   // first.
   if (latest.headersSent || latest.socket !== socket) return cut(socket);
-  answerAndClose(malformed, status);
+  answerAndClose(malformed, refusal);
 }
 
 /** True when nothing more will be written for this response. */
@@ -48,23 +51,25 @@ export function isDone(res: ServerResponse): boolean {
 }
 
 /** Undefined for errors of the connection itself, where there is nobody to answer. */
-function statusOf(error: NodeJS.ErrnoException): number | undefined {
+function refusalOf(error: NodeJS.ErrnoException): PlatformError | undefined {
   const code = error.code ?? "";
-  return STATUS_OF.get(code) ?? (code.startsWith("HPE_") ? 400 : undefined);
+  const reason = REASON_OF.get(code) ?? (code.startsWith("HPE_") ? "MALFORMED" : undefined);
+  return reason === undefined ? undefined : fail(`REQUEST_${reason}`);
 }
 
-function answerAfter(malformed: Malformed, latest: ServerResponse, status: number): void {
+function answerAfter(malformed: Malformed, latest: ServerResponse, refusal: PlatformError): void {
   if (!latest.headersSent) latest.shouldKeepAlive = false;
   latest.once("close", () => {
-    if (malformed.socket.writable) answerAndClose(malformed, status);
+    if (malformed.socket.writable) answerAndClose(malformed, refusal);
   });
 }
 
-function answerAndClose(malformed: Malformed, status: number): void {
-  const reason = nodeHttp.STATUS_CODES[status] ?? "";
-  malformed.socket.end(
-    `HTTP/1.1 ${status} ${reason}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
-  );
+function answerAndClose(malformed: Malformed, refusal: PlatformError): void {
+  const { httpStatus: status } = refusal;
+  const lines = [`HTTP/1.1 ${status} ${nodeHttp.STATUS_CODES[status] ?? ""}`, "Connection: close"];
+  const headers = malformed.errorHeaders?.(refusal) ?? [];
+  for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`);
+  malformed.socket.end([...lines, "Content-Length: 0", "", ""].join("\r\n"));
   closeSoon(malformed);
 }
 

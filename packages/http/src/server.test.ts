@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 
-import { defineReasons, silentLog, systemClock } from "@skerry/base";
+import { defineReasons, silentLog, systemClock, type PlatformError } from "@skerry/base";
 import { openRaw } from "@skerry/testkit";
 
 import {
@@ -37,7 +37,8 @@ const echo: RequestHandler = async (req, res, target) => {
 };
 
 function start(onRequest: RequestHandler, limits: Partial<HttpLimits> = {}): Promise<HttpServer> {
-  const deps = { clock, log: silentLog(), requestId: () => "req-1", onRequest };
+  const errorHeaders = ({ reason }: PlatformError): string[] => ["x-why", reason];
+  const deps = { clock, log: silentLog(), requestId: () => "req-1", errorHeaders, onRequest };
   return serveHttp(deps, { listen: { host: "127.0.0.1", port: 0 }, limits });
 }
 
@@ -129,6 +130,9 @@ describe("a request that two parsers could read differently", () => {
       const text = await exchange(server, bytes);
       assert.match(text, new RegExp(`^HTTP/1\\.1 ${status ?? 400} `));
       assert.match(text, /\r\nConnection: close\r\n/i);
+      const why = status === 413 ? "REQUEST_CHUNKS_TOO_LARGE" : "[A-Z]+(?:_[A-Z]+)+";
+      // Node itself answers this one.
+      if (name !== "has no Host") assert.match(text, new RegExp(`\r\nx-why: ${why}\r\n`));
       assert.match(await exchange(server, CLOSING), /^HTTP\/1\.1 200 /, "the server goes on");
       assert.deepEqual(served, ["/end"]);
     });
@@ -240,7 +244,8 @@ describe("a slow client", () => {
   ] as const) {
     it(`gets 408 when it ${name}`, async () => {
       await using server = await start(echo, { headersTimeoutMs: 100 });
-      assert.match(await exchange(server, bytes), /^HTTP\/1\.1 408 [^]*Connection: close/);
+      const text = await exchange(server, bytes);
+      assert.match(text, /^HTTP\/1\.1 408 [^]*Connection: close\r\nx-why: REQUEST_TOO_SLOW\r\n/);
     });
   }
 

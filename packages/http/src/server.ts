@@ -13,7 +13,7 @@
 import type { IncomingMessage, Server, ServerOptions, ServerResponse } from "node:http";
 import { Server as NetServer, type Socket } from "node:net";
 
-import type { Cancel, Clock, Log } from "@skerry/base";
+import { PlatformError, type Cancel, type Clock, type Log } from "@skerry/base";
 
 import { admitRequest } from "./admission.ts";
 import { holdBody } from "./body.ts";
@@ -66,6 +66,8 @@ export interface HttpServerDeps {
   readonly log: Log;
   /** Names the errors that are answered before or instead of the handler. */
   readonly requestId: () => string;
+  /** Headers of those errors, flat; none when absent. */
+  readonly errorHeaders?: (error: PlatformError) => readonly string[];
   readonly onRequest: RequestHandler;
   /** Asked before anything else of requests of HTTP/1.1. */
   readonly onKnown?: KnownHandler;
@@ -360,7 +362,9 @@ class ListeningServer implements HttpServer {
   }
 
   #onFailed(res: ServerResponse, error: unknown): void {
-    sendError(res, error, { requestId: this.#deps.requestId() });
+    const { requestId, errorHeaders } = this.#deps;
+    const headers = errorHeaders?.(PlatformError.from(error)) ?? [];
+    sendError(res, error, { requestId: requestId(), headers });
   }
 
   #onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
@@ -368,7 +372,8 @@ class ListeningServer implements HttpServer {
     if (connection === undefined) return void socket.destroy();
     if (connection.isRefused) return;
     connection.isRefused = true;
-    refuseMalformed({ error, socket, latest: connection.latest, clock: this.#deps.clock });
+    const { clock, errorHeaders } = this.#deps;
+    refuseMalformed({ error, socket, latest: connection.latest, clock, errorHeaders });
   }
 
   /**

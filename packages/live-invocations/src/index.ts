@@ -1,3 +1,4 @@
+export { AliasTally } from "./alias-tally.ts";
 export { ComingBodies } from "./coming-bodies.ts";
 export { billedUsOf } from "./anatomy.ts";
 export { type Shown, responseHeadersOf, sendFailure, sendWhole } from "./answer.ts";

@@ -2,6 +2,7 @@
 import type { RequestId } from "@skerry/base";
 import type { ActionFacts, InvocationFacts } from "@skerry/contracts";
 import type { RequestTrace } from "@skerry/requests";
+import type { AliasTally } from "./alias-tally.ts";
 
 export interface InvocationRequest {
   readonly id: RequestId;
@@ -21,6 +22,8 @@ export interface InvocationRequest {
   readonly upgrade?: string | undefined;
   /** Set when the handler of another request calls. */
   readonly call?: CallFacts;
+  /** Of the alias that it was called by, if it was. */
+  readonly alias?: AliasTally | undefined;
   /** Base64 of JSON, checked. */
   readonly clientContext?: string | undefined;
   /** The accepted invocation that it is an attempt of. */

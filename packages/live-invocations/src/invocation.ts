@@ -396,6 +396,7 @@ export class Invocation implements StreamHandler, Settled, Casualty, OpenConnect
           ? undefined
           : { ...trace, requestId: request.id, startWallMs: record.startWallMs },
       action: this.#actionEntry(),
+      alias: request.alias,
     };
   }
 

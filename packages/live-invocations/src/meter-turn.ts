@@ -13,6 +13,7 @@ import {
   type MeterRecord,
   type TraceEntry,
 } from "@skerry/contracts";
+import type { AliasTally } from "./alias-tally.ts";
 
 /** Where metering records go; the spool writer of telemetry fits. */
 export interface MeterSink {
@@ -27,6 +28,8 @@ export interface Metered {
   readonly trace: TraceEntry | undefined;
   /** Set for a run of an action. */
   readonly action?: ActionMeterEntry | undefined;
+  /** Of the alias that it was called by. */
+  readonly alias?: AliasTally | undefined;
 }
 
 /** A request whose end is decided. */
@@ -75,6 +78,7 @@ export class MeterTurn {
         encodeActionEntry(this.#view, count * METER_RECORD_BYTES, metered.action);
         count += 1;
       }
+      metered.alias?.count(metered.record);
       encodeMeterRecord(this.#view, count * METER_RECORD_BYTES, metered);
       count += 1;
       if (count === RECORDS_PER_WRITE) count = this.#append(count);

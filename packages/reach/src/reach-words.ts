@@ -19,7 +19,10 @@ export function readReachHead(text: string): ReachHead | UnknownHead | undefined
   const head = fieldsOf(text);
   if (typeof head?.["op"] !== "string") return undefined;
   const said = textOf(head["op"]);
-  if (said === "call") return { op: "call", r: textOf(head["r"]), f: textOf(head["f"]) };
+  if (said === "call") {
+    const key = head["k"] === undefined ? {} : { k: textOf(head["k"]) };
+    return { op: "call", r: textOf(head["r"]), f: textOf(head["f"]), ...key };
+  }
   if (said === "publish") return { op: "publish", r: textOf(head["r"]), t: textOf(head["t"]) };
   const r = textOf(head["r"]);
   if (said === "background") return { op: "background", r: textOf(head["r"]) };

@@ -40,8 +40,13 @@ export function sendRefusal(
   error: PlatformError,
   context: ErrorContext,
 ): void {
-  const headers = [GATEWAY_HEADERS.errorReason, shownReason(error), ...(context.headers ?? [])];
+  const headers = [...refusalHeaders(error), ...(context.headers ?? [])];
   sendError(res, error, { requestId: context.requestId, headers });
+}
+
+/** What tells of an error made by the platform, flat. */
+export function refusalHeaders(error: PlatformError): readonly string[] {
+  return [GATEWAY_HEADERS.errorReason, shownReason(error)];
 }
 
 function shownReason(error: PlatformError): string {

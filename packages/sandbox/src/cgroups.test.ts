@@ -129,6 +129,12 @@ describe("pure version 2, beside processes of others", () => {
   const enabledInSession = (fsRoot: string): string =>
     readFileSync(`${fsRoot}${SESSION}/cgroup.subtree_control`, "utf8");
 
+  /** As the kernel does it: whatever is moved down is no longer here. */
+  const moving = (fsRoot: string) => (): boolean => {
+    writeFileSync(`${fsRoot}${SESSION}/cgroup.procs`, "");
+    return true;
+  };
+
   test("the top takes the limits, the group of strangers is left as it is", () => {
     const fsRoot = session({});
     const roles = ["tree", "memory", "pids", "cpu"];
@@ -136,6 +142,21 @@ describe("pure version 2, beside processes of others", () => {
       { version: 2, owner: `${fsRoot}/sys/fs/cgroup/skerry-x`, roles },
     ]);
     assert.equal(enabledInSession(fsRoot), "", "cpu alone would make its children unusable");
+  });
+
+  test("a unit of our own processes comes before the top: who watches it sees the sandboxes", () => {
+    const fsRoot = session({});
+    const [hierarchy] = openHierarchies({ ...options, fsRoot, areOurs: moving(fsRoot) });
+    assert.equal(hierarchy?.owner, `${fsRoot}${SESSION}/skerry-x`);
+    assert.notEqual(enabledInSession(fsRoot), "");
+  });
+
+  test("the top comes before a unit of our own that has fewer limits to give", () => {
+    const fsRoot = session({ [`${SESSION}/cgroup.controllers`]: "memory pids\n" });
+    const [hierarchy] = openHierarchies({ ...options, fsRoot, areOurs: moving(fsRoot) });
+    assert.equal(hierarchy?.owner, `${fsRoot}/sys/fs/cgroup/skerry-x`);
+    assert.deepEqual(hierarchy.roles, ["tree", "memory", "pids", "cpu"]);
+    assert.equal(readFileSync(`${fsRoot}${SESSION}/cgroup.procs`, "utf8"), "4711\n4712\n");
   });
 
   test("a container's top is a group like any other: freeze and kill are left", () => {

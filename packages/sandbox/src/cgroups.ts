@@ -63,18 +63,22 @@ export function openHierarchies(options: CgroupOptions): readonly Hierarchy[] {
   return unified === undefined ? legacy : [unified, ...legacy];
 }
 
+/**
+ * The nearest group that can be had, so that whoever limits or watches ours sees the sandboxes. One
+ * that offers more limits comes before: a service that nothing is delegated to often has no `cpu`.
+ */
 function openUnified(bases: readonly string[], options: CgroupOptions): Hierarchy | undefined {
-  for (const mayMove of [false, true]) {
-    for (const base of bases) {
-      const offered = words(join(base, "cgroup.controllers"));
-      const wanted = LIMIT_ROLES.filter((role) => offered.includes(role));
-      if (wanted.length === 0) continue;
-      if (forbidsLimits(base) && !(mayMove && moveOwnProcesses(base, options))) continue;
-      const enabled = enableControllers(base, wanted);
-      const owner = join(base, options.ownerName);
-      if (enabled.length === 0 || !makeGroup(owner)) continue;
-      return { version: 2, owner, roles: ["tree", ...enableControllers(owner, enabled)] };
-    }
+  const offers = bases.map((base) => {
+    const offered = words(join(base, "cgroup.controllers"));
+    return { base, wanted: LIMIT_ROLES.filter((role) => offered.includes(role)) };
+  });
+  for (const { base, wanted } of offers.toSorted((a, b) => b.wanted.length - a.wanted.length)) {
+    if (wanted.length === 0) continue;
+    if (forbidsLimits(base) && !moveOwnProcesses(base, options)) continue;
+    const enabled = enableControllers(base, wanted);
+    const owner = join(base, options.ownerName);
+    if (enabled.length === 0 || !makeGroup(owner)) continue;
+    return { version: 2, owner, roles: ["tree", ...enableControllers(owner, enabled)] };
   }
   const bare = bases.map((base) => join(base, options.ownerName)).find(makeGroup);
   return bare === undefined ? undefined : { version: 2, owner: bare, roles: ["tree"] };
@@ -92,12 +96,14 @@ function forbidsLimits(base: string): boolean {
 
 /**
  * Moves every process of `base` one group down, because version 2 forbids processes beside enabled
- * controllers (cgroups(7), "no internal processes"). False when not all of them are ours.
+ * controllers (cgroups(7), "no internal processes"). False when not all of them are ours. True when
+ * none is left there.
  */
 export function moveOwnProcesses(base: string, options: Pick<CgroupOptions, "areOurs">): boolean {
   const host = join(base, HOST_GROUP);
   const first = readPids(join(base, "cgroup.procs"));
-  if (first.length === 0 || options.areOurs?.(first) !== true || !makeGroup(host)) return false;
+  if (first.length === 0) return true;
+  if (options.areOurs?.(first) !== true || !makeGroup(host)) return false;
   for (let round = 0; round < 8; round += 1) {
     const left = readPids(join(base, "cgroup.procs"));
     if (left.length === 0) return true;

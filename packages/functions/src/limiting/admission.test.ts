@@ -2,14 +2,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { quotasOf } from "@skerry/contracts";
+import { HandClock } from "@skerry/testkit";
 import {
   createAccountUse,
   createFunctionUse,
   decideAdmission,
   endAdmitted,
+  lookForRoom,
   type Bounds,
 } from "./admission.ts";
+import { AccountBook } from "./account-book.ts";
+import { CallLimits } from "./call-limits.ts";
 import { boundsOfLimits, boundsOfQuotas } from "./share.ts";
+
+const full = "CONCURRENCY_LIMITED";
 
 function worldOf(fn: Partial<Bounds>, account: Partial<Bounds> = {}) {
   const none = { rate: undefined, concurrency: undefined };
@@ -57,6 +63,35 @@ test("as many are under way as the limit says, and one more when one has ended",
   assert.deepEqual(ask(0), ["CONCURRENCY_LIMITED", 1_000]);
   end();
   assert.equal(ask(0), "admitted");
+});
+
+test("a look says what the next would be refused for, and uses up nothing", () => {
+  const quota = { rate: { ratePerSecond: 1, burst: 100 }, concurrency: 100 };
+  const { fn, account, ask, end } = worldOf({ concurrency: 2 }, quota);
+  const look = () => lookForRoom(fn, account)?.reason;
+  assert.deepEqual(
+    [look(), ask(0), look(), ask(0)],
+    [undefined, "admitted", undefined, "admitted"],
+  );
+  assert.deepEqual([look(), look(), fn.live, account.live], [full, full, 2, 2]);
+  end();
+  assert.deepEqual([look(), ask(0)], [undefined, "admitted"]);
+  account.live = 100;
+  fn.bounds = { ...fn.bounds, concurrency: undefined };
+  assert.equal(look(), "QUOTA_CONCURRENCY_EXCEEDED");
+});
+
+test("who is turned away by a look is counted once it is", () => {
+  const limits = { concurrency: 1 };
+  const entry = { app: "shop", name: "till", accountId: "acct_1", latest: { config: { limits } } };
+  const deps = { clock: new HandClock(), accounts: new AccountBook(1) };
+  const calls = new CallLimits(deps, entry as never);
+  assert.equal(calls.admit(), undefined);
+  const refusal = calls.look();
+  assert.deepEqual([refusal?.reason, calls.throttled], [full, []]);
+  calls.noteRefused({ reason: full });
+  calls.noteRefused({ reason: "ANOTHER" });
+  assert.deepEqual(calls.throttled, [{ reason: full, count: 1 }]);
 });
 
 test("what is refused has used up nothing of what others have", () => {

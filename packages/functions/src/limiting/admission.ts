@@ -49,9 +49,13 @@ export interface FunctionUse {
   second: number;
 }
 
-export type Admission =
-  | { readonly kind: "admitted" }
-  | { readonly kind: "refused"; readonly reason: ThrottleReason; readonly retryAfterMs: number };
+export interface Refusal {
+  readonly kind: "refused";
+  readonly reason: ThrottleReason;
+  readonly retryAfterMs: number;
+}
+
+export type Admission = { readonly kind: "admitted" } | Refusal;
 
 const ADMITTED: Admission = { kind: "admitted" };
 /** When something ends cannot be known; clients that come again after so long do no harm. */
@@ -92,6 +96,14 @@ export function decideAdmission(fn: FunctionUse, account: AccountUse, now: numbe
   return ADMITTED;
 }
 
+/**
+ * Why one more would be refused for what is under way, undefined when it would not. Counts nothing:
+ * whoever is told that there is room is admitted, or not, when it comes.
+ */
+export function lookForRoom(fn: FunctionUse, account: AccountUse): Refusal | undefined {
+  return refusedByCount(fn) ?? refusedByQuota(fn, account);
+}
+
 /** An admitted request is over. */
 export function endAdmitted(fn: FunctionUse, account: AccountUse): void {
   fn.live -= 1;
@@ -99,28 +111,32 @@ export function endAdmitted(fn: FunctionUse, account: AccountUse): void {
   if (fn.live === 0) account.busy -= 1;
 }
 
-function refusedByFunction(fn: FunctionUse, now: number): Admission | undefined {
-  const { rate, concurrency } = fn.bounds;
-  if (concurrency !== undefined && fn.live >= concurrency) return full("CONCURRENCY_LIMITED");
-  if (rate === undefined) return undefined;
+function refusedByCount({ bounds: { concurrency }, live }: FunctionUse): Refusal | undefined {
+  return concurrency !== undefined && live >= concurrency ? full("CONCURRENCY_LIMITED") : undefined;
+}
+
+function refusedByFunction(fn: FunctionUse, now: number): Refusal | undefined {
+  const { rate } = fn.bounds;
+  const refusal = refusedByCount(fn);
+  if (refusal !== undefined || rate === undefined) return refusal;
   const tokens = refillBucket(fn.bucket, rate, now);
   return tokens >= ONE_TOKEN ? undefined : empty("RATE_LIMITED", tokenWaitMs(1 - tokens, rate));
 }
 
-function refusedByAccount(
-  fn: FunctionUse,
-  account: AccountUse,
-  now: number,
-): Admission | undefined {
-  const { rate, concurrency } = account.bounds;
-  if (concurrency !== undefined) {
-    const reserve = Math.floor(concurrency * RESERVE);
-    const others = account.busy + (fn.live === 0 ? 1 : 0);
-    const part = Math.max(1, Math.floor(reserve / others));
-    const bound = fn.live < part ? concurrency : concurrency - reserve;
-    if (account.live >= bound) return full("QUOTA_CONCURRENCY_EXCEEDED");
-  }
-  if (rate === undefined) return undefined;
+function refusedByQuota(fn: FunctionUse, account: AccountUse): Refusal | undefined {
+  const { concurrency } = account.bounds;
+  if (concurrency === undefined) return undefined;
+  const reserve = Math.floor(concurrency * RESERVE);
+  const others = account.busy + (fn.live === 0 ? 1 : 0);
+  const part = Math.max(1, Math.floor(reserve / others));
+  const bound = fn.live < part ? concurrency : concurrency - reserve;
+  return account.live >= bound ? full("QUOTA_CONCURRENCY_EXCEEDED") : undefined;
+}
+
+function refusedByAccount(fn: FunctionUse, account: AccountUse, now: number): Refusal | undefined {
+  const { rate } = account.bounds;
+  const refusal = refusedByQuota(fn, account);
+  if (refusal !== undefined || rate === undefined) return refusal;
   const asking = countAsking(fn, account, now);
   const reserve = Math.floor(rate.burst * RESERVE);
   const partRate = {
@@ -148,10 +164,10 @@ function countAsking(fn: FunctionUse, account: AccountUse, now: number): number 
   return Math.max(account.asking, account.askedBefore);
 }
 
-function full(reason: ThrottleReason): Admission {
+function full(reason: ThrottleReason): Refusal {
   return { kind: "refused", reason, retryAfterMs: CONCURRENCY_RETRY_MS };
 }
 
-function empty(reason: ThrottleReason, retryAfterMs: number): Admission {
+function empty(reason: ThrottleReason, retryAfterMs: number): Refusal {
   return { kind: "refused", reason, retryAfterMs };
 }

@@ -12,7 +12,14 @@ import {
   type ThrottleReason,
 } from "@skerry/contracts";
 import type { AccountBook } from "./account-book.ts";
-import { createFunctionUse, decideAdmission, endAdmitted, type AccountUse } from "./admission.ts";
+import {
+  createFunctionUse,
+  decideAdmission,
+  endAdmitted,
+  lookForRoom,
+  type AccountUse,
+  type Refusal,
+} from "./admission.ts";
 import { boundsOfLimits } from "./share.ts";
 
 export interface LimitsDeps {
@@ -59,8 +66,24 @@ export class CallLimits {
     const isTimed = use.bounds.rate !== undefined || account.bounds.rate !== undefined;
     const said = decideAdmission(use, account, isTimed ? this.#deps.clock.monotonicMs() : 0);
     if (said.kind === "admitted") return undefined;
-    const { reason, retryAfterMs } = said;
-    this.#throttled.set(reason, (this.#throttled.get(reason) ?? 0) + 1);
+    const refusal = this.#refuse(said);
+    this.noteRefused(refusal);
+    return refusal;
+  }
+
+  /** Why one more would not be admitted for what is under way. Counts nothing. */
+  look(): PlatformError | undefined {
+    const said = lookForRoom(this.#use, this.#account);
+    return said === undefined ? undefined : this.#refuse(said);
+  }
+
+  /** A request was turned away by a look; errors that are not of limits are not counted. */
+  noteRefused({ reason }: Pick<PlatformError, "reason">): void {
+    const known = THROTTLE_REASONS.find((one) => one === reason);
+    if (known !== undefined) this.#throttled.set(known, (this.#throttled.get(known) ?? 0) + 1);
+  }
+
+  #refuse({ reason, retryAfterMs }: Refusal): PlatformError {
     return failLimit(reason, { ...this.#bounds(reason), retryAfterMs });
   }
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { InstanceId, RevisionId } from "@skerry/base";
 import { decideRoute } from "./router.ts";
+import { isQueueFull } from "./waiting.ts";
 import { createRouteState, type RouteEvent, type RoutePolicy } from "./state.ts";
 
 const REV = "rev_1" as RevisionId;
@@ -105,6 +106,21 @@ test("with busy slots a slow function starts another instance and a quick one wa
     // The quick one's guess is given up after a start's time.
     if (heldMs === 1) assert.deepEqual(tell(TICK, 620), ["start rev_1 all_slots_busy"]);
   }
+});
+
+test("a look tells of a full queue before anything arrives", () => {
+  const state = createRouteState<string>({ queueLengthMax: 2 });
+  decideRoute(state, { kind: "revisionChanged", policy: POLICY }, 0);
+  for (const [request, isFull] of [
+    ["r1", false],
+    ["r2", false],
+    ["r3", true],
+  ] as const) {
+    assert.equal(isQueueFull(state), isFull);
+    decideRoute(state, arrive(request), 0);
+  }
+  decideRoute(state, ready("i1"), 10);
+  assert.equal(isQueueFull(state), false, "one is served");
 });
 
 test("a full queue refuses at once", () => {

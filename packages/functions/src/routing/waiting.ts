@@ -5,7 +5,13 @@
  */
 import type { ColdReason } from "@skerry/contracts";
 import { pickInstance, takeSlot } from "./slots.ts";
-import { noteDue, type RejectWhy, type Step, type WaitingRequest } from "./state.ts";
+import {
+  noteDue,
+  type RejectWhy,
+  type RouteState,
+  type Step,
+  type WaitingRequest,
+} from "./state.ts";
 
 const RETRY_AFTER_MS_MIN = 1_000;
 const RETRY_AFTER_MS_MAX = 30_000;
@@ -14,13 +20,18 @@ const RETRY_AFTER_MS_MAX = 30_000;
 export function enqueue<R>(step: Step<R>, request: R): boolean {
   const { state, now } = step;
   if (state.policy === undefined) return rejectAtOnce(step, request, "removed");
-  if (state.waiting.size >= state.queueLengthMax) return rejectAtOnce(step, request, "queue_full");
+  if (isQueueFull(state)) return rejectAtOnce(step, request, "queue_full");
   const { queueTimeoutMs, initTimeoutMs } = state.policy;
   const softMs = now + queueTimeoutMs;
   const hardMs = softMs + initTimeoutMs;
   state.waiting.set(request, { arrivedMs: now, softMs, hardMs, reason: reasonNow(step) });
   noteDue(state, softMs);
   return true;
+}
+
+/** No slot is free either: whoever waits is served first. */
+export function isQueueFull({ waiting, queueLengthMax }: RouteState<unknown>): boolean {
+  return waiting.size >= queueLengthMax;
 }
 
 /** Why a request that arrives now has to wait. */
