@@ -122,6 +122,29 @@ test("a run, a replay and a redrive that are asked for again under one key are n
   }
 });
 
+test("a publish has the key of its body, else that of its header", async () => {
+  const told: unknown[] = [];
+  const { deps } = open();
+  const publishMessages = ({ body }: { readonly body: object }) => Promise.resolve(told.push(body));
+  const api = createEventApi({ ...deps, topics: { ...deps.topics, publishMessages } });
+  const call = callOf("admin");
+  const publish = (body: object, headers: object) =>
+    api.handlers.publishMessages({ ...call, body, req: { headers } } as never);
+  const messages = [{ data: 1 }];
+  const header = { "idempotency-key": "header" };
+  await publish({ messages }, header);
+  await publish({ messages, idempotencyKey: "body" }, header);
+  await publish({ messages }, {});
+  const keys = ["header", "body", undefined];
+  assert.deepEqual(
+    told,
+    keys.map((idempotencyKey) => ({ messages, idempotencyKey })),
+  );
+  const none = { "idempotency-key": "a b" };
+  await assert.rejects(publish({ messages }, none), { reason: "IDEMPOTENCY_KEY_INVALID" });
+  assert.equal(told.length, 3);
+});
+
 test("what has ended is neither paused nor resumed, and may still be cancelled", async () => {
   const { deps } = open();
   const done = () => Promise.resolve({ state: "done" });

@@ -118,11 +118,15 @@ async function checkedDrives(
   const functionId = await platform.functionId({ ...name, name: fn });
   const change = { ...driveNameOf(name), ifVersion: null };
   const set = { function: fn, enabled: true } as const;
-  const rule = drives.event && { ...drives.event, ...set };
+  const rule = drives.event && { ...drives.event, ...set, ...formatOf(drives.event) };
   if (rule !== undefined) await bus.checkRule({ ...change, request: rule });
-  const timer = drives.timer && { ...drives.timer, ...set, eventFormat: "cloudevents" as const };
+  const timer = drives.timer && { ...drives.timer, ...set, ...formatOf(drives.timer) };
   if (timer !== undefined) await timers.check({ ...change, request: timer });
   return { functionId, rule, timer };
+}
+
+function formatOf<F>({ eventFormat = "cloudevents" as F }: { eventFormat?: F | undefined }) {
+  return { eventFormat };
 }
 
 async function setRule(deps: EventApiDeps, name: ActionName, drives: Drives): Promise<void> {

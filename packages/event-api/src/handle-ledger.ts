@@ -38,7 +38,7 @@ function readHandlers(deps: EventApiDeps): Pick<OperationHandlers, Reads> {
     acceptInvocation: async ({ params: { app, fn: name }, principal, body, req }) => {
       const { accountId } = principal;
       const functionId = await platform.functionId({ accountId, app, name });
-      const { event = null, delayMs, notBefore, orderingKey } = body;
+      const { event = null, contentType, delayMs, notBefore, orderingKey } = body;
       const idempotencyKey = body.idempotencyKey ?? idempotencyKeyOf(req);
       if (delayMs !== undefined && notBefore !== undefined) {
         throw invalid("body", ["notBefore: stands beside delayMs; send one of them"]);
@@ -48,15 +48,15 @@ function readHandlers(deps: EventApiDeps): Pick<OperationHandlers, Reads> {
       if (dueMs !== undefined && dueMs > nowMs + LIMITS.asyncDelayMsMax) {
         throw invalid("body", ["notBefore: is within a year"]);
       }
-      const how = { dueMs, orderingKey, idempotencyKey };
+      const how = { contentType, dueMs, orderingKey, idempotencyKey };
       return json(await ledger.accept({ functionId, event: JSON.stringify(event), ...how }));
     },
     getFunctionLane: async ({ params: { app, fn: name }, principal: { accountId } }) =>
       json(ledger.lane(await platform.functionId({ accountId, app, name }))),
     listAcceptedInvocations: async ({ principal, query }) => {
-      const { limit, cursor, state, sourceId, idempotencyKey } = query;
+      const { limit, cursor, state, sourceId, idempotencyKey, requestId } = query;
       const filter = await filterOf(deps, principal, query);
-      const page = { limit, cursor, sourceId, idempotencyKey };
+      const page = { limit, cursor, sourceId, idempotencyKey, requestId };
       return json(await ledger.list({ ...filter, state, ...page }));
     },
     getAcceptedInvocation: async ({ params, principal }) =>
@@ -103,8 +103,9 @@ async function change(
   { operation, params, principal, stamp }: OneCall & { readonly operation: string },
   perform: (name: LedgerName) => Promise<object>,
 ): Promise<Answer> {
-  const name = nameOf(principal, params.request);
-  const { app, function: fn } = await find(deps, name);
+  const asked = nameOf(principal, params.request);
+  const { id, app, function: fn } = await find(deps, asked);
+  const name = { ...asked, id: id as RequestId };
   const details = { operation, app, function: fn };
   const told = { stamp, action: "invocations.write", subject: `invocation/${name.id}`, details };
   return await recordedChange(deps, told, () => perform(name));

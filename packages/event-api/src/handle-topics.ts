@@ -1,6 +1,7 @@
 /** Topics and their triggers. As with timers, a change is recorded before it is made. */
 import {
   assertMay,
+  idempotencyKeyOf,
   json,
   type Answer,
   type OperationCall,
@@ -29,6 +30,7 @@ async function handle(deps: EventApiDeps, name: TopicOperation, call: Called): P
     const { cursor, lines } = (await topics[name](asked)) as FollowedTopic;
     return { kind: "lines", cursor, lines: call.isHead ? ReadableStream.from([]) : lines };
   }
+  if (name === "publishMessages") return json(await deps.topics[name](keyed(asked, call)));
   if (!OPERATIONS[name].mutates) return json(await topics[name](asked));
   // Topics are the account's: a key that is confined to apps may not let one of them read there.
   if (name === "putTopicTrigger") assertMay(principal, "topics.read");
@@ -37,4 +39,11 @@ async function handle(deps: EventApiDeps, name: TopicOperation, call: Called): P
   const subject = app === "" ? `topic/${topic}` : `app/${app}/topic-trigger/${trigger}`;
   const told = { action: "topics.write", subject, details: { operation: name }, stamp: call.stamp };
   return await recordedChange(deps, told, () => topics[name](asked));
+}
+
+/** Its key may stand in a header, too. */
+function keyed(asked: Asked, { req }: Called): TopicCall<"publishMessages"> {
+  const publish = asked as unknown as TopicCall<"publishMessages">;
+  const { idempotencyKey = idempotencyKeyOf(req) } = publish.body;
+  return { ...publish, body: { ...publish.body, idempotencyKey } };
 }

@@ -26,6 +26,7 @@ export interface LedgerFilter extends LedgerScope {
 }
 
 export interface LedgerName extends LedgerScope {
+  /** Of any of its attempts. */
   readonly id: RequestId;
 }
 
@@ -39,6 +40,7 @@ export interface Ledger {
     args: LedgerFilter & {
       readonly sourceId?: string | undefined;
       readonly idempotencyKey?: string | undefined;
+      readonly requestId?: string | undefined;
       readonly cursor?: string | undefined;
       readonly limit: number;
     },
@@ -59,6 +61,8 @@ export interface Ledger {
     readonly functionId: FunctionId;
     /** JSON text. */
     readonly event: string;
+    /** JSON when absent. */
+    readonly contentType?: string | undefined;
     /** Not before this wall time; at once when absent. */
     readonly dueMs?: number | undefined;
     readonly orderingKey?: string | undefined;

@@ -10,7 +10,7 @@ import type { Ledger } from "./ledger.ts";
 import { Bus, type BusDeps } from "./bus/bus.ts";
 import type { KeptEvents } from "./bus/sweeper.ts";
 import { Timers } from "./timers/timers.ts";
-import { Topics } from "./topics/topics.ts";
+import { Topics, type TopicsOptions } from "./topics/topics.ts";
 
 export interface EventSourcesDeps {
   /** Must have been opened with the ledger's tables and `eventSourcesModule`. */
@@ -24,9 +24,7 @@ export interface EventSourcesDeps {
   readonly onRoom: () => void;
 }
 
-export interface EventSourcesOptions {
-  /** Platforms share the store. */
-  readonly isShared: boolean;
+export interface EventSourcesOptions extends TopicsOptions {
   /** What the bus keeps of events. */
   readonly events: KeptEvents;
 }

@@ -7,6 +7,7 @@
 import { findKnown, readEnds } from "@skerry/invocations";
 import { defineStoreModule, type ModuleSource } from "@skerry/store";
 import {
+  BUS_FORMATS,
   BUS_HELD,
   BUS_LISTENERS,
   BUS_SHARES,
@@ -21,6 +22,7 @@ import { tickTimers } from "./bus/missed.ts";
 import { BUS_PROCEDURES, BUS_READS } from "./bus/store.ts";
 import { stepLetters } from "./topics/letter-steps.ts";
 import { publishEnds } from "./topics/publish-ends.ts";
+import { publishOnce } from "./topics/publish-once.ts";
 
 /** For transactions of the ledger, whose module is loaded without the rest of this room. */
 export { tellEnds } from "./bus/ends.ts";
@@ -35,11 +37,12 @@ export const storeModule = defineStoreModule({
     { version: 2, sql: BUS_LISTENERS },
     { version: 3, sql: BUS_HELD },
     { version: 4, sql: BUS_SHARES },
+    { version: 5, sql: BUS_FORMATS },
   ],
   reads: [...BUS_READS, ...(Object.keys(READS) as (keyof typeof READS)[])],
   procedures: {
     ...{ ...READS, ...BUS_PROCEDURES, ...TIMER_CHANGES, ...TOPIC_CHANGES },
-    ...{ publishEnds, savePosition, stepLetters, tickTimers },
+    ...{ publishEnds, publishOnce, savePosition, stepLetters, tickTimers },
   },
 });
 

@@ -11,7 +11,7 @@ import {
   type AccountId,
   type FunctionId,
 } from "@skerry/base";
-import { topicOptions } from "@skerry/api-schema";
+import { topicOptions, type EventFormat } from "@skerry/api-schema";
 import { createSequence } from "@skerry/invocations";
 import { lastEventBefore } from "@skerry/triggers";
 import { openMemoryStore, openPostgresStore, type Store } from "@skerry/store";
@@ -79,6 +79,14 @@ export class BusWorld {
     return this.ruleFor(this.functionId)(bus, name, pattern);
   }
 
+  /** Of orders that are placed; named after the format. */
+  shapedRule(bus: Bus, eventFormat: EventFormat) {
+    const pattern = { type: ["order.placed"] };
+    return this.#rule(bus, {
+      ...{ name: eventFormat, pattern, functionId: this.functionId, eventFormat },
+    });
+  }
+
   /** Sets rules for a function. */
   ruleFor(functionId: FunctionId) {
     return (bus: Bus, name: string, pattern: Readonly<Record<string, unknown>>) =>
@@ -87,12 +95,17 @@ export class BusWorld {
 
   #rule(
     bus: Bus,
-    of: { name: string; pattern: Readonly<Record<string, unknown>>; functionId: FunctionId },
+    of: {
+      name: string;
+      pattern: Readonly<Record<string, unknown>>;
+      functionId: FunctionId;
+      eventFormat?: EventFormat | undefined;
+    },
   ) {
-    const { name, pattern, functionId } = of;
+    const { name, pattern, functionId, eventFormat = "cloudevents" } = of;
     return bus.putRule({
       ...{ accountId: this.accountId, app: "shop", name, ifVersion: null, functionId },
-      request: { pattern, enabled: true, function: "work" },
+      request: { pattern, enabled: true, function: "work", eventFormat },
     });
   }
 
@@ -100,7 +113,10 @@ export class BusWorld {
   topicRule(bus: Bus, name: string, topic: string) {
     return bus.putRule({
       ...{ accountId: this.accountId, app: "shop", name, ifVersion: null, functionId: null },
-      request: { pattern: { type: ["order.placed"] }, enabled: true, topic },
+      request: {
+        ...{ pattern: { type: ["order.placed"] }, enabled: true, topic },
+        eventFormat: "cloudevents",
+      },
     });
   }
 
@@ -127,8 +143,13 @@ export class BusWorld {
 
   /** Ids of the events that a rule has entered, in the order of acceptance. */
   async entered(rule: string): Promise<readonly string[]> {
+    return (await this.given(rule)).map(({ id }) => String(id));
+  }
+
+  /** What a rule has given its function, in the order of acceptance. */
+  async given(rule: string): Promise<readonly Readonly<Record<string, unknown>>[]> {
     const rows = await this.store.call(ledgerModule, "payloadsOf", { sourceId: `shop/${rule}` });
-    return rows.map((text) => (JSON.parse(text) as { id: string }).id);
+    return rows.map((text) => JSON.parse(text) as Readonly<Record<string, unknown>>);
   }
 
   /** Until nothing waits any more. */

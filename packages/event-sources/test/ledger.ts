@@ -8,6 +8,7 @@ import {
   DELIVERY_LANES,
   DELIVERY_TABLES,
   LEDGER_TABLES,
+  KEY_ANSWERS,
   OPEN_TABLES,
   PROGRESS_TABLES,
   listWebhooks,
@@ -81,6 +82,7 @@ export const storeModule = defineStoreModule({
     { version: 10, sql: REDRIVE_TABLES },
     { version: 11, sql: REDRIVE_DUE_COLUMNS },
     { version: 12, sql: DELIVERY_LANES },
+    { version: 13, sql: KEY_ANSWERS },
   ],
   reads: ["payloadsOf", "readBalance"],
   procedures: {

@@ -53,6 +53,7 @@ export {
   type RulesInForce,
 } from "./bus/rules.ts";
 export {
+  BUS_FORMATS,
   BUS_HELD,
   BUS_LISTENERS,
   BUS_SHARES,
@@ -76,6 +77,14 @@ export {
   type TimerRecord,
   type TimerSpec,
 } from "./timers/tables.ts";
+export {
+  aliyunEvent,
+  awsEvent,
+  CLOUD_EVENT_TYPE,
+  REGION,
+  shapedType,
+  tencentEvent,
+} from "./other-platforms.ts";
 export {
   TRIGGER_CHECKS,
   WORLD_SETTINGS,
@@ -139,7 +148,12 @@ export {
   type RedriveEnd,
 } from "./topics/redrive.ts";
 export { TOPIC_CHANGES, TOPIC_READS } from "./topics/procedures.ts";
-export { decodeRecord, recordBytes, type TopicMessage } from "./topics/records.ts";
+export {
+  decodeRecord,
+  recordBytes,
+  type EncodedMessages,
+  type TopicMessage,
+} from "./topics/records.ts";
 export type { Trimmed } from "./topics/retention.ts";
 export {
   TOPIC_MAKER_COLUMNS,

@@ -272,7 +272,7 @@ async function showLooks(world: BusWorld): Promise<void> {
   for (const accountId of accounts) {
     await first.putRule({
       ...{ accountId, app: "shop", name: "all", ifVersion: null, functionId: world.functionId },
-      request: { pattern: PLACED, enabled: true, function: "work" },
+      request: { pattern: PLACED, enabled: true, function: "work", eventFormat: "cloudevents" },
     });
     const named = { id: "a", source: "/shop", type: "order.placed" };
     const body = new TextEncoder().encode(JSON.stringify({ ...named, data: "x".repeat(9 << 20) }));

@@ -292,9 +292,10 @@ function compile(pattern: unknown): Pattern {
 
 /** Throws INPUT_INVALID. */
 function specOf(request: RuleRequest, functionId: FunctionId | null): RuleSpec {
-  const { function: fn = null, topic = null, enabled, madeBy = null } = request;
+  const { function: fn = null, topic = null, eventFormat, enabled, madeBy = null } = request;
   const pattern = compile(request.pattern);
   const hearsEnds = HEARD_TYPES.some((type) => hearsType(pattern, type));
   const text = JSON.stringify(request.pattern);
-  return { pattern: text, hearsEnds, functionId, fn, topic, enabled, madeBy, action: null };
+  const to = { functionId, fn, topic, eventFormat };
+  return { pattern: text, hearsEnds, ...to, enabled, madeBy, action: null };
 }

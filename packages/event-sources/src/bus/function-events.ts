@@ -10,6 +10,8 @@ type JsonObject = Readonly<Record<string, unknown>>;
 /** Of a parsed publish. Throws INPUT_INVALID; what no event may be is for whoever puts them. */
 export function eventsOf(said: unknown, { f }: PublishPiece): readonly unknown[] {
   const messages = isObject(said) ? said["messages"] : undefined;
+  if (isObject(said) && said["idempotencyKey"] !== undefined)
+    throw invalid("body", [`idempotencyKey: events for ${BUS_TOPIC} have ids; give them the same`]);
   const { eventsPerPutMax: max } = LIMITS;
   if (!Array.isArray(messages) || messages.length === 0 || messages.length > max)
     throw invalid("body", [`messages: 1–${max} events go to ${BUS_TOPIC} at once`]);

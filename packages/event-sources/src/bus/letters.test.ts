@@ -3,11 +3,15 @@ import assert from "node:assert/strict";
 import { groupSettings } from "@skerry/api-schema";
 import { createIdSource, seededRandom, systemClock, type TopicGroupId } from "@skerry/base";
 import { LIMITS } from "@skerry/contracts";
-import { placedMessages, prepareMessages, type TopicMessage } from "@skerry/triggers";
+import {
+  CLOUD_EVENT_TYPE,
+  placedMessages,
+  prepareMessages,
+  type TopicMessage,
+} from "@skerry/triggers";
 import { onBothStores, type BusWorld } from "../../test/bus-world.ts";
 import { storeModule } from "../store-module.ts";
 import { readPublished } from "../topics/published.ts";
-import { EVENT_TYPE } from "./plan.ts";
 import type { Bus } from "./bus.ts";
 
 const ids = createIdSource({ clock: systemClock(), random: seededRandom(53) });
@@ -96,7 +100,12 @@ async function showOwn(world: BusWorld): Promise<void> {
   const { accountId, store } = world;
   await bus.putRule({
     ...{ accountId, app: "shop", name: "handed", ifVersion: null, functionId: null },
-    request: { pattern: { type: [{ prefix: "" }] }, enabled: true, topic: "orders" },
+    request: {
+      pattern: { type: [{ prefix: "" }] },
+      enabled: true,
+      topic: "orders",
+      eventFormat: "cloudevents",
+    },
   });
   const topic = await store.call(storeModule, "findTopic", { accountId, name: "orders" });
   assert.ok(topic !== undefined);
@@ -130,7 +139,7 @@ async function showForged(world: BusWorld): Promise<void> {
   await world.rule(bus, "heard", HEARS);
   const type = "skerry.message.dead-lettered.v1";
   const [message] = readPublished([
-    { data: 1, contentType: EVENT_TYPE, headers: { type, skerrydepth: "1" } },
+    { data: 1, contentType: CLOUD_EVENT_TYPE, headers: { type, skerrydepth: "1" } },
   ]);
   assert.ok(message !== undefined);
   await (

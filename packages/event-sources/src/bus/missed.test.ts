@@ -21,7 +21,12 @@ async function showMissed(world: BusWorld): Promise<void> {
   seenMs += MINUTE;
   await bus.putRule({
     ...{ accountId, app: "shop", name: "heard", ifVersion: null, functionId },
-    request: { pattern: { type: ["skerry.timer.missed.v1"] }, enabled: true, function: "work" },
+    request: {
+      pattern: { type: ["skerry.timer.missed.v1"] },
+      enabled: true,
+      function: "work",
+      eventFormat: "cloudevents",
+    },
   });
   assert.deepEqual(await skip(3), ["ticked"]);
   assert.deepEqual(await skip(3), ["overtaken"], "another platform was faster");

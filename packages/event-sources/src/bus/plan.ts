@@ -4,6 +4,7 @@ import { requestIdFromBytes, type FunctionId, type RequestId } from "@skerry/bas
 import { actionFactsOf, type ActionFacts } from "@skerry/contracts";
 import type { NewInvocation } from "@skerry/invocations";
 import {
+  CLOUD_EVENT_TYPE,
   matchesPattern,
   PLATFORM_TYPE,
   prepareMessages,
@@ -16,6 +17,7 @@ import {
 } from "@skerry/triggers";
 import { DEPTH_HEADER } from "../topics/ended-message.ts";
 import type { FanOutStep, TopicDelivery } from "./fan-out.ts";
+import { ruleEvent } from "./rule-event.ts";
 
 /** A rule that is ready to match. */
 export interface CompiledRule {
@@ -46,9 +48,6 @@ export interface FanOutFacts extends EnteringFacts {
 
 /** What one transaction takes of one event's invocations; at least one is in it. */
 export const STEP_BOUNDS = { invocationsMax: 256, bytesMax: 4 << 20 } as const;
-
-/** Content type of what a rule hands on. */
-export const EVENT_TYPE = "application/cloudevents+json";
 
 /** Looks at each rule once. */
 export function matchEvent(kept: KeptEvent, rules: readonly CompiledRule[]): MatchedEvent {
@@ -110,9 +109,9 @@ function sourceOf({ app, name, action }: EnteringRule): {
 
 /** None for a rule that publishes. */
 function enteringOf(rule: RuleRecord): readonly EnteringRule[] {
-  const { id, accountId, app, name, functionId, fn, action } = rule;
+  const { id, accountId, app, name, functionId, fn, action, eventFormat } = rule;
   if (functionId === null || fn === null) return [];
-  return [{ id, accountId, app, name, functionId, fn, action }];
+  return [{ id, accountId, app, name, functionId, fn, action, eventFormat }];
 }
 
 /** What a rule makes of an event, whenever there is room for it. */
@@ -125,11 +124,12 @@ export function invocationOf(
   const id: RequestId = eventInvocationId(kept, rule.id);
   const depth = kept.depth === 0 ? {} : { d: kept.depth };
   const { sourceId, facts } = sourceOf(rule);
+  const { payload, ...told } = ruleEvent(kept.body, rule.eventFormat);
   return {
     ...{ seq: nextSeq(), id, accountId, functionId, app, fn, orderingKey: null },
     ...{ source: "event", sourceId, idempotency: null },
     ...{ acceptedMs: nowMs, dueMs: nowMs, expiresMs: nowMs + maxAgeOf(functionId) },
-    ...{ event: { ct: EVENT_TYPE, ...depth, ...facts }, payload: kept.body },
+    ...{ event: { ...told, ...depth, ...facts }, payload },
   };
 }
 
@@ -144,7 +144,7 @@ function topicDeliveryOf(
   const isOwn = event.type.startsWith(PLATFORM_TYPE);
   const message: TopicMessage = {
     key: typeof key === "string" && key !== "" ? key : null,
-    contentType: EVENT_TYPE,
+    contentType: CLOUD_EVENT_TYPE,
     headers: isOwn ? [type, [DEPTH_HEADER, String(kept.depth)]] : [type],
     timeMs: Date.parse(event.time),
     value: kept.body,

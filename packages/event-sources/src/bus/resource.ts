@@ -4,10 +4,11 @@ import type { KeptEvent, RuleRecord } from "@skerry/triggers";
 /** A rule as the API shows it. */
 export function ruleResourceOf(rule: RuleRecord): RuleResource {
   const { id, app, name, fn, topic, enabled, pausedBecause, matched, refused } = rule;
-  const { refusedBecause, madeBy, version } = rule;
+  const { refusedBecause, eventFormat, madeBy, version } = rule;
   return {
     ...{ id, app, name, pattern: JSON.parse(rule.pattern) as RuleResource["pattern"] },
-    ...{ function: fn, topic, enabled, pausedBecause, madeBy, matched, refused, refusedBecause },
+    ...{ function: fn, topic, eventFormat, enabled, pausedBecause, madeBy },
+    ...{ matched, refused, refusedBecause },
     lastMatchedAt: rule.lastMs === null ? null : timeOf(rule.lastMs),
     ...{ version, etag: `"${version}"` },
     ...{ createdAt: timeOf(rule.createdAtMs), updatedAt: timeOf(rule.updatedAtMs) },

@@ -34,6 +34,45 @@ async function enters(world: BusWorld, rule: string, count: number): Promise<voi
   await until(`${rule} has ${count}`, has, { everyMs: 2 });
 }
 
+/** What is held keeps the shape of its rule, whatever the rule is set to meanwhile. */
+async function showShapes(world: BusWorld): Promise<void> {
+  const at = bound(world);
+  const bus = world.bus();
+  await bus.start();
+  at.room = 2;
+  for (const format of ["cloudevents", "lambda"] as const) await world.shapedRule(bus, format);
+  await world.put(bus, { id: "a", data: 1 });
+  await world.calm();
+  await world.put(bus, { id: "b", data: 2 });
+  await world.calm();
+  assert.equal(await heldOf(world), 2);
+  const changed = { pattern: PLACED, enabled: true, function: "work" };
+  const named = { accountId: world.accountId, app: "shop", name: "lambda", ifVersion: null };
+  const request = { ...changed, eventFormat: "scf" } as const;
+  const { eventFormat } = await bus.putRule({ ...named, functionId: world.functionId, request });
+  assert.equal(eventFormat, "scf");
+  at.room = 9;
+  bus.ended();
+  await enters(world, "lambda", 2);
+  const given = await world.given("lambda");
+  assert.deepEqual(
+    given.map((event) => [event["detail-type"], event["detail"]]),
+    [1, 2].map((data) => ["order.placed", { data }]),
+  );
+  await enters(world, "cloudevents", 2);
+  const plain = await world.given("cloudevents");
+  assert.deepEqual(
+    plain.map(({ specversion, data }) => [specversion, data]),
+    [1, 2].map((data) => ["1.0", data]),
+    "the control: others give CloudEvents",
+  );
+  await world.put(bus, { id: "c", data: 3 });
+  await world.calm();
+  const last = (await world.given("lambda")).at(-1);
+  assert.deepEqual([last?.["specversion"], last?.["data"]], ["0", 3]);
+  await bus.close();
+}
+
 async function showHeldBack(world: BusWorld): Promise<void> {
   const at = bound(world);
   const bus = world.bus();
@@ -213,5 +252,6 @@ onBothStores("what the bus has no room for", {
   "what could not be held at first is held, and entered when there is room": showFailed,
   "of a function that is full and has nothing held nobody goes on asking": showNothingHeld,
   "a long line takes turns with what is put meanwhile, and keeps its order": showTurns,
+  "what is held keeps the shape that its rule had": showShapes,
   "while the oldest is held for long nobody puts more": showBehind,
 });

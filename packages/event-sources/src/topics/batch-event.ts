@@ -4,7 +4,7 @@
  * in the formats that know such answers.
  */
 import { createHash } from "node:crypto";
-import type { TopicEventFormat } from "@skerry/api-schema";
+import type { EventFormat } from "@skerry/api-schema";
 import { requestIdFromBytes, type RequestId, type TopicGroupId, type TopicId } from "@skerry/base";
 import type { EndOfInvocation } from "@skerry/invocations";
 import type { BatchEnd } from "@skerry/triggers";
@@ -28,7 +28,7 @@ export interface BatchOf {
   readonly groupId: TopicGroupId;
   readonly topicId: TopicId;
   /** CloudEvents when absent. */
-  readonly format?: TopicEventFormat | undefined;
+  readonly format?: EventFormat | undefined;
 }
 
 /** What the end of an invocation means for the messages that it had, which are a group's. */

@@ -1,8 +1,9 @@
 /** Events as other platforms' handlers know them, against the shapes of their references. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { TopicEventFormat } from "@skerry/api-schema";
+import type { EventFormat } from "@skerry/api-schema";
 import type { RequestId, TopicGroupId, TopicId } from "@skerry/base";
+import { BYTES_EVENT_TYPE } from "@skerry/contracts";
 import type { BatchEnd, TriggerMessage } from "@skerry/triggers";
 import { batchEndOf } from "./batch-event.ts";
 import { batchEvent, messageIdOf, placeOfMessageId } from "./event-formats.ts";
@@ -13,17 +14,14 @@ const MESSAGE: TriggerMessage = {
   ...{ timeMs: 1_519_797_900_000, value: Buffer.from("…") },
 };
 
-function eventIn(
-  format: TopicEventFormat,
-  ...changes: readonly Partial<TriggerMessage>[]
-): unknown {
+function eventIn(format: EventFormat, ...changes: readonly Partial<TriggerMessage>[]): unknown {
   const messages = changes.map((change) => ({ ...MESSAGE, ...change }));
   const { ct, payload } = batchEvent(TOPIC, messages, format);
-  assert.equal(ct, undefined, "it is JSON");
+  assert.equal(ct, format === "fc" ? BYTES_EVENT_TYPE : undefined, "fc alone is given bytes");
   return JSON.parse(Buffer.from(payload).toString());
 }
 
-function endOf(format: TopicEventFormat, answer: unknown): BatchEnd {
+function endOf(format: EventFormat, answer: unknown): BatchEnd {
   const ended = { id: "" as RequestId, end: "succeeded", error: null } as const;
   const result = Buffer.from(JSON.stringify(answer));
   const of = { groupId: "tgr_1" as TopicGroupId, topicId: TOPIC.id, format };

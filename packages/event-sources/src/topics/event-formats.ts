@@ -5,9 +5,9 @@
  * What they say of a platform that is not there is said of this one, and means nothing.
  */
 import { createHash } from "node:crypto";
-import type { TopicEventFormat } from "@skerry/api-schema";
+import type { EventFormat } from "@skerry/api-schema";
 import type { TopicId } from "@skerry/base";
-import type { TriggerMessage } from "@skerry/triggers";
+import { aliyunEvent, REGION, shapedType, type TriggerMessage } from "@skerry/triggers";
 import { cloudEventOf, contentOf, placeOf } from "./cloud-events.ts";
 import { depthOf } from "./ended-message.ts";
 
@@ -31,18 +31,18 @@ export interface BatchEvent {
 export function batchEvent(
   topic: BatchTopic,
   messages: readonly TriggerMessage[],
-  format: TopicEventFormat = "cloudevents",
+  format: EventFormat = "cloudevents",
 ): BatchEvent {
   const payload = Buffer.from(JSON.stringify(eventOf(topic, messages, format)));
   const depth = Math.max(0, ...messages.map(depthOf));
-  const facts = { ...(depth === 0 ? {} : { d: depth }), payload };
-  return format === "cloudevents" ? { ct: CLOUD_EVENTS_TYPE, ...facts } : facts;
+  const type = format === "cloudevents" ? { ct: CLOUD_EVENTS_TYPE } : shapedType(format);
+  return { ...type, ...(depth === 0 ? {} : { d: depth }), payload };
 }
 
 function eventOf(
   topic: BatchTopic,
   messages: readonly TriggerMessage[],
-  format: TopicEventFormat,
+  format: EventFormat,
 ): object {
   switch (format) {
     case "cloudevents":
@@ -65,23 +65,21 @@ function ckafkaOf({ name: topic }: BatchTopic, message: TriggerMessage): object 
 function alikafkaOf({ name: topic }: BatchTopic, message: TriggerMessage): object {
   const { partition, offset } = placeOf(message.id);
   const { key, headers, timeMs } = message;
-  return {
-    ...{ specversion: "1.0", id: `${topic}-${partition}-${offset}` },
-    ...{ source: "acs:alikafka", type: "alikafka:Topic:Message" },
-    datacontenttype: "application/json; charset=utf-8",
-    time: new Date(timeMs).toISOString(),
-    subject: `acs:alikafka:skerry:topic:${topic}`,
-    data: {
-      ...{ topic, partition, offset, timestamp: timeMs },
-      headers: {
-        headers: headers.map(([name, value]) => ({ key: name, value })),
-        isReadOnly: false,
-      },
-      ...(key === null ? {} : { key }),
-      value: textOf(message),
+  const data = {
+    ...{ topic, partition, offset, timestamp: timeMs },
+    headers: {
+      headers: headers.map(([name, value]) => ({ key: name, value })),
+      isReadOnly: false,
     },
-    aliyuneventbusname: "default",
+    ...(key === null ? {} : { key }),
+    value: textOf(message),
   };
+  return aliyunEvent({
+    ...{ id: `${topic}-${partition}-${offset}`, source: "acs:alikafka" },
+    ...{ type: "alikafka:Topic:Message", time: new Date(timeMs).toISOString() },
+    subject: `acs:alikafka:${REGION}:topic:${topic}`,
+    more: { data },
+  });
 }
 
 const OFFSET_DIGITS = 20;
@@ -111,8 +109,8 @@ function sqsOf(topic: BatchTopic, message: TriggerMessage): object {
     messageAttributes: Object.fromEntries(headers.map(own)),
     md5OfBody: createHash("md5").update(body).digest("hex"),
     eventSource: "aws:sqs",
-    eventSourceARN: `arn:aws:sqs:skerry:000000000000:${topic.name}`,
-    awsRegion: "skerry",
+    eventSourceARN: `arn:aws:sqs:${REGION}:000000000000:${topic.name}`,
+    awsRegion: REGION,
   };
 }
 

@@ -22,9 +22,9 @@ async function publishOne(
   { head, bytes }: FunctionPublish,
 ): Promise<PublishResult> {
   try {
-    const { messages } = parseInput(publishRequest, jsonOf(bytes), "body");
+    const { messages, idempotencyKey } = parseInput(publishRequest, jsonOf(bytes), "body");
     const topic = { accountId: head.a, name: head.t };
-    const places = await publisher.publish(topic, readPublished(messages));
+    const places = await publisher.publish(topic, readPublished(messages), idempotencyKey);
     return { ok: true, places: places.map(({ partition, offset }) => [partition, offset]) };
   } catch (thrown) {
     return refusedPublish(thrown);

@@ -56,6 +56,18 @@ interface Asked<Query = unknown, Body = unknown> {
   readonly body: Body;
 }
 
+interface PublishRequest {
+  readonly messages: readonly PublishedMessage[];
+  readonly idempotencyKey?: string | undefined;
+}
+
+export interface TopicsOptions {
+  /** Platforms share the store. */
+  readonly isShared: boolean;
+  /** How long the idempotency key of a publish is in force; a day when undefined. */
+  readonly publishKeysMs?: number | undefined;
+}
+
 /** Bytes of messages in one answer. */
 const READ_BYTES_MAX = 1 << 20;
 /** Between two looks of a follower: what others publish on a shared store is found by them. */
@@ -74,13 +86,13 @@ export class Topics {
   readonly #sweeper: TopicSweeper;
   readonly #ends: EndPublisher;
 
-  constructor(deps: TopicsDeps, options: { readonly isShared: boolean }) {
+  constructor(deps: TopicsDeps, options: TopicsOptions) {
     this.#deps = deps;
     this.#isShared = options.isShared;
     const holder = deps.ids.requestId();
     this.#runner = new TopicRunner(deps, { ...options, holder });
     this.#publisher = new Publisher({
-      ...deps,
+      ...{ ...deps, keysMs: options.publishKeysMs },
       onAppended: (topicId, ends) => this.appended(topicId, ends),
     });
     this.#redriver = new Redriver(deps, options);
@@ -170,10 +182,11 @@ export class Topics {
     await this.#runner.look();
   }
 
-  async publishMessages(asked: Asked<unknown, { readonly messages: readonly PublishedMessage[] }>) {
+  async publishMessages(asked: Asked<unknown, PublishRequest>) {
     const { accountId, params, body } = asked;
     const messages = readPublished(body.messages);
-    return { messages: await this.#publisher.publish({ accountId, name: params.topic }, messages) };
+    const topic = { accountId, name: params.topic };
+    return { messages: await this.#publisher.publish(topic, messages, body.idempotencyKey) };
   }
 
   /** What functions publish: one result for each, in order, after the commit. Never rejects. */

@@ -12,7 +12,7 @@ import type { RuleRecord } from "./tables.ts";
 /** A rule as what it makes is entered, also when it is changed or gone by then. */
 export interface EnteringRule extends Pick<
   RuleRecord,
-  "id" | "accountId" | "app" | "name" | "action"
+  "id" | "accountId" | "app" | "name" | "action" | "eventFormat"
 > {
   readonly functionId: FunctionId;
   readonly fn: string;
@@ -35,11 +35,12 @@ export function* holdDeliveries(
   { items }: { readonly items: readonly HeldDelivery[] },
 ): TxStep<void> {
   for (const { seq, rule } of items) {
-    const { id, accountId, app, name, functionId, fn, action } = rule;
+    const { id, accountId, app, name, functionId, fn, action, eventFormat } = rule;
     yield* tx.run(
-      `INSERT INTO bus_held (seq, rule_id, account_id, app, name, function_id, fn, action)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (seq, rule_id) DO NOTHING`,
-      [seq, id, accountId, app, name, functionId, fn, action],
+      `INSERT INTO bus_held
+         (seq, rule_id, account_id, app, name, function_id, fn, action, event_format)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (seq, rule_id) DO NOTHING`,
+      [seq, id, accountId, app, name, functionId, fn, action, eventFormat],
     );
   }
 }
@@ -80,6 +81,7 @@ interface HeldRow {
   readonly name: string;
   readonly fn: string;
   readonly action: string | null;
+  readonly event_format: RuleRecord["eventFormat"];
   readonly at_ms: number;
   readonly depth: number;
   readonly body: Uint8Array;
@@ -92,14 +94,16 @@ export function* readHeld(
   { functionId, limit }: { readonly functionId: FunctionId; readonly limit: number },
 ): TxStep<readonly HeldEvent[]> {
   const rows = yield* tx.all<HeldRowOf>(
-    `SELECT h.seq, h.rule_id, h.account_id, h.app, h.name, h.fn, h.action, e.at_ms, e.depth, e.body
+    `SELECT h.seq, h.rule_id, h.account_id, h.app, h.name, h.fn, h.action, h.event_format,
+       e.at_ms, e.depth, e.body
      FROM bus_held h JOIN bus_events e ON e.seq = h.seq
      WHERE h.function_id = ? ORDER BY h.seq, h.rule_id LIMIT ?`,
     [functionId, limit],
   );
   return rows.map((row) => {
     const { seq, app, name, fn, action, at_ms: atMs, depth, body } = row;
-    const rule = { id: row.rule_id, accountId: row.account_id, app, name, functionId, fn, action };
+    const { rule_id: id, account_id: accountId, event_format: eventFormat } = row;
+    const rule = { id, accountId, app, name, functionId, fn, action, eventFormat };
     return { seq, rule, kept: { seq, atMs, depth, body } };
   });
 }

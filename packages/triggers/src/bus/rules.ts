@@ -27,13 +27,14 @@ interface RuleRow {
   readonly updated_at_ms: number;
   readonly made_by: RuleRecord["madeBy"];
   readonly action: string | null;
+  readonly event_format: RuleRecord["eventFormat"];
 }
 type RuleRowOf = RuleRow & Record<keyof RuleRow, string | number | null>;
 
 const COLUMNS =
   "id, account_id, app, name, pattern, function_id, fn, topic, hears_ends, enabled, " +
   "paused_because, matched, last_ms, refused, refused_because, version, created_at_ms, " +
-  "updated_at_ms, made_by, action";
+  "updated_at_ms, made_by, action, event_format";
 
 function ruleOfRow(row: RuleRow): RuleRecord {
   const { id, app, name, pattern, fn, topic, matched, refused, version, action } = row;
@@ -42,7 +43,7 @@ function ruleOfRow(row: RuleRow): RuleRecord {
     ...{ accountId: row.account_id, functionId: row.function_id },
     ...{ hearsEnds: row.hears_ends === 1, enabled: row.enabled === 1 },
     ...{ pausedBecause: row.paused_because, lastMs: row.last_ms },
-    ...{ refusedBecause: row.refused_because, madeBy: row.made_by },
+    ...{ refusedBecause: row.refused_because, madeBy: row.made_by, eventFormat: row.event_format },
     ...{ createdAtMs: row.created_at_ms, updatedAtMs: row.updated_at_ms },
   };
 }
@@ -121,16 +122,17 @@ export function* putRule(
   assertVersion(args, before);
   yield* tx.run(
     `INSERT INTO bus_rules (${COLUMNS})
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, 0, NULL, 0, NULL, 1, ?, ?, ?, ?)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, 0, NULL, 0, NULL, 1, ?, ?, ?, ?, ?)
      ON CONFLICT (account_id, app, name) DO UPDATE SET
        pattern = excluded.pattern, function_id = excluded.function_id, fn = excluded.fn,
        topic = excluded.topic, hears_ends = excluded.hears_ends, enabled = excluded.enabled,
        paused_because = NULL, version = bus_rules.version + 1,
        updated_at_ms = excluded.updated_at_ms, made_by = excluded.made_by,
-       action = excluded.action`,
+       action = excluded.action, event_format = excluded.event_format`,
     [
       ...[freshId, accountId, app, name, spec.pattern, spec.functionId, spec.fn, spec.topic],
       ...[spec.hearsEnds ? 1 : 0, spec.enabled ? 1 : 0, wallMs, wallMs, spec.madeBy, spec.action],
+      spec.eventFormat,
     ],
   );
   yield* bumpVersion(tx, accountId);

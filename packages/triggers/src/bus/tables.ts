@@ -3,7 +3,7 @@
  * event that rules wait for is `pending` until what they make of it is written; it stays for as
  * long as its source and id are recognised.
  */
-import type { Maker } from "@skerry/api-schema";
+import type { EventFormat, Maker } from "@skerry/api-schema";
 import type { AccountId, FunctionId, RuleId } from "@skerry/base";
 import type { Migration } from "@skerry/store";
 
@@ -51,6 +51,12 @@ export const BUS_SHARES: Migration["sql"] = [
   `CREATE INDEX bus_by_share ON bus_events (account_id, app, seq)`,
 ];
 
+/** Came later: in whose shape a function is given its events; CloudEvents for rules from before. */
+export const BUS_FORMATS: Migration["sql"] = [
+  `ALTER TABLE bus_rules ADD COLUMN event_format @text NOT NULL DEFAULT 'cloudevents'`,
+  `ALTER TABLE bus_held ADD COLUMN event_format @text NOT NULL DEFAULT 'cloudevents'`,
+];
+
 /** What its owner sets. */
 export interface RuleSpec {
   /** JSON text. */
@@ -60,6 +66,8 @@ export interface RuleSpec {
   readonly functionId: FunctionId | null;
   readonly fn: string | null;
   readonly topic: string | null;
+  /** Of what its function is given. */
+  readonly eventFormat: EventFormat;
   readonly enabled: boolean;
   /** Null: a hand. */
   readonly madeBy: Maker | null;

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openTimeZone, type TimerId } from "@skerry/base";
 import type { MissedPolicy } from "@skerry/api-schema";
-import { LIMITS } from "@skerry/contracts";
+import { BYTES_EVENT_TYPE, LIMITS } from "@skerry/contracts";
 import { readCloudEvent } from "../bus/cloud-event.ts";
 import { decideTicks, firstTick, rewoundTick, TIMER_BOUNDS, ticksToCome } from "./decide.ts";
 import { eventOfTick, tickId } from "./event.ts";
@@ -145,7 +145,7 @@ test("the event has the shape that its timer asks for", () => {
     ...{ Type: "Timer", TriggerName: "EveryDay", Time: "2026-11-21T12:00:00Z" },
     Message: '{"a":1}',
   });
-  assert.deepEqual(event({ eventFormat: "fc", payload: '"str"' }), {
+  assert.deepEqual(event({ eventFormat: "fc", payload: '"str"' }, BYTES_EVENT_TYPE), {
     ...{ triggerTime: "2026-11-21T12:00:00Z", triggerName: "EveryDay", payload: "str" },
   });
   assert.deepEqual(event({ eventFormat: "scf", payload: null }), {

@@ -5,6 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { requestIdFromBytes, type RequestId, type TimerId } from "@skerry/base";
+import { awsEvent, CLOUD_EVENT_TYPE, REGION, secondsText, shapedType } from "../other-platforms.ts";
 import type { TimerRecord } from "./tables.ts";
 
 /**
@@ -36,20 +37,24 @@ export interface TickEvent {
 
 type TimerOfTick = Pick<TimerRecord, "name" | "app" | "payload" | "eventFormat">;
 
-/** The event of a tick, in the timer's format. */
+/**
+ * The event of a tick, in the timer's format. One that a later release has set on the same database
+ * is a CloudEvent here.
+ */
 export function eventOfTick(timer: TimerOfTick, tick: Tick): TickEvent {
-  const payload = new TextEncoder().encode(textOfTick(timer, tick));
-  return timer.eventFormat === "cloudevents" ? { ct: CLOUD_EVENT_TYPE, payload } : { payload };
+  const text = shapedText(timer, tick);
+  const encoder = new TextEncoder();
+  if (text !== undefined)
+    return { ...shapedType(timer.eventFormat), payload: encoder.encode(text) };
+  const payload = encoder.encode(JSON.stringify(cloudEventOf(timer, tick)));
+  return { ct: CLOUD_EVENT_TYPE, payload };
 }
 
-const CLOUD_EVENT_TYPE = "application/cloudevents+json";
-
-function textOfTick(timer: TimerOfTick, tick: Tick): string {
+/** Undefined for CloudEvents. */
+function shapedText(timer: TimerOfTick, tick: Tick): string | undefined {
   const { name, app, payload, eventFormat } = timer;
   const { scheduledMs, firedMs } = tick;
   switch (eventFormat) {
-    case "cloudevents":
-      return JSON.stringify(cloudEventOf(timer, tick));
     case "skerry":
       return JSON.stringify({
         type: "timer",
@@ -74,6 +79,8 @@ function textOfTick(timer: TimerOfTick, tick: Tick): string {
       });
     case "lambda":
       return payload ?? JSON.stringify(scheduledEventOf(timer, tick));
+    default:
+      return undefined;
   }
 }
 
@@ -91,21 +98,15 @@ function cloudEventOf({ name, app, payload }: TimerOfTick, tick: Tick): object {
 
 /** Of EventBridge: a payload of one's own takes its place as a whole there. */
 function scheduledEventOf({ name }: TimerOfTick, { id, scheduledMs }: Tick): object {
-  return {
-    ...{ version: "0", id, "detail-type": "Scheduled Event", source: "aws.events" },
-    ...{ account: "000000000000", time: secondsText(scheduledMs), region: "skerry" },
-    resources: [`arn:aws:events:skerry:000000000000:rule/${name}`],
+  return awsEvent({
+    ...{ id, type: "Scheduled Event", source: "aws.events", timeMs: scheduledMs },
+    resources: [`arn:aws:events:${REGION}:000000000000:rule/${name}`],
     detail: {},
-  };
+  });
 }
 
 function jsonOf(payload: string | null): unknown {
   return payload === null ? null : (JSON.parse(payload) as unknown);
-}
-
-/** ISO 8601 without fractions, as all three have it. */
-function secondsText(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
 }
 
 /** Both carry text: a string as it is, anything else as JSON. */
