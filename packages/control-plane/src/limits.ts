@@ -61,7 +61,7 @@ export const CONTROL_LIMITS = {
   probeDeadlineMs: 60_000,
   /** For a role's figures, when metrics are asked for, and how large they may be. */
   figuresAnswerMs: 1_000,
-  figuresBytesMax: 256 << 10,
+  figuresBytesMax: 1 << 20,
   /**
    * Functions whose metrics are shown one by one; those of the others are summed up. As many
    * versions are shown.

@@ -10,7 +10,14 @@ import {
 } from "@skerry/base";
 import type { FunctionResource } from "@skerry/api-schema";
 import {
+  ALIAS_FIGURES_MAX,
+  DOWNGRADE_REASONS,
   emptyHistogram,
+  FUNCTION_FIGURES_MAX,
+  OUTCOMES,
+  ROUTE_FIGURES_MAX,
+  ROUTE_LABEL_CHARS_MAX,
+  THROTTLE_REASONS,
   type InvocationTally,
   type MeterRecord,
   type RevisionFigures,
@@ -86,6 +93,8 @@ test("what limits turned away is counted by function and reason, quotas beside t
   assert.ok(one !== undefined);
   views.push(instanceOf(one, { id: ids.id("inst"), app: "shop", fn: "one", memoryMb: 256 }));
   const throttled = { RATE_LIMITED: 7 };
+  const duration = { ...emptyHistogram(), sumMs: 1_500 };
+  const alias = { alias: "release", outcomes: { ok: 3 }, duration };
   const route = {
     app: "shop",
     api: "public",
@@ -96,7 +105,7 @@ test("what limits turned away is counted by function and reason, quotas beside t
   const { accountId } = harness.control;
   const figures = {
     ...harness.metrics.figures(),
-    functions: [{ functionId: one, live: 2, waiting: 1, throttled }],
+    functions: [{ functionId: one, live: 2, waiting: 1, throttled, aliases: [alias] }],
     routes: [
       { accountId, ...route },
       { accountId: ids.id("acct"), ...route, app: "theirs" },
@@ -108,6 +117,13 @@ test("what limits turned away is counted by function and reason, quotas beside t
   const text = await page(harness);
   const own = 'app="shop",function="one",reason="RATE_LIMITED"';
   assert.match(text, new RegExp(`^skerry_throttled_total\\{${own},id="gw_.*"\\} 7$`, "m"));
+  const byAlias = 'app="shop",function="one",alias="release",id="gw_[^"]*"';
+  assert.match(
+    text,
+    new RegExp(`^skerry_alias_invocations_total\\{${byAlias},outcome="ok"\\} 3$`, "m"),
+  );
+  const summed = `^skerry_alias_invocation_duration_seconds_sum\\{${byAlias}\\} 1\\.5$`;
+  assert.match(text, new RegExp(summed, "m"));
   const routes = text.match(/^skerry_route_downgrades_total\{.*$/gm) ?? [];
   const ofRoute = 'app="shop",api="public",stage="test",route="GET /\\"a",reason="cold",id="gw_';
   assert.equal(routes.length, 1, "those of another account are not told");
@@ -116,6 +132,38 @@ test("what limits turned away is counted by function and reason, quotas beside t
   assert.doesNotMatch(text, /skerry_quota\{quota="storageMb"\}/);
   assert.match(text, /^skerry_quota_used\{quota="concurrency"\} 3$/m);
   assert.match(text, /^skerry_quota_used\{quota="memoryMb"\} 256$/m);
+});
+
+test("a gateway that tells as much as it may is heard", async () => {
+  await using harness = await Harness.open({ figuresAnswerMs: 60_000 });
+  harness.agent();
+  const [one] = await deployAll(harness, ["one"]);
+  assert.ok(one !== undefined);
+  const most = 123_456_789;
+  const each = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, most]));
+  const many = <Item>(count: number, item: (i: number) => Item): readonly Item[] =>
+    Array.from({ length: count }, (_, i) => item(i));
+  const duration = { counts: emptyHistogram().counts.map(() => most), sumMs: most + 0.25 };
+  const outcomes = each(OUTCOMES);
+  const name = "a".repeat(40);
+  const text = "r".repeat(ROUTE_LABEL_CHARS_MAX);
+  const accountId = ids.id("acct");
+  const route = { accountId, app: name, api: name, stage: name, route: text };
+  const figures = {
+    ...harness.metrics.figures(),
+    functions: many(FUNCTION_FIGURES_MAX, (i) => ({
+      ...{ functionId: i === 0 ? one : ids.id("fn"), live: most, waiting: most },
+      throttled: each(THROTTLE_REASONS),
+      aliases: i < ALIAS_FIGURES_MAX ? [{ alias: name, outcomes, duration }] : [],
+    })),
+    routes: many(ROUTE_FIGURES_MAX, () => ({ ...route, downgrades: each(DOWNGRADE_REASONS) })),
+  };
+  const answer = (): object => inBody({}, JSON.stringify(figures));
+  harness.peer({ role: "gateway", id: ids.id("gw"), answer });
+  const told = await page(harness);
+  assert.match(told, /^skerry_role_up\{role="gateway",id="gw_[^"]*"\} 1$/m);
+  const line = `^skerry_alias_invocations_total\\{.*alias="${name}".*outcome="ok"\\} ${most}$`;
+  assert.match(told, new RegExp(line, "m"));
 });
 
 test("functions that are not there any more have no labels, and many share one", async () => {

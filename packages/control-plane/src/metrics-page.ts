@@ -18,7 +18,7 @@ import {
   type RoleValueName,
 } from "@skerry/contracts";
 import { addTallies } from "@skerry/invocations";
-import { routeFamilies, versionFamilies } from "@skerry/release-api";
+import { aliasFamilies, routeFamilies, versionFamilies } from "@skerry/release-api";
 import { requestsUnderWay } from "./account-use.ts";
 import { renderExposition, type Labels, type MetricFamily, type Sample } from "@skerry/telemetry";
 import type { ControlLimits } from "./limits.ts";
@@ -76,6 +76,7 @@ export async function metricsPage(deps: MetricsDeps, accountId: AccountId): Prom
     },
     ...invocationFamilies(rowsOf(tallies, labels)),
     ...versionFamilies(versions, totals),
+    ...aliasFamilies(roles, (id) => ownOnly(labels.get(id))),
     ...instanceFamilies(instances, labels),
     ...limitFamilies({ roles, labels, instances, quotas }),
     ...routeFamilies(roles, accountId),
@@ -100,6 +101,10 @@ async function labelsOf(
     ]),
   );
 }
+
+/** What stands for many has no aliases of its own. */
+const ownOnly = (labels: Labels | undefined): Labels | undefined =>
+  labels === OTHER ? undefined : labels;
 
 function rowsOf(
   tallies: readonly FunctionTally[],

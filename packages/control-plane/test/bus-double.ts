@@ -42,10 +42,10 @@ export class BusDouble implements BusBook {
   putRule(args: RuleChange & { readonly request: RuleRequest }): Promise<RuleResource> {
     const { app, name, request } = args;
     const version = (this.rules.get(keyOf(args))?.version ?? 0) + 1;
-    const { pattern, enabled, topic = null, function: fn = null } = request;
+    const { pattern, enabled, eventFormat, topic = null, function: fn = null } = request;
     const rule: RuleResource = {
       ...{ id: "rul_1", app, name, pattern, function: fn, topic, enabled, pausedBecause: null },
-      ...{ madeBy: request.madeBy ?? null, matched: 0, lastMatchedAt: null },
+      ...{ eventFormat, madeBy: request.madeBy ?? null, matched: 0, lastMatchedAt: null },
       ...{ refused: 0, refusedBecause: null, version, etag: `"${version}"` },
       ...{ createdAt: AT, updatedAt: AT },
     };

@@ -32,7 +32,7 @@ export interface AdmissionDeps {
 
 /** What is not refused here by rate: a gateway's door has let it in, or its source paces itself. */
 const UNRATED: ReadonlySet<LedgerSource> = new Set([
-  ...(["url", "call", "function", "destination", "topic", "event"] as const),
+  ...(["url", "call", "game", "destination", "topic", "event"] as const),
 ]);
 /** Kept of an account's bound for functions that have little open. */
 const RESERVE = 0.2;

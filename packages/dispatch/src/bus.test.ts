@@ -17,7 +17,7 @@ interface Told {
 function hear(world: World, functionId: FunctionId, pattern: Readonly<Record<string, unknown>>) {
   return world.dispatch.bus.putRule({
     ...{ accountId: world.accountId, app: "shop", name: "heard", ifVersion: null, functionId },
-    request: { pattern, function: "listener", enabled: true },
+    request: { pattern, function: "listener", enabled: true, eventFormat: "cloudevents" },
   });
 }
 

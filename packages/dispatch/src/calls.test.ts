@@ -1,15 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { FunctionId } from "@skerry/base";
+import type { FunctionId, RequestId } from "@skerry/base";
 import type { CallPiece } from "@skerry/contracts";
 import { storeError } from "@skerry/store";
 import { hasPostgres, startPostgres, until } from "@skerry/testkit";
 import { redrive } from "../test/fail-some.ts";
 import { World } from "../test/world.ts";
 
-const RQ = { m: "POST", u: "/a", a: "h.test", h: ["x-a", "b"] };
+const BY = { p: "0192f0c1-0000-7000-8000-000000000001" as RequestId, d: 3 };
+const RQ = { m: "POST", u: "/a", a: "h.test", h: ["x-a", "b"], c: BY };
 
-function callOf(world: World, f: FunctionId, digest = "d"): CallPiece {
+type Keyed = CallPiece & Required<Pick<CallPiece, "ik">>;
+
+function callOf(world: World, f: FunctionId, digest = "d"): Keyed {
   return { ...world.piece(f), src: "call", ik: { key: "k", digest }, rq: RQ };
 }
 
@@ -50,6 +53,31 @@ test("a lost gateway's call is made by another as it was asked for, and ends onc
   if (run !== undefined) await other.settle([run], { result: "made again" });
   assert.equal((await answering).body, btoa("made again"));
   assert.equal((await world.balance()).sums.succeeded, 1);
+});
+
+test("a game's call is found by its trigger, and not made again when its gateway is lost", async () => {
+  await using world = await World.open({ holderGraceMs: 50 });
+  const gateway = await world.gateway();
+  const fn = world.function();
+  const ac = { n: "score", d: "game", t: "arena/score:game", p: "ada", k: "sec_1" } as const;
+  const piece = (): CallPiece => ({ ...world.piece(fn), src: "game", ac, rq: RQ });
+  const [one, other] = [piece(), piece()];
+  for (const { id } of [one, other])
+    assert.deepEqual(await gateway.call({ ...piece(), id }), { ok: true, id, held: true });
+  const [run] = await gateway.holds(2);
+  assert.deepEqual(run && (await gateway.settle([run], { result: "7" })), ["settled"]);
+  const bad = { ...piece(), ac: { ...ac, d: "nobody" } } as unknown as CallPiece;
+  assert.equal((await gateway.call(bad)).ok, false, "facts that cannot be read are refused");
+  const second = await world.gateway();
+  const left = [one, other].find(({ id }) => id !== run?.head.id);
+  assert.ok(left !== undefined);
+  const answering = second.answer({ id: left.id, f: fn });
+  gateway.link.close("it dies");
+  const answer = await answering;
+  assert.deepEqual([answer.state, answer.e?.reason], ["failed", "ATTEMPT_LOST"]);
+  assert.deepEqual(second.given, []);
+  const { sums, difference } = await world.balance();
+  assert.deepEqual([sums.succeeded, sums.failed, difference], [1, 1, 0]);
 });
 
 test("what a gateway says it has asked for stays its own over control's restart", async () => {
@@ -151,6 +179,20 @@ test("a function says how long its keys stand", async () => {
   const early = await gateway.call({ ...second, at: first.at + 500 });
   assert.deepEqual(early, { ok: true, id: first.id, held: false });
   const late = await gateway.call({ ...second, at: first.at + 1_000 });
+  assert.deepEqual(late, { ok: true, id: second.id, held: true });
+});
+
+test("a key may say itself how long it stands, whatever its function says", async () => {
+  await using world = await World.open();
+  const gateway = await world.gateway();
+  const fn = world.function({ policy: { idempotencyMs: 1_000 } });
+  const [first, second] = [callOf(world, fn), callOf(world, fn)];
+  const said = { ik: { ...first.ik, ms: 5_000 } };
+  await gateway.call({ ...first, ...said });
+  await gateway.settle(await gateway.holds(1));
+  const early = await gateway.call({ ...second, ...said, at: first.at + 4_999 });
+  assert.deepEqual(early, { ok: true, id: first.id, held: false });
+  const late = await gateway.call({ ...second, ...said, at: first.at + 5_000 });
   assert.deepEqual(late, { ok: true, id: second.id, held: true });
 });
 

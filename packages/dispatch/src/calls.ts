@@ -1,16 +1,23 @@
 /**
- * Calls with an idempotency key: written down and held for the gateway that asks, one transaction
- * for all that came together, and answered after the commit. It makes them at once; everything
- * after that is what becomes of any attempt.
+ * Calls with an idempotency key, and those of actions: written down and held for the gateway that
+ * asks, one transaction for all that came together, and answered after the commit. It makes them at
+ * once; everything after that is what becomes of any attempt.
  */
 import { PlatformError } from "@skerry/base";
 import type { CallPiece, CallResult, FunctionEntry } from "@skerry/contracts";
-import { Batches, slotOf, type Called, type KeyedName, type NewCall } from "@skerry/invocations";
+import {
+  Batches,
+  failInvocations,
+  slotOf,
+  type Called,
+  type KeyedName,
+  type NewCall,
+} from "@skerry/invocations";
 import type { Admission } from "./admission.ts";
 import type { Dispatcher, DispatcherDeps } from "./dispatcher.ts";
-import { fail } from "./errors.ts";
 import { draftOf, refused } from "./intake.ts";
 import { BATCH_BOUNDS, DISPATCH_LIMITS } from "./limits.ts";
+import type { Acceptance } from "./ports.ts";
 import type { OpenBook } from "./open-book.ts";
 import { storeModule } from "./store-module.ts";
 import { eventOf } from "./wire.ts";
@@ -129,16 +136,20 @@ export class Calls {
 
   /** Its row, counted as coming; or why there may be none. */
   #draft(holder: string, { head, bytes }: AskedCall): NewCall | Full | PlatformError {
-    const { id, f: functionId, at: atMs, ik: idempotency, no, rq } = head;
-    const event = { ...eventOf(head), rq };
-    const acceptance = { id, functionId, source: "call", atMs, idempotency, event } as const;
+    const { id, f: functionId, at: atMs, src: source, ik, no, rq, ac } = head;
     // Between threads the whole buffer behind a view is copied.
     const payload = new Uint8Array(bytes);
+    const acceptance: Acceptance = {
+      ...{ id, functionId, source, atMs, payload },
+      event: { ...eventOf(head), rq, ...(ac === undefined ? {} : { ac }) },
+      ...(ac === undefined ? {} : { sourceId: ac.t }),
+      ...(ik === undefined ? {} : { idempotency: ik }),
+    };
     const aheadMs = this.#deps.clock.aheadMs();
-    const draft = draftOf(this.#deps.config, { ...acceptance, payload }, aheadMs);
+    const draft = draftOf(this.#deps.config, acceptance, aheadMs);
     if (PlatformError.is(draft)) return draft;
     const entry = this.#deps.config.functionById(functionId);
-    const refusal = no === undefined ? this.#refusalOf(entry) : PlatformError.fromWire(no);
+    const refusal = no === undefined ? this.#refusalOf(entry, source) : PlatformError.fromWire(no);
     if (refusal !== undefined) {
       const { accountId, acceptedMs } = draft;
       return {
@@ -151,8 +162,8 @@ export class Calls {
   }
 
   /** Undefined counts it as coming. */
-  #refusalOf(entry: FunctionEntry | undefined): PlatformError | undefined {
-    return entry && this.#options.admission.admit(entry, "call");
+  #refusalOf(entry: FunctionEntry | undefined, source: CallPiece["src"]) {
+    return entry && this.#options.admission.admit(entry, source);
   }
 
   /** Two platforms on one database may draw the same number: then others are drawn. */
@@ -176,6 +187,9 @@ export class Calls {
 function resultOf(called: Called | undefined): CallResult {
   if (called === undefined) return refused(PlatformError.from(called));
   const { kind, id } = called;
-  if (kind === "conflict") return refused(fail("IDEMPOTENCY_KEY_CONFLICT", { id }));
+  if (kind === "conflict")
+    return refused(
+      failInvocations("IDEMPOTENCY_KEY_CONFLICT", { named: `the invocation ${id}`, id }),
+    );
   return { ok: true, id, held: kind === "held" };
 }

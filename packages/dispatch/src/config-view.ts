@@ -127,11 +127,12 @@ export class ConfigView {
     if (entry === undefined) return undefined;
     const { config, handlerKind } = entry.latest;
     const capacity = config.maxInstances * concurrencyOf(config, handlerKind);
-    const windowMax = config.async?.concurrency ?? capacity;
-    const bounded = Math.min(windowMax, DISPATCH_LIMITS.laneWindowMax);
+    const cap = config.async?.concurrency;
+    const bounded = Math.min(cap ?? capacity, DISPATCH_LIMITS.laneWindowMax);
     const { ratePerSecond, breaker } = config.async ?? ASYNC_POLICY;
     const { accountId } = entry;
-    return { accountId, windowMax: Math.max(1, bounded), ratePerSecond, breaker };
+    const windowMax = Math.max(1, bounded);
+    return { accountId, windowMax, isCapped: cap !== undefined, ratePerSecond, breaker };
   }
 
   #resolve(

@@ -86,8 +86,15 @@ export interface DispatchOptions {
    * gateways of theirs that are gone. Absent for a store that nobody else has.
    */
   readonly looksEveryMs?: number;
+  /**
+   * The gateways that run as control starts: on a database of its own whoever else held something
+   * is gone. When absent, each may come back.
+   */
+  readonly gateways?: ReadonlySet<string>;
   /** What the bus keeps of events; a day, and a gibibyte, when absent. */
   readonly events?: KeptEvents;
+  /** How long idempotency keys of publishes are in force; a day when absent. */
+  readonly publishKeysMs?: number;
   /** What differs from DISPATCH_LIMITS. */
   readonly limits?: Partial<DispatchLimits>;
   /** What differs from WEBHOOK_LIMITS. */
@@ -220,8 +227,8 @@ class RunningDispatch implements Dispatch {
     });
     const ledger = this.#ledgerOf(nextSeq);
     const onRoom = (): void => this.redrives.wake();
-    const events = options.events ?? EVENTS_KEPT;
-    this.#sources = new EventSources({ ...deps, ledger, onRoom }, { isShared, events });
+    const kept = { events: EVENTS_KEPT, ...options, isShared };
+    this.#sources = new EventSources({ ...deps, ledger, onRoom }, kept);
     this.redrives = new Redrives({ ...this.#deps, ledger, letters: this.topics }, { isShared });
     this.#books = new Books(this.#deps, this.#dispatcher, this.#admission);
     this.#webhooks = new Webhooks(
@@ -286,8 +293,9 @@ class RunningDispatch implements Dispatch {
     await this.#deps.config.catchUp();
     this.#clock.raise(await this.#deps.store.call(storeModule, "lastAcceptedMs", null));
     if (this.#options.looksEveryMs === undefined) {
-      await this.#holders.start();
+      // First: what gateways let go of may be owed to webhooks, and be claimed at once.
       await this.#webhooks.free();
+      await this.#holders.start(this.#options.gateways);
     } else await this.#holders.look();
     await this.#book.start();
     await this.#look();

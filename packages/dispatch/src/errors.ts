@@ -1,14 +1,6 @@
 import { defineReasons } from "@skerry/base";
 
 export const fail = defineReasons({
-  IDEMPOTENCY_KEY_CONFLICT: {
-    code: "INVALID_ARGUMENT",
-    httpStatus: 422,
-    message: "This idempotency key was used for another call; it named the invocation {id}.",
-    hint: "Use a fresh key for each intended call; repeat one only with the same payload.",
-    retryable: false,
-    audience: "user",
-  },
   LEDGER_PIECE_UNREADABLE: {
     code: "INVALID_ARGUMENT",
     message: "What the gateway told of this invocation could not be read.",

@@ -129,6 +129,27 @@ test("a lease begins when its note was read, however long that took, and is let 
   assert.equal(play.fence, 7);
 });
 
+test("a control that starts waits for gateways that run, and for no others", async () => {
+  const { startGraceMs } = DISPATCH_LIMITS;
+  for (const [living, graceMs] of [
+    [new Set(["gw"]), startGraceMs],
+    [new Set(["another"]), 0],
+    [undefined, startGraceMs],
+  ] as const) {
+    const play = new Play();
+    play.seen = [{ holder: "gw", seenMs: null }];
+    const holders = play.holders();
+    await holders.start(living);
+    play.clock.advance(Math.max(0, graceMs - 1));
+    await turn();
+    assert.equal(play.calls.includes("release"), graceMs === 0);
+    play.clock.advance(1);
+    await turn();
+    assert.ok(play.calls.includes("release"));
+    play.letGo.resolve();
+  }
+});
+
 test("what a gateway says it holds is noted before the ledger is asked for it", async () => {
   const play = new Play();
   const holders = play.holders();

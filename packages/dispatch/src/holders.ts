@@ -72,15 +72,16 @@ export class Holders {
   }
 
   /**
-   * Finds what was out when an earlier run of control ended, on a database of its own. Rejects with
-   * the store's reasons.
+   * Finds what was out when an earlier run of control ended, on a database of its own. Only those
+   * `living` are waited for; each is when that is not known. Rejects with the store's reasons.
    */
-  async start(): Promise<void> {
+  async start(living?: ReadonlySet<string>): Promise<void> {
     const { store } = this.#deps;
     for (const { holder } of await store.call(storeModule, "seenHolders", null)) {
       const held = await store.call(storeModule, "heldBy", { holder });
       this.#dispatcher.reconcile(holder, held);
-      this.#waitFor(holder, this.#limits.startGraceMs);
+      const isGone = living?.has(holder) === false;
+      this.#waitFor(holder, isGone ? 0 : this.#limits.startGraceMs);
     }
   }
 
@@ -336,7 +337,7 @@ export class Holders {
   async #takeBack(holder: Holder, runs: readonly ClaimedRun[]): Promise<void> {
     const { clock, random } = this.#deps;
     const { id } = holder.peer;
-    this.#dispatcher.feed({ kind: "went", holder: id });
+    this.#dispatcher.feed({ kind: "refused", holder: id });
     const pauseMs = backoffMs(holder.refusals, DISPATCH_LIMITS.refusedPauseMs, random);
     holder.refusals += 1;
     const resume = (): void => {

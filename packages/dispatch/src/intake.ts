@@ -5,6 +5,7 @@
 import { PlatformError, type FunctionId } from "@skerry/base";
 import { failFunction, maxAgeOf, type AcceptResult } from "@skerry/contracts";
 import {
+  failInvocations,
   Batches,
   packInvocations,
   slotOf,
@@ -16,7 +17,6 @@ import {
 } from "@skerry/invocations";
 import type { Admission } from "./admission.ts";
 import type { ConfigView } from "./config-view.ts";
-import { fail } from "./errors.ts";
 import { findKnown, type Answer, type Draft } from "./known.ts";
 import { BATCH_BOUNDS, DISPATCH_LIMITS } from "./limits.ts";
 import type { OpenBook } from "./open-book.ts";
@@ -158,9 +158,8 @@ export function draftOf(config: ConfigView, item: Acceptance, aheadMs: number): 
   if (entry === undefined) return failFunction("FUNCTION_NOT_FOUND", { function: functionId });
   const policy = config.policyOf(functionId);
   const maxAgeMs = maxAgeOf(policy);
-  const { idempotencyMs = DISPATCH_LIMITS.keyTtlMs } = policy;
   const earliestMs = Math.max(atMs, dueMs ?? atMs);
-  const { key, digest } = item.idempotency ?? {};
+  const { key, digest, ms = policy.idempotencyMs } = item.idempotency ?? {};
   const hasKey = key !== undefined && digest !== undefined;
   // Written out: lists make thousands a second.
   return {
@@ -176,7 +175,9 @@ export function draftOf(config: ConfigView, item: Acceptance, aheadMs: number): 
     dueMs: earliestMs,
     expiresMs: earliestMs + maxAgeMs + aheadMs,
     orderingKey: orderingKey ?? null,
-    idempotency: hasKey ? { key, digest, expiresMs: atMs + idempotencyMs } : null,
+    idempotency: hasKey
+      ? { key, digest, expiresMs: atMs + (ms ?? DISPATCH_LIMITS.keyTtlMs) }
+      : null,
     event,
     payload,
   };
@@ -194,7 +195,10 @@ function earliestOf(items: readonly NewInvocation[]): ReadonlyMap<FunctionId, nu
 function resultOf(answer: Answer): AcceptResult {
   if (PlatformError.is(answer)) return refused(answer);
   const { kind, id } = answer;
-  if (kind === "conflict") return refused(fail("IDEMPOTENCY_KEY_CONFLICT", { id }));
+  if (kind === "conflict")
+    return refused(
+      failInvocations("IDEMPOTENCY_KEY_CONFLICT", { named: `the invocation ${id}`, id }),
+    );
   return { ok: true, id, repeated: kind === "repeated" };
 }
 

@@ -27,6 +27,14 @@ class Play {
     this.#do(decide(this.state, { kind: "came", holder }, this.nowMs));
   }
 
+  lose(holder: string): void {
+    this.#do(decide(this.state, { kind: "went", holder }, this.nowMs));
+  }
+
+  refuse(holder: string): void {
+    this.#do(decide(this.state, { kind: "refused", holder }, this.nowMs));
+  }
+
   look(): void {
     this.#do(decide(this.state, { kind: "looked" }, this.nowMs));
   }
@@ -75,6 +83,40 @@ test("nothing is claimed before a holder has come, nor more than the window", ()
   assert.equal(play.outOf(fn), 3);
   play.end(2);
   assert.equal(play.outOf(fn), 3);
+});
+
+test("what is out at a holder that is away fills no window but a cap", () => {
+  const play = new Play();
+  const [free, capped] = [ids.id("fn"), ids.id("fn")];
+  const facts = { ...account(), windowMax: 3 };
+  play.come("one");
+  play.wake(free, facts, 20);
+  play.wake(capped, { ...facts, isCapped: true }, 20);
+  play.refuse("one");
+  play.come("two");
+  assert.equal(play.heldBy("two"), 0, "it is there, and runs them");
+  play.lose("one");
+  assert.deepEqual([play.outOf(free), play.outOf(capped), play.heldBy("two")], [6, 3, 3]);
+  // Back with what it holds: that counts again.
+  play.come("one");
+  play.end(3);
+  assert.deepEqual([play.outOf(free), play.outOf(capped)], [3, 3]);
+  play.lose("two");
+  play.end(6);
+  assert.deepEqual([play.outOf(free), play.outOf(capped)], [3, 3]);
+});
+
+test("what an earlier run gave to a holder that never comes fills no window", () => {
+  const play = new Play();
+  const functionId = ids.id("fn");
+  const attempts = Array.from({ length: 3 }, () => ({ functionId, holder: "dead", bytes: 0 }));
+  decide(play.state, { kind: "found", attempts }, play.nowMs);
+  play.come("new");
+  play.wake(functionId, { ...account(), windowMax: 3 }, 20);
+  assert.equal(play.heldBy("new"), 3);
+  const freed = attempts.map((one) => ({ ...one, wasThrottled: undefined }));
+  decide(play.state, { kind: "freed", attempts: freed }, play.nowMs);
+  assert.equal(play.heldBy("new"), 3);
 });
 
 test("a flood for one function delays no other of its account", () => {

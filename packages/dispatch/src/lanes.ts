@@ -4,12 +4,13 @@
  * within their account, and the accounts among each other, so that a flood for one delays no other.
  *
  * A lane never has more out than its window: what its policy says, else what its instances take;
- * nor much more payload than its part, so that large events of one leave room for others'. The
- * window shrinks when attempts come back throttled and grows with those that do not. A holder never
- * has more out than its bounds, of which a part is kept for accounts that have little out there.
- * What is claimed counts as out from before the claim on. A lane that is held back, by its rate or
- * by its breaker, is due when it may go on; it is kept for as long as it remembers something, also
- * when nothing waits.
+ * nor much more payload than its part, so that large events of one leave room for others'. What is
+ * out at a holder that is away counts for the first alone: instances are not kept idle for a
+ * gateway that is gone. The window shrinks when attempts come back throttled and grows with those
+ * that do not. A holder never has more out than its bounds, of which a part is kept for accounts
+ * that have little out there. What is claimed counts as out from before the claim on. A lane that
+ * is held back, by its rate or by its breaker, is due when it may go on; it is kept for as long as
+ * it remembers something, also when nothing waits.
  */
 import type { AccountId, FunctionId } from "@skerry/base";
 import type { AttemptOutcome, BreakerPolicy } from "@skerry/contracts";
@@ -33,6 +34,8 @@ const STALE_DUES_MAX = 64;
 export interface LaneFacts {
   readonly accountId: AccountId;
   readonly windowMax: number;
+  /** No more may be out, wherever it is; else the window is what the instances take. */
+  readonly isCapped?: boolean | undefined;
   /** Attempts that begin in a second; as many as can when absent. */
   readonly ratePerSecond?: number | undefined;
   readonly breaker?: BreakerPolicy | undefined;
@@ -44,6 +47,8 @@ interface Lane {
   /** When there is something to claim; undefined when nothing is known to wait. */
   dueMs: number | undefined;
   out: number;
+  /** Part of that which is at holders that are away. */
+  away: number;
   bytes: number;
   /** Payloads that a claim under way is thought to bring: as large as those of the last one. */
   claiming: number;
@@ -70,8 +75,12 @@ interface Holder extends Share {
   readonly id: string;
   /** Of each account that has something out there. */
   readonly accounts: Map<string, Share>;
+  /** Attempts of each lane that are out there. */
+  readonly lanes: Map<Lane, number>;
   /** It has said what it holds, and takes more. */
   isReady: boolean;
+  /** Nobody knows whether it lives. */
+  isAway: boolean;
 }
 
 export interface LanesState {
@@ -95,6 +104,8 @@ export type LanesEvent =
   | { readonly kind: "configured"; readonly factsOf: (id: FunctionId) => LaneFacts | undefined }
   | { readonly kind: "came"; readonly holder: string }
   | { readonly kind: "went"; readonly holder: string }
+  /** It is there, and takes no more until it comes. */
+  | { readonly kind: "refused"; readonly holder: string }
   /** Attempts that are out already. */
   | { readonly kind: "found"; readonly attempts: readonly Attempt[] }
   /** What a `claim` came to. */
@@ -232,10 +243,14 @@ function takeIn(state: LanesState, event: LanesEvent, nowMs: number): void {
       return;
     case "came":
       holderOf(state, event.holder).isReady = true;
-      return;
+      return setAway(state, { holder: event.holder, isAway: false }, nowMs);
     case "went":
       holderOf(state, event.holder).isReady = false;
+      setAway(state, { holder: event.holder, isAway: true }, nowMs);
       return forgetIdle(state, event.holder);
+    case "refused":
+      holderOf(state, event.holder).isReady = false;
+      return;
     case "found":
       for (const attempt of event.attempts) add(state, attempt, 1);
       return;
@@ -326,10 +341,34 @@ function adapt(
   }
 }
 
+/** What is out there holds nothing up, or does so again. */
+function setAway(
+  state: LanesState,
+  { holder, isAway }: { readonly holder: string; readonly isAway: boolean },
+  nowMs: number,
+): void {
+  const held = holderOf(state, holder);
+  if (held.isAway === isAway) return;
+  held.isAway = isAway;
+  for (const [lane, out] of held.lanes) {
+    lane.away += isAway ? out : -out;
+    place(state, lane, nowMs);
+  }
+}
+
+/** What is out as the window counts it. */
+function busyOf({ facts, out, away }: Lane): number {
+  return facts?.isCapped === true ? out : out - away;
+}
+
 function add(state: LanesState, { functionId, holder, bytes }: Attempt, count: number): void {
   const lane = laneOf(state, functionId);
   if (lane.out === 0) lane.account = lane.facts?.accountId ?? "";
   const held = holderOf(state, holder);
+  const there = (held.lanes.get(lane) ?? 0) + count;
+  if (there === 0) held.lanes.delete(lane);
+  else held.lanes.set(lane, there);
+  if (held.isAway) lane.away += count;
   const share = held.accounts.get(lane.account) ?? { out: 0, bytes: 0 };
   for (const each of [lane, held, share]) {
     each.out += count;
@@ -352,8 +391,8 @@ function laneOf({ lanes }: LanesState, functionId: FunctionId): Lane {
   let lane = lanes.get(functionId);
   if (lane === undefined) {
     lane = {
-      ...{ functionId, facts: undefined, dueMs: undefined, out: 0, bytes: 0, window: 1 },
-      ...{ account: "", claiming: 0, bytesEach: 0 },
+      ...{ functionId, facts: undefined, dueMs: undefined, out: 0, away: 0, bytes: 0 },
+      ...{ window: 1, account: "", claiming: 0, bytesEach: 0 },
       ...{ shrunkAtMs: -Infinity, isClaiming: false, ring: undefined },
       ...{ laterMs: undefined, pace: createPace(), breaker: createBreaker() },
     };
@@ -365,7 +404,10 @@ function laneOf({ lanes }: LanesState, functionId: FunctionId): Lane {
 function holderOf({ holders }: LanesState, id: string): Holder {
   let holder = holders.get(id);
   if (holder === undefined) {
-    holder = { id, out: 0, bytes: 0, isReady: false, accounts: new Map() };
+    holder = {
+      ...{ id, out: 0, bytes: 0, accounts: new Map(), lanes: new Map() },
+      ...{ isReady: false, isAway: true },
+    };
     holders.set(id, holder);
   }
   return holder;
@@ -383,7 +425,7 @@ function forgetIdle({ holders }: LanesState, id: string): void {
 function place(state: LanesState, lane: Lane, nowMs: number): void {
   const { facts, functionId } = lane;
   const dueMs = nextTurnMs(lane, nowMs);
-  const isFull = Math.floor(lane.window) <= lane.out || lane.bytes >= state.limits.laneBytesMax;
+  const isFull = Math.floor(lane.window) <= busyOf(lane) || lane.bytes >= state.limits.laneBytesMax;
   const hasRoom = facts === undefined || !isFull;
   const isDue = dueMs !== undefined && dueMs <= nowMs;
   const ring = isDue && hasRoom && !lane.isClaiming ? (facts?.accountId ?? "") : undefined;
@@ -478,7 +520,7 @@ function effectOf(state: LanesState, lane: Lane, nowMs: number): LanesEffect | u
   const found = leastBusy(state, facts.accountId);
   if (found === undefined) return undefined;
   const { holder } = found;
-  const room = Math.min(Math.floor(lane.window) - lane.out, found.room);
+  const room = Math.min(Math.floor(lane.window) - busyOf(lane), found.room);
   const paced = facts.ratePerSecond === undefined ? room : roomAt(pace, facts.ratePerSecond, nowMs);
   const isTrial = breaker.open !== undefined;
   const max = isTrial ? 1 : Math.min(room, paced, claimRowsMax);

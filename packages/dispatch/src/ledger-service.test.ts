@@ -136,3 +136,22 @@ test("a follow ends when nobody listens any more", async () => {
   given.abort();
   assert.equal((await last).done, true);
 });
+
+test("a later attempt's request id names its invocation, whatever is done with it", async () => {
+  await using world = await World.open();
+  const gateway = await world.gateway();
+  const piece = world.piece(world.function({ policy: { retryDelayMs: 10 } }));
+  await gateway.accept(piece);
+  await gateway.settle(await gateway.holds(1), { outcome: "function_error" });
+  const [second] = await gateway.holds(1);
+  assert.ok(second !== undefined && second.head.n === 2);
+  const name = { ...asked(world), id: second.head.r };
+  const { items } = await world.service.list({ ...asked(world), requestId: name.id });
+  const moment = await world.service.follow(name, new AbortController().signal).next();
+  const [shown, replayed] = [await world.service.get(name), await world.service.replay(name)];
+  assert.deepEqual([items[0]?.id, shown?.id, moment.value?.id], [piece.id, piece.id, piece.id]);
+  const made = await world.service.get({ ...name, id: replayed?.id as RequestId });
+  assert.equal(made?.sourceId, piece.id);
+  assert.deepEqual(await world.service.cancel(name), { cancelled: true, stopping: true });
+  assert.equal((await world.service.get({ ...name, id: piece.id }))?.stopping, true);
+});

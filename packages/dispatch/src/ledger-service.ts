@@ -24,7 +24,7 @@ import {
   type LedgerState,
   LIMITS,
 } from "@skerry/contracts";
-import { asQualified, SEQUENCE_PER_MS } from "@skerry/invocations";
+import { asQualified, SEQUENCE_PER_MS, type LedgerDetails } from "@skerry/invocations";
 import { idempotencyOf } from "@skerry/ledger-client";
 import type { Dispatch } from "./dispatch.ts";
 import { acceptedDetailsOf, acceptedInvocationOf, invocationMomentOf } from "./ledger-resources.ts";
@@ -40,6 +40,7 @@ export interface LedgerServiceDeps extends Pick<DispatchDeps, "store" | "clock" 
 }
 
 interface Name extends Scope {
+  /** Of any of its attempts. */
   readonly id: RequestId;
 }
 interface Filter extends Selection {
@@ -48,6 +49,7 @@ interface Filter extends Selection {
 interface Listing extends Filter {
   readonly sourceId?: string | undefined;
   readonly idempotencyKey?: string | undefined;
+  readonly requestId?: string | undefined;
   readonly cursor?: string | undefined;
   readonly limit: number;
 }
@@ -81,11 +83,16 @@ export class LedgerService {
   }
 
   async get(name: Name): Promise<AcceptedInvocationDetails | undefined> {
-    const { accountId, id, apps } = name;
+    const found = await this.#find(name);
+    if (found === undefined) return undefined;
+    const progress = this.#deps.dispatch.progressOf(found.record.id, found.progress);
+    return acceptedDetailsOf({ ...found, progress });
+  }
+
+  async #find({ accountId, id, apps }: Name): Promise<LedgerDetails | undefined> {
     const found = await this.#deps.store.call(storeModule, "getInvocation", { accountId, id });
     if (found === null || (apps !== null && !apps.includes(found.record.app))) return undefined;
-    const progress = this.#deps.dispatch.progressOf(id, found.progress);
-    return acceptedDetailsOf({ ...found, progress });
+    return found;
   }
 
   /**
@@ -93,14 +100,17 @@ export class LedgerService {
    * What changes at another platform is seen a second later. Ends when the signal aborts.
    */
   async *follow(name: Name, signal: AbortSignal): AsyncGenerator<InvocationMoment, void, void> {
+    const found = await this.#find(name);
+    if (found === undefined) return;
+    const { id } = found.record;
     let told = "";
     while (!signal.aborted) {
-      const watch = this.#deps.dispatch.watch(name.id);
+      const watch = this.#deps.dispatch.watch(id);
       const given = new AbortController();
       const onAbort = (): void => watch.stop();
       signal.addEventListener("abort", onAbort, { once: true });
       try {
-        const one = await this.get(name);
+        const one = await this.get({ ...name, id });
         if (one === undefined) return;
         const moment = invocationMomentOf(one);
         const text = JSON.stringify(moment);
@@ -143,6 +153,7 @@ export class LedgerService {
   async accept(asked: {
     readonly functionId: FunctionId;
     readonly event: string;
+    readonly contentType?: string | undefined;
     readonly dueMs?: number | undefined;
     readonly orderingKey?: string | undefined;
     readonly idempotencyKey?: string | undefined;
@@ -150,15 +161,18 @@ export class LedgerService {
     readonly action?: ActionFacts | undefined;
   }): Promise<AcceptAnswer> {
     const { functionId, event, dueMs, orderingKey, idempotencyKey: key, action } = asked;
+    const { contentType = CONTENT_TYPE } = asked;
     const payload = Buffer.from(event);
     const bytesMax = LIMITS.asyncPayloadBytesMax;
     if (payload.length > bytesMax) {
       const details = { function: functionId, what: "event", bytesMax };
       throw failFunction("FUNCTION_PAYLOAD_TOO_LARGE", details);
     }
-    const said = { f: functionId, contentType: CONTENT_TYPE, body: payload };
+    const said = { f: functionId, contentType, body: payload };
+    const { event: facts, ...source } = sourceOf(action);
     return await this.#acceptOne({
-      ...{ id: this.#deps.ids.requestId(), functionId, payload, ...sourceOf(action) },
+      ...{ id: this.#deps.ids.requestId(), functionId, payload, ...source },
+      event: contentType === CONTENT_TYPE ? facts : { ...facts, ct: contentType },
       atMs: this.#deps.clock.wallMs(),
       ...(dueMs === undefined ? {} : { dueMs }),
       ...(orderingKey === undefined ? {} : { orderingKey }),
@@ -170,8 +184,9 @@ export class LedgerService {
   async cancel(
     name: Name,
   ): Promise<{ readonly cancelled: boolean; readonly stopping: boolean } | undefined> {
-    if ((await this.get(name)) === undefined) return undefined;
-    const result = await this.#deps.dispatch.cancel(name.id);
+    const found = await this.#find(name);
+    if (found === undefined) return undefined;
+    const result = await this.#deps.dispatch.cancel(found.record.id);
     return { cancelled: result !== "over", stopping: result === "stopping" };
   }
 
@@ -189,11 +204,11 @@ export class LedgerService {
     const payload = await this.payload(name);
     const found = await store.call(storeModule, "getInvocation", { accountId, id });
     if (found === null || payload === undefined) return undefined;
-    const { functionId } = found.record;
+    const { functionId, id: sourceId } = found.record;
     const event = asQualified(found.record.event, qualifier);
-    const digest = qualifier === undefined ? id : `${id}:${qualifier}`;
+    const digest = qualifier === undefined ? sourceId : `${sourceId}:${qualifier}`;
     return await this.#acceptOne({
-      ...{ id: ids.requestId(), functionId, source: "replay", sourceId: name.id },
+      ...{ id: ids.requestId(), functionId, source: "replay", sourceId },
       ...{ atMs: this.#deps.clock.wallMs(), event, payload },
       ...(once === undefined ? {} : { idempotency: { key: once, digest } }),
     });
@@ -207,12 +222,13 @@ export class LedgerService {
 
   async #list(asked: Filter & Pick<Listing, "limit">, toSeq: number | undefined) {
     const { accountId, apps, functionId, state, source, fromMs, toMs, limit } = asked;
-    const { sourceId, idempotencyKey } = asked as Partial<Listing>;
+    const { sourceId, idempotencyKey, requestId } = asked as Partial<Listing>;
     const until = Math.min(toSeq ?? Infinity, toMs === undefined ? Infinity : seqAt(toMs));
     return await this.#deps.store.call(storeModule, "listInvocations", {
       ...{ accountId, apps, functionId: functionId ?? null, state: state ?? null },
       ...{ source: source ?? null, sourceId: sourceId ?? null },
-      ...{ idempotencyKey: idempotencyKey ?? null, limit, scanMax: SCAN_MAX },
+      ...{ idempotencyKey: idempotencyKey ?? null, requestId: requestId ?? null },
+      ...{ limit, scanMax: SCAN_MAX },
       fromSeq: fromMs === undefined ? null : seqAt(fromMs),
       toSeq: until === Infinity ? null : until,
     });
@@ -220,7 +236,7 @@ export class LedgerService {
 
   async #read(what: "readPayload" | "readResult", name: Name): Promise<Uint8Array | undefined> {
     const { accountId, id } = name;
-    if (name.apps !== null && (await this.get(name)) === undefined) return undefined;
+    if (name.apps !== null && (await this.#find(name)) === undefined) return undefined;
     return (await this.#deps.store.call(storeModule, what, { accountId, id })) ?? undefined;
   }
 }

@@ -8,7 +8,7 @@ import type {
   Random,
   RequestId,
 } from "@skerry/base";
-import type { LedgerEvent, LedgerSource, SecretEntry } from "@skerry/contracts";
+import type { AcceptPiece, LedgerEvent, LedgerSource, SecretEntry } from "@skerry/contracts";
 import type { ConfigLog } from "@skerry/control-links";
 import type { Store } from "@skerry/store";
 import type { WebhookNetwork } from "./webhooks/send.ts";
@@ -41,7 +41,7 @@ export interface Acceptance {
   /** Not before this wall time; at once when absent. */
   readonly dueMs?: number;
   readonly orderingKey?: string;
-  readonly idempotency?: { readonly key: string; readonly digest: string };
+  readonly idempotency?: NonNullable<AcceptPiece["ik"]>;
   readonly event: LedgerEvent;
   readonly payload: Uint8Array;
   /** Whoever asks lets it in no more: it is refused so, unless its key stands for something. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { test, type TestContext } from "node:test";
 import type { RequestId } from "@skerry/base";
 import { hasPostgres, startPostgres, until } from "@skerry/testkit";
 import { KeyWatch } from "../test/key-watch.ts";
@@ -9,13 +9,18 @@ import { World } from "../test/world.ts";
 const LIMITS = { leaseMs: 8_000, startGraceMs: 1 };
 const skip = hasPostgres() ? false : "PostgreSQL is absent";
 
+/** What platforms are opened with that share one; it goes with the test. */
+async function shareDatabase(t: TestContext): Promise<{ url: string; looksEveryMs: number }> {
+  const server = await startPostgres();
+  t.after(() => server.stop());
+  return { url: server.url, looksEveryMs: 50 };
+}
+
 test(
   "of platforms that share a database one lets go of what a dead one held, and of nothing else",
   { skip },
   async (t) => {
-    const server = await startPostgres();
-    t.after(() => server.stop());
-    const shared = { url: server.url, looksEveryMs: 50 };
+    const shared = await shareDatabase(t);
     const dead = await World.open(LIMITS, shared);
     const fn = dead.function({ maxInstances: 1 });
     const lost = await dead.gateway();
@@ -45,9 +50,7 @@ test(
   "of platforms that share a database those of one ordering key run one by one, in order",
   { skip },
   async (t) => {
-    const server = await startPostgres();
-    t.after(() => server.stop());
-    const shared = { url: server.url, looksEveryMs: 50 };
+    const shared = await shareDatabase(t);
     await using here = await World.open(LIMITS, shared);
     await using there = await World.open(LIMITS, { ...shared, accountId: here.accountId });
     const fn = here.function();
@@ -75,9 +78,7 @@ test(
   "what runs at one platform is asked to end when another one cancels it",
   { skip },
   async (t) => {
-    const server = await startPostgres();
-    t.after(() => server.stop());
-    const shared = { url: server.url, looksEveryMs: 50 };
+    const shared = await shareDatabase(t);
     await using here = await World.open(LIMITS, shared);
     const fn = here.function();
     const holder = await here.gateway();

@@ -5,6 +5,7 @@
  */
 import {
   acceptPacked,
+  ATTEMPT_INDEXES,
   beat,
   call,
   CALL_COLUMNS,
@@ -20,6 +21,7 @@ import {
   freeWebhooks,
   getInvocation,
   heldBy,
+  KEY_ANSWERS,
   lastAcceptedMs,
   LEDGER_TABLES,
   OPEN_TABLES,
@@ -75,6 +77,7 @@ export const storeModule = defineStoreModule({
     { version: 12, sql: DELIVERY_LANES },
     { version: 13, sql: TOPIC_REDRIVEN_COLUMN },
     { version: 14, sql: [], sqlite: QUEUE_REBUILT },
+    { version: 15, sql: [...ATTEMPT_INDEXES, ...KEY_ANSWERS] },
   ],
   reads: [
     "findCalls",

@@ -65,6 +65,14 @@ const CASES: Cases = {
     assert.deepEqual(results.map(saidOf), [2, "TOPIC_NOT_FOUND", 2]);
     const page = await shop.topics.listTopicMessages(shop.asked(null));
     assert.equal(page.items.length, 4);
+    const keyed = (data: number) =>
+      publish(JSON.stringify({ messages: [{ data }], idempotencyKey: "k" }), "prices");
+    const [first] = await keyed(1);
+    assert.deepEqual(await keyed(1), [first]);
+    assert.deepEqual((await keyed(2)).map(saidOf), ["IDEMPOTENCY_KEY_CONFLICT"]);
+    const onBus = await publish(JSON.stringify({ messages: [{}], idempotencyKey: "k" }), "$bus");
+    assert.deepEqual(onBus.map(saidOf), ["INPUT_INVALID"]);
+    assert.equal((await shop.topics.listTopicMessages(shop.asked(null))).items.length, 5);
     const others = await gateway.ask("publish", [{ a: otherAccount(), t: "prices" }], text);
     assert.deepEqual((others as readonly PublishResult[]).map(saidOf), ["TOPIC_NOT_FOUND"]);
     for (const bad of ["{", "[]", `{"messages":[]}`, `{"messages":[{"dat":1}]}`]) {

@@ -183,7 +183,7 @@ async function dataOf(world: World): Promise<readonly unknown[]> {
 function hear(world: World, functionId: FunctionId) {
   return world.dispatch.bus.putRule({
     ...{ accountId: world.accountId, app: "shop", name: "heard", ifVersion: null, functionId },
-    request: { pattern: HEARD, function: "listener", enabled: true },
+    request: { pattern: HEARD, function: "listener", enabled: true, eventFormat: "cloudevents" },
   });
 }
 

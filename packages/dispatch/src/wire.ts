@@ -4,12 +4,15 @@
  */
 import { isErrorCode, isId, isRequestId, PlatformError, type WireError } from "@skerry/base";
 import {
+  DRIVES,
+  isCallSource,
   LEDGER_SOURCES,
   LEDGER_WIRE,
   LIMITS,
   OUTCOMES,
   parseQualifier,
   type AcceptPiece,
+  type ActionFacts,
   type AnswerPiece,
   type AttemptOutcome,
   type CalledRequest,
@@ -31,6 +34,8 @@ type Read<T> = (fields: Fields) => T | undefined;
 const TEXT = bufferText(Buffer);
 const DIGEST_CHARS_MAX = 128;
 const WORD_CHARS_MAX = 255;
+/** As it was said, and a digest of whose it is. */
+const KEY_CHARS_MAX = LIMITS.asyncKeyCharsMax + 64;
 const SOURCES: ReadonlySet<string> = new Set(LEDGER_SOURCES);
 const ATTEMPT_OUTCOMES: ReadonlySet<string> = new Set([...OUTCOMES, "lost", "gone"]);
 
@@ -82,11 +87,27 @@ export function readAccept(fields: Fields): AcceptPiece | undefined {
   };
 }
 
+/** One has a key, or is of an action, or both. */
 export function readCall(fields: Fields): CallPiece | undefined {
   const accepted = readAccept(fields);
   const rq = readRequest(fields["rq"]);
-  if (accepted?.src !== "call" || accepted.ik === undefined || rq === undefined) return undefined;
-  return { ...accepted, src: accepted.src, ik: accepted.ik, rq };
+  if (accepted === undefined || !isCallSource(accepted.src) || rq === undefined) return undefined;
+  const isRun = fields["ac"] !== undefined;
+  const ac = isRun ? readAction(fields["ac"]) : undefined;
+  const isWhole = isRun ? ac !== undefined : accepted.src === "call" && accepted.ik !== undefined;
+  if (!isWhole) return undefined;
+  return { ...accepted, src: accepted.src, rq, ...(ac === undefined ? {} : { ac }) };
+}
+
+function readAction(value: unknown): ActionFacts | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const { n, d, t, p, k } = value as Fields;
+  const drive = DRIVES.find((one) => one === d);
+  if (!isText(n, WORD_CHARS_MAX) || !isText(t, WORD_CHARS_MAX) || drive === undefined)
+    return undefined;
+  if (p !== undefined && !isText(p, WORD_CHARS_MAX)) return undefined;
+  if (k !== undefined && !isText(k, WORD_CHARS_MAX)) return undefined;
+  return { n, d: drive, t, ...(p === undefined ? {} : { p }), ...(k === undefined ? {} : { k }) };
 }
 
 export function readAnswer({ id, f }: Fields): AnswerPiece | undefined {
@@ -149,19 +170,24 @@ function isQualifier(value: unknown): value is string {
   return isText(value, WORD_CHARS_MAX) && parseQualifier(value) !== undefined;
 }
 
-function readKey(value: unknown): { key: string; digest: string } | undefined {
+function readKey(value: unknown): AcceptPiece["ik"] {
   if (typeof value !== "object" || value === null) return undefined;
-  const { key, digest } = value as Fields;
-  if (!isText(key, LIMITS.asyncKeyCharsMax) || key === "") return undefined;
-  return isText(digest, DIGEST_CHARS_MAX) ? { key, digest } : undefined;
+  const { key, digest, ms } = value as Fields;
+  if (!isText(key, KEY_CHARS_MAX) || key === "") return undefined;
+  if (!isText(digest, DIGEST_CHARS_MAX)) return undefined;
+  if (ms === undefined) return { key, digest };
+  return isTime(ms) ? { key, digest, ms } : undefined;
 }
 
 function readRequest(value: unknown): CalledRequest | undefined {
   if (typeof value !== "object" || value === null) return undefined;
-  const { m, u, a, h } = value as Fields;
+  const { m, u, a, h, c } = value as Fields;
   const { pieceHeadBytesMax: charsMax } = LEDGER_WIRE;
   const fits = isText(m, WORD_CHARS_MAX) && isText(u, charsMax) && isText(a, WORD_CHARS_MAX);
-  return fits && isHeaders(h) ? { m, u, a, h } : undefined;
+  if (!fits || !isHeaders(h)) return undefined;
+  if (c === undefined) return { m, u, a, h };
+  const { p, d } = (c ?? {}) as Fields;
+  return isRequestId(p) && isAttempt(d) ? { m, u, a, h, c: { p, d } } : undefined;
 }
 
 /** Names and values in turn. */

@@ -103,13 +103,13 @@ test("an acceptance says when and in which order, and contradicts itself in noth
   const [accepted] = harness.ledger.accepted as [{ readonly functionId: string }];
   const how = { dueMs: Date.parse(notBefore), orderingKey: "o", idempotencyKey: "i" };
   const { functionId } = accepted;
-  assert.deepEqual(accepted, { functionId, event: '{"a":1}', ...how });
+  assert.deepEqual(accepted, { functionId, event: '{"a":1}', contentType: undefined, ...how });
   const both = await harness.send<Problem>("POST", path, { body: { ...body, delayMs: 1 } });
   assert.equal(both.body.error.reason, "INPUT_INVALID");
   assert.equal((await harness.send("POST", path, { body: {} })).status, 202);
   assert.deepEqual(harness.ledger.accepted[1], {
     ...{ functionId, event: "null", dueMs: undefined },
-    ...{ orderingKey: undefined, idempotencyKey: undefined },
+    ...{ contentType: undefined, orderingKey: undefined, idempotencyKey: undefined },
   });
   const absent = path.replace("hello", "none");
   assert.equal((await harness.send("POST", absent, { body })).status, 404);
@@ -127,6 +127,8 @@ test("an acceptance is never without the idempotency key that its request has as
   );
   assert.deepEqual(keys, ["in-the-header", "its-own"]);
   assert.equal((await send("two words", {})).body.error.reason, "IDEMPOTENCY_KEY_INVALID");
+  const kept = await send("in-the-header", { idempotencyKey: "what\nroutes-keep" });
+  assert.equal(kept.body.error.reason, "INPUT_INVALID", "keys behind a line break are others'");
 });
 
 test("a redrive leaves a record of what was asked for", async () => {

@@ -160,6 +160,20 @@ test("what a control claimed that died with it is called again by the next one",
   await until("it to be delivered", () => isSettled(world, id));
 });
 
+test("what an earlier control had claimed is free before anybody lets go of anything", async () => {
+  await using world = await World.open();
+  await world.stop();
+  const asked: string[] = [];
+  world.fault = (name, pass) => {
+    asked.push(name);
+    return pass();
+  };
+  await world.start();
+  const [freed, looked] = ["freeWebhooks", "seenHolders"].map((name) => asked.indexOf(name));
+  assert.ok(freed !== undefined && looked !== undefined && freed >= 0);
+  assert.ok(freed < looked, "a claim of this control would be taken for the earlier one's");
+});
+
 test("what another control claimed is called again when its time is over", async () => {
   await using world = await World.open({}, undefined, { retryMsMin: HOUR_MS });
   await using receiver = new Receiver();

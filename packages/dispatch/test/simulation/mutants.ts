@@ -37,7 +37,7 @@ export const MUTANTS: readonly Mutant[] = [
     ...{ file: `${DISPATCH}admission.ts`, from: "this.#deps.book.came(id, true);", to: "" },
   },
   {
-    ...{ name: "counts leases by the wall clock", needs: "steps", seed: 12 },
+    ...{ name: "counts leases by the wall clock", needs: "steps", seed: 6 },
     file: `${DISPATCH}holders.ts`,
     from: "const { store, clock } = this.#deps;\n    await this.#note([",
     to: `const { store, clock: { wallMs } } = this.#deps;
