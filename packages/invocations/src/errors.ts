@@ -4,7 +4,7 @@ export const failInvocations = defineReasons({
   ATTEMPT_LOST: {
     code: "UNAVAILABLE",
     message: "The gateway that ran this invocation was lost, and it is not tried again.",
-    hint: "It may have run: look at what it has done. The function's `giveUpOn` names `platform`.",
+    hint: "It may have run: look at what it has done. The function's `giveUpOn` names `platform`, or it was a game's call.",
     retryable: false,
     audience: "user",
   },
@@ -12,6 +12,14 @@ export const failInvocations = defineReasons({
     code: "FAILED_PRECONDITION",
     message: "{target} was not told: {depthMax} ends of invocations already told one another.",
     hint: "Look for functions that are each other's `onSuccess` or `onFailure`.",
+    retryable: false,
+    audience: "user",
+  },
+  IDEMPOTENCY_KEY_CONFLICT: {
+    code: "INVALID_ARGUMENT",
+    httpStatus: 422,
+    message: "This idempotency key was used with another payload; it stands for {named}.",
+    hint: "Use a fresh key for each intended request; repeat one only with the same payload.",
     retryable: false,
     audience: "user",
   },

@@ -106,7 +106,14 @@ export {
   type CalledWebhook,
   type ClaimedDelivery,
 } from "./ledger/webhooks.ts";
-export { LEDGER_TABLES, OPEN_TABLES, QUEUE_REBUILT } from "./ledger/tables.ts";
+export { keepKey, readKey } from "./ledger/keys.ts";
+export {
+  ATTEMPT_INDEXES,
+  KEY_ANSWERS,
+  LEDGER_TABLES,
+  OPEN_TABLES,
+  QUEUE_REBUILT,
+} from "./ledger/tables.ts";
 export { parseMeterSpool, type MeterBatch, type SpooledRecord } from "./meter-spool.ts";
 export {
   RECORD_ACTION_COLUMNS,

@@ -10,6 +10,7 @@ import {
   emptyHistogram,
   type Histogram,
   type MeterRecord,
+  tookUsOf,
   type Outcome,
   type RevisionFigures,
   type WindowFigures,
@@ -100,8 +101,7 @@ function secondsOf(records: readonly MeterRecord[]): readonly Sum[] {
   for (const { revisionId, outcome, startWallMs, status, ...record } of records) {
     // Work behind an answer takes what it takes: it says nothing of how long callers waited.
     if (record.startKind === "background") continue;
-    const { queueUs, placeUs, bootUs, codeUs, initUs, handlerUs } = record;
-    const tookUs = queueUs + placeUs + bootUs + codeUs + initUs + handlerUs;
+    const tookUs = tookUsOf(record);
     const sum = sums.at({ revisionId, outcome, atMs: startWallMs + tookUs / 1_000 });
     const bucket = bucketOf(tookUs / 1_000);
     sum.counts[bucket] = (sum.counts[bucket] ?? 0) + 1;

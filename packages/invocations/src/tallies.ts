@@ -13,6 +13,7 @@ import {
   type Histogram,
   type InvocationTally,
   type MeterRecord,
+  tookUsOf,
 } from "@skerry/contracts";
 import type { Tx, TxStep } from "@skerry/store";
 
@@ -100,10 +101,9 @@ export function addRecords(
   const sums: Writable<InvocationTally> = { ...before };
   for (const record of records) {
     const { placeUs, bootUs, codeUs, initUs, queueUs, handlerUs } = record;
-    const allUs = queueUs + placeUs + bootUs + codeUs + initUs + handlerUs;
     const billedMs = record.billedUs / 1_000;
     outcomes[record.outcome] = (outcomes[record.outcome] ?? 0) + 1;
-    observe(duration, allUs / 1_000);
+    observe(duration, tookUsOf(record) / 1_000);
     observe(queueWait, queueUs / 1_000);
     sums.handlerMs += handlerUs / 1_000;
     sums.billedMs += billedMs;

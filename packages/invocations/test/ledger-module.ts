@@ -30,7 +30,13 @@ import {
 } from "../src/ledger/webhooks.ts";
 import { REDRIVE_PROCEDURES, REDRIVE_READS } from "../src/redrives/procedures.ts";
 import { REDRIVE_DUE_COLUMNS, REDRIVE_TABLES } from "../src/redrives/tables.ts";
-import { LEDGER_TABLES, OPEN_TABLES, QUEUE_REBUILT } from "../src/ledger/tables.ts";
+import {
+  ATTEMPT_INDEXES,
+  KEY_ANSWERS,
+  LEDGER_TABLES,
+  OPEN_TABLES,
+  QUEUE_REBUILT,
+} from "../src/ledger/tables.ts";
 
 export const storeModule = defineStoreModule({
   name: "ledger",
@@ -45,6 +51,7 @@ export const storeModule = defineStoreModule({
       ],
       sqlite: QUEUE_REBUILT,
     },
+    { version: 2, sql: [...ATTEMPT_INDEXES, ...KEY_ANSWERS] },
   ],
   reads: [
     "findKnown",

@@ -2,6 +2,7 @@
 import type { AccountId, FunctionId, RequestId } from "@skerry/base";
 import type { LedgerEvent, LedgerSource } from "@skerry/contracts";
 import type { SqlValue, Tx, TxStep } from "@skerry/store";
+import { keepKey, readKey } from "./keys.ts";
 import { hasKey, meetingsOf, orderOf } from "./meetings.ts";
 import { allOver, overRows, overValues, runOver } from "./sets.ts";
 import { addOpen, addSums } from "./sums.ts";
@@ -319,11 +320,7 @@ export function* findKey(tx: Tx, item: KeyedName): TxStep<Accepted | undefined> 
   const { idempotency, accountId, functionId, acceptedMs, id } = item;
   if (idempotency === null) return undefined;
   const { key, digest } = idempotency;
-  const found = yield* tx.get<{ id: string; digest: string; expires_ms: number }>(
-    `SELECT id, digest, expires_ms FROM ledger_keys
-     WHERE account_id = ? AND function_id = ? AND key = ?`,
-    [accountId, functionId, key],
-  );
+  const found = yield* readKey(tx, [accountId, functionId, key]);
   // Told again after its key went to another, it is still the one that was accepted.
   if (found !== undefined && found.id !== id && (yield* isKnown(tx, id))) {
     return { kind: "repeated", id };
@@ -340,14 +337,8 @@ function* claimKey(tx: Tx, item: NewInvocation): TxStep<Accepted | undefined> {
   const { idempotency, accountId, functionId, id } = item;
   const known = yield* findKey(tx, item);
   if (idempotency === null || known !== undefined) return known;
-  const { key, digest, expiresMs } = idempotency;
-  yield* tx.run(
-    `INSERT INTO ledger_keys (account_id, function_id, key, id, digest, expires_ms)
-     VALUES (?, ?, ?, ?, ?, ?)
-     ON CONFLICT (account_id, function_id, key)
-     DO UPDATE SET id = excluded.id, digest = excluded.digest, expires_ms = excluded.expires_ms`,
-    [accountId, functionId, key, id, digest, expiresMs],
-  );
+  const { key, digest, expiresMs: expires_ms } = idempotency;
+  yield* keepKey(tx, [accountId, functionId, key], { id, digest, expires_ms, answer: null });
   return undefined;
 }
 

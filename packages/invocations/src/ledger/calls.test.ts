@@ -133,6 +133,35 @@ const CASES: LedgerCases = {
     assert.equal((await call(world, keyed(world, fn, { digest: "other" }))).kind, "known");
     assert.equal((await world.balance()).difference, 0);
   },
+  "a game's call is made once, whoever is lost: it ends, and nobody makes it again": async (
+    world,
+  ) => {
+    const fn = world.function();
+    const game = () => world.invocation(fn, { source: "game", sourceId: "arena/score:game" });
+    const [lost, given, thrown, done] = [game(), game(), game(), game()];
+    for (const item of [lost, given, thrown, done]) {
+      const held = { kind: "held", id: item.id, isNew: true };
+      assert.deepEqual(await call(world, item), held);
+    }
+    await world.settle(first(given.id), "cancelled", { policy: POLICY });
+    await world.settle(first(thrown.id), "function_error", { policy: POLICY });
+    const onSuccess = { kind: "webhook", target: "https://a.test/", maxAgeMs: 1_000 } as const;
+    await world.settle(first(done.id), "ok", { destinations: { [fn]: { onSuccess } } });
+    await world.release("one", null);
+    const ends = [];
+    for (const item of [lost, given, thrown, done]) ends.push(await answer(world, item));
+    assert.deepEqual(
+      ends.map((end) => end?.state),
+      ["failed", "failed", "failed", "succeeded"],
+    );
+    const reasons = ends.map((end) => end?.error?.reason);
+    assert.deepEqual(reasons.slice(0, 2), ["ATTEMPT_LOST", "ATTEMPT_LOST"]);
+    world.nowMs += 60_000;
+    assert.deepEqual((await world.claim(fn)).runs, []);
+    assert.equal((await world.settle(first(lost.id), "ok"))[0]?.kind, "stale");
+    const { difference, sums } = await world.balance();
+    assert.deepEqual([difference, sums.accepted, sums.owed], [0, 4, 0]);
+  },
   "nobody but its caller is told of a call's end": async (world) => {
     const fn = world.function();
     const item = keyed(world, fn);

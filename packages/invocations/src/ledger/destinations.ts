@@ -14,7 +14,13 @@ import {
   type RequestId,
   type WireError,
 } from "@skerry/base";
-import { LIMITS, type DeliveryState, type LedgerEnd, type LedgerEvent } from "@skerry/contracts";
+import {
+  isCallSource,
+  LIMITS,
+  type DeliveryState,
+  type LedgerEnd,
+  type LedgerEvent,
+} from "@skerry/contracts";
 import type { Migration, SqlValue, Tx, TxStep } from "@skerry/store";
 import { failInvocations } from "../errors.ts";
 import { acceptAll, type NewInvocation } from "./accept.ts";
@@ -103,7 +109,7 @@ export function destinationOf(
   destinations: Destinations | undefined,
   { end, source }: { readonly end: LedgerEnd; readonly source: string },
 ): ResolvedDestination | undefined {
-  if (destinations === undefined || source === "call" || end === "cancelled") return undefined;
+  if (destinations === undefined || isCallSource(source) || end === "cancelled") return undefined;
   return end === "succeeded" ? destinations.onSuccess : destinations.onFailure;
 }
 

@@ -44,6 +44,11 @@ test("control: answers before the commit are caught", TIMEOUT, async (t) => {
   assert.match(faults.join(), /lost|no table is left/);
 });
 
+/** What a publish keeps under its key, which stands for no invocation. */
+const PUBLISHED = `INSERT INTO ledger_keys
+  (account_id, function_id, key, id, digest, expires_ms, answer)
+  VALUES ('acct_one', 'top_one', 'k', 'top_one', 'd', 1, '[[0,0,1]]')`;
+
 /** Half of a transaction each. */
 const HALVES = [
   "DELETE FROM ledger_queue WHERE seq = (SELECT MIN(seq) FROM ledger_queue)",
@@ -52,21 +57,27 @@ const HALVES = [
   "UPDATE ledger_queue SET phase = 1 WHERE phase = 0",
   "DELETE FROM ledger_attempts",
   "DELETE FROM ledger_keys",
+  "UPDATE ledger_keys SET answer = NULL",
   "UPDATE ledger_queue SET phase = 0 WHERE phase = 2",
 ];
 
 test("control: half a transaction is caught, whichever half", TIMEOUT, async (t) => {
   const { file, account } = await work(t, { lines: 40 });
+  runIn(file, PUBLISHED);
   assert.deepEqual(faultsOf(file, account), []);
   for (const sql of HALVES) {
     const half = `${file}-half`;
     copyFileSync(file, half);
-    const database = new DatabaseSync(half);
-    database.exec(sql);
-    database.close();
+    runIn(half, sql);
     assert.notDeepEqual(faultsOf(half, account), [], sql);
   }
 });
+
+function runIn(file: string, sql: string): void {
+  const database = new DatabaseSync(file);
+  database.exec(sql);
+  database.close();
+}
 
 /** One writer that ends by itself after so many lines. */
 async function work(

@@ -7,7 +7,14 @@ async function list(world: LedgerWorld, more: Partial<LedgerSelection> = {}) {
   const { accountId } = world;
   return await world.store.call(LEDGER, "listInvocations", {
     ...{ accountId, apps: null, functionId: null, state: null, source: null, sourceId: null },
-    ...{ idempotencyKey: null, fromSeq: null, toSeq: null, limit: 100, scanMax: 1_000 },
+    ...{
+      idempotencyKey: null,
+      requestId: null,
+      fromSeq: null,
+      toSeq: null,
+      limit: 100,
+      scanMax: 1_000,
+    },
     ...more,
   });
 }
@@ -33,11 +40,38 @@ const CASES: LedgerCases = {
     assert.deepEqual(await idsOf(world, { state: "failed" }), [a.id]);
     assert.deepEqual(await idsOf(world, { state: "succeeded" }), []);
     assert.deepEqual(await idsOf(world, { idempotencyKey: "k" }), [a.id]);
+    assert.deepEqual(await idsOf(world, { idempotencyKey: "k", requestId: a.id }), [a.id]);
+    assert.deepEqual(await idsOf(world, { idempotencyKey: "k", requestId: c.id }), []);
     assert.deepEqual(await idsOf(world, { source: "timer", sourceId: "tmr_1" }), [b.id]);
     assert.deepEqual(await idsOf(world, { apps: ["blog"] }), [b.id]);
     assert.deepEqual(await idsOf(world, { apps: [] }), []);
     assert.deepEqual(await idsOf(world, { fromSeq: b.seq, toSeq: c.seq }), [b.id]);
     assert.deepEqual(await idsOf(world, { accountId: ids.id("acct") }), []);
+  },
+  "finds one by the request id of each of its attempts, the one under way included": async (
+    world,
+  ) => {
+    const fn = world.function();
+    const [one, other] = [world.invocation(fn), world.invocation(world.function())];
+    await world.accept(one, other);
+    for (let attempt = 1; attempt <= 2; attempt += 1) {
+      await world.settle((await world.claim(fn)).runs, "function_error");
+      world.nowMs += 10_000;
+    }
+    const [third] = (await world.claim(fn)).runs;
+    const name = { accountId: world.accountId, id: one.id };
+    const ended = (await world.store.call(LEDGER, "getInvocation", name))?.ended ?? [];
+    const requests = [...ended.map(({ requestId }) => requestId), third?.requestId ?? one.id];
+    assert.equal(new Set(requests).size, 3);
+    assert.equal(requests[0], one.id);
+    for (const requestId of requests) {
+      assert.deepEqual(await idsOf(world, { requestId }), [one.id]);
+      assert.deepEqual(await idsOf(world, { requestId, functionId: other.functionId }), []);
+      assert.deepEqual(await idsOf(world, { requestId, accountId: ids.id("acct") }), []);
+      const found = await world.store.call(LEDGER, "getInvocation", { ...name, id: requestId });
+      assert.equal(found?.record.id, one.id);
+    }
+    assert.deepEqual(await idsOf(world, { requestId: ids.requestId() }), []);
   },
   "reads a list page by page, also when most of what it looks at is not wanted": async (world) => {
     const fn = world.function();
@@ -87,9 +121,17 @@ const CASES: LedgerCases = {
     assert.equal(Buffer.from(result ?? []).toString(), "42");
     const payload = await world.store.call(LEDGER, "readPayload", name);
     assert.equal(Buffer.from(payload ?? []).toString(), "12345");
+    const last = runs[0]?.requestId ?? item.id;
+    assert.notEqual(last, item.id, "a later attempt has an id of its own");
+    const byAttempt = { accountId, id: last };
+    assert.deepEqual(await world.store.call(LEDGER, "getInvocation", byAttempt), ended);
+    assert.deepEqual(await world.store.call(LEDGER, "readPayload", byAttempt), payload);
+    assert.deepEqual(await world.store.call(LEDGER, "readResult", byAttempt), result);
     const foreign = { ...name, accountId: ids.id("acct") };
     for (const procedure of ["getInvocation", "readResult", "readPayload"] as const) {
       assert.equal(await world.store.call(LEDGER, procedure, foreign), null, procedure);
+      const theirs = { ...byAttempt, accountId: foreign.accountId };
+      assert.equal(await world.store.call(LEDGER, procedure, theirs), null, procedure);
     }
     const asked = { ids: [item.id, ids.requestId()] };
     assert.deepEqual(await world.store.call(LEDGER, "findKnown", asked), [item.id]);

@@ -101,6 +101,8 @@ export interface LedgerSelection {
   readonly source: LedgerSource | null;
   readonly sourceId: string | null;
   readonly idempotencyKey: string | null;
+  /** Of any of its attempts. */
+  readonly requestId: string | null;
   /** From the first number inclusive to the second exclusive. */
   readonly fromSeq: number | null;
   readonly toSeq: number | null;
@@ -149,7 +151,8 @@ type Loose<R> = R & Record<keyof R, string | number | Uint8Array | null>;
 /** The newest first. */
 export function* listInvocations(tx: Tx, selection: LedgerSelection): TxStep<LedgerPage> {
   const { limit, scanMax } = selection;
-  const found = indexed(selection);
+  const { requestId } = selection;
+  const found = indexed(selection, requestId === null ? null : yield* idOf(tx, requestId));
   const wanted = rest(selection);
   const rows = yield* tx.all<Loose<Row>>(
     `SELECT ${SHORT}, result_bytes, payload_bytes FROM (
@@ -172,10 +175,11 @@ interface Condition {
 }
 
 /** What one index answers alone: the most selective one there is. */
-function indexed(selection: LedgerSelection): Condition {
+function indexed(selection: LedgerSelection, id: string | null): Condition {
   const { accountId, functionId, state, idempotencyKey, fromSeq, toSeq } = selection;
   const conditions: (readonly [string, string | number])[] = [];
   const isRare = state !== null && state !== "succeeded";
+  if (id !== null) conditions.push(["id = ?", id]);
   if (idempotencyKey !== null) {
     conditions.push(["account_id = ?", accountId], ["idempotency_key = ?", idempotencyKey]);
   } else if (functionId !== null && !isRare) conditions.push(["function_id = ?", functionId]);
@@ -208,12 +212,24 @@ function joined(conditions: readonly (readonly [string, string | number])[]): Co
 
 export interface InvocationName {
   readonly accountId: AccountId;
+  /** Its own, or the request id of any of its attempts. */
   readonly id: RequestId;
+}
+
+/** The invocation of whose attempts one has this request id; the first one's is its own. */
+function* idOf<Id extends string>(tx: Tx, requestId: Id): TxStep<Id> {
+  const later = yield* tx.get<{ id: string }>(
+    `SELECT id FROM ledger_attempts WHERE attempt > 1 AND request_id = ?
+     UNION ALL SELECT id FROM ledger_queue WHERE phase = 1 AND attempt > 1 AND request_id = ?`,
+    [requestId, requestId],
+  );
+  return (later?.id ?? requestId) as Id;
 }
 
 /** Null when the account has no such invocation. */
 export function* getInvocation(tx: Tx, name: InvocationName): TxStep<LedgerDetails | null> {
-  const { accountId, id } = name;
+  const { accountId } = name;
+  const id = yield* idOf(tx, name.id);
   const row = yield* tx.get<Loose<Row>>(
     `SELECT ${COLUMNS} FROM ledger_invocations WHERE id = ? AND account_id = ?`,
     [id, accountId],
@@ -292,7 +308,7 @@ function* deliveryOf(tx: Tx, id: RequestId): TxStep<DeliveryRecord | null> {
 export function* readPayload(tx: Tx, name: InvocationName): TxStep<Uint8Array | null> {
   const row = yield* tx.get<{ payload: Uint8Array }>(
     "SELECT payload FROM ledger_invocations WHERE id = ? AND account_id = ?",
-    [name.id, name.accountId],
+    [yield* idOf(tx, name.id), name.accountId],
   );
   return row?.payload ?? null;
 }
@@ -301,7 +317,7 @@ export function* readPayload(tx: Tx, name: InvocationName): TxStep<Uint8Array | 
 export function* readResult(tx: Tx, name: InvocationName): TxStep<Uint8Array | null> {
   const row = yield* tx.get<{ result: Uint8Array | null }>(
     "SELECT result FROM ledger_invocations WHERE id = ? AND account_id = ?",
-    [name.id, name.accountId],
+    [yield* idOf(tx, name.id), name.accountId],
   );
   return row?.result ?? null;
 }

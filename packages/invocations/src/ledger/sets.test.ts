@@ -16,7 +16,7 @@ import { findKnown } from "./read.ts";
 import { forgetEnded } from "./retention.ts";
 import { settle, type AttemptEnd } from "./settle.ts";
 import { createSequence } from "./sequence.ts";
-import { LEDGER_TABLES, OPEN_TABLES, QUEUE_REBUILT } from "./tables.ts";
+import { KEY_ANSWERS, LEDGER_TABLES, OPEN_TABLES, QUEUE_REBUILT } from "./tables.ts";
 import { newRedrive } from "../redrives/decide.ts";
 import { lookRedrivable } from "../redrives/redrivable.ts";
 import { makeRedrive, stepRedrive } from "../redrives/redrives.ts";
@@ -234,7 +234,13 @@ function emptyLedger(): MemoryStore {
       ...OPEN_TABLES,
       ...PROGRESS_TABLES,
     ],
-    ...[...CALL_COLUMNS, ...REDRIVE_TABLES, ...REDRIVE_DUE_COLUMNS, ...QUEUE_REBUILT],
+    ...[
+      ...CALL_COLUMNS,
+      ...REDRIVE_TABLES,
+      ...REDRIVE_DUE_COLUMNS,
+      ...QUEUE_REBUILT,
+      ...KEY_ANSWERS,
+    ],
   ]);
 }
 

@@ -4,7 +4,12 @@
  * and changes nothing.
  */
 import type { FunctionId, RequestId, WireError } from "@skerry/base";
-import type { AsyncPolicy, AttemptOutcome, LedgerEnd } from "@skerry/contracts";
+import {
+  isCallSource,
+  type AsyncPolicy,
+  type AttemptOutcome,
+  type LedgerEnd,
+} from "@skerry/contracts";
 import type { SqlValue, Tx, TxStep } from "@skerry/store";
 import { failInvocations } from "../errors.ts";
 import { freeKeys, keepHeaders } from "./calls.ts";
@@ -109,7 +114,7 @@ export function* settle(tx: Tx, args: SettleArgs): TxStep<readonly Settled[]> {
     if (row?.attempt !== item.attempt) return undefined;
     // Told twice at once, it has ended by the first.
     held.delete(item.id);
-    return { row, item };
+    return { row, item: isGivenBack(row, item) && isMadeOnce(row) ? givenUp(item) : item };
   });
   const answers = yield* endAttempts(
     tx,
@@ -256,6 +261,15 @@ function nextOf(one: EndedAttempt, nowMs: number): Next {
   return ownNext(one, next);
 }
 
+/** Its gateway stopped before it had ended. */
+function isGivenBack({ cancelled }: HeldRow, { outcome, error, withdrawn }: AttemptEnd): boolean {
+  return outcome === "cancelled" && error === undefined && withdrawn !== true && cancelled === 0;
+}
+
+function isMadeOnce({ source }: HeldRow): boolean {
+  return source === "game";
+}
+
 /** Batches come back to their group, and calls are their caller's. */
 function isTriedByOthers({ source }: HeldRow): boolean {
   return source === "topic" || source === "call";
@@ -263,12 +277,12 @@ function isTriedByOthers({ source }: HeldRow): boolean {
 
 /**
  * Of a batch that failed its group makes others, and of a call the caller is told: neither is tried
- * again as it is.
+ * again as it is. A game sends its call again by itself, if it will: it is never made twice.
  */
 function ownNext({ row, item }: EndedAttempt, next: Next): Next {
   const { counted } = next;
-  if (next.kind === "settled" || !isFault(item.outcome)) return next;
-  const isOver = row.source === "call" || (row.source === "topic" && counted > row.counted);
+  if (next.kind === "settled" || !(isFault(item.outcome) || isMadeOnce(row))) return next;
+  const isOver = isCallSource(row.source) || (row.source === "topic" && counted > row.counted);
   return isOver ? { kind: "settled", end: "failed", counted } : next;
 }
 
@@ -308,7 +322,7 @@ export function* release(tx: Tx, args: ReleaseArgs): TxStep<readonly Settled[]> 
       ...{ id: row.id as RequestId, attempt: row.attempt, outcome: "lost" },
       ...{ startedMs: row.started_ms, endedMs: nowMs, policy, chance },
     };
-    const isGivenUp = givingUp.has(row.function_id) && !isTriedByOthers(row);
+    const isGivenUp = isMadeOnce(row) || (givingUp.has(row.function_id) && !isTriedByOthers(row));
     return { row, item: isGivenUp ? givenUp(item) : item };
   });
   return yield* endAttempts(tx, ended, args);

@@ -87,6 +87,15 @@ export const QUEUE_REBUILT: readonly string[] = [
   `CREATE UNIQUE INDEX ledger_held_ids ON ledger_queue (id) WHERE phase = 1`,
 ];
 
+/** By the request ids of later attempts: those of first ones are the invocations' own. */
+export const ATTEMPT_INDEXES: Migration["sql"] = [
+  `CREATE INDEX ledger_attempts_by_request ON ledger_attempts (request_id) WHERE attempt > 1`,
+  `CREATE INDEX ledger_held_again ON ledger_queue (request_id) WHERE phase = 1 AND attempt > 1`,
+];
+
+/** What a key stands for where that is no invocation: the answer to a publish, with its topic. */
+export const KEY_ANSWERS: Migration["sql"] = ["ALTER TABLE ledger_keys ADD COLUMN answer @text"];
+
 /** How many are open of each function; slots as of the sums. */
 export const OPEN_TABLES: Migration["sql"] = [
   `CREATE TABLE ledger_open (

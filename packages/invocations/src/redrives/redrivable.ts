@@ -3,6 +3,7 @@
  * steps through the index of each state and looks at so many rows at most.
  */
 import type { AccountId, FunctionId, RequestId } from "@skerry/base";
+import { isCallSource } from "@skerry/contracts";
 import type { Tx, TxStep } from "@skerry/store";
 import { derivedId } from "../ledger/derived-id.ts";
 import { findKnown } from "../ledger/read.ts";
@@ -100,7 +101,7 @@ function* endedIn(
     (row) =>
       (functionId === null || row.functionId === functionId) &&
       (apps === null || apps.includes(row.app)) &&
-      (source === null ? row.source !== "call" : row.source === source),
+      (source === null ? !isCallSource(row.source) : row.source === source),
   );
   const last = page.length === rowsMax ? page.at(-1) : undefined;
   const nextSeq = first === "newest" ? last?.seq : last && last.seq + 1;

@@ -23,7 +23,10 @@ export class Account {
   }
 }
 
-/** Each is a promise broken: it selects what must not be there. */
+/**
+ * Each is a promise broken: it selects what must not be there. A key with an answer of its own is a
+ * publish's; that of a call which came to no instance is free again.
+ */
 const HALF_WRITTEN: Readonly<Record<string, string>> = {
   "open without a row in the queue": `SELECT id FROM ledger_invocations i
     WHERE state IN ('waiting', 'running')
@@ -41,9 +44,10 @@ const HALF_WRITTEN: Readonly<Record<string, string>> = {
     WHERE ordering_key IS NOT NULL
     GROUP BY function_id, ordering_key HAVING SUM(phase <> 2) <> 1`,
   "an idempotency key of nobody": `SELECT id FROM ledger_keys k
-    WHERE NOT EXISTS (SELECT 1 FROM ledger_invocations i WHERE i.id = k.id)`,
+    WHERE answer IS NULL
+      AND NOT EXISTS (SELECT 1 FROM ledger_invocations i WHERE i.id = k.id)`,
   "a keyed record without its key": `SELECT id FROM ledger_invocations i
-    WHERE idempotency_key IS NOT NULL
+    WHERE idempotency_key IS NOT NULL AND NOT (source = 'call' AND state = 'cancelled')
       AND NOT EXISTS (SELECT 1 FROM ledger_keys k WHERE k.id = i.id)`,
   "an end that nobody was told of": `SELECT id FROM ledger_invocations i
     WHERE state = 'succeeded' AND function_id = 'fn_one' AND NOT EXISTS

@@ -10,7 +10,10 @@ export interface Mutant {
   readonly name: string;
   readonly file:
     | ("accept" | "cancel" | "claim" | "decide" | "destinations" | "end" | "end-waiting")
-    | ("holders" | "ledger-clock" | "meetings" | "retention" | "sequence" | "settle");
+    | ("holders" | "ledger-clock" | "meetings" | "retention" | "sequence" | "settle")
+    | "keys";
+  /** Known to find it; which is another one once the simulation draws otherwise. */
+  readonly seed?: number;
   /** Stands in the file once. */
   readonly from: string;
   readonly to: string;
@@ -18,7 +21,7 @@ export interface Mutant {
 
 export const MUTANTS: readonly Mutant[] = [
   {
-    ...{ name: "lets anybody settle", file: "settle" },
+    ...{ name: "lets anybody settle", file: "settle", seed: 25 },
     ...{ from: "row.holder === holder", to: "row.holder !== null" },
   },
   {
@@ -39,7 +42,11 @@ export const MUTANTS: readonly Mutant[] = [
     to: "const lost = held;",
   },
   {
-    ...{ name: "takes another attempt of the same for the one that is kept", file: "settle" },
+    ...{
+      name: "takes another attempt of the same for the one that is kept",
+      file: "settle",
+      seed: 14,
+    },
     from: "const lost = held.filter(({ id, attempt }) => !keptNames.has(`${id} ${attempt}`));",
     to: "const lost = held.filter(({ id }) => !kept?.some((one) => one.id === id));",
   },
@@ -89,7 +96,7 @@ export const MUTANTS: readonly Mutant[] = [
     ...{ from: "slowMs > wallMs && slowMs - wallMs <= SET_BACK_MS_MAX", to: "false" },
   },
   {
-    ...{ name: "forgets with control what time it had", file: "sequence" },
+    ...{ name: "forgets with control what time it had", file: "sequence", seed: 4 },
     ...{ from: "SELECT MAX(seq)", to: "SELECT MIN(seq)" },
   },
   {
@@ -141,11 +148,11 @@ export const MUTANTS: readonly Mutant[] = [
     ...{ from: "if (row.cancelled)", to: "if (row.cancelled && isCounted)" },
   },
   {
-    ...{ name: "tries again what is too old by then", file: "decide" },
+    ...{ name: "tries again what is too old by then", file: "decide", seed: 25 },
     ...{ from: "dueMs < row.expiresMs", to: "nowMs < row.expiresMs" },
   },
   {
-    ...{ name: "waits by all attempts where only failures count", file: "decide" },
+    ...{ name: "waits by all attempts where only failures count", file: "decide", seed: 9 },
     ...{ from: "Math.min(doubled, ", to: "Math.max(doubled, " },
   },
   {
@@ -204,7 +211,7 @@ export const MUTANTS: readonly Mutant[] = [
     to: "AND next.phase <> 1 ORDER BY next.phase DESC, next.seq LIMIT 1",
   },
   {
-    ...{ name: "lets the order of a key follow the clock", file: "accept" },
+    ...{ name: "lets the order of a key follow the clock", file: "accept", seed: 22 },
     ...{ from: "Math.max(item.seq, (aheadSeq ?? 0) + 1)", to: "item.seq" },
   },
   {
@@ -221,12 +228,12 @@ export const MUTANTS: readonly Mutant[] = [
     ...{ from: "found.digest === digest ?", to: "found.digest !== null ?" },
   },
   {
-    ...{ name: "leaves an idempotency key to whom it had", file: "accept" },
-    from: "DO UPDATE SET id = excluded.id, digest",
+    ...{ name: "leaves an idempotency key to whom it had", file: "keys" },
+    from: "DO UPDATE SET id = excluded.id,\n       digest",
     to: "DO UPDATE SET digest",
   },
   {
-    ...{ name: "forgets whom it accepted once its key is another's", file: "accept" },
+    ...{ name: "forgets whom it accepted once its key is another's", file: "accept", seed: 5 },
     ...{ from: "found.id !== id && (yield* isKnown(tx, id))", to: "false" },
   },
   {
@@ -258,7 +265,7 @@ export const MUTANTS: readonly Mutant[] = [
     ...{ from: "seq === null ? [] : [[", to: "seq !== null ? [] : [[" },
   },
   {
-    ...{ name: "lets many of a key follow the clock", file: "meetings" },
+    ...{ name: "lets many of a key follow the clock", file: "meetings", seed: 22 },
     ...{ from: "taken.has(item.seq) || item.seq <=", to: "item.seq <= 0 *" },
   },
   {
@@ -269,7 +276,7 @@ export const MUTANTS: readonly Mutant[] = [
     },
   },
   {
-    ...{ name: "writes one that a batch has twice with the others", file: "accept" },
+    ...{ name: "writes one that a batch has twice with the others", file: "accept", seed: 16 },
     ...{ from: "&& !twice.has(item.id)", to: "&& !twice.has(`${item.id} `)" },
   },
   {
@@ -310,7 +317,7 @@ export const MUTANTS: readonly Mutant[] = [
     ...{ from: "depth >= depthMax", to: "depth < 0" },
   },
   {
-    ...{ name: "keeps no account of whom it could not tell", file: "destinations" },
+    ...{ name: "keeps no account of whom it could not tell", file: "destinations", seed: 14 },
     from: "const rows = plans.map(",
     to: 'const rows = plans.filter(({ delivery: { to } }) => to.kind !== "missing").map(',
   },
@@ -319,7 +326,7 @@ export const MUTANTS: readonly Mutant[] = [
     ...{ from: "...(told === undefined ? {} : { told }),", to: "" },
   },
   {
-    ...{ name: "does not say whom it told of what expired", file: "claim" },
+    ...{ name: "does not say whom it told of what expired", file: "claim", seed: 5 },
     ...{ from: "told: [...new Set(ended.flatMap(({ told }) => told ?? []))],", to: "told: [], " },
   },
 ];

@@ -10,6 +10,7 @@ import {
   CALL_COLUMNS,
   DELIVERY_LANES,
   DELIVERY_TABLES,
+  KEY_ANSWERS,
   LEDGER_TABLES,
   OPEN_TABLES,
   PROGRESS_TABLES,
@@ -90,7 +91,7 @@ class World {
       ...OPEN_TABLES,
       ...PROGRESS_TABLES,
     ],
-    ...[...CALL_COLUMNS, ...QUEUE_REBUILT],
+    ...[...CALL_COLUMNS, ...QUEUE_REBUILT, ...KEY_ANSWERS],
   ]);
   readonly #facts: Facts;
   readonly #callers: Callers;
