@@ -231,12 +231,19 @@ const SPELLINGS: readonly [string, string][] = [
   ["/-/shop/guarded//x", "TARGET_EMPTY_FIRST_SEGMENT"],
 ];
 
+test("what is no request is refused with its reason, too", async () => {
+  await world.start();
+  const { text } = await rawGet("/", "a header without a colon\r\n");
+  assert.match(text, /^HTTP\/1\.1 400 [^]*\r\nx-skerry-error: REQUEST_MALFORMED\r\n/);
+});
+
 test("guard and router read every spelling of a path alike", async () => {
   const key = world.key();
   await world.start();
   for (const [path, reason] of SPELLINGS) {
     const plain = await rawGet(path);
     assert.equal(plain.reason, reason, path);
+    assert.match(plain.text, new RegExp(`\r\nx-skerry-error: ${reason}\r\n`), path);
     const withKey = await rawGet(path, `Authorization: Bearer ${key}\r\n`);
     const expected = reason === "GATEWAY_KEY_REQUIRED" ? undefined : reason;
     assert.equal(withKey.reason, expected, `${path} with a key`);

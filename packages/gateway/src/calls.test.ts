@@ -4,16 +4,9 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { LIMITS, type CallReplyHead } from "@skerry/contracts";
-import type { LinkStream } from "@skerry/link";
 import { LeapClock } from "@skerry/testkit";
-import {
-  ids,
-  until,
-  World,
-  type AgentDouble,
-  type Call,
-  type InstanceDouble,
-} from "../test/world.ts";
+import { callOut, fromCall, type Outgoing } from "../test/call-out.ts";
+import { ids, until, World, type AgentDouble, type Call } from "../test/world.ts";
 
 let world: World;
 let agent: AgentDouble;
@@ -22,63 +15,6 @@ beforeEach(async () => {
   agent = await world.agent();
 });
 afterEach(async () => await world.close());
-
-interface Outgoing {
-  readonly stream: LinkStream;
-  readonly reply: Promise<CallReplyHead>;
-  /** Resolves with the whole body; rejects when the stream was cancelled. */
-  readonly body: Promise<string>;
-  failed: boolean;
-}
-
-interface Ask {
-  readonly r: string;
-  readonly f: string;
-  readonly body?: string | Uint8Array;
-  readonly remainingMs?: number;
-  /** Takes the answer as it comes; default true. */
-  readonly takes?: boolean;
-}
-
-/** Opens a call as a runtime does. */
-function callOut(instance: InstanceDouble, ask: Ask): Outgoing {
-  const { r, f, body = "{}", remainingMs, takes = true } = ask;
-  const replied = Promise.withResolvers<CallReplyHead>();
-  const ended = Promise.withResolvers<string>();
-  replied.promise.catch(() => undefined);
-  ended.promise.catch(() => undefined);
-  let text = "";
-  const take = (chunk: Uint8Array, end: boolean): void => {
-    text += Buffer.from(chunk).toString();
-    if (takes) outgoing.stream.grant(chunk.length);
-    if (end) ended.resolve(text);
-  };
-  const stream = instance.link.open(
-    JSON.stringify({ op: "call", r, f }),
-    { body: Buffer.from(body), end: true, ...(remainingMs === undefined ? {} : { remainingMs }) },
-    {
-      onReply: (head, chunk, end) => {
-        replied.resolve(JSON.parse(head) as CallReplyHead);
-        take(chunk, end);
-      },
-      onBody: take,
-      onWritable: () => undefined,
-      onFailed: (error) => {
-        outgoing.failed = true;
-        replied.reject(error);
-        ended.reject(error);
-      },
-    },
-  );
-  const outgoing: Outgoing = {
-    ...{ stream, reply: replied.promise, body: ended.promise, failed: false },
-  };
-  return outgoing;
-}
-
-function fromCall(call: Call, ask: Omit<Ask, "r">): Outgoing {
-  return callOut(call.instance, { r: call.head.id, ...ask });
-}
 
 /** `outer` calls `inner` and passes the answer on. */
 function relay(call: Call, f = "shop/inner"): void {

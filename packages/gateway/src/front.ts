@@ -34,7 +34,7 @@ import {
   TargetReader,
   tracedHeaders,
 } from "@skerry/requests";
-import { sendFailure, enter, noRoom, HttpRecipient, Invocation } from "@skerry/live-invocations";
+import { sendFailure, noRoom, HttpRecipient, Invocation } from "@skerry/live-invocations";
 import { ACTIONS_SEGMENT, type ActionDoor } from "./actions/action-door.ts";
 import { readClientContext } from "./client-context.ts";
 import { failGateway } from "./errors.ts";
@@ -52,7 +52,7 @@ export interface FrontDeps {
   readonly ids: IdSource;
   readonly keys: KeyCheck;
   readonly requestBodies: RequestBodies;
-  /** Takes calls with an idempotency key. */
+  /** Takes calls with an idempotency key, and runs of actions. */
   readonly keyed: CallDoor;
   /** Takes what asks to run later. */
   readonly later: AsyncDoor;
@@ -133,6 +133,7 @@ export class Front {
     }
     const fn = found ?? this.#noFunction(call);
     const shell = isBare ? fn.latest : this.#qualified(fn, call, req);
+    const alias = call.qualifier === undefined ? undefined : fn.tallyFor(call.qualifier);
     const invokes = invokedAs(req);
     const asEvent = invokes !== undefined;
     const leaving =
@@ -156,10 +157,9 @@ export class Front {
     const method = asEvent ? "EVENT" : (req.method ?? "GET");
     // Of the same holders only, too; for others the header is the function's.
     if (showsAnatomy && leaving === undefined && req.headers[IDEMPOTENCY_KEY] !== undefined) {
-      const { url, authority, qualifier } = call;
       const said = isTraced ? tracedHeaders(headers, undefined, id) : headers;
-      const what = { callee: shell, qualifier, method, url, authority };
-      const asked = { id, req, res, trace, ...what, headers: said };
+      const what = { callee: shell, alias, method, headers: said };
+      const asked = { ...call, id, req, res, trace, ...what };
       return this.#orRefuse(id, came, this.#deps.keyed.call(asked));
     }
     if (shell.version !== undefined && showsAnatomy) {
@@ -178,6 +178,7 @@ export class Front {
       startWallMs: clock.wallMs(),
       showsAnatomy,
       trace,
+      alias,
       upgrade: leaving?.upgrade.protocol,
       clientContext: readClientContext(req.headers),
     };
@@ -207,30 +208,24 @@ export class Front {
     throw failFunction("FUNCTION_NOT_FOUND", { function: `${app}/${fn}` });
   }
 
-  /** Runs an action as an event of its function. Rejects with why it may not. */
+  /** Runs an action as an event of its function, in the ledger. Rejects with why it may not. */
   async #runAction(id: RequestId, { req, res, target }: Came, call: CallTarget): Promise<void> {
-    const { clock, actions } = this.#deps;
-    const [arrivedMs, startWallMs] = [clock.monotonicMs(), clock.wallMs()];
+    const { actions, keyed } = this.#deps;
     const trace = readTrace(req.headers);
     if (trace !== undefined) res.setHeader(TRACE_HEADERS.parent, answeredTraceparent(trace, id));
-    const { shell, facts, body, hold, isManual } = await actions.admit({ req, target, call });
-    const refusal = res.closed ? noRoom(shell.entry) : shell.admit();
-    if (refusal !== undefined) {
+    const { shell: callee, facts: action, body, hold } = await actions.admit({ req, target, call });
+    try {
+      // Nothing is written down for whoever has left before it could be.
+      if (res.closed) throw noRoom(callee.entry);
+      noteAsked(res, callee.entry.id);
+      const type = req.headers["content-type"];
+      const said = type === undefined ? [] : ["content-type", type];
+      const headers = trace === undefined ? said : tracedHeaders(said, undefined, id);
+      const { authority } = call;
+      await keyed.run({ id, req, res, callee, trace, authority, headers, action, body });
+    } finally {
       hold.release();
-      throw refusal;
     }
-    const type = req.headers["content-type"];
-    const headers = type === undefined ? [] : ["content-type", type];
-    const request = {
-      ...{ id, method: "EVENT", url: "/", authority: call.authority, arrivedMs, startWallMs },
-      headers: trace === undefined ? headers : tracedHeaders(headers, trace, id),
-      ...{ showsAnatomy: isManual, trace, action: facts },
-    };
-    const invocation = new Invocation(shell, request, new HttpRecipient(res, undefined));
-    invocation.bodyHold = hold;
-    (res as Carrier)[INVOCATION] = invocation;
-    res.on("close", onClose);
-    enter(shell, invocation, body);
   }
 
   /** Throws unless the caller may call the function; true when it holds a key for it. */

@@ -2,8 +2,9 @@
  * A function called by the handler of another: an invocation like any other, whose client is the
  * stream that the calling instance opened. It goes through the same router and is metered the same.
  * It ends with the request that made it: the caller's deadline bounds its own, and when the caller
- * has answered, gave up or died, nobody waits for it any more. How deep calls may lie is counted
- * here and never told by an instance.
+ * has answered, gave up or died, nobody waits for it any more. One with an idempotency key is the
+ * ledger's instead, and runs to its own end: only the wait is its caller's. How deep calls may lie
+ * is counted here and never told by an instance.
  */
 import type { AliasAsk } from "@skerry/functions";
 import type { Instance } from "@skerry/instance-links";
@@ -22,18 +23,20 @@ import {
 import type { LinkStream, OpenedStream, StreamHandler } from "@skerry/link";
 import { platformHeaders, tracedHeaders, traceOfCall } from "@skerry/requests";
 import {
+  type AliasTally,
   type Shown,
   BodyHold,
   type BodyBudget,
   enter,
   noRoom,
-  type Callee,
   GatheredBody,
   Invocation,
   type Dependant,
   type CallFacts,
   type Recipient,
 } from "@skerry/live-invocations";
+import type { HandlersCall } from "./ledger/call-door.ts";
+import type { LedgerCallee } from "./ledger/ledger-runs.ts";
 
 export interface CallDeps {
   readonly clock: Clock;
@@ -43,13 +46,16 @@ export interface CallDeps {
   calleeOf(app: string, fn: string): QualifiedCallee | undefined;
   /** What aliases are told of a call. */
   readonly calledParts: AliasAsk;
+  /** Takes calls with an idempotency key. Rejects with why there is no answer. */
+  readonly callOnce: (call: HandlersCall) => Promise<void>;
 }
 
 /** A function that may be called by a qualifier; the gateway's functions fit. */
 export interface QualifiedCallee {
-  readonly latest: Callee;
+  readonly latest: LedgerCallee;
   /** Throws QUALIFIER_NOT_FOUND. */
-  shellFor(qualifier: string, ask: AliasAsk): Callee;
+  shellFor(qualifier: string, ask: AliasAsk): LedgerCallee;
+  tallyFor(qualifier: string): AliasTally | undefined;
 }
 
 export interface Asked {
@@ -64,7 +70,8 @@ const UNTAKEN_RETRY_MS = 1_000;
 /** Admits a call. Throws why it is refused before anything of it is an invocation. */
 export function acceptCall(deps: CallDeps, opened: OpenedStream, asked: Asked): StreamHandler {
   const { parent, head } = asked;
-  const callee = calleeFor(deps, head.f, parent.entry);
+  const called = calleeFor(deps, head.f, parent.entry);
+  const { callee } = called;
   const depth = (parent.request.call?.depth ?? 0) + 1;
   if (depth > LIMITS.callDepthMax) {
     const details = { function: nameOf(callee.entry), depthMax: LIMITS.callDepthMax };
@@ -76,12 +83,18 @@ export function acceptCall(deps: CallDeps, opened: OpenedStream, asked: Asked): 
     deps.clock.monotonicMs() + (opened.remainingMs ?? Infinity),
   );
   const facts = { parentId: parent.request.id, depth, deadlineMs };
-  const call = new FunctionCall(deps, opened.stream, { callee, facts, ...asked });
+  const call = new FunctionCall(deps, opened.stream, { ...called, facts, ...asked });
   call.onBody(opened.body, opened.end);
   return call;
 }
 
-function calleeFor(deps: CallDeps, target: string, caller: FunctionEntry): Callee {
+interface Called {
+  readonly callee: LedgerCallee;
+  readonly qualifier: string | undefined;
+  readonly alias: AliasTally | undefined;
+}
+
+function calleeFor(deps: CallDeps, target: string, caller: FunctionEntry): Called {
   const path = parseQualifiedPath(target);
   if (path === undefined) throw failReach("CALL_TARGET_INVALID", { target });
   const { app, fn, qualifier } = path;
@@ -89,9 +102,11 @@ function calleeFor(deps: CallDeps, target: string, caller: FunctionEntry): Calle
   if (found === undefined || !mayCall(caller, found.latest.entry)) {
     throw failFunction("FUNCTION_NOT_FOUND", { function: target });
   }
-  if (qualifier === undefined) return found.latest;
+  if (qualifier === undefined) return { callee: found.latest, qualifier, alias: undefined };
   const callee = found.shellFor(qualifier, deps.calledParts);
-  if (mayCall(caller, callee.entry)) return callee;
+  if (mayCall(caller, callee.entry)) {
+    return { callee, qualifier, alias: found.tallyFor(qualifier) };
+  }
   throw failFunction("FUNCTION_NOT_FOUND", { function: target });
 }
 
@@ -103,8 +118,7 @@ function mayCall(caller: FunctionEntry, called: FunctionEntry): boolean {
   return callers === "account" || caller.appId === called.appId;
 }
 
-interface CallInit extends Asked {
-  readonly callee: Callee;
+interface CallInit extends Asked, Called {
   readonly facts: CallFacts;
 }
 
@@ -118,6 +132,10 @@ class FunctionCall implements StreamHandler, Recipient, Dependant {
   readonly #payload = new GatheredBody();
   #bytes = 0;
   #invocation: Invocation | undefined;
+  /** It is the ledger's, and its payload with it. */
+  #isLedgers = false;
+  /** Of the payload, once its caller has left while the ledger has it. */
+  #leftBytes = 0;
   #writable: PromiseWithResolvers<void> | undefined;
   #hasBegun = false;
   #isOver = false;
@@ -143,17 +161,19 @@ class FunctionCall implements StreamHandler, Recipient, Dependant {
   }
 
   onBody(chunk: Uint8Array, end: boolean): void {
-    if (this.#isOver || this.#invocation !== undefined) return;
-    const { entry } = this.#init.callee;
+    if (this.#isOver || this.#isLedgers || this.#invocation !== undefined) return;
+    const { callee, head } = this.#init;
+    const { entry } = callee;
+    const bytesMax = head.k === undefined ? LIMITS.payloadBytesMax : LIMITS.asyncPayloadBytesMax;
     this.#bytes += chunk.length;
-    if (this.#bytes > LIMITS.payloadBytesMax) {
-      const details = { what: "request", bytesMax: LIMITS.payloadBytesMax };
+    if (this.#bytes > bytesMax) {
+      const details = { what: head.k === undefined ? "request" : "request with a key", bytesMax };
       const fn = nameOf(entry);
       return this.#refuse(failFunction("FUNCTION_PAYLOAD_TOO_LARGE", { function: fn, ...details }));
     }
     if (!this.#hold.take(chunk.length)) return this.#refuse(noRoom(entry));
     this.#payload.add(chunk);
-    if (end) return this.#invoke();
+    if (end) return head.k === undefined ? this.#invoke() : void this.#callOnce(head.k);
     this.#stream.grant(chunk.length);
   }
 
@@ -176,6 +196,8 @@ class FunctionCall implements StreamHandler, Recipient, Dependant {
     const { instance, parent } = this.#init;
     instance.streamsOpened -= 1;
     instance.untakenBytes -= this.#untakenBytes;
+    if (this.#isLedgers) this.#leftBytes = this.#bytes;
+    instance.leftBytes += this.#leftBytes;
     parent.detach(this);
   }
 
@@ -207,7 +229,7 @@ class FunctionCall implements StreamHandler, Recipient, Dependant {
   }
 
   sendFailure(error: PlatformError, { requestId }: Shown): void {
-    const shown = error.audience === "user" ? error : PlatformError.from(undefined);
+    const shown = shownOf(error);
     const head = { s: shown.httpStatus, h: [], id: requestId, e: shown.toWire() };
     this.#reply(head, undefined, true);
     this.#finish();
@@ -224,6 +246,7 @@ class FunctionCall implements StreamHandler, Recipient, Dependant {
   }
 
   async drained(): Promise<void> {
+    if (this.#isOver) return;
     this.#writable ??= Promise.withResolvers();
     await this.#writable.promise;
   }
@@ -241,7 +264,7 @@ class FunctionCall implements StreamHandler, Recipient, Dependant {
 
   #invoke(): void {
     const { clock, ids } = this.#deps;
-    const { callee, facts: call } = this.#init;
+    const { callee, alias, facts: call } = this.#init;
     const refusal = callee.admit();
     if (refusal !== undefined) return this.#refuse(refusal);
     const { app, name } = callee.entry;
@@ -261,10 +284,37 @@ class FunctionCall implements StreamHandler, Recipient, Dependant {
       showsAnatomy: false,
       trace,
       call,
+      alias,
     };
     this.#invocation = new Invocation(callee, request, this);
     this.#invocation.bodyHold = this.#hold;
     enter(callee, this.#invocation, body);
+  }
+
+  /** Nothing here ends it from now on; whoever has gone is not told. */
+  async #callOnce(key: string): Promise<void> {
+    const { ids, callOnce } = this.#deps;
+    const { callee, qualifier, alias, facts, instance, parent } = this.#init;
+    const { request, entry } = parent;
+    if (instance.leftBytes + this.#bytes > LIMITS.callsLeftBytesMax) {
+      const why = "its caller has left too many calls with a key under way";
+      const details = { function: nameOf(callee.entry), why, retryAfterMs: UNTAKEN_RETRY_MS };
+      return this.#refuse(failFunction("FUNCTION_THROTTLED", details));
+    }
+    this.#isLedgers = true;
+    const trace = traceOfCall(request.trace, request.id);
+    const body = this.#payload.whole();
+    const what = { id: ids.requestId(), callee, qualifier, alias, trace, body, facts };
+    try {
+      await callOnce({ ...what, key, caller: entry.accountId, client: this });
+    } catch (thrown) {
+      const error = PlatformError.from(thrown);
+      if (!this.#isOver) this.#refuse(shownOf(error));
+    } finally {
+      this.#hold.release();
+      instance.leftBytes -= this.#leftBytes;
+      this.#isLedgers = false;
+    }
   }
 
   #expire(): void {
@@ -292,10 +342,14 @@ class FunctionCall implements StreamHandler, Recipient, Dependant {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#cancelTimer();
-    if (this.#invocation === undefined) this.#hold.release();
+    if (this.#invocation === undefined && !this.#isLedgers) this.#hold.release();
     this.#payload.drop();
     this.onWritable();
   }
+}
+
+function shownOf(error: PlatformError): PlatformError {
+  return error.audience === "user" ? error : PlatformError.from(undefined);
 }
 
 function nameOf({ app, name }: FunctionEntry): string {

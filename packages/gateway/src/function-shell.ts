@@ -17,6 +17,7 @@ import {
 import { PlatformError, unreachable, type Clock, type InstanceId, type Log } from "@skerry/base";
 import {
   attemptTimeoutOf,
+  failFunction,
   STOP_TIMEOUT_MS,
   meterIdsOf,
   type FunctionEntry,
@@ -29,6 +30,7 @@ import {
 import {
   type CallLimits,
   countRoute,
+  isQueueFull,
   routePolicyOf,
   type RouteCounts,
   type RouteEffect,
@@ -100,6 +102,8 @@ const EXIT_LINGER_MS = 2_000;
 const PONG_WAIT_MS = 3_000;
 /** Behind a timer that was late, until what lies in the links has been read. */
 const READING_MS = 5;
+/** Whoever finds a full queue comes again after so long. */
+const FULL_RETRY_MS = 1_000;
 /** An instance that has not let go of its link after this long is stopped. */
 const PARK_WAIT_MS = 5_000;
 
@@ -213,6 +217,19 @@ export class FunctionShell implements InvocationOwner {
 
   admit(): PlatformError | undefined {
     return this.#limits.admit();
+  }
+
+  /** Why a request that came now would be turned away. Counts nothing, and promises nothing. */
+  look(): PlatformError | undefined {
+    if (!isQueueFull(this.#router.state)) return this.#limits.look();
+    const { app, name } = this.#entry;
+    const said = { why: "too many requests wait", retryAfterMs: FULL_RETRY_MS };
+    return failFunction("FUNCTION_THROTTLED", { function: `${app}/${name}`, ...said });
+  }
+
+  /** A request was turned away by a look. */
+  turnedAway(refusal: PlatformError): void {
+    this.#limits.noteRefused(refusal);
   }
 
   arrive(invocation: Invocation): void {

@@ -24,7 +24,7 @@ import {
 } from "@skerry/contracts";
 import { AccountBook, untilNextMinuteMs } from "@skerry/functions";
 import { DEFAULT_LIMITS } from "@skerry/http";
-import { KeyCheck, NonceJournal, Nonces, noParts } from "@skerry/requests";
+import { KeyCheck, NonceJournal, Nonces, noParts, refusalHeaders } from "@skerry/requests";
 import { ActionDoor } from "./actions/action-door.ts";
 import { BodyBudget, InterimRecords, MeterTurn, OpenConnections } from "@skerry/live-invocations";
 import { Front } from "./front.ts";
@@ -150,11 +150,11 @@ class RunningGateway implements Gateway {
     };
     this.#ledger = new Ledger({
       ...{ clock, random, ids, log, bodies, gateways: options.gateways ?? 1 },
-      acceptWaitMs: options.acceptWaitMs,
-      gatheredBytesMax: options.gatheredBytesMax,
+      ...{ acceptWaitMs: options.acceptWaitMs, gatheredBytesMax: options.gatheredBytesMax },
       open: (head, request, handler) => this.#follower.open(head, request, handler),
       flush: () => this.#follower.flush(),
       calleeOf: (id, qualifier = LATEST) => this.#functions.get(id)?.shellFor(qualifier, called),
+      tallyFor: (id, qualifier) => this.#functions.get(id)?.tallyFor(qualifier),
     });
     this.#follower = new ConfigFollower(
       { clock, random, log },
@@ -195,6 +195,7 @@ class RunningGateway implements Gateway {
     return new Reach({
       ...{ log: this.#deps.log, ...this.#dialDeps, ...parts, interims: this.#interims },
       publish: (piece, bytes, waitMs) => this.#ledger.client.publish(piece, bytes, waitMs),
+      callOnce: (call) => this.#ledger.callDoor.handlersCall(call),
     });
   }
 
@@ -210,7 +211,7 @@ class RunningGateway implements Gateway {
     const dialler = new Dialler(this.#dialDeps);
     const connectOut: ConnectOut = async (target) => await dialler.dialNamed(target);
     const functions = new StageFunctions({
-      ...{ clock, random, requestBodies },
+      ...{ clock, random, requestBodies, keyed: this.#ledger.callDoor },
       functionIn: (appId, name) => this.#inApps.get(`${appId}/${name}`),
       isReady: () => fold.seq > 0,
     });
@@ -238,6 +239,7 @@ class RunningGateway implements Gateway {
     await this.#listeners.listen({
       ...{ clock, log },
       requestId: () => ids.requestId(),
+      errorHeaders: refusalHeaders,
       onKnown: (req, res, covered) => this.#stages.takeKnown(req, res, covered),
       onRequest: (req, res, target) => this.#front.handle({ req, res, target }),
       onUpgrade: (req, res, upgrade) =>

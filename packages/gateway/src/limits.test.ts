@@ -172,9 +172,11 @@ test("what was turned away is counted by function and reason, and read as it was
   const throttled = [{ reason: "RATE_LIMITED", count: 7 }];
   const none = { ...counts, live: 0, waiting: 0 };
   const shells = [{ counts: { ...none, live: 1 } }, { counts: { ...counts, live: 1 } }];
-  const quiet = { entry, shells: () => [{ counts: none }], throttled: [] };
-  const told = functionFigures([{ entry, shells: () => shells, throttled }, quiet] as never);
-  const expected = [{ functionId: entry.id, live: 2, waiting: 1, throttled: { RATE_LIMITED: 7 } }];
+  const aliasFigures = (): [] => [];
+  const quiet = { entry, shells: () => [{ counts: none }], throttled: [], aliasFigures };
+  const told = functionFigures([{ ...quiet, shells: () => shells, throttled }, quiet] as never);
+  const sum = { live: 2, waiting: 1, throttled: { RATE_LIMITED: 7 } };
+  const expected = [{ functionId: entry.id, ...sum, aliases: [] }];
   assert.deepEqual(told, expected);
   const figures = { loopLag: { counts: Array(18).fill(0), sumMs: 0 }, values: [] };
   const sent = { ...figures, residentBytes: 1, heapUsedBytes: 1, cpuMs: 1, functions: told };

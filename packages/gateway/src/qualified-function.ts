@@ -12,6 +12,7 @@ import {
   LIMITS,
   parseQualifier,
   versionsOfAlias,
+  type AliasFigures,
   type AliasTarget,
   type FunctionEntry,
   type InstanceGrant,
@@ -32,6 +33,7 @@ import {
   type LimitsDeps,
   type ThrottleCount,
 } from "@skerry/functions";
+import { AliasTally } from "@skerry/live-invocations";
 import { FunctionShell, type ShellDeps } from "./function-shell.ts";
 
 export interface QualifiedDeps
@@ -53,6 +55,7 @@ export class QualifiedFunction {
   /** The same as aliases lead to them, by version. */
   #led = new WeakMap<Variables, Map<number, FunctionShell>>();
   readonly #patterns = new AliasPatterns();
+  readonly #tallies = new Map<string, AliasTally>();
   #isRemoved = false;
 
   constructor(deps: QualifiedDeps, entry: FunctionEntry) {
@@ -193,6 +196,24 @@ export class QualifiedFunction {
         : alias && this.#ledTo(alias.target, decideAlias({ ...ground, target: alias.target }, ask));
     if (shell !== undefined) return shell;
     throw failFunction("QUALIFIER_NOT_FOUND", { function: `${app}/${name}`, qualifier: said });
+  }
+
+  /** Counts what is called by a qualifier that led somewhere; undefined unless it is an alias. */
+  tallyFor(said: string): AliasTally | undefined {
+    if (said === LATEST) return undefined;
+    const found = this.#tallies.get(said);
+    if (found !== undefined || parseQualifier(said)?.kind !== "alias") return found;
+    const tally = new AliasTally();
+    this.#tallies.set(said, tally);
+    return tally;
+  }
+
+  /** Of each alias that was asked for since the process began; a removed one is forgotten. */
+  aliasFigures(): readonly AliasFigures[] {
+    for (const alias of this.#tallies.keys())
+      if (this.#deps.fold().aliasOf(this.entry.id, alias) === undefined)
+        this.#tallies.delete(alias);
+    return Array.from(this.#tallies, ([alias, { figures }]) => ({ alias, ...figures }));
   }
 
   /** The revision of a version; undefined when there is none. */

@@ -1,5 +1,5 @@
 /** Functions as the door of gateway APIs asks for them. */
-import type { Clock, PlatformError, Random } from "@skerry/base";
+import { PlatformError, type Clock, type Random } from "@skerry/base";
 import { failFunction, takesUpgrades, type ReplyHead } from "@skerry/contracts";
 import type { AnswerSink } from "@skerry/http";
 import { httpParts, platformHeaders } from "@skerry/requests";
@@ -10,9 +10,11 @@ import type {
   Functions,
   Leaving,
   RoutedCall,
+  RoutedOnce,
   RoutedRequest,
 } from "@skerry/stages";
 import {
+  type AliasTally,
   responseHeadersOf,
   type Shown,
   enter,
@@ -25,6 +27,7 @@ import {
 import { failGateway } from "./errors.ts";
 import { noteAsked } from "./front.ts";
 import type { FunctionShell } from "./function-shell.ts";
+import type { CallDoor } from "./ledger/call-door.ts";
 import type { QualifiedFunction } from "./qualified-function.ts";
 import type { RequestBodies } from "./request-bodies.ts";
 
@@ -32,19 +35,27 @@ export interface StageFunctionsDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly requestBodies: RequestBodies;
+  /** Makes calls under keys of their callers. */
+  readonly keyed: Pick<CallDoor, "routesCall">;
   /** Undefined when the app has no such function. */
   functionIn(appId: string, name: string): QualifiedFunction | undefined;
   isReady(): boolean;
 }
 
+type Found = Pick<FoundShell, "shell" | "isByChance" | "qualifier" | "alias">;
+
 /** A function that was found here, with what runs it. */
 class FoundShell implements FoundFunction {
   readonly shell: FunctionShell;
   readonly isByChance: boolean;
+  readonly qualifier: string;
+  readonly alias: AliasTally | undefined;
 
-  constructor(shell: FunctionShell, isByChance: boolean) {
+  constructor({ shell, isByChance, qualifier, alias }: Found) {
     this.shell = shell;
     this.isByChance = isByChance;
+    this.qualifier = qualifier;
+    this.alias = alias;
   }
 
   get functionId() {
@@ -102,19 +113,22 @@ export class StageFunctions implements Functions {
     const draws = this.#draws;
     const shell = found.shellFor(qualifier, httpParts(req, url, this.#random));
     noteAsked(res, shell.entry.id);
-    return new FoundShell(shell, this.#draws > draws);
+    const alias = found.tallyFor(qualifier);
+    return new FoundShell({ shell, isByChance: this.#draws > draws, qualifier, alias });
   }
 
   call(fn: FoundFunction, request: RoutedRequest, to: AnswerSink): RoutedCall {
     const { clock, requestBodies } = this.#deps;
-    const { shell } = fn as FoundShell;
+    const { shell, alias } = fn as FoundShell;
+    const { once } = request;
+    if (once !== undefined) return this.#callOnce(fn as FoundShell, { ...request, once }, to);
     const { id, method, url, authority, headers, trace, body, leaving } = request;
     const refusal = shell.admit();
     if (refusal !== undefined) throw refusal;
     const invocation = new Invocation(
       shell,
       {
-        ...{ id, method, url, authority, headers, trace, showsAnatomy: false },
+        ...{ id, method, url, authority, headers, trace, alias, showsAnatomy: false },
         ...{ arrivedMs: clock.monotonicMs(), startWallMs: clock.wallMs() },
         upgrade: leaving?.upgrade.protocol,
       },
@@ -123,6 +137,19 @@ export class StageFunctions implements Functions {
     if (body === undefined || body instanceof Uint8Array) enter(shell, invocation, body ?? EMPTY);
     else requestBodies.take(body, { callee: shell, invocation, bytesMax: request.bodyBytesMax });
     return { abandon: () => invocation.clientLeft() };
+  }
+
+  /** Others may wait for its answer, or come for it: it runs on when its caller leaves. */
+  #callOnce(
+    { shell: callee, qualifier, alias }: FoundShell,
+    request: RoutedRequest & { readonly once: RoutedOnce },
+    to: AnswerSink,
+  ): RoutedCall {
+    const client = new SinkRecipient(to, undefined, this.#deps.clock);
+    this.#deps.keyed
+      .routesCall({ ...request, ...{ callee, qualifier, alias, client } })
+      .catch((error: unknown) => to.fail(PlatformError.from(error)));
+    return { abandon: () => undefined };
   }
 }
 

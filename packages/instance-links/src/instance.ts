@@ -83,6 +83,8 @@ export class Instance {
   streamsOpened = 0;
   /** Answers of its calls that it has not taken yet. */
   untakenBytes = 0;
+  /** Payloads of calls with a key that it has left and that go on, in bytes. */
+  leftBytes = 0;
   /** Of these, connections to the network. */
   tunnels = 0;
   /** Connections it began in the second that began at `tunnelsSinceMs`. */

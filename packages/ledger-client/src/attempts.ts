@@ -29,7 +29,7 @@ interface Held {
   /** Once it has ended. */
   end: Piece<SettlePiece> | undefined;
   /** Of one that was not given by control. */
-  readonly told?: OwnAttempt["told"];
+  readonly own?: OwnAttempt;
 }
 
 interface Ended extends Held {
@@ -42,6 +42,8 @@ export interface OwnAttempt {
   readonly run: (told: AttemptListener) => RunningAttempt | undefined;
   /** Called once: what control made of its end, or `stale` when it wants it no more. */
   readonly told: (result: SettleResult) => void;
+  /** Nobody would make it again: it waits on here as a drain begins. */
+  readonly isOnce?: boolean;
 }
 
 /** Calls on their way to control, which may be held here by now. */
@@ -124,11 +126,11 @@ export class Attempts {
   }
 
   /** Begins one that control has written down as held here. */
-  beginOwn(piece: HeldName, { run, told }: OwnAttempt): void {
+  beginOwn(piece: HeldName, own: OwnAttempt): void {
     const from = this.#deps.clock.wallMs();
-    const held: Held = { piece, from, running: undefined, end: undefined, told };
+    const held: Held = { piece, from, running: undefined, end: undefined, own };
     this.#held.set(keyOf(piece), held);
-    held.running = run(this.#listenerOf(held));
+    held.running = own.run(this.#listenerOf(held));
   }
 
   /** Control does not want these any more. */
@@ -164,7 +166,7 @@ export class Attempts {
   /** Ends as cancelled what still waits for its turn, so that control gives it to another. */
   giveBackWaiting(): void {
     for (const held of this.#held.values())
-      if (held.running?.hasBegun === false) this.#giveUp(held);
+      if (held.running?.hasBegun === false && held.own?.isOnce !== true) this.#giveUp(held);
   }
 
   /** The same of all that has not ended. */
@@ -270,7 +272,7 @@ export class Attempts {
     this.#progress.forget(held.piece);
     this.#unsent.delete(held as Ended);
     this.#resultBytes -= held.end?.bytes.length ?? 0;
-    held.told?.(result);
+    held.own?.told(result);
     if (this.#held.size === 0) this.#onEmpty();
   }
 

@@ -19,7 +19,7 @@ export const failLedger = defineReasons({
   LEDGER_AWAY: {
     code: "UNAVAILABLE",
     message: "The invocation was not accepted: nobody could write it down within {waitedMs} ms.",
-    hint: "Send it again after the time in Retry-After; `skerry doctor` shows whether control runs.",
+    hint: "Send it again after the time in Retry-After, with a ticket signed anew; `skerry doctor` shows whether control runs.",
     retryable: true,
     audience: "user",
   },
@@ -27,38 +27,36 @@ export const failLedger = defineReasons({
     code: "UNAVAILABLE",
     message:
       "The function has answered, but the answer could not be written down within {waitedMs} ms.",
-    hint: "Send it again with the same `Idempotency-Key`: it does not run again, and you get its answer.",
+    hint: "Send it again with the same `Idempotency-Key`: it does not run again, and you get its answer. Without a key it would run twice.",
     retryable: true,
     audience: "user",
   },
   CALL_UNDER_WAY: {
     code: "ABORTED",
-    message: "The invocation {id}, which this idempotency key names, has not ended yet.",
-    hint: "Send the same again later, or look with `skerry invocations show {id}`.",
+    message: "The invocation {id} has not ended yet.",
+    hint: "Send the same again later with the same `Idempotency-Key`, or look with `skerry invocations show {id}`.",
     retryable: true,
     audience: "user",
   },
   CALL_ANSWER_TOO_LARGE: {
     code: "ALREADY_EXISTS",
     message:
-      "The invocation {id}, which this idempotency key names, was answered; the answer had more than {bytesMax} bytes and was not kept.",
-    hint: "It does not run again under this key; give large answers as the name of where they are.",
+      "The invocation {id} was answered; the answer had more than {bytesMax} bytes and was not kept.",
+    hint: "It does not run again under its idempotency key; give large answers as the name of where they are.",
     retryable: false,
     audience: "user",
   },
   CALL_ANSWER_GONE: {
     code: "ALREADY_EXISTS",
-    message:
-      "The invocation {id}, which this idempotency key names, has ended; nothing of it is kept.",
-    hint: "Use a fresh key to run it again; `ledgerDays` and `ledgerMbMax` say what is kept.",
+    message: "The invocation {id} has ended; nothing of it is kept.",
+    hint: "Use a fresh idempotency key to run it again; `ledgerDays` and `ledgerMbMax` say what is kept.",
     retryable: false,
     audience: "user",
   },
   CALL_UNANSWERED: {
     code: "ABORTED",
-    message:
-      "The invocation {id}, which this idempotency key names, ended as {state}, without an answer.",
-    hint: "Use a fresh key to run it again.",
+    message: "The invocation {id} ended as {state}, without an answer.",
+    hint: "Use a fresh idempotency key, or none, to run it again.",
     retryable: false,
     audience: "user",
   },

@@ -5,7 +5,13 @@ export {
   readAcceptHeaders,
   type AcceptHeaders,
 } from "./accept-headers.ts";
-export { callDigestOf, idempotencyKeyOf } from "./call-headers.ts";
+export {
+  callDigestOf,
+  handlersKeyOf,
+  idempotencyKeyOf,
+  routesKeyOf,
+  type RoutesKey,
+} from "./call-headers.ts";
 export { failureOf, KeyedCalls, type CallListener, type ToldCall } from "./keyed-calls.ts";
 export { failLedger } from "./errors.ts";
 export { readEventList, type ListedEvent } from "./event-list.ts";

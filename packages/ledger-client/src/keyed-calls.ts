@@ -1,8 +1,9 @@
 /**
- * Calls with an idempotency key, each from its key to the one answer. The first of a key is written
- * down before it is made, is made here, and is written down again with its answer before anybody is
- * told. Those that come meanwhile wait for that answer; those that come afterwards, or to another
- * gateway, are given it by the ledger. So it does not matter what dies in between.
+ * Calls that the ledger knows: with an idempotency key each from its key to the one answer. The
+ * first of a key is written down before it is made, is made here, and is written down again with
+ * its answer before anybody is told. Those that come meanwhile wait for that answer; those that
+ * come afterwards, or to another gateway, are given it by the ledger. So it does not matter what
+ * dies in between.
  */
 import {
   delay,
@@ -65,7 +66,8 @@ export interface KeyedCallsDeps {
 }
 
 interface Joint {
-  readonly id: RequestId;
+  /** Of what runs: the first caller's own, until the ledger has named another. */
+  id: RequestId;
   readonly digest: string;
   readonly told: Promise<ToldCall>;
 }
@@ -84,37 +86,47 @@ export class KeyedCalls {
   /** Rejects with why it was not accepted, LEDGER_… or CALL_UNDER_WAY. */
   async call(asked: KeyedCall): Promise<ToldCall> {
     const { id, f, ik, no } = asked.piece;
+    if (ik === undefined) return await this.#run(asked);
     const name = `${f} ${ik.key}`;
     const known = this.#underWay.get(name);
-    if (known?.digest === ik.digest) return await this.#join(known, asked.waitMs);
-    const told = this.#run(asked);
+    if (known?.digest === ik.digest) return await this.#join(known, asked);
     // Of another request the ledger says what its key stands for; nobody joins one that is refused.
-    if (known === undefined && no === undefined) this.#note(name, { id, digest: ik.digest, told });
+    if (known !== undefined || no !== undefined) return await this.#run(asked);
+    const told = this.#run(asked, (named) => (joint.id = named));
+    const joint: Joint = { id, digest: ik.digest, told };
+    this.#underWay.set(name, joint);
+    const forget = (): void => void this.#underWay.delete(name);
+    told.then(forget, forget);
     return await told;
   }
 
-  #note(name: string, joint: Joint): void {
-    this.#underWay.set(name, joint);
-    const forget = (): void => void this.#underWay.delete(name);
-    joint.told.then(forget, forget);
-  }
-
-  async #join({ id, told }: Joint, waitMs: number): Promise<ToldCall> {
-    const found = await within(this.#deps.clock, waitMs, told);
-    if (found === undefined) throw underWay(id);
+  async #join(joint: Joint, asked: KeyedCall): Promise<ToldCall> {
+    const { clock } = this.#deps;
+    const endMs = clock.monotonicMs() + asked.waitMs;
+    let found: ToldCall | undefined;
+    try {
+      found = await within(clock, asked.waitMs, joint.told);
+    } catch (error) {
+      const waitMs = endMs - clock.monotonicMs();
+      // The first may have had less time: its wait was its own.
+      if (isUnderWay(error) && waitMs > 0) return await this.call({ ...asked, waitMs });
+      throw error;
+    }
+    if (found === undefined) throw underWay(joint.id);
     if (found.answer.kind !== "passed") return { ...found, isReplay: true };
     return { id: found.id, answer: tooLarge(found.id), isReplay: true };
   }
 
-  async #run(asked: KeyedCall): Promise<ToldCall> {
+  async #run(asked: KeyedCall, named?: (id: RequestId) => void): Promise<ToldCall> {
     const { piece, body, waitMs } = asked;
     const result = await this.#deps.client.call(piece, body);
     if (!result.ok) throw refusalOf(result.error);
     const { id, held } = result;
+    named?.(id);
     const answer = held ? await this.#make(asked) : undefined;
     if (answer !== undefined) return { id, answer, isReplay: false };
     // Another has it: it was there before, or this gateway was taken for lost.
-    return { id, answer: await this.#follow(piece.f, id, waitMs), isReplay: !held };
+    return { id, answer: await this.#follow(piece.f, id, waitMs), isReplay: id !== piece.id };
   }
 
   /** Undefined when its end is not wanted any more, because another makes it. */
@@ -124,6 +136,7 @@ export class KeyedCalls {
     const told = Promise.withResolvers<SettleResult>();
     client.begin(piece.id, {
       told: told.resolve,
+      isOnce: piece.src === "game",
       run: ({ ended, reported }) => {
         const end = (attempt: AttemptEnd, answer: CallAnswer): void => {
           answered.resolve(answer);
@@ -179,6 +192,10 @@ function tooLarge(id: RequestId): CallAnswer {
 
 function underWay(id: RequestId): PlatformError {
   return failLedger("CALL_UNDER_WAY", { id, retryAfterMs: RETRY_AFTER_MS });
+}
+
+function isUnderWay(error: unknown): boolean {
+  return PlatformError.is(error) && error.reason === "CALL_UNDER_WAY";
 }
 
 /** Undefined when it takes longer. */

@@ -76,6 +76,32 @@ test("what left and got no answer is not known, and is not sent again", async ()
   assert.equal(world.control.publishes.length, 3);
 });
 
+test("what has a key is sent again until it is answered, or its time is over", async () => {
+  const world = new World();
+  await world.connect();
+  const { onPublish } = world.control;
+  world.control.onPublish = () => undefined;
+  const keyed = '{"messages":[],"idempotencyKey":"k-1"}';
+  const lost = publish(world, keyed);
+  const plain = publish(world, '{"messages":[{"data":{"idempotencyKey":"k-1"}}]}');
+  await world.settled();
+  world.cut();
+  assert.equal(await plain, "PUBLISH_UNCONFIRMED", "the control");
+  world.control.onPublish = onPublish;
+  await world.connect();
+  await world.settled();
+  assert.deepEqual(await lost, [[0, 0]]);
+  const sent = world.control.publishes.map(({ pieces }) => pieces.length);
+  assert.deepEqual(sent, [2, 1]);
+  world.control.onPublish = (stream) => answerLedger(stream, {});
+  const vain = publish(world, keyed);
+  await world.settled();
+  world.cut();
+  await world.settled();
+  world.clock.advance(WAIT_MS);
+  assert.equal(await vain, "PUBLISH_UNCONFIRMED", "it may have been written");
+});
+
 test("an answer that does not fit is not believed", async () => {
   const world = new World();
   await world.connect();

@@ -2,7 +2,7 @@
  * Has messages of functions written into topics. What comes in one turn leaves in one stream.
  * Unlike an acceptance a message has no name: told twice it is there twice. So what never left is
  * tried until its time is over, and what left and got no answer is not sent again: whoever
- * publishes is told that it is not known.
+ * publishes is told that it is not known. Under an idempotency key it may be sent again, and is.
  */
 import type { Cancel, PlatformError } from "@skerry/base";
 import { failReach, type PublishPiece, type PublishResult } from "@skerry/contracts";
@@ -39,7 +39,7 @@ export class Publishes {
 
   /**
    * Resolves when all of it is on disk, or refused. Rejects with PUBLISH_AWAY, nothing having left,
-   * or PUBLISH_UNCONFIRMED.
+   * or PUBLISH_UNCONFIRMED: at once when its answer was lost, but with a key when its time is over.
    */
   async publish(head: PublishPiece, bytes: Uint8Array, waitMs: number): Promise<PublishResult> {
     return await new Promise((resolve, reject) => {
@@ -91,9 +91,16 @@ export class Publishes {
   #answered(batch: readonly Waiting[], results: readonly PublishResult[] | undefined): void {
     for (const [i, waiting] of batch.entries()) {
       const result = results?.[i];
-      if (result === undefined) this.#giveUp(waiting, "the link to control was lost");
-      else if (this.#end(waiting)) waiting.resolve(result);
+      if (result !== undefined) {
+        if (this.#end(waiting)) waiting.resolve(result);
+      } else if (!waiting.isOver && hasKey(waiting.bytes)) {
+        this.#sent.delete(waiting);
+        this.#queue.push(waiting);
+      } else {
+        this.#giveUp(waiting, "the link to control was lost");
+      }
     }
+    if (this.#queue.length > 0) this.#turns.later();
   }
 
   #giveUp(waiting: Waiting, why: string): void {
@@ -110,5 +117,15 @@ export class Publishes {
     waiting.cancelTimer();
     this.#sent.delete(waiting);
     return true;
+  }
+}
+
+/** They are the function's words; only control reads them otherwise. */
+function hasKey(bytes: Uint8Array): boolean {
+  try {
+    const said: unknown = JSON.parse(Buffer.from(bytes).toString());
+    return typeof (said as { idempotencyKey?: unknown } | null)?.idempotencyKey === "string";
+  } catch {
+    return false;
   }
 }

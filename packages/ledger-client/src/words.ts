@@ -156,8 +156,10 @@ function isRun(head: Said): boolean {
 function isRequestIfThere(value: unknown): boolean {
   if (value === undefined) return true;
   if (!isObject(value)) return false;
-  const { m, u, a, h } = value;
+  const { m, u, a, h, c } = value;
   const texts = [m, u, a].every((one) => typeof one === "string");
+  if (c !== undefined && !(isObject(c) && isRequestId(c["p"]) && Number.isSafeInteger(c["d"])))
+    return false;
   return texts && Array.isArray(h) && h.every((one) => typeof one === "string");
 }
 

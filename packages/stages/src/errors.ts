@@ -57,6 +57,13 @@ export const failStage = defineReasons({
     message: "The body of the request is longer than {bytesMax} bytes.",
     hint: "Send less, or raise `limits.bodyBytesMax` of the route.",
   },
+  ROUTE_IDEMPOTENCY_KEY_REQUIRED: {
+    code: "INVALID_ARGUMENT",
+    retryable: false,
+    audience: "user",
+    message: "The route {route} takes requests with a key in the header {header} only.",
+    hint: "Send a fresh UUID with each new request, and the same one when you send a request again.",
+  },
   ROUTE_UPSTREAM_FAILED: {
     code: "UNAVAILABLE",
     httpStatus: 502,

@@ -9,6 +9,7 @@ export type {
   Functions,
   Leaving,
   RoutedCall,
+  RoutedOnce,
   RoutedRequest,
 } from "./ports.ts";
 export { StageAddresses, type StageAddress, type StagesView } from "./stage-address.ts";

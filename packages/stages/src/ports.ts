@@ -49,6 +49,27 @@ export interface RoutedRequest {
   readonly trace: RequestTrace | undefined;
   /** Set when the client may leave HTTP, and the function lets it. */
   readonly leaving?: Leaving | undefined;
+  /** Set when it is made once for all who say the same under its key. */
+  readonly once?: RoutedOnce | undefined;
+}
+
+/** A request whose caller has it made once, by a key of its own. */
+export interface RoutedOnce {
+  readonly key: string;
+  /** In which it was said. */
+  readonly header: string;
+  /** What it is a key of: the API, its stage, and who calls, if that is known. */
+  readonly of: readonly string[];
+  /** False: callers are not told apart by who they are. */
+  readonly isCallersOwn: boolean;
+  /** How long it is in force; as long as the function says when undefined. */
+  readonly windowMs: number | undefined;
+  /** Path and query, as the caller said them. */
+  readonly url: string;
+  /** As the caller said it; empty without one. */
+  readonly contentType: string;
+  /** What is compared beside these, the method and the body. */
+  readonly credentials: readonly string[];
 }
 
 /** A client that asks to leave HTTP. */

@@ -42,6 +42,7 @@ import {
 import { World } from "../../test/world.ts";
 import { BodyBudget } from "@skerry/live-invocations";
 import type { FunctionShell } from "../function-shell.ts";
+import { ListeningLedger } from "../../test/ledger-control.ts";
 import { ActionDoor } from "./action-door.ts";
 
 const ids = createIdSource({ clock: systemClock(), random: seededRandom(53) });
@@ -399,7 +400,11 @@ test("an app's flood is its own, over however many keys, and no crowd of apps sh
 
 test("by a gateway, a run's function hears of its action; without ticket or key there is none", async (t) => {
   const world = new World();
-  t.after(() => world.close());
+  const control = await new ListeningLedger().listen(world);
+  t.after(async () => {
+    await world.close();
+    await control.close();
+  });
   world.fn({ app: "arena", name: "score" });
   world.action({ app: "arena", name: "score", fn: "score", game: "server", manual: true });
   const secret = randomBytes(32).toString("base64url");
@@ -417,7 +422,15 @@ test("by a gateway, a run's function hears of its action; without ticket or key 
   const ran = await world.ask({ path: PATH, body: BODY, headers: { "x-skerry-ticket": header } });
   const head = JSON.parse(ran.body) as { m: string; ac: object };
   assert.equal(head.m, "EVENT");
-  assert.deepEqual(head.ac, { n: "score", d: "game", t: "arena/score:game", k: signer.ticket });
+  const facts = { n: "score", d: "game", t: "arena/score:game", k: signer.ticket };
+  assert.deepEqual(head.ac, facts);
+  const [called] = control.calls.flatMap(({ pieces }) => pieces);
+  const { id, src, ac, ik, rq } = called?.head ?? {};
+  assert.deepEqual([src, ac, ik, rq?.m], ["game", facts, undefined, "EVENT"]);
+  assert.equal(Buffer.from(called?.bytes ?? []).toString(), BODY);
+  assert.equal(ran.headers["x-skerry-request-id"], id);
+  const [ended] = control.settles.flatMap(({ pieces }) => pieces);
+  assert.deepEqual([ended?.head.id, ended?.head.o, ended?.head.s], [id, "ok", 200]);
   const again = await world.ask({ path: PATH, body: BODY, headers: { "x-skerry-ticket": header } });
   assert.deepEqual([again.status, again.error.reason], [401, "GATEWAY_TICKET_USED"]);
   const bare = await world.ask({ path: PATH, body: BODY });
@@ -427,6 +440,9 @@ test("by a gateway, a run's function hears of its action; without ticket or key 
   assert.deepEqual((JSON.parse(manual.body) as { ac: object }).ac, {
     ...{ n: "score", d: "manual", t: "arena/score:manual" },
   });
+  const byHand = control.calls.flatMap(({ pieces }) => pieces).at(-1)?.head;
+  assert.deepEqual([byHand?.src, byHand?.ac?.t], ["call", "arena/score:manual"]);
+  assert.equal(control.calls.length, 2, "the control: what is refused is not written down");
   const got = await world.ask({ path: PATH, headers: keyed });
   assert.deepEqual([got.status, got.error.reason], [405, "GATEWAY_ACTION_METHOD"]);
   const first = world.gateway;

@@ -59,8 +59,6 @@ export interface AdmittedRun {
   readonly facts: ActionFacts;
   readonly body: Uint8Array;
   readonly hold: BodyHold;
-  /** By a key, not by a ticket. */
-  readonly isManual: boolean;
 }
 
 const BODY_DEADLINE_MS = 60_000;
@@ -113,7 +111,7 @@ export class ActionDoor {
     }
     if (!action.manual) throw failGateway("GATEWAY_DRIVE_MISSING", missing(action, "manual"));
     const facts = actionFactsOf({ app, name, drive: "manual" });
-    return { shell, facts, isManual: true, ...(await this.#bodyOf(req, shell)) };
+    return { shell, facts, ...(await this.#bodyOf(req, shell)) };
   }
 
   async #byTicket(
@@ -148,7 +146,7 @@ export class ActionDoor {
     const { keyId: k, player } = ticket;
     const who = player === null ? { k } : { p: player.id, k };
     const facts = { ...actionFactsOf({ app, name, drive: "game" }), ...who };
-    return { shell, facts, body, hold, isManual: false };
+    return { shell, facts, body, hold };
   }
 
   /** The key that it names; throws why the ticket does not count, whatever it signs. */

@@ -2,10 +2,9 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { once } from "node:events";
 import { request, type IncomingMessage } from "node:http";
-import type { RequestId } from "@skerry/base";
 import { LIMITS, type AnswerReply, type FunctionEntry } from "@skerry/contracts";
 import { answerLedger, LeapClock } from "@skerry/testkit";
-import { ListeningLedger, runPiece } from "../../test/ledger-control.ts";
+import { ListeningLedger, rememberKeys, runPiece } from "../../test/ledger-control.ts";
 import {
   until,
   World,
@@ -40,35 +39,6 @@ async function keyed(asked: Asked = {}, called = fn): Promise<Answered> {
 const told = () => control.calls.flatMap(({ pieces }) => pieces);
 const ends = () => control.settles.flatMap(({ pieces }) => pieces);
 const runs = () => agent.instances.reduce((sum, { calls }) => sum + calls.length, 0);
-
-/** The ledger remembers keys and ends, as control's own does. */
-function remember(): void {
-  const ids = new Map<string, RequestId>();
-  const replies = new Map<string, AnswerReply>();
-  control.onCall = (asked) => {
-    const results = asked.pieces.map(({ head: { id, ik } }) => {
-      const first = ids.get(ik.key) ?? id;
-      ids.set(ik.key, first);
-      return { ok: true, id: first, held: first === id };
-    });
-    answerLedger(asked, results);
-  };
-  control.onSettle = (asked) => {
-    for (const { head, bytes } of asked.pieces) {
-      const { s = 200, h = [], cut } = head;
-      const body = Buffer.from(bytes).toString("base64");
-      replies.set(head.id, { state: "succeeded", s, h, body, ...(cut ? { cut } : {}) });
-    }
-    answerLedger(
-      asked,
-      asked.pieces.map(() => "settled"),
-    );
-  };
-  control.onAnswer = (asked) => {
-    const reply = replies.get(asked.pieces[0]?.head.id ?? "");
-    answerLedger(asked, reply ?? { state: "open" });
-  };
-}
 
 /** Answers `answer` streams with this. */
 function kept(reply: AnswerReply): void {
@@ -120,7 +90,7 @@ test("a call is written down before it runs, and its answer before its caller ha
 });
 
 test("callers in flight join the one that runs, and all are answered the same", async () => {
-  remember();
+  rememberKeys(control);
   await world.start();
   const calls: Call[] = [];
   agent.handle = (call) => void calls.push(call);
@@ -169,7 +139,7 @@ test("what the ledger keeps of a key is given without a run; of another gateway'
 });
 
 test("a caller whom no rate lets in is given what its key stands for, or joins it", async () => {
-  remember();
+  rememberKeys(control);
   const limits = { ratePerSecond: 0.01, burst: 1 };
   const rare = world.fn({ name: "rare", kind: "fetch", config: { limits } });
   await world.start();
@@ -205,7 +175,7 @@ test("another payload, method or path is another request; events are those of as
   const digest = async (asked: Asked, called = fn): Promise<string | undefined> => {
     agent.handle = (call) => call.answer("{}");
     await keyed(asked, called);
-    return told().at(-1)?.head.ik.digest;
+    return told().at(-1)?.head.ik?.digest;
   };
   const all = [
     await digest({}),
@@ -240,7 +210,7 @@ test("another request under a key is refused as the ledger says, also while the 
 });
 
 test("an answer that is too large to keep is passed on to its caller, and not to those who joined", async () => {
-  remember();
+  rememberKeys(control);
   await world.start();
   const half = Buffer.alloc(LIMITS.asyncResultBytesMax / 2 + 1, "x");
   const calls: Call[] = [];
@@ -267,7 +237,7 @@ test("an answer that is too large to keep is passed on to its caller, and not to
 });
 
 test("what is passed on and breaks off is broken off for its caller, too", async () => {
-  remember();
+  rememberKeys(control);
   await world.start();
   const part = Buffer.alloc(LIMITS.asyncResultBytesMax + 1, "x");
   const calls: Call[] = [];
@@ -319,9 +289,16 @@ test("a call that came to no instance leaves nothing under its key", async () =>
   await world.start();
   const calls: Call[] = [];
   agent.handle = (call) => void calls.push(call);
+  const { onCall } = control;
+  control.onCall = () => undefined;
+  const late = keyed({}, single);
+  await until(() => control.calls.length === 1);
   const busy = world.call(single, { body: "{}" });
   await until(() => calls.length === 1);
-  const { status, error } = await keyed({}, single);
+  // There was room when it was looked for.
+  for (const asked of control.calls) onCall(asked);
+  control.onCall = onCall;
+  const { status, error } = await late;
   assert.deepEqual([status, error.reason], [429, "CONCURRENCY_LIMITED"]);
   assert.deepEqual([ends()[0]?.head.w, ends()[0]?.head.o], [true, "throttled"]);
   calls[0]?.answer("{}");
@@ -333,7 +310,7 @@ test("a call that came to no instance leaves nothing under its key", async () =>
 });
 
 test("a caller that leaves does not end the call", async () => {
-  remember();
+  rememberKeys(control);
   await world.start();
   const calls: Call[] = [];
   agent.handle = (call) => void calls.push(call);
@@ -418,4 +395,101 @@ test("an attempt of a call that control gives is made as it was asked for", asyn
   assert.ok(heard?.head.h.includes("x-a"));
   const headers = ["content-type", "text/plain"];
   assert.deepEqual(ends()[0]?.head.h, headers, "its answer is kept whole, too");
+});
+
+test("a run of an action is written down before it runs, and its end before its caller has it", async () => {
+  world.action({ app: fn.app, name: "score", fn: fn.name, game: null, manual: true });
+  await world.start();
+  agent.handle = (call) => {
+    assert.equal(told().length, 1);
+    call.answer("made");
+  };
+  control.onSettle = () => undefined;
+  let isAnswered = false;
+  const path = `/-/${fn.app}/actions/score`;
+  const headers = { "x-skerry-key": developer, "content-type": "application/json" };
+  const answering = world
+    .ask({ path, body: '{"a":1}', headers })
+    .finally(() => (isAnswered = true));
+  await until(() => control.settles.length === 1);
+  assert.equal(isAnswered, false);
+  const [settle] = control.settles;
+  assert.ok(settle !== undefined);
+  answerLedger(settle, ["settled"]);
+  const { status, body } = await answering;
+  assert.deepEqual([status, body], [200, "made"]);
+});
+
+test("what its function has no room for is turned away before it is written down", async () => {
+  rememberKeys(control);
+  const config = { limits: { concurrency: 1 } };
+  const single = world.fn({ name: "single", kind: "fetch", config });
+  world.action({ app: fn.app, name: "score", fn: single.name, game: null, manual: true });
+  await world.start();
+  const calls: Call[] = [];
+  agent.handle = (call) => void calls.push(call);
+  const first = keyed({}, single);
+  await until(() => calls.length === 1);
+  const run = async (): Promise<Answered> => {
+    const headers = { "x-skerry-key": developer, "content-type": "application/json" };
+    return await world.ask({ path: `/-/${fn.app}/actions/score`, body: "{}", headers });
+  };
+  const refused = await Promise.all([run(), run(), run()]);
+  assert.deepEqual([...new Set(refused.map(({ error }) => error.reason))], ["CONCURRENCY_LIMITED"]);
+  assert.deepEqual([told().length, ends().length], [1, 0], "the first call alone");
+  const wanted: unknown[] = [];
+  const { onCall } = control;
+  control.onCall = (asked) => {
+    const answers = asked.pieces.map(({ head: { no } }) => ({ ok: false, error: no }));
+    wanted.push(...asked.pieces.map(({ head: { no } }) => no?.reason));
+    answerLedger(asked, answers);
+  };
+  const other = { headers: { "idempotency-key": "k-2" } };
+  assert.equal((await keyed(other, single)).error.reason, "CONCURRENCY_LIMITED");
+  assert.deepEqual(wanted, ["CONCURRENCY_LIMITED"], "its key may stand for something");
+  control.onCall = onCall;
+  calls[0]?.answer("once");
+  await first;
+  agent.handle = (call) => call.answer("made");
+  assert.equal((await run()).body, "made", "the control: there is room again");
+});
+
+test("the first attempt is told its caller's trace whole, with its own place in it", async () => {
+  world.action({ app: fn.app, name: "score", fn: fn.name, game: null, manual: true });
+  await world.start();
+  const heard: (readonly string[])[] = [];
+  agent.handle = (call) => {
+    heard.push(call.head.h);
+    call.answer("made");
+  };
+  const trace = "0af7651916cd43dd8448eb211c80319c";
+  const traceparent = `00-${trace}-b7ad6b7169203331-01`;
+  const headers = { "x-skerry-key": developer, traceparent, tracestate: "a=1,b=2" };
+  await keyed({ headers: { "idempotency-key": "k-1", ...headers } });
+  await world.ask({ path: `/-/${fn.app}/actions/score`, body: "{}", headers });
+  assert.equal(heard.length, 2);
+  for (const said of heard) {
+    const valuesOf = (name: string) => said.filter((_, i) => i % 2 === 1 && said[i - 1] === name);
+    assert.deepEqual(valuesOf("tracestate"), ["a=1,b=2"]);
+    const [parent = "", ...others] = valuesOf("traceparent");
+    assert.deepEqual([parent.split("-")[1], others], [trace, []]);
+    assert.notEqual(parent, traceparent);
+  }
+  assert.ok(told().every(({ head }) => !JSON.stringify(head.rq).includes("trace")));
+});
+
+test("runs of an action by hand join by their key, and are no events of another", async () => {
+  for (const name of ["score", "grant"])
+    world.action({ app: fn.app, name, fn: fn.name, game: null, manual: true });
+  await world.start();
+  agent.handle = (call) => call.answer("made");
+  const run = async (name: string): Promise<Answered> => {
+    const headers = { "x-skerry-key": developer, "idempotency-key": "k-1" };
+    return await world.ask({ path: `/-/${fn.app}/actions/${name}`, body: "{}", headers });
+  };
+  await Promise.all([run("score"), run("score")]);
+  await run("grant");
+  const keys = told().map(({ head: { ik } }) => ik);
+  assert.deepEqual([runs(), keys.length, keys[0]?.key], [2, 2, "k-1"], "two joined");
+  assert.notEqual(keys[0]?.digest, keys[1]?.digest);
 });

@@ -20,16 +20,21 @@ const BODY_DEADLINE_MS = 60_000;
 
 /** Whole. Throws FUNCTION_PAYLOAD_TOO_LARGE, FUNCTION_THROTTLED and http's reasons. */
 export async function readLedgerBody(
-  req: IncomingMessage,
+  sent: IncomingMessage | Uint8Array,
   { clock, entry, hold, bytesMax, what }: LedgerBodyOptions,
 ): Promise<Uint8Array> {
+  const details = { function: `${entry.app}/${entry.name}`, what, bytesMax };
+  if (sent instanceof Uint8Array) {
+    if (sent.length > bytesMax) throw failFunction("FUNCTION_PAYLOAD_TOO_LARGE", details);
+    if (!hold.take(sent.length)) throw noRoom(entry);
+    return sent;
+  }
   const admit = (bytes: number): PlatformError | undefined =>
     hold.take(bytes) ? undefined : noRoom(entry);
   try {
-    return await readBody(req, { bytesMax, deadlineMs: BODY_DEADLINE_MS, clock, admit });
+    return await readBody(sent, { bytesMax, deadlineMs: BODY_DEADLINE_MS, clock, admit });
   } catch (error) {
     if (PlatformError.from(error).reason !== "BODY_TOO_LARGE") throw error;
-    const details = { function: `${entry.app}/${entry.name}`, what, bytesMax };
     throw failFunction("FUNCTION_PAYLOAD_TOO_LARGE", details, error);
   }
 }

@@ -4,7 +4,14 @@
  * prevented it, never dropped; control tries it again.
  */
 import { type Clock, type FunctionId, PlatformError, parseTraceparent } from "@skerry/base";
-import { failFunction, HOST_SUFFIX, LIMITS, type Outcome, type RunPiece } from "@skerry/contracts";
+import {
+  failFunction,
+  HOST_SUFFIX,
+  isCallSource,
+  LIMITS,
+  type Outcome,
+  type RunPiece,
+} from "@skerry/contracts";
 import type {
   AttemptEnd,
   AttemptListener,
@@ -13,6 +20,7 @@ import type {
 } from "@skerry/ledger-client";
 import { tracedHeaders } from "@skerry/requests";
 import {
+  type AliasTally,
   BodyHold,
   type BodyBudget,
   enter,
@@ -31,6 +39,7 @@ export interface LedgerRunsDeps {
   /** Of results that come in parts. */
   readonly results: BodyBudget;
   readonly calleeOf: CalleeOf;
+  readonly tallyFor: TallyFor;
 }
 
 /**
@@ -39,9 +48,16 @@ export interface LedgerRunsDeps {
  */
 export type CalleeOf = (id: FunctionId, qualifier: string | undefined) => LedgerCallee | undefined;
 
-/** A function, and how many of its requests wait for a slot; its shell fits. */
+/** What counts the calls by a qualifier that led to a function; undefined unless it is an alias. */
+export type TallyFor = (id: FunctionId, qualifier: string) => AliasTally | undefined;
+
+/** A function, and how busy it is; its shell fits. */
 export interface LedgerCallee extends Callee {
   readonly counts: { readonly waiting: number };
+  /** Why a request that came now would be turned away. Counts nothing, and promises nothing. */
+  look(): PlatformError | undefined;
+  /** A request was turned away by a look. */
+  turnedAway(refusal: PlatformError): void;
 }
 
 /** The other half of a function's queue is for those whose callers wait. */
@@ -60,9 +76,11 @@ export function createRunAttempt(deps: LedgerRunsDeps): RunAttempt {
       return undefined;
     }
     const gathered = new BodyHold(deps.results);
-    const isCall = piece.src === "call";
+    const isCall = isCallSource(piece.src);
+    const alias = piece.q === undefined ? undefined : deps.tallyFor(piece.f, piece.q);
+    const request = { ...requestOf(piece, callee, deps.clock), alias };
     const begin: Begin = {
-      ...{ callee, payload, gathered, reported, request: requestOf(piece, callee, deps.clock) },
+      ...{ callee, payload, gathered, reported, request },
       recipientOf: (invocation, over) => {
         const outcome = (): Outcome => invocation().outcome;
         const onEnd = (end: AttemptEnd): void => {
@@ -162,6 +180,8 @@ export function requestOf(piece: RunPiece, { entry }: Callee, clock: Clock): Inv
     clientContext: piece.cc,
     action: piece.ac,
     attempt: { id: piece.id, n: piece.n },
-    isCall: piece.src === "call",
+    isCall: isCallSource(piece.src),
+    // Its caller may be gone: it has its function's own time.
+    ...(rq?.c && { call: { parentId: rq.c.p, depth: rq.c.d, deadlineMs: Infinity } }),
   };
 }

@@ -6,7 +6,7 @@ import { AcceptLimits } from "./accept-limits.ts";
 import { AsyncDoor } from "./async-door.ts";
 import { CallDoor } from "./call-door.ts";
 import { EventsDoor } from "./events-door.ts";
-import { createRunAttempt, type CalleeOf } from "./ledger-runs.ts";
+import { createRunAttempt, type CalleeOf, type TallyFor } from "./ledger-runs.ts";
 
 export interface LedgerDeps {
   readonly clock: Clock;
@@ -25,6 +25,7 @@ export interface LedgerDeps {
   readonly flush: () => void;
   /** Undefined when there is no such function; throws QUALIFIER_NOT_FOUND. */
   readonly calleeOf: CalleeOf;
+  readonly tallyFor: TallyFor;
 }
 
 /** Of streamed results of all attempts that run. */
@@ -38,7 +39,7 @@ export class Ledger {
   readonly callDoor: CallDoor;
 
   constructor(deps: LedgerDeps) {
-    const { clock, random, log, bodies, acceptWaitMs, open, calleeOf } = deps;
+    const { clock, random, log, bodies, acceptWaitMs, open, calleeOf, tallyFor } = deps;
     const scheduleFlush = (gathered: () => void): void => void setImmediate(atTurnEnd, gathered);
     const atTurnEnd = (gathered: () => void): void => {
       gathered();
@@ -49,7 +50,7 @@ export class Ledger {
     this.client = new LedgerClient(
       {
         ...{ clock, random, log, open, scheduleFlush },
-        run: createRunAttempt({ clock, bodies, results, calleeOf }),
+        run: createRunAttempt({ clock, bodies, results, calleeOf, tallyFor }),
       },
       acceptWaitMs === undefined ? {} : { acceptWaitMs },
     );

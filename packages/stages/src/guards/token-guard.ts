@@ -22,7 +22,8 @@ interface Verified {
 
 /** Tokens whose signature need not be checked again; all else of them is, each time. */
 const VERIFIED_MAX = 500;
-const FROM_DEFAULT = { header: "authorization" };
+/** Where tokens are when their policy does not say. */
+export const TOKEN_FROM_DEFAULT = { header: "authorization" };
 
 export class TokenGuard {
   readonly #clock: Clock;
@@ -71,7 +72,10 @@ export class TokenGuard {
   }
 }
 
-function tokenOf({ from = FROM_DEFAULT }: JwtPolicy, { came }: RequestFacts): string | undefined {
+function tokenOf(
+  { from = TOKEN_FROM_DEFAULT }: JwtPolicy,
+  { came }: RequestFacts,
+): string | undefined {
   const value = credentialAt(from, came);
   if ("cookie" in from) return value;
   if (from.header.toLowerCase() === "authorization") return bearerOf(value);

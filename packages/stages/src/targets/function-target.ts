@@ -4,7 +4,8 @@ import type { RouteTarget } from "@skerry/contracts";
 import { SWITCHED_STATUS } from "../client-sink.ts";
 import { failStage } from "../errors.ts";
 import type { Exchange } from "../exchange.ts";
-import type { FoundFunction, Functions, Leaving } from "../ports.ts";
+import { onceOf } from "../once.ts";
+import type { FoundFunction, Functions, Leaving, RoutedRequest } from "../ports.ts";
 import type { OpenTarget } from "./target.ts";
 import { targetHeaders, targetUrl } from "./target-request.ts";
 
@@ -13,14 +14,17 @@ type FunctionTarget = Extract<RouteTarget, { readonly function: string }>;
 export function openFunction(
   { functions }: { readonly functions: Functions },
   exchange: Exchange,
-  { function: name, qualifier }: FunctionTarget,
+  target: FunctionTarget,
 ): OpenTarget {
+  const { function: name, qualifier } = target;
   const fn = findFunction(functions, exchange, { name, qualifier });
   return {
     ...{ version: fn.revisionId, fn },
     perform: (headers, to) => {
       exchange.asked = { name, fn };
-      return functions.call(fn, requestOf(exchange, headers, fn), to);
+      // What answers in place of a route's target is no answer under a key.
+      const once = target === exchange.guarded?.route.to ? onceOf(exchange) : undefined;
+      return functions.call(fn, requestOf(exchange, { client: headers, fn, once }), to);
     },
   };
 }
@@ -45,24 +49,26 @@ export function findFunction(
   }
 }
 
-function requestOf(
-  exchange: Exchange,
-  client: readonly string[],
-  fn: FoundFunction,
-): Parameters<Functions["call"]>[1] {
+interface Sent extends Pick<RoutedRequest, "once"> {
+  /** Headers of the client. */
+  readonly client: readonly string[];
+  readonly fn: FoundFunction;
+}
+
+function requestOf(exchange: Exchange, { client, fn, once }: Sent): RoutedRequest {
   const { came, address, trace, passed, guarded, sink } = exchange;
   const { upgrade, res, req } = came;
   const id = exchange.nextCallId();
   const headers = targetHeaders(exchange, client, id);
   let leaving: Leaving | undefined;
-  if (upgrade !== undefined && fn.takesUpgrades) {
+  if (upgrade !== undefined && fn.takesUpgrades && once === undefined) {
     const change: Leaving["change"] = (flat) => sink.change(SWITCHED_STATUS, flat);
     leaving = { res, upgrade, change, switched: () => sink.switched() };
     headers.push("connection", "Upgrade", "upgrade", upgrade.protocol);
   }
   return {
     ...{ id, method: exchange.method, authority: address.authority, trace, leaving },
-    ...{ url: targetUrl(exchange), headers },
+    ...{ url: targetUrl(exchange), headers, once },
     body: passed.body ?? (exchange.hasBody ? req : undefined),
     bodyBytesMax: guarded?.route.limits?.bodyBytesMax,
   };
