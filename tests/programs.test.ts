@@ -5,24 +5,16 @@
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { once } from "node:events";
 import { request, type IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { GATEWAY_HEADERS, type FunctionConfigInput } from "@skerry/contracts";
-import { callHttp, startPlatform, type Platform } from "@skerry/testkit";
+import { callHttp, isInstalled, startPlatform, type Platform } from "@skerry/testkit";
 
 const run = promisify(execFile);
 const FIXTURES = fileURLToPath(new URL("./programs/fixtures/", import.meta.url));
@@ -126,9 +118,7 @@ const ADDON: Pick<Program, "fixture" | "tool" | "make"> = {
 
 /** Outside CI a machine may lack a compiler. */
 function skipOf({ tool }: Pick<Program, "tool">): string | false {
-  const folders = (process.env["PATH"] ?? "").split(delimiter);
-  const isThere = folders.some((folder) => existsSync(join(folder, tool)));
-  return isThere || process.env["CI"] !== undefined ? false : `${tool} is not installed`;
+  return isInstalled(tool) || process.env["CI"] !== undefined ? false : `${tool} is not installed`;
 }
 
 const SERVER = {
@@ -151,6 +141,25 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body[::-1])
 http.server.ThreadingHTTPServer(("", int(os.environ["PORT"])), Handler).serve_forever()
+`,
+};
+
+/** As its users write it: the application is an import away, its body comes by middleware. */
+const KOA = {
+  "package.json": '{"type":"module"}',
+  "server.js": `import Koa from "koa";
+const app = new Koa();
+app.use(async (context, next) => {
+  await next();
+  context.set("x-path", context.url);
+});
+app.use(async (context) => {
+  if (context.path === "/fail") context.throw(418, "on purpose");
+  if (context.path === "/stream") return void (context.body = context.req);
+  context.cookies.set("seen", "yes");
+  context.body = { koa: context.query.name, secure: context.secure };
+});
+app.listen(process.env.PORT);
 `,
 };
 
@@ -259,6 +268,25 @@ describe("programs", TIMEOUT, () => {
     assert.deepEqual([posted.status, posted.text], [201, "warts"]);
     assert.equal(posted.headers["x-path"], "/some/path?q=1");
     assert.equal((await callHttp({ port, path })).text, "onetwo");
+  });
+
+  it("a server behind Koa answers with JSON, cookies, streams and its own failures", async () => {
+    await inFolder(async (folder) => {
+      for (const [name, text] of Object.entries(KOA)) writeFileSync(join(folder, name), text);
+      bringAlong(folder, ["koa"]);
+      await deployFolder("koa", folder, { command: "node server.js" });
+    });
+    const call = (path: string, body?: string): ReturnType<typeof callHttp> => {
+      const sent = body === undefined ? {} : { method: "POST", body };
+      return callHttp({ port: platform.gatewayPort, path: `/-/own/koa${path}`, ...sent });
+    };
+    const answer = await call("/deep?name=Ada");
+    assert.deepEqual(JSON.parse(answer.text), { koa: "Ada", secure: false });
+    assert.equal(answer.headers["x-path"], "/deep?name=Ada");
+    assert.deepEqual(answer.headers["set-cookie"], ["seen=yes; path=/; httponly"]);
+    assert.equal((await call("/stream", "straw")).text, "straw");
+    const failed = await call("/fail");
+    assert.deepEqual([failed.status, failed.text], [418, "on purpose"]);
   });
 
   it("what a client sends and a server answers flows both ways at once", async () => {

@@ -1,12 +1,11 @@
 /** Every runtime keeps the same rules: `tests/runtimes/README.md` has them. */
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
-import { startPlatform, type Platform } from "@skerry/testkit";
+import { isInstalled, startPlatform, type Platform } from "@skerry/testkit";
 import { RESULT_CASES, URL_CASES } from "./runtimes/event-cases.ts";
 import { LIFE_CASES, WEB_LIFE_CASES } from "./runtimes/life-cases.ts";
 import type { Cases } from "./runtimes/case.ts";
-import { readFixtures, Target, type Fixture, type Kind } from "./runtimes/target.ts";
+import { KINDS, readFixtures, Target, type Fixture, type Kind } from "./runtimes/target.ts";
 import { WEB_CASES } from "./runtimes/web-cases.ts";
 
 const TIMEOUT = { timeout: 600_000 };
@@ -19,7 +18,6 @@ const CASES: Readonly<Record<Kind, Cases>> = {
   event: { ...RESULT_CASES, ...URL_CASES, ...LIFE_CASES },
   web: { ...WEB_CASES, ...WEB_LIFE_CASES },
 };
-const KINDS = ["event", "web"] as const;
 
 function casesOf({ serves = KINDS }: Fixture): readonly (readonly [string, Cases[string]])[] {
   return serves.flatMap((kind) => Object.entries(CASES[kind]));
@@ -44,9 +42,9 @@ class World {
   }
 }
 
-/** Outside CI a machine may lack an interpreter. */
+/** Outside CI a machine may lack an interpreter, or a compiler. */
 function skipOf({ program, title }: Fixture): string | false {
-  const isThere = program === undefined || existsSync(program);
+  const isThere = program === undefined || isInstalled(program);
   return isThere || process.env["CI"] !== undefined ? false : `${title} is not installed`;
 }
 

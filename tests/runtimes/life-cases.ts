@@ -188,6 +188,18 @@ export const LIFE_CASES: Cases = {
     assert.equal(await call("busy", { do: "nothing" }), null);
     assert.equal(await call("busy", { do: "throw" }), "FUNCTION_FAILED");
     assert.equal(await call("late", { do: "spin" }), "FUNCTION_TIMEOUT");
+    const once = (key: string, payload: object, stream = false): Promise<unknown> =>
+      target.resultOf("event", {
+        ...{ do: "call", target: `${target.app}/busy`, payload, once: key, stream },
+      });
+    const first = await once("order-7", { do: "context" });
+    assert.deepEqual(await once("order-7", { do: "context" }), first);
+    assert.notDeepEqual(await once("order-8", { do: "context" }), first, "the control");
+    assert.equal(await once("order-7", { do: "nothing" }), "IDEMPOTENCY_KEY_CONFLICT");
+    assert.equal(await once("order-7", { do: "context" }, true), "CALL_KEY_INVALID");
+    // A larger head would cost the instance its link, and whoever it serves beside.
+    const long = "k".repeat(600 << 10);
+    assert.equal(await once(long, { do: "context" }), "CALL_HEAD_TOO_LARGE");
   },
   "a handler publishes one message or many, and hears where they lie or why not": async (
     target,
@@ -222,6 +234,17 @@ export const LIFE_CASES: Cases = {
       items.length,
       "nothing of them was written",
     );
+    const asked = { do: "publish", topic, key: "own", once: "order-7" };
+    const once = (said: unknown, more: object = {}): Promise<unknown> =>
+      target.resultOf("event", { ...asked, content: said, ...more });
+    const first = await once(content);
+    assert.deepEqual(await once(content), first);
+    const reasonOf = (said: unknown): string => (said as { readonly reason: string }).reason;
+    assert.equal(reasonOf(await once([own])), "IDEMPOTENCY_KEY_CONFLICT");
+    // A key is text of ASCII.
+    for (const bad of [7, "größe"])
+      assert.equal(reasonOf(await once(content, { once: bad })), "INPUT_INVALID");
+    assert.equal((await target.messages(topic)).length, items.length + 1);
   },
   "a job says how far it is, and ends by itself when it is cancelled": async (target) => {
     const message = target.token();

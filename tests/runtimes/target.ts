@@ -1,16 +1,20 @@
 /** One runtime's fixture on a platform, as the cases speak to it. */
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import type { IncomingMessage } from "node:http";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import type { InvocationMoment, LogLineResource, TopicMessageResource } from "@skerry/api-schema";
 import { type FunctionConfigInput, GATEWAY_HEADERS } from "@skerry/contracts";
 import { fetchOnce, openHttp, until, type HttpCall, type Platform } from "@skerry/testkit";
 
 const FIXTURES = fileURLToPath(new URL("./fixtures/", import.meta.url));
 
-export type Kind = "event" | "web";
+export const KINDS = ["event", "web"] as const;
+export type Kind = (typeof KINDS)[number];
 
 /** `fixture.json`; the README has what each folder has to do. */
 export interface Fixture {
@@ -24,7 +28,10 @@ export interface Fixture {
   readonly serves?: readonly Kind[];
   /** Whose what it prints is; its request's when absent. */
   readonly printsFor?: "instance";
+  /** A path, or a name that is looked for as a shell does. */
   readonly program?: string;
+  /** Is run in a copy of each folder before it is deployed. */
+  readonly make?: readonly [tool: string, ...arguments_: string[]];
   /** Another fixture whose folders are this one's too. */
   readonly sameAs?: string;
   readonly errorName: string;
@@ -107,7 +114,22 @@ export class Target {
   }
 
   async deploy(): Promise<void> {
-    const { runtime, command, directory } = this.fixture;
+    const { directory, make } = this.fixture;
+    if (make === undefined) return await this.#deployFrom(directory);
+    const [tool, ...toolArguments] = make;
+    const made = mkdtempSync(join(tmpdir(), "skerry-runtime-"));
+    try {
+      cpSync(directory, made, { recursive: true });
+      for (const kind of this.fixture.serves ?? KINDS)
+        await promisify(execFile)(tool, toolArguments, { cwd: join(made, kind) });
+      await this.#deployFrom(made);
+    } finally {
+      rmSync(made, { recursive: true, force: true });
+    }
+  }
+
+  async #deployFrom(directory: string): Promise<void> {
+    const { runtime, command } = this.fixture;
     const own = { runtime, ...(command !== undefined && { command }) };
     const shared = { ...own, auth: "none", memoryMb: this.memoryMb } as const;
     const wanted = Object.entries(FUNCTIONS)

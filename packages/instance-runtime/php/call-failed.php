@@ -15,6 +15,8 @@ final class CallFailed extends \RuntimeException
 {
     /** Bytes of an answer that an error quotes. */
     private const QUOTED_BYTES_MAX = 1024;
+    /** What a frame's head may have, and room for the request's id. */
+    private const ASKED_BYTES_MAX = (512 << 10) - 1024;
 
     /** @param array<string, mixed> $details */
     public function __construct(
@@ -25,6 +27,37 @@ final class CallFailed extends \RuntimeException
         public readonly string $hint = '',
     ) {
         parent::__construct($message);
+    }
+
+    /** @internal What is kept under a key is a whole answer. */
+    public static function streamsUnderKey(string $target): self
+    {
+        $rule = 'cannot stand beside `stream`';
+        return new self(
+            'CALL_KEY_INVALID',
+            "{$target} was not called: the idempotency key of a call {$rule}.",
+            ['function' => $target, 'rule' => $rule],
+            'Correct the key or leave it out; what is kept under a key is a whole answer.',
+        );
+    }
+
+    /**
+     * Throws CALL_HEAD_TOO_LARGE: a link is cut off whose frame has a larger one.
+     *
+     * @internal
+     * @param array<string, string> $asked A head, but for its request's id.
+     */
+    public static function checkAsked(array $asked): void
+    {
+        $bytesMax = self::ASKED_BYTES_MAX;
+        if (strlen(Runtime\Json::encode($asked)) > $bytesMax) {
+            throw new self(
+                'CALL_HEAD_TOO_LARGE',
+                "Nothing was asked for: its name and key have more than {$bytesMax} bytes together.",
+                ['bytesMax' => $bytesMax],
+                'Give a shorter name or key; what is large belongs into the payload.',
+            );
+        }
     }
 
     /**

@@ -123,7 +123,8 @@ final class Context
      * Calls another function, `APP/FN`, and gives its result: parsed JSON, text, or bytes of any
      * other type. The payload is its event, sent as JSON. Waits no longer than this request has
      * left. With `stream` it gives a StreamedAnswer as soon as the head of the answer is there,
-     * whatever its status.
+     * whatever its status. The same call under the same `idempotencyKey` runs once, to its own end,
+     * and is answered the same; not with `stream`.
      *
      * @throws CallFailed
      * @throws \JsonException When the payload cannot be JSON; nothing was called.
@@ -133,10 +134,15 @@ final class Context
         mixed $payload = null,
         ?int $timeoutMs = null,
         bool $stream = false,
+        ?string $idempotencyKey = null,
     ): mixed {
         $waitMs = max(1, min($this->remainingMs(), $timeoutMs ?? PHP_INT_MAX));
         $body = $payload === null ? '' : Runtime\Json::encodeStrictly($payload);
         $asked = ['op' => 'call', 'f' => $target];
+        if ($idempotencyKey !== null) {
+            $asked['k'] = $stream ? throw CallFailed::streamsUnderKey($target) : $idempotencyKey;
+        }
+        CallFailed::checkAsked($asked);
         if (!$stream) {
             [$head, $answer] = ($this->callOut)($asked, $body, $waitMs);
             return CallFailed::resultOf($target, $head, $answer);
@@ -150,7 +156,8 @@ final class Context
      * Publishes to a topic of the account: a list of messages, such as `['key' => …, 'data' => …]`,
      * or one message with this content, which is anything but a list. `about` are `key`, `headers`,
      * `contentType` and `time` of those that do not say it. Gives where they lie, as `['partition'
-     * => …, 'offset' => …]`, once all of them are on disk.
+     * => …, 'offset' => …]`, once all of them are on disk. With `idempotencyKey` the same messages
+     * are there once, however often they are published.
      *
      * @param array<string, mixed> $about
      * @return list<array{partition: int, offset: int}>|array{partition: int, offset: int}
@@ -159,25 +166,30 @@ final class Context
     public function publish(string $topic, mixed $content, array $about = []): array
     {
         $isMany = is_array($content) && array_is_list($content);
+        $key = $about['idempotencyKey'] ?? null;
+        unset($about['idempotencyKey']);
         $messages = [];
         foreach ($isMany ? $content : [['data' => $content]] as $i => $one) {
             // What is none is refused by whoever reads it.
             $isMessage = is_array($one) || is_object($one);
-            $messages[] = self::messageText($i, $isMessage ? (array) $one + $about : $one);
+            $message = $isMessage ? (array) $one + $about : $one;
+            $messages[] = self::jsonText("messages.{$i}", $message);
         }
-        $body = '{"messages":[' . implode(',', $messages) . ']}';
+        $named = $key === null ? '' : ',"idempotencyKey":' . self::jsonText('idempotencyKey', $key);
+        $body = '{"messages":[' . implode(',', $messages) . "]{$named}}";
         $asked = ['op' => 'publish', 't' => $topic];
+        CallFailed::checkAsked($asked);
         [$head, $answer] = ($this->callOut)($asked, $body, max(1, $this->remainingMs()));
         $places = CallFailed::resultOf($topic, $head, $answer)['messages'];
         return $isMany ? $places : $places[0];
     }
 
-    private static function messageText(int $index, mixed $message): string
+    private static function jsonText(string $name, mixed $value): string
     {
         try {
-            return Runtime\Json::encodeStrictly($message);
+            return Runtime\Json::encodeStrictly($value);
         } catch (\JsonException $error) {
-            $problem = "messages.{$index}: this is no JSON: {$error->getMessage()}";
+            $problem = "{$name}: this is no JSON: {$error->getMessage()}";
             throw new CallFailed(
                 'INPUT_INVALID',
                 "The body is not valid: {$problem}",

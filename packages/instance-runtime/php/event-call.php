@@ -17,6 +17,8 @@ final class EventCall
 {
     /** LIMITS.payloadBytesMax of packages/contracts. */
     public const EVENT_BYTES_MAX = 6 << 20;
+    /** Content type of an event that is not parsed; BYTES_EVENT_TYPE of packages/contracts. */
+    private const BYTES_EVENT_TYPE = 'application/json; event=bytes';
 
     /** True when the handler asks for objects where JSON has objects. */
     private readonly bool $takesObject;
@@ -42,7 +44,7 @@ final class EventCall
         }
         $isInvocation = $call->method === 'EVENT';
         try {
-            $event = $isInvocation ? $this->parse($body) : HttpEvent::of($call, $body);
+            $event = $isInvocation ? $this->eventOf($call, $body) : HttpEvent::of($call, $body);
         } catch (\JsonException $error) {
             $call->refuse(400, self::notJson($error->getMessage()));
             return;
@@ -131,6 +133,13 @@ final class EventCall
             'retryable' => false,
             'details' => ['why' => $why],
         ];
+    }
+
+    private function eventOf(Call $call, string $body): mixed
+    {
+        $at = array_search(self::BYTES_EVENT_TYPE, $call->headers, true);
+        $isBytes = $at !== false && ($call->headers[$at - 1] ?? '') === 'content-type';
+        return $isBytes ? $body : $this->parse($body);
     }
 
     private function parse(string $body): mixed

@@ -124,7 +124,7 @@ final class OutgoingCall
         if ($this->head['op'] === 'publish') {
             $topic = $this->head['t'];
             $message = "It is not known whether the messages for {$topic} were published: {$why}.";
-            $hint = 'Published again, they may be there twice: let whoever reads them take each once.';
+            $hint = 'Published again without an idempotency key, they may be there twice.';
             return ['reason' => 'PUBLISH_UNCONFIRMED', 'message' => $message, 'hint' => $hint];
         }
         $message = "The call of {$this->head['f']} was given up: {$why}.";

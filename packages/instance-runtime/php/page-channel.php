@@ -21,6 +21,7 @@ namespace Skerry\Runtime;
 final class PageChannel
 {
     private const READ_BYTES = 1 << 18;
+    private const YEAR_SECONDS = 31_536_000;
 
     /** The page's process, on the side of the instance. */
     public int $pid = 0;
@@ -35,6 +36,8 @@ final class PageChannel
         foreach ([$control, $body] as $socket) {
             stream_set_read_buffer($socket, 0);
             stream_set_write_buffer($socket, 0);
+            // The other side takes its time, and what is cut off would be half a message.
+            stream_set_timeout($socket, self::YEAR_SECONDS);
         }
     }
 

@@ -81,7 +81,9 @@ final class PageProcess
         fclose(STDOUT);
         $output = fopen("php://fd/{$number}", 'w');
         $input = fopen("php://fd/{$number}", 'r');
+        // A client may be slower than PHP waits for a socket by itself.
         stream_set_timeout($input, self::YEAR_SECONDS);
+        stream_set_timeout($output, self::YEAR_SECONDS);
         $channel->closeBody();
         return [$input, $output];
     }

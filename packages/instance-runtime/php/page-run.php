@@ -33,6 +33,8 @@ final class PageRun
     private bool $hasAnswered = false;
     /** The page's process has closed its end of the control socket: it is about to end. */
     private bool $isDeaf = false;
+    /** How the page's process ended, as `waitpid` tells it; null while it lives. */
+    private ?int $status = null;
 
     /** Hands the request to the page's process. */
     public function __construct(
@@ -89,19 +91,28 @@ final class PageRun
     /** Gives the page what it waits for of an answer in parts, once it came. */
     private function passPart(): void
     {
-        [$what, $name] = $this->awaited ?? ['', ''];
-        $stream = $this->streams[$name] ?? null;
-        if ($stream === null || ($what === 'S' && !$stream->hasHead())) {
+        if ($this->awaited === null) {
             return;
         }
+        [$what, $name] = $this->awaited;
+        $stream = $this->streams[$name] ?? null;
         if ($what === 'S') {
+            if (!$stream->hasHead()) {
+                return;
+            }
             $this->channel->say('A', Json::encode($stream->head()));
-        } elseif (($part = $stream->takePart()) === '') {
+        } elseif (($part = $stream?->takePart()) === '') {
             return;
         } elseif ($part !== null) {
             $this->channel->say('P', $part);
         } else {
-            $this->channel->say('Z', Json::encode($stream->breakage()));
+            $breakage = $stream?->breakage();
+            $this->channel->say('Z', Json::encode($breakage));
+            if ($breakage === null) {
+                // Asked again, it has ended as well. The payload may not have been taken whole.
+                $stream?->giveUp();
+                unset($this->streams[$name]);
+            }
         }
         $this->awaited = null;
     }
@@ -120,7 +131,8 @@ final class PageRun
     public function sockets(string $name): array
     {
         $channel = $this->channel;
-        if ($this->call->isGone()) {
+        // What children of the page print after its end is nobody's.
+        if ($this->hasAnswered || $this->call->isGone()) {
             $channel->closeBody();
         }
         $sockets = $this->isDeaf ? [] : ["{$name}:control" => $channel->control];
@@ -131,9 +143,9 @@ final class PageRun
     }
 
     /** True once the page's process is about to end. */
-    public function isDeaf(): bool
+    public function isEnding(): bool
     {
-        return $this->isDeaf;
+        return $this->isDeaf && $this->status === null;
     }
 
     /** Passes on what can be read. */
@@ -151,28 +163,55 @@ final class PageRun
         $this->finishIfOver();
     }
 
-    /** The page's process has ended; `status` is as `waitpid` tells it. */
-    public function ended(int $status): void
+    /**
+     * True once nothing is left to do: the page's process has ended, and what it left in its socket
+     * went to the client as fast as it was taken.
+     */
+    public function isDone(): bool
     {
-        while ($this->channel->body !== null && !$this->call->isGone()
-            && PageChannel::isReadable($this->channel->body)) {
-            $this->hear();
-            if (!$this->passBody() || !$this->awaitCredit()) {
-                break;
-            }
+        $this->lookForEnd();
+        if ($this->status === null || !$this->isDrained()) {
+            return false;
         }
         $this->hear();
-        if (!$this->isOver && $this->failure === null && !self::endedWell($status)) {
-            $how = pcntl_wifsignaled($status)
-                ? 'signal ' . pcntl_wtermsig($status)
-                : 'code ' . pcntl_wexitstatus($status);
+        if (!$this->isOver && $this->failure === null && !self::endedWell($this->status)) {
+            $how = pcntl_wifsignaled($this->status)
+                ? 'signal ' . pcntl_wtermsig($this->status)
+                : 'code ' . pcntl_wexitstatus($this->status);
             $this->failure = ['name' => 'PageCrashed', 'message' => "the page ended ({$how})"];
         }
         $this->finish();
+        if (!$this->hasAnswered && !$this->call->isGone()) {
+            return false;
+        }
         foreach ([$this->outgoing, ...array_values($this->streams)] as $call) {
             $call?->giveUp();
         }
         $this->channel->close();
+        return true;
+    }
+
+    private function lookForEnd(): void
+    {
+        $pid = $this->channel->pid;
+        // An ended process's number may be another page's by now.
+        if ($this->status === null && pcntl_waitpid($pid, $status, WNOHANG) === $pid) {
+            $this->status = $status;
+        }
+    }
+
+    /** Passes on what an ended process left of its body; false while the client takes no more. */
+    private function isDrained(): bool
+    {
+        while ($this->channel->body !== null && !$this->call->isGone()
+            && PageChannel::isReadable($this->channel->body)) {
+            if ($this->call->stream->sendCredit <= 0) {
+                return false;
+            }
+            $this->hear();
+            $this->passBody();
+        }
+        return true;
     }
 
     /** Closes this process's copies, in a process of another page. */
@@ -242,17 +281,17 @@ final class PageRun
         );
     }
 
-    /** False at the end of the body. */
-    private function passBody(): bool
+    /** Passes on what there is of the body; there must be credit for it. */
+    private function passBody(): void
     {
         $room = min(Frame::CHUNK_BYTES, $this->call->stream->sendCredit);
-        $bytes = $this->channel->body === null ? '' : @fread($this->channel->body, max(1, $room));
+        $bytes = $this->channel->body === null ? '' : @fread($this->channel->body, $room);
         if ($bytes === false || $bytes === '') {
             $this->channel->closeBody();
-            return false;
+            return;
         }
         if ($this->call->method === 'HEAD') {
-            return true;
+            return;
         }
         if (!$this->hasBegun) {
             $this->hasBegun = true;
@@ -260,16 +299,6 @@ final class PageRun
         } else {
             $this->call->stream->push($bytes);
         }
-        return true;
-    }
-
-    /** False when nobody wants more. */
-    private function awaitCredit(): bool
-    {
-        while ($this->call->stream->sendCredit <= 0 && !$this->call->isGone()) {
-            $this->call->link->wait();
-        }
-        return !$this->call->isGone();
     }
 
     private function finishIfOver(): void
@@ -288,14 +317,14 @@ final class PageRun
         if ($this->hasAnswered || $this->call->isGone()) {
             return;
         }
+        if ($this->failure === null && $this->hasBegun) {
+            $this->finishBody();
+            return;
+        }
         $this->hasAnswered = true;
         if ($this->failure === null) {
             $rest = $this->call->method === 'HEAD' ? '' : $this->rest;
-            if (!$this->hasBegun) {
-                $this->call->answer($this->answerWith($rest));
-            } elseif ($this->call->write($rest)) {
-                $this->call->end();
-            }
+            $this->call->answer($this->answerWith($rest));
             return;
         }
         ['name' => $name, 'message' => $message] = $this->failure;
@@ -308,6 +337,18 @@ final class PageRun
         $this->lines->line('error', $text);
         $this->lines->own(null);
         $this->call->abandon($message);
+    }
+
+    /** Sends what the client takes of the body's rest, and the end behind it; or goes on later. */
+    private function finishBody(): void
+    {
+        $this->channel->closeBody();
+        $this->call->stream->discard();
+        $this->rest = $this->call->stream->push($this->rest);
+        if ($this->rest === '') {
+            $this->hasAnswered = true;
+            $this->call->end();
+        }
     }
 
     private function answerWith(string $body): Answer

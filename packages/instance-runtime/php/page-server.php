@@ -31,7 +31,7 @@ final class PageServer
     private const LOOK_SOON_SECONDS = 0.002;
 
     private ?PageChannel $ahead = null;
-    /** @var array<int, PageRun> By process id. */
+    /** @var array<int, PageRun> */
     private array $runs = [];
 
     public function __construct(
@@ -73,19 +73,17 @@ final class PageServer
     {
         $sockets = [];
         $seconds = $this->runs === [] ? null : self::LOOK_SECONDS;
-        foreach ($this->runs as $pid => $run) {
-            $sockets += $run->sockets((string) $pid);
-            $seconds = $run->isDeaf() ? self::LOOK_SOON_SECONDS : $seconds;
+        foreach ($this->runs as $name => $run) {
+            $sockets += $run->sockets((string) $name);
+            $seconds = $run->isEnding() ? self::LOOK_SOON_SECONDS : $seconds;
         }
         $hungry = [...$this->hungry(), ...$this->lines->awaited()];
         $readable = $this->link->waitBeside($sockets, $hungry, $seconds);
-        foreach ($this->runs as $pid => $run) {
+        foreach ($this->runs as $name => $run) {
             $run->feed();
-            $run->relay(isset($readable["{$pid}:body"]), isset($readable["{$pid}:control"]));
-            $hasEnded = pcntl_waitpid($pid, $status, WNOHANG) === $pid;
-            if ($hasEnded) {
-                $run->ended($status);
-                unset($this->runs[$pid]);
+            $run->relay(isset($readable["{$name}:body"]), isset($readable["{$name}:control"]));
+            if ($run->isDone()) {
+                unset($this->runs[$name]);
             }
         }
     }
@@ -110,7 +108,7 @@ final class PageServer
             $call->failed('failed', 'PageNotStarted', $message);
             return false;
         }
-        $this->runs[$channel->pid] = new PageRun($call, $channel, $this->lines);
+        $this->runs[] = new PageRun($call, $channel, $this->lines);
         return false;
     }
 

@@ -255,6 +255,21 @@ const CASES: Readonly<Record<string, Case>> = {
     assert.equal(instance.link.streams, 0);
   },
 
+  "leaves nothing of a call whose answer was whole before its payload was taken": async (
+    t,
+    { run },
+  ) => {
+    const instance = await run(t);
+    instance.accept = ({ stream }) => {
+      stream.reply('{"s":200,"h":[],"id":"called"}', Buffer.from("1"), true);
+      return { ...IGNORING_STREAM, onBody: (chunk) => stream.grant(chunk.length) };
+    };
+    const event = { stream: true, payload: "x".repeat(500_000) };
+    const { text } = (await told(instance, event)) as { text?: string };
+    assert.equal(text, "1");
+    await instance.until(() => instance.link.streams === 0);
+  },
+
   "takes no more of an answer that it leaves, and is called again": async (t, { run }) => {
     const instance = await run(t);
     const left = Promise.withResolvers<string>();

@@ -26,6 +26,13 @@ export const fail = defineReasons({
     retryable: false,
     audience: "user",
   },
+  REQUEST_BODY_GONE: {
+    code: "FAILED_PRECONDITION",
+    message: "The rest of the request's body is gone: the request has been answered.",
+    hint: "Read the body to its end before the answer, or while the answer's body goes on.",
+    retryable: false,
+    audience: "user",
+  },
   REQUEST_BODY_TOO_LARGE: {
     code: "INVALID_ARGUMENT",
     httpStatus: 413,

@@ -3,7 +3,7 @@
  * function's URL.
  */
 import { PlatformError } from "@skerry/base";
-import { LIMITS } from "@skerry/contracts";
+import { BYTES_EVENT_TYPE, LIMITS, type RequestHead } from "@skerry/contracts";
 import type { Answer, Call } from "./call.ts";
 import { ANSWER_TOO_LARGE, fail } from "./errors.ts";
 import { answerFromResponse, isResponse } from "./fetch-call.ts";
@@ -28,7 +28,7 @@ export async function runEvent(call: Call, handler: EventHandler, deps: EventDep
   const invocation = call.head.m === "EVENT";
   let event: unknown;
   try {
-    event = invocation ? parseEvent(body) : httpEventOf(call.head, body);
+    event = invocation ? eventOf(call.head, body) : httpEventOf(call.head, body);
   } catch (error) {
     refuse(call, fail("EVENT_NOT_JSON", { why: (error as Error).message }));
     return;
@@ -61,6 +61,12 @@ function answerOf(result: unknown, invocation: boolean): Answer | AnswerFault | 
   } catch (error) {
     return { fault: `it cannot be read (${describeError(error).message})` };
   }
+}
+
+function eventOf({ h }: RequestHead, body: Uint8Array): unknown {
+  const isBytes = h.some((one, at) => one === BYTES_EVENT_TYPE && h[at - 1] === "content-type");
+  // A copy: what the handler keeps of it keeps nothing else.
+  return isBytes ? Buffer.from(body) : parseEvent(body);
 }
 
 /**

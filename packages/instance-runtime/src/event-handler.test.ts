@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { BYTES_EVENT_TYPE } from "@skerry/contracts";
 import { runSource } from "../test/harness.ts";
 
 const BAD_RESULTS: Readonly<Record<string, string>> = {
@@ -73,6 +74,24 @@ test("an event that is not JSON is the caller's mistake: 400, and the handler do
   assert.equal(head.e, undefined);
   assert.match(body.toString(), /EVENT_NOT_JSON/);
   assert.deepEqual(instance.messages(), []);
+});
+
+test("an event whose type asks for bytes comes as a Buffer, and any other parsed", async (t) => {
+  const instance = await runSource(
+    t,
+    `exports.handler = (event) => [Buffer.isBuffer(event), event.toString(), event.buffer?.byteLength];`,
+  );
+  const send = async (name: string, type: string): Promise<unknown> => {
+    const body = '{"text":"größe"}';
+    const asked = { method: "EVENT", headers: [name, type], body };
+    return JSON.parse((await instance.request(asked)).body.toString());
+  };
+  const [isBuffer, text] = (await send("content-type", BYTES_EVENT_TYPE)) as unknown[];
+  assert.deepEqual([isBuffer, text], [true, '{"text":"größe"}']);
+  const parsed = [false, "[object Object]", null];
+  for (const type of ["application/json", "application/octet-stream"])
+    assert.deepEqual(await send("content-type", type), parsed, type);
+  assert.deepEqual(await send("accept", BYTES_EVENT_TYPE), parsed, "it is of the event");
 });
 
 for (const [name, result] of Object.entries(BAD_RESULTS)) {

@@ -173,6 +173,27 @@ test("a request body that nobody reads does not hold the caller up", async (t) =
   assert.equal(upload.stream.closed, true);
 });
 
+test("who reads a body on after the answer is told that the rest is gone", async (t) => {
+  const instance = await runSource(
+    t,
+    `exports.default = { async fetch(request) {
+       const reader = request.body.getReader();
+       await reader.read();
+       void (async () => {
+         while (!(await reader.read()).done) console.log("more");
+         console.log("whole");
+       })().catch(({ reason }) => console.log(reason));
+       return new Response("ok");
+     } };`,
+  );
+  const open = instance.open({ method: "POST", body: "first" }, true);
+  assert.equal((await open.finished).toString(), "ok");
+  open.stream.write(Buffer.from("second"));
+  open.stream.end();
+  await instance.until(() => instance.messages().length > 0);
+  assert.deepEqual(instance.messages(), ["REQUEST_BODY_GONE"]);
+});
+
 test("a body that breaks off is cancelled, never ended cleanly", async (t) => {
   const instance = await runSource(
     t,

@@ -1,7 +1,8 @@
 /**
  * The body of one request while it arrives. One consumer takes it: `collect` for buffered handlers
  * or `toStream` for fetch handlers; until then at most the link's credit is held. What nobody takes
- * is thrown away, so that a caller who is still sending is never stuck.
+ * is thrown away, so that a caller who is still sending is never stuck; who reads on then is told
+ * that bytes are missing.
  */
 import type { LinkStream } from "@skerry/link";
 import { fail } from "./errors.ts";
@@ -14,6 +15,8 @@ export class IncomingBody {
   #ended: boolean;
   #failure: Error | undefined;
   #discarding = false;
+  /** Bytes were thrown away. */
+  #isCut = false;
   #wake: (() => void) | undefined;
 
   constructor(stream: LinkStream, first: Uint8Array, ended: boolean) {
@@ -29,7 +32,7 @@ export class IncomingBody {
 
   push(chunk: Uint8Array, end: boolean): void {
     if (end) this.#ended = true;
-    if (this.#discarding) this.#stream.grant(chunk.length);
+    if (this.#discarding) this.#drop(chunk);
     else if (chunk.length > 0) this.#chunks.push(chunk);
     this.#notify();
   }
@@ -42,7 +45,13 @@ export class IncomingBody {
   /** Lets the rest pass unread. */
   discard(): void {
     this.#discarding = true;
-    for (const chunk of this.#chunks.splice(0)) this.#stream.grant(chunk.length);
+    for (const chunk of this.#chunks.splice(0)) this.#drop(chunk);
+    this.#notify();
+  }
+
+  #drop(chunk: Uint8Array): void {
+    if (chunk.length > 0) this.#isCut = true;
+    this.#stream.grant(chunk.length);
   }
 
   /**
@@ -66,7 +75,7 @@ export class IncomingBody {
 
   /**
    * A byte stream that asks the caller for more only as it is read. Who cancels it lets the rest
-   * pass unread, or does `onCancel`.
+   * pass unread, or does `onCancel`. Fails with REQUEST_BODY_GONE once the rest has passed unread.
    */
   toStream(onCancel?: () => void): ReadableStream<Uint8Array> {
     return new ReadableStream(
@@ -80,7 +89,12 @@ export class IncomingBody {
   }
 
   async #pull(controller: ReadableByteStreamController): Promise<void> {
-    while (this.#chunks.length === 0 && !this.#ended && this.#failure === undefined) {
+    while (
+      this.#chunks.length === 0 &&
+      !this.#ended &&
+      this.#failure === undefined &&
+      !this.#isCut
+    ) {
       await this.#more();
     }
     const chunks = this.#chunks.splice(0);
@@ -92,6 +106,8 @@ export class IncomingBody {
       this.#stream.grant(bytes);
     } else if (this.#failure !== undefined) {
       controller.error(this.#failure);
+    } else if (this.#isCut) {
+      controller.error(fail("REQUEST_BODY_GONE"));
     } else {
       controller.close();
       controller.byobRequest?.respond(0);

@@ -10,7 +10,7 @@ import {
   type CallReplyHead,
   type PublishHead,
 } from "@skerry/contracts";
-import type { Link } from "@skerry/link";
+import { LINK_LIMITS, type Link } from "@skerry/link";
 import { IncomingBody } from "./incoming-body.ts";
 
 /** Opens a stream to the gateway; the link's own `open` fits. */
@@ -21,6 +21,11 @@ export interface CallOptions {
   readonly timeoutMs?: number;
   /** Gives the answer as it comes, whatever its status. */
   readonly stream?: boolean;
+  /**
+   * The same call under the same key runs once, to its own end, and is answered the same. Not with
+   * `stream`.
+   */
+  readonly idempotencyKey?: string;
   /** Gives the call up. */
   readonly signal?: AbortSignal;
 }
@@ -52,12 +57,13 @@ export interface CallAsked {
  * Resolves to the result: parsed JSON, text, or bytes of any other type. Rejects with a
  * PlatformError whose `reason` says why there is none: the called function's own (FUNCTION_FAILED
  * with `details.errorName` and `details.errorMessage`, FUNCTION_THROTTLED, FUNCTION_NOT_FOUND …),
- * CALL_TIMEOUT, CALL_STATUS for a status of 400 and above, CALL_ABANDONED.
+ * CALL_TIMEOUT, CALL_STATUS for a status of 400 and above, CALL_ABANDONED; with a key also
+ * CALL_KEY_INVALID, IDEMPOTENCY_KEY_CONFLICT, CALL_UNDER_WAY and LEDGER_AWAY.
  */
 export async function callFunction(open: OpenStream, asked: CallAsked): Promise<unknown> {
   const { target, options, answerBytesMax } = asked;
   options.signal?.throwIfAborted();
-  const wanted: CallHead = { op: "call", r: asked.requestId, f: target };
+  const wanted = headOf(asked);
   const exchange = openExchange(open, {
     ...{ head: wanted, body: bytesOf(asked.payload) },
     waitMs: Math.min(asked.remainingMs, options.timeoutMs ?? Infinity),
@@ -78,6 +84,18 @@ export async function callFunction(open: OpenStream, asked: CallAsked): Promise<
   } finally {
     options.signal?.removeEventListener("abort", onAbort);
   }
+}
+
+/** Throws CALL_KEY_INVALID for a key that goes with nothing that is kept. */
+function headOf({
+  requestId,
+  target,
+  options: { idempotencyKey: k, stream },
+}: CallAsked): CallHead {
+  const head = { op: "call", r: requestId, f: target } as const;
+  if (k === undefined) return head;
+  if (stream !== true) return { ...head, k };
+  throw failReach("CALL_KEY_INVALID", { function: target, rule: "cannot stand beside `stream`" });
 }
 
 /** What is opened, and what its errors name. */
@@ -107,7 +125,11 @@ interface Exchange {
   giveUp(reason?: unknown): void;
 }
 
+/** Throws CALL_HEAD_TOO_LARGE: a link is cut off whose frame has a larger one. */
 function openExchange(open: OpenStream, { head, body, waitMs, brokeOff }: Wanted): Exchange {
+  const said = JSON.stringify(head);
+  const { headBytesMax: bytesMax } = LINK_LIMITS;
+  if (Buffer.byteLength(said) > bytesMax) throw failReach("CALL_HEAD_TOO_LARGE", { bytesMax });
   const { promise: replied, resolve, reject } = Promise.withResolvers<Reply>();
   let incoming: IncomingBody | undefined;
   let hasEnded = false;
@@ -117,7 +139,7 @@ function openExchange(open: OpenStream, { head, body, waitMs, brokeOff }: Wanted
     reject(reason);
   };
   const stream = open(
-    JSON.stringify(head),
+    said,
     {
       remainingMs: wholeMs(waitMs),
       end: true,

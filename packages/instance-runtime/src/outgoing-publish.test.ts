@@ -2,17 +2,22 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { PlatformError } from "@skerry/base";
 import type { OpenStream } from "./outgoing-call.ts";
-import { publishMessages } from "./outgoing-publish.ts";
+import { publishMessages, type PublishOptions } from "./outgoing-publish.ts";
 
 /** What leaves for the gateway, which answers nothing. */
-function leaving(content: unknown, options = {}): unknown {
+function bodyOf(content: unknown, said: object | null): unknown {
   let body: unknown;
   const open = ((_head: string, request: { readonly body: Uint8Array }) => {
     body = JSON.parse(Buffer.from(request.body).toString());
   }) as unknown as OpenStream;
+  const options = said as PublishOptions;
   const asked = { requestId: "r", topic: "prices", content, options, remainingMs: 1_000 };
   void publishMessages(open, asked).catch(() => undefined);
-  return (body as { readonly messages: unknown }).messages;
+  return body;
+}
+
+function leaving(content: unknown, options = {}): unknown {
+  return (bodyOf(content, options) as { readonly messages: unknown }).messages;
 }
 
 test("an array is messages, anything else the content of one, with what stands for all of them", () => {
@@ -30,12 +35,26 @@ test("what is no message in an array leaves as it is, to be refused, and not as 
 
 test("what JSON cannot hold is refused by its place, as the API refuses, and nothing leaves", async () => {
   const open = (() => assert.fail("something left")) as unknown as OpenStream;
-  const content = [{ data: 1 }, { data: 1n }];
-  const asked = { requestId: "r", topic: "prices", content, options: {}, remainingMs: 1_000 };
-  await assert.rejects(publishMessages(open, asked), (error: PlatformError) => {
-    assert.deepEqual([error.reason, error.code], ["INPUT_INVALID", "INVALID_ARGUMENT"]);
-    assert.match(error.message, /messages\.1: this is no JSON/);
-    assert.ok(error.hint !== "");
-    return true;
-  });
+  const key = { idempotencyKey: 1n as unknown as string };
+  for (const [content, options, problem] of [
+    [[{ data: 1 }, { data: 1n }], {}, /messages\.1: this is no JSON/],
+    [[{ data: 1 }], key, /idempotencyKey: this is no JSON/],
+  ] as const) {
+    const asked = { requestId: "r", topic: "prices", content, options, remainingMs: 1_000 };
+    await assert.rejects(publishMessages(open, asked), (error: PlatformError) => {
+      assert.deepEqual([error.reason, error.code], ["INPUT_INVALID", "INVALID_ARGUMENT"]);
+      assert.match(error.message, problem);
+      assert.ok(error.hint !== "");
+      return true;
+    });
+  }
+});
+
+test("a key leaves beside the messages, and no options are none", () => {
+  const once = { key: "a", idempotencyKey: "k" };
+  assert.deepEqual(bodyOf(1, once), { messages: [{ key: "a", data: 1 }], idempotencyKey: "k" });
+  assert.deepEqual(bodyOf(1, null), { messages: [{ data: 1 }] });
+  // What is none is refused by whoever reads it.
+  const sign = { idempotencyKey: Symbol("k") };
+  assert.deepEqual(bodyOf(1, sign), { messages: [{ data: 1 }], idempotencyKey: null });
 });

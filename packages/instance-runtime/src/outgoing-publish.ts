@@ -16,7 +16,10 @@ export interface MessageToPublish {
 }
 
 /** What is said of a message beside its content; of many, of those that do not say it. */
-export type PublishOptions = Omit<MessageToPublish, "data" | "base64">;
+export interface PublishOptions extends Omit<MessageToPublish, "data" | "base64"> {
+  /** The same messages under the same key are there once, however often they are published. */
+  readonly idempotencyKey?: string;
+}
 
 /** Where a message lies. */
 export interface MessagePlace {
@@ -43,7 +46,9 @@ export async function publishMessages(
   open: OpenStream,
   asked: PublishAsked,
 ): Promise<readonly MessagePlace[]> {
-  const { requestId, topic, content, options } = asked;
+  const { requestId, topic, content } = asked;
+  // Code without types may say null.
+  const { idempotencyKey, ...options }: PublishOptions = { ...asked.options };
   const given: readonly unknown[] = Array.isArray(content) ? content : [{ data: content }];
   const messages = given.map((message) =>
     // What is none is refused by whoever reads it.
@@ -51,23 +56,29 @@ export async function publishMessages(
   );
   const head: PublishHead = { op: "publish", r: requestId, t: topic };
   const answer = await askGateway(open, {
-    ...{ head, body: encode(messages), waitMs: asked.remainingMs },
+    ...{ head, body: encode(messages, idempotencyKey), waitMs: asked.remainingMs },
     brokeOff: (error) => failReach("PUBLISH_UNCONFIRMED", { topic, why: error.message }, error),
   });
   return (answer as { readonly messages: readonly MessagePlace[] }).messages;
 }
 
 /** Throws INPUT_INVALID for what JSON cannot hold. */
-function encode(messages: readonly unknown[]): Uint8Array {
-  const texts = messages.map((message, i) => {
-    try {
-      const text = JSON.stringify(message) as string | undefined;
-      return text ?? "null";
-    } catch (error) {
-      throw invalid("body", [`messages.${i}: this is no JSON: ${(error as Error).message}`]);
-    }
-  });
-  return Buffer.from(`{"messages":[${texts.join(",")}]}`);
+function encode(messages: readonly unknown[], idempotencyKey: string | undefined): Uint8Array {
+  const texts = messages.map((message, i) => jsonOf(message, () => `messages.${i}`));
+  const key =
+    idempotencyKey === undefined
+      ? ""
+      : `,"idempotencyKey":${jsonOf(idempotencyKey, () => "idempotencyKey")}`;
+  return Buffer.from(`{"messages":[${texts.join(",")}]${key}}`);
+}
+
+function jsonOf(value: unknown, nameOf: () => string): string {
+  try {
+    const text = JSON.stringify(value) as string | undefined;
+    return text ?? "null";
+  } catch (error) {
+    throw invalid("body", [`${nameOf()}: this is no JSON: ${(error as Error).message}`]);
+  }
 }
 
 function isMessage(value: unknown): value is MessageToPublish {

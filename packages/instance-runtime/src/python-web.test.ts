@@ -148,6 +148,46 @@ for (const [kind, source] of Object.entries({ WSGI, ASGI })) {
   });
 }
 
+for (const [kind, source] of [
+  [
+    "WSGI",
+    `class Answer(list):
+    def close(self):
+        try:
+            print("read", self.body.read())
+        except ConnectionResetError as error:
+            print("gone")
+def app(environ, start_response):
+    start_response("200 OK", [])
+    answer = Answer([b"ok"])
+    answer.body = environ["wsgi.input"]
+    answer.body.read1(3)
+    return answer
+`,
+  ],
+  [
+    "ASGI",
+    `async def app(scope, receive, send):
+    if scope["type"] == "http":
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"ok"})
+        message = await receive()
+        print("gone" if message["type"] == "http.disconnect" else f"read {message}")
+`,
+  ],
+] as const) {
+  test(`${kind}: who reads a body on after the answer is told that the rest is gone`, async (t) => {
+    const instance = await python.run(t, source);
+    const open = instance.open({ method: "POST", body: "one" }, true);
+    assert.equal((await open.finished).toString(), "ok");
+    open.stream.write(Buffer.from("two"));
+    open.stream.end();
+    await instance.until(() => instance.messages().length > 0);
+    assert.deepEqual(instance.messages(), ["gone"]);
+  });
+}
+
 test("WSGI's environ is what PEP 3333 wants", async (t) => {
   const instance = await python.run(
     t,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test as nodeTest, type TestContext } from "node:test";
+import { BYTES_EVENT_TYPE } from "@skerry/contracts";
 import { python, type LanguageOptions } from "../test/languages.ts";
 
 const test = (title: string, run: (t: TestContext) => Promise<void>): void =>
@@ -194,6 +195,18 @@ test("what cannot be JSON is a bad response that says so, and it goes on serving
   }
   assert.equal((await instance.invoke({ result: '"\\ud800"' })).text(), '"\\ud800"');
   assert.equal((await instance.invoke({ result: "(1, True, None)" })).text(), "[1,true,null]");
+});
+
+test("an event whose type asks for bytes comes as bytes, and any other parsed", async (t) => {
+  const source = `import json\ndef handler(e, c):\n  return [type(e).__name__, json.loads(e)["a"]]`;
+  const instance = await python.run(t, source);
+  const send = (name: string, type: string) =>
+    instance.request({ method: "EVENT", headers: [name, type], body: '{"a":"ü"}' });
+  assert.equal((await send("content-type", BYTES_EVENT_TYPE)).text(), '["bytes","ü"]');
+  for (const name of ["content-type", "accept"]) {
+    const type = name === "accept" ? BYTES_EVENT_TYPE : "application/octet-stream";
+    assert.match((await send(name, type)).head.e?.message ?? "", /not dict/, name);
+  }
 });
 
 test("events and answers have their limits, and what is not JSON never reaches the handler", async (t) => {

@@ -172,6 +172,8 @@ export interface OpenRequest {
   writable(): Promise<void>;
 }
 
+const LOOK_MS = 50;
+
 function specialiseHead(codeDirectory: string): SpecialiseHead {
   return {
     op: "specialise",
@@ -385,22 +387,29 @@ export class Instance {
     return `00000000-0000-7000-8000-${String(this.#requests).padStart(12, "0")}`;
   }
 
-  /** Resolves when `condition` holds, after output or frames arrived; fails after a minute. */
+  /**
+   * Resolves when `condition` holds; fails after a minute. It is looked at when output or frames
+   * arrive, and in between, since not all that the link does is told here.
+   */
   until(condition: () => boolean): Promise<void> {
     if (condition()) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
+      const end = (): void => {
+        clearTimeout(timer);
+        clearInterval(looks);
         this.#waiting.delete(check);
-        reject(
-          new Error(`never came; stderr: ${this.stderr}; log: ${JSON.stringify(this.entries)}`),
-        );
-      }, 60_000);
+      };
       const check = (): void => {
         if (!condition()) return;
-        clearTimeout(timer);
-        this.#waiting.delete(check);
+        end();
         resolve();
       };
+      const timer = setTimeout(() => {
+        end();
+        const seen = `stderr: ${this.stderr}; log: ${JSON.stringify(this.entries)}`;
+        reject(new Error(`never came; ${seen}`));
+      }, 60_000);
+      const looks = setInterval(check, LOOK_MS);
       this.#waiting.add(check);
     });
   }

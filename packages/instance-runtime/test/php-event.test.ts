@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { BYTES_EVENT_TYPE } from "@skerry/contracts";
 import { php } from "./languages.ts";
 
 const BAD_RESULTS: Readonly<Record<string, string>> = {
@@ -80,6 +81,18 @@ describe("PHP event handlers", { skip: php.missing }, () => {
     const { head, body } = await instance.invoke({ n: 999 });
     assert.deepEqual([head.e?.kind, head.e?.name], ["too_large", "AnswerTooLarge"]);
     assert.equal(body.length, 0);
+  });
+
+  test("an event whose type asks for bytes comes as its text, and any other parsed", async (t) => {
+    const instance = await php.run(t, `function handler($e) { return [gettype($e), $e]; }`);
+    const send = async (name: string, type: string): Promise<string> =>
+      (
+        await instance.request({ method: "EVENT", headers: [name, type], body: '{"a":"ü"}' })
+      ).text();
+    assert.equal(await send("content-type", BYTES_EVENT_TYPE), '["string","{\\"a\\":\\"ü\\"}"]');
+    const parsed = '["array",{"a":"ü"}]';
+    assert.equal(await send("content-type", "application/octet-stream"), parsed);
+    assert.equal(await send("accept", BYTES_EVENT_TYPE), parsed, "it is of the event");
   });
 
   test("what is too large or no JSON is the caller's mistake, and the handler does not run", async (t) => {

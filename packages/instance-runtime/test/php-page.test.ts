@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, test } from "node:test";
-import type { Answered, Instance } from "./harness.ts";
+import { scratch, type Answered, type Instance } from "./harness.ts";
 import { php } from "./languages.ts";
 
 const HTML = ["content-type", "text/html; charset=UTF-8"];
@@ -249,6 +251,79 @@ describe("how a page of PHP streams", { skip: php.missing }, () => {
     await instance.until(() => open.received() === 320 << 10);
     open.stream.cancel("enough");
     assert.equal((await ask(instance, { method: "PUT", body: "x" })).text(), "x");
+  });
+
+  test("what an ended page left for a slow client comes whole, and holds nobody else up", async (t) => {
+    const instance = await php.run(
+      t,
+      `if ($_GET) { register_shutdown_function(fn () => error_log(getmypid())); }
+       echo substr(str_repeat('0123456', 50000), 0, $_GET ? 330001 : 1);`,
+    );
+    const id = instance.nextId();
+    const open = instance.open({ id, path: "/?long" }, false, false);
+    await instance.until(() => instance.messages(id).length === 1 && open.received() === 256 << 10);
+    while (existsSync(`/proc/${instance.messages(id)[0]}`)) {
+      assert.equal((await ask(instance, {})).text(), "0");
+    }
+    assert.equal((await ask(instance, {})).text(), "0");
+    open.stream.grant(1 << 20);
+    assert.equal((await open.finished).toString(), "0123456".repeat(50_000).slice(0, 330_001));
+  });
+
+  test("a page that ends behind what its child printed holds nobody up for a slow client", async (t) => {
+    // Another child keeps the body open, so that the page's end is heard before the body's.
+    const instance = await php.run(
+      t,
+      `if (!$_GET) { exit('next'); }
+       $run = ['sh', '-c', 'sleep 600 >&1 & echo $! >&3; head -c 350000 /dev/zero'];
+       $child = proc_open($run, [3 => ['pipe', 'w']], $pipes);
+       error_log(trim(fgets($pipes[3])));
+       error_log((string) getmypid());
+       echo proc_close($child), 'tail';`,
+    );
+    const id = instance.nextId();
+    const open = instance.open({ id, path: "/?long" }, false, false);
+    await instance.until(() => instance.messages(id).length === 2 && open.received() === 256 << 10);
+    const [child, page] = instance.messages(id);
+    t.after(() => void process.kill(Number(child)));
+    open.stream.grant(350_000 - (256 << 10));
+    await instance.until(() => open.received() === 350_000);
+    while (existsSync(`/proc/${page}`)) {
+      assert.equal((await ask(instance, {})).text(), "next");
+    }
+    assert.equal((await ask(instance, {})).text(), "next");
+    open.stream.grant(1 << 20);
+    assert.equal((await open.finished).toString("latin1"), `${"\0".repeat(350_000)}0tail`);
+  });
+
+  test("a client may take its time over the last of a page", async (t) => {
+    // A page that does not wait at all stands for one that would wait for a minute.
+    const ini = scratch((run) => t.after(run));
+    writeFileSync(join(ini, "impatient.ini"), "default_socket_timeout=0");
+    const instance = await php.run(
+      t,
+      `if (!$_GET) { exit('next'); }
+       echo 'head'; ob_flush();
+       $out = fopen('php://fd/1', 'w');
+       stream_set_blocking($out, false);
+       for ($filled = 0; ($bytes = @fwrite($out, str_repeat('x', 1000))) > 0; $filled += $bytes) {
+         usleep($filled < 600_000 ? 0 : 1000);
+       }
+       stream_set_blocking($out, true);
+       error_log((string) $filled);
+       echo str_repeat('tail', 10_000);`,
+      { env: { PHP_INI_SCAN_DIR: `:${ini}` } },
+    );
+    const id = instance.nextId();
+    const open = instance.open({ id, path: "/?long" }, false, false);
+    await instance.until(() => instance.messages(id).length === 1);
+    const filled = Number(instance.messages(id)[0]);
+    for (let i = 0; i < 3; i += 1) assert.equal((await ask(instance, {})).text(), "next");
+    open.stream.grant(1 << 20);
+    assert.equal(
+      (await open.finished).toString(),
+      `head${"x".repeat(filled)}${"tail".repeat(10_000)}`,
+    );
   });
 
   test("a page that reads nothing of a body answers all the same", async (t) => {

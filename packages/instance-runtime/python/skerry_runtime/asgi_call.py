@@ -1,6 +1,7 @@
 """Calls an ASGI 3 application (http scope) on the loop, its request body streamed in and its
 response streamed out under the link's credit. When the caller leaves, `receive` gives
-`http.disconnect` and `send` does nothing. A body that breaks off is cancelled, never ended cleanly.
+`http.disconnect` and `send` does nothing; so it does when the answer was whole before the request.
+A body that breaks off is cancelled, never ended cleanly.
 """
 
 from .http_headers import CONNECTION_HEADERS, expected_bytes, header_fault
@@ -94,7 +95,7 @@ class _Exchange:
         call = self._call
         if not self._received:
             await call.gate.wait(lambda: call.body.ready)
-            if call.aborted is None:
+            if call.aborted is None and not call.body.cut:
                 chunk = call.body.take()
                 more = not call.body.exhausted
                 self._received = not more

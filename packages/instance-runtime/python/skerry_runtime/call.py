@@ -205,18 +205,20 @@ NO_BODY = NoBody()
 class StreamedBody:
     """A body that is taken while it arrives; the caller sends more only as it is taken."""
 
-    __slots__ = ("ended", "_call", "_chunks", "_discarding")
+    __slots__ = ("ended", "cut", "_call", "_chunks", "_discarding")
 
     def __init__(self, call, first, ended):
         self.ended = ended
+        # Bytes were thrown away: what follows is not the body any more.
+        self.cut = False
         self._call = call
         self._chunks = deque((first,) if first else ())
         self._discarding = False
 
     @property
     def ready(self):
-        """True when `take` has something to give: bytes, or the end."""
-        return bool(self._chunks) or self.ended
+        """True when `take` has something to give, bytes or the end, or never will."""
+        return bool(self._chunks) or self.ended or self.cut
 
     @property
     def exhausted(self):
@@ -239,6 +241,7 @@ class StreamedBody:
     def push(self, chunk, end):
         """The reading thread brings the next part."""
         if self._discarding:
+            self.cut = self.cut or len(chunk) > 0
             self._call.stream.grant(len(chunk))
         elif chunk:
             self._chunks.append(chunk)
@@ -254,7 +257,9 @@ class StreamedBody:
         """Lets the rest pass unread."""
         self._discarding = True
         while self._chunks:
+            self.cut = True
             self.take()
+        self._call.gate.notify()
 
 
 def _cut(text):

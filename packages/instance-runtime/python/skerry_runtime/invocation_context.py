@@ -62,21 +62,25 @@ class Context:
         """Milliseconds until the deadline; 0 when it has passed."""
         return max(0, self.deadline_ms - time.time() * 1000)
 
-    def call(self, target, payload=None, *, timeout_ms=None, stream=False):
+    def call(self, target, payload=None, *, timeout_ms=None, stream=False, idempotency_key=None):
         """Calls the function `APP/FN` and returns its result, or a StreamedAnswer with `stream`.
 
         In `async` code and ASGI applications it is awaited, elsewhere it blocks. `timeout_ms`
-        bounds the wait, as what the request has left does. Raises `skerry.CallFailed`.
+        bounds the wait, as what the request has left does. The same call under the same
+        `idempotency_key` runs once, to its own end, and is answered the same; not with `stream`.
+        Raises `skerry.CallFailed`.
         """
         from .outgoing_call import Asked
 
-        return self._engine.call(Asked(self, target, payload, timeout_ms, stream))
+        how = {"timeout_ms": timeout_ms, "stream": stream, "key": idempotency_key}
+        return self._engine.call(Asked(self, target, payload, **how))
 
     def publish(self, topic, content, **about):
         """Publishes to a topic of the account: a list of messages, each a dict such as
         `{"key": …, "data": …}`, or one message with this content. `about` are `key`, `headers`,
         `content_type` and `time` of those that do not say it. Returns where they lie, as dicts with
-        `partition` and `offset`, once all of them are on disk.
+        `partition` and `offset`, once all of them are on disk. With `idempotency_key` the same
+        messages are there once, however often they are published.
 
         In `async` code and ASGI applications it is awaited, elsewhere it blocks. Raises
         `skerry.CallFailed`.
@@ -85,6 +89,8 @@ class Context:
 
         if "content_type" in about:
             about["contentType"] = about.pop("content_type")
+        if "idempotency_key" in about:
+            about["idempotencyKey"] = about.pop("idempotency_key")
         return self._engine.call(Published(self, topic, content, about))
 
     def wait_until(self, work):

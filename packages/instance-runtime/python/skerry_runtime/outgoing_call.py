@@ -11,7 +11,7 @@ import re
 from skerry import CallFailed
 
 from .call import StreamedBody
-from .frames import LinkParked
+from .frames import HEAD_BYTES_MAX, LinkParked
 
 _is_json = re.compile(r"application/(?:[^;]*\+)?json\b", re.IGNORECASE).match
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
@@ -25,7 +25,10 @@ class Published:
     or what one message says; `about` stands for what messages do not say of themselves.
     """
 
-    __slots__ = ("request_id", "target", "wait_ms", "stream", "bytes_max", "_messages", "_many")
+    __slots__ = (
+        *("request_id", "target", "wait_ms", "stream", "bytes_max"),
+        *("_messages", "_many", "_key"),
+    )
 
     def __init__(self, context, topic, content, about):
         self.request_id = context.request_id
@@ -33,6 +36,7 @@ class Published:
         self.wait_ms = max(1, min(int(context.remaining_ms()), _WAIT_MS_MAX))
         self.stream = False
         self.bytes_max = context.payload_bytes_max
+        self._key = about.pop("idempotencyKey", None)
         self._many = isinstance(content, (list, tuple))
         given = content if self._many else [{"data": content}]
         # What is none is refused by whoever reads it.
@@ -45,16 +49,17 @@ class Published:
         return {"op": "publish", "r": self.request_id, "t": self.target}
 
     def body(self):
-        """The messages' bytes. Raises INPUT_INVALID when they are no JSON."""
+        """The messages' bytes. Raises INPUT_INVALID when they, or their key, are no JSON."""
         texts = [_json_of(i, message) for i, message in enumerate(self._messages)]
-        return ('{"messages":[' + ",".join(texts) + "]}").encode("utf-8", "replace")
+        key = "" if self._key is None else ',"idempotencyKey":' + _json_of(None, self._key)
+        return ('{"messages":[' + ",".join(texts) + "]" + key + "}").encode("utf-8", "replace")
 
     def broke_off(self, why):
         """What is raised when it is not known whether they were written."""
         return _failed(
             ("PUBLISH_UNCONFIRMED", "UNAVAILABLE"),
             f"It is not known whether the messages for {self.target} were published: {why}.",
-            "Published again, they may be there twice: let whoever reads them take each once.",
+            "Published again without an idempotency key, they may be there twice.",
             {"topic": self.target, "why": why},
         )
 
@@ -64,11 +69,26 @@ class Published:
         return places if self._many else places[0]
 
 
-def _json_of(index, message):
+def _head_of(asked):
+    """Raises CALL_HEAD_TOO_LARGE: a link is cut off whose frame has a larger one."""
+    head = _encode(asked.head()).encode()
+    if len(head) <= HEAD_BYTES_MAX:
+        return head
+    raise _failed(
+        ("CALL_HEAD_TOO_LARGE", "INVALID_ARGUMENT"),
+        f"Nothing was asked for: its name and key have more than {HEAD_BYTES_MAX} bytes together.",
+        "Give a shorter name or key; what is large belongs into the payload.",
+        {"bytesMax": HEAD_BYTES_MAX},
+    )
+
+
+def _json_of(index, value):
+    """Of a message, or of the key of all where there is no index."""
     try:
-        return _encode(message)
+        return _encode(value)
     except (TypeError, ValueError, RecursionError) as error:
-        problem = f"messages.{index}: this is no JSON: {error}"
+        name = "idempotencyKey" if index is None else f"messages.{index}"
+        problem = f"{name}: this is no JSON: {error}"
         raise _failed(
             ("INPUT_INVALID", "INVALID_ARGUMENT"),
             f"The body is not valid: {problem}",
@@ -91,9 +111,9 @@ def _message_of(message):
 class Asked:
     """What a call wants. `payload` is sent as JSON; bytes as they are; None is no body, thus {}."""
 
-    __slots__ = ("request_id", "target", "payload", "wait_ms", "stream", "bytes_max")
+    __slots__ = ("request_id", "target", "payload", "wait_ms", "stream", "bytes_max", "_key")
 
-    def __init__(self, context, target, payload, timeout_ms, stream):
+    def __init__(self, context, target, payload, *, timeout_ms, stream, key):
         left = context.remaining_ms()
         self.request_id = context.request_id
         self.target = target
@@ -102,6 +122,7 @@ class Asked:
         self.wait_ms = max(1, min(int(wait_ms), _WAIT_MS_MAX))
         self.stream = stream
         self.bytes_max = context.payload_bytes_max
+        self._key = key
 
     def body(self):
         """The payload's bytes. Raises TypeError or ValueError when it is no JSON."""
@@ -112,8 +133,19 @@ class Asked:
         return _encode(self.payload).encode("utf-8", "replace")
 
     def head(self):
-        """Of the stream that is opened."""
-        return {"op": "call", "r": self.request_id, "f": self.target}
+        """Of the stream that is opened. Raises CALL_KEY_INVALID."""
+        head = {"op": "call", "r": self.request_id, "f": self.target}
+        if self._key is None:
+            return head
+        if not self.stream:
+            return {**head, "k": self._key}
+        rule = "cannot stand beside `stream`"
+        raise _failed(
+            ("CALL_KEY_INVALID", "INVALID_ARGUMENT"),
+            f"{self.target} was not called: the idempotency key of a call {rule}.",
+            "Correct the key or leave it out; what is kept under a key is a whole answer.",
+            {"function": self.target, "rule": rule},
+        )
 
     def broke_off(self, why):
         """What is raised when the answer broke off."""
@@ -141,7 +173,7 @@ class Exchange:
         self.failure = None
         self._asked = asked
         self.body = StreamedBody(self, b"", False)
-        head = _encode(asked.head()).encode()
+        head = _head_of(asked)
         body = asked.body()
         try:
             link.open(self, head, body, asked.wait_ms)

@@ -107,6 +107,8 @@ class _Input(io.RawIOBase):
             call.gate.wait(lambda: call.body.ready)
             if call.aborted is not None:
                 raise ConnectionResetError(call.aborted)
+            if call.body.cut:
+                raise ConnectionResetError("the rest of the body is gone: the request is answered")
             self._rest = memoryview(call.body.take())
         size = min(len(target), len(self._rest))
         target[:size] = self._rest[:size]

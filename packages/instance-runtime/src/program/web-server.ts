@@ -9,7 +9,8 @@ import type { Clock } from "@skerry/base";
 import type { Answer, Call } from "../call.ts";
 import { flatHeaders, isConnectionHeader } from "../http-headers.ts";
 import type { Surroundings } from "../ports.ts";
-import { askUpgrade } from "./web-upgrade.ts";
+import { connectPatiently, isReset } from "./patient-socket.ts";
+import { askUpgrade, breakTogether } from "./web-upgrade.ts";
 
 /** An invocation's event is posted here, as Function Compute's custom runtimes have it. */
 const EVENT_PATH = "/invoke";
@@ -42,6 +43,8 @@ export class WebServer {
       if (call.head.up !== undefined) return await this.#passUpgrade(call, call.head.up.p);
       const response = await this.#exchange(call, whole);
       await this.#answer(call, response);
+      // What the server did not wait for it is not sent either.
+      if (whole === undefined) response.socket.destroy();
     } catch (error) {
       // A server that has just died ends the instance, and that is what its callers are told.
       await this.#untilItShows();
@@ -75,28 +78,35 @@ export class WebServer {
     // Whoever sends a stream cannot send it twice. A server that expects no body reads one as the
     // next request, which nobody has asked for as far as the gateway knows (ADR 0067).
     const isUnexpected = whole !== undefined && whole.length > 0 && !BODIED.has(call.head.m);
-    const first = this.#send(call, { fresh: whole === undefined || isUnexpected });
+    const isStream = whole === undefined;
+    const first = this.#send(call, { fresh: isStream || isUnexpected, isStream });
     void this.#sendBody(call, first, whole);
     try {
       return await responseOf(call, first);
     } catch (error) {
       if (whole === undefined || !first.reusedSocket || call.gone || !isReset(error)) throw error;
-      const again = this.#send(call, { fresh: true });
+      const again = this.#send(call, { fresh: true, isStream: false });
       void this.#sendBody(call, again, whole);
       return await responseOf(call, again);
     }
   }
 
-  #send(call: Call, { fresh }: { readonly fresh: boolean }): ClientRequest {
+  #send(
+    call: Call,
+    { fresh, isStream }: { readonly fresh: boolean; readonly isStream: boolean },
+  ): ClientRequest {
     const { head } = call;
+    const port = this.#port;
     const isEvent = head.m === "EVENT";
+    const headers = headersOf(call, isEvent);
+    // A server that answers early and must close resets the connection, and loses its own answer.
+    const mayKeep = isStream && BODIED.has(head.m);
+    if (fresh) headers.push("connection", mayKeep ? "keep-alive" : "close");
     return request({
-      host: "127.0.0.1",
-      port: this.#port,
+      ...{ host: "127.0.0.1", port, headers },
       method: isEvent ? "POST" : head.m,
       path: isEvent ? EVENT_PATH : head.u,
-      headers: headersOf(call, isEvent),
-      agent: fresh ? false : this.#agent,
+      ...(fresh ? { createConnection: () => connectPatiently(port) } : { agent: this.#agent }),
     });
   }
 
@@ -159,7 +169,10 @@ export class WebServer {
 function responseOf(call: Call, outgoing: ClientRequest): Promise<IncomingMessage> {
   call.whenGone(() => outgoing.destroy());
   return new Promise((resolve, reject) => {
-    outgoing.once("response", resolve);
+    outgoing.once("response", (response) => {
+      breakTogether(outgoing, response);
+      resolve(response);
+    });
     outgoing.once("error", reject);
     outgoing.once("close", () => reject(new TypeError("the connection was closed")));
   });
@@ -178,14 +191,13 @@ function isListening(port: number): Promise<boolean> {
 
 function drained(outgoing: ClientRequest): Promise<void> {
   return new Promise((resolve) => {
-    outgoing.once("drain", resolve);
-    outgoing.once("close", resolve);
+    const go = (): void => {
+      outgoing.off("drain", go).off("close", go);
+      resolve();
+    };
+    if (outgoing.destroyed) resolve();
+    else outgoing.on("drain", go).on("close", go);
   });
-}
-
-function isReset(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException;
-  return code === "ECONNRESET" || code === "EPIPE";
 }
 
 /** Known to have none, so that head and end can leave together. */

@@ -4,9 +4,10 @@
  * other end takes. The connection is the request's own and is never used again.
  */
 import { request, type ClientRequest, type IncomingMessage } from "node:http";
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import type { Call, RawSide } from "../call.ts";
 import { flatHeaders } from "../http-headers.ts";
+import { connectPatiently } from "./patient-socket.ts";
 
 export interface UpgradeWish {
   readonly port: number;
@@ -25,7 +26,7 @@ export async function askUpgrade(
   const outgoing = request({
     ...{ host, port, path, method: "GET", headers },
     // A server may end its side and go on reading.
-    createConnection: () => connect({ host, port, allowHalfOpen: true }),
+    createConnection: () => connectPatiently(port, { allowHalfOpen: true }),
   });
   call.whenGone(() => outgoing.destroy());
   const answered = answerOf(outgoing);
@@ -57,10 +58,20 @@ const EMPTY = new Uint8Array(0);
 
 function answerOf(outgoing: ClientRequest): Promise<Answered> {
   return new Promise((resolve, reject) => {
-    outgoing.once("response", (response) => resolve({ response, head: EMPTY }));
+    outgoing.once("response", (response) => {
+      breakTogether(outgoing, response);
+      resolve({ response, head: EMPTY });
+    });
     outgoing.once("upgrade", (response, socket, head) => resolve({ response, socket, head }));
     outgoing.on("error", reject);
     outgoing.once("close", () => reject(new TypeError("the connection was closed")));
+  });
+}
+
+/** Node takes a reset for the end of a body whose length nobody announced. */
+export function breakTogether(outgoing: ClientRequest, response: IncomingMessage): void {
+  outgoing.on("error", (error) => {
+    if (!response.complete) response.destroy(error);
   });
 }
 
