@@ -18,7 +18,7 @@ import {
   momentsOf,
   refusal,
   startFakePlatform,
-} from "@skerry/testkit";
+} from "@skerry/testkit/clients";
 import { runCli, runProcess, startCli, type CliResult } from "../test/run-cli.ts";
 import { runOnTerminal } from "../test/terminal.ts";
 

@@ -14,7 +14,7 @@ import {
   FAKE_KEY,
   functionNamed,
   startFakePlatform,
-} from "@skerry/testkit";
+} from "@skerry/testkit/clients";
 
 const AT = "2030-01-01T08:00:00.000Z";
 

@@ -11,7 +11,7 @@ import {
   type FakePlatform,
   functionNamed,
   startFakePlatform,
-} from "@skerry/testkit";
+} from "@skerry/testkit/clients";
 import { runCli } from "../test/run-cli.ts";
 
 const LINES = [buildLine(1, "npm http fetch"), buildLine(2, "added \u001b[31m1 package")];

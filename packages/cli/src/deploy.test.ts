@@ -16,7 +16,7 @@ import {
   functionNamed,
   refusal,
   startFakePlatform,
-} from "@skerry/testkit";
+} from "@skerry/testkit/clients";
 import { runCli, runProcess } from "../test/run-cli.ts";
 import { runOnTerminal } from "../test/terminal.ts";
 

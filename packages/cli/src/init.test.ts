@@ -102,6 +102,7 @@ export const handler: Handler<{ n: number }, number> = async ({ n }, context) =>
   context.waitUntil(Promise.resolve());
   const { body } = await context.call("a/b", {}, { stream: true });
   await body.cancel();
+  await context.publish("a", [{ data: n }], { key: "k", idempotencyKey: "n" });
   return n + (await context.call<number>("a/c", { n }));
 };
 export default { fetch: (request) => new Response(request.url) } satisfies FetchHandler;

@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { INSTANCE_ID } from "@skerry/testkit";
+import { INSTANCE_ID } from "@skerry/testkit/clients";
 import { startDocumentedPlatform, type DocumentedPlatform } from "../test/documented-platform.ts";
 import { runCli } from "../test/run-cli.ts";
 import { COMMANDS } from "./commands/index.ts";

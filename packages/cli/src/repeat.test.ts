@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import { type FakePlatform, refusal, startFakePlatform } from "@skerry/testkit";
+import { type FakePlatform, refusal, startFakePlatform } from "@skerry/testkit/clients";
 import { runCli, type CliOptions } from "../test/run-cli.ts";
 
 const RUN = ["rm", "shop", "--yes"];

@@ -14,7 +14,7 @@ import {
   momentsOf,
   refusal,
   startFakePlatform,
-} from "@skerry/testkit";
+} from "@skerry/testkit/clients";
 import { runCli } from "../test/run-cli.ts";
 import { runOnTerminal } from "../test/terminal.ts";
 

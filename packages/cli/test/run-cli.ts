@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import { FAKE_KEY } from "@skerry/testkit";
+import { FAKE_KEY } from "@skerry/testkit/clients";
 import { createFetch } from "../src/node-fetch.ts";
 import { runOnTerminal } from "./terminal.ts";
 

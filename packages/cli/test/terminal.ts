@@ -1,7 +1,8 @@
 /** Whole command lines in this process, on a terminal in memory. */
 import { systemRandom } from "@skerry/base";
 import type { Fetch } from "@skerry/sdk";
-import { FAKE_KEY, openMemoryTerminal, type MemoryTerminalOptions } from "@skerry/testkit";
+import { openMemoryTerminal, type MemoryTerminalOptions } from "@skerry/testkit";
+import { FAKE_KEY } from "@skerry/testkit/clients";
 import type { Host } from "../src/host.ts";
 import { runCommandLine } from "../src/run.ts";
 

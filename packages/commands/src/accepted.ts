@@ -14,7 +14,11 @@ const LIMIT_DEFAULT = 20;
 const LIMIT_MAX = 10_000;
 const PAGE_MAX = 1_000;
 
-const ID = { name: "ID", description: "The invocation, as `skerry invocations ls` shows it." };
+const ID = {
+  name: "ID",
+  description:
+    "The invocation, as `skerry invocations ls` shows it, or the request id of an attempt.",
+};
 /** What of the ledger is meant, as an argument. */
 export const OF = {
   name: "APP[/FN]",
@@ -42,6 +46,7 @@ const list: Command = {
       description: `At most N. Default ${LIMIT_DEFAULT}, at most ${LIMIT_MAX}.`,
     },
     { name: "accepted-as", value: "KEY", description: "Only what has this idempotency key." },
+    { name: "request-id", value: "ID", description: "Only what has an attempt with this id." },
   ],
   examples: [
     { line: "invocations ls shop/checkout", says: "The latest of one function." },
@@ -53,9 +58,10 @@ const list: Command = {
     const limit = Math.min(wanted, PAGE_MAX);
     const state = call.oneOf("state", LEDGER_STATES);
     const filter = filterOf(call);
+    const requestId = flag("request-id");
     const pages = everyItem((cursor) =>
       client().listAcceptedInvocations({
-        query: { ...filter, state, idempotencyKey: flag("accepted-as"), limit, cursor },
+        query: { ...filter, state, idempotencyKey: flag("accepted-as"), requestId, limit, cursor },
       }),
     );
     const items = await collect(pages, wanted);

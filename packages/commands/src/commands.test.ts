@@ -22,7 +22,7 @@ import {
   refusal,
   startFakePlatform,
   withPipes,
-} from "@skerry/testkit";
+} from "@skerry/testkit/clients";
 import { REDRIVE_CASES, redriveAnswers } from "../test/redrives.ts";
 import { ACCEPTED_COMMANDS } from "./accepted.ts";
 import { audit } from "./audit.ts";
@@ -287,6 +287,23 @@ test("an app without functions can be removed, and one that is not there is told
   const { exitCode, stderr } = await runPiped(["rm", "shop", "--yes"], without);
   assert.equal(exitCode, exitCodeOf("NOT_FOUND"));
   assert.match(stderr, /APP_NOT_FOUND/);
+});
+
+test("that nothing of an app or a function is alive is told only when there is one", async () => {
+  const refuse = (): never => {
+    throw refusal("NOT_FOUND", "APP_NOT_FOUND");
+  };
+  const none = { listInstances: () => page([]) };
+  for (const [answers, exitCode, told] of [
+    [{ ...ANSWERS, ...none }, 0, /No instance is alive/],
+    [{ ...none, listFunctions: refuse, getFunction: refuse }, exitCodeOf("NOT_FOUND"), /_NOT_F/],
+  ] as const) {
+    await using platform = await startFakePlatform(answers);
+    for (const path of ["shop", "shop/cart"]) {
+      const ran = await runPiped(["ps", path], platform);
+      assert.deepEqual([ran.exitCode, told.test(ran.stderr)], [exitCode, true], ran.stderr);
+    }
+  }
 });
 
 test("what is searched for is asked of the platform, with times as they are now", async () => {

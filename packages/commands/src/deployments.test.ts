@@ -9,7 +9,7 @@ import {
   type FakePlatform,
   startFakePlatform,
   withPipes,
-} from "@skerry/testkit";
+} from "@skerry/testkit/clients";
 import { DEPLOYMENT_COMMANDS } from "./deployments.ts";
 
 const runPiped = withPipes(DEPLOYMENT_COMMANDS);

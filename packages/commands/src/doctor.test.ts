@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { exitCodeOf } from "@skerry/base";
 import type { ProbeReport, ProbeResult } from "@skerry/contracts";
-import { type Answers, PLATFORM, startFakePlatform, onTerminal } from "@skerry/testkit";
+import { type Answers, PLATFORM, startFakePlatform, onTerminal } from "@skerry/testkit/clients";
 import { doctor } from "./doctor.ts";
 
 const runOnTerminal = onTerminal([doctor]);

@@ -32,8 +32,13 @@ export function readQualifiedPath(
   return parseQualifiedPath(text ?? "") ?? readFunctionPath(text);
 }
 
+export interface AppOrFunction {
+  readonly app: string;
+  readonly fn?: string;
+}
+
 /** Reads `APP` or `APP/FN`. */
-export function readAppOrFunction(text: string | undefined): { app: string; fn?: string } {
+export function readAppOrFunction(text: string | undefined): AppOrFunction {
   const value = text ?? "";
   if (value.includes("/")) return readFunctionPath(value);
   return { app: parseInput(appName, value, "app") };

@@ -3,7 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { startFakePlatform, withPipes, type RunOptions, type RunResult } from "@skerry/testkit";
+import {
+  startFakePlatform,
+  withPipes,
+  type RunOptions,
+  type RunResult,
+} from "@skerry/testkit/clients";
 import { invoke } from "./invoke.ts";
 
 const runPiped = withPipes([invoke]);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { QuotasResource, UsageResource } from "@skerry/api-schema";
 import { quotasOf } from "@skerry/contracts";
-import { type Asked, startFakePlatform, withPipes } from "@skerry/testkit";
+import { type Asked, startFakePlatform, withPipes } from "@skerry/testkit/clients";
 import { QUOTA_COMMANDS } from "./quotas.ts";
 import { usage } from "./usage.ts";
 

@@ -1,8 +1,8 @@
 import type { InstanceResource } from "@skerry/api-schema";
-import { everyItem } from "@skerry/sdk";
+import { everyItem, type Client } from "@skerry/sdk";
 import { ageText, collect, durationText, type Column } from "@skerry/terminal";
 import type { Command } from "./command.ts";
-import { readAppOrFunction } from "./function-path.ts";
+import { readAppOrFunction, type AppOrFunction } from "./function-path.ts";
 
 const MIB = 1 << 20;
 
@@ -23,12 +23,19 @@ export const ps: Command = {
       const { app, fn } = only ?? { app: instance.app };
       return instance.app === app && (fn === undefined || instance.function === fn);
     });
+    if (items.length === 0 && only !== undefined) await assertThere(client(), only);
     if (screen.json) screen.printJson({ items });
     else if (items.length === 0) screen.note("No instance is alive; a request starts one.");
     else screen.printTable(columns(host.clock.wallMs()), items);
     return 0;
   },
 };
+
+/** Nothing alive is an answer only of what there is. Throws APP_NOT_FOUND, FUNCTION_NOT_FOUND. */
+async function assertThere(client: Client, { app, fn }: AppOrFunction): Promise<void> {
+  if (fn === undefined) await client.listFunctions({ params: { app }, query: { limit: 1 } });
+  else await client.getFunction({ params: { app, fn } });
+}
 
 function functionText({ app, function: fn, version }: InstanceResource): string {
   return version === null ? `${app}/${fn}` : `${app}/${fn}:${version}`;

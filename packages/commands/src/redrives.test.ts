@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { RedriveResource } from "@skerry/api-schema";
-import { startFakePlatform, onTerminal, withPipes } from "@skerry/testkit";
+import { startFakePlatform, onTerminal, withPipes } from "@skerry/testkit/clients";
 import { redriveAnswers, redriveOf } from "../test/redrives.ts";
 import { REDRIVE_COMMANDS } from "./redrives.ts";
 

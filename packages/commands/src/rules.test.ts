@@ -8,7 +8,7 @@ import {
   startFakePlatform,
   withPipes,
   type RunResult,
-} from "@skerry/testkit";
+} from "@skerry/testkit/clients";
 import { EVENT_COMMANDS } from "./events.ts";
 import { RULE_COMMANDS } from "./rules.ts";
 
@@ -29,7 +29,14 @@ let platform: FakePlatform;
 function ruleOf(more: Partial<RuleResource> = {}): RuleResource {
   return {
     ...{ id: "rul_1", app: "shop", name: "large", pattern: PATTERN, function: "check" },
-    ...{ topic: null, enabled: true, pausedBecause: null, madeBy: null, matched: 3 },
+    ...{
+      topic: null,
+      eventFormat: "cloudevents",
+      enabled: true,
+      pausedBecause: null,
+      madeBy: null,
+      matched: 3,
+    },
     ...{ lastMatchedAt: null, refused: 0, refusedBecause: null, version: 2, etag: '"2"' },
     ...{ createdAt: AT, updatedAt: AT },
     ...more,
@@ -103,9 +110,16 @@ test("a rule is set as its flags say", async () => {
     ...pattern,
   );
   assert.equal(set.stdout, "✓ Set large, version 2: shop/check, on.\n", set.stderr);
-  assert.deepEqual(bodyOf(), { pattern: PATTERN, function: "check", enabled: true });
+  const eventFormat = "cloudevents";
+  const said = { pattern: PATTERN, function: "check", enabled: true };
+  assert.deepEqual(bodyOf(), { ...said, eventFormat });
   await run("rules", "set", "large", "--app", "shop", "--topic", "t", "--paused", ...pattern);
-  assert.deepEqual(bodyOf(), { pattern: PATTERN, topic: "t", enabled: false });
+  assert.deepEqual(bodyOf(), { pattern: PATTERN, topic: "t", enabled: false, eventFormat });
+  const to = ["rules", "set", "large", "--app", "shop", "--function", "check", ...pattern];
+  await run(...to, "--event-format", "lambda");
+  assert.deepEqual(bodyOf(), { ...said, eventFormat: "lambda" });
+  const unknown = await run(...to, "--event-format", "sqs");
+  assert.match(unknown.stderr, /INPUT_INVALID/);
   const target = await run("rules", "set", "large", "--app", "shop", ...pattern);
   assert.match(target.stderr, /--function/);
 });

@@ -1,4 +1,4 @@
-import type { RuleRequest, RuleResource } from "@skerry/api-schema";
+import { EVENT_FORMATS, type RuleRequest, type RuleResource } from "@skerry/api-schema";
 import { YES_FLAG, ageText, confirm, type Column, type Flag, type Screen } from "@skerry/terminal";
 import { APP_FLAG, printRemoved } from "./app-scope.ts";
 import type { Command, CommandCall } from "./command.ts";
@@ -12,6 +12,12 @@ const PATTERN_FLAG: Flag = {
   name: "pattern",
   value: "JSON",
   description: "What events must be like: JSON, @FILE, or -.",
+};
+
+const FORMAT_FLAG: Flag = {
+  name: "event-format",
+  value: "FORMAT",
+  description: `What the function gets: ${EVENT_FORMATS.join(", ")}. Default cloudevents.`,
 };
 
 const list: Command = {
@@ -42,6 +48,7 @@ const set: Command = {
     PATTERN_FLAG,
     { name: "function", value: "FN", description: "Function of the app. Or --topic." },
     { name: "topic", value: "TOPIC", description: "Topic that each event is published to." },
+    FORMAT_FLAG,
     { name: "paused", description: "It hears of nothing until it is resumed." },
     IF_MATCH_FLAG,
   ],
@@ -53,6 +60,10 @@ const set: Command = {
     {
       line: `rules set bad --app shop --topic bad --pattern '{"type": ["bad"]}'`,
       says: "Into a topic.",
+    },
+    {
+      line: `rules set aws --app crm --function f --event-format lambda --pattern @p`,
+      says: "For a handler that was written for EventBridge and Lambda.",
     },
   ],
   async run(call) {
@@ -145,7 +156,8 @@ async function requestOf(call: CommandCall): Promise<RuleRequest> {
     ...(fn === undefined ? {} : { function: fn }),
     ...(topic === undefined ? {} : { topic }),
     enabled: !isOn("paused"),
-  };
+    eventFormat: flag("event-format"),
+  } as RuleRequest;
 }
 
 async function patternOf(call: CommandCall): Promise<RuleRequest["pattern"]> {

@@ -10,7 +10,7 @@ import {
   startFakePlatform,
   withPipes,
   type RunResult,
-} from "@skerry/testkit";
+} from "@skerry/testkit/clients";
 import { CONFIG_COMMANDS } from "./configs.ts";
 import { SECRET_COMMANDS } from "./secrets.ts";
 

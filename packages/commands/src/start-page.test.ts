@@ -1,7 +1,7 @@
 /** What the start page has, as pipes get it from the command line. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Asked, AT, startFakePlatform, withPipes } from "@skerry/testkit";
+import { type Asked, AT, startFakePlatform, withPipes } from "@skerry/testkit/clients";
 import { CONSOLE_COMMANDS } from "./console.ts";
 
 const runPiped = withPipes(CONSOLE_COMMANDS);

@@ -15,7 +15,7 @@ import {
   PLATFORM,
   startFakePlatform,
   onTerminal,
-} from "@skerry/testkit";
+} from "@skerry/testkit/clients";
 import { audit } from "./audit.ts";
 import { invocations } from "./invocations.ts";
 import { invoke } from "./invoke.ts";

@@ -8,7 +8,7 @@ import {
   startFakePlatform,
   withPipes,
   type RunResult,
-} from "@skerry/testkit";
+} from "@skerry/testkit/clients";
 import { TIMER_COMMANDS } from "./timers.ts";
 
 const runPiped = withPipes(TIMER_COMMANDS);

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
 import type { TopItem, TopResource } from "@skerry/api-schema";
 import { createStyle, widthOf } from "@skerry/terminal";
-import { startFakePlatform, onTerminal, withPipes } from "@skerry/testkit";
+import { startFakePlatform, onTerminal, withPipes } from "@skerry/testkit/clients";
 import { choose, FIRST_CHOICE, moneyText, topLines, type TopChoice } from "./top-view.ts";
 import { top } from "./top.ts";
 

@@ -1,5 +1,5 @@
 import {
-  TOPIC_EVENT_FORMATS,
+  EVENT_FORMATS,
   type TopicTriggerRequest,
   type TopicTriggerResource,
 } from "@skerry/api-schema";
@@ -200,9 +200,9 @@ function requestOf(call: CommandCall): TopicTriggerRequest {
 function formatOf({ flag }: CommandCall): object {
   const value = flag("event-format");
   if (value === undefined) return {};
-  const eventFormat = TOPIC_EVENT_FORMATS.find((format) => format === value);
+  const eventFormat = EVENT_FORMATS.find((format) => format === value);
   if (eventFormat !== undefined) return { eventFormat };
-  const expected = TOPIC_EVENT_FORMATS.join(", ");
+  const expected = EVENT_FORMATS.join(", ");
   const hint = "Leave it out for CloudEvents.";
   throw failCommand("ARGUMENT_INVALID", { value: "--event-format", expected, hint });
 }

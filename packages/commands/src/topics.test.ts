@@ -8,7 +8,7 @@ import {
   startFakePlatform,
   withPipes,
   type RunResult,
-} from "@skerry/testkit";
+} from "@skerry/testkit/clients";
 import { TOPIC_TRIGGER_COMMANDS } from "./topic-triggers.ts";
 import { TOPIC_COMMANDS } from "./topics.ts";
 
@@ -103,6 +103,8 @@ test("one message is published with its key and type, or an array of them", asyn
   assert.deepEqual(bodyOf(), { messages: [message] });
   await run("topics", "publish", "prices", "--many", "-d", '[{"key":"a","data":1},{"data":2}]');
   assert.deepEqual(bodyOf(), { messages: [{ key: "a", data: 1 }, { data: 2 }] });
+  await run("topics", "publish", "prices", "-d", "1", "--idempotency-key", "order-7");
+  assert.deepEqual(bodyOf(), { messages: [{ data: 1 }], idempotencyKey: "order-7" });
   const refused = await run("topics", "publish", "prices", "--many", "-d", data);
   assert.notEqual(refused.exitCode, 0);
   assert.deepEqual(asked, []);

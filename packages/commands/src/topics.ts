@@ -14,6 +14,7 @@ import {
   type Screen,
 } from "@skerry/terminal";
 import type { Command, CommandCall } from "./command.ts";
+import { namedRunOf } from "./named-run.ts";
 import { printList } from "./print-list.ts";
 import { readPayload } from "./invoke.ts";
 
@@ -93,7 +94,10 @@ const remove: Command = {
 const publish: Command = {
   name: "topics publish",
   summary: "Publish a message to a topic, or many",
-  about: ["What is answered is on disk. An array of --many is published in one commit."],
+  about: [
+    "What is answered is on disk. An array of --many is published in one commit. With " +
+      "--idempotency-key the same messages are published once, however often the command is run.",
+  ],
   args: [NAME],
   flags: [
     { name: "data", short: "d", value: "JSON", description: "The message: JSON, @FILE, or -." },
@@ -109,7 +113,7 @@ const publish: Command = {
     { line: "topics publish prices --many -d @messages.json", says: "An array of {key, data}." },
   ],
   async run(call) {
-    const { args, screen, client, flag, isOn } = call;
+    const { args, screen, client, flag, isOn, host } = call;
     const data = await readPayload({ ...call, args: [] });
     const [key, type] = [flag("partition-key"), flag("type")];
     const one = {
@@ -125,6 +129,8 @@ const publish: Command = {
     const made = await client().publishMessages({
       params: { topic: args[0] ?? "" },
       body: { messages },
+      // As it is said: it is the topic's, whoever says it. What nobody has named has none.
+      idempotencyKey: namedRunOf(host, flag) ?? null,
     });
     if (screen.json) screen.printJson(made);
     else if (isOn("many")) screen.print(`${made.messages.length} messages published.`);

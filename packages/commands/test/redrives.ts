@@ -1,7 +1,7 @@
 /** Redrives of a platform that is built from the contract. */
 import assert from "node:assert/strict";
 import type { RedriveResource } from "@skerry/api-schema";
-import type { Answers } from "@skerry/testkit";
+import type { Answers } from "@skerry/testkit/clients";
 
 const AT = "2026-01-01T00:00:00.000Z";
 

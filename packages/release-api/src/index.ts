@@ -3,6 +3,7 @@ export { gatewayApiHandlers, type GatewayApiHandlers } from "./gateway-apis/hand
 export type { ReleaseApiDeps } from "./ports.ts";
 export { figureHandlers, type RevisionQueries } from "./version-figures.ts";
 export { routeFamilies } from "./gateway-apis/route-metrics.ts";
+export { aliasFamilies } from "./alias-metrics.ts";
 export { versionFamilies } from "./version-metrics.ts";
 export { ReleaseRunner } from "./release-runner.ts";
 export { releaseHandlers, type ReleaseHandlers } from "./release-api.ts";

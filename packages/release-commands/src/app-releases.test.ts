@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ReleaseResource } from "@skerry/api-schema";
-import { type Answers, startFakePlatform, onTerminal, withPipes } from "@skerry/testkit";
+import { type Answers, startFakePlatform, onTerminal, withPipes } from "@skerry/testkit/clients";
 import { APP_RELEASE_COMMANDS } from "./app-releases.ts";
 
 const runPiped = withPipes(APP_RELEASE_COMMANDS);

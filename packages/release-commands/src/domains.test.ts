@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { DomainResource } from "@skerry/api-schema";
-import { startFakePlatform, withPipes } from "@skerry/testkit";
+import { startFakePlatform, withPipes } from "@skerry/testkit/clients";
 import { DOMAIN_COMMANDS } from "./domains.ts";
 
 const run = withPipes(DOMAIN_COMMANDS);

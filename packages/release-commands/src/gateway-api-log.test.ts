@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AccessFacts } from "@skerry/contracts";
-import { logLine, startFakePlatform, withPipes, type Asked } from "@skerry/testkit";
+import { logLine, startFakePlatform, withPipes, type Asked } from "@skerry/testkit/clients";
 import { GATEWAY_API_COMMANDS } from "./gateway-apis.ts";
 
 const run = withPipes(GATEWAY_API_COMMANDS);

@@ -32,9 +32,10 @@ function targetText(to: RouteTarget): string {
 
 /** Names of what else a route says. */
 function alsoText(route: Route): string {
-  const { cors, limits, ips, schemas, rewrite, cache, downgrade, retries, breaker } = route;
-  const all = { cors, limits, ips, schemas, rewrite, cache, downgrade, retries, breaker };
-  return Object.entries(all)
+  const { cors, limits, ips, schemas, rewrite, cache, idempotency, ...more } = route;
+  const { downgrade, retries, breaker } = more;
+  const all = { cors, limits, ips, schemas, rewrite, cache, idempotency };
+  return Object.entries({ ...all, downgrade, retries, breaker })
     .filter(([, value]) => value !== undefined)
     .map(([name]) => name)
     .join(" ");

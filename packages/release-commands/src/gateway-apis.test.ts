@@ -13,7 +13,7 @@ import {
   type Asked,
   onTerminal,
   withPipes,
-} from "@skerry/testkit";
+} from "@skerry/testkit/clients";
 import { GATEWAY_API_COMMANDS } from "./gateway-apis.ts";
 
 const runPiped = withPipes(GATEWAY_API_COMMANDS);

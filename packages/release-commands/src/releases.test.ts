@@ -13,7 +13,7 @@ import {
   startFakePlatform,
   withPipes,
   type RunResult,
-} from "@skerry/testkit";
+} from "@skerry/testkit/clients";
 import { RELEASE_COMMANDS } from "./releases.ts";
 
 const runPiped = withPipes(RELEASE_COMMANDS);

@@ -124,6 +124,34 @@ test("a program that is run again with the same beginning sends the same keys, e
   }
 });
 
+test("messages and events that a program sends have a key of its beginning, too", async () => {
+  await using api = await startApiDouble(json({ messages: [] }));
+  const { url } = api;
+  const sent = async (idempotencyKey?: string): Promise<readonly unknown[]> => {
+    const begun = idempotencyKey === undefined ? {} : { idempotencyKey };
+    const client = createClient({ apiUrl: url, gatewayUrl: url, ...begun });
+    const from = api.asked.length;
+    const publish = { params: { topic: "prices" }, body: { messages: [{ data: 1 }] } };
+    await client.publishMessages(publish);
+    await client.publishMessages(publish);
+    await client.publishMessages({ ...publish, idempotencyKey: "own" });
+    await client.publishMessages({ ...publish, idempotencyKey: null });
+    await client.acceptInvocation({ params: { app: "shop", fn: "cart" }, body: { event: 1 } });
+    return api.asked
+      .slice(from)
+      .map(({ body }) => (JSON.parse(body) as { idempotencyKey?: string }).idempotencyKey);
+  };
+  const keys = ["run-1.1.publishMessages/prices", "run-1.2.publishMessages/prices"];
+  const expected = [...keys, "own", undefined, "run-1.1.acceptInvocation/shop/cart"];
+  assert.deepEqual(await sent("run-1"), expected);
+  assert.deepEqual(await sent("run-1"), expected);
+  assert.deepEqual(
+    await sent(),
+    [undefined, undefined, "own", undefined, undefined],
+    "the control",
+  );
+});
+
 test("an error that leaves open what was done names what to repeat it with, and no other does", async () => {
   const away = refusal(503, { code: "UNAVAILABLE", retryable: false, reason: "AWAY" });
   const refused = refusal(400, { code: "INVALID_ARGUMENT" });
@@ -365,6 +393,41 @@ test("bytes arrive as they were kept", async () => {
   );
   const bytes = await clientOf(api).getAcceptedPayload({ params: { request: "r-1" } });
   assert.deepEqual([...bytes], [0, 255, 10]);
+});
+
+test("what is published under a key is asked for again, and without one it is not", async () => {
+  const away = refusal(503, { code: "UNAVAILABLE", retryable: true, reason: "AWAY" });
+  const answer = { messages: [{ partition: 0, offset: 1 }] };
+  await using api = await startApiDouble(away, json(answer));
+  const client = clientOf(api);
+  type Key = { readonly idempotencyKey?: string };
+  const publish = (inBody: Key, beside: Key = {}) => {
+    const body = { messages: [{ data: 1 }], ...inBody };
+    return client.publishMessages({ params: { topic: "prices" }, body, ...beside });
+  };
+  const keys = (): unknown[] =>
+    api.asked.map(({ body }) => (JSON.parse(body) as Key).idempotencyKey);
+  const key = { idempotencyKey: "order-1" };
+  assert.deepEqual(await publish(key), answer);
+  assert.deepEqual(keys(), ["order-1", "order-1"]);
+  api.answers.splice(0, api.answers.length, away, json(answer));
+  assert.deepEqual(await publish({}, key), answer);
+  assert.deepEqual(keys().slice(2), ["order-1", "order-1"], "among a call's options, too");
+  api.answers.splice(0, api.answers.length, json(answer));
+  await publish(key, { idempotencyKey: "other" });
+  assert.equal(keys().at(-1), "order-1");
+  // What a program leaves undefined is not sent.
+  const none = { idempotencyKey: undefined } as unknown as Key;
+  for (const without of [{}, none]) {
+    const before = api.asked.length;
+    api.answers.splice(0, api.answers.length, away);
+    assert.equal((await failureOf(publish(without, without))).reason, "AWAY");
+    assert.equal(api.asked.length, before + 1, "the control");
+  }
+  api.answers.splice(0, api.answers.length, away);
+  const put = client.putEvents({ body: [], ...key });
+  assert.equal((await failureOf(put)).reason, "AWAY", "it takes no key, and is not sent again");
+  assert.equal(api.asked.at(-1)?.body, "[]");
 });
 
 test("an invocation sends the event and gives back result, request id and timing", async () => {

@@ -33,8 +33,8 @@ export interface ClientOptions {
   readonly key?: string | undefined;
   /**
    * Begins the idempotency keys of this client, so that a program that is run again with the same
-   * one changes nothing twice. 1 to 60 visible ASCII characters; without it every call has a key
-   * of its own.
+   * one changes nothing twice, and publishes and accepts nothing twice. 1 to 60 visible ASCII
+   * characters; without it every change has a key of its own, and what is published none.
    */
   readonly idempotencyKey?: string | undefined;
   readonly fetch?: Fetch;
@@ -97,8 +97,10 @@ function call(context: Context, called: Call): unknown {
   return answer.then((arrival) => read(operation, arrival));
 }
 
-async function request(context: Context, { name, operation, args }: Call): Promise<Arrival> {
+async function request(context: Context, called: Call): Promise<Arrival> {
+  const { name, operation } = called;
   const { options, keys } = context;
+  const args = operation.once === "unless keyed" ? withKeyInBody(called, keys) : called.args;
   const headers: Record<string, string> = { accept: "application/json" };
   if (options.key !== undefined) headers["authorization"] = `Bearer ${options.key}`;
   if (operation.mutates) {
@@ -121,9 +123,23 @@ async function request(context: Context, { name, operation, args }: Call): Promi
 }
 
 /** Sending it twice does no more than sending it once, and can be done. */
-function isRepeatable(operation: Operation, { archive }: LooseArgs): boolean {
-  if (operation.once === true) return false;
+function isRepeatable(operation: Operation, { archive, body }: LooseArgs): boolean {
+  if (operation.once !== undefined) return operation.once === "unless keyed" && saysKey(body);
   return operation.body !== "zip" || typeof archive === "function";
+}
+
+/** An older platform refuses a key there that it does not know; a header it would pass over. */
+function withKeyInBody({ name, args }: Call, keys: IdempotencyKeys): LooseArgs {
+  const { body, params = {} } = args;
+  if (saysKey(body) || args.idempotencyKey === null) return args;
+  const idempotencyKey = args.idempotencyKey ?? keys.begun([name, ...Object.values(params)]);
+  if (idempotencyKey === undefined) return args;
+  return { ...args, body: { ...(body as object | undefined), idempotencyKey } };
+}
+
+/** One that is there and undefined is not sent. */
+function saysKey(body: unknown): boolean {
+  return (body as { readonly idempotencyKey?: unknown } | undefined)?.idempotencyKey !== undefined;
 }
 
 function bodyOf(operation: Operation, args: LooseArgs): string | undefined {

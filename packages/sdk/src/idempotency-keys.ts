@@ -9,6 +9,8 @@ import { fail } from "./errors.ts";
 export interface IdempotencyKeys {
   /** The key of the next change; `parts` are its operation and the values of its path. */
   next(parts: readonly string[]): string;
+  /** The same; undefined where nothing begins them, so that each would be a fresh one. */
+  begun(parts: readonly string[]): string | undefined;
   /** What the keys begin with, once there was a change that may have to be repeated. */
   repeatWith(): string | undefined;
 }
@@ -22,19 +24,23 @@ export function createIdempotencyKeys(
   begin: string | undefined,
   fresh: () => string,
 ): IdempotencyKeys {
-  if (begin === undefined) return { next: fresh, repeatWith: () => undefined };
+  if (begin === undefined) {
+    return { next: fresh, begun: () => undefined, repeatWith: () => undefined };
+  }
   if (begin.length > BEGIN_CHARS_MAX || !VISIBLE.test(begin)) {
     throw fail("IDEMPOTENCY_KEY_MALFORMED", { charsMax: BEGIN_CHARS_MAX });
   }
   const asked = new Map<string, number>();
+  const next = (parts: readonly string[]): string => {
+    const subject = parts.map(encodeURIComponent).join("/");
+    const times = (asked.get(subject) ?? 0) + 1;
+    asked.set(subject, times);
+    // What is too long has a name that no platform takes: it is refused before its key matters.
+    return `${begin}.${times}.${subject}`.slice(0, IDEMPOTENCY_HEADERS.keyCharsMax);
+  };
   return {
-    next(parts) {
-      const subject = parts.map(encodeURIComponent).join("/");
-      const times = (asked.get(subject) ?? 0) + 1;
-      asked.set(subject, times);
-      // What is too long has a name that no platform takes: it is refused before its key matters.
-      return `${begin}.${times}.${subject}`.slice(0, IDEMPOTENCY_HEADERS.keyCharsMax);
-    },
+    next,
+    begun: next,
     repeatWith: () => (asked.size === 0 ? undefined : begin),
   };
 }

@@ -5,8 +5,12 @@ import type { RequestBody } from "./http.ts";
 
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Only for what changes something; made up when absent. */
-  readonly idempotencyKey?: string;
+  /**
+   * Only for what changes something, for which it is made up when absent, and for publishes and
+   * acceptances, which then have one only where the client's `idempotencyKey` begins it; null, and
+   * they have none.
+   */
+  readonly idempotencyKey?: string | null;
   /** The `etag` that the resource must still have. */
   readonly ifMatch?: string;
 }

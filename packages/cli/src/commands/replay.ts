@@ -5,6 +5,7 @@
  */
 import { resolve } from "node:path";
 import type { AcceptedInvocationDetails } from "@skerry/api-schema";
+import { BYTES_EVENT_TYPE } from "@skerry/contracts";
 import {
   answerOf,
   followAccepted,
@@ -97,12 +98,20 @@ async function replayLocally(call: CommandCall, folder: string): Promise<number>
   try {
     await perform();
     const of = { app, fn: fn?.name ?? one.function };
-    const { id } = await client().acceptInvocation({ params: of, body: { event } });
+    const { id } = await client().acceptInvocation({
+      params: of,
+      body: { event, contentType: typeOf(one) },
+    });
     const replayed = await runOf(call, await followAccepted(call, id));
     return tell(call, await runOf(call, one), replayed);
   } finally {
     await client().deleteApp({ params: { app } });
   }
+}
+
+/** A handler that got bytes gets them again. */
+function typeOf({ payload }: AcceptedInvocationDetails) {
+  return payload.type === BYTES_EVENT_TYPE ? BYTES_EVENT_TYPE : undefined;
 }
 
 /** What a folder is not told of an invocation. */

@@ -160,20 +160,18 @@ export interface CallOptions {
   readonly timeoutMs?: number;
   /** Gives the answer as it comes, whatever its status. */
   readonly stream?: boolean;
+  /** The same call under the same key runs once, and is answered the same. Not with `stream`. */
+  readonly idempotencyKey?: string;
   /** Gives the call up. */
   readonly signal?: AbortSignal;
 }
 
 /** One of many messages to publish. */
-export interface MessageToPublish extends PublishOptions {
+export interface MessageToPublish {
   /** JSON, or bytes; text where `contentType` begins with text/. */
   readonly data?: unknown;
   /** Bytes instead of `data`. */
   readonly base64?: string;
-}
-
-/** What is said of a message beside its content; of many, of those that do not say it. */
-export interface PublishOptions {
   /** Messages of one key keep their order. */
   readonly key?: string;
   /** `application/json` when absent. */
@@ -182,6 +180,12 @@ export interface PublishOptions {
   readonly time?: string;
   /** Attributes of its CloudEvent, such as `type` and `subject`. */
   readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** What is said of a message beside its content; of many, of those that do not say it. */
+export interface PublishOptions extends Omit<MessageToPublish, "data" | "base64"> {
+  /** The same messages under the same key are there once, however often they are published. */
+  readonly idempotencyKey?: string;
 }
 
 /** Where a message lies in its topic. */

@@ -13,8 +13,9 @@ const to = { answer: { status: 204 } };
 
 interface Operation {
   readonly operationId: string;
-  readonly parameters: readonly { readonly name: string }[];
+  readonly parameters: readonly { readonly name: string; readonly required?: boolean }[];
   readonly requestBody: unknown;
+  readonly responses: Readonly<Record<string, unknown>>;
   readonly security: unknown;
 }
 
@@ -98,4 +99,24 @@ test("of several for one method of one path the one that wins is described", () 
   );
   assert.equal(operationOf(document, "/a", "get").operationId, "high");
   assert.equal(operationOf(document, "/a", "post").operationId, "low-post");
+});
+
+test("a key that has a request made once is a header of the methods that it counts for", () => {
+  const idempotency = { required: true };
+  const headers = { properties: { "idempotency-key": { type: "string", format: "uuid" } } };
+  const document = documentOf(
+    { path: "/a", to: { function: "f" }, methods: ["POST", "PUT"], idempotency },
+    { path: "/b", to: { function: "f" }, methods: ["PATCH"], idempotency, schemas: { headers } },
+  );
+  const { parameters, responses } = operationOf(document, "/a", "post");
+  const [key] = parameters;
+  assert.deepEqual([key?.name, key?.required], ["Idempotency-Key", true]);
+  assert.ok("409" in responses && "422" in responses);
+  const put = operationOf(document, "/a", "put");
+  assert.deepEqual([put.parameters, "422" in put.responses], [undefined, false]);
+  const described = operationOf(document, "/b", "patch").parameters;
+  assert.deepEqual(
+    described.map(({ name }) => name),
+    ["idempotency-key"],
+  );
 });

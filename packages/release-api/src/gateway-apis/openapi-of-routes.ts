@@ -2,7 +2,7 @@
  * An OpenAPI 3.1 document of routes. Pure. OpenAPI knows neither hosts nor priorities of single
  * routes: where several take the same method of the same path, the one that wins is described.
  */
-import { parsePathPattern, type Route } from "@skerry/contracts";
+import { KEYED_METHODS, LIMITS, parsePathPattern, type Route } from "@skerry/contracts";
 import { routeLabel } from "@skerry/routes";
 import { SecuritySchemes } from "./security-schemes.ts";
 
@@ -95,6 +95,7 @@ function operationOf({ route, method, parameters }: Placed, { schemes, ids }: Sh
     })),
     ...parametersIn("query", schemas?.query),
     ...parametersIn("header", schemas?.headers),
+    ...keyParameters(route, method),
   ];
   return {
     operationId,
@@ -103,7 +104,7 @@ function operationOf({ route, method, parameters }: Placed, { schemes, ids }: Sh
     ...(schemas?.body !== undefined && WITH_BODY.has(method)
       ? { requestBody: { required: true, content: { [JSON_TYPE]: { schema: schemas.body } } } }
       : {}),
-    responses: responsesOf(route),
+    responses: responsesOf(route, method),
     security: schemes.of(route.auth),
   };
 }
@@ -122,7 +123,27 @@ function parametersIn(place: "query" | "header", schema: Json | undefined): read
   }));
 }
 
-function responsesOf({ to, auth, limits, schemas }: Route): Json {
+function isKeyed({ idempotency }: Route, method: string): boolean {
+  return idempotency !== undefined && KEYED_METHODS.includes(method.toUpperCase());
+}
+
+function keyParameters(route: Route, method: string): readonly Json[] {
+  const { idempotency, schemas } = route;
+  if (idempotency === undefined || !isKeyed(route, method)) return [];
+  const { header: name, required } = idempotency;
+  const known = Object.keys(schemas?.headers?.["properties"] ?? {});
+  if (known.some((one) => one.toLowerCase() === name.toLowerCase())) return [];
+  const maxLength = LIMITS.asyncKeyCharsMax;
+  return [
+    {
+      ...{ name, in: "header", required, schema: { type: "string", maxLength } },
+      description: "The same request under the same key is made once, and answered the same.",
+    },
+  ];
+}
+
+function responsesOf(route: Route, method: string): Json {
+  const { to, auth, limits, schemas } = route;
   const answered =
     "answer" in to
       ? { [to.answer.status]: { description: "A fixed answer." } }
@@ -137,6 +158,14 @@ function responsesOf({ to, auth, limits, schemas }: Route): Json {
           401: { description: "Nobody known asks." },
           403: { description: "Who asks may not." },
         }),
+    ...(isKeyed(route, method)
+      ? {
+          409: {
+            description: "The first under this key has not ended, or its answer is not kept.",
+          },
+          422: { description: "Its key stands for another request." },
+        }
+      : {}),
     ...(limits?.rate === undefined ? {} : { 429: { description: "Too many requests." } }),
   };
   return { ...refused, ...answered };

@@ -17,6 +17,7 @@ test("routes that hold together have no problem", () => {
     { path: "/{rest...}", to: { upstream: "http://{stage.host}:8080/{rest}" }, methods: ["GET"] },
     { path: "/{all...}", to: OK, methods: ["POST"] },
     { path: "/{all...}", to: OK, host: "shop.example" },
+    { path: "/b", to: { function: "f" }, methods: ["GET", "PATCH"], idempotency: {} },
   ];
   assert.deepEqual(problemsOf(...routes), []);
 });
@@ -53,6 +54,14 @@ const WRONG: Readonly<Record<string, readonly [RegExp, ...RouteInput[]]>> = {
   "a redirect to a place without a beginning": [
     /Begin with http/,
     { path: "/{to}", to: { redirect: "{to}" } },
+  ],
+  "a key of what is no call of a function": [
+    /idempotency: Only calls of a function/,
+    { path: "/a", to: OK, idempotency: {} },
+  ],
+  "a key of methods that may be repeated": [
+    /None of its methods is POST or PATCH/,
+    { path: "/a", to: { function: "f" }, methods: ["PUT"], idempotency: {} },
   ],
   "a route that no request reaches": [
     /^Route 2, second: Route 1 of the list takes all/,

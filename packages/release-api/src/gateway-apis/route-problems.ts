@@ -3,7 +3,7 @@
  * a caller could choose, headers that no route may set, schemas and keys that mean nothing, and
  * routes that no request reaches.
  */
-import { parsePathPattern, type Route } from "@skerry/contracts";
+import { KEYED_METHODS, parsePathPattern, type Route } from "@skerry/contracts";
 import { compilePattern } from "@skerry/functions";
 import { templatesOf } from "@skerry/gateway-apis";
 import {
@@ -58,6 +58,19 @@ function problemsOf(route: Route): readonly string[] {
     ...templates,
     ...changes.flatMap((one) => (one === undefined ? [] : headerProblems(one))),
     ...guardProblems(route),
+    ...idempotencyProblems(route),
+  ];
+}
+
+/** It would promise what nothing holds. */
+function idempotencyProblems({ idempotency, to, methods }: Route): readonly string[] {
+  if (idempotency === undefined) return [];
+  const keyed = KEYED_METHODS.join(" or ");
+  return [
+    ...("function" in to ? [] : ["idempotency: Only calls of a function are made once."]),
+    ...(methods?.every((method) => !KEYED_METHODS.includes(method)) === true
+      ? [`idempotency: None of its methods is ${keyed}; others may be repeated as they are.`]
+      : []),
   ];
 }
 
