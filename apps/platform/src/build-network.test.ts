@@ -5,13 +5,16 @@ import { test, type TestContext } from "node:test";
 import { createLog, PlatformError, systemClock } from "@skerry/base";
 import type { Network } from "@skerry/reach";
 import type { LinkStream, OpenedStream } from "@skerry/link";
-import type { BuildNetwork } from "@skerry/node-agent";
+import type { BuildNetwork, DependenciesDeps } from "@skerry/node-agent";
 import { createBuildNetwork, type BuildNetworkDeps } from "./build-network.ts";
 
 const PRIVATE = "10.1.2.3";
 const PUBLIC = "198.51.100.7";
 const OWN = "192.0.2.9";
 const METADATA = "169.254.169.254";
+const OWN_PORTS = { hosts: ["*"], ownPorts: [4_400, 4_480] };
+
+const unheard = (): void => undefined;
 
 /** A network in which one server of this test has every address. */
 async function networkOf(t: TestContext): Promise<Network> {
@@ -43,14 +46,14 @@ async function ask(
   authority: string,
   settings: Partial<Pick<BuildNetworkDeps, "hosts" | "egress" | "ownPorts">> = {},
 ): Promise<string> {
-  return await hear((await networkFor(t, settings))(), authority);
+  return await hear((await networkFor(t, settings))(unheard), authority);
 }
 
 /** Of a platform that listens at the ports that are named. */
 async function networkFor(
   t: TestContext,
   settings: Partial<BuildNetworkDeps> = {},
-): Promise<() => BuildNetwork> {
+): Promise<DependenciesDeps["networkOfBuild"]> {
   const log = createLog(() => undefined);
   const own = { hosts: [], egress: "public", ownPorts: [] } as const;
   const network = await networkOf(t);
@@ -82,9 +85,27 @@ test("a build reaches public addresses", async (t) => {
 
 for (const authority of ["inner.test:443", `${PRIVATE}:443`, "127.0.0.1:80"]) {
   test(`a build does not reach ${authority}`, async (t) => {
-    assert.match(await ask(t, authority), /EGRESS_ADDRESS_FORBIDDEN/);
+    assert.match(await ask(t, authority), /TARGET_NOT_PUBLIC/);
   });
 }
+
+test("a build hears of refusals that end when the operator names the host, and of no others", async (t) => {
+  for (const [authority, settings, told] of [
+    ["inner.test:443", {}, ["TARGET_NOT_PUBLIC"]],
+    ["packages.test:443", { egress: "hosts" }, ["BUILD_EGRESS_OFF"]],
+    [`${METADATA}:80`, {}, []],
+    [`${OWN}:4400`, OWN_PORTS, []],
+    ["packages.test:443", {}, []],
+  ] as const) {
+    const refused: string[] = [];
+    const open = await networkFor(t, settings);
+    await hear(
+      open(({ reason }) => void refused.push(reason)),
+      authority,
+    );
+    assert.deepEqual(refused, told, authority);
+  }
+});
 
 test("a build reaches what the operator names, wherever it is (control)", async (t) => {
   assert.equal(await ask(t, "inner.test:443", { hosts: ["inner.test"] }), '{"ok":true}');
@@ -127,8 +148,6 @@ test("with `buildEgress: none` a build reaches nothing, named or not", async (t)
   assert.match(await ask(t, "inner.test:443", settings), /BUILD_EGRESS_OFF/);
 });
 
-const OWN_PORTS = { hosts: ["*"], ownPorts: [4_400, 4_480] };
-
 for (const port of OWN_PORTS.ownPorts) {
   test(`a build does not reach the platform's own port ${port}, even where all hosts are named`, async (t) => {
     assert.match(await ask(t, `${OWN}:${port}`, OWN_PORTS), /CONNECT_TARGET_OWN/);
@@ -157,13 +176,13 @@ test("an address that only the kernel's routes know as this machine's is its own
     [[port + 1], /"ok":true/],
   ] as const) {
     const open = await networkFor(t, { network, hosts: ["*"], ownPorts });
-    assert.match(await hear(open(), `${PRIVATE}:${port}`), heard);
+    assert.match(await hear(open(unheard), `${PRIVATE}:${port}`), heard);
   }
 });
 
 test("a build that takes all the connections it may have leaves another its own", async (t) => {
   const open = await networkFor(t, { network: { ...(await networkOf(t)), dial: neverAnswers } });
-  const greedy = open();
+  const greedy = open(unheard);
   let refused = "";
   let taken = 0;
   while (refused === "") {
@@ -174,7 +193,7 @@ test("a build that takes all the connections it may have leaves another its own"
   }
   assert.equal(refused, "TUNNELS_EXHAUSTED");
   assert.ok(taken <= 65, `${taken} connections`);
-  const other = open();
+  const other = open(unheard);
   let said = "";
   void hear(other, "packages.test:443").then((one) => (said = one));
   await Promise.resolve();

@@ -14,7 +14,7 @@ import {
   type ReachHead,
 } from "@skerry/contracts";
 import type { OpenedStream, StreamHandler } from "@skerry/link";
-import type { BuildNetwork } from "@skerry/node-agent";
+import type { DependenciesDeps } from "@skerry/node-agent";
 import { isOddAddress, Tunnel, type Network } from "@skerry/reach";
 
 export interface BuildNetworkDeps {
@@ -33,12 +33,14 @@ export interface BuildNetworkDeps {
 }
 
 const DIAL_TIMEOUT_MS = 15_000;
+/** Refusals that end when the operator names the host. */
+const NAMEABLE: ReadonlySet<string> = new Set(["BUILD_EGRESS_OFF", "TARGET_NOT_PUBLIC"]);
 /** Connections of one build at once; npm opens some fifteen. As many builds run as have room. */
 const OPEN_PER_BUILD_MAX = 64;
 
 /** A network for each build. */
-export function createBuildNetwork(deps: BuildNetworkDeps): () => BuildNetwork {
-  return () => {
+export function createBuildNetwork(deps: BuildNetworkDeps): DependenciesDeps["networkOfBuild"] {
+  return (refused) => {
     let open = 0;
     return (opened) => {
       const target = targetOf(opened);
@@ -46,7 +48,7 @@ export function createBuildNetwork(deps: BuildNetworkDeps): () => BuildNetwork {
         throw failReach("TUNNELS_EXHAUSTED", { why: `the build has ${OPEN_PER_BUILD_MAX} open` });
       }
       open += 1;
-      return begin(deps, opened, { target, ended: () => (open -= 1) });
+      return begin(deps, opened, { target, refused, ended: () => (open -= 1) });
     };
   };
 }
@@ -70,10 +72,16 @@ function textOf({ host, port }: NetworkTarget): string {
   return `${host}:${port}`;
 }
 
+interface Connecting {
+  readonly target: NetworkTarget;
+  readonly refused: (why: PlatformError) => void;
+  readonly ended: () => void;
+}
+
 function begin(
   deps: BuildNetworkDeps,
   opened: OpenedStream,
-  { target, ended }: { readonly target: NetworkTarget; readonly ended: () => void },
+  { target, refused, ended }: Connecting,
 ): StreamHandler {
   const words = { target: textOf(target) };
   const tunnel = new Tunnel(opened.stream, ended);
@@ -88,6 +96,7 @@ function begin(
     .catch((error: unknown) => {
       const refusal = PlatformError.from(error);
       deps.log.info("a build was refused a connection", { ...words, error: refusal.reason });
+      if (NAMEABLE.has(refusal.reason)) refused(refusal);
       opened.stream.reply(JSON.stringify({ e: refusal.toWire() }), undefined, true);
       tunnel.fail("refused");
     });
@@ -106,11 +115,11 @@ export async function connectTo(deps: BuildNetworkDeps, target: NetworkTarget): 
   const addresses = isIP(host) === 0 ? await resolve(host).catch(() => []) : [host];
   const [address] = addresses;
   if (address === undefined) throw failReach("TUNNEL_NAME_UNRESOLVED", { target: host });
-  if (!isNamed && !addresses.every((one) => network.isPublic(one))) {
-    throw failReach("EGRESS_ADDRESS_FORBIDDEN", { target: host });
-  }
   if (addresses.some((one) => network.isGuarded(one))) {
     throw failReach("EGRESS_ADDRESS_FORBIDDEN", { target: host });
+  }
+  if (!isNamed && !addresses.every((one) => network.isPublic(one))) {
+    throw failReach("TARGET_NOT_PUBLIC", { target: host });
   }
   const isPlatform = deps.ownPorts.includes(port);
   const own = failReach("CONNECT_TARGET_OWN", { target: textOf(target) });

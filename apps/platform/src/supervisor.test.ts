@@ -95,3 +95,23 @@ test("gateways get another key of TLS tickets every twelve hours, and later ones
   clock.advance(12 * 3_600_000);
   await until("it is renewed again", () => keyOf("gateway") !== second);
 });
+
+test("a control that begins at once is told which gateways run, one in another's place nothing", async (t) => {
+  const { supervisor } = supervise(
+    t,
+    `process.on("message", ({ op }) => {
+       if (op === "drain") process.exit(0);
+       if (op === "begin") void say({ op: "ready", facts });
+     });
+     const { SKERRY_ROLE_GATEWAYS: gateways, SKERRY_ROLE_STANDBY: standby } = process.env;
+     const facts = role === "control" ? { gateways: gateways ?? "unknown" } : { id: process.argv[4] };
+     if (standby === "true") await say({ op: "loaded" });
+     else await say({ op: "ready", facts });`,
+  );
+  await supervisor.start();
+  const { id } = supervisor.factsOf("gateway");
+  assert.match(id ?? "", /^gw_/);
+  assert.equal(supervisor.factsOf("control")["gateways"], id);
+  await supervisor.restart("control");
+  assert.equal(supervisor.factsOf("control")["gateways"], "unknown");
+});

@@ -361,6 +361,7 @@ export class Supervisor implements RoleListener {
           ...this.#roleEnv(config),
           SKERRY_ROLE_ALONE: String(alone),
           SKERRY_ROLE_STANDBY: String(role === "control" && successorOf !== undefined),
+          ...(role === "control" && successorOf === undefined ? this.#gatewaysEnv() : {}),
           ...(role === "gateway" ? { [TLS_TICKETS_ENV]: this.#tlsTickets.key } : {}),
         },
         listenFd: role === "agent" ? undefined : this.#portOf(role).fd,
@@ -376,6 +377,12 @@ export class Supervisor implements RoleListener {
     if (successorOf !== undefined) this.#successors.set(successorOf, launch);
     if (role === "agent" && alone) this.#sweeps.startedAlone(process);
     return launch;
+  }
+
+  /** For one that begins at once: what holds something begins beside it, or is gone. */
+  #gatewaysEnv(): Readonly<Record<string, string>> {
+    const ids = this.#of("gateway").map(({ id }) => id);
+    return { SKERRY_ROLE_GATEWAYS: ids.join(",") };
   }
 
   #portOf(role: "control" | "gateway"): BoundPort {

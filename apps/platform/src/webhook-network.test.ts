@@ -19,7 +19,7 @@ test("a webhook leads to this machine only where an operator names it", async (t
   const target = { host: "127.0.0.1", port: await listen(t) };
   const refusing = createWebhookNetwork({ ...DEPS, hosts: [], ownPorts: [] });
   assert.equal(refusing.isNamed(target), false);
-  await assert.rejects(refusing.connect(target), { reason: "EGRESS_ADDRESS_FORBIDDEN" });
+  await assert.rejects(refusing.connect(target), { reason: "TARGET_NOT_PUBLIC" });
   const naming = createWebhookNetwork({ ...DEPS, hosts: ["127.0.0.1"], ownPorts: [] });
   assert.equal(naming.isNamed(target), true);
   const socket = await naming.connect(target);

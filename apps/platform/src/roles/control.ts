@@ -140,13 +140,15 @@ function recordsOf(queries: ControlTelemetry["queries"]): ControlPlaneDeps["invo
 
 /** The ledger; it takes up what is open when it is started. */
 function openDispatch(context: RoleContext, store: Store, keys: MasterKeys): Dispatch {
-  const { clock, config, ids, log, random } = context;
+  const { clock, config, gateways, ids, log, random } = context;
   const configLog: ConfigLog = {
     seq: () => store.call(controlModule, "configSeq", null),
     read: (args) => store.call(controlModule, "readConfig", args),
   };
   const options = {
     events: { keepMs: config.eventHours * HOUR_MS, bytesMax: config.eventMbMax * 2 ** 20 },
+    publishKeysMs: config.idempotencyHours * HOUR_MS,
+    ...(gateways === undefined ? {} : { gateways }),
     ...(config.store === "sqlite" ? {} : { looksEveryMs: LEDGER_LOOK_MS }),
   };
   const network = createWebhookNetwork({

@@ -27,6 +27,8 @@ export interface RoleContext {
   readonly id: string;
   /** No other process of this role runs for the same home. */
   readonly alone: boolean;
+  /** To control: the gateways that run as it starts; undefined when it is not known yet. */
+  readonly gateways: ReadonlySet<string> | undefined;
   readonly config: PlatformConfig;
   readonly layout: Layout;
   readonly clock: Clock;
@@ -209,12 +211,14 @@ function openContext({ role, id }: { readonly role: RoleName; readonly id: strin
   // The supervisor has checked it, and filled in what nobody set: no role loads a schema for it.
   const config = JSON.parse(process.env["SKERRY_ROLE_CONFIG"] ?? "{}") as PlatformConfig;
   const layout = layoutOf(config.home);
+  const gateways = process.env["SKERRY_ROLE_GATEWAYS"]?.split(",");
   const clock = systemClock();
   const random = systemRandom();
   return {
     role,
     id,
     alone: process.env["SKERRY_ROLE_ALONE"] === "true",
+    gateways: gateways && new Set(gateways),
     config,
     layout,
     clock,
