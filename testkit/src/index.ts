@@ -1,39 +1,11 @@
-export {
-  ACCEPTED,
-  ACCEPTED_DETAILS,
-  appNamed,
-  AT,
-  AUDIT,
-  buildLine,
-  deploymentOf,
-  DIGEST,
-  functionNamed,
-  functionWith,
-  INSTANCE,
-  INSTANCE_ID,
-  INVOCATION,
-  KEY_RESOURCE,
-  LANE,
-  logLine,
-  momentsOf,
-  PLATFORM,
-} from "./api-resources.ts";
 export { casesOnBothStores, type BothStores } from "./both-stores.ts";
-export {
-  FAKE_KEY,
-  refusal,
-  startFakePlatform,
-  type Answers,
-  type Asked,
-  type FakePlatform,
-  type Invoke,
-} from "./fake-platform.ts";
 export { makeAuthority, type TestAuthority, type TestCertificate } from "./certificates.ts";
 export { fetchOnce } from "./fetch-once.ts";
 export { freePort } from "./free-port.ts";
 export { HandClock } from "./hand-clock.ts";
 export { callHttp, openHttp, type HttpAnswer, type HttpCall } from "./http-call.ts";
 export { frame, headerBlock, openFrames, type FramesClient } from "./http2-frames.ts";
+export { isInstalled } from "./installed.ts";
 export { shareLaidDown, takeLaidDown } from "./laid-down.ts";
 export { LeapClock } from "./leap-clock.ts";
 export {
@@ -53,12 +25,5 @@ export { findPostgres, hasPostgres, startPostgres, type PostgresServer } from ".
 export { startOpenLoad, type OpenLoad, type OpenLoadOptions } from "./open-load.ts";
 export { openRaw, type RawConnection } from "./raw-connection.ts";
 export { hasRedis, startRedis, type RedisServer } from "./redis.ts";
-export {
-  onTerminal,
-  withPipes,
-  type Run,
-  type RunOptions,
-  type RunResult,
-} from "./run-commands.ts";
 export { startPlatform } from "./start-platform.ts";
 export { until, type UntilOptions } from "./until.ts";

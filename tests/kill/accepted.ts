@@ -3,10 +3,9 @@
  * nobody was after a kill, and whether the ledger kept its word to each.
  */
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { systemClock } from "@skerry/base";
-import { callHttp, until, type Platform, type SourceFiles } from "@skerry/testkit";
+import { callHttp, type Platform, type SourceFiles } from "@skerry/testkit";
+import { readLedger, untilAllEnded } from "./books.ts";
 
 export const LATER: SourceFiles = {
   "index.ts": `export function handler({ word }: { readonly word: number }): number { return word; }`,
@@ -14,8 +13,6 @@ export const LATER: SourceFiles = {
 
 const CALLERS = 2;
 const PAUSE_MS = 15;
-/** Only tells what ends from what never does. */
-const ENDED_WITHIN_MS = 180_000;
 const SHOWN = 20;
 
 /** One that was answered 202; wall times. */
@@ -68,13 +65,10 @@ export class LaterLoad {
   /** Ends the callers, waits until all has ended, and holds the ledger against what was heard. */
   async account(kills: readonly Kill[]): Promise<AcceptedAccount> {
     await this.stop();
-    const open = () => this.#rows("SELECT seq FROM ledger_queue LIMIT 1").length;
-    await until("all that was accepted to end", () => open() === 0, {
-      ...{ deadlineMs: ENDED_WITHIN_MS, everyMs: 100 },
-    });
-    this.#assertBooks();
+    await untilAllEnded(this.#platform);
     const ends = new Map(
-      this.#rows<{ id: string; state: string; attempts: number }>(
+      readLedger<{ id: string; state: string; attempts: number }>(
+        this.#platform,
         "SELECT id, state, attempts FROM ledger_invocations WHERE fn = 'later'",
       ).map((row) => [row.id, row]),
     );
@@ -128,26 +122,8 @@ export class LaterLoad {
 
   #starts(): ReadonlyMap<string, number> {
     const sql = "SELECT id, MIN(started_ms) AS ms FROM ledger_attempts GROUP BY id";
-    return new Map(this.#rows<{ id: string; ms: number }>(sql).map(({ id, ms }) => [id, ms]));
-  }
-
-  #assertBooks(): void {
-    const [open] = this.#rows<{ n: number }>(
-      `SELECT COALESCE(SUM(CASE what WHEN 'accepted' THEN n
-        WHEN 'succeeded' THEN -n WHEN 'failed' THEN -n WHEN 'expired' THEN -n
-        WHEN 'cancelled' THEN -n ELSE 0 END), 0) AS n FROM ledger_sums`,
-    );
-    assert.equal(open?.n, 0, "accepted = ends");
-  }
-
-  #rows<T>(sql: string): T[] {
-    const path = join(this.#platform.home, "state", "ledger.db");
-    const database = new DatabaseSync(path, { readOnly: true });
-    try {
-      return database.prepare(sql).all() as T[];
-    } finally {
-      database.close();
-    }
+    const rows = readLedger<{ id: string; ms: number }>(this.#platform, sql);
+    return new Map(rows.map(({ id, ms }) => [id, ms]));
   }
 }
 

@@ -63,9 +63,16 @@ export async function deployKilled(platform: Platform): Promise<void> {
   await platform.deploy({ app: "load", fn: "later", files: LATER, config });
 }
 
+export interface Killing {
+  readonly kills: number;
+  readonly seed: number;
+  /** Goes on until the last of them. */
+  readonly beside?: { stop(): Promise<void> };
+}
+
 export async function killUnderLoad(
   platform: Platform,
-  { kills, seed }: { readonly kills: number; readonly seed: number },
+  { kills, seed, beside }: Killing,
 ): Promise<KillAccount> {
   const random = seededRandom(seed);
   const answered = new Map<string, Answered>();
@@ -94,6 +101,7 @@ export async function killUnderLoad(
     await deploys.stop();
     await load.stop();
     await later.stop();
+    await beside?.stop();
   }
   const { failed } = await load.stop();
   assert.ok(failed > 0, "control: kills were noticed by callers");

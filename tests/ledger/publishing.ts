@@ -97,11 +97,15 @@ class Follower {
   }
 }
 
-async function keptOf({ client }: Platform): Promise<readonly TopicMessageResource[]> {
+/** All that lies in a topic, in the order in which its pages have it. */
+export async function messagesOf(
+  { client }: Platform,
+  topic: string,
+): Promise<readonly TopicMessageResource[]> {
   const kept: TopicMessageResource[] = [];
   for (let cursor: string | undefined; ;) {
     const query = { limit: 1_000, cursor };
-    const page = await client.listTopicMessages({ params: { topic: TOPIC }, query });
+    const page = await client.listTopicMessages({ params: { topic }, query });
     if (page.items.length === 0) return kept;
     kept.push(...page.items);
     cursor = page.nextCursor;
@@ -138,7 +142,7 @@ export async function publishOverKills(platform: Platform): Promise<void> {
   try {
     await until("the follower to be there", () => follower.connections > 0);
     const places = await tellOverKills(platform);
-    const kept = await keptOf(platform);
+    const kept = await messagesOf(platform, TOPIC);
     const numbers = new Map(kept.map((one) => [nameOf(one), (one.data as { n: number }).n]));
     for (const [n, place] of places) assert.equal(numbers.get(nameOf(place)), n, "acknowledged");
     assert.ok(places.size > PUBLISHED / 2, `${places.size} of ${PUBLISHED} were acknowledged`);
