@@ -39,6 +39,8 @@ const PAGES = {
       principal: of("x-skerry-principal"),
       claims: of("x-skerry-claims"),
       body: request.method === "POST" ? await request.text() : null,
+      run: crypto.randomUUID(),
+      key: of("idempotency-key"),
       saw: of("authorization"),
     });
   },
@@ -100,17 +102,17 @@ function tokenOf(claims: object): string {
   return `${signed}.${sign("sha256", Buffer.from(signed), key).toString("base64url")}`;
 }
 
-const GUARDED: readonly RouteInput[] = [
-  {
-    path: "/by-token/{rest...}",
-    to: { function: "pages" },
-    auth: {
-      jwt: {
-        ...{ issuer: "https://login.example", audience: ["school"], scopes: ["read"] },
-        keys: [ISSUER_KEYS.publicKey.export({ format: "jwk" }) as Record<string, unknown>],
-      },
-    },
+const BY_TOKEN = {
+  jwt: {
+    ...{ issuer: "https://login.example", audience: ["school"], scopes: ["read"] },
+    keys: [ISSUER_KEYS.publicKey.export({ format: "jwk" }) as Record<string, unknown>],
   },
+};
+// Far from any expiry: a machine that stands still must not fail this.
+const CLAIMS = { iss: "https://login.example", aud: "school", sub: "ada", exp: 9e9 };
+
+const GUARDED: readonly RouteInput[] = [
+  { path: "/by-token/{rest...}", to: { function: "pages" }, auth: BY_TOKEN },
   {
     path: "/by-word/{rest...}",
     to: { function: "pages" },
@@ -145,6 +147,8 @@ interface Page {
   readonly principal: string | null;
   readonly claims: string | null;
   readonly body: string | null;
+  readonly run: string;
+  readonly key: string | null;
   readonly saw: string | null;
 }
 const pageOf = ({ text }: HttpAnswer): Page => JSON.parse(text) as Page;
@@ -232,10 +236,8 @@ describe("gateway APIs", TIMEOUT, () => {
     };
     const claimsOf = ({ claims }: Page): unknown =>
       JSON.parse(Buffer.from(claims ?? "", "base64url").toString());
-    // Far from any expiry: a machine that stands still must not fail this.
-    const claims = { iss: "https://login.example", aud: "school", sub: "ada", exp: 9e9 };
     const token = (more: object = {}): Partial<HttpCall> => ({
-      headers: { authorization: `Bearer ${tokenOf({ ...claims, scope: "read", ...more })}` },
+      headers: { authorization: `Bearer ${tokenOf({ ...CLAIMS, scope: "read", ...more })}` },
     });
     const missing = await ask("/by-token/x");
     assert.deepEqual(
@@ -244,7 +246,7 @@ describe("gateway APIs", TIMEOUT, () => {
     );
     const known = pageOf(await ask("/by-token/x", token()));
     assert.equal(known.principal, "ada");
-    assert.deepEqual(claimsOf(known), { ...claims, scope: "read" });
+    assert.deepEqual(claimsOf(known), { ...CLAIMS, scope: "read" });
     assert.equal(await refusal("/by-token/x", token({ aud: "other" })), "401 ROUTE_TOKEN_INVALID");
     assert.equal(await refusal("/by-token/x", token({ exp: 1 })), "401 ROUTE_TOKEN_INVALID");
     assert.equal(
@@ -275,6 +277,49 @@ describe("gateway APIs", TIMEOUT, () => {
       schemas: { body: { type: "strin" } },
     };
     await assert.rejects(put([wrong]), /schemas\.body\/type/);
+  });
+
+  it("a request with a key is made once for its caller, whoever dies and whatever the stage leads to", async () => {
+    const once = (qualifier: string): readonly RouteInput[] => [
+      {
+        ...{ name: "once", path: "/once/{rest...}", auth: BY_TOKEN, idempotency: {} },
+        to: { function: "pages", qualifier },
+      },
+      { path: "/often", to: { function: "pages" }, auth: "none" },
+    ];
+    const order = async (path: string, more: object = {}, key = "order-7"): Promise<HttpAnswer> => {
+      const { sub = "ada", body = "one" } = more as { sub?: string; body?: string };
+      const authorization = `Bearer ${tokenOf({ ...CLAIMS, scope: "read", sub })}`;
+      const headers = { authorization, "idempotency-key": key, "content-type": "text/plain" };
+      return await ask(path, { method: "POST", headers, body });
+    };
+    await put(once("$LATEST"));
+    const answers = await Promise.all(Array.from({ length: 12 }, () => order("/once/a")));
+    const [first = ""] = answers.map(({ text }) => text);
+    assert.deepEqual([...new Set(answers.map(({ text }) => text))], [first], "one run for all");
+    const { body, principal, key } = JSON.parse(first) as Page;
+    assert.deepEqual([body, principal, key], ["one", "ada", "order-7"]);
+    const bob = pageOf(await order("/once/a", { sub: "bob" }));
+    assert.equal(bob.principal, "bob", "the same key of another caller is another key");
+    const refused = await order("/once/a", { body: "two" });
+    assert.deepEqual(
+      [refused.status, refused.headers["x-skerry-error"]],
+      [422, "IDEMPOTENCY_KEY_CONFLICT"],
+    );
+    await platform.kill("control");
+    await platform.untilWhole();
+    await put(once("1"));
+    const again = await order("/once/a");
+    assert.deepEqual([again.text, again.headers["idempotent-replayed"]], [first, "true"]);
+    assert.equal(pageOf(await order("/once/a", {}, "order-8")).version, "1", "it leads elsewhere");
+    const often = [pageOf(await order("/often")), pageOf(await order("/often"))];
+    assert.deepEqual(
+      often.map((page) => page.key),
+      ["order-7", "order-7"],
+      "a route that keeps nothing passes it on",
+    );
+    assert.notEqual(often[0]?.run, often[1]?.run);
+    await put();
   });
 
   it("a stage changes as a whole while it is asked: no request fails, and none meets both", async (t) => {

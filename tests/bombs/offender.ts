@@ -18,14 +18,17 @@ export interface Detonation {
   readonly told: string;
 }
 
-export async function detonate(platform: Platform, kind: BombKind): Promise<Detonation> {
+export async function detonate(
+  { platform, watcher }: { readonly platform: Platform; readonly watcher: Worker },
+  kind: BombKind,
+): Promise<Detonation> {
   const path = `/-/${APP}/${kind}/`;
   const armed = await callHttp({ port: platform.gatewayPort, path });
   if (armed.status !== 200) throw new TypeError(`not armed: ${armed.text}`);
   const { items } = await platform.client.listInstances();
   const root = items.find(({ app, function: fn }) => app === APP && fn === kind)?.pid;
   if (root === undefined) throw new TypeError(`no instance of ${kind}`);
-  const watching = watch(root);
+  const watching = watch(watcher, root);
   const askedMs = clock.wallMs();
   const answer = callHttp({ port: platform.gatewayPort, path: `${path}?bomb=${kind}` }).then(
     ({ status, headers }) => `${status} ${String(headers["x-skerry-error"])}`,
@@ -44,9 +47,13 @@ function limitOf(kind: BombKind, { nearMs }: Seen): number {
   return BOMBS[kind].includes("memory") ? nearMs : Number.POSITIVE_INFINITY;
 }
 
-/** In a thread of its own, so that looking costs the neighbour's calls nothing. */
-async function watch(root: number): Promise<Seen> {
-  const worker = new Worker(WATCHER, { workerData: root });
-  const [seen] = (await once(worker, "message")) as [Seen];
+/** In a thread of its own, so that looking delays none of the calls that are sent from this one. */
+async function watch(watcher: Worker, root: number): Promise<Seen> {
+  watcher.postMessage(root);
+  const [seen] = (await once(watcher, "message")) as [Seen];
   return seen;
+}
+
+export function startWatcher(): Worker {
+  return new Worker(WATCHER);
 }

@@ -1,7 +1,11 @@
-/** A thread that follows a process tree until nothing of it lives, and tells when that was. */
+/**
+ * A thread that follows one process tree after the other until nothing of it lives, and tells when
+ * that was. It is started once and reads a few small files of each process at every look, so that
+ * looking takes next to nothing of the processors that the neighbour and the bombs share.
+ */
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
-import { parentPort, workerData } from "node:worker_threads";
+import { readFileSync } from "node:fs";
+import { parentPort } from "node:worker_threads";
 import { systemClock } from "@skerry/base";
 import { OFFENDER } from "./sources.ts";
 
@@ -27,32 +31,29 @@ async function watch(root: number): Promise<Seen> {
   let nearMs: number | undefined;
   let lastMs = clock.wallMs();
   for (const endMs = lastMs + GONE_WITHIN_MS; lastMs < endMs; lastMs = clock.wallMs()) {
-    const living = readMembers(members);
-    if (living.length === 0) return { goneMs: lastMs, nearMs: nearMs ?? lastMs, processesMax };
-    processesMax = Math.max(processesMax, living.length);
-    const memoryBytes = living.reduce((sum, { pid }) => sum + memoryOf(pid), 0);
+    // What is added on the way is visited, too.
+    for (const pid of members) {
+      if (!isLiving(pid)) members.delete(pid);
+      else for (const child of childrenOf(pid)) members.add(child);
+    }
+    if (members.size === 0) return { goneMs: lastMs, nearMs: nearMs ?? lastMs, processesMax };
+    processesMax = Math.max(processesMax, members.size);
+    const memoryBytes = [...members].reduce((sum, pid) => sum + memoryOf(pid), 0);
     if (memoryBytes >= NEAR_LIMIT) nearMs ??= lastMs;
     await new Promise<void>((resolve) => void clock.schedule(LOOK_MS, resolve));
   }
   throw new TypeError(`processes of ${root} are left`);
 }
 
-/** Adds children of members to them; gives those that live. */
-function readMembers(members: Set<number>): readonly { readonly pid: number }[] {
-  const rows = readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((name) => {
-      const stat = readText(`/proc/${name}/stat`);
-      const [state = "Z", parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      return stat === "" || state === "Z" || state === "X"
-        ? []
-        : [{ pid: Number(name), parent: Number(parent) }];
-    });
-  for (let size = 0; size !== members.size;) {
-    size = members.size;
-    for (const { pid, parent } of rows) if (members.has(parent)) members.add(pid);
-  }
-  return rows.filter(({ pid }) => members.has(pid));
+function isLiving(pid: number): boolean {
+  const stat = readText(`/proc/${pid}/stat`);
+  const state = stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3);
+  return state !== "" && state !== "Z" && state !== "X";
+}
+
+/** What its first thread started; Node starts processes there, and bubblewrap has no other. */
+function childrenOf(pid: number): readonly number[] {
+  return (readText(`/proc/${pid}/task/${pid}/children`).match(/\d+/g) ?? []).map(Number);
 }
 
 function memoryOf(pid: number): number {
@@ -70,5 +71,10 @@ function readText(file: string): string {
   }
 }
 
-assert.ok(parentPort !== null, "runs as a worker");
-parentPort.postMessage(await watch(Number(workerData)));
+const port = parentPort;
+assert.ok(port !== null, "runs as a worker");
+port.on("message", (root: number) => {
+  void watch(root).then((seen) => {
+    port.postMessage(seen);
+  });
+});

@@ -81,3 +81,26 @@ test("of the ledger both stores are shown, and PostgreSQL only where it was meas
   const both = renderFigures(MARKS, [{ machine, ledger: { ...ledger, postgres: accepts } }]);
   assert.match(both, /durable accepts at 64 connections, on PostgreSQL \| 15,000 a second \|/);
 });
+
+test("each comparison with another checkout is shown, without what only one of the two can do", () => {
+  const ratios = { ratio: 0.912, ratioLow: 0.86, ratioHigh: 1.004 };
+  const against = {
+    there: { id: "035815b0123", date: "2026-11-21T10:12:18+00:00" },
+    rows: [
+      { name: "warm requests", ...ratios },
+      { name: "deploy to first answer", ...ratios },
+      { name: "durable accepts", ratio: null, ratioLow: null, ratioHigh: null },
+    ],
+  };
+  const other = { ...against, there: { ...against.there, id: "611f6e70123" } };
+  const machine = { date: "2026-11-23" };
+  const results = [against, other].map((one) => ({ machine, against: one }));
+  const text = renderFigures(MARKS, results);
+  const measured = "0\\.91 \\(half of the rounds: 0\\.86 to 1\\.00\\)";
+  for (const id of ["035815b", "611f6e7"]) {
+    const beside = `^\\| speed beside \`${id}\` of 2026-11-21:`;
+    assert.match(text, new RegExp(`${beside} warm requests \\| ${measured} \\| 0\\.95 \\|$`, "m"));
+    assert.match(text, new RegExp(`${beside} deploy to first answer \\| ${measured} \\|`, "m"));
+  }
+  assert.doesNotMatch(text, /accepts|null/);
+});

@@ -16,6 +16,7 @@ export interface Results {
   readonly bodies?: readonly LoadFigure[];
   readonly cold?: readonly ColdFigure[];
   readonly deploy?: { readonly p50Ms: number; readonly p95Ms: number };
+  readonly dev?: { readonly p50Ms: number; readonly p95Ms: number };
   readonly calls?: { readonly p50Us: number; readonly p95Us: number };
   readonly density?: { readonly perGb: number };
   readonly routes?: readonly LoadFigure[];
@@ -23,6 +24,7 @@ export interface Results {
   readonly burst?: readonly BurstFigure[];
   readonly overload?: readonly OverloadFigure[];
   readonly ledger?: LedgerFigures;
+  readonly against?: AgainstFigures;
 }
 
 interface AcceptFigures {
@@ -96,6 +98,17 @@ interface OverloadFigure {
   readonly refusedP99Ms: number;
 }
 
+interface AgainstFigures {
+  readonly there: { readonly id: string; readonly date: string };
+  readonly rows: readonly {
+    readonly name: string;
+    /** Above 1 where this code is the faster one; null where the other one cannot do this. */
+    readonly ratio: number | null;
+    readonly ratioLow: number | null;
+    readonly ratioHigh: number | null;
+  }[];
+}
+
 type Row = readonly [what: string, measured: string, aim: string];
 
 export function readReadme(): string {
@@ -126,6 +139,7 @@ export function renderFigures(readme: string, results: readonly Results[]): stri
     ...burstRows(newest.burst ?? []),
     ...overloadRows(newest.overload ?? []),
     ...(newest.ledger === undefined ? [] : ledgerRows(newest.ledger)),
+    ...results.flatMap(({ against }) => (against === undefined ? [] : againstRows(against))),
   ];
   const table = rows.map((row) => `| ${row.join(" | ").trimEnd()} |`).join("\n");
   return readme.replace(
@@ -244,12 +258,21 @@ function overloadRows(figures: readonly OverloadFigure[]): readonly Row[] {
   });
 }
 
-function otherRows({ deploy, calls, density }: Results): readonly Row[] {
+function otherRows({ deploy, dev, calls, density }: Results): readonly Row[] {
   return [
     ...(deploy === undefined
       ? []
       : [
           ["deploy to first answer", `p50 ${deploy.p50Ms} ms, p95 ${deploy.p95Ms} ms`, ""] as const,
+        ]),
+    ...(dev === undefined
+      ? []
+      : [
+          [
+            "`skerry dev`: a changed file to the first answer of it",
+            `p50 ${dev.p50Ms} ms, p95 ${dev.p95Ms} ms`,
+            "p50 300 ms",
+          ] as const,
         ]),
     ...(calls === undefined
       ? []
@@ -300,6 +323,18 @@ function ledgerRows(ledger: LedgerFigures): readonly Row[] {
       "",
     ],
   ];
+}
+
+/** A hot path may cost a twentieth more than it did; the other rows are no hot paths. */
+function againstRows({ there, rows }: AgainstFigures): readonly Row[] {
+  const beside = `speed beside \`${there.id.slice(0, 7)}\` of ${there.date.slice(0, 10)}`;
+  return rows.flatMap(({ name, ratio, ratioLow, ratioHigh }): readonly Row[] => {
+    if (ratio === null || ratioLow === null || ratioHigh === null) return [];
+    const shares = [ratio, ratioLow, ratioHigh].map((share) => share.toFixed(2));
+    const [middle = "", low = "", high = ""] = shares;
+    const aim = name.startsWith("deploy") ? "" : "0.95";
+    return [[`${beside}: ${name}`, `${middle} (half of the rounds: ${low} to ${high})`, aim]];
+  });
 }
 
 function idleTimersRow(figures: NonNullable<LedgerFigures["idleTimers"]>): Row {
