@@ -7,7 +7,8 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startPlatform, until, type Platform, type SourceFiles } from "@skerry/testkit";
+import { startPlatform, type Platform, type SourceFiles } from "@skerry/testkit";
+import { startCold, type ColdStart } from "./cold-start.ts";
 import { quantile, round } from "./figures.ts";
 import type { RunOptions } from "./run-options.ts";
 import { openPlain } from "./plain-caller.ts";
@@ -25,15 +26,9 @@ export interface ColdFigure {
   readonly partsMs: Readonly<Record<string, number>>;
 }
 
-interface Start {
-  readonly tookMs: number;
-  /** Milliseconds by the names of the answer's Server-Timing. */
-  readonly parts: Readonly<Record<string, number>>;
-}
-
 interface Way {
   readonly name: string;
-  start(): Promise<Start>;
+  start(): Promise<ColdStart>;
 }
 
 export async function benchCold(options: RunOptions): Promise<readonly ColdFigure[]> {
@@ -64,7 +59,7 @@ async function alternate(
   code: string,
   count: number,
 ): Promise<readonly ColdFigure[]> {
-  const taken = ways.map((): Start[] => []);
+  const taken = ways.map((): ColdStart[] => []);
   for (let turn = 0; turn < count; turn += 1) {
     for (const [index, way] of ways.entries()) taken[index]?.push(await way.start());
   }
@@ -83,7 +78,7 @@ async function alternate(
   });
 }
 
-function medianParts(starts: readonly Start[]): Readonly<Record<string, number>> {
+function medianParts(starts: readonly ColdStart[]): Readonly<Record<string, number>> {
   const names = Object.keys(starts[0]?.parts ?? {});
   return Object.fromEntries(
     names.map((name) => [
@@ -98,47 +93,17 @@ function medianParts(starts: readonly Start[]): Readonly<Record<string, number>>
   );
 }
 
-function partsOf(serverTiming: string): Readonly<Record<string, number>> {
-  const parts = serverTiming.matchAll(/([a-z]+);dur=([0-9.]+)/g);
-  return Object.fromEntries([...parts].map(([, name = "", value]) => [name, Number(value)]));
-}
-
 async function platformWay(
   name: string,
   platform: Platform,
   { code, files }: { readonly code: string; readonly files: SourceFiles },
 ): Promise<Way> {
   await platform.deploy({ app: "bench", fn: code, files, config: { auth: "none" } });
-  const port = Number(new URL(platform.gatewayUrl).port);
-  const question = `GET /-/bench/${code}/ HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer ${platform.key}\r\n\r\n`;
-  const start = async (): Promise<Start> => {
-    await stopInstances(platform);
-    await poolFull();
-    using caller = await openPlain({ host: "127.0.0.1", port });
-    const startedMs = performance.now();
-    const head = await caller.ask(question);
-    const tookMs = performance.now() - startedMs;
-    if (!head.startsWith("HTTP/1.1 200 ")) throw new Error(`${name}: ${head}`);
-    return { tookMs, parts: partsOf(/^server-timing: (.*)$/im.exec(head)?.[1] ?? "") };
-  };
+  const { apiUrl, gatewayUrl, key } = platform;
+  const start = (): Promise<ColdStart> =>
+    startCold({ apiUrl, gatewayUrl, key, path: `/-/bench/${code}/` });
   await start();
   return { name, start };
-}
-
-async function stopInstances(platform: Platform): Promise<void> {
-  const { items } = await platform.client.listInstances();
-  for (const { id } of items) await platform.client.stopInstance({ params: { instance: id } });
-  await until(
-    "all instances are gone",
-    async () => (await platform.client.listInstances()).items.length === 0,
-  );
-}
-
-/**
- * Blanks are not listed; a refill takes some tens of milliseconds of an otherwise quiet machine.
- */
-function poolFull(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 400));
 }
 
 /** What a team has without a platform: a process that listens on a unix socket. */

@@ -4,6 +4,8 @@
  */
 import { writeFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
+import { resolve } from "node:path";
+import { againstTable, benchAgainst } from "./against.ts";
 import { benchBodies } from "./bodies.ts";
 import { benchBurst, burstTable, BURSTS } from "./burst.ts";
 import { benchCalls } from "./calls.ts";
@@ -11,6 +13,7 @@ import { benchCold, coldTable } from "./cold.ts";
 import { contestTable } from "./contest.ts";
 import { benchDensity } from "./density.ts";
 import { benchDeploy } from "./deploy.ts";
+import { benchDev, type DevFigure } from "./dev.ts";
 import { benchKept } from "./kept.ts";
 import { benchLedger, sayLedger } from "./ledger-part.ts";
 import { benchOverload, overloadTable } from "./overload.ts";
@@ -19,9 +22,28 @@ import { readRunOptions, type RunOptions } from "./run-options.ts";
 import { benchWarm, type WarmFigures } from "./warm.ts";
 
 async function run(options: RunOptions): Promise<void> {
-  const results: Record<string, unknown> = { machine: machine(), options };
-  const wanted = new Set(options.only);
+  // Where files lie says nothing; the other checkout's commit is told.
+  const { against: other, out, ...asked } = options;
+  const results: Record<string, unknown> = { machine: machine(), options: asked };
   const say = (text: string): void => void process.stdout.write(`${text}\n`);
+  if (other === undefined) await runParts(options, results, say);
+  else {
+    const against = await benchAgainst(resolve(other), options);
+    results["against"] = against;
+    say(
+      `\nThis checkout and another one, each started ${options.starts} times, medians of rounds in turns\n`,
+    );
+    say(againstTable(against));
+  }
+  if (out !== undefined) writeFileSync(out, `${JSON.stringify(results, null, 2)}\n`);
+}
+
+async function runParts(
+  options: RunOptions,
+  results: Record<string, unknown>,
+  say: (text: string) => void,
+): Promise<void> {
+  const wanted = new Set(options.only);
   if (wanted.has("warm")) {
     const warm = await benchWarm(options);
     Object.assign(results, warm);
@@ -44,6 +66,7 @@ async function run(options: RunOptions): Promise<void> {
     results["deploy"] = deploy;
     say(`\nDeploy to first answer: p50 ${deploy.p50Ms} ms, p95 ${deploy.p95Ms} ms`);
   }
+  if (wanted.has("dev")) results["dev"] = sayDev(await benchDev(), say);
   if (wanted.has("calls")) {
     const calls = await benchCalls();
     results["calls"] = calls;
@@ -82,8 +105,11 @@ async function run(options: RunOptions): Promise<void> {
     results["density"] = density;
     say(`\nIdle instance: ${density.pssMb} MB PSS, ${density.perGb} in a GB`);
   }
-  if (options.out !== undefined)
-    writeFileSync(options.out, `${JSON.stringify(results, null, 2)}\n`);
+}
+
+function sayDev(dev: DevFigure, say: (text: string) => void): DevFigure {
+  say(`\nskerry dev, a changed file to its first answer: p50 ${dev.p50Ms} ms, p95 ${dev.p95Ms} ms`);
+  return dev;
 }
 
 function sayWarm(

@@ -8,17 +8,30 @@ export interface RunOptions {
   /** Other systems stand beside; they are installed when they are not there. */
   readonly peers: boolean;
   readonly only: readonly string[];
+  /** Folder of another checkout that is measured beside this one, and nothing else. */
+  readonly against: string | undefined;
+  /** How often both are started then; all rounds are made with each start. */
+  readonly starts: number;
   /** File for the result as JSON; none when absent. */
   readonly out: string | undefined;
 }
 
 export const PARTS = [
-  ...(["warm", "bodies", "cold", "deploy", "calls", "ledger", "routes", "kept"] as const),
+  ...(["warm", "bodies", "cold", "deploy", "dev", "calls", "ledger", "routes", "kept"] as const),
   ...(["overload", "density"] as const),
 ] as const;
 
-const USAGE = `npm run bench -- [--rounds 5] [--seconds 3] [--warm-up 6] [--cold 40] [--peers] [--only ${PARTS.join(",")}] [--out FILE]`;
-const KNOWN = ["--rounds", "--seconds", "--warm-up", "--cold", "--only", "--out"];
+const USAGE = `npm run bench -- [--rounds 5] [--seconds 3] [--warm-up 6] [--cold 40] [--peers] [--only ${PARTS.join(",")}] [--against DIR [--starts 3]] [--out FILE]`;
+const KNOWN = [
+  "--rounds",
+  "--seconds",
+  "--warm-up",
+  "--cold",
+  "--only",
+  "--against",
+  "--starts",
+  "--out",
+];
 
 export function readRunOptions(argv: readonly string[]): RunOptions | string {
   const peers = argv.includes("--peers");
@@ -35,6 +48,8 @@ export function readRunOptions(argv: readonly string[]): RunOptions | string {
     warmUpSeconds: Number(given.get("--warm-up") ?? 6),
     peers,
     only,
+    against: given.get("--against"),
+    starts: Number(given.get("--starts") ?? 3),
     out: given.get("--out"),
   };
 }
