@@ -46,6 +46,10 @@ function router(policy: Partial<RoutePolicy> = {}): Told {
   return tell;
 }
 
+const policyOf = (revisionId: string, slots = 1): RoutePolicy => ({
+  ...POLICY,
+  ...{ revisionId: revisionId as RevisionId, slots },
+});
 const arrive = (request: string) => ({ kind: "requestArrived", request }) as const;
 const ready = (id: string, revisionId: string = REV, solicited = true) =>
   ({
@@ -238,6 +242,32 @@ test("a retiring instance is replaced first, serves as the last resort, and then
   assert.deepEqual(tell(ready("i2")), []);
   assert.deepEqual(tell(arrive("r3")), ["r3→i2 warm"]);
   assert.deepEqual(tell(ended("r2", "i1")), ["stop i1 draining"]);
+});
+
+test("deploys that are quicker than starts leave nobody waiting who asked before them", () => {
+  const tell = router({ slots: 2 });
+  const deploy = (revisionId: string, now: number): readonly string[] =>
+    tell({ kind: "revisionChanged", policy: policyOf(revisionId, 2) }, now);
+  tell(arrive("r1"), 0);
+  assert.deepEqual(deploy("rev_2", 10), ["start rev_2 new_revision"]);
+  tell(arrive("r2"), 10);
+  assert.deepEqual(deploy("rev_3", 20), ["start rev_3 new_revision"]);
+  tell(arrive("r3"), 20);
+  assert.deepEqual(tell(ready("i1", REV), 30), ["r1→i1 first_instance"], "but neither r2 nor r3");
+  assert.deepEqual(tell(ready("i2", "rev_2"), 40), ["r2→i2 new_revision"]);
+  assert.deepEqual(tell(ended("r1", "i1"), 50), ["stop i1 new_revision"]);
+  assert.deepEqual(tell(arrive("r4"), 60), []);
+  assert.deepEqual(tell(ready("i3", "rev_3"), 70), ["r3→i3 new_revision", "r4→i3 new_revision"]);
+  assert.deepEqual(tell(ended("r2", "i2"), 80), ["stop i2 new_revision"], "never warm again");
+});
+
+test("what comes late serves nobody who asked after its revision was followed", () => {
+  const tell = router();
+  tell(arrive("r1"));
+  tell({ kind: "requestEnded", request: "r1", instanceId: undefined, heldMs: 0 });
+  tell({ kind: "revisionChanged", policy: policyOf("rev_2") }, 10);
+  tell(arrive("r2"), 10);
+  assert.deepEqual(tell(ready("i1", REV), 20), ["stop i1 new_revision"]);
 });
 
 test("provisioned instances rest but are not stopped", () => {

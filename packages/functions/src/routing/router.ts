@@ -31,7 +31,14 @@ import {
   type RouteState,
   type Step,
 } from "./state.ts";
-import { enqueue, expireWaiting, rejectAllWaiting, rejectAtOnce, serveWaiting } from "./waiting.ts";
+import {
+  enqueue,
+  expireWaiting,
+  rejectAllWaiting,
+  rejectAtOnce,
+  serveEarlier,
+  serveWaiting,
+} from "./waiting.ts";
 
 type EventOf<R, K extends RouteEvent<R>["kind"]> = Extract<RouteEvent<R>, { readonly kind: K }>;
 
@@ -134,6 +141,7 @@ function endRequest<R>(step: Step<R>, event: EventOf<R, "requestEnded">): void {
 function addInstance(step: Step<unknown>, event: EventOf<unknown, "instanceReady">): void {
   const { state, now } = step;
   const { instanceId, revisionId, solicited } = event;
+  const followed = solicited ? state.followed.get(revisionId) : undefined;
   if (solicited) settleStart(step, revisionId, true);
   if (state.instances.has(instanceId)) return;
   const instance: RouteInstance = {
@@ -148,6 +156,8 @@ function addInstance(step: Step<unknown>, event: EventOf<unknown, "instanceReady
   };
   state.instances.set(instanceId, instance);
   if (!isUsable(state, instance)) {
+    if (followed !== undefined) serveEarlier(step, instance, followed);
+    if (instance.live > 0) return;
     // An unasked instance of another revision may be ahead of this gateway's config; it waits for
     // its turn.
     if (solicited || state.policy === undefined) return settleUnusable(step, instance);
@@ -227,13 +237,20 @@ function changeRevision<R>(step: Step<R>, policy: RoutePolicy | undefined): void
   if (before !== undefined && before.revisionId !== policy?.revisionId) {
     state.absence = "new_revision";
     state.holdMs = undefined;
+    noteFollowed(step, before);
   }
+  if (policy !== undefined) state.followed.delete(policy.revisionId);
   rebuildSlots(step);
   for (const instance of [...state.instances.values()]) {
     if (instance.live > 0 || isUsable(state, instance)) continue;
     if (before !== undefined || policy === undefined) settleUnusable(step, instance);
   }
   noteDue(state, step.now + idleDueMs(policy));
+}
+
+/** What is started of it still comes. */
+function noteFollowed({ state, now }: Step<unknown>, { revisionId, slots }: RoutePolicy): void {
+  if (state.starting.has(revisionId)) state.followed.set(revisionId, { untilMs: now, slots });
 }
 
 /** How soon an idle instance needs a look. */

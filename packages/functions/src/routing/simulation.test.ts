@@ -57,6 +57,8 @@ class World {
   readonly #waiting = new Set<Call>();
   /** Starts that the router has asked for and not heard of, by revision. */
   readonly #asked = new Map<RevisionId, number>();
+  /** When another revision took its place. */
+  readonly #followed = new Map<RevisionId, number>();
   #policy: RoutePolicy | undefined;
   #now = 0;
   #agentUp = true;
@@ -164,7 +166,7 @@ class World {
   #dispatch(call: Call, id: InstanceId): void {
     const machine = this.#machine(id);
     this.#expect(call.phase === "new" || call.phase === "waiting", `call is ${call.phase}`);
-    this.#expect(machine.policy === this.#policy, "dispatched to another revision");
+    this.#expect(call.arrivedMs < this.#followedMs(machine), "dispatched to an older revision");
     this.#expect(!machine.resting, "dispatched to a resting instance");
     this.#expect(machine.calls.size < machine.policy.slots, "a slot is over-committed");
     call.phase = "live";
@@ -205,6 +207,20 @@ class World {
     const machine = { id, policy, calls: new Set<Call>(), resting: false, retiring: false };
     this.#machines.set(id, machine);
     this.#tell({ kind: "instanceReady", instanceId: id, revisionId, solicited });
+    const isLeftOut = solicited && this.#leavesOut(machine);
+    this.#expect(!isLeftOut, "what was asked for comes late and serves nobody");
+  }
+
+  /** It came although another revision had followed, and has not served who asked for it. */
+  #leavesOut(machine: Machine): boolean {
+    const untilMs = this.#followedMs(machine);
+    const slots = Math.min(machine.policy.slots, this.#policy?.slots ?? 0);
+    if (machine.calls.size >= slots) return false;
+    return this.#calls.some((call) => call.phase === "waiting" && call.arrivedMs < untilMs);
+  }
+
+  #followedMs({ policy }: Machine): number {
+    return this.#followed.get(policy.revisionId) ?? Infinity;
   }
 
   #refuse(revisionId: RevisionId, refusal: StartRefusal): void {
@@ -281,6 +297,7 @@ class World {
   }
 
   #changeRevision(): void {
+    if (this.#policy !== undefined) this.#followed.set(this.#policy.revisionId, this.#now);
     this.#policy = {
       revisionId: this.#ids.id("rev"),
       slots: [1, 1, 2, 8][this.#int(4)] ?? 1,
@@ -440,6 +457,10 @@ const FAULTY: Readonly<Record<string, Decide>> = {
       state.free.push(...free.filter((one) => state.instances.has(one.id)));
     }
     return effects;
+  },
+  "throws away what comes late": (state, event, now) => {
+    if (event.kind === "instanceReady") state.followed.clear();
+    return decideRoute(state, event, now);
   },
   "sleeps through its ticks": (state, event, now) => {
     if (event.kind !== "tick") return decideRoute(state, event, now);

@@ -41,8 +41,12 @@ export function settleStart(step: Step<unknown>, revisionId: string, ready: bool
   state.startSettledMs = now;
   for (const [id, count] of state.starting) {
     if (id !== revisionId) continue;
-    if (count > 1) state.starting.set(id, count - 1);
-    else state.starting.delete(id);
+    if (count > 1) {
+      state.starting.set(id, count - 1);
+    } else {
+      state.starting.delete(id);
+      state.followed.delete(id);
+    }
     const askedMs = state.startedAt.shift();
     if (ready && askedMs !== undefined) state.startMs = smoothed(state.startMs, now - askedMs);
     return;

@@ -155,6 +155,13 @@ export interface WaitingRequest {
   readonly reason: ColdReason;
 }
 
+/** A revision that is not the latest any more and of which instances are still coming. */
+export interface FollowedRevision {
+  /** Who arrived before this may be served by it. */
+  readonly untilMs: number;
+  readonly slots: number;
+}
+
 /** Holds starts back after refusals. */
 export interface StartGate {
   attempts: number;
@@ -178,6 +185,8 @@ export interface RouteState<R> {
   readonly waiting: Map<R, WaitingRequest>;
   /** Starts under way by revision. */
   readonly starting: Map<RevisionId, number>;
+  /** Of those: revisions that others have followed. */
+  readonly followed: Map<RevisionId, FollowedRevision>;
   readonly gate: StartGate;
   /** Usual time of a request in its slot and of a start; undefined until one was seen. */
   holdMs: number | undefined;
@@ -204,6 +213,7 @@ export function createRouteState<R>(options: { readonly queueLengthMax: number }
     retiring: [],
     waiting: new Map(),
     starting: new Map(),
+    followed: new Map(),
     gate: { attempts: 0, untilMs: 0, refusal: undefined },
     holdMs: undefined,
     startMs: undefined,

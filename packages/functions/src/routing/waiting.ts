@@ -7,7 +7,9 @@ import type { ColdReason } from "@skerry/contracts";
 import { pickInstance, takeSlot } from "./slots.ts";
 import {
   noteDue,
+  type FollowedRevision,
   type RejectWhy,
+  type RouteInstance,
   type RouteState,
   type Step,
   type WaitingRequest,
@@ -51,6 +53,25 @@ export function serveWaiting<R>(step: Step<R>): void {
     state.waiting.delete(request);
     const coldReason = instance.readyMs >= entry.arrivedMs ? entry.reason : "warm";
     takeSlot(step, instance, { request, coldReason });
+  }
+}
+
+/**
+ * Gives the slots of an instance that comes when its revision has been followed to those who asked
+ * for it while that was the latest. Else deploys that are quicker than starts would let nobody in.
+ */
+export function serveEarlier<R>(
+  step: Step<R>,
+  instance: RouteInstance,
+  { untilMs, slots }: FollowedRevision,
+): void {
+  const { policy, waiting } = step.state;
+  // What a slot means to the shell is the latest revision's matter.
+  const slotsMax = Math.min(slots, policy?.slots ?? 0);
+  for (const [request, { arrivedMs, reason }] of waiting) {
+    if (instance.live >= slotsMax || arrivedMs >= untilMs) return;
+    waiting.delete(request);
+    takeSlot(step, instance, { request, coldReason: reason });
   }
 }
 
