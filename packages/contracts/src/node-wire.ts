@@ -31,6 +31,8 @@ export interface StartHead {
   readonly version?: number;
   /** What is laid over the version's environment: the revision is the one derived by it. */
   readonly overlay?: Variables;
+  /** How far the gateway knows the configuration; an agent that is behind catches up first. */
+  readonly configSeq?: number;
 }
 
 export type StartReply =

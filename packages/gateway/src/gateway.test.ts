@@ -18,6 +18,9 @@ test("a URL starts an instance, is answered by it and leaves one record", async 
   const second = await world.ask({ host: `hello.shop.localhost:${world.port}`, path: "/x" });
   assert.equal(second.body, "GET /x");
   assert.equal(agent.starts.length, 1);
+  const { configSeq } = world.gateway.stats();
+  assert.ok(configSeq > 0);
+  assert.equal(agent.starts[0]?.configSeq, configSeq, "how far the gateway is");
   assert.deepEqual(
     world.records.map(({ outcome, coldReason, startKind, status }) => ({
       ...{ outcome, coldReason, startKind, status },

@@ -130,7 +130,7 @@ class RunningGateway implements Gateway {
     this.#listeners = new Listeners(log, options);
     this.#turn = new MeterTurn(deps.meter, () => this.#noteSpooled());
     this.#agents = new AgentLinks({
-      ...{ clock, random, log },
+      ...{ clock, random, log, configSeq: () => this.#follower.fold.seq },
       ...{ gatewayId: options.gatewayId, build: options.build },
       listener: this.#agentListener(),
     });

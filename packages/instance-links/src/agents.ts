@@ -31,6 +31,8 @@ export interface AgentLinksDeps {
   readonly log: Log;
   readonly gatewayId: GatewayId;
   readonly build: string;
+  /** Up to where the configuration is known here. */
+  readonly configSeq: () => number;
   readonly listener: AgentListener;
 }
 
@@ -108,7 +110,7 @@ export class AgentLinks {
   /**
    * Asks the agent with the fewest starts under way. Answers once, at the latest after `timeoutMs`.
    */
-  start(head: StartHead, timeoutMs: number, answer: StartAnswer): void {
+  start(head: Omit<StartHead, "configSeq">, timeoutMs: number, answer: StartAnswer): void {
     const agent = this.#pick();
     if (agent === undefined) {
       answer(refusal("no agent is connected"), undefined);
@@ -124,7 +126,7 @@ export class AgentLinks {
       answer(reply, agent.address);
     };
     const stream = agent.link.open(
-      JSON.stringify(head),
+      JSON.stringify({ ...head, configSeq: this.#deps.configSeq() }),
       { end: true, remainingMs: timeoutMs },
       {
         ...IGNORING_STREAM,

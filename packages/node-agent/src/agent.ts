@@ -24,9 +24,10 @@ import { Builder } from "./builder.ts";
 import { openBuildLog, type BuildLogStream } from "./build-log.ts";
 import type { BuildTool } from "./build-tool.ts";
 import { Dependencies, type DependenciesDeps } from "./dependencies.ts";
+import { RevisionFinder } from "./find-revision.ts";
 import { GatewayLinks } from "./gateway-links.ts";
 import { Instances } from "./instances.ts";
-import { findRevision, type AgentDeps, type AgentOptions, type RevisionRef } from "./ports.ts";
+import type { AgentDeps, AgentOptions, RevisionRef } from "./ports.ts";
 import { NodeProbe } from "./node-probe.ts";
 import {
   countInstances,
@@ -90,6 +91,7 @@ class NodeAgent implements Agent {
   readonly #gateways: GatewayLinks;
   readonly #builder: Builder;
   readonly #probe: NodeProbe;
+  readonly #finder: RevisionFinder;
   readonly #failures: ProvisionFailures = new Map();
   readonly #provisioning = new Map<string, number>();
   readonly #overlaidIds = new OverlaidIds();
@@ -100,6 +102,7 @@ class NodeAgent implements Agent {
   constructor(deps: AgentDeps & BuildDeps, options: AgentOptions) {
     this.#deps = deps;
     this.#options = options;
+    this.#finder = new RevisionFinder(deps.clock, deps.config);
     this.#instances = new Instances(deps, options, {
       exited: (gatewayId, instanceId, exit) => this.#gateways.exited(gatewayId, instanceId, exit),
       outdated: (gatewayId, ids) => this.#gateways.outdated(gatewayId, ids),
@@ -171,6 +174,7 @@ class NodeAgent implements Agent {
   }
 
   configChanged(): void {
+    this.#finder.changed();
     this.#warmForNew();
     this.#instances.renew();
     this.#provision();
@@ -238,12 +242,9 @@ class NodeAgent implements Agent {
   }
 
   async #start(head: StartHead, gatewayId: GatewayId): Promise<StartReply> {
-    const ref = findRevision(this.#deps.config, head);
-    if (ref === undefined) {
-      const why = "this node does not know the revision yet";
-      return { ok: false, refusal: { kind: "unavailable", why } };
-    }
-    const outcome = await this.#instances.start(ref, gatewayId, head.reason);
+    const found = await this.#finder.find(head);
+    if ("why" in found) return { ok: false, refusal: { kind: "unavailable", ...found } };
+    const outcome = await this.#instances.start(found, gatewayId, head.reason);
     return outcome.ok ? { ok: true, instance: outcome.grant } : outcome;
   }
 

@@ -11,17 +11,17 @@ import type {
   Placement,
   RevisionEntry,
   SecretEntry,
-  StartHead,
   VersionEntry,
 } from "@skerry/contracts";
 import type { SandboxDriver } from "@skerry/sandbox";
-import { overlaid } from "@skerry/functions";
 import type { KeyWrapper } from "@skerry/secrets";
 import type { SpoolWriter } from "@skerry/telemetry";
 import type { Runtimes } from "./runtimes.ts";
 
 /** The folded config log, as far as an agent reads it. */
 export interface ConfigView {
+  /** The number up to which it is known. */
+  readonly seq: number;
   functions(): Iterable<FunctionEntry>;
   functionById(id: FunctionId): FunctionEntry | undefined;
   /** Latest ones and versions of all functions. */
@@ -41,21 +41,6 @@ export interface RevisionRef {
   readonly revision: RevisionEntry;
   /** The version that it runs as; absent for `$LATEST`. */
   readonly version?: number | undefined;
-}
-
-/**
- * The revision that is asked for, if it is what `$LATEST` or the version points to here, too, or is
- * derived from that: by which alias is no matter, since that one may just have been moved.
- */
-export function findRevision(
-  config: Pick<ConfigView, "functionById" | "versionOf">,
-  { functionId, revisionId, version, overlay }: Omit<StartHead, "op" | "reason">,
-): RevisionRef | undefined {
-  const fn = config.functionById(functionId);
-  const own = version === undefined ? fn?.latest : config.versionOf(functionId, version)?.revision;
-  const revision = own && overlaid(own, overlay);
-  const isKnown = fn !== undefined && revision?.id === revisionId;
-  return isKnown ? { fn, revision, version } : undefined;
 }
 
 /** Passes an instance's link to a gateway process; the socket is given away. */

@@ -349,6 +349,7 @@ export class Node {
       runtimes: this.runtimes,
       secretKeys: this.secretKeys,
       config: {
+        seq: 1,
         functions: () => [],
         functionById: () => undefined,
         revisions: () => [],
