@@ -32,6 +32,7 @@ function configOf(
   qualified: Partial<Pick<ConfigView, "versionOf" | "aliasesOf">> = {},
 ): ConfigView {
   return {
+    seq: 1,
     functions: () => functions,
     functionById: () => undefined,
     revisions: () => [],
