@@ -25,3 +25,4 @@ export const LANGUAGE_RUNTIMES = {
 } as const satisfies Record<string, URL>;
 
 export { PHP_OUT_OF_MEMORY_TEXT, type LanguageManifest } from "./language-manifest.ts";
+export { TIDY_AFTER_MS } from "./tidy.ts";

@@ -73,7 +73,7 @@ async function main(): Promise<void> {
     {
       side: "acceptor",
       peer: "platform",
-      hello: { role: "instance", runtimeBuild: process.version, takesLastWord: 1 },
+      hello: { role: "instance", runtimeBuild: process.version, takesLastWord: 1, tidies: 1 },
       accept: (opened) => {
         tidy.noteWork();
         return runtime.accept(opened);

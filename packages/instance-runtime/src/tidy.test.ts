@@ -30,7 +30,7 @@ function setUp() {
   return { clock, seen, tidy, hold };
 }
 
-test("what work left is collected once, before its gateway lets it rest", () => {
+test("what loading left is collected before the first rest, and what calls leave later", () => {
   const { clock, seen, tidy } = setUp();
   tidy.noteWork();
   seen.physicalBytes = 20 * MB;
@@ -45,8 +45,25 @@ test("what work left is collected once, before its gateway lets it rest", () => 
   assert.equal(seen.collections, 1, "less than 2 MB more than after the last one");
   tidy.noteWork();
   seen.physicalBytes = 13 * MB;
-  clock.advance(10_000);
+  clock.advance(9_999);
+  assert.equal(seen.collections, 1, "whoever is called again soon forgets nothing");
+  clock.advance(1);
   assert.equal(seen.collections, 2);
+  assert.equal(clock.timers, 0);
+});
+
+test("what is called every few seconds is not collected", () => {
+  const { clock, seen, tidy } = setUp();
+  tidy.noteWork();
+  clock.advance(600);
+  seen.physicalBytes = 20 * MB;
+  for (let call = 0; call < 10; call += 1) {
+    tidy.noteWork();
+    clock.advance(9_000);
+  }
+  assert.equal(seen.collections, 0);
+  clock.advance(1_000);
+  assert.equal(seen.collections, 1);
 });
 
 test("nothing is collected while work comes or goes on", () => {
@@ -82,7 +99,24 @@ test("a process that was frozen meanwhile reads its request first", () => {
   seen.physicalBytes = 20 * MB;
   clock.advance(900);
   assert.equal(seen.collections, 0);
+  tidy.noteWork();
+  clock.advance(599);
+  assert.equal(seen.collections, 0, "its request was there and came first");
+  clock.advance(1);
+  assert.equal(seen.collections, 1);
+});
+
+test("a process that is let run in a long rest collects within a moment", () => {
+  const { clock, seen, tidy, hold } = setUp();
+  tidy.noteWork();
   clock.advance(600);
+  seen.physicalBytes = 20 * MB;
+  hold(15_000);
+  tidy.noteWork();
+  hold(0);
+  clock.advance(25_000);
+  assert.equal(seen.collections, 0);
+  clock.advance(200);
   assert.equal(seen.collections, 1);
 });
 

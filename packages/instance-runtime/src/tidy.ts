@@ -1,16 +1,22 @@
 /**
- * Gives memory back before an instance rests. V8 collects when it must, and a process that is
- * frozen must nothing: without this a resting instance would keep the litter of its last requests
- * for as long as it rests.
+ * Gives memory of an idle instance back. V8 collects when it must, and a process that is frozen
+ * must nothing: without this a resting instance would keep the litter of its last requests for as
+ * long as it rests. A collection that gives pages back costs more than its own time: V8 forgets
+ * shapes of which no object lives at the moment, and with them what it has compiled for them. So
+ * only the first one, when hardly anything is hot, comes before the first rest; later ones wait for
+ * a rest that lasts, in which the agent lets the instance run for a moment.
  */
 import { getHeapStatistics, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import type { Clock } from "@skerry/base";
 
-/** Idle for so long; its gateway lets it rest after a second. */
-const TIDY_AFTER_MS = 600;
+/** Idle for so long for the first time; its gateway lets it rest after a second. */
+const FIRST_AFTER_MS = 600;
+/** Idle for so long later on, rests included. */
+export const TIDY_AFTER_MS = 10_000;
 /**
- * A timer that is later than this was held up by a rest: a request waits to be read, and is first.
+ * A timer that is later than this was held up by a rest: a request may wait to be read, and is
+ * first.
  */
 const LATE_MS = 200;
 /** Less is not worth a collection. */
@@ -32,10 +38,11 @@ export interface HeapSizes {
   readonly physicalBytes: number;
 }
 
-/** Collects once after work that left litter, when nothing has come for a while. */
+/** Collects after work that left litter, when nothing has come for a while. */
 export class Tidy {
   readonly #deps: Required<TidyDeps>;
   #workedMs = 0;
+  #afterMs = FIRST_AFTER_MS;
   #isWaiting = false;
   #tidyBytes: number;
 
@@ -47,7 +54,7 @@ export class Tidy {
   /** Something was asked of the instance. Costs a reading of the clock. */
   noteWork(): void {
     this.#workedMs = this.#deps.clock.monotonicMs();
-    if (!this.#isWaiting) this.#wait(TIDY_AFTER_MS);
+    if (!this.#isWaiting) this.#wait(this.#afterMs);
   }
 
   #wait(ms: number): void {
@@ -59,9 +66,11 @@ export class Tidy {
   #look(dueMs: number): void {
     this.#isWaiting = false;
     const nowMs = this.#deps.clock.monotonicMs();
-    if (nowMs - dueMs > LATE_MS || this.#deps.isBusy()) this.#workedMs = nowMs;
-    const idleMs = nowMs - this.#workedMs;
-    if (idleMs < TIDY_AFTER_MS) return this.#wait(TIDY_AFTER_MS - idleMs);
+    if (this.#deps.isBusy()) this.#workedMs = nowMs;
+    const leftMs = this.#workedMs + this.#afterMs - nowMs;
+    if (leftMs > 0) return this.#wait(leftMs);
+    if (nowMs - dueMs > LATE_MS) return this.#wait(LATE_MS);
+    this.#afterMs = TIDY_AFTER_MS;
     const { usedBytes, physicalBytes } = this.#deps.heap();
     if (usedBytes > USED_BYTES_MAX || physicalBytes - this.#tidyBytes < GROWN_BYTES_MIN) return;
     this.#deps.collect();

@@ -43,6 +43,7 @@ import {
   type RuntimeProcessOptions,
 } from "./runtime-process.ts";
 import type { RuntimeBuild } from "./runtime-build.ts";
+import { Rest } from "./rest.ts";
 import { runtimeKindOf, type Warmth } from "./runtimes.ts";
 import { specialiseHead } from "./specialise-head.ts";
 import { BOOT_TURNS } from "./turn-limits.ts";
@@ -63,6 +64,7 @@ interface Instance {
   readonly secretMark: string;
   readonly configs: LaidConfigs;
   readonly startedWallMs: number;
+  readonly rest: Rest;
   life: InstanceLife;
   /** An operator ended it. */
   isOrderedToStop: boolean;
@@ -290,11 +292,7 @@ export class Instances {
     const { life, effects } = decideInstance(instance.life, event);
     instance.life = life;
     if (event.kind === "stopAsked" && event.by === "operator") instance.isOrderedToStop = true;
-    for (const effect of effects) {
-      if (effect === "rest") instance.process.sandbox.rest();
-      else if (effect === "resume") instance.process.sandbox.resume();
-      else if (effect === "kill") void instance.process.sandbox.kill();
-    }
+    for (const effect of effects) instance.rest.perform(effect);
     return true;
   }
 
@@ -501,6 +499,7 @@ export class Instances {
       ...started,
       grant,
       startedWallMs: this.#deps.clock.wallMs(),
+      rest: new Rest(this.#deps.clock, process),
       life: { kind: "starting" },
       isOrderedToStop: false,
       gone: Promise.resolve(),

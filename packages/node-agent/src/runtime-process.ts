@@ -95,6 +95,8 @@ export interface RuntimeProcess {
   ask(question: Question): Promise<Reply>;
   /** It can load code while its link is parked: `tellAndRelease` may be used. */
   readonly takesLastWord: boolean;
+  /** It collects its litter when it has been idle for `TIDY_AFTER_MS`. */
+  readonly tidies: boolean;
   /** Parks the link and gives its socket away. Afterwards `ask` must not be called. */
   releaseLink(): Promise<Sandbox["link"]>;
   /** Gives the socket away behind a last word, without waiting for the runtime to read it. */
@@ -227,7 +229,10 @@ export function limitsOf(memoryMb: number): SandboxLimits {
   };
 }
 
-type Talk = Pick<RuntimeProcess, "ask" | "takesLastWord" | "releaseLink" | "tellAndRelease">;
+type Talk = Pick<
+  RuntimeProcess,
+  "ask" | "takesLastWord" | "tidies" | "releaseLink" | "tellAndRelease"
+>;
 
 interface Linking {
   readonly sandbox: Sandbox;
@@ -240,6 +245,7 @@ async function openLink(deps: RuntimeProcessDeps, linking: Linking): Promise<Tal
   const pipe = socketPipe(sandbox.link);
   let closed: PlatformError | undefined;
   let takesLastWord = false;
+  let tidies = false;
   const link = await new Promise<Link>((resolve, reject) => {
     const opening: Link = new Link(
       { pipe, clock: deps.clock, text: bufferText(Buffer), scheduleFlush: setImmediate },
@@ -250,6 +256,7 @@ async function openLink(deps: RuntimeProcessDeps, linking: Linking): Promise<Tal
         ...(accept === undefined ? {} : { accept }),
         onHello: ({ facts }) => {
           takesLastWord = facts["takesLastWord"] === 1;
+          tidies = facts["tidies"] === 1;
           resolve(opening);
         },
         onClosed: (error) => {
@@ -270,6 +277,7 @@ async function openLink(deps: RuntimeProcessDeps, linking: Linking): Promise<Tal
   };
   return {
     takesLastWord,
+    tidies,
     ask: (question) => askOnce(asking, question),
     releaseLink: async () => {
       await parkedInTime(asking, link.park());
