@@ -29,13 +29,14 @@ export function streamLimitsOf(config: FunctionConfig): StreamLimits {
 }
 
 /**
- * Whether requests that ask to leave HTTP reach the code as such: those of web servers and of
- * Node's fetch handlers do, others are answered like any request.
+ * Whether requests that ask to leave HTTP reach the code as such: those of web servers, of Node's
+ * fetch handlers and of Python's web applications do, others are answered like any request. Which
+ * of Python's speak of WebSockets, its runtime alone knows.
  */
 export function takesUpgrades(code: {
   readonly config: FunctionConfig;
   readonly handlerKind: HandlerKind;
 }): boolean {
   const { config, handlerKind } = code;
-  return handlerKind === "web" || (handlerKind === "fetch" && config.runtime.startsWith("node"));
+  return handlerKind === "web" || (handlerKind === "fetch" && config.runtime !== "php8");
 }

@@ -82,7 +82,7 @@ export const LIMITS = {
   tunnelsPerSecondMax: 100,
   /** Connections to the network that one gateway has open for all its instances. */
   tunnelsMax: 4_096,
-  /** One message that comes to a fetch handler's WebSocket. */
+  /** One message that comes to a fetch handler's WebSocket, or an ASGI application's. */
   webSocketMessageBytesMax: 6 << 20,
   /** What a fetch handler's WebSocket was told to send and could not yet. */
   webSocketQueueBytesMax: 16 << 20,

@@ -168,6 +168,8 @@ export interface OpenRequest {
   readonly finished: Promise<Buffer>;
   /** Body bytes that have arrived. */
   received(): number;
+  /** The same as they are. */
+  bytes(): Buffer;
   /** Resolves when the stream takes bytes again. */
   writable(): Promise<void>;
 }
@@ -360,6 +362,7 @@ export class Instance {
       replied: replied.promise,
       finished: finished.promise,
       received: () => received,
+      bytes: () => Buffer.concat(chunks),
       writable: () => new Promise((resolve) => (wake = resolve)),
     };
   }

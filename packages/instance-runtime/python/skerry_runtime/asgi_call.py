@@ -1,7 +1,7 @@
-"""Calls an ASGI 3 application (http scope) on the loop, its request body streamed in and its
-response streamed out under the link's credit. When the caller leaves, `receive` gives
+"""Calls an ASGI 3 application on the loop. Here is the http scope, its request body streamed in and
+its response streamed out under the link's credit. When the caller leaves, `receive` gives
 `http.disconnect` and `send` does nothing; so it does when the answer was whole before the request.
-A body that breaks off is cancelled, never ended cleanly.
+A body that breaks off is cancelled, never ended cleanly. `asgi_socket.py` has the websocket scope.
 """
 
 from .http_headers import CONNECTION_HEADERS, expected_bytes, header_fault
@@ -13,6 +13,8 @@ class AsgiRunner:
     """Runs requests to their answers. Nothing that the application raises leaves it."""
 
     streams_body = True
+    # Protocols that a request may leave HTTP for.
+    switches_to = ("websocket",)
 
     def __init__(self, application, facts, log, failures):
         self._application = application
@@ -24,31 +26,22 @@ class AsgiRunner:
 
     async def run_async(self, call, _body):
         """One request, to the last byte of its answer."""
-        exchange = _Exchange(call)
+        context = Context(call, self._facts, self._log)
+        exchange = self._exchange_of(call, context)
         try:
-            scope = scope_of(call, Context(call, self._facts, self._log), self.state)
+            scope = exchange.scope(scope_of(call, context, self.state))
             await self._application(scope, exchange.receive, exchange.send)
-        except _BadResponse as fault:
-            if not exchange.began:
-                self._failures.bad_response(call, str(fault))
-            else:
-                self._failures.broke_off(call, fault)
-            return
         except BaseException as error:
-            if call.gone and not isinstance(error, SystemExit):
-                # Its answer is complete, or nobody waits: the log alone is told.
-                if exchange.complete:
-                    self._log.write("error", self._failures.text_of(error), call.id)
-            elif exchange.began:
-                self._failures.broke_off(call, error)
-            else:
-                self._failures.raised(call, error)
-            return
-        if exchange.began and not exchange.complete:
-            error = RuntimeError("the application returned before its body ended")
-            self._failures.broke_off(call, error)
-        elif not exchange.complete and not call.gone:
-            self._failures.bad_response(call, "the application sent no response")
+            exchange.failed(error)
+        else:
+            exchange.returned()
+
+    def _exchange_of(self, call, context):
+        if "up" not in call.head:
+            return HttpExchange(call, self._failures)
+        from .asgi_socket import SocketExchange
+
+        return SocketExchange(call, context, self._failures)
 
 
 def scope_of(call, context, state):
@@ -73,22 +66,27 @@ def scope_of(call, context, state):
     }
 
 
-class _BadResponse(Exception):
+class BadResponse(Exception):
     """What the application sent cannot be an answer."""
 
 
-class _Exchange:
+class HttpExchange:
     """The two ends that an application is given."""
 
-    __slots__ = ("began", "complete", "_call", "_head", "_expected", "_received")
+    __slots__ = ("complete", "_began", "_call", "_failures", "_head", "_expected", "_received")
 
-    def __init__(self, call):
-        self.began = False
+    def __init__(self, call, failures):
         self.complete = False
+        self._began = False
         self._call = call
+        self._failures = failures
         self._head = None
         self._expected = None
         self._received = False
+
+    def scope(self, scope):
+        """The request as ASGI wants it."""
+        return scope
 
     async def receive(self):
         """The next part of the body; after its end, waits until the caller leaves."""
@@ -108,34 +106,61 @@ class _Exchange:
         kind = message["type"]
         if kind == "http.response.start":
             if self._head is not None:
-                raise _BadResponse("the application started its response twice")
+                raise BadResponse("the application started its response twice")
             self._head = _head_of(message)
             self._expected = expected_bytes(self._head[1])
         elif kind == "http.response.body":
             await self._send_body(message.get("body", b""), message.get("more_body", False))
         else:
-            raise _BadResponse(f"the application sent a message of type {kind!r:.100}")
+            raise BadResponse(f"the application sent a message of type {kind!r:.100}")
+
+    def returned(self):
+        """The application is done."""
+        if self.complete:
+            return
+        if self._began:
+            error = RuntimeError("the application returned before its body ended")
+            self._failures.broke_off(self._call, error)
+        elif not self._call.gone:
+            self._failures.bad_response(self._call, "the application sent no response")
+
+    def failed(self, error):
+        """The application raised."""
+        call, failures = self._call, self._failures
+        if isinstance(error, SystemExit):
+            failures.exit(error)
+        if self.complete or (call.gone and not isinstance(error, BadResponse)):
+            # Its answer is complete, or nobody waits: the log alone is told.
+            if self.complete:
+                failures.log.write("error", failures.text_of(error), call.id)
+        elif self._began:
+            failures.broke_off(call, error)
+        elif isinstance(error, BadResponse):
+            failures.bad_response(call, str(error))
+        else:
+            failures.raised(call, error)
 
     async def _send_body(self, body, more):
         call = self._call
         if self._head is None:
-            raise _BadResponse("the application sent a body before its head")
+            raise BadResponse("the application sent a body before its head")
         if self.complete or call.gone:
             return
+        body = bytes(body)
         if call.head["m"] == "HEAD":
             body = b""
         else:
             self._count(len(body), not more)
         status, headers = self._head
-        if not more and not self.began:
+        if not more and not self._began:
             self.complete = True
-            call.answer(status, headers, bytes(body))
-        elif not self.began:
-            self.began = True
-            call.begin(status, headers, bytes(body))
+            call.answer(status, headers, body)
+        elif not self._began:
+            self._began = True
+            call.begin(status, headers, body)
             await call.gate.wait_writable(call)
         else:
-            call.stream.write(bytes(body))
+            call.stream.write(body)
             await call.gate.wait_writable(call)
             if not more:
                 self.complete = True
@@ -156,14 +181,19 @@ class _Exchange:
 def _head_of(message):
     status = message["status"]
     if not isinstance(status, int) or not 200 <= status <= 599:
-        raise _BadResponse(f"the application's status is {status!r:.100}")
+        raise BadResponse(f"the application's status is {status!r:.100}")
+    return int(status), flat_headers(message.get("headers", ()))
+
+
+def flat_headers(headers):
+    """Name, value, name, value …, without those of the connection. Raises BadResponse."""
     flat = []
-    for raw_name, raw_value in message.get("headers", ()):
+    for raw_name, raw_value in headers:
         name = bytes(raw_name).decode("latin-1").lower()
         value = bytes(raw_value).decode("latin-1")
         fault = header_fault(name, value)
         if fault is not None:
-            raise _BadResponse(fault)
+            raise BadResponse(fault)
         if name not in CONNECTION_HEADERS:
             flat += (name, value)
-    return int(status), flat
+    return flat

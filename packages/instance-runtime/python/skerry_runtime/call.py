@@ -60,6 +60,10 @@ class Call:
         """Sends the head and the first of the body; `write` and `end` go on."""
         self._reply(f'{self._head_text(status, headers)[:-1]},"st":true}}', body, False)
 
+    def switch(self, headers):
+        """Agrees to leave HTTP: from here on the bodies are the bytes of the caller's connection."""
+        self._reply(self._head_text(101, headers), b"", False)
+
     def failed(self, kind, name, message):
         """Tells the gateway that the function failed; there is no body."""
         self._leave()

@@ -14,6 +14,7 @@ from .output import redirect_logging
 from .reach import open_reach
 from .specialise import HandlerMissing, load_code
 from .user_error import describe, without_secrets
+from .web_request import stay_in_http
 
 _ALREADY = {
     "ok": False,
@@ -68,6 +69,9 @@ class Runtime:
         call = Call(stream, head, remaining_ms)
         stream.handler = call
         if runner.streams_body:
+            if "up" in head and head["up"]["p"] not in runner.switches_to:
+                stay_in_http(head)
+                end = True
             call.gate = engine.gate()
             call.body = StreamedBody(call, body, end)
             engine.submit(runner, call, None)

@@ -35,5 +35,13 @@ class WebRequest:
             self.host, self.port = head["a"], 443 if self.scheme == "https" else 80
 
 
+def stay_in_http(head):
+    """Makes an ordinary request of one that asks for a protocol that is not spoken here."""
+    del head["up"]
+    flat = head["h"]
+    kept = [at for at in range(0, len(flat), 2) if flat[at] not in ("connection", "upgrade")]
+    head["h"] = [part for at in kept for part in flat[at : at + 2]]
+
+
 def _has(pairs, name):
     return any(pair[0] == name for pair in pairs)

@@ -16,6 +16,7 @@ class WsgiRunner:
     """Runs requests to their answers. Nothing that the application raises leaves it."""
 
     streams_body = True
+    switches_to = ()
 
     def __init__(self, application, facts, log, failures):
         self._application = application

@@ -2,19 +2,9 @@ import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { LIMITS } from "@skerry/contracts";
 import { LINK_LIMITS } from "@skerry/link";
-import { runSource, type Instance, type OpenRequest } from "../../test/harness.ts";
-import {
-  binary,
-  clientFrame,
-  close,
-  ping,
-  serverFrames,
-  text,
-} from "../../test/web-socket-frames.ts";
-
-const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
-const HEADERS = ["connection", "Upgrade", "upgrade", "websocket", "sec-websocket-key", KEY];
-const UPGRADE = { p: "websocket", ms: 60_000 };
+import { runSource, type Instance } from "../../test/harness.ts";
+import { Client, HEADERS, UPGRADE } from "../../test/web-socket-client.ts";
+import { binary, clientFrame, close, ping, text } from "../../test/web-socket-frames.ts";
 
 /** A handler that makes a socket and runs `body` with it. */
 const socketSource = (body: string, options = "{}"): string =>
@@ -26,56 +16,6 @@ const socketSource = (body: string, options = "{}"): string =>
     return response; } };`;
 
 const ECHO = `socket.binaryType = "arraybuffer"; on("message", ({ data }) => socket.send(data));`;
-
-/** The client's end of a socket. */
-class Client {
-  readonly request: OpenRequest;
-  /** Resolves with all that came, or with nothing when the server broke off. */
-  readonly ended: Promise<Buffer>;
-
-  constructor(request: OpenRequest) {
-    this.request = request;
-    this.ended = request.finished.catch(() => Buffer.alloc(0));
-  }
-
-  static async open(
-    instance: Instance,
-    { headers = [], autoGrant = true }: { headers?: string[]; autoGrant?: boolean } = {},
-  ): Promise<Client> {
-    const asked = { headers: [...HEADERS, ...headers], upgrade: UPGRADE };
-    const client = new Client(instance.open(asked, true, autoGrant));
-    const { s } = await client.request.replied;
-    assert.equal(s, 101);
-    return client;
-  }
-
-  send(...frames: readonly Uint8Array[]): void {
-    for (const frame of frames) this.request.stream.write(frame);
-  }
-
-  /** From now on takes what the server sends, as fast as it comes. */
-  take(instance: Instance): void {
-    let granted = 0;
-    const more = (): boolean => {
-      const received = this.request.received();
-      this.request.stream.grant(received - granted);
-      granted = received;
-      return this.request.stream.closed;
-    };
-    instance.until(more).catch(() => undefined);
-  }
-
-  /** Everything the server sent until it ended, as text where it is text. */
-  async end(): Promise<unknown[]> {
-    const bytes = await this.ended;
-    this.request.stream.end();
-    return serverFrames(bytes).map(({ opcode, payload }) => {
-      if (opcode === 1) return payload.toString();
-      if (opcode !== 8) return { opcode, payload: payload.toString("latin1") };
-      return payload.length === 0 ? [] : [payload.readUInt16BE(), payload.toString("utf8", 2)];
-    });
-  }
-}
 
 async function start(t: TestContext, source: string): Promise<Instance> {
   return await runSource(t, source);
