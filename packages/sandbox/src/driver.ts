@@ -29,10 +29,10 @@ import { lowerPriority, RunningSandbox } from "./running-sandbox.ts";
 import { buildSeccompProgram, encodeSeccompProgram, seccompArchOf } from "./seccomp.ts";
 import { createSkeleton } from "./skeleton.ts";
 import { assertSpec } from "./spec.ts";
-import { sweepLeftovers } from "./sweep.ts";
+import { endOwners, sweepLeftovers } from "./sweep.ts";
 import { createGroupTree, createTableTree, type Tree } from "./tree.ts";
 import type { UidPool } from "./uid-pool.ts";
-import { makeWorkDirectory, removeAbandonedDirectories } from "./work-directory.ts";
+import { makeWorkDirectory, otherOwners, removeAbandonedDirectories } from "./work-directory.ts";
 
 export interface SandboxDriverDeps {
   readonly clock: Clock;
@@ -119,12 +119,13 @@ export class Driver implements SandboxDriver {
     }
   }
 
-  sweep(): Promise<SweepCount> {
+  async sweep(): Promise<SweepCount> {
     const { home, ownerName, hierarchies } = this.#options;
+    await endOwners(this.#deps, () => otherOwners(home));
     removeAbandonedDirectories(home);
     const living = (): ReadonlySet<string> => new Set(this.#living.keys());
     const inUse = new Set(hierarchies.map(({ owner }) => owner));
-    return sweepLeftovers(this.#deps, { ownerName, living, inUse });
+    return await sweepLeftovers(this.#deps, { ownerName, living, inUse });
   }
 
   async close(): Promise<void> {

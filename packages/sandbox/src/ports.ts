@@ -136,7 +136,11 @@ export interface SandboxDriver {
    * SANDBOX_DRIVER_CLOSED; then nothing was started.
    */
   start(spec: SandboxSpec): Promise<Sandbox>;
-  /** Kills what an earlier run with the same `home` left behind, and nothing else. */
+  /**
+   * Kills what an earlier run with the same `home` left behind, and nothing else. No other process
+   * may have a driver of this home by right: one that still does is of a run that was killed, and
+   * is ended too.
+   */
   sweep(): Promise<SweepCount>;
   /** Kills every sandbox and removes what the driver made. May be called twice. */
   close(): Promise<void>;

@@ -58,6 +58,25 @@ export async function sweepLeftovers(
   return { processes: seen.size, groups: groups.length };
 }
 
+/**
+ * Ends processes of an earlier run that have not noticed yet that it is over: what they start after
+ * a look around would be left for good.
+ */
+export async function endOwners(
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
+  owners: () => readonly number[],
+): Promise<void> {
+  const deadline = clock.monotonicMs() + DEADLINE_MS;
+  for (let pids = owners(); pids.length > 0; pids = owners()) {
+    for (const pid of pids) signalProcess(pid, "SIGKILL");
+    if (clock.monotonicMs() > deadline) {
+      log.error("processes of an earlier run do not end", { pids });
+      return;
+    }
+    await new Promise<void>((resolve) => void clock.schedule(PAUSE_MS, resolve));
+  }
+}
+
 function leftoverPids(groups: ReadonlySet<string>, options: SweepOptions): readonly number[] {
   const inGroups = [...groups].flatMap((group) => readPids(join(group, "cgroup.procs")));
   const living = options.living();

@@ -31,6 +31,16 @@ export function lanesInUse(home: string): ReadonlySet<number> {
   return new Set(names.flatMap((name) => NAME.exec(name)?.[3] ?? []).map(Number));
 }
 
+/** Other processes that have a driver open on this home. */
+export function otherOwners(home: string): readonly number[] {
+  const pids = readdirSync(home).filter(isOwnerAlive).map(ownerPid);
+  return [...new Set(pids)].filter((pid) => pid !== process.pid);
+}
+
+function ownerPid(name: string): number {
+  return Number(NAME.exec(name)?.[2]);
+}
+
 function isOwnerAlive(name: string): boolean {
   const [, mark, pid] = NAME.exec(name) ?? [];
   return mark !== undefined && lifeMarkOf(Number(pid)) === mark;

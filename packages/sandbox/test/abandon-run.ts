@@ -1,4 +1,7 @@
-/** A platform process that starts sandboxes, says so, and waits to be killed without warning. */
+/**
+ * A platform process that starts sandboxes, says so, and waits to be killed without warning, or
+ * starts and ends one after the other until it is.
+ */
 import { once } from "node:events";
 import { silentLog, systemClock } from "@skerry/base";
 import { openSandboxDriver, type SandboxRung } from "../src/index.ts";
@@ -7,6 +10,7 @@ import { nodeSpec } from "./bed.ts";
 export interface AbandonRun {
   readonly home: string;
   readonly rung: SandboxRung;
+  readonly goesOn?: boolean;
 }
 
 const SCRIPT =
@@ -24,4 +28,7 @@ for (const id of ["running", "resting"]) {
   if (id === "resting") sandbox.rest();
 }
 process.stdout.write("ready\n");
+for (let count = 0; run.goesOn === true; count += 1) {
+  await (await driver.start(nodeSpec(`more${count}`, SCRIPT))).kill();
+}
 setInterval(() => undefined, 1000);

@@ -2,7 +2,7 @@
  * A platform that was killed leaves sandboxes; the next one of the same home ends them, no others.
  */
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import { silentLog, systemClock } from "@skerry/base";
 import { openSandboxDriver, type SandboxDriver, type SandboxRung } from "../src/index.ts";
 import { ownerNameOf } from "../src/host.ts";
+import { directoriesIn } from "../src/listing.ts";
 import { pidsWithMarker } from "../src/process-table.ts";
 import { findOwnerDirectories } from "../src/sweep.ts";
 import type { AbandonRun } from "./abandon-run.ts";
@@ -37,12 +38,18 @@ function newHome(): string {
   return home;
 }
 
-async function abandon(run: AbandonRun): Promise<void> {
+/** A platform process that has started sandboxes. */
+async function startPlatform(run: AbandonRun): Promise<ChildProcess> {
   const script = fileURLToPath(new URL("abandon-run.ts", import.meta.url));
   const platform = spawn(process.execPath, [script, JSON.stringify(run)], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   await once(platform.stdout, "data");
+  return platform;
+}
+
+async function abandon(run: AbandonRun): Promise<void> {
+  const platform = await startPlatform(run);
   platform.kill("SIGKILL");
   await once(platform, "close");
 }
@@ -52,7 +59,7 @@ const markedBy = (home: string): number => pidsWithMarker(`${ownerNameOf(home)}/
 const workDirectories = (home: string): readonly string[] =>
   readdirSync(home).filter((name) => name.startsWith("driver-"));
 
-test("a sweep spares the files of a driver whose process lives", async () => {
+test("a sweep spares the files of other drivers of its own process", async () => {
   const home = newHome();
   const [beside, driver] = [await open(home, "process"), await open(home, "process")];
   const before = workDirectories(home);
@@ -91,6 +98,30 @@ for (const rung of ["bubblewrap", "process"] as const satisfies readonly Sandbox
       await Promise.all([driver.close(), other.close()]);
       assert.equal(markedBy(home) + markedBy(neighbour), 0);
       assert.deepEqual(findOwnerDirectories(ownerNameOf(home)), []);
+    },
+  );
+}
+
+for (const rung of ["bubblewrap", "process"] as const satisfies readonly SandboxRung[]) {
+  const skip = rung === "bubblewrap" ? skipWithoutBubblewrap() : false;
+  test(
+    `${rung}: an earlier platform that does not know yet that it is over leaves nothing either`,
+    { skip, timeout: 60_000 },
+    async () => {
+      const home = newHome();
+      const platform = await startPlatform({ home, rung, goesOn: true });
+      const ended = once(platform, "close");
+      const driver = await open(home, rung);
+      try {
+        await driver.sweep();
+        assert.equal(platform.signalCode ?? (await ended)[1], "SIGKILL");
+        assert.equal(markedBy(home), 0);
+        assert.equal(workDirectories(home).length, 1);
+        assert.deepEqual(findOwnerDirectories(ownerNameOf(home)).flatMap(directoriesIn), []);
+      } finally {
+        platform.kill("SIGKILL");
+      }
+      await driver.close();
     },
   );
 }
