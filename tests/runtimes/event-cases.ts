@@ -5,6 +5,7 @@ import type { Answer, Target } from "./target.ts";
 
 const BAD = { status: 502, reason: "FUNCTION_BAD_RESPONSE" };
 const LARGE_BYTES = 5 << 20;
+const BYTES = Buffer.from([0, 255, 128]);
 
 async function fails(answer: Promise<Answer>, expected: Partial<Answer>): Promise<Answer> {
   const seen = await answer;
@@ -52,6 +53,13 @@ export const RESULT_CASES: Cases = {
       reason: "FUNCTION_PAYLOAD_TOO_LARGE",
     });
   },
+  "bytes are the answer as they are, and the ledger keeps them so": async (target) => {
+    const answer = await target.invoke("event", { do: "bytes" });
+    assert.equal(answer.headers["content-type"], "application/octet-stream", answer.text);
+    assert.deepEqual(answer.body, BYTES);
+    const { type, bytes } = await target.acceptedResult("event", { do: "bytes" });
+    assert.deepEqual([type, Buffer.from(bytes)], ["application/octet-stream", BYTES]);
+  },
   "a result that cannot be JSON is a bad response, and the next call is served": async (target) => {
     const { message } = await fails(target.invoke("event", { do: "bad" }), BAD);
     assert.match(message, /JSON/);
@@ -91,7 +99,7 @@ export const URL_CASES: Cases = {
     assert.equal(text.text, "héllo");
     assert.match(String(text.headers["content-type"]), /^text\/plain; ?charset=utf-8$/i);
     const bytes = await asked(target, "bytes");
-    assert.deepEqual(bytes.body, Buffer.from([0, 255, 128]));
+    assert.deepEqual(bytes.body, BYTES);
     assert.equal(bytes.headers["content-type"], "application/octet-stream");
     const json = await asked(target, "event");
     assert.equal(json.headers["content-type"], "application/json");

@@ -244,6 +244,18 @@ export class Target {
     }
   }
 
+  /** What the ledger keeps of an accepted invocation that has to succeed. */
+  async acceptedResult(fn: FunctionName, event: object): Promise<KeptResult> {
+    const { client } = this.#platform;
+    const accepted = { params: { app: this.#app, fn }, body: { event } };
+    const params = { request: (await client.acceptInvocation(accepted)).id };
+    const signal = AbortSignal.timeout(this.#deadlineMs);
+    for await (const { state, settledAt } of client.followInvocation({ params, signal }))
+      if (settledAt !== null) assert.equal(state, "succeeded");
+    const { result } = await client.getAcceptedInvocation({ params });
+    return { type: result?.type ?? null, bytes: await client.getAcceptedResult({ params }) };
+  }
+
   /** Resolves once work that a request of the function left has a record of its own. */
   async backgroundRecord(fn: FunctionName): Promise<void> {
     const params = { app: this.#app, fn };
@@ -273,6 +285,12 @@ export class Target {
       { deadlineMs: this.#deadlineMs },
     );
   }
+}
+
+export interface KeptResult {
+  /** Its content type. */
+  readonly type: string | null;
+  readonly bytes: Uint8Array;
 }
 
 /** How an accepted invocation stands. */

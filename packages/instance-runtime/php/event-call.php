@@ -158,7 +158,7 @@ final class EventCall
                 return;
             }
             if ($isInvocation) {
-                $this->sendWhole($call, HttpEvent::jsonAnswer($result));
+                $this->sendWhole($call, HttpEvent::answerOfInvocation($result));
                 return;
             }
             [$answer, $parts] = HttpEvent::answerFromResult($result);

@@ -43,11 +43,19 @@ final class HttpEvent
     }
 
     /**
-     * The answer of an invocation: the result as JSON, `null` for nothing.
+     * The answer of an invocation: a string that is no UTF-8 as it is, all else as JSON, `null` for
+     * nothing.
      *
      * @throws BadResponse
      */
-    public static function jsonAnswer(mixed $result): Answer
+    public static function answerOfInvocation(mixed $result): Answer
+    {
+        $isBytes = is_string($result) && !Text::isUtf8($result);
+        return $isBytes ? new Answer(200, Answer::BYTES_TYPE, $result) : self::jsonAnswer($result);
+    }
+
+    /** @throws BadResponse */
+    private static function jsonAnswer(mixed $result): Answer
     {
         if ($result instanceof \Closure || is_resource($result)) {
             throw new BadResponse('a ' . get_debug_type($result) . ' cannot be written as JSON');

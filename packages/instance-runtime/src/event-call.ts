@@ -7,7 +7,12 @@ import { BYTES_EVENT_TYPE, LIMITS, type RequestHead } from "@skerry/contracts";
 import type { Answer, Call } from "./call.ts";
 import { ANSWER_TOO_LARGE, fail } from "./errors.ts";
 import { answerFromResponse, isResponse } from "./fetch-call.ts";
-import { answerFromResult, httpEventOf, jsonAnswer, type AnswerFault } from "./http-event.ts";
+import {
+  answerFromResult,
+  answerOfInvocation,
+  httpEventOf,
+  type AnswerFault,
+} from "./http-event.ts";
 import { InvocationContext, type InstanceFacts } from "./invocation-context.ts";
 import type { Surroundings } from "./ports.ts";
 import { describeError } from "./user-error.ts";
@@ -57,7 +62,7 @@ export async function runEvent(call: Call, handler: EventHandler, deps: EventDep
 function answerOf(result: unknown, invocation: boolean): Answer | AnswerFault | "response" {
   try {
     if (isResponse(result)) return "response";
-    return invocation ? jsonAnswer(result) : answerFromResult(result);
+    return invocation ? answerOfInvocation(result) : answerFromResult(result);
   } catch (error) {
     return { fault: `it cannot be read (${describeError(error).message})` };
   }

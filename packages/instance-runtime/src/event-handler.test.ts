@@ -201,3 +201,50 @@ test("a cancelled request aborts its own signal and nobody else's", async (t) =>
   await instance.until(() => instance.messages(id).includes("aborted: REQUEST_ABORTED"));
   assert.equal((await instance.invoke({})).text(), "false");
 });
+
+const BYTES: Readonly<Record<string, string>> = {
+  "a Buffer": "Buffer.from(bytes)",
+  "a part of a Buffer": "Buffer.from([1, ...bytes, 1]).subarray(1, -1)",
+  "a Uint8Array": "new Uint8Array(bytes)",
+  "an ArrayBuffer": "new Uint8Array(bytes).buffer",
+  "one that lies about its length":
+    "Object.defineProperty(new Uint8Array(bytes), 'length', { value: 9e9 })",
+};
+
+for (const [what, result] of Object.entries(BYTES)) {
+  test(`${what} as result is sent as it is, to a URL call too`, async (t) => {
+    const instance = await runSource(
+      t,
+      `const bytes = [0, 255, 128, 10]; exports.handler = () => ${result};`,
+    );
+    for (const { head, body } of [await instance.invoke({}), await instance.request({})]) {
+      assert.deepEqual([head.s, head.h], [200, ["content-type", "application/octet-stream"]]);
+      assert.deepEqual([...body], [0, 255, 128, 10]);
+    }
+  });
+}
+
+test("bytes are sent as they were when they were returned, and are no JSON in JSON", async (t) => {
+  const instance = await runSource(
+    t,
+    `const shared = Buffer.alloc(200_000, "a");
+     exports.handler = (event) => {
+       if (event.inside) return { bytes: Buffer.from([1, 2]) };
+       if (shared.length > 0)
+         setImmediate(() => { shared.fill("b"); structuredClone(0, { transfer: [shared.buffer] }); });
+       return shared;
+     };`,
+  );
+  const { body } = await instance.invoke({});
+  assert.ok(body.equals(Buffer.alloc(200_000, "a")));
+  const [gone, inside] = [await instance.invoke({}), await instance.invoke({ inside: true })];
+  assert.equal(gone.head.e?.kind, "bad_response", "it has been taken away");
+  assert.deepEqual(inside.json(), { bytes: { type: "Buffer", data: [1, 2] } });
+});
+
+test("bytes above the limit are too large", async (t) => {
+  const source = `exports.handler = (event) => Buffer.alloc(event.n);`;
+  const instance = await runSource(t, source, { specialise: { payloadBytesMax: 1000 } });
+  assert.equal((await instance.invoke({ n: 1000 })).body.length, 1000);
+  assert.equal((await instance.invoke({ n: 1001 })).head.e?.kind, "too_large");
+});

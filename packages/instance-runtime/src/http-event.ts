@@ -63,15 +63,23 @@ export function answerFromResult(result: unknown): Answer | AnswerFault {
   if (result === undefined) return { status: 204, headers: [], body: undefined };
   if (typeof result === "string")
     return { status: 200, headers: TEXT_TYPE, body: Buffer.from(result) };
-  if (result instanceof Uint8Array) return { status: 200, headers: BYTES_TYPE, body: result };
+  const bytes = bytesOf(result);
+  if (bytes !== undefined) return { status: 200, headers: BYTES_TYPE, body: bytes };
   if (typeof result === "object" && result !== null && "statusCode" in result) {
     return answerFromParts(result);
   }
   return jsonAnswer(result);
 }
 
-/** The answer of an invocation: the result as JSON, `null` for nothing. */
-export function jsonAnswer(result: unknown): Answer | AnswerFault {
+/** The answer of an invocation: bytes as they are, all else as JSON, `null` for nothing. */
+export function answerOfInvocation(result: unknown): Answer | AnswerFault {
+  const bytes = bytesOf(result);
+  return bytes === undefined
+    ? jsonAnswer(result)
+    : { status: 200, headers: BYTES_TYPE, body: bytes };
+}
+
+function jsonAnswer(result: unknown): Answer | AnswerFault {
   let text: string | undefined;
   try {
     text = JSON.stringify(result === undefined ? null : result);
@@ -80,6 +88,16 @@ export function jsonAnswer(result: unknown): Answer | AnswerFault {
   }
   if (text === undefined) return { fault: `a ${typeof result} cannot be written as JSON` };
   return { status: 200, headers: JSON_TYPE, body: Buffer.from(text) };
+}
+
+/**
+ * A copy: code that goes on may write into its own, or take it away, before the answer has left.
+ * The constructor asks the array itself and no getter of user code. Throws for what was taken away.
+ */
+function bytesOf(result: unknown): Uint8Array | undefined {
+  if (typeof result !== "object" || result === null) return undefined;
+  if (result instanceof Uint8Array) return new Uint8Array(result);
+  return result instanceof ArrayBuffer ? new Uint8Array(result.slice()) : undefined;
 }
 
 interface ResultParts {
@@ -114,7 +132,8 @@ function answerFromParts(parts: ResultParts): Answer | AnswerFault {
 function bodyFromParts(parts: ResultParts): Uint8Array | undefined | AnswerFault {
   const { body } = parts;
   if (body === undefined || body === null) return undefined;
-  if (body instanceof Uint8Array) return body;
+  const bytes = bytesOf(body);
+  if (bytes !== undefined) return bytes;
   if (typeof body === "string")
     return Buffer.from(body, parts.isBase64Encoded === true ? "base64" : "utf8");
   return {

@@ -182,7 +182,7 @@ def handler(e, c):
   assert.ok(left > 0 && left <= 60_000);
 });
 
-const BAD_RESULTS = ["object()", "{1}", "float('nan')", "{(1, 2): 3}", "b'bytes'", "[...]"];
+const BAD_RESULTS = ["object()", "{1}", "float('nan')", "{(1, 2): 3}", "[b'bytes']", "[...]"];
 
 test("what cannot be JSON is a bad response that says so, and it goes on serving", async (t) => {
   const source = `def handler(e, c): return eval(e["result"])`;
@@ -195,6 +195,19 @@ test("what cannot be JSON is a bad response that says so, and it goes on serving
   }
   assert.equal((await instance.invoke({ result: '"\\ud800"' })).text(), '"\\ud800"');
   assert.equal((await instance.invoke({ result: "(1, True, None)" })).text(), "[1,true,null]");
+});
+
+test("bytes as result are sent as they are, of a function and of a coroutine", async (t) => {
+  const made = "eval(e['make'])(b'\\x00\\xff\\n')";
+  for (const kind of ["def", "async def"]) {
+    const instance = python.start(t);
+    await instance.load(python.artefact(t, `${kind} handler(e, c): return ${made}`));
+    for (const make of ["bytes", "bytearray", "memoryview"]) {
+      const { head, body } = await instance.invoke({ make });
+      assert.deepEqual(head.h, ["content-type", "application/octet-stream"], make);
+      assert.deepEqual([...body], [0, 255, 10]);
+    }
+  }
 });
 
 test("an event whose type asks for bytes comes as bytes, and any other parsed", async (t) => {

@@ -5,7 +5,7 @@ import { php } from "./languages.ts";
 
 const BAD_RESULTS: Readonly<Record<string, string>> = {
   "a number that JSON lacks": "['n' => NAN]",
-  "bytes that are no text": '"\\xff"',
+  "bytes in an array, which JSON cannot say": '["\\xff"]',
   "a function": "fn () => 1",
   "an open file": "fopen('php://memory', 'r')",
   "a cycle": "(function () { $a = []; $a['a'] = &$a; return $a; })()",
@@ -351,6 +351,19 @@ describe("PHP's URL calls", { skip: php.missing }, () => {
       assert.equal(e?.kind, "bad_response");
       assert.match(e?.message ?? "", pattern);
     }
+  });
+});
+
+describe("PHP bytes", { skip: php.missing }, () => {
+  test("a string that is no UTF-8 is sent as it is, and any other is JSON", async (t) => {
+    const instance = await php.run(t, `function handler($e) { return base64_decode($e['text']); }`);
+    const ask = (bytes: Buffer) => instance.invoke({ text: bytes.toString("base64") });
+    const raw = Buffer.from([0, 255, 128]);
+    const { head, body } = await ask(raw);
+    assert.deepEqual(head.h, ["content-type", "application/octet-stream"]);
+    assert.deepEqual(body, raw);
+    const text = await ask(Buffer.from("ü"));
+    assert.deepEqual([text.head.h[1], text.text()], ["application/json", '"ü"']);
   });
 });
 

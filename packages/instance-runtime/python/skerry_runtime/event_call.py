@@ -5,9 +5,9 @@ function's URL. The handler is a plain function (on a thread) or a coroutine fun
 from .http_event import (
     AnswerFault,
     answer_from_result,
+    answer_of_invocation,
     headers_of,
     http_event_of,
-    json_answer,
     parse_event,
 )
 from .invocation_context import Context
@@ -117,7 +117,7 @@ class EventRunner:
         if call.gone:
             return
         try:
-            make = json_answer if call.head["m"] == "EVENT" else answer_from_result
+            make = answer_of_invocation if call.head["m"] == "EVENT" else answer_from_result
             status, headers, body = make(result)
         except AnswerFault as fault:
             self._failures.bad_response(call, str(fault))

@@ -14,6 +14,7 @@ from .http_headers import CONNECTION_HEADERS, header_fault
 _JSON_TYPE = ["content-type", "application/json"]
 _TEXT_TYPE = ["content-type", "text/plain; charset=utf-8"]
 _BYTES_TYPE = ["content-type", "application/octet-stream"]
+_BYTES = (bytes, bytearray, memoryview)
 _TEXTUAL = re.compile(
     r"\s*(?:text/|application/(?:[\w.-]+\+)?(?:json|xml)\b"
     r"|application/(?:x-www-form-urlencoded|javascript|graphql|x-ndjson|yaml)\b|image/svg\+xml\b)",
@@ -74,8 +75,15 @@ def headers_of(flat):
     return headers
 
 
+def answer_of_invocation(result):
+    """Bytes as they are, all else as JSON. Raises AnswerFault."""
+    if isinstance(result, _BYTES):
+        return 200, _BYTES_TYPE, bytes(result)
+    return json_answer(result)
+
+
 def json_answer(result):
-    """The answer of an invocation: the result as JSON. Raises AnswerFault."""
+    """The result as JSON. Raises AnswerFault."""
     try:
         text = _encode(result)
     except (TypeError, ValueError, RecursionError) as error:
@@ -94,7 +102,7 @@ def answer_from_result(result):
         return 204, [], b""
     if isinstance(result, str):
         return 200, _TEXT_TYPE, result.encode("utf-8", "replace")
-    if isinstance(result, (bytes, bytearray, memoryview)):
+    if isinstance(result, _BYTES):
         return 200, _BYTES_TYPE, bytes(result)
     if isinstance(result, dict) and "statusCode" in result:
         return _answer_from_parts(result)
@@ -120,7 +128,7 @@ def _body_from_parts(parts):
     body = parts.get("body")
     if body is None:
         return None
-    if isinstance(body, (bytes, bytearray, memoryview)):
+    if isinstance(body, _BYTES):
         return bytes(body)
     if not isinstance(body, str):
         raise AnswerFault(

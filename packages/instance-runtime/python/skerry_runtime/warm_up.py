@@ -15,7 +15,7 @@ def warm_up(kind):
     from . import event_call, user_error
 
     event_call.parse_event(b'{"a":[1]}')
-    event_call.json_answer({"a": [1]})
+    event_call.answer_of_invocation({"a": [1]})
     try:
         raise ValueError("warm")
     except ValueError as error:

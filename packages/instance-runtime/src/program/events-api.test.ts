@@ -52,7 +52,11 @@ class Client {
     return callHttp({ port: this.#port, path, agent });
   }
 
-  async post(path: string, body = "", headers: Record<string, string> = {}): Promise<number> {
+  async post(
+    path: string,
+    body: string | Buffer = "",
+    headers: Record<string, string> = {},
+  ): Promise<number> {
     const call = { port: this.#port, path, method: "POST", headers, body, agent: this.#agent };
     return (await callHttp(call)).status;
   }
@@ -88,16 +92,18 @@ test("an event goes out with what is known of its request, and its answer is the
   }
 });
 
-test("plain text is a result as it stands, and nothing is none", async (t) => {
+test("what is no JSON is a result as it stands, text or bytes, and nothing is none", async (t) => {
   const client = await Client.open(t);
+  const bytes = Buffer.from([0, 255, 128]);
   for (const [body, expected] of [
     ["bare words", "bare words"],
+    [bytes, bytes],
     ["", undefined],
   ] as const) {
     const { result } = client.come({});
     await client.get(`${SCF}/invocation/next`);
     await client.post(`${SCF}/invocation/response`, body);
-    assert.equal(await result, expected);
+    assert.deepEqual(await result, expected);
   }
 });
 

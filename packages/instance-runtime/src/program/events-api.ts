@@ -5,6 +5,7 @@
  * paths; SCF's name none, so there the newest that was given out is meant, and given out again
  * until it is answered.
  */
+import { isUtf8 } from "node:buffer";
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -113,9 +114,9 @@ export class EventsApi {
     if (!isLambda && !url.startsWith(`${SCF}/`)) return end(answer, 404);
     if (method === "GET" && path === "/invocation/next") return this.#next(answer, isLambda);
     if (method !== "POST") return end(answer, 405);
-    let body: string | undefined;
+    let body: Buffer | undefined;
     try {
-      body = await readText(incoming);
+      body = await readBody(incoming);
     } catch {
       // It hung up; it may come again.
       return;
@@ -142,7 +143,7 @@ export class EventsApi {
   #settle(said: {
     readonly incoming: IncomingMessage;
     readonly path: string;
-    readonly body: string | undefined;
+    readonly body: Buffer | undefined;
   }): boolean {
     const [, id, verb] = /^\/invocation\/(?:([^/]+)\/)?(response|error)$/.exec(said.path) ?? [];
     if (verb === undefined) return false;
@@ -201,21 +202,29 @@ function clientContextHeader(context: unknown): HeaderFields {
   return { "lambda-runtime-client-context": text };
 }
 
-/** Programs may answer plain text: it is the result as it stands. Nothing is no result. */
-function resultOf(body: string): unknown {
-  if (body === "") return undefined;
+/**
+ * Programs may answer plain text: it is the result as it stands, and so is what is no text. Nothing
+ * is no result.
+ */
+function resultOf(body: Buffer): unknown {
+  if (body.length === 0) return undefined;
+  return isUtf8(body) ? jsonOrText(body.toString("utf8")) : body;
+}
+
+function jsonOrText(text: string): unknown {
   try {
-    return JSON.parse(body) as unknown;
+    return JSON.parse(text) as unknown;
   } catch {
-    return body;
+    return text;
   }
 }
 
 /** What Lambda's clients send is an object; SCF's send any text. */
-function errorOf(incoming: IncomingMessage, body = ""): Error {
-  const told = resultOf(body);
+function errorOf(incoming: IncomingMessage, body?: Buffer): Error {
+  const text = body?.toString("utf8") ?? "";
+  const told = jsonOrText(text);
   const fields = typeof told === "object" && told !== null ? (told as Record<string, unknown>) : {};
-  const { errorMessage = body, errorType = incoming.headers[FUNCTION_ERROR_TYPE] } = fields;
+  const { errorMessage = text, errorType = incoming.headers[FUNCTION_ERROR_TYPE] } = fields;
   const name = typeof errorType === "string" && errorType !== "" ? errorType : "Error";
   return new ProgramError(name, String(errorMessage), fields["stackTrace"]);
 }
@@ -231,14 +240,14 @@ class ProgramError extends Error {
 }
 
 /** Undefined when it is longer than any answer may be; it is read to its end all the same. */
-async function readText(incoming: IncomingMessage): Promise<string | undefined> {
+async function readBody(incoming: IncomingMessage): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of incoming) {
     bytes += (chunk as Buffer).length;
     if (bytes <= LIMITS.payloadBytesMax) chunks.push(chunk as Buffer);
   }
-  return bytes > LIMITS.payloadBytesMax ? undefined : Buffer.concat(chunks).toString("utf8");
+  return bytes > LIMITS.payloadBytesMax ? undefined : Buffer.concat(chunks);
 }
 
 function end(answer: ServerResponse, status: number): void {
