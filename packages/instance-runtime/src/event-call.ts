@@ -15,6 +15,7 @@ import {
 } from "./http-event.ts";
 import { InvocationContext, type InstanceFacts } from "./invocation-context.ts";
 import type { Surroundings } from "./ports.ts";
+import { isThenable } from "./thenable.ts";
 import { describeError } from "./user-error.ts";
 
 export interface EventDeps extends Surroundings {
@@ -24,7 +25,7 @@ export interface EventDeps extends Surroundings {
   readonly threw: (call: Call, error: unknown) => void;
 }
 
-export type EventHandler = (event: unknown, context: unknown) => unknown;
+export type EventHandler = (event: unknown, context: unknown, callback?: unknown) => unknown;
 
 /** Runs one request to its answer. Never rejects. */
 export async function runEvent(call: Call, handler: EventHandler, deps: EventDeps): Promise<void> {
@@ -107,12 +108,4 @@ function tooLarge(call: Call, { log, payloadBytesMax }: EventDeps): void {
   const message = `The answer is larger than ${payloadBytesMax} bytes.`;
   log("error", message, call.id);
   call.failed({ kind: "too_large", name: "AnswerTooLarge", message });
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    typeof (value as { then?: unknown }).then === "function"
-  );
 }

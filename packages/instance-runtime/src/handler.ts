@@ -1,8 +1,15 @@
 /** Finds how a loaded module takes requests. */
 import type { Call } from "./call.ts";
+import { takesCallback } from "./callback-handler.ts";
+import type { EventHandler } from "./event-call.ts";
 
 export type Handler =
-  | { readonly kind: "event"; readonly call: (event: unknown, context: unknown) => unknown }
+  | {
+      readonly kind: "event";
+      readonly call: EventHandler;
+      /** Its answer is what it calls back with. */
+      readonly callsBack?: boolean;
+    }
   | {
       readonly kind: "fetch";
       readonly call: (request: Request, env: unknown, context: unknown) => unknown;
@@ -46,8 +53,9 @@ export function findHandler(loaded: unknown, handlerName: string): FoundHandler 
 }
 
 function eventHandler(fn: object, self: unknown): Handler {
-  const call = fn as (event: unknown, context: unknown) => unknown;
-  return { kind: "event", call: self === undefined ? call : call.bind(self) };
+  const call = fn as EventHandler;
+  const callsBack = takesCallback(call);
+  return { kind: "event", call: self === undefined ? call : call.bind(self), callsBack };
 }
 
 function isCallable(value: unknown): value is (...args: unknown[]) => unknown {

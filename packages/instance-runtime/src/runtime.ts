@@ -20,6 +20,7 @@ import {
   type StreamHandler,
 } from "@skerry/link";
 import { Call } from "./call.ts";
+import { callingBack } from "./callback-handler.ts";
 import { runEvent } from "./event-call.ts";
 import { runFetch, runUpgrade } from "./fetch-call.ts";
 import type { Handler, WebHandler } from "./handler.ts";
@@ -221,7 +222,8 @@ function runnerOf(
       return run(call, handler.call, fetchDeps);
     };
   }
-  return (call) => runEvent(call, handler.call, callDeps);
+  const handle = handler.callsBack === true ? callingBack(handler.call, deps.log) : handler.call;
+  return (call) => runEvent(call, handle, callDeps);
 }
 
 function factsOf(head: SpecialiseHead, { openStream, log, clock }: Surroundings): InstanceFacts {
