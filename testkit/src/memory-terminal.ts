@@ -36,7 +36,9 @@ export function openMemoryTerminal({
   const written = { stdout: "", stderr: "" };
   const questions: string[] = [];
   const stream = (name: keyof typeof written): OutputStream => ({
-    write: (text) => void (written[name] += text),
+    write: (text) =>
+      void (written[name] +=
+        typeof text === "string" ? text : Buffer.from(text).toString("latin1")),
     drained: () => Promise.resolve(),
     isTerminal,
     columns: isTerminal ? columns : Number.MAX_SAFE_INTEGER,

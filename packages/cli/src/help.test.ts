@@ -15,6 +15,7 @@ function helpOf(topic: readonly string[], columns: number): string {
       ...{ json: false, style, columns, print, ...unused, printJson: print, printJsonLine: print },
       ...{
         printTable: () => undefined,
+        printBytes: () => undefined,
         printDone: () => undefined,
         drained: () => Promise.resolve(),
       },

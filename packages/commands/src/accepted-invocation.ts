@@ -189,18 +189,27 @@ export function printEnded(
 ): void {
   if (screen.json) return screen.printJson({ ...one, answer: answerOf(one, result) });
   if (one.state !== "succeeded") return screen.note(...acceptedLines(one, screen.errorStyle));
+  if (result !== undefined && isBytes(one)) return screen.printBytes(result);
   const answer = answerOf(one, result);
   screen.print(typeof answer === "string" ? answer : JSON.stringify(answer, undefined, 2));
 }
 
-/** JSON when it is, text otherwise; null when there is none. */
-export function answerOf(
-  { result }: AcceptedInvocationDetails,
-  bytes: Uint8Array | undefined,
-): unknown {
+/** Its handler returned bytes. */
+function isBytes({ result }: AcceptedInvocationDetails): boolean {
+  return /^application\/octet-stream\s*(?:;|$)/i.test(result?.type ?? "");
+}
+
+/** How bytes stand in the JSON that commands print. */
+export function base64Of(bytes: Uint8Array): { readonly base64: string } {
+  return { base64: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64") };
+}
+
+/** JSON when it is, bytes as `base64Of` has them, text otherwise; null when there is none. */
+export function answerOf(one: AcceptedInvocationDetails, bytes: Uint8Array | undefined): unknown {
   if (bytes === undefined || bytes.length === 0) return null;
+  if (isBytes(one)) return base64Of(bytes);
   const text = new TextDecoder().decode(bytes);
-  if (result?.type?.includes("json") !== true) return text;
+  if (one.result?.type?.includes("json") !== true) return text;
   try {
     return JSON.parse(text) as unknown;
   } catch {

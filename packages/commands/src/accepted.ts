@@ -1,9 +1,11 @@
+import { isUtf8 } from "node:buffer";
 import { LEDGER_SOURCES, LEDGER_STATES } from "@skerry/contracts";
 import { everyItem } from "@skerry/sdk";
 import { collect, readTime, type Flag } from "@skerry/terminal";
 import {
   acceptedColumns,
   acceptedLines,
+  base64Of,
   followAccepted,
   progressText,
 } from "./accepted-invocation.ts";
@@ -165,8 +167,10 @@ export function timesOf({ flag, host }: CommandCall) {
 }
 
 function printBytes({ screen }: CommandCall, bytes: Uint8Array): void {
-  const text = new TextDecoder().decode(bytes);
-  if (screen.json) screen.printJson({ text, bytes: bytes.length });
+  const text = isUtf8(bytes) ? new TextDecoder().decode(bytes) : undefined;
+  const content = text === undefined ? base64Of(bytes) : { text };
+  if (screen.json) screen.printJson({ ...content, bytes: bytes.length });
+  else if (text === undefined) screen.printBytes(bytes);
   else screen.print(text);
 }
 

@@ -4,14 +4,21 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import {
+  ACCEPTED_DETAILS,
+  type Answers,
+  momentsOf,
+  onTerminal,
   startFakePlatform,
   withPipes,
   type RunOptions,
   type RunResult,
 } from "@skerry/testkit/clients";
+import { ACCEPTED_COMMANDS } from "./accepted.ts";
 import { invoke } from "./invoke.ts";
 
-const runPiped = withPipes([invoke]);
+const COMMANDS = [invoke, ...ACCEPTED_COMMANDS];
+const runPiped = withPipes(COMMANDS);
+const runWatched = onTerminal(COMMANDS);
 
 test("a list of events is accepted at once, its ids printed in order, and what was refused told", async () => {
   const asked: unknown[] = [];
@@ -97,6 +104,37 @@ test("an invocation sends the data from wherever it is, and prints the answer", 
     [{ got: {} }, "request-9", 200],
   );
   assert.match(String(json["serverTiming"]), /handler;dur=1\.5/);
+});
+
+test("bytes go out as they are, to a terminal only how many there are, and as base64 in JSON", async () => {
+  const bytes = Buffer.from([0, 255, 27, 91]);
+  const result = { status: 200, bytes: 4, type: "application/octet-stream", cut: false };
+  const done = { ...ACCEPTED_DETAILS, state: "succeeded", error: null, result };
+  const answers: Answers = {
+    getAcceptedInvocation: () => done,
+    getAcceptedResult: () => bytes,
+    followInvocation: ({ params }) => momentsOf(params["request"]),
+  };
+  await using platform = await startFakePlatform(answers, (_path, _event, res) => {
+    const isLater = res.req.headers["prefer"] !== undefined;
+    const type = isLater ? "application/json" : "application/octet-stream";
+    res.writeHead(isLater ? 202 : 200, { "content-type": type });
+    res.end(isLater ? '{"id":"request-9"}' : bytes);
+  });
+  const { url } = platform;
+  for (const args of [
+    ["invoke", "shop/cart"],
+    ["invoke", "shop/cart", "--async", "--wait"],
+    ["invocations", "show", "request-9", "--result"],
+  ]) {
+    const piped = await runPiped(args, { url });
+    assert.equal(piped.stdout, bytes.toString("latin1"), `${args.join(" ")}: ${piped.stderr}`);
+    const watched = await runWatched(args, { url });
+    assert.equal(watched.stdout, "", args.join(" "));
+    assert.match(watched.stderr, /4 B that are no text; add `> FILE` to keep them\./);
+    const json = await runPiped([...args, "--json"], { url });
+    assert.match(json.stdout, /"base64": "AP8bWw=="/);
+  }
 });
 
 test("an event that is to run later has the run's id for its key, however the run was named", async () => {

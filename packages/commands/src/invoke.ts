@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Invoked, InvokeTarget, ListedEvent } from "@skerry/sdk";
 import { readDuration, failCommand, timingLines } from "@skerry/terminal";
-import { showEnd } from "./accepted-invocation.ts";
+import { base64Of, showEnd } from "./accepted-invocation.ts";
 import type { Command, CommandCall } from "./command.ts";
 import { fail } from "./errors.ts";
 import { readQualifiedPath } from "./function-path.ts";
@@ -15,7 +15,7 @@ export const invoke: Command = {
   name: "invoke",
   summary: "Call a function with an event and print its answer",
   about: [
-    "The handler gets the data as its event. A text answer is printed as it is, everything else as JSON.",
+    "The handler gets the data as its event. Text and bytes are printed as they are, everything else as JSON; with --json bytes are base64.",
   ],
   args: [
     {
@@ -35,6 +35,10 @@ export const invoke: Command = {
       name: "client-context",
       value: "JSON",
       description: "What the handler finds in context.clientContext, beside the event.",
+    },
+    {
+      name: "as-bytes",
+      description: "The handler gets the data as bytes, not parsed, as functions of FC do.",
     },
     { name: "show-timing", description: "Also show where the time went." },
     { name: "async", description: "Have it accepted to run later, and print its id." },
@@ -63,6 +67,7 @@ export const invoke: Command = {
       line: "invoke shop/checkout --async --many -d @events.json",
       says: "An array of {event, delayMs, orderingKey, …}.",
     },
+    { line: "invoke shop/thumbnail --as-bytes", says: "A handler that was written for FC." },
     { line: "invoke shop/checkout - --show-timing", says: "With the standard input, and timing." },
   ],
   async run(call) {
@@ -77,19 +82,22 @@ export const invoke: Command = {
     const idempotencyKey = flag("idempotency-key");
     const invoked = await client().invoke(target, payload, {
       signal: host.signal,
+      asBytes: isOn("as-bytes"),
       ...(told === undefined ? {} : { clientContext: parseJson(told, "--client-context") }),
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
     });
     if (screen.json) screen.printJson(jsonOf(invoked));
-    else {
-      const { result } = invoked;
-      screen.print(typeof result === "string" ? result : JSON.stringify(result, undefined, 2));
-    }
+    else printResult(screen, invoked.result);
     if (invoked.replayed && !screen.json) screen.note("It was called before with this key.");
     if (isOn("show-timing")) screen.note(...timingLines(invoked, screen.errorStyle));
     return 0;
   },
 };
+
+function printResult(screen: CommandCall["screen"], result: unknown): void {
+  if (result instanceof Uint8Array) screen.printBytes(result);
+  else screen.print(typeof result === "string" ? result : JSON.stringify(result, undefined, 2));
+}
 
 async function acceptLater(
   call: CommandCall,
@@ -102,6 +110,7 @@ async function acceptLater(
   const named = { command: "invoke", flag: "--delay" };
   const { id, repeated } = await client().invokeAsync(target, payload, {
     signal: host.signal,
+    asBytes: isOn("as-bytes"),
     clientContext: told === undefined ? undefined : parseJson(told, "--client-context"),
     delayMs: delay === undefined ? undefined : readDuration(delay, named),
     orderingKey: flag("ordering-key"),
@@ -127,7 +136,11 @@ async function acceptMany(
   payload: unknown,
 ): Promise<number> {
   const { screen, client, host } = call;
-  assertWithout(call, [...OF_ONE, "client-context", "idempotency-key"], "each event says its own");
+  assertWithout(
+    call,
+    [...OF_ONE, "client-context", "idempotency-key", "as-bytes"],
+    "each event says its own",
+  );
   if (!Array.isArray(payload)) {
     const hint = 'Give an array such as [{"event": {"id": 7}}].';
     throw failCommand("ARGUMENT_INVALID", { value: "--data", expected: "an array", hint });
@@ -158,7 +171,8 @@ function assertWithout({ flag, isOn }: CommandCall, names: readonly string[], wh
   throw failCommand("FLAG_VALUE_INVALID", { command: "invoke", flag: `--${name}`, value, why });
 }
 
-function jsonOf({ result, status, requestId, serverTiming, replayed }: Invoked): unknown {
+function jsonOf({ result: given, status, requestId, serverTiming, replayed }: Invoked): unknown {
+  const result = given instanceof Uint8Array ? base64Of(given) : given;
   return { result, status, requestId, serverTiming, replayed };
 }
 

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import type { ServerResponse } from "node:http";
 import { test } from "node:test";
 import { PlatformError, type ErrorCode } from "@skerry/base";
 import { type OperationName, OPERATIONS } from "@skerry/api-schema";
+import { BYTES_EVENT_TYPE } from "@skerry/contracts";
 import {
   broken,
   json,
@@ -476,6 +478,16 @@ test("a status of the function's own is told as that, not as an answer of someth
   assert.deepEqual(reasons, ["FUNCTION_STATUS", "FUNCTION_STATUS", "ANSWER_UNREADABLE"]);
 });
 
+test("an event for a handler that gets bytes has their type, called or accepted", async () => {
+  await using api = await startApiDouble(json(null), json({ id: "r-1" }, 202), json(null));
+  const [client, target] = [clientOf(api), { app: "shop", fn: "cart" }];
+  await client.invoke(target, {}, { asBytes: true });
+  await client.invokeAsync(target, {}, { asBytes: true });
+  await client.invoke(target, {});
+  const types = api.asked.map(({ headers }) => headers["content-type"]);
+  assert.deepEqual(types, [BYTES_EVENT_TYPE, BYTES_EVENT_TYPE, "application/json"]);
+});
+
 test("what is told beside the event travels as base64 of JSON", async () => {
   await using api = await startApiDouble(json(null));
   const options = { clientContext: { user: "größe" } };
@@ -494,6 +506,21 @@ test("an answer that is text stays text, an empty one is null, and no event is n
   assert.equal((await client.invoke(target, undefined)).result, "[1]");
   assert.equal(api.asked[0]?.body, "null");
   assert.equal((await client.invoke(target, 1)).result, null);
+});
+
+test("an answer of bytes stays bytes, whatever they look like", async () => {
+  const bytes = Buffer.from([0, 255, 128]);
+  const types = ["application/octet-stream", "Application/Octet-Stream; charset=x"];
+  const answers = types.map((type) => (res: ServerResponse) => {
+    res.writeHead(200, { "content-type": type }).end(bytes);
+  });
+  await using api = await startApiDouble(...answers);
+  const client = clientOf(api);
+  for (const type of types) {
+    const { result } = await client.invoke({ app: "shop", fn: "cart" }, {});
+    assert.ok(result instanceof Uint8Array, type);
+    assert.deepEqual(Buffer.from(result), bytes);
+  }
 });
 
 test("without a key none is sent", async () => {

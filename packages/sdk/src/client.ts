@@ -4,7 +4,12 @@
  */
 import { createIdSource, systemClock, systemRandom, type Clock, type Random } from "@skerry/base";
 import { type Operation, type OperationName, OPERATIONS } from "@skerry/api-schema";
-import { GATEWAY_HEADERS, parseQualifier, RESPOND_ASYNC } from "@skerry/contracts";
+import {
+  BYTES_EVENT_TYPE,
+  GATEWAY_HEADERS,
+  parseQualifier,
+  RESPOND_ASYNC,
+} from "@skerry/contracts";
 import { fail } from "./errors.ts";
 import {
   interruptionOf,
@@ -229,9 +234,9 @@ interface Target<Options> {
 }
 
 async function invoke(context: Context, target: Target<InvokeOptions>): Promise<Invoked> {
-  const { clientContext, signal, idempotencyKey } = target.callOptions ?? {};
+  const { signal, idempotencyKey, ...told } = target.callOptions ?? {};
   const headers = {
-    ...eventHeaders(context, clientContext),
+    ...eventHeaders(context, told),
     [GATEWAY_HEADERS.invoke]: "event",
     ...(idempotencyKey === undefined ? {} : { [GATEWAY_HEADERS.idempotencyKey]: idempotencyKey }),
   };
@@ -240,7 +245,7 @@ async function invoke(context: Context, target: Target<InvokeOptions>): Promise<
   const arrival = await send(context, { ...sent, ofFunction: true });
   const { response } = arrival;
   return {
-    result: parseResult(await readText(arrival), arrival),
+    result: await readResult(arrival),
     status: response.status,
     requestId: response.headers.get(GATEWAY_HEADERS.requestId) ?? "",
     serverTiming: response.headers.get("server-timing") ?? "",
@@ -252,9 +257,9 @@ async function invokeAsync(
   context: Context,
   target: Target<InvokeAsyncOptions>,
 ): Promise<AcceptedAnswer> {
-  const { clientContext, signal, idempotencyKey, ...how } = target.callOptions ?? {};
+  const { signal, idempotencyKey, ...how } = target.callOptions ?? {};
   const headers: Record<string, string> = {
-    ...eventHeaders(context, clientContext),
+    ...eventHeaders(context, how),
     prefer: RESPOND_ASYNC,
   };
   const told = [
@@ -277,7 +282,7 @@ async function invokeMany(
     readonly payload: readonly ListedEvent[];
   },
 ): Promise<AcceptedList> {
-  const headers = { ...eventHeaders(context, undefined), [GATEWAY_HEADERS.invoke]: "events" };
+  const headers = { ...eventHeaders(context, {}), [GATEWAY_HEADERS.invoke]: "events" };
   const repeatable = target.payload.every(({ idempotencyKey }) => idempotencyKey !== undefined);
   const sent = { ...eventOf(context, target), headers, repeatable };
   const arrival = await send(context, { ...sent, signal: target.callOptions?.signal });
@@ -305,8 +310,13 @@ function qualifierOf(value: string): string {
   throw fail("PATH_PARAMETER_INVALID", { name: "qualifier", value });
 }
 
-function eventHeaders({ options }: Context, clientContext: unknown): Record<string, string> {
-  const headers: Record<string, string> = { "content-type": "application/json" };
+function eventHeaders(
+  { options }: Context,
+  { clientContext, asBytes = false }: Pick<InvokeOptions, "clientContext" | "asBytes">,
+): Record<string, string> {
+  const headers: Record<string, string> = {
+    "content-type": asBytes ? BYTES_EVENT_TYPE : "application/json",
+  };
   if (options.key !== undefined) headers["authorization"] = `Bearer ${options.key}`;
   if (clientContext !== undefined) headers[GATEWAY_HEADERS.clientContext] = base64Of(clientContext);
   return headers;
@@ -317,8 +327,13 @@ function base64Of(value: unknown): string {
   return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
 }
 
-function parseResult(text: string, arrival: Arrival): unknown {
+/** What handlers return as bytes has this type. */
+const BYTES_TYPE = /^application\/octet-stream\s*(?:;|$)/i;
+
+async function readResult(arrival: Arrival): Promise<unknown> {
+  const contentType = arrival.response.headers.get("content-type") ?? "";
+  if (BYTES_TYPE.test(contentType)) return await readBytes(arrival);
+  const text = await readText(arrival);
   if (text === "") return null;
-  const contentType = arrival.response.headers.get("content-type");
-  return contentType?.includes("json") === true ? parseJson(text, arrival) : text;
+  return contentType.includes("json") ? parseJson(text, arrival) : text;
 }

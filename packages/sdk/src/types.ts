@@ -23,6 +23,8 @@ export interface InvokeOptions extends CallOptions {
   readonly idempotencyKey?: string;
   /** What the handler finds as `context.clientContext`: JSON of at most 4 KiB. */
   readonly clientContext?: unknown;
+  /** The handler gets the event's JSON as bytes, as functions of FC do. */
+  readonly asBytes?: boolean | undefined;
 }
 
 /** How an event is accepted that is to run later. */
@@ -30,6 +32,8 @@ export interface InvokeAsyncOptions {
   readonly signal?: AbortSignal | undefined;
   /** As with `invoke`. */
   readonly clientContext?: unknown;
+  /** As with `invoke`. */
+  readonly asBytes?: boolean | undefined;
   /** Not before so many milliseconds from now. */
   readonly delayMs?: number | undefined;
   /** Not before this time, ISO 8601; instead of `delayMs`. */
@@ -112,7 +116,7 @@ type Method<N extends OperationName> =
   object extends ArgsOf<N> ? (args?: ArgsOf<N>) => AnswerOf<N> : (args: ArgsOf<N>) => AnswerOf<N>;
 
 export interface Invoked {
-  /** JSON when the answer is JSON, text otherwise; null when empty. */
+  /** JSON, or a Uint8Array of bytes, as the answer's type says; text otherwise; null when empty. */
   readonly result: unknown;
   readonly status: number;
   readonly requestId: string;

@@ -2,7 +2,7 @@
 import type { Clock } from "@skerry/base";
 
 export interface OutputStream {
-  write(text: string): void;
+  write(text: string | Uint8Array): void;
   /** Resolves when the reader has taken enough for more to be written. */
   drained(): Promise<void>;
   readonly isTerminal: boolean;
