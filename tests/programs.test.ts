@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { once } from "node:events";
 import { request, type IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
@@ -15,6 +15,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { GATEWAY_HEADERS, type FunctionConfigInput } from "@skerry/contracts";
 import { callHttp, isInstalled, startPlatform, type Platform } from "@skerry/testkit";
+import { bringAlong } from "./programs/bring-along.ts";
 
 const run = promisify(execFile);
 const FIXTURES = fileURLToPath(new URL("./programs/fixtures/", import.meta.url));
@@ -68,25 +69,6 @@ function withoutId(value: unknown): object {
   const { id, ...rest } = value as { readonly id?: string };
   if (id !== undefined) assert.match(id, /^[0-9a-f-]{36}$/);
   return rest;
-}
-
-const NODE_MODULES = fileURLToPath(new URL("../node_modules/", import.meta.url));
-
-/**
- * Lays packages of this checkout, and what they depend on, into a folder that brings them along.
- */
-function bringAlong(folder: string, names: readonly string[]): void {
-  const wanted = [...names];
-  const brought = new Set<string>();
-  for (let name = wanted.pop(); name !== undefined; name = wanted.pop()) {
-    if (brought.has(name)) continue;
-    brought.add(name);
-    const from = join(NODE_MODULES, name);
-    cpSync(from, join(folder, "node_modules", name), { recursive: true });
-    const manifest = readFileSync(join(from, "package.json"), "utf8");
-    const { dependencies = {} } = JSON.parse(manifest) as { dependencies?: object };
-    wanted.push(...Object.keys(dependencies));
-  }
 }
 
 interface MadeFolder {
@@ -237,6 +219,8 @@ describe("programs", TIMEOUT, () => {
       const { text } = await callHttp({ port, path: `/-/own/${name}/?name=Ada` });
       assert.match(text, answer);
     }
+    const invoked = await invokeFunction("express", { name: "Bob" });
+    assert.deepEqual(invoked.value, { message: "Hello, Bob!" });
   });
 
   it(

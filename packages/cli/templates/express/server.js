@@ -6,8 +6,8 @@ app.get("/", (request, response) => {
   response.json({ message: `Hello, ${request.query.name ?? "world"}!` });
 });
 
-// What `skerry invoke` and other functions send.
-app.post("/invoke", express.json(), (request, response) => {
+// What `skerry invoke` and other functions send: JSON, as `application/octet-stream`.
+app.post("/invoke", express.json({ type: "*/*" }), (request, response) => {
   response.json({ message: `Hello, ${request.body.name ?? "world"}!` });
 });
 

@@ -38,7 +38,7 @@ async function startWebServer(
   directory: string,
 ): Promise<Started> {
   const port = await choosePort(wanted, command);
-  const env = { ...deps.env, PORT: String(port) };
+  const env = { ...deps.env, PORT: String(port), FC_SERVER_PORT: String(port) };
   const program = startProgram({ command, directory, env });
   await untilListening({ clock: deps.clock, program }, port);
   endWith(program, deps);

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server } from "node:http";
 import { createServer as createTcpServer, type AddressInfo, type Socket } from "node:net";
 import { test, type TestContext } from "node:test";
 import { systemClock } from "@skerry/base";
+import { BYTES_EVENT_TYPE } from "@skerry/contracts";
 import { HandClock, until } from "@skerry/testkit";
 import type { LinkStream } from "@skerry/link";
 import type { Answer, Call, RawSide } from "../call.ts";
@@ -237,4 +238,83 @@ test("what a server answers instead of an upgrade never looks whole when it ends
   const web = new WebServer({ clock: systemClock(), log: () => undefined }, port);
   await web.pass(call as unknown as Call);
   assert.deepEqual(told, [400, "half", "broken off"]);
+});
+
+/** Passes an event to a server; resolves to what that saw, and what its caller is told. */
+async function passEvent(t: TestContext, asked: readonly string[], answer: Partial<FcAnswer> = {}) {
+  const { status = 200, headers = {}, body = "" } = answer;
+  const seen: IncomingMessage[] = [];
+  const server = createServer((request, response) => {
+    seen.push(request);
+    response.writeHead(status, headers).end(body);
+  });
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
+  const told: unknown[] = [];
+  const call = {
+    ...{ id: "r", gone: false, whenGone: () => undefined, body: { whole: Buffer.from("{}") } },
+    head: { m: "EVENT", u: "/", a: "web", h: asked },
+    ...{ begin: () => undefined, write: () => Promise.resolve(true), end: () => undefined },
+    answer: (one: Answer) => void told.push(one.status),
+    failed: (error: unknown) => void told.push(error),
+  };
+  const log = (level: string, text: string): void => void told.push([level, text]);
+  const { port } = server.address() as AddressInfo;
+  await new WebServer({ clock: systemClock(), log }, port).pass(call as unknown as Call);
+  const [request] = seen;
+  return { method: request?.method, url: request?.url, given: request?.headers ?? {}, told };
+}
+
+interface FcAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+const CLOUD_EVENT = "application/cloudevents+json; charset=utf-8";
+const EVENT_TYPES: Readonly<Record<string, readonly [asked: readonly string[], type: string]>> = {
+  "no type": [[], "application/octet-stream"],
+  JSON: [["content-type", "application/json"], "application/octet-stream"],
+  "JSON in a charset": [
+    ["content-type", "Application/JSON ; charset=utf-8"],
+    "application/octet-stream",
+  ],
+  "JSON as bytes": [["content-type", BYTES_EVENT_TYPE], "application/octet-stream"],
+  "a CloudEvent": [["content-type", CLOUD_EVENT], CLOUD_EVENT],
+  "a type that only begins so": [["content-type", "application/jsonl"], "application/jsonl"],
+};
+
+for (const [what, [asked, type]] of Object.entries(EVENT_TYPES)) {
+  test(`an event of ${what} is posted to /invoke as ${type}, under its request's id`, async (t) => {
+    const sent = [...asked, "x-fc-request-id", "a caller's", "x-own", "content-length"];
+    const { method, url, given } = await passEvent(t, sent, { headers: { "content-length": "0" } });
+    assert.deepEqual([method, url, given["content-type"]], ["POST", "/invoke", type]);
+    assert.deepEqual([given["x-fc-request-id"], given["x-skerry-request-id"]], ["r", "r"]);
+    assert.deepEqual([given["content-length"], given["transfer-encoding"]], ["2", undefined]);
+  });
+}
+
+test("a server says by x-fc-status that it failed, whatever its status, and how in its body", async (t) => {
+  const body = "no price";
+  const headers = { "x-fc-status": "404" };
+  for (const status of [200, 404, 500]) {
+    const { told } = await passEvent(t, [], { status, headers, body });
+    assert.deepEqual(told, [
+      ["error", "The web server says that it failed: no price"],
+      { kind: "failed", name: "WebServerError", message: "no price" },
+    ]);
+  }
+  const fine = { headers: { "x-fc-status": "200", "content-length": "0" } };
+  assert.deepEqual((await passEvent(t, [], fine)).told, [200]);
+  const odd = { status: 404, headers: { "content-length": "0" } };
+  assert.deepEqual((await passEvent(t, [], odd)).told, [404], "a status alone is an answer");
+});
+
+test("of an error that goes on for ever as much is told as an error may say", async (t) => {
+  const endless = { headers: { "x-fc-status": "404" }, body: "x".repeat(4 << 20) };
+  const [, failed] = (await passEvent(t, [], endless)).told as [unknown, { message: string }];
+  assert.ok(failed.message.length < 256 << 10);
 });

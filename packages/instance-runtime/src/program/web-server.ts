@@ -6,7 +6,7 @@
 import { Agent, request, type ClientRequest, type IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import type { Clock } from "@skerry/base";
-import type { Answer, Call } from "../call.ts";
+import { ERROR_TEXT_BYTES_MAX, type Answer, type Call } from "../call.ts";
 import { flatHeaders, isConnectionHeader } from "../http-headers.ts";
 import type { Surroundings } from "../ports.ts";
 import { connectPatiently, isReset } from "./patient-socket.ts";
@@ -14,7 +14,15 @@ import { askUpgrade, breakTogether } from "./web-upgrade.ts";
 
 /** An invocation's event is posted here, as Function Compute's custom runtimes have it. */
 const EVENT_PATH = "/invoke";
+/** The type of events there. Another one than JSON is the event's own, such as a CloudEvent's. */
+const EVENT_TYPE = "application/octet-stream";
+const JSON_TYPE = /^application\/json\s*(?:;|$)/i;
+/** With an event's answer: whether the function failed, whatever status the answer has. */
+const FC_STATUS = "x-fc-status";
+const FC_FAILED = "404";
 const REQUEST_ID = "x-skerry-request-id";
+/** The same for servers that were written for Function Compute. */
+const FC_REQUEST_ID = "x-fc-request-id";
 const INVOCATION_ID = "x-skerry-invocation-id";
 const ATTEMPT = "x-skerry-attempt";
 /** For a server that has gone away to be seen to have ended, on a busy machine too. */
@@ -134,6 +142,8 @@ export class WebServer {
   }
 
   async #answer(call: Call, response: IncomingMessage): Promise<void> {
+    if (call.head.m === "EVENT" && response.headers[FC_STATUS] === FC_FAILED)
+      return await this.#failed(call, response);
     const head: Answer = {
       status: response.statusCode ?? 502,
       headers: flatHeaders(response.rawHeaders),
@@ -148,6 +158,17 @@ export class WebServer {
       call.answer({ ...head, body: await bodyOf(response) });
       return;
     }
+    await this.#stream(call, head, response);
+  }
+
+  /** In the server's own words, which are its body's. */
+  async #failed(call: Call, response: IncomingMessage): Promise<void> {
+    const text = await textOf(response);
+    this.#log("error", `The web server says that it failed: ${text}`, call.id);
+    call.failed({ kind: "failed", name: "WebServerError", message: text });
+  }
+
+  async #stream(call: Call, head: Answer, response: IncomingMessage): Promise<void> {
     call.begin(head);
     try {
       for await (const chunk of response) {
@@ -164,6 +185,18 @@ export class WebServer {
       call.abandon(message);
     }
   }
+}
+
+/** As much of a body as an error may say. */
+async function textOf(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of response) {
+    chunks.push(chunk as Buffer);
+    bytes += (chunk as Buffer).length;
+    if (bytes > ERROR_TEXT_BYTES_MAX) break;
+  }
+  return Buffer.concat(chunks).toString("utf8");
 }
 
 function responseOf(call: Call, outgoing: ClientRequest): Promise<IncomingMessage> {
@@ -217,14 +250,23 @@ async function bodyOf(response: IncomingMessage): Promise<Uint8Array> {
   return chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks);
 }
 
-function headersOf({ head, id }: Call, isEvent: boolean): string[] {
-  const flat = ["host", head.a, REQUEST_ID, id];
+const OWN_HEADERS: ReadonlySet<string> = new Set(["host", REQUEST_ID, FC_REQUEST_ID]);
+
+function headersOf({ head, id, body }: Call, isEvent: boolean): string[] {
+  const flat = ["host", head.a, REQUEST_ID, id, FC_REQUEST_ID, id];
   if (head.iv !== undefined) flat.push(INVOCATION_ID, head.iv.id, ATTEMPT, String(head.iv.n));
+  let eventType = EVENT_TYPE;
   for (let i = 0; i + 1 < head.h.length; i += 2) {
     const name = head.h[i] as string;
-    if (name === "host" || name === REQUEST_ID || isConnectionHeader(name)) continue;
-    flat.push(name, head.h[i + 1] as string);
+    const value = head.h[i + 1] as string;
+    if (OWN_HEADERS.has(name) || isConnectionHeader(name)) continue;
+    if (isEvent && name === "content-type") eventType = JSON_TYPE.test(value) ? EVENT_TYPE : value;
+    else if (!isEvent || name !== "content-length" || body.whole === undefined)
+      flat.push(name, value);
   }
-  if (isEvent && !flat.includes("content-type")) flat.push("content-type", "application/json");
+  if (!isEvent) return flat;
+  flat.push("content-type", eventType);
+  // Small servers know no chunks, and no caller says the length of what waited in the ledger.
+  if (body.whole !== undefined) flat.push("content-length", String(body.whole.length));
   return flat;
 }
