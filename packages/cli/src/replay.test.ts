@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { stripVTControlCharacters } from "node:util";
 import type { DeploymentRequest } from "@skerry/api-schema";
+import { BYTES_EVENT_TYPE } from "@skerry/contracts";
 import {
   ACCEPTED_DETAILS,
   type Answers,
@@ -110,6 +111,41 @@ test("a replay of a folder deploys it as an app of its own, and removes that wha
   isBroken = true;
   assert.notEqual((await runCli(asked, platform)).exitCode, 0);
   assert.equal(apps.size, 0, "also when it could not run");
+});
+
+test("an event that its handler got as bytes is replayed as bytes in a folder, and no other", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "skerry-replay-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, "index.mjs"), "export const handler = (event) => event.toString();\n");
+  const typesSent = async (type: string): Promise<readonly unknown[]> => {
+    const accepted: unknown[] = [];
+    await using platform = await startFakePlatform({
+      ...answers(RECORDED),
+      getAcceptedInvocation: ({ params }) => ({
+        ...{ ...ACCEPTED_DETAILS, id: params["request"], payload: { bytes: 11, type } },
+      }),
+      planDeployment: ({ params, body }) => ({
+        ...{ app: params["app"], layersMissing: [] },
+        functions: (body as DeploymentRequest).functions.map(({ name }) => ({
+          ...{ name, change: "create", changes: [], needsUpload: false },
+        })),
+      }),
+      createDeployment: () => deploymentOf("succeeded"),
+      getFunction: ({ params }) => functionNamed(params["fn"] ?? "", params["app"]),
+      acceptInvocation: ({ body }) => {
+        const { event, contentType } = body as Record<string, unknown>;
+        accepted.push([event, contentType]);
+        return { id: "local-1", repeated: false };
+      },
+      deleteApp: () => undefined,
+    });
+    await runCli(["invocations", "replay", "request-9", "--local", folder], platform);
+    return accepted;
+  };
+  const event = { order: 7 };
+  assert.deepEqual(await typesSent(BYTES_EVENT_TYPE), [[event, BYTES_EVENT_TYPE]]);
+  for (const type of ["application/json", "application/cloudevents+json"])
+    assert.deepEqual(await typesSent(type), [[event, undefined]], type);
 });
 
 test("of a call with a key a folder is told no more than its body, and that is said", async (t) => {

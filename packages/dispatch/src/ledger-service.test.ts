@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Clock, RequestId } from "@skerry/base";
+import { BYTES_EVENT_TYPE } from "@skerry/contracts";
 import { LedgerSweeper } from "./ledger-sweeper.ts";
 import { failSome, redrive } from "../test/fail-some.ts";
 import { World } from "../test/world.ts";
@@ -40,6 +41,28 @@ test("a replay gives the recorded event again, and a key accepts once", async ()
   assert.equal(await world.service.get(confined), undefined);
   assert.equal(await world.service.payload(confined), undefined);
   assert.equal(await world.service.replay(confined), undefined, "as if it were not there");
+});
+
+test("an acceptance for a handler that gets bytes runs, is shown, keyed and replayed with that type", async () => {
+  await using world = await World.open();
+  const gateway = await world.gateway();
+  const functionId = world.function();
+  const bytes = { functionId, event: "{}", contentType: BYTES_EVENT_TYPE, idempotencyKey: "k" };
+  const { id } = await world.service.accept(bytes);
+  assert.deepEqual(await world.service.accept(bytes), { id, repeated: true });
+  const parsed = world.service.accept({ ...bytes, contentType: "application/json" });
+  await assert.rejects(parsed, { reason: "IDEMPOTENCY_KEY_CONFLICT" }, "it is another event");
+  const ranAs = async (run: string | undefined): Promise<readonly unknown[]> => {
+    const [held] = await gateway.holds(1);
+    await gateway.settle(await gateway.holds(1));
+    const shown = await world.service.get({ ...asked(world), id: run as RequestId });
+    return [held?.head.id === run, held?.head.ct, shown?.payload.type];
+  };
+  assert.deepEqual(await ranAs(id), [true, BYTES_EVENT_TYPE, BYTES_EVENT_TYPE]);
+  const replayed = await world.service.replay({ ...asked(world), id: id as RequestId });
+  assert.deepEqual(await ranAs(replayed?.id), [true, BYTES_EVENT_TYPE, BYTES_EVENT_TYPE]);
+  const plain = await world.service.accept({ functionId, event: "{}" });
+  assert.deepEqual(await ranAs(plain.id), [true, undefined, "application/json"], "the control");
 });
 
 test("a replay runs as the version that is asked for, else as what was accepted", async () => {

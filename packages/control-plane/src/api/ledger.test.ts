@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AcceptedInvocation } from "@skerry/api-schema";
+import { BYTES_EVENT_TYPE } from "@skerry/contracts";
 import { Harness, type Problem } from "../../test/harness.ts";
 import { auditOf, openDeployed } from "../../test/mutations.ts";
 
@@ -113,6 +114,22 @@ test("an acceptance says when and in which order, and contradicts itself in noth
   });
   const absent = path.replace("hello", "none");
   assert.equal((await harness.send("POST", absent, { body })).status, 404);
+});
+
+test("an acceptance says whether its handler gets bytes, and knows no other type", async () => {
+  await using harness = await openDeployed();
+  const path = "/v1/apps/shop/functions/hello/invocations";
+  const typed = (contentType: string) =>
+    harness.send<Problem>("POST", path, { body: { event: { a: 1 }, contentType } });
+  for (const type of ["application/json", BYTES_EVENT_TYPE]) {
+    assert.equal((await typed(type)).status, 202, type);
+    const { event, contentType } = harness.ledger.accepted.at(-1) as Record<string, unknown>;
+    assert.deepEqual([event, contentType], ['{"a":1}', type]);
+  }
+  const unknown = await typed("text/plain");
+  assert.equal(unknown.body.error.reason, "INPUT_INVALID");
+  assert.match(JSON.stringify(unknown.body.error), /contentType/);
+  assert.equal(harness.ledger.accepted.length, 2);
 });
 
 test("an acceptance is never without the idempotency key that its request has as a header", async () => {
