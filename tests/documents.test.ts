@@ -21,7 +21,10 @@ const DOCUMENTS: Readonly<Record<string, readonly RegExp[]>> = {
   ],
   "limits.md": [/200 200 429/, /concurrency +200/, /COST USD|Nothing was used/],
   "network.md": [/"cents": ?700/],
-  "runtimes.md": [/from Node, Ada![^]*from Python, Ada![^]*from PHP, Ada!/],
+  "runtimes.md": [
+    /from Node, Ada![^]*from Python, Ada![^]*from PHP, Ada!/,
+    /^"Timer says hi"\nFC says hi\nexit code \d+$/m,
+  ],
   "releases.md": [
     /release +100 % +done[^]*Says version 1[^]*planned[^]*web\/release +to come: publication 2 of draft, before: 1; routes \+1 -0 ~0[^]*Approved rel_[^]*Aborted rel_[^]*aborted[^]*Says version 1[^]*exit code \d+[^]*release +100 % +done[^]*Says version 2\.\nSays version 2[^]* done\n[^]* aborted\n[^]* done\n/,
   ],
