@@ -44,6 +44,15 @@ export {
 } from "./limiting/breaker.ts";
 export { boundsOfLimits, boundsOfQuotas } from "./limiting/share.ts";
 export { provisionByAliases, type AliasProvision } from "./placing/alias-provision.ts";
+export {
+  countInstances,
+  hasSchedules,
+  kindOfInstance,
+  missingProvisioned,
+  provisionRetryMs,
+  type ProvisionFailures,
+  type RevisionRef,
+} from "./placing/provisioning.ts";
 export { provisionAt, untilNextMinuteMs, type Provision } from "./placing/schedule.ts";
 export {
   decidePlacing,

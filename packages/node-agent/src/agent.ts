@@ -17,7 +17,17 @@ import type {
   StartReply,
   StopInstanceHead,
 } from "@skerry/contracts";
-import { OverlaidIds, untilNextMinuteMs } from "@skerry/functions";
+import {
+  countInstances,
+  hasSchedules,
+  kindOfInstance,
+  missingProvisioned,
+  OverlaidIds,
+  type ProvisionFailures,
+  provisionRetryMs,
+  type RevisionRef,
+  untilNextMinuteMs,
+} from "@skerry/functions";
 import { IGNORING_STREAM, type OpenedStream, type StreamHandler } from "@skerry/link";
 import type { SandboxLevel } from "@skerry/sandbox";
 import { Builder } from "./builder.ts";
@@ -27,16 +37,8 @@ import { Dependencies, type DependenciesDeps } from "./dependencies.ts";
 import { RevisionFinder } from "./find-revision.ts";
 import { GatewayLinks } from "./gateway-links.ts";
 import { Instances } from "./instances.ts";
-import type { AgentDeps, AgentOptions, RevisionRef } from "./ports.ts";
+import type { AgentDeps, AgentOptions } from "./ports.ts";
 import { NodeProbe } from "./node-probe.ts";
-import {
-  countInstances,
-  kindOf,
-  hasSchedules,
-  missingProvisioned,
-  provisionRetryMs,
-  type ProvisionFailures,
-} from "./provisioning.ts";
 
 export interface Agent {
   /** Serves a stream that control opened. */
@@ -330,5 +332,5 @@ export function sandboxView(level: SandboxLevel): SandboxView {
 }
 
 function kindOfRef({ revision, version }: RevisionRef): string {
-  return kindOf({ revisionId: revision.id, version });
+  return kindOfInstance({ revisionId: revision.id, version });
 }

@@ -4,8 +4,8 @@
  */
 import type { Cancel, Clock } from "@skerry/base";
 import type { StartHead } from "@skerry/contracts";
-import { overlaid } from "@skerry/functions";
-import type { ConfigView, RevisionRef } from "./ports.ts";
+import { overlaid, type RevisionRef } from "@skerry/functions";
+import type { ConfigView } from "./ports.ts";
 
 type Known = Pick<ConfigView, "functionById" | "seq" | "versionOf">;
 type Asked = Omit<StartHead, "op" | "reason">;

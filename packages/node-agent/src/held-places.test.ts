@@ -3,8 +3,8 @@ import { test } from "node:test";
 import type { AccountId, FunctionId, GatewayId, RevisionId } from "@skerry/base";
 import { quotasOf, type FunctionEntry, type RevisionEntry } from "@skerry/contracts";
 import { functionConfig } from "@skerry/contracts/schemas";
+import type { RevisionRef } from "@skerry/functions";
 import { HeldPlaces } from "./held-places.ts";
-import type { RevisionRef } from "./ports.ts";
 
 function revision(id: string, maxInstances: number): RevisionEntry {
   const config = functionConfig.parse({ maxInstances });

@@ -7,8 +7,9 @@
  */
 import type { AccountId, FunctionId, GatewayId } from "@skerry/base";
 import type { StartRefusal } from "@skerry/contracts";
+import type { RevisionRef } from "@skerry/functions";
 import { layerNames } from "./layers.ts";
-import type { ConfigView, RevisionRef } from "./ports.ts";
+import type { ConfigView } from "./ports.ts";
 
 /** Of a limit, while instances are replaced: they may be busy for long and secrets change often. */
 const REPLACING_FACTOR = 2;

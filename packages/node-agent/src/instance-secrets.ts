@@ -5,9 +5,10 @@
  */
 import { createMask, PlatformError, secretForms, type Log } from "@skerry/base";
 import type { SecretEntry } from "@skerry/contracts";
+import type { RevisionRef } from "@skerry/functions";
 import { openValue, type KeyWrapper } from "@skerry/secrets";
 import { fail } from "./errors.ts";
-import type { ConfigView, RevisionRef } from "./ports.ts";
+import type { ConfigView } from "./ports.ts";
 
 export interface OpenedSecrets {
   /** Environment variables and their values. */

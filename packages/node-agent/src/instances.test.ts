@@ -3,11 +3,11 @@ import type { Socket } from "node:net";
 import { after, before, describe, mock, test } from "node:test";
 import type { GatewayId } from "@skerry/base";
 import type { InstanceExit, StartRefusal } from "@skerry/contracts";
+import type { RevisionRef } from "@skerry/functions";
 import type { SandboxRung, SandboxSpec } from "@skerry/sandbox";
 import { until } from "@skerry/testkit";
 import { GATEWAY, Node, rungOrSkip, type Held } from "../test/world.ts";
 import type { Instances } from "./instances.ts";
-import type { RevisionRef } from "./ports.ts";
 import { BOOT_TURNS } from "./turn-limits.ts";
 
 const ECHO = { "index.mjs": "export const handler = (event) => ({ echo: event });\n" };

@@ -22,6 +22,7 @@ import {
   type StartKind,
   type StartRefusal,
 } from "@skerry/contracts";
+import type { RevisionRef } from "@skerry/functions";
 import type { WarmKind } from "@skerry/instance-runtime";
 import type { SandboxExit } from "@skerry/sandbox";
 import { linkArtefact, LINKED_FILES_MAX, readArtefact, type Artefact } from "./artefact-files.ts";
@@ -36,7 +37,7 @@ import { NO_SECRETS, openSecrets, secretMark, type OpenedSecrets } from "./insta
 import { layersDirectory } from "./layers.ts";
 import { decideInstance, type InstanceEvent, type InstanceLife } from "./instance-life.ts";
 import { Loading } from "./loading.ts";
-import type { AgentDeps, AgentOptions, RevisionRef } from "./ports.ts";
+import type { AgentDeps, AgentOptions } from "./ports.ts";
 import {
   startRuntimeProcess,
   type RuntimeProcess,

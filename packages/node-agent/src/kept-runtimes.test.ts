@@ -11,10 +11,10 @@ import {
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { createLog, silentLog, systemClock } from "@skerry/base";
+import type { RevisionRef } from "@skerry/functions";
 import { GATEWAY, Node } from "../test/world.ts";
 import type { Instances } from "./instances.ts";
 import { decideRuntimeSweep, RUNTIME_GRACE_MS, sweepRuntimes } from "./kept-runtimes.ts";
-import type { RevisionRef } from "./ports.ts";
 import { prepareRuntimes, type Runtimes } from "./runtimes.ts";
 
 const MARK = "// an earlier release's";

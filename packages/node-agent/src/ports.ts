@@ -35,14 +35,6 @@ export interface ConfigView {
   configsOf(id: AccountId, app: string): readonly ConfigObjectEntry[];
 }
 
-/** A function with the one of its revisions that an instance is for. */
-export interface RevisionRef {
-  readonly fn: FunctionEntry;
-  readonly revision: RevisionEntry;
-  /** The version that it runs as; absent for `$LATEST`. */
-  readonly version?: number | undefined;
-}
-
 /** Passes an instance's link to a gateway process; the socket is given away. */
 export type HandOff = (gatewayId: GatewayId, grant: InstanceGrant, socket: Socket) => Promise<void>;
 

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { systemRandom, type AccountId } from "@skerry/base";
 import type { ConfigObjectEntry, SecretEntry } from "@skerry/contracts";
+import type { RevisionRef } from "@skerry/functions";
 import { sealValue } from "@skerry/secrets";
 import type { SandboxRung } from "@skerry/sandbox";
 import { until } from "@skerry/testkit";
 import { GATEWAY, Node, rungOrSkip, type Held } from "../test/world.ts";
 import type { Instances } from "./instances.ts";
-import type { RevisionRef } from "./ports.ts";
 
 const random = systemRandom();
 const CANARY = "canary/4711+äöü";

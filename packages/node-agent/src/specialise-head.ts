@@ -1,8 +1,8 @@
 /** What a runtime is told when it becomes an instance of a revision. */
 import { LATEST, LIMITS, type SpecialiseHead } from "@skerry/contracts";
+import type { RevisionRef } from "@skerry/functions";
 import { NO_SECRETS, type OpenedSecrets } from "./instance-secrets.ts";
 import { layersEnvironment } from "./layers.ts";
-import type { RevisionRef } from "./ports.ts";
 import type { RuntimeProcess } from "./runtime-process.ts";
 
 /** The head for a process that has the revision's artefact. */

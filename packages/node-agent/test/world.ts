@@ -40,6 +40,7 @@ import {
   type SpooledLogLine,
 } from "@skerry/contracts";
 import { functionConfig } from "@skerry/contracts/schemas";
+import type { RevisionRef } from "@skerry/functions";
 import { bufferText, IGNORING_STREAM, Link, socketPipe } from "@skerry/link";
 import { MasterKeys } from "@skerry/secrets";
 import { openSandboxDriver, type SandboxDriver, type SandboxRung } from "@skerry/sandbox";
@@ -57,7 +58,7 @@ import { Builder } from "../src/builder.ts";
 import { Dependencies, type BuildNetwork } from "../src/dependencies.ts";
 import { Instances, type InstancesListener } from "../src/instances.ts";
 import { findNpmTool } from "../src/npm-tool.ts";
-import type { AgentDeps, AgentOptions, HandOff, RevisionRef } from "../src/ports.ts";
+import type { AgentDeps, AgentOptions, HandOff } from "../src/ports.ts";
 import { prepareRuntimes, type Runtimes } from "../src/runtimes.ts";
 import { toolVersion } from "../src/tool-versions.ts";
 import { isProgram, zipOf, type SourceFiles } from "./zip.ts";

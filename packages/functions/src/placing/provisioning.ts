@@ -5,15 +5,33 @@
 import type { FunctionId, RevisionId } from "@skerry/base";
 import {
   LATEST,
+  type AliasEntry,
   type FunctionEntry,
   type InstanceView,
   type RevisionEntry,
+  type VersionEntry,
 } from "@skerry/contracts";
-import { overlaid, provisionAt, provisionByAliases, type OverlaidIds } from "@skerry/functions";
-import type { ConfigView, RevisionRef } from "./ports.ts";
+import { overlaid, type OverlaidIds } from "../qualifying/overlay.ts";
+import { provisionByAliases } from "./alias-provision.ts";
+import { provisionAt } from "./schedule.ts";
+
+/** A function with the one of its revisions that an instance is for. */
+export interface RevisionRef {
+  readonly fn: FunctionEntry;
+  readonly revision: RevisionEntry;
+  /** The version that it runs as; absent for `$LATEST`. */
+  readonly version?: number | undefined;
+}
+
+/** Who is promised what. */
+export interface Promises {
+  functions(): Iterable<FunctionEntry>;
+  versionOf(id: FunctionId, number: number): VersionEntry | undefined;
+  aliasesOf(id: FunctionId): Iterable<AliasEntry>;
+}
 
 /** Whether time alone may change what is promised. */
-export function hasSchedules(config: ConfigView): boolean {
+export function hasSchedules(config: Pick<Promises, "functions">): boolean {
   for (const { latest } of config.functions()) {
     if ((latest.config.provisionedSchedules ?? []).length > 0) return true;
   }
@@ -21,7 +39,7 @@ export function hasSchedules(config: ConfigView): boolean {
 }
 
 /** Instances that stand for one another: of a revision, as a version or as `$LATEST`. */
-export function kindOf({
+export function kindOfInstance({
   revisionId,
   version,
 }: Pick<InstanceView, "revisionId" | "version">): string {
@@ -38,14 +56,14 @@ export function countInstances(
   const counts = new Map<string, number>();
   for (const view of views) {
     if (view.state === "starting" && view.reason === "provisioned") continue;
-    const kind = kindOf(view);
+    const kind = kindOfInstance(view);
     counts.set(kind, (counts.get(kind) ?? 0) + 1);
   }
   return counts;
 }
 
 interface Look {
-  readonly config: ConfigView;
+  readonly config: Promises;
   readonly wallMs: number;
   /** Kept from look to look. */
   readonly ids: OverlaidIds;
@@ -60,7 +78,7 @@ interface Wanted {
   revision(): RevisionEntry;
 }
 
-/** What is missing, one entry for each instance to start; counts are by `kindOf`. */
+/** What is missing, one entry for each instance to start; counts are by `kindOfInstance`. */
 export function missingProvisioned(
   look: Look,
   countOf: (kind: string) => number,
@@ -68,7 +86,7 @@ export function missingProvisioned(
   const missing: RevisionRef[] = [];
   for (const fn of look.config.functions()) {
     for (const wanted of wantedOf(fn, look)) {
-      const lack = wanted.instances - countOf(kindOf(wanted));
+      const lack = wanted.instances - countOf(kindOfInstance(wanted));
       if (lack <= 0) continue;
       const ref = { fn, revision: wanted.revision(), version: wanted.version };
       for (let n = 0; n < lack; n += 1) missing.push(ref);

@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AccountId, AppId, FunctionId, RevisionId } from "@skerry/base";
-import { quotasOf, type FunctionConfigInput, type FunctionEntry } from "@skerry/contracts";
+import type { FunctionConfigInput, FunctionEntry } from "@skerry/contracts";
 import { functionConfig } from "@skerry/contracts/schemas";
-import { OverlaidIds } from "@skerry/functions";
-import type { ConfigView } from "./ports.ts";
-import { countInstances, kindOf, missingProvisioned, provisionRetryMs } from "./provisioning.ts";
+import { OverlaidIds } from "../qualifying/overlay.ts";
+import {
+  countInstances,
+  kindOfInstance,
+  missingProvisioned,
+  provisionRetryMs,
+  type Promises,
+} from "./provisioning.ts";
 
 function entryOf(name: string, config: FunctionConfigInput): FunctionEntry {
   return {
@@ -29,18 +34,12 @@ function entryOf(name: string, config: FunctionConfigInput): FunctionEntry {
 
 function configOf(
   functions: readonly FunctionEntry[],
-  qualified: Partial<Pick<ConfigView, "versionOf" | "aliasesOf">> = {},
-): ConfigView {
+  qualified: Partial<Promises> = {},
+): Promises {
   return {
-    seq: 1,
     functions: () => functions,
-    functionById: () => undefined,
-    revisions: () => [],
     versionOf: () => undefined,
     aliasesOf: () => [],
-    quotasOf: () => quotasOf({}),
-    secretOf: () => undefined,
-    configsOf: () => [],
     ...qualified,
   };
 }
@@ -110,7 +109,7 @@ test("what an alias keeps ready has the variables of the alias", () => {
       { ...alias, name: "loud", target: { ...target, env: { LEVEL: "debug" } } },
     ],
   });
-  const own = kindOf({ revisionId: fn.latest.id, version: 1 });
+  const own = kindOfInstance({ revisionId: fn.latest.id, version: 1 });
   const lacking = missingProvisioned({ config, wallMs: 0, ids }, (kind) => (kind === own ? 1 : 0));
   assert.deepEqual(
     lacking.map(({ revision, version }) => [revision.config.env, version]),
