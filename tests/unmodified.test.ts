@@ -34,7 +34,7 @@ interface Foreign {
 
 const SCF_BODY = `(event, context, callback) => {
   context.callbackWaitsForEmptyEventLoop = false;
-  console.log("Hello World");
+  console.log("Hello World", context.request_id.length, context.memory_limit_in_mb.toFixed());
   console.log(event);
   setTimeout(() => {
     if (event.Type === "Timer") callback(null, event.TriggerName + ": " + event.Message);
@@ -54,6 +54,7 @@ const FC_BODY = `(event, context, callback) => {
 
 const LAMBDA_BODY = `function (event, context, callback) {
   console.log("Received event:", JSON.stringify(event, null, 2));
+  if (context.getRemainingTimeInMillis() < 1) throw new Error("late: " + context.awsRequestId.length);
   if (event.fail) return void context.fail(new RangeError(event.fail));
   if (event["detail-type"]) return context.succeed(event["detail-type"] + " of " + event.source);
   if (!event.Records) return context.done(null, event);
@@ -101,6 +102,51 @@ def handler(event, context):
     },
     config: { runtime: "python3" },
     answers: { call: { key1: "hi" }, timer: "fc-python: hi", topic: ["hi"] },
+  },
+  "scf-python": {
+    format: "scf",
+    files: {
+      "index.py": `# -*- coding: utf8 -*-
+import json
+
+def main_handler(event, context):
+    print("Received event: " + json.dumps(event, indent=2))
+    print("request " + context["request_id"] + " of " + context.get("function_name"))
+    if event.get("Type") == "Timer":
+        return event["TriggerName"] + ": " + event["Message"]
+    if "Records" in event:
+        return [record["Ckafka"]["msgBody"] for record in event["Records"]]
+    if "fail" in event:
+        raise IndexError(event["fail"])
+    return event
+`,
+    },
+    config: { runtime: "python3", handler: "main_handler" },
+    answers: { call: { key1: "hi" }, timer: "scf-python: hi", topic: ["hi"] },
+  },
+  "lambda-python": {
+    format: "lambda",
+    files: {
+      "index.py": `import json
+
+def lambda_handler(event, context):
+    print("Lambda request ID:", context.aws_request_id, context.memory_limit_in_mb + 0)
+    if context.get_remaining_time_in_millis() < 1:
+        raise TimeoutError(context.function_name)
+    if "detail-type" in event:
+        return event["detail-type"] + " of " + event["source"]
+    if "fail" in event:
+        raise IndexError(event["fail"])
+    failed = [{"itemIdentifier": r["messageId"]} for r in event.get("Records", []) if r["body"] != "hi"]
+    return {"batchItemFailures": failed} if "Records" in event else event
+`,
+    },
+    config: { runtime: "python3", handler: "lambda_handler" },
+    answers: {
+      call: { key1: "hi" },
+      timer: "Scheduled Event of aws.events",
+      topic: { batchItemFailures: [] },
+    },
   },
   "lambda-cjs": {
     format: "lambda",
@@ -266,6 +312,23 @@ describe("unmodified handlers of other platforms", TIMEOUT, () => {
       assert.equal(answer.headers["content-type"], "application/octet-stream");
       assert.equal(answer.headers["idempotent-replayed"], replayed);
     }
+  });
+
+  it("the answers to HTTP of SCF's gateway and Lambda's URLs are answers of a URL call", async () => {
+    const files = {
+      "index.js": `exports.handler = (event, context, callback) => callback(null, event.path === "/scf" ? {
+  isBase64Encoded: true, statusCode: 201, headers: { "Content-Type": "image/png", "x-list": ["a", "b"] }, body: "AP8=",
+} : { statusCode: 404, cookies: ["a=1; Secure", "b=2"], headers: { "content-type": "text/html" }, body: "<p>ü</p>" });`,
+    };
+    await platform.deploy({ app: APP, fn: "http", files, config: { auth: "none" } });
+    const get = (path: string): Promise<HttpAnswer> =>
+      callHttp({ port: platform.gatewayPort, path: `/-/${APP}/http${path}` });
+    const scf = await get("/scf");
+    assert.deepEqual([scf.status, scf.headers["content-type"]], [201, "image/png"]);
+    assert.deepEqual([scf.headers["x-list"], scf.headers["content-length"]], ["a, b", "2"]);
+    const lambda = await get("/lambda");
+    assert.deepEqual([lambda.status, lambda.text], [404, "<p>ü</p>"]);
+    assert.deepEqual(lambda.headers["set-cookie"], ["a=1; Secure", "b=2"]);
   });
 
   it("one that never calls back ends by its timeout, and the next call is served", async () => {

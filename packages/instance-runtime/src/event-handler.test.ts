@@ -169,6 +169,38 @@ test("the context names function, instance and deadline, and why the start was c
   assert.ok(remaining > 0 && remaining <= 60_000);
 });
 
+test("the context has the names of Lambda and SCF, which code may set, and says nothing twice", async (t) => {
+  const instance = await runSource(
+    t,
+    `"use strict";
+     exports.handler = (e, c) => {
+       const own = JSON.stringify(c);
+       c.functionName = "renamed";
+       return {
+         lambda: [c.awsRequestId, c.functionVersion, c.memoryLimitInMB, c.invokedFunctionArn],
+         scf: [c.request_id, c.function_name, c.function_version, c.namespace, c.memory_limit_in_mb],
+         left: [c.getRemainingTimeInMillis(), c.time_limit_in_ms],
+         set: [c.functionName, c.function],
+         twice: /awsRequestId|request_id|getRemaining/.test(own),
+       };
+     };`,
+    { specialise: { env: { SKERRY_VERSION: "3" }, timeoutMs: 5_000 } },
+  );
+  const id = instance.nextId();
+  for (const sent of [id, instance.nextId()]) {
+    const { left, ...seen } = (await instance.invoke({}, { id: sent })).json() as {
+      left: number[];
+    };
+    assert.deepEqual(seen, {
+      lambda: [sent, "3", "128", "shop/hello"],
+      scf: [sent, "hello", "3", "shop", 128],
+      set: ["renamed", "hello"],
+      twice: false,
+    });
+    for (const ms of left) assert.ok(Number.isInteger(ms) && ms > 0 && ms <= 5_000, String(ms));
+  }
+});
+
 test("many requests at once each get their own answer", async (t) => {
   const instance = await runSource(
     t,

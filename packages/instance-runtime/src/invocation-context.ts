@@ -12,6 +12,7 @@ import { BackgroundWork } from "./background-work.ts";
 import type { Call, UpgradedSocket, UpgradeOptions } from "./call.ts";
 import { clientContextOf } from "./client-context.ts";
 import { fail } from "./errors.ts";
+import { nameAsElsewhere } from "./foreign-names.ts";
 import { callFunction, type CallOptions, type OpenStream } from "./outgoing-call.ts";
 import {
   publishMessages,
@@ -226,6 +227,8 @@ export class InvocationContext {
     return result;
   }
 }
+
+nameAsElsewhere(InvocationContext.prototype);
 
 function headerOf(headers: readonly string[], name: string): string | undefined {
   const at = headers.findIndex((one, i) => i % 2 === 0 && one.toLowerCase() === name);

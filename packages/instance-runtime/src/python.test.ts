@@ -182,6 +182,30 @@ def handler(e, c):
   assert.ok(left > 0 && left <= 60_000);
 });
 
+test("the context has the names of Lambda and, as a dict, those of SCF", async (t) => {
+  const source = `def handler(e, c):
+    try:
+        c["tencentcloud_region"]
+    except KeyError as error:
+        missing = str(error)
+    left = [c.get_remaining_time_in_millis(), c["time_limit_in_ms"]]
+    return {
+        "lambda": [c.aws_request_id, c.function_name, c.function_version, c.memory_limit_in_mb, c.invoked_function_arn],
+        "scf": [c["request_id"], c["function_name"], c["function_version"], c["namespace"], c["memory_limit_in_mb"]],
+        "get": [c.get("request_id"), c.get("region", "none"), "request_id" in c, "region" in c, missing],
+        "left": all(isinstance(one, int) and 0 < one <= 10_000 for one in left),
+    }`;
+  const instance = python.start(t);
+  await instance.load(python.artefact(t, source), { env: { SKERRY_VERSION: "3" } });
+  const id = instance.nextId();
+  assert.deepEqual((await instance.invoke({}, { id })).json(), {
+    lambda: [id, "hello", "3", 128, "shop/hello"],
+    scf: [id, "hello", "3", "shop", 128],
+    get: [id, "none", true, false, "'tencentcloud_region'"],
+    left: true,
+  });
+});
+
 const BAD_RESULTS = ["object()", "{1}", "float('nan')", "{(1, 2): 3}", "[b'bytes']", "[...]"];
 
 test("what cannot be JSON is a bad response that says so, and it goes on serving", async (t) => {

@@ -2,6 +2,8 @@
 
 import time
 
+from .foreign_names import ForeignNames
+
 
 class InstanceFacts:
     """Facts of the instance, the same for each of its requests."""
@@ -25,7 +27,7 @@ class InstanceFacts:
         self.engine = engine
 
 
-class Context:
+class Context(ForeignNames):
     """Second argument of event handlers; `environ["skerry.context"]` and
     `scope["extensions"]["skerry"]["context"]` of web applications.
 
