@@ -15,6 +15,8 @@ export interface GatewayCallsOptions {
   readonly key: () => string;
 }
 
+/** What handlers return as bytes has this type. */
+const BYTES_TYPE = /^application\/octet-stream\s*(?:;|$)/i;
 /** As many as a burst has callers, and a few beside them. */
 const SOCKETS_MAX = 256;
 /** A call may wait for a slot and then run for as long as functions may. */
@@ -110,7 +112,9 @@ async function readAll(response: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
+/** As the command line prints it: JSON, text, or bytes as base64. */
 function resultOf(body: Buffer, contentType: string | null): unknown {
+  if (BYTES_TYPE.test(contentType ?? "")) return { base64: body.toString("base64") };
   const text = body.toString("utf8");
   if (text === "") return null;
   if (contentType?.includes("json") !== true) return text;
