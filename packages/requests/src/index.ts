@@ -8,7 +8,7 @@ export {
   refusalHeaders,
   sendRefusal,
 } from "./platform-headers.ts";
-export { httpParts, noParts } from "./request-parts.ts";
+export { headerOf, httpParts, noParts } from "./request-parts.ts";
 export { isSigned, readTicket, type Ticket } from "./ticket.ts";
 export {
   answeredTraceparent,

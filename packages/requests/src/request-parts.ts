@@ -1,5 +1,5 @@
 /** What an alias may ask of a request: see `AliasTarget` of contracts. */
-import type { IncomingMessage } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { Random } from "@skerry/base";
 import type { RequestPart } from "@skerry/contracts";
 import type { AliasAsk } from "@skerry/functions";
@@ -20,10 +20,19 @@ export function httpParts(req: IncomingMessage, url: string, random: Random): Al
         case "cookie":
           return cookieOf(req.headers.cookie, name);
         case "header":
-          return textOf(req.headers[name.toLowerCase()]);
+          return textOf(headerOf(req.headers, name));
       }
     },
   };
+}
+
+/** What a request has under a name that somebody configured, which may be one of every object's. */
+export function headerOf(
+  headers: IncomingHttpHeaders,
+  name: string,
+): string | readonly string[] | undefined {
+  const own = name.toLowerCase();
+  return Object.hasOwn(headers, own) ? headers[own] : undefined;
 }
 
 /** Of a call between functions, which has none of these. */

@@ -9,10 +9,11 @@ interface Said {
   readonly auth: unknown;
   readonly principal?: string | undefined;
   readonly headers?: Readonly<Record<string, string>>;
+  readonly policy?: object;
 }
 
-function keyedBy({ auth, principal, headers = {} }: Said): ReturnType<typeof onceOf> {
-  const idempotency = { header: "Idempotency-Key", required: false, credentials: [] };
+function keyedBy({ auth, principal, headers = {}, policy }: Said): ReturnType<typeof onceOf> {
+  const idempotency = { header: "Idempotency-Key", required: false, credentials: [], ...policy };
   const stage = { apiId: "api_1", stage: "release" };
   const route = { idempotency, auth } as unknown as Route;
   const req = { headers: { "idempotency-key": "k-1", ...headers } };
@@ -43,4 +44,20 @@ test("holders of tokens without a subject are told apart by the token, wherever 
     );
     assert.notDeepEqual(ada?.credentials, bob?.credentials);
   }
+});
+
+test("headers by names that every object has are the request's own or none", () => {
+  const header = "Constructor";
+  const required = { header, required: true };
+  assert.throws(() => keyedBy({ auth: "none", policy: required }), {
+    reason: "ROUTE_IDEMPOTENCY_KEY_REQUIRED",
+  });
+  const keyed = keyedBy({ auth: "none", policy: required, headers: { constructor: "k-2" } });
+  assert.equal(keyed?.key, "k-2");
+  const policy = { credentials: ["toString", "__proto__", "X-User"] };
+  const said = keyedBy({ auth: "none", policy, headers: { "x-user": "ada" } });
+  const expected = [["toString"], ["__proto__"], ["X-User", "ada"]].map(([name, value]) =>
+    JSON.stringify([name, value]),
+  );
+  assert.deepEqual(said?.credentials, expected);
 });

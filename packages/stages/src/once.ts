@@ -5,6 +5,7 @@
  * as credentials is part of it: with others it is another request.
  */
 import { KEYED_METHODS, type Route } from "@skerry/contracts";
+import { headerOf } from "@skerry/requests";
 import type { Exchange } from "./exchange.ts";
 import type { GuardedRoute } from "./guards/facts.ts";
 import { credentialAt, type CredentialPlace } from "./guards/credentials.ts";
@@ -22,7 +23,7 @@ export function onceOf(exchange: Exchange): RoutedOnce | undefined {
   if (guarded === undefined || policy === undefined || !KEYED_METHODS.includes(method))
     return undefined;
   const { header, windowMs, required } = policy;
-  const said = came.req.headers[header.toLowerCase()];
+  const said = headerOf(came.req.headers, header);
   if (said === undefined) {
     if (required)
       throw failStage("ROUTE_IDEMPOTENCY_KEY_REQUIRED", { route: guarded.name, header });
@@ -49,7 +50,7 @@ function callerKindOf({ auth }: Route): readonly string[] {
 function credentialsOf({ route }: GuardedRoute, { came }: Exchange): readonly string[] {
   const { idempotency, auth } = route;
   const { headers } = came.req;
-  const said = (idempotency?.credentials ?? []).map((name) => [name, headers[name.toLowerCase()]]);
+  const said = (idempotency?.credentials ?? []).map((name) => [name, headerOf(headers, name)]);
   const judged = placesOf(auth).map((place) => [place, credentialAt(place, came)]);
   return [...said, ...judged].map((one) => JSON.stringify(one));
 }

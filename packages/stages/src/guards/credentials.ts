@@ -3,6 +3,7 @@
  * last: whoever comes with two is nobody.
  */
 import type { IncomingMessage } from "node:http";
+import { headerOf } from "@skerry/requests";
 import type { CameRequest } from "../ports.ts";
 import { failGuard } from "./errors.ts";
 
@@ -39,7 +40,7 @@ export function bearerOf(value: string | undefined): string | undefined {
 
 function headerAt(req: IncomingMessage, name: string): string | undefined {
   assertOnce(req, name);
-  const value = req.headers[name];
+  const value = headerOf(req.headers, name);
   return typeof value === "string" && value !== "" ? value : undefined;
 }
 
