@@ -194,6 +194,39 @@ test("who reads a body on after the answer is told that the rest is gone", async
   assert.deepEqual(instance.messages(), ["REQUEST_BODY_GONE"]);
 });
 
+test("what nobody waits for when its request is over does not end the instance", async (t) => {
+  const instance = await runSource(
+    t,
+    `exports.default = { fetch(request) {
+       const kind = new URL(request.url).pathname;
+       if (kind === "/text") void request.text().then(() => console.log("whole"));
+       if (kind === "/signal") void new Promise((_, reject) => {
+         request.signal.addEventListener("abort", () => reject(request.signal.reason));
+         console.log("waits");
+       });
+       if (kind === "/own") void request.text().catch(() => { throw new RangeError("its own"); });
+       return kind === "/signal" ? new Promise(() => undefined) : new Response("ok");
+     } };`,
+  );
+  const leave = async (path: string): Promise<void> => {
+    const open = instance.open({ method: "POST", path, body: "first" }, true);
+    assert.equal((await open.finished).toString(), "ok");
+    open.stream.write(Buffer.from("second"));
+    open.stream.end();
+  };
+  const news = (): number =>
+    instance.entries.filter(({ l, m }) => l === "warn" && m.startsWith("Nobody waited")).length;
+  await leave("/text");
+  await instance.until(() => news() === 1);
+  const { stream } = instance.open({ path: "/signal" });
+  await instance.until(() => instance.messages().includes("waits"));
+  stream.cancel("the client left");
+  await instance.until(() => news() === 2);
+  assert.equal((await instance.request()).text(), "ok");
+  await leave("/own");
+  assert.equal((await instance.exited).code, 1, "the control: what is the code's own is a crash");
+});
+
 test("a body that breaks off is cancelled, never ended cleanly", async (t) => {
   const instance = await runSource(
     t,
