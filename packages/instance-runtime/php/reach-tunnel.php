@@ -120,6 +120,9 @@ final class ReachTunnel
             $isEnd && $this->close(false);
         } elseif ($this->head !== null) {
             $isEnd ? $this->close(false) : $this->readHead((string) $bytes);
+        } elseif ($isEnd && $bytes === false) {
+            // Broken off, by a reset: its end would tell the other side that all was said.
+            $this->close(false);
         } elseif ($isEnd) {
             $this->hasLocalEnded = true;
             $this->stream?->end();

@@ -47,6 +47,14 @@ def proxy(event):
     connection = socket.create_connection((place.hostname, place.port))
     connection.sendall(event["say"].encode())
     return {"text": read_all(connection).decode()}
+def reset(event):
+    import struct
+    connection = db()
+    connection.sendall(event["say"].encode())
+    text = connection.recv(100).decode()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+    return {"text": text}
 def env(event):
     return [os.environ.get(name) for name in event["names"]]
 %DEF handler(event, context):

@@ -57,11 +57,21 @@ function proxy($event) {
     fwrite($proxy, $event["say"]);
     return ["text" => stream_get_contents($proxy)];
 }
+function reset_it($event) {
+    $db = db();
+    fwrite($db, $event["say"]);
+    $text = fread($db, 100);
+    $linger = ["l_onoff" => 1, "l_linger" => 0];
+    socket_set_option(socket_import_stream($db), SOL_SOCKET, SO_LINGER, $linger);
+    fclose($db);
+    return ["text" => $text];
+}
 function env($event) {
     return array_map(fn ($name) => getenv($name) === false ? null : getenv($name), $event["names"]);
 }
 function handler($event, $context) {
-    return ($event["do"] === "echo" ? "echo_back" : $event["do"])($event);
+    $own = ["echo" => "echo_back", "reset" => "reset_it"];
+    return ($own[$event["do"]] ?? $event["do"])($event);
 }
 `;
 

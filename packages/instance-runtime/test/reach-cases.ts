@@ -7,6 +7,7 @@
  *   of its side; gives `{text}`, or `{text, error: true}` when the connection broke.
  * - `keep`: sends `say` on a connection to DB that it keeps; gives `{text}` of one line back.
  * - `echo`: sends `bytes` bytes to DB and ends its side; gives `{bytes}` that came back.
+ * - `reset`: sends `say` to DB, gives `{text}` of what comes first, and resets the connection.
  * - `proxy`: sends `say` to the proxy of HTTP_PROXY and gives `{text}` of all that came.
  * - `env`: gives the environment's `names`, null for what is not there.
  */
@@ -116,6 +117,19 @@ const REACH_CASES: Readonly<Record<string, Case>> = {
     });
     const answered = await instance.invoke({ do: "talk", say: "hello" });
     assert.equal((answered.json() as { error?: boolean }).error, true);
+  },
+
+  "a connection that the code resets is broken off, never a clean end": async (t, { run }) => {
+    const instance = await run(t, DB);
+    const all = takeTunnels(instance, {
+      onText(asked) {
+        if (asked.text === "half") say(asked, "go");
+      },
+    });
+    const answered = await instance.invoke({ do: "reset", say: "half" });
+    assert.deepEqual(answered.json(), { text: "go" });
+    await instance.until(() => all[0]?.ended === true || all[0]?.failed === true);
+    assert.deepEqual([all[0]?.text, all[0]?.ended, all[0]?.failed], ["half", false, true]);
   },
 
   "a connection that the code keeps serves its next request": async (t, { run }) => {

@@ -47,6 +47,20 @@ test("a refused connection is reset, and the log says why with the request", asy
   await instance.until(() => instance.messages(id).some((text) => text.includes("not public")));
 });
 
+test("a connection that the code resets is broken off, never a clean end", async (t) => {
+  const source = `const net = require("node:net");
+    exports.handler = (event) => new Promise((resolve) => {
+      const socket = net.connect(Number(process.env.DB_PORT), process.env.DB_HOST);
+      socket.once("data", () => resolve({}) || socket.resetAndDestroy());
+      socket.write(event.say);
+    });`;
+  const instance = await runSource(t, source, { specialise: { connect: ["db"] } });
+  const all = takeTunnels(instance, { onText: (asked) => say(asked, "go") });
+  await instance.invoke({ say: "half" });
+  await instance.until(() => all[0]?.ended === true || all[0]?.failed === true);
+  assert.deepEqual([all[0]?.text, all[0]?.ended, all[0]?.failed], ["half", false, true]);
+});
+
 test("a connection that breaks off is reset, never a clean end", async (t) => {
   const instance = await runSource(t, CONNECTS, { specialise: { connect: ["db"] } });
   takeTunnels(instance, {
