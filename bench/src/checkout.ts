@@ -97,7 +97,7 @@ const COMPILE = "apps/platform/src/compile.ts";
 const CLI = "packages/cli/bin/skerry.mjs";
 
 async function untilReady(child: ChildProcess): Promise<{ apiUrl: string; gatewayUrl: string }> {
-  // Roles leave with their supervisor, so that an interrupted bench leaves nothing.
+  // Roles leave with their supervisor, so that a bench that exits, by a signal too, leaves nothing.
   const end = (): void => void child.kill("SIGKILL");
   process.once("exit", end);
   child.once("exit", () => void process.off("exit", end));

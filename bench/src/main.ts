@@ -14,6 +14,7 @@ import { contestTable } from "./contest.ts";
 import { benchDensity } from "./density.ts";
 import { benchDeploy } from "./deploy.ts";
 import { benchDev, type DevFigure } from "./dev.ts";
+import { exitOnSignals } from "./interrupts.ts";
 import { benchKept } from "./kept.ts";
 import { benchLedger, sayLedger } from "./ledger-part.ts";
 import { benchOverload, overloadTable } from "./overload.ts";
@@ -140,5 +141,6 @@ if (typeof options === "string") {
   process.stderr.write(`${options}\n`);
   process.exitCode = 2;
 } else {
+  exitOnSignals();
   await run(options);
 }
