@@ -47,7 +47,11 @@ const list: Command = {
       value: "N",
       description: `At most N. Default ${LIMIT_DEFAULT}, at most ${LIMIT_MAX}.`,
     },
-    { name: "accepted-as", value: "KEY", description: "Only what has this idempotency key." },
+    {
+      name: "accepted-as",
+      value: "KEY",
+      description: "Only what has this idempotency key, whoever's.",
+    },
     { name: "request-id", value: "ID", description: "Only what has an attempt with this id." },
   ],
   examples: [

@@ -48,6 +48,21 @@ const CASES: LedgerCases = {
     assert.deepEqual(await idsOf(world, { fromSeq: b.seq, toSeq: c.seq }), [b.id]);
     assert.deepEqual(await idsOf(world, { accountId: ids.id("acct") }), []);
   },
+  "finds a key of routes, which has its caller behind a line break, and no longer one": async (
+    world,
+  ) => {
+    const fn = world.function();
+    const keyed = ["k", "k\nada", "k\nbob", "k2", "k k"].map((key) =>
+      world.invocation(fn, { idempotency: { key, digest: "d", expiresMs: world.nowMs + 1_000 } }),
+    );
+    await world.accept(...keyed);
+    const wanted = keyed.slice(0, 3).map(({ id }) => id);
+    assert.deepEqual(await idsOf(world, { idempotencyKey: "k" }), wanted.toReversed());
+    assert.deepEqual(
+      await idsOf(world, { idempotencyKey: "k", limit: 2 }),
+      wanted.slice(1).toReversed(),
+    );
+  },
   "finds one by the request id of each of its attempts, the one under way included": async (
     world,
   ) => {

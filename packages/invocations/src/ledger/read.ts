@@ -150,8 +150,7 @@ type Loose<R> = R & Record<keyof R, string | number | Uint8Array | null>;
 
 /** The newest first. */
 export function* listInvocations(tx: Tx, selection: LedgerSelection): TxStep<LedgerPage> {
-  const { limit, scanMax } = selection;
-  const { requestId } = selection;
+  const { limit, scanMax, requestId } = selection;
   const found = indexed(selection, requestId === null ? null : yield* idOf(tx, requestId));
   const wanted = rest(selection);
   const rows = yield* tx.all<Loose<Row>>(
@@ -174,14 +173,15 @@ interface Condition {
   readonly values: readonly (string | number)[];
 }
 
-/** What one index answers alone: the most selective one there is. */
+/** What one index answers alone. A key is found with what routes keep behind its line break. */
 function indexed(selection: LedgerSelection, id: string | null): Condition {
   const { accountId, functionId, state, idempotencyKey, fromSeq, toSeq } = selection;
   const conditions: (readonly [string, string | number])[] = [];
   const isRare = state !== null && state !== "succeeded";
   if (id !== null) conditions.push(["id = ?", id]);
   if (idempotencyKey !== null) {
-    conditions.push(["account_id = ?", accountId], ["idempotency_key = ?", idempotencyKey]);
+    conditions.push(["account_id = ?", accountId], ["idempotency_key >= ?", idempotencyKey]);
+    conditions.push(["idempotency_key < ?", `${idempotencyKey}\v`]);
   } else if (functionId !== null && !isRare) conditions.push(["function_id = ?", functionId]);
   else if (state !== null) conditions.push(["account_id = ?", accountId], ["state = ?", state]);
   conditions.push(["seq >= ?", fromSeq ?? 0]);
