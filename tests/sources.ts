@@ -121,6 +121,19 @@ export default {
 `,
 };
 
+/** As the mirror, a tenth of a second later. */
+export const HOLDING_MIRROR: SourceFiles = {
+  "index.ts": `
+export default {
+  async fetch(request: Request): Promise<Response> {
+    const text = await request.text();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    return new Response(text);
+  },
+};
+`,
+};
+
 /** Says who it is, first while it takes its time to be loaded, except in builds. */
 export const TARDY: SourceFiles = {
   "index.ts": `
