@@ -1,7 +1,7 @@
 /**
- * Instances die in every way that there is, two hundred times, through the whole platform.
- * Afterwards the next request is served and nothing of the dead is left: no process, control group,
- * directory or descriptor. SKERRY_TEST_DEATHS makes longer runs.
+ * Instances die in every way that there is, again and again, through the whole platform. Afterwards
+ * the next request is served and nothing of the dead is left: no process, control group, directory
+ * or descriptor. SKERRY_TEST_DEATHS makes longer runs.
  */
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
@@ -10,8 +10,6 @@ import { callHttp, startPlatform, until, type Platform } from "@skerry/testkit";
 import { untilOnlyListedAreLeft } from "./living.ts";
 import { FAULTY } from "./sources.ts";
 
-const DEATHS = Number(process.env["SKERRY_TEST_DEATHS"] ?? 200);
-const TIMEOUT = { timeout: 60_000 + DEATHS * 3_000 };
 const AT_ONCE = 4;
 /** Descriptors of agent and gateway may differ by what is under way at the moment of looking. */
 const DESCRIPTORS_SLACK = 12;
@@ -36,6 +34,11 @@ const WAYS: readonly Death[] = [
   { fault: "output", reason: /OUT_OF_MEMORY|TIMEOUT|CRASHED/, late: true },
   { fault: "abort", reason: /CRASHED/ },
 ];
+
+/** So often that one descriptor for each death of a single way stands out. */
+const DEATHS_OF_A_WAY = DESCRIPTORS_SLACK + 2;
+const DEATHS = Number(process.env["SKERRY_TEST_DEATHS"] ?? WAYS.length * DEATHS_OF_A_WAY);
+const TIMEOUT = { timeout: 60_000 + DEATHS * 3_000 };
 
 describe("what instances leave behind", TIMEOUT, () => {
   let platform: Platform;
