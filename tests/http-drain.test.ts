@@ -47,9 +47,12 @@ function ask(agent: Agent, port: number, body: string): Promise<string> {
 
 /**
  * Clients that each keep one connection and pause for 0 to 7 ms between requests, while `during`
- * runs.
+ * runs, which sees what has failed so far.
  */
-async function loadWhile(port: number, during: () => Promise<void>): Promise<Load> {
+async function loadWhile(
+  port: number,
+  during: (failures: readonly string[]) => Promise<void>,
+): Promise<Load> {
   const failures: string[] = [];
   let answered = 0;
   let isOver = false;
@@ -68,18 +71,19 @@ async function loadWhile(port: number, during: () => Promise<void>): Promise<Loa
     agent.destroy();
   };
   const clients = Array.from({ length: CLIENTS }, (_, index) => client(index));
-  await during();
+  await during(failures);
   isOver = true;
   await Promise.all(clients);
   return { answered, failures };
 }
 
+/** Ends early once a request has failed. */
 async function restartUnderLoad(mode: "drain" | "close", restarts: number): Promise<Load> {
   const bound = new BoundSocket({ host: "127.0.0.1", port: 0 });
   let current = await startServer(bound.fd(), mode);
   try {
-    const load = await loadWhile(bound.address().port, async () => {
-      for (let i = 0; i < restarts; i += 1) {
+    const load = await loadWhile(bound.address().port, async (failures) => {
+      for (let i = 0; i < restarts && failures.length === 0; i += 1) {
         const next = await startServer(bound.fd(), mode);
         const old = current;
         current = next;
