@@ -20,7 +20,7 @@ import {
 } from "@skerry/testkit";
 import { ECHO, FAULTY, HOLDING_MIRROR, TARDY } from "./sources.ts";
 
-/** Of gateway and control together. */
+/** Of gateway and of control. */
 const RESTARTS = Number(process.env["SKERRY_TEST_RESTARTS"] ?? 50);
 const AGENT_RESTARTS = Math.ceil(RESTARTS / 5);
 /** Requests are made rarely enough that restarts need not wait for a processor. */
@@ -111,8 +111,7 @@ describe("restarts under load", TIMEOUT, () => {
     async (t) => {
       const loads = [loadFunctions(), loadApi()];
       t.after(() => Promise.all(loads.map((load) => load.stop())));
-      const each = Math.ceil(RESTARTS / 2);
-      await Promise.all([restart("gateway", each), restart("control", each)]);
+      await Promise.all([restart("gateway", RESTARTS), restart("control", RESTARTS)]);
       for (const load of loads) await assertNoneFailed(load);
     },
   );
