@@ -38,7 +38,10 @@ async function startWebServer(
   directory: string,
 ): Promise<Started> {
   const port = await choosePort(wanted, command);
-  const env = { ...deps.env, PORT: String(port), FC_SERVER_PORT: String(port) };
+  const told = String(port);
+  // By all names that custom runtimes of Function Compute know it.
+  const fc = { FC_SERVER_PORT: told, FC_CUSTOM_LISTEN_PORT: told };
+  const env = { ...deps.env, PORT: told, ...fc };
   const program = startProgram({ command, directory, env });
   await untilListening({ clock: deps.clock, program }, port);
   endWith(program, deps);

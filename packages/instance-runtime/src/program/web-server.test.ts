@@ -242,7 +242,7 @@ test("what a server answers instead of an upgrade never looks whole when it ends
 
 /** Passes an event to a server; resolves to what that saw, and what its caller is told. */
 async function passEvent(t: TestContext, asked: readonly string[], answer: Partial<FcAnswer> = {}) {
-  const { status = 200, headers = {}, body = "" } = answer;
+  const { status = 200, headers = {}, body = "", method = "EVENT" } = answer;
   const seen: IncomingMessage[] = [];
   const server = createServer((request, response) => {
     seen.push(request);
@@ -256,7 +256,7 @@ async function passEvent(t: TestContext, asked: readonly string[], answer: Parti
   const told: unknown[] = [];
   const call = {
     ...{ id: "r", gone: false, whenGone: () => undefined, body: { whole: Buffer.from("{}") } },
-    head: { m: "EVENT", u: "/", a: "web", h: asked },
+    head: { m: method, u: "/", a: "web", h: asked },
     ...{ begin: () => undefined, write: () => Promise.resolve(true), end: () => undefined },
     answer: (one: Answer) => void told.push(one.status),
     failed: (error: unknown) => void told.push(error),
@@ -269,6 +269,8 @@ async function passEvent(t: TestContext, asked: readonly string[], answer: Parti
 }
 
 interface FcAnswer {
+  /** What was asked; an event when absent. */
+  readonly method: string;
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
@@ -289,13 +291,23 @@ const EVENT_TYPES: Readonly<Record<string, readonly [asked: readonly string[], t
 
 for (const [what, [asked, type]] of Object.entries(EVENT_TYPES)) {
   test(`an event of ${what} is posted to /invoke as ${type}, under its request's id`, async (t) => {
-    const sent = [...asked, "x-fc-request-id", "a caller's", "x-own", "content-length"];
+    const sent = [...asked, "x-fc-request-id", "a caller's", "x-fc-control-path", "/initialize"];
+    sent.push("x-own", "content-length");
     const { method, url, given } = await passEvent(t, sent, { headers: { "content-length": "0" } });
     assert.deepEqual([method, url, given["content-type"]], ["POST", "/invoke", type]);
     assert.deepEqual([given["x-fc-request-id"], given["x-skerry-request-id"]], ["r", "r"]);
+    assert.equal(given["x-fc-control-path"], "/invoke");
     assert.deepEqual([given["content-length"], given["transfer-encoding"]], ["2", undefined]);
   });
 }
+
+test("a request of the URL is told from an event, and what fails there is an answer", async (t) => {
+  const sent = ["x-fc-control-path", "/initialize", "content-type", "application/json"];
+  const headers = { "x-fc-status": "404", "content-length": "0" };
+  const { method, url, given, told } = await passEvent(t, sent, { method: "PUT", headers });
+  assert.deepEqual([method, url, given["x-fc-control-path"]], ["PUT", "/", "/http-invoke"]);
+  assert.deepEqual([given["content-type"], told], ["application/json", [200]]);
+});
 
 test("a server says by x-fc-status that it failed, whatever its status, and how in its body", async (t) => {
   const body = "no price";
@@ -307,6 +319,11 @@ test("a server says by x-fc-status that it failed, whatever its status, and how 
       { kind: "failed", name: "WebServerError", message: "no price" },
     ]);
   }
+  const { told: silent } = await passEvent(t, [], {
+    headers: { ...headers, "content-length": "0" },
+  });
+  const message = "it answered x-fc-status: 404, without a body that says why";
+  assert.deepEqual(silent[1], { kind: "failed", name: "WebServerError", message });
   const fine = { headers: { "x-fc-status": "200", "content-length": "0" } };
   assert.deepEqual((await passEvent(t, [], fine)).told, [200]);
   const odd = { status: 404, headers: { "content-length": "0" } };

@@ -20,9 +20,14 @@ const JSON_TYPE = /^application\/json\s*(?:;|$)/i;
 /** With an event's answer: whether the function failed, whatever status the answer has. */
 const FC_STATUS = "x-fc-status";
 const FC_FAILED = "404";
+/** An error without a message tells nobody anything. */
+const NO_WORDS = "it answered x-fc-status: 404, without a body that says why";
 const REQUEST_ID = "x-skerry-request-id";
 /** The same for servers that were written for Function Compute. */
 const FC_REQUEST_ID = "x-fc-request-id";
+/** What a request is to these: some tell events from requests of the URL by it alone. */
+const FC_CONTROL_PATH = "x-fc-control-path";
+const FC_HTTP_PATH = "/http-invoke";
 const INVOCATION_ID = "x-skerry-invocation-id";
 const ATTEMPT = "x-skerry-attempt";
 /** For a server that has gone away to be seen to have ended, on a busy machine too. */
@@ -163,7 +168,7 @@ export class WebServer {
 
   /** In the server's own words, which are its body's. */
   async #failed(call: Call, response: IncomingMessage): Promise<void> {
-    const text = await textOf(response);
+    const text = (await textOf(response)) || NO_WORDS;
     this.#log("error", `The web server says that it failed: ${text}`, call.id);
     call.failed({ kind: "failed", name: "WebServerError", message: text });
   }
@@ -250,10 +255,13 @@ async function bodyOf(response: IncomingMessage): Promise<Uint8Array> {
   return chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks);
 }
 
-const OWN_HEADERS: ReadonlySet<string> = new Set(["host", REQUEST_ID, FC_REQUEST_ID]);
+const OWN_HEADERS: ReadonlySet<string> = new Set([
+  ...["host", REQUEST_ID, FC_REQUEST_ID, FC_CONTROL_PATH],
+]);
 
 function headersOf({ head, id, body }: Call, isEvent: boolean): string[] {
   const flat = ["host", head.a, REQUEST_ID, id, FC_REQUEST_ID, id];
+  flat.push(FC_CONTROL_PATH, isEvent ? EVENT_PATH : FC_HTTP_PATH);
   if (head.iv !== undefined) flat.push(INVOCATION_ID, head.iv.id, ATTEMPT, String(head.iv.n));
   let eventType = EVENT_TYPE;
   for (let i = 0; i + 1 < head.h.length; i += 2) {
