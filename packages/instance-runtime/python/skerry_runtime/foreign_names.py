@@ -42,12 +42,22 @@ class ForeignNames:
             return getattr(self, name)
         raise KeyError(name)
 
+    def __iter__(self):
+        """Without it, Python would ask for the items 0, 1 and so on."""
+        return iter(self.keys())
+
+    def keys(self):
+        """As a dict's; `dict(context)` is what can be written as JSON."""
+        return _ITEMS + _OTHER_ITEMS
+
     def __contains__(self, name):
-        return name in _ITEMS or name in ("namespace", "time_limit_in_ms")
+        return name in self.keys()
 
     def get(self, name, default=None):
         """As a dict's."""
         return self[name] if name in self else default
 
 
+# Attributes as well.
 _ITEMS = ("request_id", "function_name", "function_version", "memory_limit_in_mb")
+_OTHER_ITEMS = ("namespace", "time_limit_in_ms")
