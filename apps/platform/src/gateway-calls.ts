@@ -5,7 +5,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Clock } from "@skerry/base";
 import type { CallResource } from "@skerry/api-schema";
-import { GATEWAY_HEADERS, LIMITS, PATH_PREFIX } from "@skerry/contracts";
+import { GATEWAY_HEADERS, isBytesType, LIMITS, PATH_PREFIX } from "@skerry/contracts";
 import { nodeHttp } from "@skerry/http";
 import { fail } from "./errors.ts";
 
@@ -15,8 +15,6 @@ export interface GatewayCallsOptions {
   readonly key: () => string;
 }
 
-/** What handlers return as bytes has this type. */
-const BYTES_TYPE = /^application\/octet-stream\s*(?:;|$)/i;
 /** As many as a burst has callers, and a few beside them. */
 const SOCKETS_MAX = 256;
 /** A call may wait for a slot and then run for as long as functions may. */
@@ -114,7 +112,7 @@ async function readAll(response: IncomingMessage): Promise<Buffer> {
 
 /** As the command line prints it: JSON, text, or bytes as base64. */
 function resultOf(body: Buffer, contentType: string | null): unknown {
-  if (BYTES_TYPE.test(contentType ?? "")) return { base64: body.toString("base64") };
+  if (isBytesType(contentType)) return { base64: body.toString("base64") };
   const text = body.toString("utf8");
   if (text === "") return null;
   if (contentType?.includes("json") !== true) return text;

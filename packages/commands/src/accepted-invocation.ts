@@ -5,6 +5,7 @@ import type {
   AcceptedInvocationDetails,
   InvocationMoment,
 } from "@skerry/api-schema";
+import { isBytesType } from "@skerry/contracts";
 import { followInvocation } from "@skerry/sdk";
 import {
   ageText,
@@ -196,7 +197,7 @@ export function printEnded(
 
 /** Its handler returned bytes. */
 function isBytes({ result }: AcceptedInvocationDetails): boolean {
-  return /^application\/octet-stream\s*(?:;|$)/i.test(result?.type ?? "");
+  return isBytesType(result?.type);
 }
 
 /** How bytes stand in the JSON that commands print. */
@@ -206,8 +207,9 @@ export function base64Of(bytes: Uint8Array): { readonly base64: string } {
 
 /** JSON when it is, bytes as `base64Of` has them, text otherwise; null when there is none. */
 export function answerOf(one: AcceptedInvocationDetails, bytes: Uint8Array | undefined): unknown {
-  if (bytes === undefined || bytes.length === 0) return null;
+  if (bytes === undefined) return null;
   if (isBytes(one)) return base64Of(bytes);
+  if (bytes.length === 0) return null;
   const text = new TextDecoder().decode(bytes);
   if (one.result?.type?.includes("json") !== true) return text;
   try {

@@ -6,6 +6,7 @@ import { Button } from "react-aria-components";
 import { quoted } from "./format.ts";
 import { jsonProblem, Result, type EventProps } from "./run-box.tsx";
 import { SameThing } from "./same-thing.tsx";
+import { shownResult } from "./shown-result.ts";
 import { usePoll } from "./use-poll.ts";
 
 const EVERY_MS = 4_000;
@@ -109,8 +110,7 @@ function useRun({ client, shown, event }: EventProps): {
 async function resultOf(client: Client, end: AcceptedInvocationDetails): Promise<unknown> {
   if (end.result?.bytes === null || end.result === null) return undefined;
   const bytes = await client.getAcceptedResult({ params: { request: end.id } });
-  const text = new TextDecoder().decode(bytes);
-  return jsonProblem(text) === undefined ? (JSON.parse(text) as unknown) : text;
+  return shownResult(bytes, end.result.type);
 }
 
 function Action(props: {

@@ -3,3 +3,4 @@
  * the pieces that can be tested without a browser.
  */
 export { clockText, countText, moneyText, msText, quoted, rateText, spanText } from "./format.ts";
+export { shownResult } from "./shown-result.ts";

@@ -36,7 +36,7 @@ export {
   type VersionEntry,
 } from "./config-log.ts";
 export { envNameOf, flagOf } from "./config-names.ts";
-export { BYTES_EVENT_TYPE } from "./event-type.ts";
+export { BYTES_EVENT_TYPE, isBytesType } from "./event-type.ts";
 export type { Destination } from "./schemas/destinations.ts";
 export type { Variables } from "./schemas/environment.ts";
 export {

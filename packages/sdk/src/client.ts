@@ -7,6 +7,7 @@ import { type Operation, type OperationName, OPERATIONS } from "@skerry/api-sche
 import {
   BYTES_EVENT_TYPE,
   GATEWAY_HEADERS,
+  isBytesType,
   parseQualifier,
   RESPOND_ASYNC,
 } from "@skerry/contracts";
@@ -327,12 +328,9 @@ function base64Of(value: unknown): string {
   return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
 }
 
-/** What handlers return as bytes has this type. */
-const BYTES_TYPE = /^application\/octet-stream\s*(?:;|$)/i;
-
 async function readResult(arrival: Arrival): Promise<unknown> {
   const contentType = arrival.response.headers.get("content-type") ?? "";
-  if (BYTES_TYPE.test(contentType)) return await readBytes(arrival);
+  if (isBytesType(contentType)) return await readBytes(arrival);
   const text = await readText(arrival);
   if (text === "") return null;
   return contentType.includes("json") ? parseJson(text, arrival) : text;
