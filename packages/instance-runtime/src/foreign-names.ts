@@ -10,6 +10,7 @@ interface Named {
   readonly app: string;
   readonly function: string;
   readonly memoryMb: number;
+  readonly timeoutMs: number;
   readonly env: Readonly<Record<string, string>>;
   remainingMs(): number;
 }
@@ -17,7 +18,6 @@ interface Named {
 type Read = (context: Named) => unknown;
 
 const versionOf: Read = ({ env }) => env["SKERRY_VERSION"];
-const remainingMsOf: Read = (context) => Math.round(context.remainingMs());
 
 const NAMES: Readonly<Record<string, Read>> = {
   awsRequestId: ({ requestId }) => requestId,
@@ -27,13 +27,14 @@ const NAMES: Readonly<Record<string, Read>> = {
   memoryLimitInMB: ({ memoryMb }) => String(memoryMb),
   // There is none. Programs are told the same.
   invokedFunctionArn: (context) => `${context.app}/${context.function}`,
-  getRemainingTimeInMillis: (context) => () => remainingMsOf(context),
+  getRemainingTimeInMillis: (context) => () => Math.round(context.remainingMs()),
   request_id: ({ requestId }) => requestId,
   function_name: (context) => context.function,
   function_version: versionOf,
   namespace: ({ app }) => app,
   memory_limit_in_mb: ({ memoryMb }) => memoryMb,
-  time_limit_in_ms: remainingMsOf,
+  // Its own limit, which does not shrink.
+  time_limit_in_ms: ({ timeoutMs }) => timeoutMs,
 };
 
 /** Gives the contexts of this prototype the names. */

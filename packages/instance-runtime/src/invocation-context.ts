@@ -97,6 +97,11 @@ export class InvocationContext {
     this.#facts = facts;
   }
 
+  /** The function's own: the most that a request may take. This one may have less. */
+  get timeoutMs(): number {
+    return this.#facts.timeoutMs;
+  }
+
   /** Of the accepted invocation that this is an attempt of; a synchronous call's is its own. */
   get invocationId(): string {
     return this.#call.head.iv?.id ?? this.requestId;

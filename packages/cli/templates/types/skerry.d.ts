@@ -59,6 +59,8 @@ export interface Context extends InstanceContext {
   readonly attempt: number;
   /** The action that this is a run of; undefined when it is none. */
   readonly action: ActionRun | undefined;
+  /** The function's own: the most that a request may take. This one may have less. */
+  readonly timeoutMs: number;
   /** Wall clock milliseconds at which the platform stops waiting for the answer. */
   readonly deadlineMs: number;
   /** Milliseconds until then; 0 when it has passed. */

@@ -37,7 +37,8 @@ class ForeignNames:
         if name == "namespace":
             return self.app
         if name == "time_limit_in_ms":
-            return self.get_remaining_time_in_millis()
+            # Its own limit, which does not shrink.
+            return self.timeout_ms
         if name in _ITEMS:
             return getattr(self, name)
         raise KeyError(name)

@@ -36,8 +36,8 @@ class Context(ForeignNames):
     """
 
     __slots__ = (
-        "request_id", "app", "function", "revision", "instance_id", "memory_mb", "deadline_ms",
-        "cold_reason", "env", "parent_request_id", "payload_bytes_max", "_call", "_log",
+        "request_id", "app", "function", "revision", "instance_id", "memory_mb", "timeout_ms",
+        "deadline_ms", "cold_reason", "env", "parent_request_id", "payload_bytes_max", "_call", "_log",
         "_cancelled", "_engine", "_work",
     )
 
@@ -48,6 +48,8 @@ class Context(ForeignNames):
         self.revision = facts.revision
         self.instance_id = facts.instance_id
         self.memory_mb = facts.memory_mb
+        # The function's own: the most that a request may take. This one may have less.
+        self.timeout_ms = facts.timeout_ms
         self.deadline_ms = int(time.time() * 1000) + (call.remaining_ms or facts.timeout_ms)
         self.cold_reason = call.head.get("c")
         self.env = facts.env
