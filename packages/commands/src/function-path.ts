@@ -1,5 +1,4 @@
-import { parseFunctionPath, parseQualifiedPath } from "@skerry/contracts";
-import { appName, parseInput } from "@skerry/contracts/schemas";
+import { parseFunctionPath, parseQualifiedPath, readAppName } from "@skerry/contracts";
 import { failCommand, type Argument } from "@skerry/terminal";
 
 export const FUNCTION_ARGUMENT: Argument = {
@@ -41,5 +40,5 @@ export interface AppOrFunction {
 export function readAppOrFunction(text: string | undefined): AppOrFunction {
   const value = text ?? "";
   if (value.includes("/")) return readFunctionPath(value);
-  return { app: parseInput(appName, value, "app") };
+  return { app: readAppName(value) };
 }

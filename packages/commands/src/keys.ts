@@ -1,11 +1,11 @@
 import type { KeyResource } from "@skerry/api-schema";
-import { parseInput, role } from "@skerry/contracts/schemas";
+import { ROLES } from "@skerry/contracts";
 import { YES_FLAG, ageText, confirm, type Column } from "@skerry/terminal";
 import type { Command } from "./command.ts";
 import { printList } from "./print-list.ts";
 
 const PAGE = 1_000;
-const ROLES = role.options.join(", ");
+const ROLES_TEXT = ROLES.join(", ");
 const ROLE_DEFAULT = "developer";
 
 const list: Command = {
@@ -25,27 +25,27 @@ const create: Command = {
   name: "keys create",
   summary: "Make a key and print it, once",
   about: [
-    `A role is one of ${ROLES}: viewers look, developers also deploy and call, operators also ` +
+    `A role is one of ${ROLES_TEXT}: viewers look, developers also deploy and call, operators also ` +
       "stop instances and read the audit, admins also make keys.",
     "Without --json the standard output carries the key alone, so that it can be caught in a variable.",
   ],
   args: [{ name: "NAME", description: "What it is for; shown by `skerry keys ls`." }],
   flags: [
-    { name: "role", value: "ROLE", description: `One of ${ROLES}. Default ${ROLE_DEFAULT}.` },
+    { name: "role", value: "ROLE", description: `One of ${ROLES_TEXT}. Default ${ROLE_DEFAULT}.` },
     { name: "apps", value: "APPS", description: "Confine it to these apps, joined by commas." },
   ],
   examples: [
     { line: "keys create ci --apps shop,images", says: "Deploys two apps." },
     { line: "keys create dashboard --role viewer", says: "Only looks." },
   ],
-  async run({ args, flag, screen, client }) {
+  async run({ args, flag, oneOf, screen, client }) {
     const apps = flag("apps")
       ?.split(",")
       .map((app) => app.trim());
     const created = await client().createKey({
       body: {
         name: args[0] ?? "",
-        role: parseInput(role, flag("role") ?? ROLE_DEFAULT, "role"),
+        role: oneOf("role", ROLES) ?? ROLE_DEFAULT,
         apps: apps ?? null,
       },
     });

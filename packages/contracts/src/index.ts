@@ -102,6 +102,7 @@ export {
   type Principal,
   type ResourceRef,
   type Role,
+  ROLES,
 } from "./identity.ts";
 export { failInput, invalid } from "./input-invalid.ts";
 export {
@@ -202,7 +203,7 @@ export {
   tookUsOf,
   type StartKind,
 } from "./metering.ts";
-export { parseFunctionPath } from "./names.ts";
+export { parseFunctionPath, readAppName, readFunctionName } from "./names.ts";
 export { isTargetIn, type NetworkTarget, parseTarget, splitPatterns } from "./network-targets.ts";
 export {
   type AgentNote,
@@ -247,6 +248,7 @@ export {
   PER_MILLE,
   type QualifiedPath,
   type Qualifier,
+  VERSION_NUMBER_MAX,
   versionsOfAlias,
 } from "./qualifiers.ts";
 export type { AliasMatcher, AliasTarget, RequestPart } from "./schemas/qualifiers.ts";

@@ -9,6 +9,8 @@ import { LABEL, parseFunctionPath } from "./names.ts";
 export const LATEST = "$LATEST";
 /** Shares of an alias are given in thousandths. */
 export const PER_MILLE = 1_000;
+/** Versions are numbered from 1. */
+export const VERSION_NUMBER_MAX = 1_000_000_000;
 
 /** Of an alias's target, what names versions. */
 interface LeadsTo {

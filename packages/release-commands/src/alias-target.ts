@@ -4,8 +4,8 @@ import {
   type AliasMatcher,
   type AliasTarget,
   type RequestPart,
+  VERSION_NUMBER_MAX,
 } from "@skerry/contracts";
-import { versionNumber } from "@skerry/contracts/schemas";
 import { countText, failCommand, type Flag } from "@skerry/terminal";
 import type { CommandCall } from "@skerry/commands";
 
@@ -55,7 +55,8 @@ export function readTarget(main: string, { flag, every }: CommandCall): AliasTar
 }
 
 function versionOf(text: string): number | undefined {
-  return versionNumber.safeParse(/^\d+$/.test(text) ? Number(text) : undefined).data;
+  const number = /^\d+$/.test(text) ? Number(text) : 0;
+  return number >= 1 && number <= VERSION_NUMBER_MAX ? number : undefined;
 }
 
 const SHARE = /^(\d+)=(\d{1,3}(?:\.\d)?)%?$/;

@@ -6,7 +6,7 @@ import type {
   PublicationResource,
   StageResource,
 } from "@skerry/api-schema";
-import { appName, parseInput } from "@skerry/contracts/schemas";
+import { readAppName } from "@skerry/contracts";
 import { everyItem } from "@skerry/sdk";
 import {
   ageText,
@@ -52,7 +52,7 @@ const list: Command = {
   flags: [],
   examples: [{ line: "apis ls shop", says: "With what each stage serves." }],
   run: ({ args, screen, client, host }) => {
-    const params = { app: parseInput(appName, args[0], "app") };
+    const params = { app: readAppName(args[0] ?? "") };
     return printList(screen, apiColumns(host.clock.wallMs()), (cursor) =>
       client().listGatewayApis({ params, query: { limit: PAGE, cursor } }),
     );

@@ -6,8 +6,13 @@ import type {
   PublishVersionRequest,
   VersionResource,
 } from "@skerry/api-schema";
-import { LIMITS, parseQualifiedPath, versionsOfAlias } from "@skerry/contracts";
-import { aliasName, appName, parseInput } from "@skerry/contracts/schemas";
+import {
+  LIMITS,
+  parseQualifiedPath,
+  readAppName,
+  readFunctionName,
+  versionsOfAlias,
+} from "@skerry/contracts";
 import { everyItem } from "@skerry/sdk";
 import {
   ageText,
@@ -399,8 +404,8 @@ async function rollbackApp(call: CommandCall, reason: string): Promise<number> {
   refuseFlag(call, "rollback", { flags: ["to", "if-match"], form: "APP/FN:ALIAS" });
   const [appText, aliasText] = (args[0] ?? "").split(":");
   if (aliasText === undefined) throw notQualified(args[0] ?? "", "APP[/FN]:ALIAS");
-  const app = parseInput(appName, appText, "app");
-  const alias = parseInput(aliasName, aliasText, "alias");
+  const app = readAppName(appText ?? "");
+  const alias = readFunctionName(aliasText, "alias");
   const done = await client().rollbackApp({ params: { app, alias }, body: { reason } });
   if (screen.json) screen.printJson(done);
   else screen.printTable(ROLLED_BACK, done.functions);

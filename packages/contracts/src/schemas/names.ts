@@ -1,11 +1,8 @@
 import { z } from "zod";
-import { LABEL } from "../names.ts";
+import { APP_NAME_RULE, FUNCTION_NAME_RULE, LABEL } from "../names.ts";
 
-const LABEL_RULE =
-  "use 1–40 lower-case letters, digits and hyphens, begin with a letter, end with a letter or digit";
-
-export const appName = z.string().regex(LABEL, `An app name must ${LABEL_RULE}.`);
-export const functionName = z.string().regex(LABEL, `A function name must ${LABEL_RULE}.`);
+export const appName = z.string().regex(LABEL, APP_NAME_RULE);
+export const functionName = z.string().regex(LABEL, FUNCTION_NAME_RULE);
 
 /** Secrets are named like functions, only longer. */
 export const secretName = z

@@ -1,6 +1,6 @@
 /** What is written of versions and aliases, and where an alias leads. */
 import { z } from "zod";
-import { parseQualifier, PER_MILLE } from "../qualifiers.ts";
+import { parseQualifier, PER_MILLE, VERSION_NUMBER_MAX } from "../qualifiers.ts";
 import { variables } from "./environment.ts";
 import { functionName } from "./names.ts";
 
@@ -9,7 +9,7 @@ const SHARES_MAX = 5;
 const VALUE_CHARS_MAX = 256;
 
 /** Numbers are given out from 1 on and never again. */
-export const versionNumber = z.int().min(1).max(1_000_000_000);
+export const versionNumber = z.int().min(1).max(VERSION_NUMBER_MAX);
 /** Named like functions: an alias is a label of a host, too. */
 export const aliasName = functionName;
 
