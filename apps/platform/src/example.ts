@@ -1,7 +1,7 @@
 /** The example of the first start, and how it gets there. */
 import { fileURLToPath } from "node:url";
 import { PlatformError } from "@skerry/base";
-import { deploymentMark } from "@skerry/api-schema";
+import { deploymentMark } from "@skerry/api-schema/client";
 import { createClient } from "@skerry/sdk";
 import { packFolder } from "@skerry/sdk/pack";
 import type { OwnApi } from "./own-api.ts";

@@ -1,19 +1,13 @@
 /** Releases of whole apps: from stage to stage, and through the steps of a canary. */
 import { aliasName, versionNumber } from "@skerry/contracts/schemas";
 import { z } from "zod";
+import { RELEASE_GUARDS } from "./release-guards.ts";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 const STAGES_MAX = 5;
 const STEPS_MAX = 20;
 const TEXT_MAX = 500;
-
-/** What of both versions can be compared. */
-export const RELEASE_GUARDS = [
-  ...["error-rate", "server-errors", "timeouts", "crashes", "memory"],
-  ...["p50", "p90", "p95", "p99"],
-] as const;
-export type ReleaseGuard = (typeof RELEASE_GUARDS)[number];
 
 const percent = z.number().multipleOf(0.1).min(0.1).max(100);
 const steps = z

@@ -22,6 +22,7 @@ export {
 } from "./console-resources.ts";
 export type { ActionRequest, ActionResource, ActionRun } from "./actions.ts";
 export type { ServerKeyResource, TicketResource } from "./server-keys.ts";
+export { deploymentMark } from "./deployment-mark.ts";
 export { EVENT_FORMATS, type EventFormat } from "./event-formats.ts";
 export type { Maker } from "./made-by.ts";
 export { projectManifest, type ProjectManifest } from "./project-manifest.ts";
@@ -71,6 +72,7 @@ export {
   matchesLog,
   readLogFilter,
 } from "./log-filter.ts";
+export { IDEMPOTENCY_HEADERS } from "./idempotency-headers.ts";
 export {
   type ApiSchemas,
   errorAnswer,
@@ -79,7 +81,6 @@ export {
 } from "./openapi-schemas.ts";
 export {
   deploymentLogQuery,
-  IDEMPOTENCY_HEADERS,
   invocationsQuery,
   logsQuery,
   type Operation,
@@ -118,12 +119,8 @@ export {
   type StageResource,
 } from "./gateway-apis.ts";
 export type { RedriveRequest, RedriveResource } from "./redrives.ts";
-export {
-  RELEASE_GUARDS,
-  type CreateReleaseRequest,
-  type ReleaseGuard,
-  type ReleaseResource,
-} from "./app-releases.ts";
+export type { CreateReleaseRequest, ReleaseResource } from "./app-releases.ts";
+export { RELEASE_GUARDS, type ReleaseGuard } from "./release-guards.ts";
 export {
   type AppResource,
   type AuditResource,
@@ -131,7 +128,6 @@ export {
   DEPLOYMENT_STATES,
   deploymentLogLine,
   type DeploymentLogLine,
-  deploymentMark,
   deploymentPlan,
   type DeploymentPlan,
   type DeploymentRequest,

@@ -126,16 +126,6 @@ export const deploymentLogLine = z.object({
 });
 export type DeploymentLogLine = z.infer<typeof deploymentLogLine>;
 
-/**
- * What `getDeployment` compares while it waits: changes with every step of the deployment. For
- * `waitQuery.state`.
- */
-export function deploymentMark(
-  deployment: Pick<DeploymentResource, "state" | "functions">,
-): string {
-  return `${deployment.state}/${deployment.functions.map(({ state }) => state).join(",")}`;
-}
-
 export const instanceResource = z
   .object({
     id: z.string(),

@@ -2,13 +2,13 @@
  * Deploys what a folder means: packs it, asks for the plan, uploads what the platform does not have
  * and follows the deployment to its end.
  */
-import {
-  type DeploymentLogLine,
-  deploymentMark,
-  type DeploymentPlan,
-  type DeploymentRequest,
-  type DeploymentResource,
+import type {
+  DeploymentLogLine,
+  DeploymentPlan,
+  DeploymentRequest,
+  DeploymentResource,
 } from "@skerry/api-schema";
+import { deploymentMark } from "@skerry/api-schema/client";
 import { buildLineText } from "@skerry/commands";
 import type { FunctionConfigInput } from "@skerry/contracts";
 import { PlatformError } from "@skerry/base";

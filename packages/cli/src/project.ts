@@ -5,9 +5,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { nearestWord } from "@skerry/base";
-import { projectManifest } from "@skerry/api-schema";
-import type { FunctionConfigInput } from "@skerry/contracts";
-import { appName, functionName, parseInput } from "@skerry/contracts/schemas";
+import { readAppName, readFunctionName, type FunctionConfigInput } from "@skerry/contracts";
 import { declaredBy, type Declared } from "@skerry/sdk";
 import { fail } from "./errors.ts";
 import { inferConfig, TELLING_FILES } from "./folder-kind.ts";
@@ -55,10 +53,8 @@ export async function readProject(folder: string, choice: ProjectChoice): Promis
   }
   const name = choice.name ?? nameFromFolder(basename(root));
   return {
-    app: parseInput(appName, choice.app ?? APP_DEFAULT, "app"),
-    functions: [
-      { name: parseInput(functionName, name, "function name"), folder: root, config, layers: [] },
-    ],
+    app: readAppName(choice.app ?? APP_DEFAULT),
+    functions: [{ name: readFunctionName(name), folder: root, config, layers: [] }],
     declared: undefined,
   };
 }
@@ -76,6 +72,11 @@ function readManifest(root: string): string | undefined {
 async function fromManifest(root: string, text: string, choice: ProjectChoice): Promise<Project> {
   const path = join(root, MANIFEST);
   const written = await parseYaml(text, path);
+  // Three of four modules of this command, and a folder that is one function needs none of them.
+  const [{ projectManifest }, { parseInput }] = await Promise.all([
+    import("@skerry/api-schema/project-manifest"),
+    import("@skerry/contracts/problems"),
+  ]);
   const manifest = parseInput(projectManifest, written, MANIFEST);
   const { app, functions, layers = {} } = manifest;
   const layerFolder = (layer: string): string => {
@@ -91,7 +92,7 @@ async function fromManifest(root: string, text: string, choice: ProjectChoice): 
     throw fail("PROJECT_FUNCTION_UNKNOWN", { path, function: name, suggestion, functions: names });
   }
   return {
-    app: parseInput(appName, choice.app ?? app, "app"),
+    app: readAppName(choice.app ?? app),
     functions: Object.entries(functions)
       .filter(([key]) => name === undefined || key === name)
       .map(([key, { dir, layers: wanted = [], ...config }]) => {

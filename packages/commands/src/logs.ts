@@ -1,4 +1,5 @@
-import { LOG_LEVELS, type LogFilterQuery, type LogLineResource } from "@skerry/api-schema";
+import type { LogFilterQuery, LogLineResource } from "@skerry/api-schema";
+import { LOG_LEVELS } from "@skerry/api-schema/log-filter";
 import { followLogs, type Client } from "@skerry/sdk";
 import { collect, failCommand, type Flag } from "@skerry/terminal";
 import type { Command, CommandCall } from "./command.ts";

@@ -1,4 +1,5 @@
-import { EVENT_FORMATS, type RuleRequest, type RuleResource } from "@skerry/api-schema";
+import type { RuleRequest, RuleResource } from "@skerry/api-schema";
+import { EVENT_FORMATS } from "@skerry/api-schema/client";
 import { YES_FLAG, ageText, confirm, type Column, type Flag, type Screen } from "@skerry/terminal";
 import { APP_FLAG, printRemoved } from "./app-scope.ts";
 import type { Command, CommandCall } from "./command.ts";

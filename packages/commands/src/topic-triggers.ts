@@ -1,8 +1,5 @@
-import {
-  EVENT_FORMATS,
-  type TopicTriggerRequest,
-  type TopicTriggerResource,
-} from "@skerry/api-schema";
+import type { TopicTriggerRequest, TopicTriggerResource } from "@skerry/api-schema";
+import { EVENT_FORMATS } from "@skerry/api-schema/client";
 import { everyItem } from "@skerry/sdk";
 import {
   YES_FLAG,

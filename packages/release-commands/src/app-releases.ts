@@ -1,11 +1,7 @@
 /** Releases of apps: start one and watch it, list, show, approve, pause, resume, abort. */
-import {
-  RELEASE_GUARDS,
-  type CreateReleaseRequest,
-  type ReleaseGuard,
-  type ReleaseResource,
-} from "@skerry/api-schema";
-import { appName, parseInput } from "@skerry/contracts/schemas";
+import type { CreateReleaseRequest, ReleaseGuard, ReleaseResource } from "@skerry/api-schema";
+import { RELEASE_GUARDS } from "@skerry/api-schema/client";
+import { readAppName } from "@skerry/contracts";
 import {
   ageText,
   failCommand,
@@ -82,7 +78,7 @@ const release: Command = {
   ],
   async run(call) {
     const { args, screen, client, isOn } = call;
-    const app = parseInput(appName, args[0], "app");
+    const app = readAppName(args[0] ?? "");
     const params = { app };
     const made = await client().createRelease({ params, body: bodyOf(call) });
     if (isOn("plan") || isOn("detach")) {
@@ -150,7 +146,7 @@ const list: Command = {
   flags: [],
   examples: [{ line: "releases ls shop", says: "Where each is, or how it ended." }],
   run: ({ args, screen, client, host }) => {
-    const params = { app: parseInput(appName, args[0], "app") };
+    const params = { app: readAppName(args[0] ?? "") };
     return printList(screen, columns(host.clock.wallMs()), (cursor) =>
       client().listReleases({ params, query: { limit: PAGE, cursor } }),
     );
@@ -249,7 +245,7 @@ const abort = verb(
 );
 
 function paramsOf({ args }: CommandCall): Params {
-  return { app: parseInput(appName, args[0], "app"), release: args[1] ?? "" };
+  return { app: readAppName(args[0] ?? ""), release: args[1] ?? "" };
 }
 
 /** Until it has ended or is paused; live where somebody watches, else a line for each change. */

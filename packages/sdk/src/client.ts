@@ -3,7 +3,8 @@
  * neither can drift from the other, and `invoke` for calling functions through the gateway.
  */
 import { createIdSource, systemClock, systemRandom, type Clock, type Random } from "@skerry/base";
-import { type Operation, type OperationName, OPERATIONS } from "@skerry/api-schema";
+import type { OperationName } from "@skerry/api-schema";
+import { OPERATION_CALLS, type OperationCall } from "@skerry/api-schema/client";
 import {
   BYTES_EVENT_TYPE,
   GATEWAY_HEADERS,
@@ -76,7 +77,7 @@ export function createClient(options: ClientOptions): Client {
     fetch: options.fetch ?? globalThis.fetch,
     keys: createIdempotencyKeys(options.idempotencyKey, () => ids.requestId()),
   };
-  const methods = Object.entries(OPERATIONS).map(([name, operation]) => [
+  const methods = Object.entries<OperationCall>(OPERATION_CALLS).map(([name, operation]) => [
     name,
     (args: LooseArgs = {}) => call(context, { name: name as OperationName, operation, args }),
   ]);
@@ -92,7 +93,7 @@ export function createClient(options: ClientOptions): Client {
 
 interface Call {
   readonly name: OperationName;
-  readonly operation: Operation;
+  readonly operation: OperationCall;
   readonly args: LooseArgs;
 }
 
@@ -106,10 +107,11 @@ function call(context: Context, called: Call): unknown {
 async function request(context: Context, called: Call): Promise<Arrival> {
   const { name, operation } = called;
   const { options, keys } = context;
+  const [method = "", template = ""] = operation.request.split(" ");
   const args = operation.once === "unless keyed" ? withKeyInBody(called, keys) : called.args;
   const headers: Record<string, string> = { accept: "application/json" };
   if (options.key !== undefined) headers["authorization"] = `Bearer ${options.key}`;
-  if (operation.mutates) {
+  if (operation.mutates === true) {
     const params = Object.values(args.params ?? {});
     headers["idempotency-key"] = args.idempotencyKey ?? keys.next([name, ...params]);
   }
@@ -118,8 +120,8 @@ async function request(context: Context, called: Call): Promise<Arrival> {
   else if (operation.body !== undefined) headers["content-type"] = "application/json";
   const body = operation.body === "zip" ? args.archive : bodyOf(operation, args);
   return await send(context, {
-    url: urlOf(options.apiUrl, operation, args),
-    method: operation.method,
+    url: urlOf(options.apiUrl, template, args),
+    method,
     headers,
     repeatable: isRepeatable(operation, args),
     signal: args.signal,
@@ -129,7 +131,7 @@ async function request(context: Context, called: Call): Promise<Arrival> {
 }
 
 /** Sending it twice does no more than sending it once, and can be done. */
-function isRepeatable(operation: Operation, { archive, body }: LooseArgs): boolean {
+function isRepeatable(operation: OperationCall, { archive, body }: LooseArgs): boolean {
   if (operation.once !== undefined) return operation.once === "unless keyed" && saysKey(body);
   return operation.body !== "zip" || typeof archive === "function";
 }
@@ -148,12 +150,12 @@ function saysKey(body: unknown): boolean {
   return (body as { readonly idempotencyKey?: unknown } | undefined)?.idempotencyKey !== undefined;
 }
 
-function bodyOf(operation: Operation, args: LooseArgs): string | undefined {
+function bodyOf(operation: OperationCall, args: LooseArgs): string | undefined {
   return operation.body === undefined ? undefined : JSON.stringify(args.body ?? {});
 }
 
-function urlOf(base: string, operation: Operation, args: LooseArgs): string {
-  const path = operation.path.replaceAll(/\{(\w+)\}/g, (_whole, name: string) =>
+function urlOf(base: string, template: string, args: LooseArgs): string {
+  const path = template.replaceAll(/\{(\w+)\}/g, (_whole, name: string) =>
     segmentOf(name, args.params?.[name]),
   );
   const url = new URL(path, base);
@@ -171,7 +173,7 @@ function segmentOf(name: string, value: string | undefined): string {
   return encodeURIComponent(value);
 }
 
-async function read(operation: Operation, arrival: Arrival): Promise<unknown> {
+async function read(operation: OperationCall, arrival: Arrival): Promise<unknown> {
   if (operation.answer === null) {
     await arrival.response.body?.cancel();
     return undefined;

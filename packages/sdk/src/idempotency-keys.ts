@@ -3,7 +3,7 @@
  * the same key whenever it runs: the key names the operation, what it is about, and how often that
  * was asked for before.
  */
-import { IDEMPOTENCY_HEADERS } from "@skerry/api-schema";
+import { IDEMPOTENCY_HEADERS } from "@skerry/api-schema/client";
 import { fail } from "./errors.ts";
 
 export interface IdempotencyKeys {
