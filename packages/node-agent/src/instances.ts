@@ -44,7 +44,7 @@ import {
   type RuntimeProcessOptions,
 } from "./runtime-process.ts";
 import type { RuntimeBuild } from "./runtime-build.ts";
-import { Rest } from "./rest.ts";
+import { Moments, Rest } from "./rest.ts";
 import { runtimeKindOf, type Warmth } from "./runtimes.ts";
 import { specialiseHead } from "./specialise-head.ts";
 import { BOOT_TURNS } from "./turn-limits.ts";
@@ -104,6 +104,7 @@ export class Instances {
   readonly #logVolumes: LogVolumes;
   readonly #loading: Loading;
   readonly #boots: Turns;
+  readonly #moments = new Moments();
   /** By id: what the pools' keys name. */
   readonly #pooled = new Map<string, RuntimeBuild>();
   /** Ids of all that anything was started in. */
@@ -500,7 +501,7 @@ export class Instances {
       ...started,
       grant,
       startedWallMs: this.#deps.clock.wallMs(),
-      rest: new Rest(this.#deps.clock, process),
+      rest: new Rest({ clock: this.#deps.clock, moments: this.#moments }, process),
       life: { kind: "starting" },
       isOrderedToStop: false,
       gone: Promise.resolve(),
@@ -517,7 +518,8 @@ export class Instances {
   }
 
   async #ended(instance: Instance, sandboxExit: SandboxExit): Promise<void> {
-    const { process, ref } = instance;
+    const { process, ref, rest } = instance;
+    rest.end();
     const exit = await instanceExitOf(sandboxExit, process);
     const { life } = instance;
     if (life.kind === "ready" || life.kind === "resting") {

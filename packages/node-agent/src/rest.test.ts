@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { HandClock, until } from "@skerry/testkit";
 import { GATEWAY, Node, rungOrSkip } from "../test/world.ts";
-import { Rest } from "./rest.ts";
+import { Moments, Rest } from "./rest.ts";
 
 function setUp(tidies: boolean) {
   const clock = new HandClock();
@@ -13,7 +13,8 @@ function setUp(tidies: boolean) {
     return new Promise(() => undefined);
   };
   const sandbox = { rest: note("rest"), resume: note("resume"), kill };
-  return { clock, seen, rest: new Rest(clock, { sandbox, tidies }) };
+  const deps = { clock, moments: new Moments() };
+  return { clock, seen, rest: new Rest(deps, { sandbox, tidies }) };
 }
 
 test("a rest that lasts is interrupted once, for a moment", () => {
@@ -40,6 +41,35 @@ test("what is wanted in that moment goes on, and what is ended is not touched ag
       assert.equal(seen.at(-1), `${atMs} ${effect}`);
     }
   }
+});
+
+test("of those that came to rest together few run at once, each has its moment, and none that left", () => {
+  const clock = new HandClock();
+  const moments = new Moments(3);
+  const running = new Set<number>();
+  const ran: number[] = [];
+  let most = 0;
+  const rests = Array.from({ length: 20 }, (_, at) => {
+    const resume = (): void => {
+      running.add(at);
+      ran.push(at);
+      most = Math.max(most, running.size);
+    };
+    const rest = (): void => void running.delete(at);
+    const sandbox = { rest, resume, kill: () => new Promise<never>(() => undefined) };
+    return new Rest({ clock, moments }, { sandbox, tidies: true });
+  });
+  for (const rest of rests) rest.perform("rest");
+  clock.advance(10_500);
+  assert.deepEqual([...running], [0, 1, 2]);
+  running.delete(1);
+  rests[1]?.perform("kill");
+  rests[4]?.end();
+  assert.deepEqual([...running], [0, 2, 3], "a place is free at once");
+  clock.advance(600_000);
+  const wanted = Array.from({ length: 20 }, (_, at) => at).filter((at) => at !== 4);
+  assert.deepEqual([most, ran, [...running]], [3, wanted, []]);
+  assert.equal(clock.timers, 0);
 });
 
 test("a runtime that collects nothing by itself rests on", () => {
