@@ -179,8 +179,7 @@ export class FunctionShell implements InvocationOwner {
     this.#entry = entry;
     this.#removed = false;
     if (!changed) return;
-    const isOld = ({ grant }: Instance): boolean => grant.revisionId !== this.#entry.latest.id;
-    this.#endConnections(CLOSINGS.revision, isOld);
+    this.#endConnections(CLOSINGS.revision, (instance) => this.#isOld(instance));
     this.#ids = idsOf(entry);
     [this.#timeouts, this.#attemptTimeouts] = this.#createTimeouts(entry);
     this.#router.tell({ kind: "revisionChanged", policy: this.#policyNow() });
@@ -190,6 +189,10 @@ export class FunctionShell implements InvocationOwner {
   #endConnections(closing: Closing, isInTheWay: (instance: Instance) => boolean): void {
     const isHere = ({ grant }: Instance): boolean => this.#instances.has(grant.instanceId);
     this.#deps.open.endSoon(closing, (one) => isHere(one) && isInTheWay(one));
+  }
+
+  #isOld({ grant }: Instance): boolean {
+    return grant.revisionId !== this.#entry.latest.id;
   }
 
   /** A full minute has come: schedules may keep more instances, or fewer. */
@@ -353,6 +356,13 @@ export class FunctionShell implements InvocationOwner {
 
   switched(invocation: Invocation): void {
     this.#deps.open.add(invocation);
+    const { instance } = invocation;
+    if (instance === undefined) return;
+    // What it is in the way of may have come while it waited for its instance, or that for its 101.
+    if (this.#removed) this.#endConnections(CLOSINGS.removed, () => this.#removed);
+    else if (this.#isOld(instance))
+      this.#endConnections(CLOSINGS.revision, (one) => this.#isOld(one));
+    else if (instance.isLeaving) this.#endConnections(CLOSINGS.agent, (one) => one.isLeaving);
   }
 
   left(invocation: Invocation): void {

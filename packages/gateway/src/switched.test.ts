@@ -453,6 +453,33 @@ test("connections of a replaced revision or a removed function end soon, and no 
   ]);
 });
 
+test("a connection that opens long after its revision was replaced or its function removed ends as soon", async (t) => {
+  const control = await controlDouble(world);
+  t.after(() => control.close());
+  await until(() => world.gateway.stats().controlConnected);
+  const held: Call[] = [];
+  agent.handle = (call) => void held.push(call);
+  const clients = [await openRaw(world.port), await openRaw(world.port)] as const;
+  t.after(() => clients.forEach(({ socket }) => socket.destroy()));
+  clients[0].write(asks("quick"));
+  clients[1].write(asks("slow"));
+  await until(() => held.length === 2);
+  const [quick, slow] = [entryOf("quick"), entryOf("slow")];
+  const seq = world.entries.length;
+  const value = { ...quick, latest: { ...quick.latest, id: ids.id("rev") } };
+  control.send([
+    { seq: seq + 1, key: `function/${quick.id}`, value },
+    { seq: seq + 2, key: `function/${slow.id}`, value: null },
+  ]);
+  await until(() => control.applied.includes(seq + 2));
+  leaping.leap(2_000);
+  for (const call of held) switchTo(call);
+  await Promise.all(clients.map((client) => client.receive(/\r\n\r\n/)));
+  leaping.leap(2_000);
+  await Promise.all(clients.map((client) => client.ended()));
+  assert.deepEqual(clients.map(closeOf), [CLOSINGS.revision, CLOSINGS.removed]);
+});
+
 test("connections of a version last through deploys and other versions' ends, until its own", async (t) => {
   const control = await controlDouble(world);
   t.after(() => control.close());
