@@ -286,6 +286,36 @@ assert await receive() == message`,
     await instance.until(() => instance.messages().includes(told));
   });
 
+  it("is asked for messages with a time limit, and neither loses one nor keeps who asked", async (t) => {
+    const instance = await run(
+      t,
+      `await accept()
+async def asked():
+    try:
+        return await asyncio.wait_for(receive(), 0.001)
+    except asyncio.TimeoutError:
+        return None
+for _ in range(100):
+    assert await asked() is None
+await say(str(len(receive.__self__._call.gate._waiting)))
+heard = []
+while len(heard) < 50:
+    message = await asked()
+    heard += [] if message is None else [message["text"]]
+await say(" ".join(heard))`,
+    );
+    const client = await Client.open(instance);
+    await instance.until(() => client.heard().length === 1);
+    const sent = Array.from({ length: 50 }, (_, at) => `${at}`);
+    for (const one of sent) {
+      client.send(text(one));
+      await turns(instance, 1);
+    }
+    await instance.until(() => client.heard().length === 3);
+    client.send(close(1000));
+    assert.deepEqual(await client.end(), ["0", sent.join(" "), [1000, ""]]);
+  });
+
   it("is closed with 1000 when the application returns", async (t) => {
     const instance = await run(t, `await accept()\nawait say("all")`);
     const client = await Client.open(instance);

@@ -152,7 +152,12 @@ class LoopGate:
         while not ready():
             future = self._loop.create_future()
             self._waiting = (*self._waiting, future)
-            await future
+            try:
+                await future
+            except asyncio.CancelledError:
+                # Whoever asks with a time limit, again and again, would leave one each time.
+                self._waiting = tuple(one for one in self._waiting if one is not future)
+                raise
 
     async def wait_writable(self, call):
         """Returns when what was written has left."""
