@@ -6,15 +6,19 @@
  */
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { readText } from "./listing.ts";
 import { lifeMarkOf } from "./process-table.ts";
 
 const START = "driver-";
-const NAME = /^driver-((\d+)\.\d+)-(?:lane(\d+)-)?/;
+const NAME = /^driver-((\d+)\.\d+)-(?:lane(\d+)-)?(?:boot([\da-f]+)-)?/;
+/** A machine may start the same way each time: then pids and times since its start come again. */
+const BOOT = readText("/proc/sys/kernel/random/boot_id").slice(0, 8);
 
 /** Makes one for this process; `lane` is taken for as long as it exists and the process lives. */
 export function makeWorkDirectory(home: string, lane: number | undefined): string {
   const owner = `${START}${lifeMarkOf(process.pid) ?? process.pid}-`;
-  return mkdtempSync(join(home, lane === undefined ? owner : `${owner}lane${lane}-`));
+  const boot = BOOT === "" ? "" : `boot${BOOT}-`;
+  return mkdtempSync(join(home, `${owner}${lane === undefined ? "" : `lane${lane}-`}${boot}`));
 }
 
 /** Removes those whose process has ended. */
@@ -31,9 +35,13 @@ export function lanesInUse(home: string): ReadonlySet<number> {
   return new Set(names.flatMap((name) => NAME.exec(name)?.[3] ?? []).map(Number));
 }
 
-/** Other processes that have a driver open on this home. */
+/**
+ * Other processes that have a driver open on this home. Those of an earlier version, which does not
+ * say when the machine was started, are not among them: nobody may be taken for one by mistake.
+ */
 export function otherOwners(home: string): readonly number[] {
-  const pids = readdirSync(home).filter(isOwnerAlive).map(ownerPid);
+  const isCertain = (name: string): boolean => BOOT !== "" && NAME.exec(name)?.[4] === BOOT;
+  const pids = readdirSync(home).filter(isCertain).filter(isOwnerAlive).map(ownerPid);
   return [...new Set(pids)].filter((pid) => pid !== process.pid);
 }
 
@@ -42,6 +50,6 @@ function ownerPid(name: string): number {
 }
 
 function isOwnerAlive(name: string): boolean {
-  const [, mark, pid] = NAME.exec(name) ?? [];
-  return mark !== undefined && lifeMarkOf(Number(pid)) === mark;
+  const [, mark, pid, , boot = BOOT] = NAME.exec(name) ?? [];
+  return mark !== undefined && boot === BOOT && lifeMarkOf(Number(pid)) === mark;
 }

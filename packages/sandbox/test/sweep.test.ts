@@ -12,7 +12,7 @@ import { silentLog, systemClock } from "@skerry/base";
 import { openSandboxDriver, type SandboxDriver, type SandboxRung } from "../src/index.ts";
 import { ownerNameOf } from "../src/host.ts";
 import { directoriesIn } from "../src/listing.ts";
-import { pidsWithMarker } from "../src/process-table.ts";
+import { lifeMarkOf, pidsWithMarker } from "../src/process-table.ts";
 import { findOwnerDirectories } from "../src/sweep.ts";
 import type { AbandonRun } from "./abandon-run.ts";
 import { findHierarchy } from "./groups.ts";
@@ -70,6 +70,21 @@ test("a sweep spares the files of other drivers of its own process", async () =>
   assert.deepEqual(workDirectories(home), before);
   assert.equal(before.length, 2);
   await Promise.all([beside.close(), driver.close()]);
+});
+
+test("a sweep ends nobody who has the pid and time of start of a driver's process before a reboot", async (t) => {
+  const home = newHome();
+  const bystander = spawn("sleep", ["60"], { stdio: "ignore" });
+  t.after(() => bystander.kill("SIGKILL"));
+  await once(bystander, "spawn");
+  const mark = lifeMarkOf(bystander.pid ?? 0);
+  const [rebooted, unsaid] = [`driver-${mark}-lane1-boot0-x`, `driver-${mark}-x`];
+  for (const name of [rebooted, unsaid]) mkdirSync(join(home, name));
+  const driver = await open(home, "process");
+  await driver.sweep();
+  assert.deepEqual([bystander.signalCode, lifeMarkOf(bystander.pid ?? 0)], [null, mark]);
+  assert.ok(!existsSync(join(home, rebooted)) && existsSync(join(home, unsaid)));
+  await driver.close();
 });
 
 for (const rung of ["bubblewrap", "process"] as const satisfies readonly SandboxRung[]) {
