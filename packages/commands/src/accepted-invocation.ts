@@ -195,8 +195,10 @@ export function printEnded(
   screen.print(typeof answer === "string" ? answer : JSON.stringify(answer, undefined, 2));
 }
 
+type Answered = Pick<AcceptedInvocationDetails, "result">;
+
 /** Its handler returned bytes. */
-function isBytes({ result }: AcceptedInvocationDetails): boolean {
+function isBytes({ result }: Answered): boolean {
   return isBytesType(result?.type);
 }
 
@@ -206,7 +208,7 @@ export function base64Of(bytes: Uint8Array): { readonly base64: string } {
 }
 
 /** JSON when it is, bytes as `base64Of` has them, text otherwise; null when there is none. */
-export function answerOf(one: AcceptedInvocationDetails, bytes: Uint8Array | undefined): unknown {
+export function answerOf(one: Answered, bytes: Uint8Array | undefined): unknown {
   if (bytes === undefined) return null;
   if (isBytes(one)) return base64Of(bytes);
   if (bytes.length === 0) return null;

@@ -13,6 +13,7 @@ import {
   type RunOptions,
   type RunResult,
 } from "@skerry/testkit/clients";
+import { answerOf } from "./accepted-invocation.ts";
 import { ACCEPTED_COMMANDS } from "./accepted.ts";
 import { invoke } from "./invoke.ts";
 
@@ -187,4 +188,12 @@ test("a version or an alias is named behind a colon, and what is neither is refu
     assert.equal((await runPiped(["invoke", wrong], platform)).exitCode, 2, wrong);
   }
   assert.equal(paths.length, 3);
+});
+
+test("no bytes are bytes, too, and no answer is null", () => {
+  const answered = (type: string | null) =>
+    answerOf({ result: { status: 200, bytes: 0, type, cut: false } }, new Uint8Array());
+  assert.deepEqual(answered("application/octet-stream"), { base64: "" });
+  assert.equal(answered("application/json"), null);
+  assert.equal(answered(null), null);
 });
