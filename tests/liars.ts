@@ -65,7 +65,8 @@ export function reply(head: string, flags = 1): Buffer {
   return frame(type.REPLY, Buffer.concat([length, Buffer.from(head)]), stream, flags);
 }
 
-const HELLO = { role: "instance", runtimeBuild: process.version, takesLastWord: 1, linkVersionMin: 1, linkVersionMax: 1 };
+/** As long as the runtime's own, whatever it says. */
+const HELLO = { role: "instance", runtimeBuild: process.version, takesLastWord: 1, tidies: 1, linkVersionMin: 1, linkVersionMax: 1 };
 const HELLO_BYTES = 12 + JSON.stringify(HELLO).length;
 
 /**

@@ -49,7 +49,8 @@ interface Answered {
   readonly reason: string;
 }
 
-const open = { auth: "none" } as const;
+/** After a kill everything starts anew, and on a busy machine one thing after the other. */
+const open = { auth: "none", queueTimeoutMs: 60_000, initTimeoutMs: 60_000 } as const;
 const PATHS = ["/-/load/mirror/", "/-/load/echo/?word=w", "/-/load/churn/"];
 const versionSource = (version: number): SourceFiles => ({
   "index.ts": `export function handler(): string { return "${version}"; }`,
