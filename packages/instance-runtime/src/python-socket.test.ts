@@ -385,6 +385,28 @@ await close(1000)`,
     assert.ok(instance.messages().includes("sent 63"));
   });
 
+  it("closes behind all that was sent, however long the client takes for it", async (t) => {
+    const instance = await run(
+      t,
+      `from skerry_runtime import web_socket
+web_socket._CLOSE_WAIT_SECONDS = 0.05
+async def tell():
+    await asyncio.sleep(0.3)
+    print("long over")
+await accept()
+sending, telling = asyncio.create_task(say(bytes(1 << 20))), asyncio.create_task(tell())
+await asyncio.sleep(0)
+await close(1000)`,
+    );
+    const client = await Client.open(instance, { autoGrant: false });
+    await instance.until(() => instance.messages().includes("long over"));
+    client.take(instance);
+    await instance.until(() => client.heard().length === 2);
+    assert.deepEqual(client.heard().at(-1), [1000, ""]);
+    // One that has it all and does not answer is given up.
+    await assert.rejects(client.request.finished, /does not close the WebSocket/);
+  });
+
   it("that does not take what its client sends lets it send no more", async (t) => {
     const instance = await run(
       t,

@@ -78,7 +78,7 @@ class WebSocket:
         """
         if self.is_closing:
             raise Gone("The WebSocket is closed.")
-        self._say_close(close_payload(code, reason))
+        self._say_close(close_payload(code, reason), takes_first=True)
         self._messages.clear()
         self._queued = 0
         self._read()
@@ -166,10 +166,17 @@ class WebSocket:
     def _write(self, opcode, payload):
         self._call.stream.write(frame_of(opcode, payload))
 
-    def _say_close(self, payload):
+    def _say_close(self, payload, takes_first=False):
         self._close_sent = True
         self._write(CLOSE, payload)
-        self._wait = self._loop.call_later(_CLOSE_WAIT_SECONDS, self._give_up)
+        self._wait = self._loop.create_task(self._await_client(takes_first))
+
+    async def _await_client(self, takes_first):
+        """A client that neither closed nor broke a rule may first take, at its pace, what was sent."""
+        if takes_first:
+            await self._call.gate.wait_writable(self._call)
+        await asyncio.sleep(_CLOSE_WAIT_SECONDS)
+        self._give_up()
 
     def _end(self, code, reason):
         """No more comes of the client that the application should know of."""
