@@ -261,6 +261,16 @@ test("deploys that are quicker than starts leave nobody waiting who asked before
   assert.deepEqual(tell(ended("r2", "i2"), 80), ["stop i2 new_revision"], "never warm again");
 });
 
+test("who asked before a deploy that has no room waits for what was started for it", () => {
+  const full = { instancesMax: 1, queueTimeoutMs: 0 };
+  const tell = router(full);
+  tell(arrive("r1"));
+  const policy = { ...policyOf("rev_2"), ...full };
+  assert.deepEqual(tell({ kind: "revisionChanged", policy }, 10), []);
+  assert.deepEqual(tell(arrive("r2"), 20), ["reject r2 queue_timeout warm"]);
+  assert.deepEqual(tell(ready("i1", REV), 1_500), ["r1→i1 first_instance"]);
+});
+
 test("what comes late serves nobody who asked after its revision was followed", () => {
   const tell = router();
   tell(arrive("r1"));

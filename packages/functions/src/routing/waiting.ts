@@ -78,10 +78,13 @@ export function serveEarlier<R>(
 /** Rejects whoever has waited long enough and notes when the next one will have. */
 export function expireWaiting<R>(step: Step<R>): void {
   const { state, now } = step;
+  const coming = comingLate(step);
   let uncovered = -coveredByStarts(step);
   for (const [request, entry] of state.waiting) {
-    uncovered += 1;
-    const dueMs = uncovered > 0 ? entry.softMs : entry.hardMs;
+    const late = coming.find(({ untilMs, slots }) => slots > 0 && entry.arrivedMs < untilMs);
+    if (late === undefined) uncovered += 1;
+    else late.slots -= 1;
+    const dueMs = late === undefined && uncovered > 0 ? entry.softMs : entry.hardMs;
     if (now >= dueMs) rejectWaiting(step, [request, entry], timeoutWhy(step));
     else noteDue(state, now < entry.softMs ? entry.softMs : dueMs);
   }
@@ -91,6 +94,14 @@ function coveredByStarts({ state }: Step<unknown>): number {
   const { policy } = state;
   if (policy === undefined) return 0;
   return (state.starting.get(policy.revisionId) ?? 0) * policy.slots;
+}
+
+/** What is started of revisions that were followed serves who asked before that. */
+function comingLate({ state }: Step<unknown>): { readonly untilMs: number; slots: number }[] {
+  return [...state.followed].map(([revisionId, { untilMs, slots }]) => ({
+    untilMs,
+    slots: (state.starting.get(revisionId) ?? 0) * Math.min(slots, state.policy?.slots ?? 0),
+  }));
 }
 
 function timeoutWhy({ state }: Step<unknown>): RejectWhy {
