@@ -184,11 +184,13 @@ export class KeyedLoad {
     wasCut = (): void => undefined,
   ): Promise<Answer> {
     const { ask, isKept } = WAYS[way];
+    let failure: string | undefined;
     const answer = await untilAnswered(`an answer to ${asked.key}`, async () => {
       const told = await this.#send(way, ask(this.#platform, asked));
-      if (told !== undefined && isKept(told)) return told;
+      if (told !== undefined && (isKept(told) || reasonOf(told) === failure)) return told;
       wasCut();
       if (told === undefined) return undefined;
+      failure = failureOf(this.#platform, asked.key);
       const refused = this.#refused.get(way) ?? new Map<string, number>();
       const reason = reasonOf(told);
       this.#refused.set(way, refused.set(reason, (refused.get(reason) ?? 0) + 1));
@@ -251,6 +253,21 @@ export class KeyedLoad {
       ...{ answered: answers.length, cutOff: this.#cutOff.get(way) ?? 0, failed },
       refused: Object.fromEntries(this.#refused.get(way) ?? []),
     };
+  }
+}
+
+/**
+ * Why the run under a key has failed for good, for whatever reason: whoever asks from then on is
+ * told nothing else. Undefined while there is none, or while nobody can read the ledger.
+ */
+function failureOf(platform: Platform, key: string): string | undefined {
+  const sql = `SELECT error FROM ledger_invocations
+    WHERE idempotency_key = '${key}' AND state = 'failed'`;
+  try {
+    const [run] = readLedger<{ readonly error: string }>(platform, sql);
+    return run && (JSON.parse(run.error) as { readonly reason: string }).reason;
+  } catch {
+    return undefined;
   }
 }
 
