@@ -211,7 +211,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
         print("FC Invoke End RequestId: " + rid)
 
-http.server.HTTPServer(("0.0.0.0", int(os.getenv("FC_CUSTOM_LISTEN_PORT", "9000"))), Handler).serve_forever()
+http.server.HTTPServer(("0.0.0.0", int(os.environ["FC_CUSTOM_LISTEN_PORT"])), Handler).serve_forever()
 `,
 };
 
