@@ -54,6 +54,8 @@ export class RoleProcess {
   readonly exited: Promise<void>;
   facts: Readonly<Record<string, string>> = {};
   #life: ChildLife;
+  /** Descriptors that wait for their turn to be sent. */
+  readonly #leaving = new Set<Socket>();
 
   constructor(options: RoleProcessOptions, listener: RoleListener) {
     this.role = options.role;
@@ -72,7 +74,11 @@ export class RoleProcess {
       this.child.once("error", () => resolve());
       this.child.once("exit", () => resolve());
     });
-    void this.exited.then(() => listener.ended(this, this.apply({ kind: "exited" })));
+    void this.exited.then(() => {
+      for (const socket of this.#leaving) socket.destroy();
+      this.#leaving.clear();
+      listener.ended(this, this.apply({ kind: "exited" }));
+    });
   }
 
   get life(): ChildLife["kind"] {
@@ -85,15 +91,24 @@ export class RoleProcess {
     return effects;
   }
 
-  /** Sends a message, with a descriptor that is given away. A process that is gone loses both. */
+  /**
+   * Sends a message, with a descriptor that is given away. A process that is gone, or goes before
+   * it has read them, loses both.
+   */
   send(message: ToRole, socket?: Socket): void {
-    if (!this.child.connected) {
-      socket?.destroy();
+    if (socket === undefined) {
+      if (this.child.connected) this.child.send(message, () => undefined);
       return;
     }
-    this.child.send(message, socket, {}, (error) => {
-      if (error !== null) socket?.destroy();
-    });
+    const letGo = (): void => {
+      this.#leaving.delete(socket);
+      socket.destroy();
+    };
+    if (!this.child.connected) return letGo();
+    this.#leaving.add(socket);
+    // Node would close ours when the other side says that it has it, and never if that side ends
+    // before, or has others to take first. What is written is the kernel's to pass on.
+    this.child.send(message, socket, { keepOpen: true }, letGo);
   }
 
   /** Asks the process to finish and leave; kills it when it has not after the deadline. */
