@@ -192,8 +192,10 @@ class WebSocket:
         self._call.gate.notify()
 
     def _give_up(self):
-        """The client does not do its part."""
+        """The client does not do its part: no fault of an application that has said all it had to."""
         if not self._call.stream.closed:
+            if self._failure is None:
+                self._call.stream.end()
             self._call.abandon(self._failure or "the client does not close the WebSocket")
         self._end(_ABNORMAL, "")
 

@@ -52,6 +52,8 @@ export class ServerSocket extends EventTarget implements RawSide {
   #pongOwed: Uint8Array | undefined;
   #closeSent: { readonly code: number; readonly reason: string } | undefined;
   #closeReceived: { readonly code: number; readonly reason: string } | undefined;
+  /** Our Close has left, and the client's time for its own runs. */
+  #isCloseAwaited = false;
   #cancelWait: () => void = () => undefined;
 
   constructor(deps: ServerSocketDeps) {
@@ -202,15 +204,26 @@ export class ServerSocket extends EventTarget implements RawSide {
   #endIfClosed(): void {
     const received = this.#closeReceived;
     if (this.#closeSent === undefined || this.#queue.length > 0) return;
-    if (received === undefined) return this.#awaitClient("the client does not close");
+    if (received === undefined) return this.#awaitClose();
     this.#deps.stream.end();
     this.#end(received.code, received.reason);
   }
 
-  /** Gives the connection up when the client does not do its part in time. */
+  /** What the client still has to take, it may take at its pace; what it sends gives it no time. */
+  #awaitClose(): void {
+    if (this.#isBlocked || this.#isCloseAwaited) return;
+    this.#isCloseAwaited = true;
+    this.#awaitClient("the client does not close");
+  }
+
+  /**
+   * Gives the connection up when the client does not do its part in time. This side has ended then:
+   * whoever reads the cancel finds no fault with the function.
+   */
   #awaitClient(why: string): void {
     this.#cancelWait();
     const giveUp = (): void => {
+      this.#deps.stream.end();
       this.#deps.stream.cancel(why);
       this.#end(ABNORMAL, "");
     };
