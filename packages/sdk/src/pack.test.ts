@@ -104,6 +104,17 @@ test("a link counts as the file it leads to", async (t) => {
   assert.equal((await packFolder(linked)).digest, (await packFolder(copied)).digest);
 });
 
+test("a link to a folder counts as the folder, also where that one is left out itself", async (t) => {
+  const files = { "index.ts": "1", "node_modules/left/index.js": "2" };
+  const linked = folderOf(t, { ...files, "built/a": "", ".skerryignore": "/node_modules/\n" });
+  mkdirSync(join(linked, "built", "node_modules"));
+  symlinkSync("../../node_modules/left", join(linked, "built", "node_modules", "left-1"));
+  const copied = folderOf(t, {
+    ...{ "index.ts": "1", "built/a": "", "built/node_modules/left-1/index.js": "2" },
+  });
+  assert.equal((await packFolder(linked)).digest, (await packFolder(copied)).digest);
+});
+
 test("a link that leads out, or nowhere, is refused by name; nothing outside is read", async (t) => {
   const outside = folderOf(t, { secret: "s" });
   for (const target of [join(outside, "secret"), outside, "../..", "missing"]) {
@@ -118,6 +129,12 @@ test("links in circles end, and a name that begins with dots is no way out", asy
   symlinkSync("..", join(folder, "lib", "up"));
   symlinkSync("..odd", join(folder, "link"));
   assert.equal((await packFolder(folder)).files, 5);
+  const mutual = folderOf(t, { "a/1": "", "b/c/2": "" });
+  symlinkSync("../b/c", join(mutual, "a", "there"));
+  symlinkSync("../../a", join(mutual, "b", "c", "back"));
+  symlinkSync("..", join(mutual, "b", "c", "up"));
+  // a/1, a/there/2, b/c/2, b/c/back/1
+  assert.equal((await packFolder(mutual)).files, 4);
 });
 
 test("what is not a folder with files is refused", async (t) => {

@@ -72,21 +72,23 @@ async function listFiles(root: string): Promise<readonly string[]> {
   const ignoreFile = join(root, ".skerryignore");
   const ignored = parseIgnore(existsSync(ignoreFile) ? readFileSync(ignoreFile, "utf8") : "");
   const found: string[] = [];
-  const walk = async (folder: string): Promise<void> => {
+  /** `way` are the real paths of the folders that it lies in. */
+  const walk = async (folder: string, way: readonly string[]): Promise<void> => {
     for (const entry of await readdir(folder, { withFileTypes: true })) {
       const absolute = join(folder, entry.name);
       const path = relative(root, absolute).split(sep).join("/");
       const kind = entry.isSymbolicLink() ? await linkTarget(root, absolute) : entry;
       if (ignored(kind.isDirectory() ? `${path}/` : path)) continue;
       if (kind.isDirectory()) {
-        if (!entry.isSymbolicLink()) await walk(absolute);
+        const real = realpathSync(absolute);
+        if (!entry.isSymbolicLink() || !leadsBack(real, way)) await walk(absolute, [...way, real]);
       } else if (kind.isFile()) found.push(usable(root, path));
       if (found.length > LIMITS.sourceFilesMax) {
         throw fail("SOURCE_TOO_LARGE", { path: root, max: LIMITS.sourceFilesMax, unit: "files" });
       }
     }
   };
-  await walk(root);
+  await walk(root, [realpathSync(root)]);
   return found.toSorted();
 }
 
@@ -99,8 +101,14 @@ function usable(root: string, path: string): string {
   throw fail("SOURCE_UNREADABLE", { path: root, why });
 }
 
+/** A link to a folder that it lies in would be packed for ever; it is left out. */
+function leadsBack(real: string, way: readonly string[]): boolean {
+  return way.some((folder) => folder === real || folder.startsWith(`${real}${sep}`));
+}
+
 /**
- * A link to a folder inside would pack it twice, or for ever; it is left out like an empty folder.
+ * A link counts as what it leads to, a folder too: builds of frameworks link to packages, and
+ * archives have no links.
  */
 async function linkTarget(
   root: string,
