@@ -137,7 +137,11 @@ export class GatewayDouble {
     return [...this.held.values()];
   }
 
-  async ask(op: string, pieces: readonly object[], bytes = ""): Promise<unknown> {
+  async ask(
+    op: string,
+    pieces: readonly object[],
+    bytes: string | Uint8Array = "",
+  ): Promise<unknown> {
     const encoded = pieces.map((head) => ({ head, bytes: Buffer.from(bytes) }));
     const body = encodePieces(encoded, TEXT);
     const question = { head: { op }, body, deadlineMs: 10_000, bodyBytesMax: 1 << 20 };

@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import type { FunctionId, RequestId } from "@skerry/base";
 import { until } from "@skerry/testkit";
-import type { GatewayDouble } from "../../test/gateway-double.ts";
+import type { GatewayDouble, HeldRun } from "../../test/gateway-double.ts";
 import { World } from "../../test/world.ts";
 import { storeModule } from "../store-module.ts";
 
@@ -90,6 +90,33 @@ test("a webhook is posted what ended, signed, and shown as delivered", async () 
   assert.deepEqual([state, attempts, status, error, dueAt], ["delivered", 1, 200, null, null]);
   const { sums, deliveries } = await world.balance();
   assert.deepEqual([sums.owed, sums.delivered, deliveries.difference], [1, 1, 0]);
+});
+
+test("one is posted bytes as they are, of what was asked and of what was answered", async () => {
+  await using world = await World.open();
+  await using receiver = new Receiver();
+  const webhook = await receiver.url();
+  const policy = { onSuccess: { webhook }, onFailure: { webhook } };
+  const fn = world.function({ policy });
+  const gateway = await world.gateway();
+  const type = "application/octet-stream";
+  // No text has these bytes, and as JSON's they would be other ones.
+  const cases = [Uint8Array.from({ length: 256 }, (_, at) => at), new Uint8Array(0)];
+  for (const bytes of cases) {
+    await gateway.ask("accept", [world.piece(fn, { ct: type })], bytes);
+    const [{ head }] = (await gateway.holds(1)) as [HeldRun];
+    gateway.held.clear();
+    const { id, n, r } = head;
+    const at = world.clock.wallMs();
+    await gateway.ask("settle", [{ id, n, r, o: "ok", from: at, to: at, s: 200, ct: type }], bytes);
+    await until("it to be delivered", () => isSettled(world, id));
+    const document = JSON.parse(receiver.heard.at(-1)?.body ?? "") as Record<string, unknown>;
+    const encoded = Buffer.from(bytes).toString("base64");
+    const { eventType, eventBase64, resultType, resultBase64 } = document;
+    assert.deepEqual([document["id"], eventType, resultType], [id, type, type]);
+    assert.deepEqual([eventBase64, resultBase64], [encoded, encoded]);
+    assert.ok(!("event" in document) && !("result" in document));
+  }
 });
 
 test("one that fails is called again under the same id, unsigned where there is no secret", async () => {

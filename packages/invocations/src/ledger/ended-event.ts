@@ -65,11 +65,11 @@ function part(name: "event" | "result", bytes: Uint8Array, type: string): string
   return `"${name}Type":${JSON.stringify(type)},"${name}Base64":"${encoded}"`;
 }
 
-/** The text itself, so that numbers keep their digits; undefined when it is no JSON. */
+/** The text itself, so that numbers keep their digits; undefined when it is no JSON of UTF-8. */
 function jsonOf(bytes: Uint8Array): string | undefined {
-  const text = Buffer.from(bytes).toString();
-  if (text === "") return "null";
+  if (bytes.length === 0) return "null";
   try {
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
     JSON.parse(text);
     return text;
   } catch {
