@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { BundleManifest, BuildReply } from "@skerry/contracts";
@@ -138,6 +138,20 @@ const CASES: Readonly<Record<string, (c: Builds) => Promise<void> | void>> = {
     });
     assert.equal(reply.handlerKind, "fetch");
   },
+
+  "a package beside the bundle that awaits at top level leaves it a module, and the only one":
+    async (c) => {
+      const reply = await c.good({
+        "index.mjs": 'import one from "waits"; export const handler = () => one;\n',
+        "node_modules/waits/package.json": '{"name": "waits", "type": "module", "main": "it.js"}',
+        "node_modules/waits/it.js": `${TOP_LEVEL_AWAIT}export default 1;\n`,
+        "node_modules/waits/it.node": "machine code",
+      });
+      assert.deepEqual([reply.handlerKind, reply.initFailure], ["event", null]);
+      assert.equal(c.manifestOf(reply).bundleFormat, "esm");
+      const laid = readdirSync(c.directoryOf(reply)).filter((name) => name.startsWith("__skerry_"));
+      assert.deepEqual(laid.toSorted(), ["__skerry_bundle.mjs", "__skerry_bundle.mjs.map"]);
+    },
 
   "code that awaits at top level stays a module, without a code cache": async (c) => {
     const reply = await c.good({ "index.mjs": TOP_LEVEL_AWAIT + HANDLER });

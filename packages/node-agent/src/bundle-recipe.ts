@@ -147,18 +147,21 @@ export class Bundler {
 
   /**
    * CommonJS first, because V8 keeps a code cache for it; modules that await at top level stay
-   * modules.
+   * modules, also when a package that awaits so is no part of the bundle any more.
    */
-  async #bundle(job: BundleJob): Promise<Pick<BundleJob, "packagesBeside"> & { format: Format }> {
+  async #bundle(
+    job: BundleJob,
+    first: Format = "cjs",
+  ): Promise<Pick<BundleJob, "packagesBeside"> & { format: Format }> {
     const { source, packagesBeside } = job;
-    let format: Format = "cjs";
+    let format = first;
     let made = await this.#esbuild(job, format);
     if (!made.ok && NO_TOP_LEVEL_AWAIT.test(made.output))
       made = await this.#esbuild(job, (format = "esm"));
     const asksForMachineCode = made.ok
       ? !packagesBeside && (await bringsMachineCode(source, made.files))
       : !packagesBeside && ASKS_FOR_MACHINE_CODE.test(made.output);
-    if (asksForMachineCode) return await this.#bundle({ ...job, packagesBeside: true });
+    if (asksForMachineCode) return await this.#bundle({ ...job, packagesBeside: true }, format);
     if (!made.ok) throw fail("BUILD_FAILED", { output: made.output });
     return { format, packagesBeside };
   }
