@@ -148,6 +148,10 @@ final class Context
             return CallFailed::resultOf($target, $head, $answer);
         }
         [$head, $nextPart, $giveUp] = ($this->streamOut)($asked, $body, $waitMs);
+        if (isset($head['e'])) {
+            // Whoever waits for an answer has none that gives the call up when it goes.
+            $giveUp();
+        }
         CallFailed::check($head);
         return new StreamedAnswer($head, $nextPart, $giveUp);
     }

@@ -1,6 +1,7 @@
 /** What PHP's code reaches the network by. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { IGNORING_STREAM, type LinkStream } from "@skerry/link";
 import type { Instance } from "./harness.ts";
 import { testReach } from "./reach-cases.ts";
 import { php } from "./languages.ts";
@@ -107,6 +108,42 @@ function answerAll(instance: Instance): void {
     };
   };
 }
+
+/** Calls that are refused before their payload is taken, and then one that the test holds. */
+const REFUSED = `for ($n = 0; $n < 20; $n += 1) {
+    try {
+      $c->call("shop/refused", str_repeat("x", 400_000), stream: true);
+    } catch (Skerry\\CallFailed $failed) {
+      $reason = $failed->reason;
+    }
+  }
+  $c->call("shop/held");`;
+
+describe("calls that fail where an answer was to come in parts", { skip: php.missing }, () => {
+  for (const [what, source] of Object.entries({
+    "a handler": `function handler($e, $c) { ${REFUSED} return $reason; }`,
+    "a page": `<?php $c = Skerry\\Context::current(); ${REFUSED} echo $reason;`,
+  })) {
+    test(`leave nothing of themselves with ${what} that goes on`, async (t) => {
+      const instance = await php.run(t, source);
+      let held: LinkStream | undefined;
+      instance.accept = ({ head, stream }) => {
+        const isHeld = head.includes("shop/held");
+        const e = { reason: "FUNCTION_THROTTLED", message: "too much" };
+        if (isHeld) held = stream;
+        else stream.reply(JSON.stringify({ e }), undefined, true);
+        return IGNORING_STREAM;
+      };
+      const answered = instance.request();
+      await instance.until(() => held !== undefined);
+      // The request, and the call that is held.
+      assert.equal(instance.link.streams, 2);
+      held?.reply(JSON.stringify({ s: 200, h: [] }), undefined, true);
+      assert.match((await answered).text(), /FUNCTION_THROTTLED/);
+      await instance.until(() => instance.link.streams === 0);
+    });
+  }
+});
 
 describe("the process that serves PHP's connections", { skip: php.missing }, () => {
   test("passes calls and later requests on, also to the next gateway", async (t) => {
