@@ -94,6 +94,21 @@ test("the same request under the same key is made once, and answered the same; a
   assert.equal((await order({ path: "/7?a=1" }, UUID.replace("a", "b"))).body, "run 3");
 });
 
+test("a ledger that is away opens no breaker of a target that was not asked, and one that is ill does", async () => {
+  const hour = 3_600_000;
+  serve({ breaker: { failures: 2, pauseMs: hour, pauseMsMax: hour } });
+  await control.close();
+  await world.start({ acceptWaitMs: 50 });
+  for (let n = 0; n < 3; n += 1) assert.equal(reasonOf(await order()), "503 LEDGER_AWAY");
+  // A method whose keys are not the route's: nobody is asked but the function.
+  const unkeyed = { method: "PUT" };
+  assert.equal((await order(unkeyed)).body, "run 1");
+  agent.handle = (call) => call.answer("ill", { s: 500 });
+  for (let n = 0; n < 2; n += 1) assert.equal((await order(unkeyed)).body, "ill");
+  assert.equal(reasonOf(await order(unkeyed)), "503 ROUTE_BREAKER_OPEN");
+  control = await new ListeningLedger().listen(world);
+});
+
 test("callers in flight join the one that runs, and whoever leaves ends nothing", async () => {
   serve({ limits: { timeoutMs: 100_000 } });
   await world.start();

@@ -9,7 +9,7 @@ import { createBreaker, heldUntilMs, judgeEnd, type Breaker, type Sign } from "@
 import type { AnswerSink } from "@skerry/http";
 import { failStage } from "../errors.ts";
 import type { RoutedCall } from "../ports.ts";
-import { failureOf, isFailing } from "./failures.ts";
+import { isFailing, isIllness } from "./failures.ts";
 import { Gate, type FirstSign } from "./gate.ts";
 import { createRetryBudget, decideRetry, earnRetries, type RetryBudget } from "./retry-budget.ts";
 
@@ -157,8 +157,8 @@ function breakerOf({ breakers }: RouteHealth, version: string): Breaker {
   return made;
 }
 
-/** What an answer says of its target: one that has too much to do is not ill. */
+/** What an answer says of its target: one that has too much to do, or was not asked, is not ill. */
 function signOf(sign: FirstSign): Sign {
   if ("head" in sign) return isFailing(sign.head.status) ? "failed" : "well";
-  return failureOf(sign.error) === "failing" ? "failed" : undefined;
+  return isIllness(sign.error) ? "failed" : undefined;
 }

@@ -9,6 +9,13 @@ import type { PlatformError } from "@skerry/base";
 const REPEATABLE: ReadonlySet<PlatformError["code"]> = new Set([
   ...(["UNAVAILABLE", "INTERNAL", "RESOURCE_EXHAUSTED"] as const),
 ]);
+/**
+ * What keeps answers under callers' keys is away: the target was not asked, or has answered. That
+ * says nothing of it.
+ */
+const OF_KEYS: ReadonlySet<string> = new Set([
+  ...["LEDGER_AWAY", "LEDGER_UNCONFIRMED", "LEDGER_ANSWER_UNWRITTEN"],
+]);
 const FIRST_FAILURE = 500;
 const THROTTLED = 429;
 
@@ -20,6 +27,11 @@ export function isRepeatable({ code, reason, retryable }: PlatformError): boolea
 export function failureOf({ httpStatus }: PlatformError): DowngradeReason | undefined {
   if (httpStatus === THROTTLED) return "overloaded";
   return isFailing(httpStatus) ? "failing" : undefined;
+}
+
+/** Whether it tells that the target is ill, as far as a breaker is to know. */
+export function isIllness(error: PlatformError): boolean {
+  return failureOf(error) === "failing" && !OF_KEYS.has(error.reason);
 }
 
 export function isFailing(status: number): boolean {
