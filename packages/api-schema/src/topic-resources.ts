@@ -8,9 +8,16 @@ import { groupSettings } from "./topics.ts";
 
 const time = z.string().describe("ISO 8601, UTC.");
 const instant = z.iso.datetime({ offset: true });
+const offsets = z.string().regex(/^\d{1,3}:\d{1,15}(?:,\d{1,3}:\d{1,15})*$/);
+const PLACES = "a time such as 2027-01-01T08:00:00Z, or offsets such as 0:7,1:12";
 const startAt = z
-  .union([z.literal(["earliest", "latest"]), instant])
-  .describe("`earliest`, `latest`, or a time: the first message written then or later.");
+  .union([z.literal(["earliest", "latest"]), instant, offsets], {
+    error: `Give \`earliest\`, \`latest\`, ${PLACES}.`,
+  })
+  .describe(
+    "`earliest`, `latest`, a time, which is the first message written then or later, or " +
+      "`PARTITION:OFFSET`, several with commas between. An offset that is no longer kept is the oldest.",
+  );
 
 const message = z.strictObject({
   key: z
@@ -93,7 +100,12 @@ export type TopicResource = z.infer<typeof topicResource>;
 export const topicTriggerSettings = z.strictObject({
   topic: topicName,
   function: functionName.describe("Function of the same app."),
-  from: startAt.default("latest").describe("Where a new trigger begins."),
+  from: startAt
+    .default("latest")
+    .describe(
+      "Where a new trigger begins: as `to` of a seek. Partitions that it does not name begin with " +
+        "the oldest.",
+    ),
   enabled: z.boolean().default(true).describe("A trigger that is not enabled runs nothing."),
   settings: groupSettings.prefault({}),
 });
@@ -120,7 +132,12 @@ export const topicTriggerResource = z.object({
 });
 export type TopicTriggerResource = z.infer<typeof topicTriggerResource>;
 
-export const seekRequest = z.strictObject({ to: startAt });
+export const seekRequest = z.strictObject({
+  to: startAt.describe(
+    "`earliest`, `latest`, a time, which is the first message written then or later, or " +
+      "`PARTITION:OFFSET`, several with commas between: other partitions stay where they are.",
+  ),
+});
 
 export const discardTriggerAnswer = z.object({ discarded: z.int() });
 

@@ -51,7 +51,7 @@ const set: Command = {
     {
       name: "from",
       value: "PLACE",
-      description: "Where a new one begins: earliest, latest, or a time. Default latest.",
+      description: "Where a new one begins: as --to of `triggers seek`. Default latest.",
     },
     { name: "batch", value: "N", description: "Messages of one batch. Default 100." },
     { name: "batch-wait", value: "DURATION", description: "Wait for a full one. Default 0s." },
@@ -118,14 +118,25 @@ function switchCommand(word: "pause" | "resume", summary: string): Command {
 const seek: Command = {
   name: "triggers seek",
   summary: "Move a topic trigger to another place in its topic",
-  about: ["Moved back, everything from there is run again."],
+  about: [
+    "Moved back, everything from there is run again. Partitions that offsets do not name stay " +
+      "where they are.",
+  ],
   args: [NAME],
   flags: [
     APP_FLAG,
-    { name: "to", value: "PLACE", description: "earliest, latest, or a time. Required." },
+    {
+      name: "to",
+      value: "PLACE",
+      description: "earliest, latest, a time, or PARTITION:OFFSET,…. Required.",
+    },
   ],
   examples: [
     { line: "triggers seek store --app shop --to 2027-01-01T08:00:00Z", says: "Replay from then." },
+    {
+      line: "triggers seek store --app shop --to 0:7,1:12",
+      says: "From message 7 of partition 0 and 12 of partition 1.",
+    },
   ],
   async run(call) {
     const params = paramsOf(call);

@@ -140,6 +140,8 @@ test("triggers are listed, paused, moved, asked for what they gave up, and remov
   assert.deepEqual(bodyOf(), { enabled: false });
   await run("triggers", "seek", "store", ...ofShop, "--to", "earliest");
   assert.deepEqual(bodyOf(), { to: "earliest" });
+  await run("triggers", "seek", "store", ...ofShop, "--to", "0:7,1:12");
+  assert.deepEqual(bodyOf(), { to: "0:7,1:12" });
   const dead = await run("triggers", "dead", "store", ...ofShop);
   assert.match(dead.stdout, /1:4 hotel-7 3 attempts: It failed\./);
   const discarded = await run("triggers", "dead", "store", ...ofShop, "--discard", "--yes");

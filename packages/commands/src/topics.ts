@@ -145,7 +145,11 @@ const tail: Command = {
   about: ["It moves nobody's position. With --json each message is one line of JSON."],
   args: [NAME],
   flags: [
-    { name: "from", value: "PLACE", description: "earliest, latest, or a time. Default earliest." },
+    {
+      name: "from",
+      value: "PLACE",
+      description: "earliest, latest, a time, or PARTITION:OFFSET,…. Default earliest.",
+    },
     { name: "follow", short: "f", description: "Go on with new messages until Ctrl-C." },
   ],
   examples: [

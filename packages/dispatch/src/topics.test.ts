@@ -152,6 +152,30 @@ const CASES: Cases = {
     await shop.untilSettled(4);
   },
 
+  "a trigger goes on from an offset of one partition, and the others stay": async (world, shop) => {
+    world.function();
+    const gateway = await world.gateway();
+    gateway.onRun = "end";
+    await shop.open();
+    const pairs = Array.from({ length: 12 }, (_, i) => [`k${i}`, i] as const);
+    const { messages: places } = await shop.publish(...pairs);
+    await shop.untilSettled(12);
+    const of = (n: number) => places.filter(({ partition }) => partition === n).length;
+    assert.ok(of(0) > 2 && of(1) > 0);
+    await shop.topics.seekTopicTrigger(shop.asked({ to: "0:2" }));
+    await shop.untilSettled(12 + of(0) - 2);
+    assert.equal((await shop.stand()).lag, 0);
+    const read = { ...shop.asked(null), query: { limit: 50, from: `0:2,1:${of(1)}` } };
+    const { items } = await shop.topics.listTopicMessages(read);
+    const left = items.map(({ partition, offset }) => [partition, offset]);
+    assert.deepEqual(
+      left,
+      Array.from({ length: of(0) - 2 }, (_, i) => [0, i + 2]),
+    );
+    const strange = shop.asked({ to: "0:1,2:0" });
+    await assert.rejects(shop.topics.check("seekTopicTrigger", strange), /no partition 2/);
+  },
+
   "a trigger that is made paused runs nothing until it is resumed": async (world, shop) => {
     world.function();
     const gateway = await world.gateway();

@@ -161,7 +161,7 @@ export {
   TOPIC_REDRIVEN_COLUMN,
   TOPIC_TABLES,
 } from "./topics/tables.ts";
-export { createTopicPort, laneOf, type TopicCalls } from "./topics/topic-port.ts";
+export { createTopicPort, laneOf, seekTargetOf, type TopicCalls } from "./topics/topic-port.ts";
 export {
   findTopic,
   type Partition,

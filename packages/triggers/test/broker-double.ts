@@ -171,11 +171,13 @@ export class BrokerDouble {
   }
 
   #seek(to: SeekTarget): void {
-    for (const lane of this.lanes) {
+    for (const [n, lane] of this.lanes.entries()) {
       const { log } = lane;
       const first = log.findIndex(({ atMs }) => to.kind === "time" && atMs >= to.timeMs);
       const found = first === -1 ? log.length : first;
-      const position = to.kind === "earliest" ? 0 : found;
+      const named = to.kind === "offsets" ? to.offsets[`${n}`] : found;
+      if (named === undefined) continue;
+      const position = to.kind === "earliest" ? 0 : named;
       lane.saved = { ...lane.saved, position, readOffset: position, open: [] };
       lane.holder = undefined;
     }

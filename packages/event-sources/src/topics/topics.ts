@@ -2,7 +2,7 @@
  * Topics as control's API sees them, by its operations, and what works for them: who publishes, who
  * runs, who forgets. A trigger of an app is a group of its topic.
  */
-import type { AccountId, IdSource, TopicGroupId } from "@skerry/base";
+import type { AccountId, IdSource, TopicGroupId, TopicId } from "@skerry/base";
 import type {
   FollowedMessage,
   PublishedMessage,
@@ -15,13 +15,14 @@ import type {
 import { failFunction, invalid, LIMITS, type PublishResult } from "@skerry/contracts";
 import { pageOfAll } from "@skerry/api-serving";
 import type { RedriveLetters } from "@skerry/invocations";
-import { placedMessages, type NamedGroup, type StartAt, type Topic } from "@skerry/triggers";
+import { placedMessages, seekTargetOf, type NamedGroup, type Topic } from "@skerry/triggers";
 import { storeModule } from "../store-module.ts";
 import { failTopic } from "./errors.ts";
 import { EndPublisher } from "./end-publisher.ts";
 import { cursorOf, followTopic, TopicNews } from "./follow.ts";
 import type { FunctionPublish } from "../function-publish.ts";
 import { publishAll } from "./function-publish.ts";
+import { assertPartitions, offsetsOf, startAt } from "./places.ts";
 import { Publisher } from "./publisher.ts";
 import { readPublished } from "./published.ts";
 import { Redriver, targetText } from "./redriver.ts";
@@ -73,7 +74,6 @@ const READ_BYTES_MAX = 1 << 20;
 /** Between two looks of a follower: what others publish on a shared store is found by them. */
 const LOOK_SHARED_MS = 500;
 const LOOK_ALONE_MS = 5_000;
-const CURSOR = /^\d+:\d+(?:,\d+:\d+)*$/;
 
 /** Each operation rejects with the reasons of topics and of the store. */
 export class Topics {
@@ -142,6 +142,11 @@ export class Topics {
         return void (await this.#find(asked));
       case "putTopicTrigger":
         return await this.#checkTrigger(asked as Asked<unknown, TopicTriggerRequest>);
+      case "seekTopicTrigger": {
+        const { topicId } = await this.#findTrigger(asked);
+        const { to } = (asked as Asked<unknown, { readonly to: string }>).body;
+        return await this.#checkPlace(topicId, { field: "to", place: to });
+      }
       default:
         return void (await this.#findTrigger(asked));
     }
@@ -301,7 +306,7 @@ export class Topics {
     const source = await this.#runner.sourceOf(groupId);
     if (source === undefined)
       await this.#deps.store.call(storeModule, "seekGroup", { groupId, to });
-    else await source.seek(to);
+    else await source.seek(seekTargetOf(groupId, to));
     return await this.getTopicTrigger(asked);
   }
 
@@ -378,12 +383,21 @@ export class Topics {
     const { accountId, params, body } = asked;
     const { id } = await this.#find({ accountId, params: { topic: body.topic } });
     await this.#checkFunction(asked, body.function);
+    await this.#checkPlace(id, { field: "from", place: body.from });
     const named = { accountId, name: groupNameOf(params.app, params.trigger) };
     const known = await this.#deps.store.call(storeModule, "findGroupOf", named);
     if (known !== undefined && known.topicId !== id) {
       const { topic } = await this.#findTrigger(asked);
       throw failTopic("TOPIC_TRIGGER_MOVED", { trigger: params.trigger, topic });
     }
+  }
+
+  async #checkPlace(
+    topicId: TopicId,
+    { field, place }: { readonly field: string; readonly place: string },
+  ): Promise<void> {
+    const all = await this.#deps.store.call(storeModule, "listPartitions", { topicId });
+    assertPartitions(place, { field, partitions: all.length });
   }
 
   async #checkFunction(
@@ -439,20 +453,6 @@ export class Topics {
     const lags = await store.call(storeModule, "readLag", args);
     return triggerResourceOf(group, lags, await store.call(storeModule, "countDeadLetters", args));
   }
-}
-
-type TimeOrEnd = Extract<StartAt, { readonly kind: "earliest" | "latest" | "time" }>;
-
-function startAt(text: string): TimeOrEnd {
-  if (text === "earliest" || text === "latest") return { kind: text };
-  return { kind: "time", timeMs: Date.parse(text) };
-}
-
-/** Throws INPUT_INVALID. */
-function offsetsOf(cursor: string): StartAt {
-  if (!CURSOR.test(cursor)) throw invalid("query", ["cursor: this is no cursor of a topic"]);
-  const offsets = cursor.split(",").map((place) => place.split(":").map(Number));
-  return { kind: "offsets", offsets: Object.fromEntries(offsets) as Record<number, number> };
 }
 
 /** Throws INPUT_INVALID. */

@@ -172,6 +172,21 @@ const BROKEN: Readonly<Record<string, Sabotage & { readonly isFenced?: boolean }
   },
   "does not pause": { source: (source) => changed(source, { pause: () => Promise.resolve() }) },
   "does not seek": { source: (source) => changed(source, { seek: () => Promise.resolve() }) },
+  "takes an offset for the beginning": {
+    source: (source) =>
+      changed(source, {
+        seek: (to) => source.seek(to.kind === "offsets" ? { kind: "earliest" } : to),
+      }),
+  },
+  "moves all lanes when told of one": {
+    port: (port) => ({
+      ...port,
+      seek: async (to) => {
+        if (to.kind === "offsets") await port.seek({ kind: "earliest" });
+        await port.seek(to);
+      },
+    }),
+  },
   "says that nothing waits": {
     source: (source) => changed(source, { lag: () => Promise.resolve(0) }),
   },

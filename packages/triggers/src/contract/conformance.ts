@@ -379,6 +379,8 @@ const FAILURES = {
   },
 } satisfies TriggerChecks;
 
+const LANE_AND_OFFSET = /^(.+):(\d+)$/;
+
 const STEERING = {
   async "gives nothing out while it is paused, and loses nothing by it"(world) {
     const published = numbered(20, 4);
@@ -444,6 +446,30 @@ const STEERING = {
     await quiet(world);
     assertDone(witness.done, late);
     assert(witness.done.length === 8, "an early one came");
+  },
+
+  /** Of a source that is read by offset; one that is not says so by its ids. */
+  async "goes on from an offset of one lane, and leaves the others alone"(world) {
+    await world.publish(numbered(24, 8));
+    const witness = await Witness.start(world);
+    await until(world, "everything is done", () => witness.done.length >= 24);
+    await quiet(world);
+    const [first] = witness.batches;
+    const place = LANE_AND_OFFSET.exec(first?.messages.at(-1)?.id ?? "");
+    if (place === null) return;
+    const [, lane = "", offset] = place;
+    const from = Number(offset);
+    const again = witness.batches
+      .flatMap(({ messages }) => messages)
+      .filter(({ id }) => id.startsWith(`${lane}:`) && Number(id.slice(lane.length + 1)) >= from);
+    witness.forget();
+    await during(world, witness.source.seek({ kind: "offsets", offsets: { [lane]: from } }));
+    await until(world, "they came again", () => witness.done.length >= again.length);
+    await quiet(world);
+    assert(
+      witness.done.toSorted().join() === again.map(valueOf).toSorted().join(),
+      "what came again is not what follows the offset",
+    );
   },
 } satisfies TriggerChecks;
 

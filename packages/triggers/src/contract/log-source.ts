@@ -83,7 +83,9 @@ class LeasedLog implements LogSource {
 
   async seek(to: SeekTarget): Promise<void> {
     await this.#deps.port.seek(to);
-    for (const lane of this.#lanes.values()) lane.close();
+    for (const [name, lane] of this.#lanes) {
+      if (to.kind !== "offsets" || to.offsets[name] !== undefined) lane.close();
+    }
     await this.refresh();
   }
 

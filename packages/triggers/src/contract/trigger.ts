@@ -51,7 +51,12 @@ export type Acknowledged = "settled" | "stale" | "unknown";
 /** Where a source goes on from. */
 export type SeekTarget =
   | { readonly kind: "earliest" | "latest" }
-  | { readonly kind: "time"; readonly timeMs: number };
+  | { readonly kind: "time"; readonly timeMs: number }
+  /**
+   * Of sources that are read by offset, by lane: a message's id is `lane:offset`. Lanes that are
+   * not named stay where they are. What is out of bounds means the oldest kept, or the end.
+   */
+  | { readonly kind: "offsets"; readonly offsets: Readonly<Record<string, number>> };
 
 export interface TriggerSource {
   /** Begins to give out what is not settled. Once. */

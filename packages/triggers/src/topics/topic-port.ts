@@ -4,6 +4,7 @@
  */
 import type { TopicGroupId, TopicId } from "@skerry/base";
 import type { LaneLease, LogMessage, LogPort } from "../contract/log-port.ts";
+import type { SeekTarget } from "../contract/trigger.ts";
 import type { PartitionLag, StartAt } from "./groups.ts";
 import type { Lease, LeaseHeld, Rebalanced } from "./leases.ts";
 import type { HeldLease, OpenedPosition, SaveArgs, Saved } from "./positions.ts";
@@ -45,8 +46,25 @@ export function laneOf({ groupId, partition }: Omit<Lease, "token">): string {
   return `${groupId}/${partition}`;
 }
 
-function partitionOf(lease: LaneLease): number {
-  return Number(lease.lane.slice(lease.lane.lastIndexOf("/") + 1));
+function partitionOf({ lane }: Pick<LaneLease, "lane">): number {
+  return Number(lane.slice(lane.lastIndexOf("/") + 1));
+}
+
+/** Where a group's source is to go on from, as the contract says it: by lane. */
+export function seekTargetOf(groupId: TopicGroupId, to: StartAt): SeekTarget {
+  if (to.kind !== "offsets") return to;
+  const lanes = Object.entries(to.offsets).map(([partition, offset]) => {
+    return [laneOf({ groupId, partition: Number(partition) }), offset] as const;
+  });
+  return { kind: "offsets", offsets: Object.fromEntries(lanes) };
+}
+
+function startAtOf(to: SeekTarget): StartAt {
+  if (to.kind !== "offsets") return to;
+  const partitions = Object.entries(to.offsets).map(([lane, offset]) => {
+    return [partitionOf({ lane }), offset] as const;
+  });
+  return { kind: "offsets", offsets: Object.fromEntries(partitions) };
 }
 
 export function createTopicPort(calls: TopicCalls, options: TopicPortOptions): LogPort {
@@ -86,7 +104,7 @@ export function createTopicPort(calls: TopicCalls, options: TopicPortOptions): L
       await calls.pauseGroup({ groupId, paused });
     },
     async seek(to) {
-      await calls.seekGroup({ groupId, to });
+      await calls.seekGroup({ groupId, to: startAtOf(to) });
     },
     async lag() {
       const partitions = await calls.readLag({ groupId });
