@@ -5,7 +5,7 @@ import { test, type TestContext } from "node:test";
 import { seededRandom, type Random } from "@skerry/base";
 import { METER_RECORD_BYTES } from "@skerry/contracts";
 import { until } from "@skerry/testkit";
-import type { SpoolWriter } from "@skerry/telemetry";
+import { READ_BYTES_MAX, type SpoolWriter } from "@skerry/telemetry";
 import { bytesOf, collectAll, UNSAFE_MODULE, World, type Fault } from "../test/world.ts";
 import { storeModule } from "./store-module.ts";
 
@@ -268,6 +268,39 @@ test("collecting goes on by itself, and after a failure", async (t) => {
   await collector.close();
   const texts = (await world.log()).map(({ text }) => text);
   assert.deepEqual(texts, ["one", "two"]);
+});
+
+test("rounds follow quickly only while there is more than one may take", async (t) => {
+  const world = await World.open(t);
+  const collector = world.collector();
+  /** Has the next round run, and says how long after it another one is due. */
+  const round = async (): Promise<number | undefined> => {
+    const { length } = world.pausesMs;
+    world.clock.advance(world.pausesMs.at(-1) ?? 0);
+    await until("the round is over", () => world.pausesMs.length > length, { everyMs: 1 });
+    return world.pausesMs.at(-1);
+  };
+  const taken = async (): Promise<readonly number[]> => {
+    const { records, lines } = await world.store.call(storeModule, "totals", null);
+    return [records, lines];
+  };
+  assert.equal(await round(), 100, "there is nothing");
+  const [meter, logs] = [world.writer("meter", "m", 1 << 24), world.writer("logs", "l", 1 << 24)];
+  meter.append(bytesOf(world.record()));
+  logs.append(world.line("one"));
+  assert.equal(await round(), 100, "all was taken");
+  assert.deepEqual(await taken(), [1, 1]);
+  const many = Math.ceil((1.5 * READ_BYTES_MAX) / METER_RECORD_BYTES);
+  meter.append(bytesOf(...Array.from({ length: many }, () => world.record())));
+  assert.equal(await round(), 20, "one read does not hold all");
+  assert.equal(await round(), 100);
+  assert.deepEqual(await taken(), [many + 1, 1]);
+  const pad = "p".repeat(15_000);
+  for (let n = 0; n < 200; n += 1) logs.append(world.line(`${n} ${pad}`));
+  assert.equal(await round(), 20, "one round does not hold all");
+  assert.equal(await round(), 100);
+  assert.deepEqual(await taken(), [many + 1, 201]);
+  await collector.close();
 });
 
 test("what ended or was printed this very moment waits a little, whatever the clock does", async (t) => {

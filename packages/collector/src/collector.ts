@@ -1,7 +1,8 @@
 /**
  * Takes in what gateways and agents have spooled: every round reads on from the kept positions,
  * commits rows and positions together and then removes what lies behind. Rounds follow quickly
- * while there is something to take and slow down when there is not.
+ * only while there is more than one of them may take: each writes the same pages of sums, positions
+ * and indexes, however little it takes.
  */
 import { delay, type Cancel, type Clock, type Log } from "@skerry/base";
 import {
@@ -16,6 +17,7 @@ import {
   lineWallMs,
   listSpools,
   nextPosition,
+  READ_BYTES_MAX,
   readSpool,
   trimSpool,
   type SpoolPosition,
@@ -46,8 +48,10 @@ export interface CollectorOptions {
   readonly onTaken?: () => void;
 }
 
-const BUSY_PAUSE_MS = 20;
-const IDLE_PAUSE_MS = 100;
+/** After a round that had no room for all. */
+const BEHIND_PAUSE_MS = 20;
+/** After any other, whether it took something or not. */
+const PAUSE_MS = 100;
 const FAILED_PAUSE_MS = 1_000;
 const LINE_FEED = 10;
 /**
@@ -100,6 +104,8 @@ export class Collector {
   #closed = false;
   /** The last round left something out because it was too young. */
   #isHoldingBack = false;
+  /** The last round had no room for all that was old enough. */
+  #isBehind = false;
 
   constructor(deps: CollectorDeps, options: CollectorOptions) {
     this.#deps = deps;
@@ -150,7 +156,8 @@ export class Collector {
         this.collect().then(
           (took) => {
             const roundMs = this.#deps.clock.monotonicMs() - startedMs;
-            this.#next(took ? Math.max(BUSY_PAUSE_MS, roundMs * PAUSE_PER_ROUND) : IDLE_PAUSE_MS);
+            const pauseMs = this.#isBehind ? BEHIND_PAUSE_MS : PAUSE_MS;
+            this.#next(took ? Math.max(pauseMs, roundMs * PAUSE_PER_ROUND) : PAUSE_MS);
           },
           (error: unknown) => {
             this.#deps.log.error("collecting failed", { error: String(error) });
@@ -169,11 +176,13 @@ export class Collector {
     const round: Round = { lines: [], records: [], steps: [], bytes: 0, nowMs };
     let read = 0;
     this.#isHoldingBack = false;
+    this.#isBehind = false;
     for (const spool of spools) {
       if (round.bytes >= ROUND_BYTES_MAX) break;
       await this.#tolerate("read", spool, () => this.#read(spool, round));
       read += 1;
     }
+    if (read < spools.length) this.#isBehind = true;
     this.#turn = read === spools.length ? 0 : this.#turn + read;
     const took = round.steps.length > 0 && (await this.#take(round, kept));
     for (const spool of spools) await this.#tolerate("removed", spool, () => this.#trim(spool));
@@ -242,7 +251,9 @@ export class Collector {
     const from = this.#positionOf(kind, writer);
     let at: SpoolPosition = from;
     let bytes = 0;
+    let isMore: boolean;
     do {
+      isMore = false;
       const batch = await readSpool(this.#rootOf(kind), at);
       if (batch === undefined) break;
       const whole = batch.bytes.subarray(0, wholeBytes(kind, batch.bytes));
@@ -251,9 +262,11 @@ export class Collector {
       parts.push({ from: at, bytes: whole, next });
       bytes += whole.length;
       at = next;
+      isMore = batch.last || batch.bytes.length === READ_BYTES_MAX;
     } while (kind === "logs" && round.bytes + bytes < ROUND_BYTES_MAX);
     const to = dropYoung(kind, parts, round.nowMs) ?? from;
     if (!isSame(to, at)) this.#isHoldingBack = true;
+    else if (isMore) this.#isBehind = true;
     if (isSame(from, to)) return;
     if (kind === "logs") round.lines.push(...parts.map((part) => part.bytes));
     else round.records.push(...parts.map((part) => ({ writer, bytes: part.bytes })));

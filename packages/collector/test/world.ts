@@ -41,6 +41,8 @@ export class World {
   readonly clock = new HandClock();
   readonly ids: IdSource;
   readonly told: string[] = [];
+  /** What collectors waited for, one after the other: the next of their rounds above all. */
+  readonly pausesMs: number[] = [];
   readonly functionId: FunctionId;
   readonly revisionId: RevisionId;
   readonly instanceId: InstanceId;
@@ -122,7 +124,10 @@ export class World {
     const clock: Clock = {
       monotonicMs: () => this.clock.monotonicMs(),
       wallMs: () => this.clock.wallMs() + this.aheadMs,
-      schedule: (delayMs, run) => this.clock.schedule(delayMs, run),
+      schedule: (delayMs, run) => {
+        this.pausesMs.push(delayMs);
+        return this.clock.schedule(delayMs, run);
+      },
     };
     const log = createLog((level, message) => this.told.push(`${level} ${message}`));
     const meterSpool = this.spoolRoot("meter");

@@ -28,6 +28,7 @@ export {
 export {
   listSpools,
   nextPosition,
+  READ_BYTES_MAX,
   readSpool,
   trimSpool,
   type SpoolBatch,
