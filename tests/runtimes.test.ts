@@ -2,11 +2,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { isInstalled, startPlatform, type Platform } from "@skerry/testkit";
-import { RESULT_CASES, URL_CASES } from "./runtimes/event-cases.ts";
-import { LIFE_CASES, WEB_LIFE_CASES } from "./runtimes/life-cases.ts";
-import type { Cases } from "./runtimes/case.ts";
-import { KINDS, readFixtures, Target, type Fixture, type Kind } from "./runtimes/target.ts";
-import { WEB_CASES } from "./runtimes/web-cases.ts";
+import { casesOf } from "./runtimes/cases-of.ts";
+import { readFixtures, Target, type Fixture } from "./runtimes/target.ts";
 
 const TIMEOUT = { timeout: 600_000 };
 /** All runtimes together, on a machine that is busy with other suites. */
@@ -14,14 +11,6 @@ const SUITE_TIMEOUT = { timeout: 900_000 };
 const DEADLINE_MS = 60_000;
 /** A liar never does what is waited for. */
 const LIAR_DEADLINE_MS = 1_500;
-const CASES: Readonly<Record<Kind, Cases>> = {
-  event: { ...RESULT_CASES, ...URL_CASES, ...LIFE_CASES },
-  web: { ...WEB_CASES, ...WEB_LIFE_CASES },
-};
-
-function casesOf({ serves = KINDS }: Fixture): readonly (readonly [string, Cases[string]])[] {
-  return serves.flatMap((kind) => Object.entries(CASES[kind]));
-}
 
 class World {
   #platform: Platform | undefined;
@@ -43,7 +32,9 @@ class World {
 }
 
 /** Outside CI a machine may lack an interpreter, or a compiler. */
-function skipOf({ program, title }: Fixture): string | false {
+function skipOf({ program, title, packages }: Fixture): string | false {
+  if (packages !== undefined)
+    return "its program comes from a registry: tests/frameworks/long-run.ts runs it";
   const isThere = program === undefined || isInstalled(program);
   return isThere || process.env["CI"] !== undefined ? false : `${title} is not installed`;
 }

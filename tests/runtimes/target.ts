@@ -1,7 +1,7 @@
 /** One runtime's fixture on a platform, as the cases speak to it. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,6 +18,8 @@ export type Kind = (typeof KINDS)[number];
 
 /** `fixture.json`; the README has what each folder has to do. */
 export interface Fixture {
+  /** Its folder's. */
+  readonly name: string;
   readonly directory: string;
   readonly title: string;
   readonly runtime: NonNullable<FunctionConfigInput["runtime"]>;
@@ -30,6 +32,8 @@ export interface Fixture {
   readonly printsFor?: "instance";
   /** A path, or a name that is looked for as a shell does. */
   readonly program?: string;
+  /** What its package.json asks a registry for, which no test of CI may. */
+  readonly packages?: Readonly<Record<string, string>>;
   /** Is run in a copy of each folder before it is deployed. */
   readonly make?: readonly [tool: string, ...arguments_: string[]];
   /** Another fixture whose folders are this one's too. */
@@ -45,8 +49,8 @@ export function readFixtures(): readonly Fixture[] {
     .toSorted()
     .map((name) => {
       const text = readFileSync(join(FIXTURES, name, "fixture.json"), "utf8");
-      const fixture = JSON.parse(text) as Omit<Fixture, "directory">;
-      return { ...fixture, directory: join(FIXTURES, fixture.sameAs ?? name) };
+      const fixture = JSON.parse(text) as Omit<Fixture, "name" | "directory">;
+      return { ...fixture, name, directory: join(FIXTURES, fixture.sameAs ?? name) };
     });
 }
 
@@ -60,6 +64,11 @@ export interface Answer {
   readonly reason: string;
   /** The error's message; empty when nothing went wrong. */
   readonly message: string;
+}
+
+function writePackage(folder: string, dependencies: NonNullable<Fixture["packages"]>): void {
+  const text = JSON.stringify({ private: true, dependencies });
+  writeFileSync(join(folder, "package.json"), text);
 }
 
 /** The functions that a fixture's two folders become. */
@@ -114,14 +123,17 @@ export class Target {
   }
 
   async deploy(): Promise<void> {
-    const { directory, make } = this.fixture;
-    if (make === undefined) return await this.#deployFrom(directory);
-    const [tool, ...toolArguments] = make;
+    const { directory, make, packages, serves = KINDS } = this.fixture;
+    if (make === undefined && packages === undefined) return await this.#deployFrom(directory);
     const made = mkdtempSync(join(tmpdir(), "skerry-runtime-"));
     try {
       cpSync(directory, made, { recursive: true });
-      for (const kind of this.fixture.serves ?? KINDS)
-        await promisify(execFile)(tool, toolArguments, { cwd: join(made, kind) });
+      for (const folder of serves.map((kind) => join(made, kind))) {
+        if (packages !== undefined) writePackage(folder, packages);
+        if (make === undefined) continue;
+        const [tool, ...toolArguments] = make;
+        await promisify(execFile)(tool, toolArguments, { cwd: folder });
+      }
       await this.#deployFrom(made);
     } finally {
       rmSync(made, { recursive: true, force: true });
