@@ -1,5 +1,5 @@
 /**
- * Sixty kills; `node tests/kill/long-run.ts` makes a thousand. SKERRY_TEST_KILLS and
+ * A hundred kills; `node tests/kill/long-run.ts` makes a thousand. SKERRY_TEST_KILLS and
  * SKERRY_TEST_SEED make other runs.
  */
 import assert from "node:assert/strict";
@@ -13,7 +13,7 @@ import { Effects } from "./kill/keyed/effects.ts";
 import { deployKeyed, KeyedLoad } from "./kill/keyed/load.ts";
 import { damagedPackages } from "./kill/packages.ts";
 
-const KILLS = Number(process.env["SKERRY_TEST_KILLS"] ?? 60);
+const KILLS = Number(process.env["SKERRY_TEST_KILLS"] ?? 100);
 const SEED = Number(process.env["SKERRY_TEST_SEED"] ?? 1);
 const TIMEOUT = { timeout: 60_000 + KILLS * 15_000 };
 

@@ -7,12 +7,18 @@ import { systemClock } from "@skerry/base";
 import { callHttp, type Platform, type SourceFiles } from "@skerry/testkit";
 import { readLedger, untilAllEnded } from "./books.ts";
 
+/** Under way for a while, so that some are at any moment at which something is killed. */
 export const LATER: SourceFiles = {
-  "index.ts": `export function handler({ word }: { readonly word: number }): number { return word; }`,
+  "index.ts": `
+export async function handler({ word }: { readonly word: number }): Promise<number> {
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  return word;
+}
+`,
 };
 
 const CALLERS = 2;
-const PAUSE_MS = 15;
+const PAUSE_MS = 40;
 const SHOWN = 20;
 
 /** One that was answered 202; wall times. */

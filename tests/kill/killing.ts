@@ -17,7 +17,7 @@ import {
   type SourceFiles,
 } from "@skerry/testkit";
 import { findLeftovers } from "@skerry/testkit/leftovers";
-import { ECHO, MIRROR } from "../sources.ts";
+import { ECHO, HOLDING_MIRROR } from "../sources.ts";
 import { LATER, LaterLoad, type AcceptedAccount, type Kill } from "./accepted.ts";
 import { killInstance } from "./instances.ts";
 
@@ -51,16 +51,24 @@ interface Answered {
 
 /** After a kill everything starts anew, and on a busy machine one thing after the other. */
 const open = { auth: "none", queueTimeoutMs: 60_000, initTimeoutMs: 60_000 } as const;
+/**
+ * What a kill meets is under way for a while, and asked for rarely: it is kills that the processors
+ * are to be busy with. All in milliseconds.
+ */
+const PAUSE_MS_MAX = 150;
+const DEPLOY_PAUSE_MS = 150;
+/** At most so many answers come between two kills, and what serves has been seen to serve. */
+const ANSWERS_BETWEEN = 20;
 const PATHS = ["/-/load/mirror/", "/-/load/echo/?word=w", "/-/load/churn/"];
 const versionSource = (version: number): SourceFiles => ({
   "index.ts": `export function handler(): string { return "${version}"; }`,
 });
 
 export async function deployKilled(platform: Platform): Promise<void> {
-  await platform.deploy({ app: "load", fn: "mirror", files: MIRROR, config: open });
+  await platform.deploy({ app: "load", fn: "mirror", files: HOLDING_MIRROR, config: open });
   await platform.deploy({ app: "load", fn: "echo", files: ECHO, config: open });
   await platform.deploy({ app: "load", fn: "churn", files: versionSource(0), config: open });
-  const config = { ...open, async: { attempts: 5, retryDelayMs: 20 } };
+  const config = { ...open, concurrency: 20, async: { attempts: 5, retryDelayMs: 20 } };
   await platform.deploy({ app: "load", fn: "later", files: LATER, config });
 }
 
@@ -79,7 +87,7 @@ export async function killUnderLoad(
   const answered = new Map<string, Answered>();
   const load = startLoad({
     connections: 8,
-    pauseMsMax: 50,
+    pauseMsMax: PAUSE_MS_MAX,
     call: (client) => ({ port: platform.gatewayPort, path: PATHS[client % 3] ?? "/" }),
     onAnswer: (answer) => note(answered, answer),
   });
@@ -89,7 +97,7 @@ export async function killUnderLoad(
   const made: Kill[] = [];
   try {
     for (const target of order) {
-      const goal = load.answered + below(random, 60);
+      const goal = load.answered + below(random, ANSWERS_BETWEEN);
       await until("some more answers", () => load.answered >= goal, { deadlineMs: 60_000 });
       made.push({ target, atMs: systemClock().wallMs() });
       if (target === "instance") await killInstance(platform, random);
@@ -156,6 +164,7 @@ interface Deploys {
  * Deploys one version after the other; a deployment that a kill interrupts is followed by the next.
  */
 function startDeploys(platform: Platform): Deploys {
+  const clock = systemClock();
   const state = { acknowledged: 0, newest: 0, succeeded: 0, isOver: false };
   const run = async (): Promise<void> => {
     while (!state.isOver) {
@@ -169,6 +178,7 @@ function startDeploys(platform: Platform): Deploys {
         },
         () => undefined,
       );
+      await new Promise<void>((resolve) => void clock.schedule(DEPLOY_PAUSE_MS, resolve));
     }
   };
   const running = run();
