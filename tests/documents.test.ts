@@ -24,6 +24,7 @@ const DOCUMENTS: Readonly<Record<string, readonly RegExp[]>> = {
   "runtimes.md": [
     /from Node, Ada![^]*from Python, Ada![^]*from PHP, Ada!/,
     /^"Timer says hi"\nFC says hi\nexit code \d+$/m,
+    /<p>Hello Ada, you asked for \/menu<\/p>\nGET \/menu from Ada\nFC was asked for \/menu by Ada\n/,
   ],
   "releases.md": [
     /release +100 % +done[^]*Says version 1[^]*planned[^]*web\/release +to come: publication 2 of draft, before: 1; routes \+1 -0 ~0[^]*Approved rel_[^]*Aborted rel_[^]*aborted[^]*Says version 1[^]*exit code \d+[^]*release +100 % +done[^]*Says version 2\.\nSays version 2[^]* done\n[^]* aborted\n[^]* done\n/,

@@ -1,5 +1,5 @@
 /** Timers: what puts invocations of a function into the ledger at times of its own. */
-import { LIMITS } from "@skerry/contracts";
+import { FOREIGN_FORMATS, LIMITS } from "@skerry/contracts";
 import { functionName } from "@skerry/contracts/schemas";
 import { isTimeZone, parseCron } from "@skerry/base";
 import { z } from "zod";
@@ -19,7 +19,7 @@ export const MISSED_POLICIES = ["skip", "once", "all"] as const;
 export type MissedPolicy = (typeof MISSED_POLICIES)[number];
 
 /** Whose shape the event has. */
-export const TIMER_EVENT_FORMATS = ["cloudevents", "skerry", "scf", "fc", "lambda"] as const;
+export const TIMER_EVENT_FORMATS = ["cloudevents", "skerry", ...FOREIGN_FORMATS] as const;
 export type TimerEventFormat = (typeof TIMER_EVENT_FORMATS)[number];
 
 const timezone = z

@@ -4,6 +4,13 @@
 export const RUNTIMES = ["node26", "node24", "python3", "php8", "custom"] as const;
 export type RuntimeName = (typeof RUNTIMES)[number];
 
+/**
+ * Platforms whose shapes events may have, so that handlers written for them run as they are: SCF of
+ * Tencent, Function Compute of Alibaba, Lambda of AWS.
+ */
+export const FOREIGN_FORMATS = ["scf", "fc", "lambda"] as const;
+export type ForeignFormat = (typeof FOREIGN_FORMATS)[number];
+
 /** What bounds a request after its head has left. */
 export interface StreamLimits {
   readonly idleTimeoutMs: number;

@@ -37,6 +37,8 @@ export const GATEWAY_HEADERS = {
   claims: "x-skerry-claims",
   /** The same: who calls, a key's id, a token's subject or what the authorizer named. */
   principal: "x-skerry-principal",
+  /** Request header for functions with an `eventFormat`: the client's address. */
+  clientAddress: "x-skerry-client-address",
   /** Response header: why another than the route's target answered, and which. */
   downgrade: "x-skerry-downgrade",
   /** Response header of an error made by the platform, not by the function: its reason. */

@@ -77,6 +77,8 @@ export {
   takesUpgrades,
 } from "./function-config.ts";
 export {
+  FOREIGN_FORMATS,
+  type ForeignFormat,
   GIVE_UP_CLASSES,
   type GiveUpClass,
   RETRY_CLASSES,

@@ -4,6 +4,7 @@
  * written and read for every request.
  */
 import type { ActionFacts } from "./actions.ts";
+import type { ForeignFormat } from "./function-defaults.ts";
 import type { ColdReason } from "./metering.ts";
 import type { HandlerKind } from "./handler-kind.ts";
 
@@ -87,6 +88,8 @@ export interface SpecialiseHead {
   readonly env: Readonly<Record<string, string>>;
   readonly memoryMb: number;
   readonly timeoutMs: number;
+  /** Shape of the events of URL calls, and of what a handler makes of them; absent is its own. */
+  readonly eventFormat?: ForeignFormat;
   /** Bytes of a buffered answer that the instance refuses to pass. */
   readonly payloadBytesMax: number;
   /**

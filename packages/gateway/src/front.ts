@@ -153,7 +153,7 @@ export class Front {
       const asked = { id, req, res, callee: shell, qualifier: call.qualifier, trace };
       return this.#orRefuse(id, came, (invokes === "events" ? many : later).accept(asked));
     }
-    const headers = this.#deps.stages.withScheme(req, functionHeaders(req));
+    const headers = this.#headersFor(req, shell.entry);
     const method = asEvent ? "EVENT" : (req.method ?? "GET");
     // Of the same holders only, too; for others the header is the function's.
     if (showsAnatomy && leaving === undefined && req.headers[IDEMPOTENCY_KEY] !== undefined) {
@@ -189,6 +189,15 @@ export class Front {
     (res as Carrier)[INVOCATION] = invocation;
     res.on("close", onClose);
     this.#deps.requestBodies.take(req, { callee: shell, invocation });
+  }
+
+  /** What the function may see of them; who asks, too, where its events tell that. */
+  #headersFor(req: IncomingMessage, { latest: { config } }: FunctionEntry): string[] {
+    const { stages } = this.#deps;
+    const headers = stages.withScheme(req, functionHeaders(req));
+    if (config.eventFormat !== undefined)
+      headers.push(GATEWAY_HEADERS.clientAddress, stages.addressOf(req));
+    return headers;
   }
 
   #qualified(fn: QualifiedFunction, call: CallTarget, req: IncomingMessage): FunctionShell {

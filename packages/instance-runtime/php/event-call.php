@@ -23,6 +23,8 @@ final class EventCall
     /** True when the handler asks for objects where JSON has objects. */
     private readonly bool $takesObject;
     private readonly PartsSender $parts;
+    /** Null where events and answers have Skerry's own shapes. */
+    private readonly ?ForeignEvent $foreign;
 
     public function __construct(
         private readonly \Closure $handler,
@@ -31,6 +33,8 @@ final class EventCall
         private readonly Thrown $thrown,
     ) {
         $this->parts = new PartsSender($lines, $thrown);
+        $format = $facts->eventFormat;
+        $this->foreign = $format === null ? null : new ForeignEvent($format, $facts->function);
         $first = (new \ReflectionFunction($handler))->getParameters()[0] ?? null;
         $this->takesObject = in_array((string) $first?->getType(), ['object', 'stdClass'], true);
     }
@@ -44,7 +48,9 @@ final class EventCall
         }
         $isInvocation = $call->method === 'EVENT';
         try {
-            $event = $isInvocation ? $this->eventOf($call, $body) : HttpEvent::of($call, $body);
+            $event = $isInvocation
+                ? $this->eventOf($call, $body)
+                : ($this->foreign?->of($call, $body) ?? HttpEvent::of($call, $body));
         } catch (\JsonException $error) {
             $call->refuse(400, self::notJson($error->getMessage()));
             return;
@@ -137,6 +143,9 @@ final class EventCall
 
     private function eventOf(Call $call, string $body): mixed
     {
+        if ($this->foreign?->isFc) {
+            return $body;
+        }
         $at = array_search(self::BYTES_EVENT_TYPE, $call->headers, true);
         $isBytes = $at !== false && ($call->headers[$at - 1] ?? '') === 'content-type';
         return $isBytes ? $body : $this->parse($body);
@@ -158,10 +167,12 @@ final class EventCall
                 return;
             }
             if ($isInvocation) {
-                $this->sendWhole($call, HttpEvent::answerOfInvocation($result));
+                $answer = $this->foreign?->answerOfInvocation($result);
+                $this->sendWhole($call, $answer ?? HttpEvent::answerOfInvocation($result));
                 return;
             }
-            [$answer, $parts] = HttpEvent::answerFromResult($result);
+            [$answer, $parts] = $this->foreign?->answerFromResult($result)
+                ?? HttpEvent::answerFromResult($result);
             if ($parts === null) {
                 $this->sendWhole($call, $answer);
             } else {

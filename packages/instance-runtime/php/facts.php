@@ -20,6 +20,7 @@ final class Facts
         public readonly int $timeoutMs,
         public readonly int $payloadBytesMax,
         public readonly array $env,
+        public readonly ?string $eventFormat,
     ) {
     }
 
@@ -35,6 +36,7 @@ final class Facts
             $head['timeoutMs'],
             $head['payloadBytesMax'],
             $head['env'],
+            $head['eventFormat'] ?? null,
         );
     }
 

@@ -2,7 +2,7 @@
 
 /**
  * The two ends of a URL call to an event handler: the HTTP event it is given and the answer made of
- * its result, with the keys and rules of the Node runtime (src/http-event.ts).
+ * its result, with the keys and rules of the Node runtime (packages/event-shapes).
  *
  * Result → answer: an array or object with `statusCode` is the response in parts; a string is
  * text/plain, or application/octet-stream when it is no UTF-8; nothing (null) is 204; a generator
@@ -25,10 +25,7 @@ final class HttpEvent
     {
         [$path, $rawQuery] = explode('?', $call->target, 2) + [1 => ''];
         $headers = self::headersOf($call->headers);
-        $isText = $body === '' || (
-            preg_match(self::TEXTUAL, $headers['content-type'] ?? 'text/') === 1
-            && Text::isUtf8($body)
-        );
+        $isText = self::isText($headers['content-type'] ?? null, $body);
         return [
             'type' => 'http',
             'requestId' => $call->id,
@@ -40,6 +37,15 @@ final class HttpEvent
             'body' => $isText ? $body : base64_encode($body),
             'isBase64Encoded' => !$isText,
         ];
+    }
+
+    /** True when type and bytes say that a body is text. */
+    public static function isText(?string $type, string $body): bool
+    {
+        return $body === '' || (
+            preg_match(self::TEXTUAL, $type ?? 'text/') === 1
+            && Text::isUtf8($body)
+        );
     }
 
     /**
@@ -55,7 +61,7 @@ final class HttpEvent
     }
 
     /** @throws BadResponse */
-    private static function jsonAnswer(mixed $result): Answer
+    public static function jsonAnswer(mixed $result): Answer
     {
         if ($result instanceof \Closure || is_resource($result)) {
             throw new BadResponse('a ' . get_debug_type($result) . ' cannot be written as JSON');
@@ -94,10 +100,14 @@ final class HttpEvent
     }
 
     /**
+     * `$untyped` is the content type of a body that comes without one, by its kind when absent.
+     *
      * @param array<array-key, mixed> $parts
+     * @param ?list<string> $untyped
      * @return array{Answer, ?iterable<mixed>}
+     * @throws BadResponse
      */
-    public static function fromParts(array $parts): array
+    public static function fromParts(array $parts, ?array $untyped = null): array
     {
         $status = $parts['statusCode'];
         if (!is_int($status) || $status < 200 || $status > 599) {
@@ -114,7 +124,7 @@ final class HttpEvent
         $text = self::bodyFromPart($body, $isEncoded);
         if (!self::hasType($headers)) {
             $type = $isEncoded ? Answer::BYTES_TYPE : self::typeOf($text ?? '');
-            array_push($headers, ...$type);
+            array_push($headers, ...($untyped ?? $type));
         }
         return [new Answer($status, $headers, $text ?? ''), $text === null ? $body : null];
     }
@@ -183,38 +193,51 @@ final class HttpEvent
     }
 
     /**
+     * Repeated ones joined by `$joint`, cookies by `; `.
+     *
      * @param list<string> $flat
      * @return array<string, string>
      */
-    private static function headersOf(array $flat): array
+    public static function headersOf(array $flat, string $joint = ', '): array
     {
         $headers = [];
         foreach (array_chunk($flat, 2) as [$name, $value]) {
-            $join = $name === 'cookie' ? '; ' : ', ';
+            $join = $name === 'cookie' ? '; ' : $joint;
             $headers[$name] = isset($headers[$name]) ? $headers[$name] . $join . $value : $value;
         }
         return $headers;
     }
 
     /** @return array<string, string> */
-    private static function queryOf(string $rawQuery): array
+    public static function queryOf(string $rawQuery): array
     {
         $query = [];
-        foreach (explode('&', $rawQuery) as $pair) {
-            if ($pair === '') {
-                continue;
-            }
-            [$name, $value] = array_map(
-                static fn (string $part): string => Text::scrub(urldecode($part)),
-                explode('=', $pair, 2) + [1 => ''],
-            );
+        foreach (self::pairsOf($rawQuery) as [$name, $value]) {
             $query[$name] = isset($query[$name]) ? $query[$name] . ',' . $value : $value;
         }
         return $query;
     }
 
+    /**
+     * Names and values in their order; the third says that a name stands alone.
+     *
+     * @return \Generator<array{string, string, bool}>
+     */
+    public static function pairsOf(string $rawQuery): \Generator
+    {
+        foreach (explode('&', $rawQuery) as $pair) {
+            if ($pair !== '') {
+                [$name, $value] = array_map(
+                    static fn (string $part): string => Text::scrub(urldecode($part)),
+                    explode('=', $pair, 2) + [1 => ''],
+                );
+                yield [$name, $value, !str_contains($pair, '=')];
+            }
+        }
+    }
+
     /** @return list<string> */
-    private static function typeOf(string $body): array
+    public static function typeOf(string $body): array
     {
         return Text::isUtf8($body) ? Answer::TEXT_TYPE : Answer::BYTES_TYPE;
     }
@@ -230,7 +253,8 @@ final class HttpEvent
         return false;
     }
 
-    private static function show(mixed $value): string
+    /** A value for the developer, in short. */
+    public static function show(mixed $value): string
     {
         return match (true) {
             is_string($value) => Json::encode(substr($value, 0, 100)),

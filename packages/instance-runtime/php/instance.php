@@ -31,6 +31,7 @@ require __DIR__ . '/outgoing-call.php';
 require __DIR__ . '/call.php';
 require __DIR__ . '/bad-response.php';
 require __DIR__ . '/http-event.php';
+require __DIR__ . '/foreign-event.php';
 require __DIR__ . '/thrown.php';
 require __DIR__ . '/parts-sender.php';
 require __DIR__ . '/event-call.php';

@@ -5,6 +5,7 @@
  */
 import type { PlatformError } from "@skerry/base";
 import type { ReplyError, RequestHead } from "@skerry/contracts";
+import type { Answer } from "@skerry/event-shapes";
 import type { LinkStream, OpenedStream, StreamHandler } from "@skerry/link";
 import { fail } from "./errors.ts";
 import { IncomingBody } from "./incoming-body.ts";
@@ -13,14 +14,6 @@ import type { ProgressReports } from "./progress.ts";
 
 /** Longest name or message of an error that travels; the log has the whole. */
 export const ERROR_TEXT_BYTES_MAX = 8 << 10;
-
-/** A response before it is written to the stream. */
-export interface Answer {
-  readonly status: number;
-  /** Names in lower case and values in turn. */
-  readonly headers: readonly string[];
-  readonly body: Uint8Array | undefined;
-}
 
 export interface UpgradeOptions {
   /** Subprotocol, one of those the client offers in `sec-websocket-protocol`. */

@@ -3,16 +3,11 @@
  * function's URL.
  */
 import { PlatformError } from "@skerry/base";
-import { BYTES_EVENT_TYPE, LIMITS, type RequestHead } from "@skerry/contracts";
-import type { Answer, Call } from "./call.ts";
+import { LIMITS } from "@skerry/contracts";
+import type { Answer, AnswerFault, EventShapes } from "@skerry/event-shapes";
+import type { Call } from "./call.ts";
 import { ANSWER_TOO_LARGE, fail } from "./errors.ts";
 import { answerFromResponse, isResponse } from "./fetch-call.ts";
-import {
-  answerFromResult,
-  answerOfInvocation,
-  httpEventOf,
-  type AnswerFault,
-} from "./http-event.ts";
 import { InvocationContext, type InstanceFacts } from "./invocation-context.ts";
 import type { Surroundings } from "./ports.ts";
 import { isThenable } from "./thenable.ts";
@@ -20,6 +15,7 @@ import { describeError } from "./user-error.ts";
 
 export interface EventDeps extends Surroundings {
   readonly facts: InstanceFacts;
+  readonly shapes: EventShapes;
   readonly payloadBytesMax: number;
   /** Reports what the handler threw, in reply and log. */
   readonly threw: (call: Call, error: unknown) => void;
@@ -31,10 +27,11 @@ export type EventHandler = (event: unknown, context: unknown, callback?: unknown
 export async function runEvent(call: Call, handler: EventHandler, deps: EventDeps): Promise<void> {
   const body = call.body.whole ?? (await collectBody(call));
   if (body === undefined) return;
+  const { shapes } = deps;
   const invocation = call.head.m === "EVENT";
   let event: unknown;
   try {
-    event = invocation ? eventOf(call.head, body) : httpEventOf(call.head, body);
+    event = invocation ? shapes.eventOf(call.head, body) : shapes.httpEventOf(call.head, body);
   } catch (error) {
     refuse(call, fail("EVENT_NOT_JSON", { why: (error as Error).message }));
     return;
@@ -49,7 +46,7 @@ export async function runEvent(call: Call, handler: EventHandler, deps: EventDep
     return;
   }
   if (call.gone) return;
-  const made = answerOf(result, invocation);
+  const made = answerOf(result, invocation ? shapes.answerOfInvocation : shapes.answerFromResult);
   if (made === "response") await answerFromResponse(call, result, deps);
   else if ("fault" in made) badResponse(call, made, deps);
   else if ((made.body?.length ?? 0) > deps.payloadBytesMax) tooLarge(call, deps);
@@ -60,28 +57,15 @@ export async function runEvent(call: Call, handler: EventHandler, deps: EventDep
  * Looking at a result may run user code, in getters and proxies; what that throws is a fault of the
  * result.
  */
-function answerOf(result: unknown, invocation: boolean): Answer | AnswerFault | "response" {
+function answerOf(
+  result: unknown,
+  make: EventShapes["answerFromResult"],
+): Answer | AnswerFault | "response" {
   try {
-    if (isResponse(result)) return "response";
-    return invocation ? answerOfInvocation(result) : answerFromResult(result);
+    return isResponse(result) ? "response" : make(result);
   } catch (error) {
     return { fault: `it cannot be read (${describeError(error).message})` };
   }
-}
-
-function eventOf({ h }: RequestHead, body: Uint8Array): unknown {
-  const isBytes = h.some((one, at) => one === BYTES_EVENT_TYPE && h[at - 1] === "content-type");
-  // A copy: what the handler keeps of it keeps nothing else.
-  return isBytes ? Buffer.from(body) : parseEvent(body);
-}
-
-/**
- * No body at all is the empty event `{}`, so that handlers may take their event apart without a
- * check.
- */
-function parseEvent(body: Uint8Array): unknown {
-  if (body.length === 0) return {};
-  return JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.length).toString("utf8"));
 }
 
 async function collectBody(call: Call): Promise<Uint8Array | undefined> {

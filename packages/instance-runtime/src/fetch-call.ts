@@ -4,8 +4,8 @@
  * handler's stream is read only as fast as the client takes it. A body that breaks off resets the
  * client's connection: an answer cut short never looks whole.
  */
-import type { Answer, Call } from "./call.ts";
-import { isConnectionHeader } from "./http-headers.ts";
+import type { Call } from "./call.ts";
+import { type Answer, isConnectionHeader } from "@skerry/event-shapes";
 import type { MakeRequest } from "./incoming-request.ts";
 import { InvocationContext, type InstanceFacts } from "./invocation-context.ts";
 import type { Surroundings } from "./ports.ts";

@@ -15,7 +15,7 @@ export {
 export const RUNTIME_ENTRY: URL = new URL("./main.ts", import.meta.url);
 
 export type { InstanceContext } from "./hooks.ts";
-export type { HttpEvent } from "./http-event.ts";
+export type { HttpEvent } from "@skerry/event-shapes";
 export type { InvocationContext } from "./invocation-context.ts";
 
 /** The folders of the runtimes that run in an interpreter of the machine. */

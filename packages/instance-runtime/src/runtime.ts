@@ -13,6 +13,7 @@ import type {
   SpecialiseHead,
   SpecialiseReply,
 } from "@skerry/contracts";
+import { shapesOf } from "@skerry/event-shapes";
 import {
   IGNORING_STREAM,
   type LinkStream,
@@ -223,7 +224,9 @@ function runnerOf(
     };
   }
   const handle = handler.callsBack === true ? callingBack(handler.call, deps.log) : handler.call;
-  return (call) => runEvent(call, handle, callDeps);
+  const shapes = shapesOf({ ...facts, eventFormat: head.eventFormat });
+  const eventDeps = { ...callDeps, shapes };
+  return (call) => runEvent(call, handle, eventDeps);
 }
 
 function factsOf(head: SpecialiseHead, { openStream, log, clock }: Surroundings): InstanceFacts {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { runSource, type Answered, type Instance, type RequestOptions } from "../test/harness.ts";
-import type { HttpEvent } from "./http-event.ts";
+import type { HttpEvent } from "@skerry/event-shapes";
 
 const ECHO = `exports.handler = (event) => event;`;
 

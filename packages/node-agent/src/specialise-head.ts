@@ -29,6 +29,7 @@ export function specialiseHead(
     }),
     memoryMb: config.memoryMb,
     timeoutMs: config.timeoutMs,
+    ...(config.eventFormat === undefined ? {} : { eventFormat: config.eventFormat }),
     payloadBytesMax: LIMITS.payloadBytesMax,
     ...(config.connect === undefined ? {} : { connect: Object.keys(config.connect) }),
     ...(config.egress === "none" ? { noWeb: true } : {}),

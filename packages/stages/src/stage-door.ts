@@ -85,6 +85,11 @@ export class StageDoor {
     return this.#clients.withScheme(req, flat);
   }
 
+  /** Of the client, as far as trusted peers tell. */
+  addressOf(req: IncomingMessage): string {
+    return this.#clients.of(req).address;
+  }
+
   /** The configuration has changed. */
   update(): void {
     this.#addresses.forget();

@@ -4,7 +4,7 @@
  */
 import { isTimeZone, parseCron } from "@skerry/base";
 import { z } from "zod";
-import { RUNTIMES, STREAM_LIMITS } from "../function-defaults.ts";
+import { FOREIGN_FORMATS, RUNTIMES, STREAM_LIMITS } from "../function-defaults.ts";
 import { BUS_TOPIC } from "../ledger-wire.ts";
 import { LIMITS } from "../limits.ts";
 import { asyncPolicy } from "./async-policy.ts";
@@ -80,6 +80,15 @@ export const functionConfig = z.strictObject({
     .regex(/^[A-Za-z_$][\w$]*$/)
     .default("handler")
     .describe("Export that handles events; a default export with `fetch` wins."),
+  eventFormat: z
+    .enum(FOREIGN_FORMATS)
+    .optional()
+    .describe(
+      "Shape of the event of a URL call, and of its answer: as of API gateways and function URLs " +
+        "of SCF, HTTP triggers of FC, or function URLs of Lambda; Skerry's own when absent. With " +
+        "`fc` every event comes as bytes, and a text result is the answer as it is. Timers, topics " +
+        "and rules have an `eventFormat` of their own.",
+    ),
   memoryMb: z.int().min(64).max(10_240).default(128).describe("Memory of one instance, in MiB."),
   timeoutMs: z.int().min(10).max(900_000).default(10_000).describe("Longest run of one request."),
   initTimeoutMs: z

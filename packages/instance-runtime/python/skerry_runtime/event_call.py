@@ -2,14 +2,7 @@
 function's URL. The handler is a plain function (on a thread) or a coroutine function (on the loop).
 """
 
-from .http_event import (
-    AnswerFault,
-    answer_from_result,
-    answer_of_invocation,
-    headers_of,
-    http_event_of,
-    parse_event,
-)
+from .http_event import AnswerFault, headers_of, parse_event
 from .invocation_context import Context
 from .parts_sender import PartsSender, stream_of
 from .refusals import body_too_large, event_not_json
@@ -33,6 +26,7 @@ class EventRunner:
         self._facts = facts
         self._log = log
         self._failures = failures
+        self._shapes = facts.shapes
 
     def run(self, call, body):
         """A handler that is a plain function."""
@@ -105,9 +99,10 @@ class EventRunner:
             self._refuse(call, body_too_large(BODY_BYTES_MAX))
             return _REFUSED
         if call.head["m"] != "EVENT":
-            return http_event_of(call.head, body)
+            return self._shapes.http_event_of(call.head, body)
         try:
-            return bytes(body) if _is_bytes(call.head["h"]) else parse_event(body)
+            is_bytes = self._shapes.events_are_bytes or _is_bytes(call.head["h"])
+            return bytes(body) if is_bytes else parse_event(body)
         except ValueError as error:
             self._refuse(call, event_not_json(str(error)))
             return _REFUSED
@@ -117,7 +112,8 @@ class EventRunner:
         if call.gone:
             return
         try:
-            make = answer_of_invocation if call.head["m"] == "EVENT" else answer_from_result
+            shapes, is_event = self._shapes, call.head["m"] == "EVENT"
+            make = shapes.answer_of_invocation if is_event else shapes.answer_from_result
             status, headers, body = make(result)
         except AnswerFault as fault:
             self._failures.bad_response(call, str(fault))

@@ -11,10 +11,10 @@ import re
 
 from .http_headers import CONNECTION_HEADERS, header_fault
 
-_JSON_TYPE = ["content-type", "application/json"]
-_TEXT_TYPE = ["content-type", "text/plain; charset=utf-8"]
-_BYTES_TYPE = ["content-type", "application/octet-stream"]
-_BYTES = (bytes, bytearray, memoryview)
+JSON_TYPE = ["content-type", "application/json"]
+TEXT_TYPE = ["content-type", "text/plain; charset=utf-8"]
+BYTES_TYPE = ["content-type", "application/octet-stream"]
+BYTES = (bytes, bytearray, memoryview)
 _TEXTUAL = re.compile(
     r"\s*(?:text/|application/(?:[\w.-]+\+)?(?:json|xml)\b"
     r"|application/(?:x-www-form-urlencoded|javascript|graphql|x-ndjson|yaml)\b|image/svg\+xml\b)",
@@ -50,35 +50,35 @@ def http_event_of(head, body):
     """What an event handler gets when its URL is called."""
     path, _, raw_query = head["u"].partition("?")
     headers = headers_of(head["h"])
-    text = _text_of(headers.get("content-type"), body)
+    text = text_of(headers.get("content-type"), body)
     return {
         "type": "http",
         "requestId": head["id"],
         "method": head["m"],
         "path": path,
         "rawQuery": raw_query,
-        "query": _query_of(raw_query) if raw_query else {},
+        "query": query_of(raw_query) if raw_query else {},
         "headers": headers,
         "body": base64.b64encode(body).decode() if text is None else text,
         "isBase64Encoded": text is None,
     }
 
 
-def headers_of(flat):
-    """Repeated names are joined by `, `, cookies by `; `."""
+def headers_of(flat, joint=", "):
+    """Repeated names are joined by `joint`, cookies by `; `."""
     headers = {}
     for name, value in zip(flat[::2], flat[1::2]):
         if name in headers:
-            joint = "; " if name == "cookie" else ", "
-            value = f"{headers[name]}{joint}{value}"
+            between = "; " if name == "cookie" else joint
+            value = f"{headers[name]}{between}{value}"
         headers[name] = value
     return headers
 
 
 def answer_of_invocation(result):
     """Bytes as they are, all else as JSON. Raises AnswerFault."""
-    if isinstance(result, _BYTES):
-        return 200, _BYTES_TYPE, bytes(result)
+    if isinstance(result, BYTES):
+        return 200, BYTES_TYPE, bytes(result)
     return json_answer(result)
 
 
@@ -93,7 +93,7 @@ def json_answer(result):
     except UnicodeEncodeError:
         # Half of a surrogate pair is not UTF-8; escaped it passes.
         body = _encode_ascii(result).encode()
-    return 200, _JSON_TYPE, body
+    return 200, JSON_TYPE, body
 
 
 def answer_from_result(result):
@@ -101,26 +101,29 @@ def answer_from_result(result):
     if result is None:
         return 204, [], b""
     if isinstance(result, str):
-        return 200, _TEXT_TYPE, result.encode("utf-8", "replace")
-    if isinstance(result, _BYTES):
-        return 200, _BYTES_TYPE, bytes(result)
+        return 200, TEXT_TYPE, result.encode("utf-8", "replace")
+    if isinstance(result, BYTES):
+        return 200, BYTES_TYPE, bytes(result)
     if isinstance(result, dict) and "statusCode" in result:
-        return _answer_from_parts(result)
+        return answer_from_parts(result)
     return json_answer(result)
 
 
-def _answer_from_parts(parts):
+def answer_from_parts(parts, untyped=None):
+    """The response in parts; `untyped` is the content type of a body that comes without one, by its
+    kind when absent. Raises AnswerFault.
+    """
     status = parts["statusCode"]
     if not isinstance(status, int) or isinstance(status, bool) or not 200 <= status <= 599:
-        show = _show(status)
-        raise AnswerFault(f"`statusCode` is {show}; it must be a whole number from 200 to 599")
+        shown = show(status)
+        raise AnswerFault(f"`statusCode` is {shown}; it must be a whole number from 200 to 599")
     headers = _headers_from_parts(parts)
     body = _body_from_parts(parts)
     if body is None or status in (204, 304):
         return status, headers, b""
     if "content-type" not in headers[::2]:
         text = isinstance(parts["body"], str) and parts.get("isBase64Encoded") is not True
-        headers += _TEXT_TYPE if text else _BYTES_TYPE
+        headers += untyped or (TEXT_TYPE if text else BYTES_TYPE)
     return status, headers, body
 
 
@@ -128,11 +131,11 @@ def _body_from_parts(parts):
     body = parts.get("body")
     if body is None:
         return None
-    if isinstance(body, _BYTES):
+    if isinstance(body, BYTES):
         return bytes(body)
     if not isinstance(body, str):
         raise AnswerFault(
-            f"`body` is {_show(body)}; it must be a str or bytes (use json.dumps for objects)"
+            f"`body` is {show(body)}; it must be a str or bytes (use json.dumps for objects)"
         )
     if parts.get("isBase64Encoded") is not True:
         return body.encode("utf-8", "replace")
@@ -145,9 +148,9 @@ def _body_from_parts(parts):
 def _headers_from_parts(parts):
     headers, cookies = parts.get("headers"), parts.get("cookies")
     if headers is not None and not isinstance(headers, dict):
-        raise AnswerFault(f"`headers` is {_show(headers)}; it must be a dict of names and values")
+        raise AnswerFault(f"`headers` is {show(headers)}; it must be a dict of names and values")
     if cookies is not None and not isinstance(cookies, (list, tuple)):
-        raise AnswerFault(f"`cookies` is {_show(cookies)}; it must be a list")
+        raise AnswerFault(f"`cookies` is {show(cookies)}; it must be a list")
     flat = []
     for name, value in (headers or {}).items():
         for one in value if isinstance(value, (list, tuple)) else (value,):
@@ -165,7 +168,7 @@ def _add_header(flat, name, value):
     elif isinstance(value, (str, int, float)):
         text = str(value)
     else:
-        raise AnswerFault(f"the header {name} is {_show(value)}; it must be text")
+        raise AnswerFault(f"the header {name} is {show(value)}; it must be text")
     fault = header_fault(name, text)
     if fault is not None:
         raise AnswerFault(fault)
@@ -173,7 +176,8 @@ def _add_header(flat, name, value):
         flat += (name, text)
 
 
-def _query_of(raw_query):
+def query_of(raw_query):
+    """Decoded; values of a repeated name are joined by commas."""
     from urllib.parse import parse_qsl
 
     query = {}
@@ -182,7 +186,7 @@ def _query_of(raw_query):
     return query
 
 
-def _text_of(content_type, body):
+def text_of(content_type, body):
     """The body as text when type and bytes say so; None otherwise."""
     if not body:
         return ""
@@ -194,7 +198,8 @@ def _text_of(content_type, body):
         return None
 
 
-def _show(value):
+def show(value):
+    """A value for the developer, in short."""
     if isinstance(value, str):
         return json.dumps(value[:100])
     if value is None or isinstance(value, (bool, int, float)):
@@ -204,3 +209,12 @@ def _show(value):
 
 def _first_line(error):
     return str(error).split("\n", 1)[0]
+
+
+class OwnShapes:
+    """What a handler is given and what is made of its results where no format is named."""
+
+    events_are_bytes = False
+    http_event_of = staticmethod(http_event_of)
+    answer_of_invocation = staticmethod(answer_of_invocation)
+    answer_from_result = staticmethod(answer_from_result)

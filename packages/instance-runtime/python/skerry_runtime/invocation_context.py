@@ -3,6 +3,7 @@
 import time
 
 from .foreign_names import ForeignNames
+from .http_event import OwnShapes
 
 
 class InstanceFacts:
@@ -10,7 +11,7 @@ class InstanceFacts:
 
     __slots__ = (
         "app", "function", "revision", "instance_id", "memory_mb", "timeout_ms",
-        "payload_bytes_max", "env", "engine",
+        "payload_bytes_max", "env", "engine", "shapes",
     )
 
     def __init__(self, head, engine):
@@ -25,6 +26,16 @@ class InstanceFacts:
         self.env = dict(head["env"])
         # Runs what a context asks for: calls, and work after the answer.
         self.engine = engine
+        self.shapes = _shapes_of(head.get("eventFormat"), self.function)
+
+
+def _shapes_of(event_format, fn):
+    """Of events and their answers."""
+    if event_format is None:
+        return OwnShapes
+    from .foreign_event import ForeignShapes
+
+    return ForeignShapes(event_format, fn)
 
 
 class Context(ForeignNames):

@@ -12,15 +12,15 @@ def warm_up(kind):
     import logging
     import traceback
 
-    from . import event_call, user_error
+    from . import event_call, http_event, user_error
 
-    event_call.parse_event(b'{"a":[1]}')
-    event_call.answer_of_invocation({"a": [1]})
+    http_event.parse_event(b'{"a":[1]}')
+    http_event.answer_of_invocation({"a": [1]})
     try:
         raise ValueError("warm")
     except ValueError as error:
         user_error.format_error(error)
-    loaded = [logging, traceback]
+    loaded = [logging, traceback, event_call]
     if kind == "fetch":
         from . import asgi_call, lifespan, loop_engine, wsgi_call
 

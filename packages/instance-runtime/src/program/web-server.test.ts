@@ -6,7 +6,8 @@ import { systemClock } from "@skerry/base";
 import { BYTES_EVENT_TYPE } from "@skerry/contracts";
 import { HandClock, until } from "@skerry/testkit";
 import type { LinkStream } from "@skerry/link";
-import type { Answer, Call, RawSide } from "../call.ts";
+import type { Answer } from "@skerry/event-shapes";
+import type { Call, RawSide } from "../call.ts";
 import { IncomingBody } from "../incoming-body.ts";
 import { WebServer } from "./web-server.ts";
 

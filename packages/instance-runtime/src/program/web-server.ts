@@ -6,8 +6,8 @@
 import { Agent, request, type ClientRequest, type IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import type { Clock } from "@skerry/base";
-import { ERROR_TEXT_BYTES_MAX, type Answer, type Call } from "../call.ts";
-import { flatHeaders, isConnectionHeader } from "../http-headers.ts";
+import { ERROR_TEXT_BYTES_MAX, type Call } from "../call.ts";
+import { type Answer, flatHeaders, isConnectionHeader } from "@skerry/event-shapes";
 import type { Surroundings } from "../ports.ts";
 import { connectPatiently, isReset } from "./patient-socket.ts";
 import { askUpgrade, breakTogether } from "./web-upgrade.ts";

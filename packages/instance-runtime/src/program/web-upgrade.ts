@@ -6,7 +6,7 @@
 import { request, type ClientRequest, type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Call, RawSide } from "../call.ts";
-import { flatHeaders } from "../http-headers.ts";
+import { flatHeaders } from "@skerry/event-shapes";
 import { connectPatiently } from "./patient-socket.ts";
 
 export interface UpgradeWish {

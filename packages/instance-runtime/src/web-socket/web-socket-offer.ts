@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import type { Call, UpgradeOffer, UpgradeOptions, UpgradedSocket } from "../call.ts";
 import { fail } from "../errors.ts";
-import { isConnectionHeader } from "../http-headers.ts";
+import { isConnectionHeader } from "@skerry/event-shapes";
 import type { Surroundings } from "../ports.ts";
 import { ServerSocket } from "./server-socket.ts";
 

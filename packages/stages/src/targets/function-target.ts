@@ -1,6 +1,6 @@
 /** A function of the app, as the target of a route. */
 import { PlatformError } from "@skerry/base";
-import type { RouteTarget } from "@skerry/contracts";
+import { GATEWAY_HEADERS, type RouteTarget } from "@skerry/contracts";
 import { SWITCHED_STATUS } from "../client-sink.ts";
 import { failStage } from "../errors.ts";
 import type { Exchange } from "../exchange.ts";
@@ -60,6 +60,8 @@ function requestOf(exchange: Exchange, { client, fn, once }: Sent): RoutedReques
   const { upgrade, res, req } = came;
   const id = exchange.nextCallId();
   const headers = targetHeaders(exchange, client, id);
+  if (fn.config.eventFormat !== undefined)
+    headers.push(GATEWAY_HEADERS.clientAddress, exchange.client.address);
   let leaving: Leaving | undefined;
   if (upgrade !== undefined && fn.takesUpgrades && once === undefined) {
     const change: Leaving["change"] = (flat) => sink.change(SWITCHED_STATUS, flat);

@@ -7,7 +7,7 @@
  */
 import { isUtf8 } from "node:buffer";
 import type { RequestHead } from "@skerry/contracts";
-import type { Answer } from "./call.ts";
+import type { Answer } from "./answer.ts";
 import { headerFault, isConnectionHeader } from "./http-headers.ts";
 
 /** What an event handler gets when its URL is called. */
@@ -32,16 +32,20 @@ export interface AnswerFault {
   readonly fault: string;
 }
 
-const JSON_TYPE: readonly string[] = ["content-type", "application/json"];
-const TEXT_TYPE: readonly string[] = ["content-type", "text/plain; charset=utf-8"];
-const BYTES_TYPE: readonly string[] = ["content-type", "application/octet-stream"];
+export const JSON_TYPE: readonly string[] = ["content-type", "application/json"];
+export const TEXT_TYPE: readonly string[] = ["content-type", "text/plain; charset=utf-8"];
+export const BYTES_TYPE: readonly string[] = ["content-type", "application/octet-stream"];
 const TEXTUAL =
   /^\s*(?:text\/|application\/(?:[\w.-]+\+)?(?:json|xml)\b|application\/(?:x-www-form-urlencoded|javascript|graphql|x-ndjson|yaml)\b|image\/svg\+xml\b)/i;
 
+/** Path and query of a request, as sent. */
+export function targetOf({ u }: Pick<RequestHead, "u">): readonly [path: string, query: string] {
+  const mark = u.indexOf("?");
+  return mark < 0 ? [u, ""] : [u.slice(0, mark), u.slice(mark + 1)];
+}
+
 export function httpEventOf(head: RequestHead, body: Uint8Array): HttpEvent {
-  const mark = head.u.indexOf("?");
-  const path = mark < 0 ? head.u : head.u.slice(0, mark);
-  const rawQuery = mark < 0 ? "" : head.u.slice(mark + 1);
+  const [path, rawQuery] = targetOf(head);
   const headers = headersOf(head.h);
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.length);
   const text = isText(headers["content-type"], bytes);
@@ -79,7 +83,7 @@ export function answerOfInvocation(result: unknown): Answer | AnswerFault {
     : { status: 200, headers: BYTES_TYPE, body: bytes };
 }
 
-function jsonAnswer(result: unknown): Answer | AnswerFault {
+export function jsonAnswer(result: unknown): Answer | AnswerFault {
   let text: string | undefined;
   try {
     text = JSON.stringify(result === undefined ? null : result);
@@ -94,13 +98,13 @@ function jsonAnswer(result: unknown): Answer | AnswerFault {
  * A copy: code that goes on may write into its own, or take it away, before the answer has left.
  * The constructor asks the array itself and no getter of user code. Throws for what was taken away.
  */
-function bytesOf(result: unknown): Uint8Array | undefined {
+export function bytesOf(result: unknown): Uint8Array | undefined {
   if (typeof result !== "object" || result === null) return undefined;
   if (result instanceof Uint8Array) return new Uint8Array(result);
   return result instanceof ArrayBuffer ? new Uint8Array(result.slice()) : undefined;
 }
 
-interface ResultParts {
+export interface ResultParts {
   readonly statusCode: unknown;
   readonly headers?: unknown;
   readonly cookies?: unknown;
@@ -108,7 +112,11 @@ interface ResultParts {
   readonly isBase64Encoded?: unknown;
 }
 
-function answerFromParts(parts: ResultParts): Answer | AnswerFault {
+/** `untyped` is the content type of a body that comes without one; by its kind when absent. */
+export function answerFromParts(
+  parts: ResultParts,
+  untyped?: readonly string[],
+): Answer | AnswerFault {
   const { statusCode: status } = parts;
   if (typeof status !== "number" || !Number.isInteger(status) || status < 200 || status > 599) {
     return {
@@ -122,9 +130,8 @@ function answerFromParts(parts: ResultParts): Answer | AnswerFault {
   const bodiless = status === 204 || status === 304;
   if (body === undefined || bodiless) return { status, headers, body: undefined };
   if (!headers.some((name, at) => at % 2 === 0 && name === "content-type")) {
-    const [name, value] =
-      typeof parts.body === "string" && parts.isBase64Encoded !== true ? TEXT_TYPE : BYTES_TYPE;
-    headers.push(name as string, value as string);
+    const saysText = typeof parts.body === "string" && parts.isBase64Encoded !== true;
+    headers.push(...(untyped ?? (saysText ? TEXT_TYPE : BYTES_TYPE)));
   }
   return { status, headers, body };
 }
@@ -175,19 +182,20 @@ function addHeader(flat: string[], name: string, value: unknown): AnswerFault | 
   return undefined;
 }
 
-function headersOf(flat: readonly string[]): Record<string, string> {
+/** Repeated ones joined by `joint`, cookies by `; `. */
+export function headersOf(flat: readonly string[], joint = ", "): Record<string, string> {
   const headers: Record<string, string> = {};
   for (let at = 0; at + 1 < flat.length; at += 2) {
     const name = flat[at] as string;
     const value = flat[at + 1] as string;
     const before = Object.hasOwn(headers, name) ? headers[name] : undefined;
     headers[name] =
-      before === undefined ? value : `${before}${name === "cookie" ? "; " : ", "}${value}`;
+      before === undefined ? value : `${before}${name === "cookie" ? "; " : joint}${value}`;
   }
   return headers;
 }
 
-function queryOf(rawQuery: string): Record<string, string> {
+export function queryOf(rawQuery: string): Record<string, string> {
   const query: Record<string, string> = {};
   for (const [name, value] of new URLSearchParams(rawQuery)) {
     query[name] = Object.hasOwn(query, name) ? `${query[name]},${value}` : value;
@@ -195,12 +203,13 @@ function queryOf(rawQuery: string): Record<string, string> {
   return query;
 }
 
-function isText(contentType: string | undefined, bytes: Uint8Array): boolean {
+export function isText(contentType: string | undefined, bytes: Uint8Array): boolean {
   if (bytes.length === 0) return true;
   return (contentType === undefined || TEXTUAL.test(contentType)) && isUtf8(bytes);
 }
 
-function show(value: unknown): string {
+/** A value for the developer, in short. */
+export function show(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.slice(0, 100));
   if (typeof value === "number" || typeof value === "boolean") return String(value);
   if (value === undefined || value === null) return String(value);
