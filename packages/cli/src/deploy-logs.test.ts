@@ -77,6 +77,21 @@ test("a deploy that fails shows the end of what its build printed, and where all
   assert.doesNotMatch(json.stderr, /line 40/);
 });
 
+test("what a program printed before it ended is shown, though the error says how it ended", async (t) => {
+  const how = "The program ended before it was ready: exit code 127.";
+  const error = {
+    ...{ code: "FAILED_PRECONDITION", reason: "FUNCTION_INIT_FAILED" },
+    ...{ message: `cart could not be started: ${how}`, hint: "Mend it." },
+  };
+  const ended = { ...deploymentOf("failed", { state: "failed" }), error };
+  const lines = [buildLine(1, "sh: nodd: not found"), buildLine(2, how)];
+  const { url } = await platformOf(t, ended, lines);
+  const args = ["deploy", projectOf(t), "--name", "cart", "--app", "shop"];
+  const { stderr } = await runCli(args, { url });
+  assert.match(stderr, /cart sh: nodd: not found\n/);
+  assert.equal(stderr.split(how).length, 2);
+});
+
 test("what the error says already is not said twice", async (t) => {
   const message = "npm could not: npm error 404";
   const error = { code: "INTERNAL", reason: "DEPENDENCIES_FAILED", message, hint: "Mend it." };

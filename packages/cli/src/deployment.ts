@@ -226,12 +226,12 @@ async function showEnd(
   } catch {
     return;
   }
-  const [end] = last.slice(-1);
-  if (end === undefined) return;
-  // What an installer complains of stands in the error.
-  const isTold = error?.message.includes(end.text) === true;
+  if (last.length === 0) return;
+  // What an installer complains of stands in the error, and how a program ended.
+  const isTold = ({ text }: DeploymentLogLine): boolean => error?.message.includes(text) === true;
+  const untold = last.slice(0, last.findLastIndex((line) => !isTold(line)) + 1);
   screen.note(
-    ...(isTold ? [] : last.map((line) => buildLineText(line, screen))),
+    ...untold.map((line) => buildLineText(line, screen)),
     `All that its builds printed: skerry deployments logs ${app} ${deployment}`,
   );
 }
