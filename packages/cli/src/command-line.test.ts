@@ -117,6 +117,7 @@ test("a wrong word, flag or value exits with 2 and names the nearest known one",
     [["logs", "a/b", "--limit", "many"], /whole number from 0 to 1000/],
     [["logs", "a/b", "--level", "loud"], /one of debug, info, warn, error/],
     [["logs", "a/b", "--since", "yesterday"], /--since cannot be yesterday: it is a time/],
+    [["apis", "logs", "a/b", "--until", "then"], /`skerry help apis logs` shows/],
     [["logs", "a/b", "--follow=yes"], /--follow takes no value/],
     [["stop"], /needs INSTANCE[^]*skerry stop INSTANCE/],
     [["stop", "shop/cart"], /not the id of an instance[^]*skerry ps/],
@@ -138,6 +139,7 @@ test("a wrong word, flag or value exits with 2 and names the nearest known one",
       const { exitCode, stdout, stderr } = await runCli(args);
       assert.deepEqual([exitCode, stdout], [2, ""], args.join(" "));
       assert.match(stderr, shows);
+      assert.doesNotMatch(stderr, /\{\w+\}/, "a word of the text that nobody filled in");
     }),
   );
 });

@@ -68,7 +68,7 @@ export const logs: Command = {
     const request = flag("request");
     const whole = request !== undefined && flag("limit") === undefined;
     const limit = count("limit", { min: 0, max: LIMIT_MAX, otherwise: LIMIT_DEFAULT });
-    const filter = { ...readLogFilter(call), version };
+    const filter = { ...readLogFilter(call, "logs"), version };
     const selection = { ...path, request, filter };
     const wanted = { ...selection, limit: whole ? undefined : limit };
     const { lines, cursor } = await readLog(call.client(), wanted);
@@ -89,19 +89,18 @@ function show({ screen }: CommandCall, line: LogLineResource): void {
   else screen.print(...logLineText(line, screen));
 }
 
-/** What `LOG_FILTER_FLAGS` choose, but the request. Throws FLAG_VALUE_INVALID. */
-export function readLogFilter({ flag, host }: CommandCall): LogFilterQuery {
+/** What `LOG_FILTER_FLAGS` of `command` choose, but the request. Throws FLAG_VALUE_INVALID. */
+export function readLogFilter({ flag, host }: CommandCall, command: string): LogFilterQuery {
   const level = flag("level");
   const known = LOG_LEVELS.find((one) => one === level);
   if (level !== undefined && known === undefined) {
     throw failCommand("FLAG_VALUE_INVALID", {
-      flag: "--level",
-      value: level,
+      ...{ command, flag: "--level", value: level },
       why: `it is one of ${LOG_LEVELS.join(", ")}`,
     });
   }
   const time = (name: string): string | undefined =>
-    readTime(name, flag(name), host.clock.wallMs());
+    readTime(flag(name), { command, flag: `--${name}`, nowMs: host.clock.wallMs() });
   const texts = { grep: flag("grep"), field: flag("field") };
   return { ...texts, level: known, since: time("since"), until: time("until") };
 }
@@ -115,14 +114,17 @@ const UNIT_MS = new Map([
 ]);
 
 /** ISO 8601 text of a time, or of so long ago. */
-function readTime(name: string, text: string | undefined, nowMs: number): string | undefined {
+function readTime(
+  text: string | undefined,
+  { nowMs, ...named }: { readonly command: string; readonly flag: string; readonly nowMs: number },
+): string | undefined {
   if (text === undefined) return undefined;
   const [, count, unit = ""] = AGO.exec(text) ?? [];
   const agoMs = Number(count) * (UNIT_MS.get(unit) ?? Number.NaN);
   const date = new Date(Number.isNaN(agoMs) ? text : nowMs - agoMs);
   if (!Number.isNaN(date.getTime())) return date.toISOString();
   const why = "it is a time such as 2026-01-31T09:00:00Z, or how long ago, such as 15m";
-  throw failCommand("FLAG_VALUE_INVALID", { flag: `--${name}`, value: text, why });
+  throw failCommand("FLAG_VALUE_INVALID", { ...named, value: text, why });
 }
 
 interface Wanted {

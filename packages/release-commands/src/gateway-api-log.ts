@@ -37,7 +37,12 @@ export const logs: Command = {
     const { args, flag, count, screen, client } = call;
     const params = readApiPath(args[0]);
     const limit = count("limit", { min: 1, max: LIMIT_MAX, otherwise: LIMIT_DEFAULT });
-    const query = { ...readLogFilter(call), request: flag("request"), tail: "true", limit };
+    const query = {
+      ...readLogFilter(call, "apis logs"),
+      request: flag("request"),
+      tail: "true",
+      limit,
+    };
     const lines = await collect(client().listGatewayApiLogs({ params, query }));
     if (screen.json) screen.printJson({ items: lines });
     else for (const line of lines) screen.print(...shownText(line, call));
