@@ -12,6 +12,8 @@ export interface DescribedError {
 
 export function describeError(thrown: unknown): DescribedError {
   try {
+    // The class says nothing to those whose code it is, and sounds like the platform's own fault.
+    if (PlatformError.is(thrown)) return { name: thrown.reason, message: thrown.message };
     if (thrown instanceof Error || looksLikeError(thrown)) {
       const { name, message } = thrown;
       return { name: textOr(name, "Error"), message: textOr(message, inspect(message)) };

@@ -30,7 +30,7 @@ import type { Dependencies } from "./dependencies.ts";
 import { syncConfigs } from "./config-files.ts";
 import { fail } from "./errors.ts";
 import { FOLDER_RECIPE_VERSION, layFolder } from "./folder-recipe.ts";
-import { initFailureOf } from "./init-failure.ts";
+import { initFailureOf, withWhatLacked } from "./init-failure.ts";
 import { keepEnds } from "./last-lines.ts";
 import type { ConfigView } from "./ports.ts";
 import { layersDirectory, layersEnvironment, prepareLayers } from "./layers.ts";
@@ -287,7 +287,7 @@ async function specialiseOnce(runtime: RuntimeProcess, head: BuildHead): Promise
     const question = { head: specialise, timeoutMs: head.initTimeoutMs, bodyBytesMax: 0 };
     return readSpecialiseReply((await runtime.ask(question)).head);
   } catch (error) {
-    return await initFailureOf(runtime, error, head.initTimeoutMs);
+    return withWhatLacked(await initFailureOf(runtime, error, head.initTimeoutMs), head);
   }
 }
 

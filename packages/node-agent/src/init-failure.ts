@@ -3,10 +3,12 @@
  * caller of an instance and to whoever deploys, in the same words.
  */
 import { PlatformError } from "@skerry/base";
-import type { InstanceExit, SpecialiseReply } from "@skerry/contracts";
+import type { BuildHead, InstanceExit, SpecialiseReply } from "@skerry/contracts";
 import { HEAP_OUT_OF_MEMORY_TEXT, PHP_OUT_OF_MEMORY_TEXT } from "@skerry/instance-runtime";
 import type { SandboxExit } from "@skerry/sandbox";
 import type { RuntimeProcess } from "./runtime-process.ts";
+
+const INIT_TIMEOUT = "InitTimeout";
 
 type Ended = Pick<RuntimeProcess, "sandbox" | "collector" | "end">;
 
@@ -23,13 +25,27 @@ export async function initFailureOf(
   if (exit.outOfMemory) return { ok: false, name: "OutOfMemory", message: "memory ran out" };
   if (reason === "RUNTIME_SILENT") {
     const tooLong = `loading the code took longer than ${initTimeoutMs} ms`;
-    return { ok: false, name: "InitTimeout", message: tooLong };
+    return { ok: false, name: INIT_TIMEOUT, message: tooLong };
   }
   if (reason === "INSTANCE_START_FAILED") return { ok: false, name: "BadReply", message };
   const how = `the process ended (${exit.signal ?? `code ${exit.code}`})`;
   const lastWords = runtime.collector.tail.at(-1) ?? "";
   const why = lastWords === "" ? how : `${how}: ${lastWords}`;
   return { ok: false, name: "Crashed", message: why };
+}
+
+/** Of code that took too long, what it was waited for besides its loading. */
+export function withWhatLacked(
+  failure: SpecialiseReply & { readonly ok: false },
+  { command, runtime }: Pick<BuildHead, "command" | "runtime">,
+): SpecialiseReply {
+  if (failure.name !== INIT_TIMEOUT) return failure;
+  const said = (lacked: string): SpecialiseReply => {
+    return { ...failure, message: `${failure.message}: ${lacked}` };
+  };
+  if (command !== null) return said("nothing listens on $PORT");
+  if (runtime !== "custom") return failure;
+  return said("its program neither listens on $PORT nor asks for an event");
 }
 
 const HEAP_DEATH = new RegExp(

@@ -96,6 +96,7 @@ const CASES: Readonly<Record<string, (c: Programs) => Promise<void>>> = {
     const over = { command: "echo no luck today >&2; exit 3" };
     const reply = await c.node.build({ "server.js": WEB }, over, (line) => lines.push(line));
     assert.ok(reply.ok && reply.initFailure !== null, JSON.stringify(reply));
+    assert.equal(reply.initFailure.name, "PROGRAM_ENDED");
     const ended = "The program ended before it was ready: exit code 3.";
     // The last two come by pipes of their own.
     assert.deepEqual(lines.slice(-3).toSorted(), [ended, "loading it once", "no luck today"]);
@@ -150,10 +151,20 @@ const CASES: Readonly<Record<string, (c: Programs) => Promise<void>>> = {
     await assert.rejects(started, /ended before it was ready: exit code 3/);
   },
 
+  "a program whose interpreter is not there is told as that, and not as missing": async (c) => {
+    for (const [line, why] of [
+      ["#!/bin/sh\r", /its lines end in CR LF/],
+      ["#!/opt/none/python3", /names a program that is not there: #!\/opt\/none\/python3/],
+    ] as const) {
+      const started = c.start({ bootstrap: `${line}\nexit 0\n` }, { runtime: "custom" });
+      await assert.rejects(started, why);
+    }
+  },
+
   "a web server that does not listen in time is told as that": async (c) => {
     const files = { "server.js": "setInterval(() => undefined, 1000);" };
     const started = c.start(files, { command: "node server.js", initTimeoutMs: 1_500 });
-    await assert.rejects(started, /took longer than 1500 ms/);
+    await assert.rejects(started, /took longer than 1500 ms: nothing listens on \$PORT/);
   },
 
   "a custom runtime without a program is refused by the names it looked for": async (c) => {

@@ -3,6 +3,7 @@
  * the function's code, and the instance ends with it. What it prints is raw output of the instance.
  */
 import { spawn } from "node:child_process";
+import { closeSync, existsSync, openSync, readSync } from "node:fs";
 import { createServer, connect } from "node:net";
 import { constants, networkInterfaces } from "node:os";
 import { delimiter, dirname, join } from "node:path";
@@ -48,8 +49,9 @@ export function startProgram({ command, directory, env }: ProgramOptions): Progr
   });
   process.once("exit", () => signalGroup(child.pid, "SIGKILL"));
   const ended = new Promise<ProgramEnd>((resolve) => {
-    child.once("error", ({ message }) => {
-      resolve({ how: `it cannot be started: ${message}`, code: NOT_STARTED_CODE });
+    child.once("error", (error) => {
+      const why = whyNotStarted(error, join(directory, program));
+      resolve({ how: `it cannot be started: ${why}`, code: NOT_STARTED_CODE });
     });
     child.once("exit", (code, signal) => {
       const number = signal === null ? code : SIGNALLED_CODE + constants.signals[signal];
@@ -70,6 +72,25 @@ export function startProgram({ command, directory, env }: ProgramOptions): Progr
   };
 }
 
+/** The kernel says of a file that is there that it is not when it means its interpreter. */
+function whyNotStarted({ code, message }: NodeJS.ErrnoException, path: string): string {
+  if (code !== "ENOENT" || !existsSync(path)) return message;
+  const [line = ""] = beginningOf(path).split("\n");
+  if (!line.startsWith("#!")) return `${message}: its dynamic loader is not on this machine`;
+  if (line.endsWith("\r")) return "its lines end in CR LF; save it with LF alone";
+  return `its first line names a program that is not there: ${line}`;
+}
+
+function beginningOf(path: string): string {
+  const bytes = Buffer.alloc(LINE_BYTES_MAX);
+  const file = openSync(path, "r");
+  try {
+    return bytes.toString("latin1", 0, readSync(file, bytes));
+  } finally {
+    closeSync(file);
+  }
+}
+
 function signalGroup(pid: number | undefined, signal: "SIGTERM" | "SIGKILL"): void {
   try {
     if (pid !== undefined) process.kill(-pid, signal);
@@ -79,6 +100,7 @@ function signalGroup(pid: number | undefined, signal: "SIGTERM" | "SIGKILL"): vo
 }
 
 const NOT_STARTED_CODE = 127;
+const LINE_BYTES_MAX = 256;
 const SIGNALLED_CODE = 128;
 
 const HOST = "127.0.0.1";
