@@ -212,7 +212,7 @@ export interface FolderManifest extends LoadedOnce {
 export interface ProgramManifest {
   /** Program and arguments; run in the artefact directory. */
   readonly command: readonly string[];
-  /** `http` listens on `port`; `events` fetches its events from the shim. */
+  /** `http` listens on `port`; `events` fetches its events from the shim, or listens instead. */
   readonly serves: "http" | "events";
   readonly port: number;
 }

@@ -132,6 +132,19 @@ const CASES: Readonly<Record<string, (c: Programs) => Promise<void>>> = {
     assert.deepEqual(JSON.parse(body), { event: { x: "é" }, sameId: true });
   },
 
+  "a file bootstrap may be a web server on $PORT, as in Function Compute": async (c) => {
+    const files = { bootstrap: "#!/bin/sh\nexec node server.js\n", "server.js": WEB };
+    const held = await c.start(files, { runtime: "custom" });
+    assert.equal(held.grant.handlerKind, "web");
+    assert.equal((await c.node.call(held, 1)).body, "POST /invoke 1 ");
+  },
+
+  "a file bootstrap that neither asks nor listens is told as that": async (c) => {
+    const files = { bootstrap: "#!/bin/sh\nexec sleep 60\n" };
+    const started = c.start(files, { runtime: "custom", initTimeoutMs: 1_000 });
+    await assert.rejects(started, /neither listens on \$PORT nor asks for an event/);
+  },
+
   "a program fetches events by SCF's paths": async (c) => {
     const files = { bootstrap: puller("scf"), "pull.js": PULL };
     const held = await c.start(files, { runtime: "custom" });

@@ -66,7 +66,7 @@ export const functionConfig = z.strictObject({
     .optional()
     .describe(
       "Shell command that starts a web server on $PORT. With runtime `custom` and without it, a " +
-        "file `scf_bootstrap` starts one, or `bootstrap` a program that fetches its events.",
+        "file `scf_bootstrap` starts one, or `bootstrap` one or a program that fetches its events.",
     ),
   port: z
     .int()

@@ -4,7 +4,6 @@
  */
 import { join } from "node:path";
 import type { ProgramManifest } from "@skerry/contracts";
-import { fail } from "../errors.ts";
 import type { LoadDeps } from "../load-deps.ts";
 import type { LoadedCode } from "../runtime.ts";
 import { EventsApi } from "./events-api.ts";
@@ -20,7 +19,7 @@ export async function loadProgram(
   const startedMs = deps.clock.monotonicMs();
   const { handler, program } = await (manifest.serves === "http"
     ? startWebServer(deps, manifest, directory)
-    : startEvents(deps, manifest, directory));
+    : startBootstrap(deps, manifest, directory));
   const initUs = Math.round((deps.clock.monotonicMs() - startedMs) * 1_000);
   const preStop = (): Promise<void> => program.stop();
   const none = { codeUs: 0, codeCacheUsed: false, createCodeCache: () => undefined };
@@ -38,36 +37,49 @@ async function startWebServer(
   directory: string,
 ): Promise<Started> {
   const port = await choosePort(wanted, command);
-  const told = String(port);
-  // By all names that custom runtimes of Function Compute know it.
-  const fc = { FC_SERVER_PORT: told, FC_CUSTOM_LISTEN_PORT: told };
-  const env = { ...deps.env, PORT: told, ...fc };
+  const env = { ...deps.env, ...portNames(port) };
   const program = startProgram({ command, directory, env });
   await untilListening({ clock: deps.clock, program }, port);
   endWith(program, deps);
-  const server = new WebServer(deps, port);
-  return { program, handler: { kind: "web", pass: (call) => server.pass(call) } };
+  return { program, handler: webHandler(deps, port) };
 }
 
-async function startEvents(
+/**
+ * In SCF and Lambda such a file fetches its events, in Function Compute it is a web server: what it
+ * does first says which.
+ */
+async function startBootstrap(
   deps: LoadDeps,
-  { command }: ProgramManifest,
+  { command, port: wanted }: ProgramManifest,
   directory: string,
 ): Promise<Started> {
   const api = new EventsApi();
-  const port = await api.listen();
+  const [apiPort, port] = [await api.listen(), await choosePort(wanted, command)];
+  const names = { ...portNames(port), ...namesOf(deps.env) };
   const program = startProgram({
-    command,
-    directory,
-    env: { ...namesOf(deps.env), ...deps.env, ...eventsEnvironment(port, directory) },
+    ...{ command, directory },
+    env: { ...names, ...deps.env, ...eventsEnvironment(apiPort, directory) },
   });
-  const ended = program.ended.then(({ how }): never => {
-    api.close();
-    throw fail("PROGRAM_ENDED", { how });
-  });
-  await Promise.race([api.ready, ended]);
+  void program.ended.then(() => api.close());
+  let asks = false;
+  const asked = api.ready.finally(() => (asks = true));
+  const listens = untilListening({ clock: deps.clock, program, isOver: () => asks }, port);
+  await Promise.race([asked, listens]);
   endWith(program, deps);
-  return { program, handler: { kind: "event", call: api.handle } };
+  if (asks) return { program, handler: { kind: "event", call: api.handle } };
+  api.close();
+  return { program, handler: webHandler(deps, port) };
+}
+
+function webHandler(deps: LoadDeps, port: number): LoadedCode["handler"] {
+  const server = new WebServer(deps, port);
+  return { kind: "web", pass: (call) => server.pass(call) };
+}
+
+/** By all names that custom runtimes of Function Compute know it. */
+function portNames(port: number): Readonly<Record<string, string>> {
+  const told = String(port);
+  return { PORT: told, FC_SERVER_PORT: told, FC_CUSTOM_LISTEN_PORT: told };
 }
 
 /** What SCF's and Lambda's clients say of the function, which they are not told with an event. */

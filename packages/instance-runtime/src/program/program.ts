@@ -137,14 +137,24 @@ function bindOnce(port: number): Promise<number | undefined> {
   });
 }
 
-/** Resolves when something listens; rejects with PROGRAM_ENDED when the program ends before. */
+interface Looked {
+  readonly clock: Clock;
+  readonly program: Program;
+  /** True once nobody waits any more. */
+  readonly isOver?: () => boolean;
+}
+
+/**
+ * Resolves when something listens, or nobody waits; rejects with PROGRAM_ENDED when the program
+ * ends before.
+ */
 export async function untilListening(
-  { clock, program }: { readonly clock: Clock; readonly program: Program },
+  { clock, program, isOver = () => false }: Looked,
   port: number,
 ): Promise<void> {
   let how: string | undefined;
   void program.ended.then((end) => (how = end.how));
-  for (let pauseMs = LOOK_MS_MIN; !(await isListening(port));) {
+  for (let pauseMs = LOOK_MS_MIN; !isOver() && !(await isListening(port));) {
     if (how !== undefined) throw fail("PROGRAM_ENDED", { how });
     await new Promise<void>((resolve) => void clock.schedule(pauseMs, resolve));
     pauseMs = Math.min(pauseMs * 2, LOOK_MS_MAX);
@@ -155,8 +165,9 @@ function isListening(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ port, host: HOST });
     socket.once("connect", () => {
+      // Where ports are given out by chance, one that nobody has may be connected to itself.
+      resolve(socket.localPort !== port);
       socket.destroy();
-      resolve(true);
     });
     socket.once("error", () => resolve(false));
   });
