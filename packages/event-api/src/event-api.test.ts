@@ -33,6 +33,8 @@ function open(broken?: ReadonlySet<string>): {
   };
   const platform: PlatformBooks = {
     functionId: () => Promise.resolve(FN),
+    checkQualifier: ({ qualifier }) =>
+      qualifier === "gone" ? Promise.reject(new TypeError("gone")) : Promise.resolve(),
     recordAudit: async () => void noted.push("recorded"),
     keepAnswer: async () => void noted.push("kept"),
     actions: roomOf("actions", noted, broken),
@@ -175,6 +177,24 @@ test("a key that is confined to apps redrives nothing of another", async () => {
   assert.equal(noted.length, 0);
   await handlerOf(api, "createRedrive")(callOf("developer", ["shop"]));
   assert.ok(noted.includes("redrives.create"), "the control: it does so of its own");
+});
+
+test("what is to run as a version that is not there is refused before anything is recorded", async () => {
+  const asked = {
+    replayInvocation: {},
+    createRedrive: { app: "shop", function: "hello", dryRun: false },
+  } as const;
+  for (const [operation, body] of Object.entries(asked)) {
+    const { api, noted } = open();
+    const ask = (qualifier: string) => {
+      const call = { ...callOf("admin"), body: { ...body, qualifier } };
+      return handlerOf(api, operation as keyof typeof asked)(call);
+    };
+    await assert.rejects(ask("gone"), /gone/, operation);
+    assert.ok(!noted.includes("recorded"), operation);
+    await ask("3");
+    assert.ok(noted.includes("recorded"), "the control: one that is there");
+  }
 });
 
 test("dead letters are redriven by a trigger of an app, and by nothing that invocations have", async () => {

@@ -88,13 +88,26 @@ function changeHandlers(deps: EventApiDeps): Pick<OperationHandlers, Changes> {
         const said = await ledger.cancel(name);
         return said === undefined ? notFound(name) : { id: name.id, ...said };
       }),
-    replayInvocation: (call) =>
-      change(deps, { ...call, operation: "replayInvocation" }, async (name) => {
+    replayInvocation: async (call) => {
+      const { qualifier } = call.body;
+      if (qualifier !== undefined) await checkReplayed(deps, call, qualifier);
+      return await change(deps, { ...call, operation: "replayInvocation" }, async (name) => {
         const once = onceOf(call, "replayInvocation");
-        const { qualifier } = call.body;
         return (await ledger.replay({ ...name, once, qualifier })) ?? notFound(name);
-      }),
+      });
+    },
   };
+}
+
+/** What leads nowhere would wait, and be tried, until it is too old. */
+async function checkReplayed(
+  deps: EventApiDeps,
+  { principal, params }: Pick<OneCall, "principal" | "params">,
+  qualifier: string,
+): Promise<void> {
+  const { accountId } = principal;
+  const { app, function: name } = await find(deps, nameOf(principal, params.request));
+  await deps.platform.checkQualifier({ accountId, app, name, qualifier });
 }
 
 /** Records a change of one invocation, makes it, and keeps what it answers. */

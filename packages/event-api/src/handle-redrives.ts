@@ -28,6 +28,12 @@ export function redriveHandlers(deps: EventApiDeps): Pick<OperationHandlers, Rea
       if (app !== undefined) assertMay(principal, "invocations.write", app);
       const letters = await lettersOf(deps, call);
       const filter = await filterOf(deps, principal, body);
+      const name = fn ?? target;
+      // What is over many functions, some of which may have it, meets it one by one.
+      if (app !== undefined && name !== undefined && qualifier !== undefined) {
+        const { accountId } = principal;
+        await deps.platform.checkQualifier({ accountId, app, name, qualifier });
+      }
       const details = { operation: "createRedrive", ...body };
       const told = { stamp, action: "invocations.write", subject: "redrives", details };
       return await recordedChange(deps, told, () =>

@@ -29,6 +29,13 @@ export interface PlatformBooks {
     readonly app: string;
     readonly name: string;
   }): Promise<FunctionId>;
+  /** Throws VERSION_NOT_FOUND, ALIAS_NOT_FOUND, INPUT_INVALID, and as `functionId`. */
+  checkQualifier(of: {
+    readonly accountId: AccountId;
+    readonly app: string;
+    readonly name: string;
+    readonly qualifier: string;
+  }): Promise<void>;
   recordAudit(record: AuditRecord): Promise<void>;
   readonly actions: ActionBook;
   /** Keeps what the request of this stamp is answered; without `answer`, an empty one. */

@@ -13,6 +13,7 @@ export function platformBooksOf(deps: BookDeps): PlatformBooks {
   const { store } = deps;
   return {
     functionId: async (of) => (await store.call(storeModule, "getFunction", of)).id,
+    checkQualifier: async (of) => void (await store.call(storeModule, "qualifiedRevisions", of)),
     recordAudit: (record) => store.call(storeModule, "recordAudit", record),
     keepAnswer: (stamp, done) => keepAnswer({ store }, stamp, done),
     actions: actionBookOf(deps),
