@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { LEDGER_SOURCES, LEDGER_STATES } from "@skerry/contracts";
 import { everyItem } from "@skerry/sdk";
-import { collect, readTime, type Flag } from "@skerry/terminal";
+import { collect, failCommand, readTime, type Flag } from "@skerry/terminal";
 import {
   acceptedColumns,
   acceptedLines,
@@ -53,10 +53,19 @@ const list: Command = {
       description: "Only what has this idempotency key, whoever's.",
     },
     { name: "request-id", value: "ID", description: "Only what has an attempt with this id." },
+    {
+      name: "source-id",
+      value: "ID",
+      description: "Only of this one: APP/TRIGGER, APP/RULE, APP/ACTION:DRIVE, an invocation.",
+    },
   ],
   examples: [
     { line: "invocations ls shop/checkout", says: "The latest of one function." },
     { line: "invocations ls --state failed --from 1h", says: "What failed in the last hour." },
+    {
+      line: "invocations ls arena --source-id arena/daily-reset:timer",
+      says: "Runs of an action by one of its drives.",
+    },
   ],
   async run(call) {
     const { screen, client, count, flag, host } = call;
@@ -64,10 +73,12 @@ const list: Command = {
     const limit = Math.min(wanted, PAGE_MAX);
     const state = call.oneOf("state", LEDGER_STATES);
     const filter = filterOf(call);
-    const requestId = flag("request-id");
+    const [requestId, sourceId] = [flag("request-id"), flag("source-id")];
+    const idempotencyKey = flag("accepted-as");
+    assertNoRunNamed(call);
     const pages = everyItem((cursor) =>
       client().listAcceptedInvocations({
-        query: { ...filter, state, idempotencyKey: flag("accepted-as"), requestId, limit, cursor },
+        query: { ...filter, state, idempotencyKey, requestId, sourceId, limit, cursor },
       }),
     );
     const items = await collect(pages, wanted);
@@ -158,6 +169,18 @@ export function filterOf(call: CommandCall) {
   const { args, oneOf } = call;
   const { app, fn } = args[0] === undefined ? {} : readAppOrFunction(args[0]);
   return { app, function: fn, source: oneOf("source", LEDGER_SOURCES), ...timesOf(call) };
+}
+
+/**
+ * Whoever asks for a key of events by the flag of every command would be shown all. Throws
+ * FLAG_VALUE_INVALID.
+ */
+function assertNoRunNamed({ flag }: CommandCall): void {
+  const value = flag("idempotency-key");
+  if (value === undefined) return;
+  const why = "a list changes nothing; `--accepted-as KEY` lists what was accepted under a key";
+  const named = { command: "invocations ls", flag: "--idempotency-key" };
+  throw failCommand("FLAG_VALUE_INVALID", { ...named, value, why });
 }
 
 /** `--from` and `--to`. */

@@ -153,6 +153,44 @@ test("an event that is to run later has the run's id for its key, however the ru
   assert.deepEqual(keys, ["build-7", "build-7", undefined]);
 });
 
+test("an event is put off by its flags, and a list is narrowed by what its flags name", async () => {
+  const heads: (readonly unknown[])[] = [];
+  const queries: unknown[] = [];
+  const none = { items: [], nextCursor: null };
+  const answers: Answers = {
+    listAcceptedInvocations: ({ query }) => {
+      queries.push(query);
+      return none;
+    },
+  };
+  await using platform = await startFakePlatform(answers, (_path, _event, res) => {
+    const { headers } = res.req;
+    heads.push([headers["x-skerry-delay-ms"], headers["x-skerry-not-before"]]);
+    res.writeHead(202, { "content-type": "application/json" }).end('{"id":"r-1"}');
+  });
+  const run = (...args: readonly string[]): Promise<RunResult> =>
+    runPiped(args, { url: platform.url });
+  const at = "2030-01-01T08:00:00Z";
+  for (const flags of [
+    ["--delay", "5s"],
+    ["--at", at],
+  ])
+    assert.equal((await run("invoke", "shop/cart", "--async", ...flags)).exitCode, 0);
+  assert.deepEqual(heads, [
+    ["5000", undefined],
+    [undefined, at],
+  ]);
+  assert.equal((await run("invoke", "shop/cart", "--at", at)).exitCode, 2, "without --async");
+  const names = ["--source-id", "shop/a:timer", "--accepted-as", "k", "--request-id", "r-1"];
+  assert.equal((await run("invocations", "ls", ...names)).exitCode, 0);
+  const [asked] = queries.splice(0) as [Record<string, unknown>];
+  const { sourceId, idempotencyKey, requestId } = asked as Record<string, string>;
+  assert.deepEqual([sourceId, idempotencyKey, requestId], ["shop/a:timer", "k", "r-1"]);
+  const mistaken = await run("invocations", "ls", "--idempotency-key", "k");
+  assert.match(mistaken.stderr, /--accepted-as KEY/);
+  assert.deepEqual([mistaken.exitCode, queries], [2, []]);
+});
+
 test("a call has the key of its flag, and says when it was answered before", async () => {
   const keys: unknown[] = [];
   await using platform = await startFakePlatform({}, (_path, _event, res) => {

@@ -9,7 +9,7 @@ import { readQualifiedPath } from "./function-path.ts";
 import { namedRunOf } from "./named-run.ts";
 
 /** With --async, said of one event. */
-const OF_ONE = ["delay", "ordering-key", "wait"] as const;
+const OF_ONE = ["delay", "at", "ordering-key", "wait"] as const;
 
 export const invoke: Command = {
   name: "invoke",
@@ -43,6 +43,11 @@ export const invoke: Command = {
     { name: "show-timing", description: "Also show where the time went." },
     { name: "async", description: "Have it accepted to run later, and print its id." },
     { name: "delay", value: "TIME", description: "With --async: not before so long, such as 5s." },
+    {
+      name: "at",
+      value: "TIME",
+      description: "With --async: not before this time, such as 2027-01-01T08:00:00Z.",
+    },
     {
       name: "ordering-key",
       value: "KEY",
@@ -113,6 +118,7 @@ async function acceptLater(
     asBytes: isOn("as-bytes"),
     clientContext: told === undefined ? undefined : parseJson(told, "--client-context"),
     delayMs: delay === undefined ? undefined : readDuration(delay, named),
+    notBefore: flag("at"),
     orderingKey: flag("ordering-key"),
     idempotencyKey: namedRunOf(host, flag),
   });
