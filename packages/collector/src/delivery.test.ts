@@ -4,7 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { seededRandom, silentLog, systemClock, spanIdOf } from "@skerry/base";
-import { encodeTraceEntry, METER_RECORD_BYTES, type MeterRecord } from "@skerry/contracts";
+import {
+  encodeActionEntry,
+  encodeTraceEntry,
+  METER_RECORD_BYTES,
+  type MeterRecord,
+} from "@skerry/contracts";
 import { freePort, until } from "@skerry/testkit";
 import { OtlpReceiver } from "@skerry/testkit/otlp-receiver";
 import { bytesOf, collectAll, World } from "../test/world.ts";
@@ -15,6 +20,11 @@ import { storeModule } from "./store-module.ts";
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const PARENT = "b7ad6b7169203331";
+const [INVOCATION, TRIGGER, EXECUTION] = [
+  "faas.invocation_id",
+  "skerry.trigger_id",
+  "skerry.execution_id",
+] as const;
 
 /** A delivery whose pauses are as short as they can be. */
 async function start(
@@ -101,6 +111,33 @@ test("sampled invocations arrive as spans, their log lines in the same trace", a
   );
   assert.ok(receiver.seenHeaders.every((headers) => headers["x-token"] === "t"));
   await Promise.all([spans.close(), lines.close()]);
+});
+
+test("a run of an action names its trigger and its execution in its span, and no other does", async (t) => {
+  const world = await World.open(t);
+  await using receiver = await OtlpReceiver.start();
+  const options = { endpoint: receiver.url, headers: {}, fetch };
+  const delivery = await start(world, createSpanSink(options, "all"));
+  const [run, plain] = [world.record(), world.record()];
+  const triggerId = "arena/reset:timer";
+  const action = { drive: "timer", triggerId, executionId: run.requestId } as const;
+  const entry = new Uint8Array(METER_RECORD_BYTES);
+  encodeActionEntry(new DataView(entry.buffer), 0, action);
+  await taken(world, { meter: [Buffer.concat([entry, bytesOf(run)]), bytesOf(plain)] });
+  await untilDelivered(delivery, 2);
+  const named = receiver.spans
+    .filter(({ name }) => name === "shop/pay")
+    .map(({ attributes: { [INVOCATION]: id, [TRIGGER]: by, [EXECUTION]: as } }) => [id, by, as]);
+  assert.deepEqual(
+    new Set(named.map(String)),
+    new Set(
+      [
+        [run.requestId, triggerId, run.requestId],
+        [plain.requestId, undefined, undefined],
+      ].map(String),
+    ),
+  );
+  await delivery.close();
 });
 
 test("with `all` every invocation is a trace, named after its request", async (t) => {
