@@ -124,17 +124,18 @@ export async function runRole(
   });
   const begun = standby(context, loading);
   const leave = (): void => {
+    // The channel tells, and the watch sees: what is put away is put away once.
+    process.off("disconnect", leave);
+    clearInterval(watch);
     // What is still there after a while ends with this process.
     setTimeout(() => process.exit(1), ABANDON_WITHIN_MS);
     void (running?.abandon?.() ?? Promise.resolve()).finally(() => process.exit(0));
   };
-  process.once("disconnect", leave);
+  process.on("disconnect", leave);
   // The supervisor may have ended before anyone listened, or without the channel telling.
   const supervisorPid = process.ppid;
   const watch = setInterval(() => {
-    if (process.connected && process.ppid === supervisorPid) return;
-    clearInterval(watch);
-    leave();
+    if (!process.connected || process.ppid !== supervisorPid) leave();
   }, WATCH_EVERY_MS);
   // Terminals send these to the whole group; the supervisor decides what happens.
   process.on("SIGINT", () => undefined);
