@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { createServer, type IncomingMessage, type Server } from "node:http";
-import { createServer as createTcpServer, type AddressInfo, type Socket } from "node:net";
+import {
+  createServer as createTcpServer,
+  type AddressInfo,
+  type Server as TcpServer,
+  type Socket,
+} from "node:net";
 import { test, type TestContext } from "node:test";
 import { systemClock } from "@skerry/base";
 import { BYTES_EVENT_TYPE } from "@skerry/contracts";
@@ -11,17 +16,25 @@ import type { Call, RawSide } from "../call.ts";
 import { IncomingBody } from "../incoming-body.ts";
 import { WebServer } from "./web-server.ts";
 
+/** Where it listens, until the test ends; connections that are left then end with it. */
+async function listen(t: TestContext, server: Server | TcpServer): Promise<number> {
+  t.after(() => {
+    server.close();
+    if ("closeAllConnections" in server) server.closeAllConnections();
+  });
+  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
+  return (server.address() as AddressInfo).port;
+}
+
 /** Passes a request to it that it breaks off; `whenBroken` is what it does then. */
 async function breakOff(t: TestContext, whenBroken: (server: Server) => void) {
   const server = createServer((request) => {
     request.socket.destroy();
     whenBroken(server);
   });
-  t.after(() => server.close());
-  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
+  const port = await listen(t, server);
   const clock = new HandClock();
   const log = (): void => undefined;
-  const { port } = server.address() as AddressInfo;
   const told: string[] = [];
   const call = {
     ...{ id: "r", gone: false, whenGone: () => undefined, body: { whole: new Uint8Array() } },
@@ -59,16 +72,9 @@ test("a body that servers need not read ends its connection, which nobody else u
     seen.push(`${request.method} ${request.headers.connection}`);
     answer.end();
   });
-  t.after(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
+  const port = await listen(t, server);
   const log = (): void => undefined;
-  const web = new WebServer(
-    { clock: new HandClock(), log },
-    (server.address() as AddressInfo).port,
-  );
+  const web = new WebServer({ clock: new HandClock(), log }, port);
   const pass = async (m: string, body: string): Promise<void> => {
     const call = {
       ...{ id: "r", gone: false, whenGone: () => undefined, body: { whole: Buffer.from(body) } },
@@ -93,8 +99,7 @@ async function upload(t: TestContext, serve: (socket: Socket, body: IncomingBody
   const stream = { grant: () => undefined } as unknown as LinkStream;
   const body = new IncomingBody(stream, Buffer.from("12345"), false);
   const server = createTcpServer((socket) => void socket.once("data", () => serve(socket, body)));
-  t.after(() => server.close());
-  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
+  const port = await listen(t, server);
   const told: unknown[] = [];
   const call = {
     ...{ id: "r", gone: false, whenGone: () => undefined, body },
@@ -106,7 +111,6 @@ async function upload(t: TestContext, serve: (socket: Socket, body: IncomingBody
     failed: ({ message }: { readonly message: string }) => void told.push(message),
   };
   const log = (): void => undefined;
-  const { port } = server.address() as AddressInfo;
   await new WebServer({ clock: systemClock(), log }, port).pass(call as unknown as Call);
   return told;
 }
@@ -155,12 +159,7 @@ test("a server may keep the connection of a body that comes in parts, and need n
     seen.push(`${request.method} ${request.headers.connection}`);
     answer.end();
   });
-  t.after(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
+  const port = await listen(t, server);
   const web = new WebServer({ clock: new HandClock(), log: () => undefined }, port);
   for (const m of ["POST", "DELETE"]) {
     const stream = { grant: () => undefined } as unknown as LinkStream;
@@ -193,8 +192,7 @@ test("what a server says before it breaks a switched connection off reaches a sl
       });
     });
   });
-  t.after(() => server.close());
-  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
+  const port = await listen(t, server);
   const over = Promise.withResolvers<void>();
   const stream = {
     write: (chunk: Uint8Array) => {
@@ -211,7 +209,6 @@ test("what a server says before it breaks a switched connection off reaches a sl
     head: { m: "GET", u: "/", a: "web", h: [], up: { p: "chat", ms: 1 } },
     switchTo: (_headers: readonly string[], side: RawSide) => (raw = side) !== undefined,
   };
-  const { port } = server.address() as AddressInfo;
   const web = new WebServer({ clock: systemClock(), log: () => undefined }, port);
   await web.pass(call as unknown as Call);
   await over.promise;
@@ -225,8 +222,7 @@ test("what a server answers instead of an upgrade never looks whole when it ends
       socket.resetAndDestroy();
     });
   });
-  t.after(() => server.close());
-  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
+  const port = await listen(t, server);
   const told: unknown[] = [];
   const call = {
     ...{ id: "r", gone: false, whenGone: () => undefined, body: { whole: undefined } },
@@ -235,7 +231,6 @@ test("what a server answers instead of an upgrade never looks whole when it ends
     write: (chunk: Uint8Array) => Promise.resolve(told.push(String(chunk)) > 0),
     ...{ end: () => void told.push("end"), abandon: () => void told.push("broken off") },
   };
-  const { port } = server.address() as AddressInfo;
   const web = new WebServer({ clock: systemClock(), log: () => undefined }, port);
   await web.pass(call as unknown as Call);
   assert.deepEqual(told, [400, "half", "broken off"]);
@@ -249,11 +244,7 @@ async function passEvent(t: TestContext, asked: readonly string[], answer: Parti
     seen.push(request);
     response.writeHead(status, headers).end(body);
   });
-  t.after(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
+  const port = await listen(t, server);
   const told: unknown[] = [];
   const call = {
     ...{ id: "r", gone: false, whenGone: () => undefined, body: { whole: Buffer.from("{}") } },
@@ -263,7 +254,6 @@ async function passEvent(t: TestContext, asked: readonly string[], answer: Parti
     failed: (error: unknown) => void told.push(error),
   };
   const log = (level: string, text: string): void => void told.push([level, text]);
-  const { port } = server.address() as AddressInfo;
   await new WebServer({ clock: systemClock(), log }, port).pass(call as unknown as Call);
   const [request] = seen;
   return { method: request?.method, url: request?.url, given: request?.headers ?? {}, told };
