@@ -18,7 +18,7 @@ import {
   type Platform,
   type SourceFiles,
 } from "@skerry/testkit";
-import { Client } from "./sockets/client.ts";
+import { Client, talkWith } from "./sockets/client.ts";
 
 const TIMEOUT = { timeout: 600_000 };
 /** A function's timeout: what a busy machine keeps a call waiting for is less. */
@@ -65,15 +65,7 @@ describe("WebSockets of ASGI applications", { ...TIMEOUT, skip: MISSING }, () =>
 
   it("talk with a client in text and bytes, and leave one record and their lines", async () => {
     await deploy("room");
-    const client = new Client(urlOf("room"), ["room.v0", "room.v1"]);
-    await client.instance();
-    assert.equal(client.socket.protocol, "room.v1");
-    client.socket.send("grüezi");
-    await client.hears("grüezi");
-    client.socket.send(new Uint8Array(300_000));
-    await client.hears(300_000);
-    client.socket.close(4_001, "done");
-    assert.deepEqual(await client.closed, { code: 4_001, reason: "", wasClean: true });
+    await talkWith(urlOf("room"));
     const found = await recordOf("room", "ok");
     assert.equal(found.status, 101);
     assert.ok(found.bytesIn > 300_000 && found.bytesOut > 300_000);

@@ -18,7 +18,7 @@ import {
   until,
   type Platform,
 } from "@skerry/testkit";
-import { Client } from "./sockets/client.ts";
+import { Client, talkWith } from "./sockets/client.ts";
 
 const TIMEOUT = { timeout: 600_000 };
 /** A function's timeout: what a busy machine keeps a call waiting for is less. */
@@ -132,15 +132,7 @@ describe("connections that leave HTTP", TIMEOUT, () => {
     (await platform.client.listInvocations({ params: { app: "live", fn } })).items;
 
   it("a fetch handler talks with a client, in text and bytes, and leaves one record", async () => {
-    const client = new Client(`${urlOf("room")}/?a=1`, ["room.v0", "room.v1"]);
-    await client.instance();
-    assert.equal(client.socket.protocol, "room.v1");
-    client.socket.send("grüezi");
-    await client.hears("grüezi");
-    client.socket.send(new Uint8Array(300_000));
-    await client.hears(300_000);
-    client.socket.close(4_001, "done");
-    assert.deepEqual(await client.closed, { code: 4_001, reason: "", wasClean: true });
+    await talkWith(`${urlOf("room")}/?a=1`);
     const found = await until("the record", async () => (await invocationsOf("room"))[0]);
     assert.deepEqual([found.outcome, found.status], ["ok", 101]);
     assert.ok(found.bytesIn > 300_000 && found.bytesOut > 300_000);

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { until } from "@skerry/testkit";
 
 /** A client that remembers what it heard. */
@@ -34,4 +35,17 @@ export class Client {
     this.socket.close(1000);
     await this.closed;
   }
+}
+
+/** What a room does in any language: it agrees, gives text and bytes back, and answers a Close. */
+export async function talkWith(room: string): Promise<void> {
+  const client = new Client(room, ["room.v0", "room.v1"]);
+  await client.instance();
+  assert.equal(client.socket.protocol, "room.v1");
+  client.socket.send("grüezi");
+  await client.hears("grüezi");
+  client.socket.send(new Uint8Array(300_000));
+  await client.hears(300_000);
+  client.socket.close(4_001, "done");
+  assert.deepEqual(await client.closed, { code: 4_001, reason: "", wasClean: true });
 }
