@@ -120,12 +120,16 @@ export function sayLedger(part: LedgerPart, say: (text: string) => void): void {
 
 function acceptRows(figure: LedgerFigure): readonly (readonly Cell[])[] {
   const times = (p50: number, p99: number): readonly Cell[] => [`${p50} µs`, `${p99} µs`];
+  const { laterPollingP50Us, laterPollingP99Us } = figure;
   const later64 = times(figure.later64P50Us, figure.later64P99Us);
   const now64 = times(figure.accept64P50Us, figure.accept64P99Us);
   const lists = times(figure.listP50Us, figure.listP99Us);
   return [
     ["accepted for later, 64 connections", figure.laterPerSecond, ...later64],
     ["accepted for later, 1", "", ...times(figure.laterP50Us, figure.laterP99Us)],
+    ...(laterPollingP50Us === null || laterPollingP99Us === null
+      ? []
+      : [["the same on processors that poll", "", ...times(laterPollingP50Us, laterPollingP99Us)]]),
     ["accepted for later, lists of 1,000", figure.listedPerSecond, ...lists],
     ["accepted and run, 64 connections", figure.acceptsPerSecond, ...now64],
     ["accepted and run, 1", "", ...times(figure.acceptP50Us, figure.acceptP99Us)],

@@ -7,6 +7,7 @@ import { closeSync, fdatasyncSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { startPlatform } from "@skerry/testkit";
 import { quantile, round } from "./figures.ts";
+import { whilePolling } from "./halt-poll.ts";
 import { openLedger } from "./ledger-rows.ts";
 import type { RunOptions } from "./run-options.ts";
 import { runWrk } from "./wrk.ts";
@@ -30,6 +31,9 @@ export interface LedgerFigure {
   readonly later64P99Us: number;
   readonly laterP50Us: number;
   readonly laterP99Us: number;
+  /** On processors that poll before they halt; null where that cannot be set. */
+  readonly laterPollingP50Us: number | null;
+  readonly laterPollingP99Us: number | null;
   /** From the request to the begin of its attempt, over one connection. */
   readonly startP50Ms: number;
   readonly startP99Ms: number;
@@ -66,12 +70,15 @@ export async function benchAccepts(options: RunOptions, store?: string): Promise
     await ledger.untilDrained();
     const drainedPerSecond = open / ((performance.now() - endMs) / 1_000);
     const sinceMs = Date.now();
-    const single = await runWrk(target, { connections: 1, seconds: options.seconds });
+    const lone = { connections: 1, seconds: options.seconds };
+    const single = await runWrk(target, lone);
     await ledger.untilDrained();
     const waits = await ledger.waitsSince(sinceMs);
     const forLater = { ...target, headers: { ...target.headers, "x-skerry-delay-ms": "3600000" } };
+    // Before the many, of which records are still written down when they are over.
+    const later = await runWrk(forLater, lone);
+    const polling = await whilePolling(() => runWrk(forLater, lone));
     const later64 = await runWrk(forLater, { connections: 64, seconds: options.seconds });
-    const later = await runWrk(forLater, { connections: 1, seconds: options.seconds });
     const headers = { "x-skerry-invoke": "events", "x-skerry-key": platform.key };
     const listed = { url: target.url, body: LIST, headers };
     const lists = await runWrk(listed, { connections: 4, seconds: options.seconds });
@@ -82,9 +89,11 @@ export async function benchAccepts(options: RunOptions, store?: string): Promise
       laterPerSecond: round(later64.requestsPerSecond, 0),
       ...{ later64P50Us: later64.p50Us, later64P99Us: later64.p99Us },
       ...{ laterP50Us: later.p50Us, laterP99Us: later.p99Us },
+      laterPollingP50Us: polling?.p50Us ?? null,
+      laterPollingP99Us: polling?.p99Us ?? null,
       listedPerSecond: round(lists.requestsPerSecond * LISTED, 0),
       ...{ listP50Us: lists.p50Us, listP99Us: lists.p99Us },
-      errors: lists.errors + many.errors + single.errors + later64.errors + later.errors,
+      errors: [lists, many, single, later64, later].reduce((sum, { errors }) => sum + errors, 0),
       drainedPerSecond: round(drainedPerSecond, 0),
       ...{ acceptP50Us: single.p50Us, acceptP99Us: single.p99Us },
       startP50Ms: round(quantile(waits, 0.5)),
