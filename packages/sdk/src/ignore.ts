@@ -26,6 +26,14 @@ export function parseIgnore(text: string): (path: string) => boolean {
   };
 }
 
+const never = parseIgnore("");
+
+/** True for what lies where no source may be taken from, by whatever link it was come to. */
+export function isNeverPart(path: string): boolean {
+  const parts = path.split(/[\\/]/);
+  return parts.some((_, i) => never(`${parts.slice(0, i + 1).join("/")}/`)) || never(path);
+}
+
 interface Pattern {
   /** Segments, `**` among them for any number of segments. */
   readonly parts: readonly string[];

@@ -137,6 +137,34 @@ test("links in circles end, and a name that begins with dots is no way out", asy
   assert.equal((await packFolder(mutual)).files, 4);
 });
 
+test("no link brings in what is never part of a source", async (t) => {
+  const files = { ...FILES, ".git/config": "secret", ".skerry/state": "x" };
+  const folder = folderOf(t, { ...files, "skerry.yaml": "app: shop" });
+  symlinkSync("../.git", join(folder, "lib", "all"));
+  symlinkSync("../.git/config", join(folder, "lib", "one"));
+  symlinkSync(".skerry", join(folder, "state"));
+  symlinkSync("skerry.yaml", join(folder, "settings"));
+  assert.equal((await packFolder(folder)).digest, (await packFolder(folderOf(t, FILES))).digest);
+});
+
+test("a link that is left out may lead anywhere", async (t) => {
+  const folder = folderOf(t, { ...FILES, ".skerryignore": "/out\n" });
+  symlinkSync(tmpdir(), join(folder, "out"));
+  assert.equal((await packFolder(folder)).digest, (await packFolder(folderOf(t, FILES))).digest);
+});
+
+test("folders that link to each other are too large before they are endless", async (t) => {
+  const folder = folderOf(t, FILES);
+  for (let level = 0; level < 25; level += 1) {
+    mkdirSync(join(folder, `d${level}`));
+    if (level === 0) continue;
+    for (const name of ["a", "b"]) {
+      symlinkSync(`../d${level}`, join(folder, `d${level - 1}`, name));
+    }
+  }
+  assert.match(await refusalOf(folder), /^SOURCE_TOO_LARGE .*links/);
+});
+
 test("what is not a folder with files is refused", async (t) => {
   const folder = folderOf(t, {});
   assert.match(await refusalOf(folder), /it has no files/);

@@ -13,7 +13,7 @@ import { PlatformError } from "@skerry/base";
 import { LIMITS, manifestText, SOURCE_DIGEST_PREFIX, type SourceEntry } from "@skerry/contracts";
 import yazl from "yazl";
 import { fail } from "./errors.ts";
-import { parseIgnore } from "./ignore.ts";
+import { isNeverPart, parseIgnore } from "./ignore.ts";
 
 export interface PackedSource {
   /** Names the tree, as the platform computes it again after unpacking. */
@@ -72,23 +72,30 @@ async function listFiles(root: string): Promise<readonly string[]> {
   const ignoreFile = join(root, ".skerryignore");
   const ignored = parseIgnore(existsSync(ignoreFile) ? readFileSync(ignoreFile, "utf8") : "");
   const found: string[] = [];
-  /** `way` are the real paths of the folders that it lies in. */
-  const walk = async (folder: string, way: readonly string[]): Promise<void> => {
+  let looked = 0;
+  /** `way` are the real paths of the folder and, before it, of those that it lies in. */
+  const walk = async (prefix: string, way: readonly string[]): Promise<void> => {
+    const folder = way.at(-1) ?? root;
     for (const entry of await readdir(folder, { withFileTypes: true })) {
-      const absolute = join(folder, entry.name);
-      const path = relative(root, absolute).split(sep).join("/");
-      const kind = entry.isSymbolicLink() ? await linkTarget(root, absolute) : entry;
-      if (ignored(kind.isDirectory() ? `${path}/` : path)) continue;
+      const path = prefix + entry.name;
+      const real = join(folder, entry.name);
+      if (ignored(path)) continue;
+      const target = entry.isSymbolicLink() ? await linkTarget(root, real, path) : undefined;
+      const kind = target?.kind ?? entry;
+      if (target !== undefined && isNeverPart(relative(root, target.real))) continue;
       if (kind.isDirectory()) {
-        const real = realpathSync(absolute);
-        if (!entry.isSymbolicLink() || !leadsBack(real, way)) await walk(absolute, [...way, real]);
+        if (ignored(`${path}/`) || (target !== undefined && leadsBack(target.real, way))) continue;
+        looked += 1;
+        await walk(`${path}/`, [...way, target?.real ?? real]);
       } else if (kind.isFile()) found.push(usable(root, path));
-      if (found.length > LIMITS.sourceFilesMax) {
-        throw fail("SOURCE_TOO_LARGE", { path: root, max: LIMITS.sourceFilesMax, unit: "files" });
+      // Folders that link to each other are few and come to many: they count, though empty.
+      if (found.length + looked > LIMITS.sourceFilesMax) {
+        const unit = "files and folders, counting links as what they lead to";
+        throw fail("SOURCE_TOO_LARGE", { path: root, max: LIMITS.sourceFilesMax, unit });
       }
     }
   };
-  await walk(root, [realpathSync(root)]);
+  await walk("", [root]);
   return found.toSorted();
 }
 
@@ -106,24 +113,25 @@ function leadsBack(real: string, way: readonly string[]): boolean {
   return way.some((folder) => folder === real || folder.startsWith(`${real}${sep}`));
 }
 
+interface LinkTarget {
+  readonly real: string;
+  readonly kind: { isDirectory(): boolean; isFile(): boolean };
+}
+
 /**
  * A link counts as what it leads to, a folder too: builds of frameworks link to packages, and
  * archives have no links.
  */
-async function linkTarget(
-  root: string,
-  absolute: string,
-): Promise<{ isDirectory(): boolean; isFile(): boolean }> {
-  const target = await realTarget(absolute);
-  const path = relative(root, absolute);
-  if (target === undefined) {
+async function linkTarget(root: string, link: string, path: string): Promise<LinkTarget> {
+  const real = await realTarget(link);
+  if (real === undefined) {
     throw fail("SOURCE_UNREADABLE", { path: root, why: `${path} is a link to nothing` });
   }
-  const inside = relative(root, target);
+  const inside = relative(root, real);
   if (inside === ".." || inside.startsWith(`..${sep}`)) {
     throw fail("SOURCE_UNREADABLE", { path: root, why: `${path} is a link that leads out of it` });
   }
-  return await stat(target);
+  return { real, kind: await stat(real) };
 }
 
 async function realTarget(absolute: string): Promise<string | undefined> {
