@@ -27,7 +27,7 @@ export function lambdaAnswer(result: unknown): Answer | AnswerFault {
 /** Whatever is no response in parts is told as JSON. */
 export function scfAnswer(result: unknown): Answer | AnswerFault {
   const parts = partsOf(result);
-  return parts === undefined ? bytesOrJson(result) : checkedAnswer(parts, TEXT_TYPE);
+  return parts === undefined ? bytesOrJson(result) : checkedAnswer(parts);
 }
 
 /** What comes out of a function is bytes there: text that is JSON counts as what it says. */
@@ -52,7 +52,7 @@ const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 /** A status may be text, and base64 has to be some: both are so there. */
 function checkedAnswer(
   { statusCode, headers, cookies, body, isBase64Encoded }: ResultParts,
-  untyped: readonly string[],
+  untyped?: readonly string[],
 ): Answer | AnswerFault {
   const isNumber = typeof statusCode === "string" && STATUS_TEXT.test(statusCode);
   const parts = {

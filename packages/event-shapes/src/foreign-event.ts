@@ -148,16 +148,14 @@ function scfEvent({ head, fn, path, rawQuery, headers, sourceIp, params, content
 
 /** A list of what is repeated, `true` for a name alone. */
 function scfQueryOf(rawQuery: string): Record<string, unknown> {
-  const alone = new Set(
-    rawQuery
-      .split("&")
-      .filter((pair) => pair !== "" && !pair.includes("="))
-      .map((pair) => new URLSearchParams(pair).keys().next().value),
-  );
+  const alone = rawQuery.split("&").filter((pair) => !pair.includes("="));
+  const aloneNames = new Set(new URLSearchParams(alone.join("&")).keys());
   const all = new Map<string, (string | true)[]>();
   for (const [name, value] of new URLSearchParams(rawQuery)) {
-    const one = value === "" && alone.has(name) ? true : value;
-    all.set(name, [...(all.get(name) ?? []), one]);
+    const one = value === "" && aloneNames.has(name) ? true : value;
+    const before = all.get(name);
+    if (before === undefined) all.set(name, [one]);
+    else before.push(one);
   }
   return Object.fromEntries(
     [...all].map(([name, list]) => [name, list.length > 1 ? list : list[0]]),

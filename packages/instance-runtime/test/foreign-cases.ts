@@ -166,6 +166,13 @@ const ANSWERS: readonly (readonly [unknown, Readonly<Record<ForeignFormat, Expec
     { ...OK, headers: { "content-type": "image/gif" }, body: "aGk", isBase64Encoded: true },
     same({ type: "image/gif", body: "hi" }),
   ],
+  [
+    { ...OK, body: "aGk=", isBase64Encoded: true },
+    {
+      ...same({ type: JSON_TYPE, body: "hi" }),
+      scf: { type: "application/octet-stream", body: "hi" },
+    },
+  ],
   [{ hello: "Ada" }, same({ type: JSON_TYPE, body: '{"hello":"Ada"}' })],
   [[1, "2"], same({ type: JSON_TYPE, body: '[1,"2"]' })],
   [
@@ -174,6 +181,14 @@ const ANSWERS: readonly (readonly [unknown, Readonly<Record<ForeignFormat, Expec
       lambda: { type: JSON_TYPE, body: "Hello, Ada" },
       scf: { type: JSON_TYPE, body: '"Hello, Ada"' },
       fc: { type: "text/plain", body: "Hello, Ada" },
+    },
+  ],
+  [
+    "NaN",
+    {
+      lambda: { type: JSON_TYPE, body: "NaN" },
+      scf: { type: JSON_TYPE, body: '"NaN"' },
+      fc: { type: "text/plain", body: "NaN" },
     },
   ],
   [

@@ -20,6 +20,7 @@ from .http_event import (
     AnswerFault,
     answer_from_parts,
     answer_of_invocation,
+    decode_json,
     headers_of,
     json_answer,
     query_of,
@@ -206,7 +207,7 @@ def _fc_answer(result):
     else:
         return _checked_answer(result, JSON_TYPE) if _is_parts(result) else json_answer(result)
     try:
-        said = json.loads(body.decode())
+        said = decode_json(body.decode())
     except (ValueError, RecursionError):
         return 200, untold, body
     return _checked_answer(said, JSON_TYPE) if _is_parts(said) else (200, JSON_TYPE, body)

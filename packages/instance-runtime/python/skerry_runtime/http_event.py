@@ -33,7 +33,7 @@ def _no_constant(name):
     raise ValueError(f"{name} is no JSON value")
 
 
-_decode = json.JSONDecoder(parse_constant=_no_constant).decode
+decode_json = json.JSONDecoder(parse_constant=_no_constant).decode
 
 
 def parse_event(body):
@@ -41,7 +41,7 @@ def parse_event(body):
     if not body:
         return {}
     try:
-        return _decode(body.decode())
+        return decode_json(body.decode())
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 
