@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { Agent } from "node:http";
 import { test, type TestContext } from "node:test";
+import { BYTES_EVENT_TYPE } from "@skerry/contracts";
 import { callHttp, type HttpAnswer } from "@skerry/testkit";
 import { ANSWER_TOO_LARGE } from "../errors.ts";
 import type { InvocationContext } from "../invocation-context.ts";
@@ -66,6 +67,13 @@ class Client {
     return `01900000-0000-7000-8000-${String(this.#ids).padStart(12, "0")}`;
   }
 }
+
+test("an event of bytes goes out as they are", async (t) => {
+  const client = await Client.open(t);
+  client.come(Buffer.from('{"word":"größe"}'));
+  const { headers, text } = await client.get(`${LAMBDA}/invocation/next`);
+  assert.deepEqual([headers["content-type"], text], [BYTES_EVENT_TYPE, '{"word":"größe"}']);
+});
 
 test("an event goes out with what is known of its request, and its answer is the result", async (t) => {
   const client = await Client.open(t);

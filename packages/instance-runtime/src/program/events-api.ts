@@ -9,7 +9,7 @@ import { isUtf8 } from "node:buffer";
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { LIMITS } from "@skerry/contracts";
+import { BYTES_EVENT_TYPE, LIMITS } from "@skerry/contracts";
 import { ANSWER_TOO_LARGE } from "../errors.ts";
 import type { EventHandler } from "../event-call.ts";
 import type { InvocationContext, InvocationTrace } from "../invocation-context.ts";
@@ -18,7 +18,8 @@ type HeaderFields = Readonly<Record<string, string>>;
 
 interface Waiting {
   readonly id: string;
-  readonly event: string;
+  /** Bytes as they are, all else as JSON. */
+  readonly event: string | Uint8Array;
   readonly context: InvocationContext;
   readonly settled: PromiseWithResolvers<unknown>;
 }
@@ -74,7 +75,7 @@ export class EventsApi {
     const waiting: Waiting = {
       // The same request may come twice to one instance: the program must be able to tell.
       id: this.#isKnown(requestId) ? randomUUID() : requestId,
-      event: JSON.stringify(event),
+      event: event instanceof Uint8Array ? event : JSON.stringify(event),
       context: context as InvocationContext,
       settled,
     };
@@ -168,7 +169,7 @@ function remove<T>(list: T[], item: T): void {
 
 function sendEvent(answer: ServerResponse, { id, event, context }: Waiting): void {
   answer.writeHead(200, {
-    "content-type": "application/json",
+    "content-type": typeof event === "string" ? "application/json" : BYTES_EVENT_TYPE,
     // Small clients know no chunks.
     "content-length": String(Buffer.byteLength(event)),
     request_id: id,
