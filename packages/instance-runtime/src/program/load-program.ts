@@ -55,11 +55,9 @@ async function startBootstrap(
 ): Promise<Started> {
   const api = new EventsApi();
   const [apiPort, port] = [await api.listen(), await choosePort(wanted, command)];
-  const names = { ...portNames(port), ...namesOf(deps.env) };
-  const program = startProgram({
-    ...{ command, directory },
-    env: { ...names, ...deps.env, ...eventsEnvironment(apiPort, directory) },
-  });
+  const told = { ...portNames(port), ...eventsEnvironment(apiPort, directory) };
+  const env = { ...namesOf(deps.env), ...deps.env, ...told };
+  const program = startProgram({ command, directory, env });
   void program.ended.then(() => api.close());
   let asks = false;
   const asked = api.ready.finally(() => (asks = true));

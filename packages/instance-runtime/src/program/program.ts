@@ -75,19 +75,25 @@ export function startProgram({ command, directory, env }: ProgramOptions): Progr
 /** The kernel says of a file that is there that it is not when it means its interpreter. */
 function whyNotStarted({ code, message }: NodeJS.ErrnoException, path: string): string {
   if (code !== "ENOENT" || !existsSync(path)) return message;
-  const [line = ""] = beginningOf(path).split("\n");
+  const [line] = beginningOf(path)?.split("\n") ?? [];
+  if (line === undefined) return message;
   if (!line.startsWith("#!")) return `${message}: its dynamic loader is not on this machine`;
   if (line.endsWith("\r")) return "its lines end in CR LF; save it with LF alone";
   return `its first line names a program that is not there: ${line}`;
 }
 
-function beginningOf(path: string): string {
+/** Undefined for what may be run and not be read. */
+function beginningOf(path: string): string | undefined {
   const bytes = Buffer.alloc(LINE_BYTES_MAX);
-  const file = openSync(path, "r");
   try {
-    return bytes.toString("latin1", 0, readSync(file, bytes));
-  } finally {
-    closeSync(file);
+    const file = openSync(path, "r");
+    try {
+      return bytes.toString("latin1", 0, readSync(file, bytes));
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return undefined;
   }
 }
 
