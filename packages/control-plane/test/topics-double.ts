@@ -116,8 +116,9 @@ export class TopicsDouble implements TopicBook {
   }
 
   async lettersOf({ app, trigger }: Parameters<TopicBook["lettersOf"]>[0]) {
-    await this.getTopicTrigger({ params: { app, trigger, topic: "" }, body: null });
-    return { groupId: "tgr_1" as TopicGroupId, to: null };
+    const asked = { params: { app, trigger, topic: "" }, body: null };
+    const { function: fn } = await this.getTopicTrigger(asked);
+    return { letters: { groupId: "tgr_1" as TopicGroupId, to: null }, fn };
   }
 
   async discardTopicDeadLetters(asked: Asked) {

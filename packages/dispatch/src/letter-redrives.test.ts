@@ -18,7 +18,8 @@ interface To {
 async function letters(shop: Shop, more: AskedRedrive = {}, to: To = {}): Promise<AskedRedrive> {
   const { accountId } = shop.world;
   const of = { accountId, app: "shop", trigger: "store", ...to };
-  return { apps: ["shop"], letters: await shop.topics.lettersOf(of), ...more };
+  const { letters: meant } = await shop.topics.lettersOf(of);
+  return { apps: ["shop"], letters: meant, ...more };
 }
 
 type Cases = Readonly<Record<string, (world: World, shop: Shop) => Promise<void>>>;
@@ -138,6 +139,21 @@ const CASES: Cases = {
     assert.match(one.reason, /FUNCTION_NOT_FOUND/);
     await redrive(world, await letters(shop));
     assert.deepEqual((await batches(gateway, 1)).map(dataOf), [[1]]);
+  },
+
+  "what is to run dead letters is the function they are sent to, or the trigger's own": async (
+    world,
+    shop,
+  ) => {
+    for (const name of ["work", "other"]) world.function({ name });
+    await shop.open();
+    const of = { accountId: world.accountId, app: "shop", trigger: "store", qualifier: "3" };
+    const [own, other] = [
+      await shop.topics.lettersOf(of),
+      await shop.topics.lettersOf({ ...of, fn: "other" }),
+    ];
+    assert.deepEqual([own.fn, own.letters.to], ["work", "shop/:3"]);
+    assert.deepEqual([other.fn, other.letters.to], ["other", "shop/other:3"]);
   },
 
   "a redrive that only counts waits for none that is out": async (world, shop) => {

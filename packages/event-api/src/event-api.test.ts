@@ -13,7 +13,9 @@ function roomOf(name: string, noted: string[], broken?: ReadonlySet<string>): ne
   const method = (_: object, called: string) => () => {
     noted.push(`${name}.${called}`);
     const isBroken = broken?.has(`${name}.${called}`) === true;
-    return isBroken ? Promise.reject(new TypeError(called)) : Promise.resolve({ id: "one" });
+    return isBroken
+      ? Promise.reject(new TypeError(called))
+      : Promise.resolve({ id: "one", fn: "work", function: "hello" });
   };
   return new Proxy({}, { get: method }) as never;
 }
@@ -33,8 +35,8 @@ function open(broken?: ReadonlySet<string>): {
   };
   const platform: PlatformBooks = {
     functionId: () => Promise.resolve(FN),
-    checkQualifier: ({ qualifier }) =>
-      qualifier === "gone" ? Promise.reject(new TypeError("gone")) : Promise.resolve(),
+    checkQualifier: ({ name, qualifier }) =>
+      qualifier === "gone" ? Promise.reject(new TypeError(`${name}:gone`)) : Promise.resolve(),
     recordAudit: async () => void noted.push("recorded"),
     keepAnswer: async () => void noted.push("kept"),
     actions: roomOf("actions", noted, broken),
@@ -180,17 +182,19 @@ test("a key that is confined to apps redrives nothing of another", async () => {
 });
 
 test("what is to run as a version that is not there is refused before anything is recorded", async () => {
-  const asked = {
-    replayInvocation: {},
-    createRedrive: { app: "shop", function: "hello", dryRun: false },
-  } as const;
-  for (const [operation, body] of Object.entries(asked)) {
+  const dead = { app: "shop", trigger: "one", dryRun: false };
+  const asked = [
+    ["replayInvocation", {}, /^TypeError: hello:gone$/],
+    ["createRedrive", { app: "shop", function: "hello", dryRun: false }, /^TypeError: hello:gone$/],
+    ["createRedrive", dead, /^TypeError: work:gone$/],
+  ] as const;
+  for (const [operation, body, why] of asked) {
     const { api, noted } = open();
     const ask = (qualifier: string) => {
       const call = { ...callOf("admin"), body: { ...body, qualifier } };
-      return handlerOf(api, operation as keyof typeof asked)(call);
+      return handlerOf(api, operation)(call);
     };
-    await assert.rejects(ask("gone"), /gone/, operation);
+    await assert.rejects(ask("gone"), why, operation);
     assert.ok(!noted.includes("recorded"), operation);
     await ask("3");
     assert.ok(noted.includes("recorded"), "the control: one that is there");

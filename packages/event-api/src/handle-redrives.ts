@@ -9,7 +9,7 @@ import { filterOf, scopeOf } from "./handle-ledger.ts";
 import { onceOf } from "./once.ts";
 import type { EventApiDeps } from "./ports.ts";
 import { recordedChange } from "./recorded-change.ts";
-import type { Letters, RedriveName } from "./redrive-ports.ts";
+import type { AddressedLetters, RedriveName } from "./redrive-ports.ts";
 
 type Reads = "listRedrives" | "getRedrive";
 type Changes = "createRedrive" | "setRedriveEnabled" | "cancelRedrive";
@@ -26,10 +26,10 @@ export function redriveHandlers(deps: EventApiDeps): Pick<OperationHandlers, Rea
       const { app, function: fn, trigger, target, from, to } = body;
       // One of nothing would belong to nobody.
       if (app !== undefined) assertMay(principal, "invocations.write", app);
-      const letters = await lettersOf(deps, call);
+      const dead = await lettersOf(deps, call);
       const filter = await filterOf(deps, principal, body);
-      const name = fn ?? target;
-      // What is over many functions, some of which may have it, meets it one by one.
+      const name = fn ?? dead?.fn;
+      // Invocations of many functions, some of which may have it, meet it one by one.
       if (app !== undefined && name !== undefined && qualifier !== undefined) {
         const { accountId } = principal;
         await deps.platform.checkQualifier({ accountId, app, name, qualifier });
@@ -38,7 +38,7 @@ export function redriveHandlers(deps: EventApiDeps): Pick<OperationHandlers, Rea
       const told = { stamp, action: "invocations.write", subject: "redrives", details };
       return await recordedChange(deps, told, () =>
         redrives.create({
-          ...{ ...filter, state, limit, ratePerSecond, qualifier, dryRun, letters },
+          ...{ ...filter, state, limit, ratePerSecond, qualifier, dryRun, letters: dead?.letters },
           asked: { app, function: fn, trigger, target, from, to },
           once: onceOf(call, "createRedrive"),
         }),
@@ -54,11 +54,14 @@ export function redriveHandlers(deps: EventApiDeps): Pick<OperationHandlers, Rea
   };
 }
 
-/** The dead letters that are meant; undefined when invocations are. Throws INPUT_INVALID. */
+/**
+ * The dead letters that are meant, and what runs them; undefined when invocations are. Throws
+ * INPUT_INVALID.
+ */
 async function lettersOf(
   { topics }: EventApiDeps,
   { principal, body }: OperationCall<"createRedrive">,
-): Promise<Letters | undefined> {
+): Promise<AddressedLetters | undefined> {
   const { app, trigger, target: fn, qualifier } = body;
   if (trigger === undefined) {
     if (fn === undefined) return undefined;

@@ -9,6 +9,12 @@ export interface Letters {
   readonly to: string | null;
 }
 
+/** Dead letters, and the function of the trigger's app that is to run them. */
+export interface AddressedLetters {
+  readonly letters: Letters;
+  readonly fn: string;
+}
+
 export interface RedriveName extends LedgerScope {
   readonly id: RedriveId;
 }

@@ -2,7 +2,7 @@
 import type { OperationCall } from "@skerry/api-serving";
 import type { AccountId } from "@skerry/base";
 import type { TOPIC_OPERATIONS } from "@skerry/api-schema";
-import type { Letters } from "./redrive-ports.ts";
+import type { AddressedLetters } from "./redrive-ports.ts";
 import type { TimerBook } from "./timer-ports.ts";
 
 export type TopicOperation = keyof typeof TOPIC_OPERATIONS;
@@ -26,12 +26,15 @@ export type TopicBook = {
 } & Pick<TimerBook, "appRemoved"> & {
     /** Rejects with why an operation that changes something would be refused. */
     readonly check: (operation: TopicOperation, call: TopicCall<TopicOperation>) => Promise<void>;
-    /** Rejects when there is no such trigger, or no such function that letters are to go to. */
+    /**
+     * They go to `fn`, or to the trigger's function without. Rejects when there is no such trigger,
+     * or no such `fn`.
+     */
     readonly lettersOf: (of: {
       readonly accountId: AccountId;
       readonly app: string;
       readonly trigger: string;
       readonly fn: string | undefined;
       readonly qualifier: string | undefined;
-    }) => Promise<Letters>;
+    }) => Promise<AddressedLetters>;
   };

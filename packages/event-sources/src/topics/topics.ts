@@ -324,8 +324,8 @@ export class Topics {
   }
 
   /**
-   * Which dead letters a redrive means, and what they go to where it is not what the trigger names.
-   * Rejects when there is no such trigger or function.
+   * Which dead letters a redrive means, what they go to where it is not what the trigger names, and
+   * the function that this is. Rejects when there is no such trigger, or no such `fn`.
    */
   async lettersOf({
     accountId,
@@ -338,11 +338,12 @@ export class Topics {
     readonly trigger: string;
     readonly fn?: string | undefined;
     readonly qualifier?: string | undefined;
-  }): Promise<RedriveLetters> {
+  }): Promise<{ readonly letters: RedriveLetters; readonly fn: string }> {
     const asked = { accountId, params: { app, trigger } };
-    const { id: groupId } = await this.#findTrigger(asked);
+    const { id: groupId, target } = await this.#findTrigger(asked);
     if (to.fn !== undefined) await this.#checkFunction(asked, to.fn);
-    return { groupId, to: targetText(app, to) };
+    const letters = { groupId, to: targetText(app, to) };
+    return { letters, fn: to.fn ?? splitName(target)[1] };
   }
 
   /** Makes a step of a redrive of letters; see `Redriver`. */
