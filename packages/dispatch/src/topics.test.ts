@@ -172,8 +172,33 @@ const CASES: Cases = {
       left,
       Array.from({ length: of(0) - 2 }, (_, i) => [0, i + 2]),
     );
-    const strange = shop.asked({ to: "0:1,2:0" });
-    await assert.rejects(shop.topics.check("seekTopicTrigger", strange), /no partition 2/);
+  },
+
+  "a place in no partition of the topic, or twice in one, is refused wherever it is given": async (
+    world,
+    shop,
+  ) => {
+    world.function();
+    await shop.open();
+    const signal = AbortSignal.timeout(60_000);
+    const give: Record<string, readonly [part: string, at: (place: string) => Promise<unknown>]> = {
+      seek: ["body", (to) => shop.topics.check("seekTopicTrigger", shop.asked({ to }))],
+      trigger: ["body", (from) => shop.trigger({ from })],
+      list: [
+        "query",
+        (from) => shop.topics.listTopicMessages({ ...shop.asked(null), query: { limit: 1, from } }),
+      ],
+      follow: [
+        "query",
+        (from) => shop.topics.followTopicMessages({ ...shop.asked(null), query: { from }, signal }),
+      ],
+    };
+    for (const [name, [part, at]] of Object.entries(give)) {
+      const strange = RegExp(`${part}.*no partition 2, 9; its last one is 1`);
+      await assert.rejects(at("0:1,2:0,9:0"), strange, name);
+      await assert.rejects(at("0:7,0:1"), RegExp(`${part}.*partition 0 stands there twice`), name);
+      await at("0:7,1:1");
+    }
   },
 
   "a trigger that is made paused runs nothing until it is resumed": async (world, shop) => {

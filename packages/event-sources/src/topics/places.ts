@@ -17,22 +17,37 @@ export function offsetsOf(cursor: string): StartAt {
   return { kind: "offsets", offsets: offsetsIn(cursor) };
 }
 
-/** Throws INPUT_INVALID for a place that names a partition which the topic has not. */
+/** Where a request has a place. */
+export interface PlaceField {
+  readonly part: "body" | "query";
+  readonly field: string;
+}
+
+/**
+ * Throws INPUT_INVALID for a place that names a partition which the topic has not, or one of them
+ * twice.
+ */
 export function assertPartitions(
   text: string,
-  { field, partitions }: { readonly field: string; readonly partitions: number },
+  { part, field, partitions }: PlaceField & { readonly partitions: number },
 ): void {
-  const to = startAt(text);
-  if (to.kind !== "offsets") return;
-  const strange = Object.keys(to.offsets).filter((partition) => Number(partition) >= partitions);
-  if (strange.length === 0) return;
-  const last = partitions - 1;
-  throw invalid("body", [
-    `${field}: the topic has no partition ${strange.join(", ")}; its last one is ${last}`,
-  ]);
+  if (!OFFSETS.test(text)) return;
+  const named = placesIn(text).map(([partition = 0]) => partition);
+  const strange = new Set(named.filter((partition) => partition >= partitions));
+  if (strange.size > 0) {
+    const which = [...strange].join(", ");
+    const why = `the topic has no partition ${which}; its last one is ${partitions - 1}`;
+    throw invalid(part, [`${field}: ${why}`]);
+  }
+  const twice = named.find((partition, i) => named.indexOf(partition) < i);
+  if (twice === undefined) return;
+  throw invalid(part, [`${field}: partition ${twice} stands there twice; give it one offset`]);
 }
 
 function offsetsIn(text: string): Readonly<Record<number, number>> {
-  const offsets = text.split(",").map((place) => place.split(":").map(Number));
-  return Object.fromEntries(offsets) as Record<number, number>;
+  return Object.fromEntries(placesIn(text)) as Record<number, number>;
+}
+
+function placesIn(text: string): readonly (readonly number[])[] {
+  return text.split(",").map((place) => place.split(":").map(Number));
 }

@@ -22,7 +22,7 @@ import { EndPublisher } from "./end-publisher.ts";
 import { cursorOf, followTopic, TopicNews } from "./follow.ts";
 import type { FunctionPublish } from "../function-publish.ts";
 import { publishAll } from "./function-publish.ts";
-import { assertPartitions, offsetsOf, startAt } from "./places.ts";
+import { assertPartitions, offsetsOf, startAt, type PlaceField } from "./places.ts";
 import { Publisher } from "./publisher.ts";
 import { readPublished } from "./published.ts";
 import { Redriver, targetText } from "./redriver.ts";
@@ -145,7 +145,7 @@ export class Topics {
       case "seekTopicTrigger": {
         const { topicId } = await this.#findTrigger(asked);
         const { to } = (asked as Asked<unknown, { readonly to: string }>).body;
-        return await this.#checkPlace(topicId, { field: "to", place: to });
+        return await this.#checkPlace(topicId, to, { part: "body", field: "to" });
       }
       default:
         return void (await this.#findTrigger(asked));
@@ -201,10 +201,9 @@ export class Topics {
 
   async listTopicMessages(asked: Asked<Page & { readonly from: string }>) {
     const { store } = this.#deps;
-    const { limit, cursor, from } = asked.query;
+    const { limit } = asked.query;
     const { id: topicId } = await this.#find(asked);
-    const start = cursor === undefined ? startAt(from) : offsetsOf(cursor);
-    const offsets = await store.call(storeModule, "startOffsets", { topicId, from: start });
+    const offsets = await this.#startOffsets(topicId, asked.query);
     const items: TopicMessageResource[] = [];
     const next: string[] = [];
     let bytes = 0;
@@ -227,13 +226,8 @@ export class Topics {
       readonly signal: AbortSignal;
     },
   ): Promise<{ readonly cursor: string; readonly lines: AsyncIterable<FollowedMessage> }> {
-    const { from, cursor } = asked.query;
     const { id: topicId } = await this.#find(asked);
-    const start = cursor === undefined ? startAt(from) : offsetsOf(cursor);
-    const places = await this.#deps.store.call(storeModule, "startOffsets", {
-      topicId,
-      from: start,
-    });
+    const places = await this.#startOffsets(topicId, asked.query);
     const offsets = new Map(places.map(({ partition, offset }) => [partition, offset]));
     const lookEveryMs = this.#isShared ? LOOK_SHARED_MS : LOOK_ALONE_MS;
     const deps = { ...this.#deps, news: this.#news, lookEveryMs };
@@ -384,7 +378,7 @@ export class Topics {
     const { accountId, params, body } = asked;
     const { id } = await this.#find({ accountId, params: { topic: body.topic } });
     await this.#checkFunction(asked, body.function);
-    await this.#checkPlace(id, { field: "from", place: body.from });
+    await this.#checkPlace(id, body.from, { part: "body", field: "from" });
     const named = { accountId, name: groupNameOf(params.app, params.trigger) };
     const known = await this.#deps.store.call(storeModule, "findGroupOf", named);
     if (known !== undefined && known.topicId !== id) {
@@ -393,12 +387,22 @@ export class Topics {
     }
   }
 
-  async #checkPlace(
+  /** Where each partition is read from, for one who gives a place or goes on behind a cursor. */
+  async #startOffsets(
     topicId: TopicId,
-    { field, place }: { readonly field: string; readonly place: string },
-  ): Promise<void> {
+    { from, cursor }: { readonly from: string; readonly cursor?: string | undefined },
+  ) {
+    if (cursor === undefined) {
+      await this.#checkPlace(topicId, from, { part: "query", field: "from" });
+    }
+    const start = cursor === undefined ? startAt(from) : offsetsOf(cursor);
+    return await this.#deps.store.call(storeModule, "startOffsets", { topicId, from: start });
+  }
+
+  async #checkPlace(topicId: TopicId, place: string, where: PlaceField): Promise<void> {
+    if (startAt(place).kind !== "offsets") return;
     const all = await this.#deps.store.call(storeModule, "listPartitions", { topicId });
-    assertPartitions(place, { field, partitions: all.length });
+    assertPartitions(place, { ...where, partitions: all.length });
   }
 
   async #checkFunction(
