@@ -12,6 +12,10 @@ import { wireError } from "./resources.ts";
 
 const time = (what: string): z.ZodString => z.string().describe(`${what} ISO 8601, UTC.`);
 
+/** What `sourceId` may be, in words. */
+const SOURCE_IDS =
+  "`APP/TRIGGER`, `APP/RULE`, `APP/ACTION:DRIVE`, `tmr_…` of a timer, an invocation";
+
 const attemptResource = z.object({
   attempt: z.int().describe("Counts from 1."),
   requestId: z.string().describe("Of this attempt: its logs and its record have it."),
@@ -35,7 +39,7 @@ export const acceptedInvocation = z.object({
     .enum(LEDGER_STATES)
     .describe("The first two are open; it comes to exactly one of the others."),
   source: z.enum(LEDGER_SOURCES).describe("Who put it into the ledger."),
-  sourceId: z.string().nullable().describe("Which timer, topic or invocation it came from."),
+  sourceId: z.string().nullable().describe(`What it came from: ${SOURCE_IDS}.`),
   acceptedAt: time("When it was asked for."),
   expiresAt: time("It is not tried again from then on."),
   settledAt: z.string().nullable().describe("When it came to its end."),
@@ -122,7 +126,7 @@ export const acceptedInvocationsQuery = z.strictObject({
   ...page,
   ...invocationFilter,
   state: z.enum(LEDGER_STATES).optional().describe("Only what stands there."),
-  sourceId: z.string().optional().describe("Only from this timer, topic or invocation."),
+  sourceId: z.string().optional().describe(`Only of this one: ${SOURCE_IDS}.`),
   idempotencyKey: key.optional().describe("Only what was accepted under this key."),
   requestId: z.string().optional().describe("Only that of which an attempt has this request id."),
 });

@@ -56,7 +56,8 @@ const list: Command = {
     {
       name: "source-id",
       value: "ID",
-      description: "Only of this one: APP/TRIGGER, APP/RULE, APP/ACTION:DRIVE, an invocation.",
+      description:
+        "Only of this one: APP/TRIGGER, APP/RULE, APP/ACTION:DRIVE, tmr_… of a timer, an invocation.",
     },
   ],
   examples: [
