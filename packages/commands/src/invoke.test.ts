@@ -170,7 +170,7 @@ test("an event is put off by its flags, and a list is narrowed by what its flags
   });
   const run = (...args: readonly string[]): Promise<RunResult> =>
     runPiped(args, { url: platform.url });
-  const at = "2030-01-01T08:00:00Z";
+  const at = "2020-01-01T08:00:00Z";
   for (const flags of [
     ["--delay", "5s"],
     ["--at", at],
@@ -189,6 +189,39 @@ test("an event is put off by its flags, and a list is narrowed by what its flags
   const mistaken = await run("invocations", "ls", "--idempotency-key", "k");
   assert.match(mistaken.stderr, /--accepted-as KEY/);
   assert.deepEqual([mistaken.exitCode, queries], [2, []]);
+});
+
+test("a time to which no event is put off is refused in the words of its flag, and nothing is sent", async () => {
+  const heads: unknown[] = [];
+  await using platform = await startFakePlatform({}, (_path, _event, res) => {
+    heads.push(res.req.headers["x-skerry-not-before"]);
+    res.writeHead(202, { "content-type": "application/json" }).end('{"id":"r-1"}');
+  });
+  const later = (...args: readonly string[]): Promise<RunResult> =>
+    runPiped(["invoke", "shop/cart", "--async", ...args], { url: platform.url });
+  const at = "2020-01-01T08:00:00+02:00";
+  const wrong = /--at cannot be .*: write a time with its zone, such as .*, at most 366 days/;
+  for (const [args, said] of [
+    [["--at", at, "--delay", "5s"], /--at cannot be .*: it stands beside --delay/],
+    [["--at", "tomorrow"], wrong],
+    [["--at", "2h"], wrong],
+    [["--at", "2020-01-01T08:00:00"], wrong],
+    [["--at", "2020-13-01T08:00:00Z"], wrong],
+    [["--at", "9020-01-01T08:00:00Z"], wrong],
+    [["--delay", "367d"], /--delay cannot be 367d: an event is put off by at most 366 days/],
+  ] as const) {
+    const { exitCode, stderr } = await later(...args);
+    assert.equal(exitCode, 2, args.join(" "));
+    assert.match(stderr, said);
+  }
+  assert.deepEqual(heads, []);
+  for (const args of [
+    ["--at", at],
+    ["--delay", "366d"],
+  ]) {
+    assert.equal((await later(...args)).exitCode, 0, args.join(" "));
+  }
+  assert.deepEqual(heads, [at, undefined]);
 });
 
 test("a call has the key of its flag, and says when it was answered before", async () => {

@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import type { PlatformError } from "@skerry/base";
+import { LIMITS } from "@skerry/contracts";
 import type { Invoked, InvokeTarget, ListedEvent } from "@skerry/sdk";
 import { readDuration, failCommand, timingLines } from "@skerry/terminal";
 import { base64Of, showEnd } from "./accepted-invocation.ts";
@@ -8,6 +10,8 @@ import { fail } from "./errors.ts";
 import { readQualifiedPath } from "./function-path.ts";
 import { namedRunOf } from "./named-run.ts";
 
+/** A moment, with its zone, as the gateway takes it. */
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)$/;
 /** With --async, said of one event. */
 const OF_ONE = ["delay", "at", "ordering-key", "wait"] as const;
 
@@ -111,14 +115,11 @@ async function acceptLater(
 ): Promise<number> {
   const { screen, client, host, isOn, flag } = call;
   const told = flag("client-context");
-  const delay = flag("delay");
-  const named = { command: "invoke", flag: "--delay" };
   const { id, repeated } = await client().invokeAsync(target, payload, {
     signal: host.signal,
     asBytes: isOn("as-bytes"),
     clientContext: told === undefined ? undefined : parseJson(told, "--client-context"),
-    delayMs: delay === undefined ? undefined : readDuration(delay, named),
-    notBefore: flag("at"),
+    ...readDue(call),
     orderingKey: flag("ordering-key"),
     idempotencyKey: namedRunOf(host, flag),
   });
@@ -133,6 +134,27 @@ async function acceptLater(
     screen.note(`${before}Show it with \`skerry invocations show ${id}\`.`);
   }
   return 0;
+}
+
+/**
+ * Until when it is put off. Refused here in the words of flags, as the gateway would in those of
+ * headers. Throws FLAG_VALUE_INVALID.
+ */
+function readDue({ flag, host }: CommandCall): { delayMs?: number; notBefore?: string } {
+  const [delay, at] = [flag("delay"), flag("at")];
+  const { asyncDelayMsMax: msMax } = LIMITS;
+  const days = `${msMax / 86_400_000} days`;
+  if (delay !== undefined) {
+    if (at !== undefined) throw refused("at", at, "it stands beside --delay; give one of them");
+    const delayMs = readDuration(delay, { command: "invoke", flag: "--delay" });
+    if (delayMs > msMax) throw refused("delay", delay, `an event is put off by at most ${days}`);
+    return { delayMs };
+  }
+  if (at === undefined) return {};
+  const atMs = TIME.test(at) ? Date.parse(at) : Number.NaN;
+  if (atMs <= host.clock.wallMs() + msMax) return { notBefore: at };
+  const form = "a time with its zone, such as 2027-01-01T08:00:00Z";
+  throw refused("at", at, `write ${form}, at most ${days} from now`);
 }
 
 /** Prints the ids in the order of the events; exits with 1 when some were refused. */
@@ -173,8 +195,11 @@ function assertNotLater(call: CommandCall): void {
 function assertWithout({ flag, isOn }: CommandCall, names: readonly string[], why: string): void {
   const name = names.find((one) => flag(one) !== undefined || isOn(one));
   if (name === undefined) return;
-  const value = flag(name) ?? "on";
-  throw failCommand("FLAG_VALUE_INVALID", { command: "invoke", flag: `--${name}`, value, why });
+  throw refused(name, flag(name) ?? "on", why);
+}
+
+function refused(name: string, value: string, why: string): PlatformError {
+  return failCommand("FLAG_VALUE_INVALID", { command: "invoke", flag: `--${name}`, value, why });
 }
 
 function jsonOf({ result: given, status, requestId, serverTiming, replayed }: Invoked): unknown {
