@@ -117,6 +117,11 @@ export async function killUnderLoad(
   await assertNoOrphans(platform);
   await assertRecordsAddUp(platform, answered);
   const accepted = await later.account(made);
+  assert.ok(
+    accepted.attemptsAgain > 0,
+    "control: kills met what runs later while it was under way",
+  );
+  assert.ok(deploys.succeeded > 0, "control: deploys were acknowledged amid the kills");
   const counts = Object.keys(SHARES).map((name) => [name, order.filter((t) => t === name).length]);
   return {
     kills: Object.fromEntries(counts) as KillAccount["kills"],
