@@ -2,7 +2,8 @@
  * Deploys what users bring (frameworks, packages with machine code, servers in other languages) on
  * a real platform with the packages of the registries that this machine's package managers know,
  * calls it, runs the suite of all runtimes on those that come as packages, and writes what came of
- * it to `tests/results/frameworks.json`; what was not run this time is kept there:
+ * it to `tests/results/frameworks.json`; what was not run this time is kept there, with the date
+ * and the platform's version of its own run:
  *
  *   node tests/frameworks/long-run.ts [NAME...]
  *
@@ -20,11 +21,19 @@ import { systemClock } from "@skerry/base";
 import { isInstalled, startPlatform, type Platform } from "@skerry/testkit";
 import { writeResult } from "../results/write.ts";
 import { readFixtures } from "../runtimes/target.ts";
-import { runSuite, type SuiteAccount } from "./suite.ts";
+import { failureOf } from "./failure.ts";
+import { runSuite, type SuiteOutcome } from "./suite.ts";
 import { folderOf, lockedVersion, PROJECTS, type Project } from "./projects.ts";
 import { openSite, type Site } from "./site.ts";
 
-interface Row {
+interface Run {
+  /** The moment at which it had ended; of the first runs only the day is known. */
+  readonly date: string;
+  /** The platform's. */
+  readonly version: string;
+}
+
+interface Outcome {
   readonly name: string;
   readonly versions: Readonly<Record<string, string>>;
   readonly deployed: string;
@@ -41,8 +50,8 @@ interface Row {
 }
 
 interface Kept {
-  readonly projects: readonly Row[];
-  readonly runtimes: readonly SuiteAccount[];
+  readonly projects: readonly (Outcome & Run)[];
+  readonly runtimes: readonly (SuiteOutcome & Run)[];
 }
 
 const APP = "frameworks";
@@ -61,13 +70,14 @@ const isChosen = ({ name }: { readonly name: string }): boolean =>
 
 // A registry may have an address that is not public: the operator of this platform knows it.
 await using platform = await startPlatform({ settings: { buildHosts: "*" } });
+const { version } = await platform.client.getPlatform();
 const kept = readKept();
+const chosen = PROJECTS.filter(isChosen).filter(canRun);
 const rows = new Map(kept.projects.map((row) => [row.name, row]));
-for (const project of PROJECTS.filter(isChosen)) rows.set(project.name, await run(project));
+for (const project of chosen) rows.set(project.name, dated(await run(project)));
 const accounts = new Map(kept.runtimes.map((one) => [one.name, one]));
 for (const fixture of fetched.filter(isChosen))
-  accounts.set(fixture.name, await runSuite(platform, fixture));
-const { version } = await platform.client.getPlatform();
+  accounts.set(fixture.name, dated(await runSuite(platform, fixture)));
 writeResult("frameworks", {
   measured: "what users deploy, with real packages, deployed by the command line and called",
   version,
@@ -77,7 +87,7 @@ writeResult("frameworks", {
   runtimes: fetched.flatMap(({ name }) => accounts.get(name) ?? []),
 });
 assert.deepEqual(
-  PROJECTS.filter(isChosen).flatMap(({ name }) => rows.get(name)?.failure ?? []),
+  chosen.flatMap(({ name }) => rows.get(name)?.failure ?? []),
   [],
 );
 assert.deepEqual(
@@ -90,13 +100,23 @@ function readKept(): Kept {
   return JSON.parse(readFileSync(RESULT, "utf8")) as Kept;
 }
 
-async function run(project: Project): Promise<Row> {
-  const { name, deployed, needs } = project;
+/** What is left out keeps what came of it before. */
+function canRun({ name, needs }: Project): boolean {
+  if (needs === undefined || isInstalled(needs)) return true;
+  process.stdout.write(`${name}: left out, for this machine has no ${needs}\n`);
+  return false;
+}
+
+function dated<T extends object>(outcome: T): T & Run {
+  return { ...outcome, date: new Date(clock.wallMs()).toISOString(), version };
+}
+
+async function run(project: Project): Promise<Outcome> {
+  const { name, deployed } = project;
   const work = mkdtempSync(join(tmpdir(), "skerry-framework-"));
   const folder = join(work, name);
   process.stdout.write(`${name}\n`);
   try {
-    assert.ok(needs === undefined || isInstalled(needs), `${needs} is not installed`);
     cpSync(folderOf(project), folder, { recursive: true });
     await project.make?.(folder);
     const seen = await serve(platform, project, folder);
@@ -106,9 +126,7 @@ async function run(project: Project): Promise<Row> {
   } catch (error) {
     const { message, stderr = "" } = error as Error & { readonly stderr?: string };
     process.stdout.write(`${name}: ${message}\n${stderr}\n`);
-    // What the command line says, else what a check says; neither with places of this machine.
-    const said = /^✗ (.*)/m.exec(stderr)?.[1] ?? message.split("\n")[0] ?? "";
-    const failure = said.replaceAll(work, "").replaceAll(ROOT, "");
+    const failure = failureOf(error, [work]);
     return { name, deployed, versions: {}, passed: false, failure };
   } finally {
     rmSync(work, { recursive: true, force: true });
@@ -119,7 +137,7 @@ async function serve(
   { client, cliEnvironment, gatewayPort: port, key }: Platform,
   project: Project,
   folder: string,
-): Promise<Omit<Row, "name" | "deployed" | "passed">> {
+): Promise<Omit<Outcome, "name" | "deployed" | "passed">> {
   const { name, asked, check } = project;
   const site = openSite({ port, key, app: APP, fn: name });
   const deployMs = await took(async () => {
@@ -134,6 +152,7 @@ async function serve(
   for (let n = 0; n < WARM_CALLS; n += 1) warm.push(await took(ask));
   const { items } = await client.listInstances();
   const memory = items.filter((one) => one.function === name).map((one) => one.memoryBytes);
+  assert.ok(memory.length > 0, `none of the ${items.length} instances is one of ${name}`);
   return {
     versions: await versionsOf(project, site, folder),
     deployMs: Math.round(deployMs),
