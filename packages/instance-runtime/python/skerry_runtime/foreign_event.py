@@ -6,7 +6,6 @@ of cases holds both. Only a function with a format loads this.
 
 import base64
 import binascii
-import email.utils
 import json
 import re
 import time
@@ -31,6 +30,8 @@ from .http_event import (
 _CLIENT_ADDRESS = "x-skerry-client-address"
 _PARAMS = "x-skerry-params"
 _FORM = re.compile(r"\s*application/x-www-form-urlencoded\b", re.IGNORECASE | re.ASCII).match
+# What the locale calls them is not asked.
+_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 _STATUS = re.compile(r"[0-9]{3}").fullmatch
 
 
@@ -68,7 +69,7 @@ class _Came:
         return {"domainName": self.authority, "domainPrefix": prefix}
 
     def time_as(self, form):
-        """UTC, as `strftime` has it, in English."""
+        """UTC, as `strftime` has it."""
         return time.strftime(form, time.gmtime(self.time_ms // 1000))
 
 
@@ -105,7 +106,7 @@ def _lambda_event(came):
     event["headers"] = headers
     if came.raw_query:
         event["queryStringParameters"] = query_of(came.raw_query)
-    day, month, year, clock = email.utils.formatdate(came.time_ms // 1000, usegmt=True).split()[1:5]
+    month = _MONTHS[time.gmtime(came.time_ms // 1000).tm_mon - 1]
     event["requestContext"] = {
         "accountId": "anonymous",
         "apiId": came.fn,
@@ -114,7 +115,7 @@ def _lambda_event(came):
         "requestId": came.id,
         "routeKey": "$default",
         "stage": "$default",
-        "time": f"{day}/{month}/{year}:{clock} +0000",
+        "time": came.time_as(f"%d/{month}/%Y:%H:%M:%S +0000"),
         "timeEpoch": came.time_ms,
     }
     if came.params is not None:
