@@ -12,10 +12,10 @@ import type { ToRole } from "./messages.ts";
 import { RoleProcess } from "./role-process.ts";
 
 const TIMEOUT = { timeout: 60_000 };
-/** Answers on each socket it is given and keeps it until the other side has ended. */
+/** Answers on each socket it is given and closes it, without an end that any copy would pass on. */
 const ANSWERING = `
   process.on("message", (message, socket) => {
-    socket.on("data", (word) => socket.end("heard " + word)).resume();
+    socket.on("data", (word) => socket.write("heard " + word, () => socket.destroy())).resume();
   });
   process.send("up");`;
 const MESSAGE: ToRole = { op: "instance", grant: {} as InstanceGrant, handedOver: false };
